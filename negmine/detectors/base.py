@@ -1,0 +1,53 @@
+"""The port that every detector is behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from negmine.structures import Detections, Image
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorIdentity:
+    """What makes two detectors the same: the key under which the bank files what a detector said.
+
+    Attributes:
+        name: for people, such as the weights' file name.
+        sha256: of the weights, hex; of whatever stands for them where there is no file.
+        settings: all that changes a detection (conf, iou, imgsz, ...); JSON values only.
+        versions: of the libraries that ran it; kept for provenance, no part of the key.
+    """
+
+    name: str
+    sha256: str
+    settings: Mapping[str, object] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Finds objects in images. Stateless: the result for an image does not depend on what was seen before."""
+
+    @property
+    def class_names(self) -> Mapping[int, str]:
+        """Class id to name."""
+
+    @property
+    def identity(self) -> DetectorIdentity:
+        """What the bank files this detector's results under."""
+
+    @property
+    def batch_size(self) -> int:
+        """How many images `predict` likes to be handed at once."""
+
+    def predict(self, images: Sequence[Image]) -> list[Detections]:
+        """Detect in a batch.
+
+        Args:
+            images: each [H, W, 3] uint8 BGR, EXIF-upright; sizes may differ.
+
+        Returns:
+            One result per image, in order; boxes in pixels of that image.
+        """
