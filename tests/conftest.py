@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from negmine.demo.dataset import DemoDataset, write_demo_dataset
+from negmine.demo.training import train_demo_detector
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
@@ -14,3 +17,15 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no folder of real images and weights beside the checkout (../shared/data)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def demo_dataset(tmp_path_factory: pytest.TempPathFactory) -> DemoDataset:
+    """Drawn road scenes: 120 to train on, 20 to validate on, 40 backgrounds full of look-alikes."""
+    return write_demo_dataset(tmp_path_factory.mktemp("demo-data"), train=120, val=20, backgrounds=40)
+
+
+@pytest.fixture(scope="session")
+def demo_weights(demo_dataset: DemoDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small YOLO that finds speed-limit signs and fires on look-alikes; best run at imgsz 192. About 30 s, once."""
+    return train_demo_detector(demo_dataset.data_yaml, tmp_path_factory.mktemp("demo-run"), epochs=15, imgsz=192)

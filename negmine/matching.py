@@ -1,0 +1,116 @@
+"""The one matcher: which detections are right, and what is wrong with the others. `scan` and `eval` share it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from negmine.boxes import box_ioa, box_iou
+from negmine.structures import BoolArray, Detections, FloatArray, GroundTruth, IntArray
+from negmine.thresholds import MatchConfig
+
+
+class Kind(StrEnum):
+    """What a detection turned out to be; every detection is exactly one of these."""
+
+    TRUE_POSITIVE = "true_positive"
+    IGNORED = "ignored"  # swallowed by a difficult or crowd object: neither hit nor false positive
+    UNJUDGED = "unjudged"  # its class is not among those that the truth lists, so nobody knows
+    BACKGROUND = "background"
+    LOCALIZATION = "localization"
+    DUPLICATE = "duplicate"
+    CONFUSION = "confusion"
+
+
+FALSE_POSITIVES = (Kind.BACKGROUND, Kind.LOCALIZATION, Kind.DUPLICATE, Kind.CONFUSION)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matches:
+    """The verdict on the detections of one image.
+
+    Attributes:
+        kinds: one `Kind` for each detection, in the caller's order.
+        objects: [N] int64, the object that a true positive or ignored detection matched, else -1.
+        missed: [M] bool, the objects that should have been found and were not.
+    """
+
+    kinds: tuple[Kind, ...]
+    objects: IntArray
+    missed: BoolArray
+
+    def is_kind(self, kind: Kind) -> BoolArray:
+        """Mask [N] of the detections of one kind."""
+        return np.array([k is kind for k in self.kinds], dtype=np.bool_)
+
+
+def match_detections(
+    detections: Detections,
+    truth: GroundTruth,
+    class_names: Mapping[int, str],
+    *,
+    judged: Collection[str] | None = None,
+    config: MatchConfig | None = None,
+) -> Matches:
+    """Match the detections of one image to its objects, one-to-one, class by class, by falling score.
+
+    A detection takes the free object of its class with the highest IoU >= `match_iou` (equal scores: the earlier
+    detection first), as the COCO evaluation does. Failing that, an ignored object of its class swallows it: a difficult
+    one at that IoU, a crowd by the share of the detection inside it. What is left is a false positive:
+
+    - `duplicate`: IoU >= `match_iou` with an object of its class that a better detection took;
+    - `localization`: `background_iou` <= IoU < `match_iou` with an object of its class;
+    - `confusion`: IoU >= `background_iou` with objects of other classes only;
+    - `background`: IoU < `background_iou` with every object.
+
+    Args:
+        detections: N detections.
+        truth: M objects; none says that the image is background.
+        class_names: detector class id to the name that the truth uses for it.
+        judged: the classes that the truth lists; None where all are judged (a background image).
+        config: the thresholds; `MatchConfig()` where None.
+    """
+    config = config or MatchConfig()
+    iou = box_iou(detections.boxes_xyxy, truth.boxes_xyxy)  # [N, M]
+    ignored = truth.difficult | truth.crowd
+    swallowing = np.where(truth.crowd[None, :], box_ioa(detections.boxes_xyxy, truth.boxes_xyxy), iou)
+    names = [class_names.get(int(c)) for c in detections.class_ids]
+    own_class = np.array([[name == other for other in truth.class_names] for name in names], dtype=np.bool_)
+    own_class = own_class.reshape(iou.shape)
+
+    kinds = [Kind.UNJUDGED] * len(detections)
+    objects = np.full(len(detections), -1, dtype=np.int64)
+    taken = np.zeros(len(truth), dtype=np.bool_)
+    for index in np.argsort(-detections.scores, kind="stable"):
+        if judged is not None and names[index] not in judged:
+            continue
+        own = own_class[index]
+        match = _highest(iou[index], own & ~ignored & ~taken, config.match_iou)
+        swallower = _highest(swallowing[index], own & ignored, config.match_iou)
+        if match >= 0:
+            kinds[index], objects[index], taken[match] = Kind.TRUE_POSITIVE, match, True
+        elif swallower >= 0:
+            kinds[index], objects[index] = Kind.IGNORED, swallower
+        else:
+            kinds[index] = _false_positive_kind(iou[index], own, own & taken, config)
+    return Matches(tuple(kinds), objects, ~taken & ~ignored)
+
+
+def _highest(overlap: FloatArray, allowed: BoolArray, threshold: float) -> int:
+    """Index of the highest allowed overlap [M] at or over the threshold; -1 where there is none."""
+    candidates = np.where(allowed & (overlap >= threshold), overlap, -1.0)
+    return int(np.argmax(candidates)) if candidates.size and candidates.max() >= 0 else -1
+
+
+def _false_positive_kind(iou: FloatArray, own: BoolArray, own_taken: BoolArray, config: MatchConfig) -> Kind:
+    """What is wrong with an unmatched detection, from its IoU [M] with every object of the image."""
+    if (iou[own_taken] >= config.match_iou).any():
+        return Kind.DUPLICATE
+    if (iou[own] >= config.background_iou).any():
+        return Kind.LOCALIZATION
+    if (iou[~own] >= config.background_iou).any():
+        return Kind.CONFUSION
+    return Kind.BACKGROUND

@@ -1,0 +1,26 @@
+"""Where the matcher draws its lines; apart from the matcher, so that reading the defaults imports no NumPy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from negmine.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class MatchConfig:
+    """Where the matcher draws its lines.
+
+    Raises:
+        ConfigError: unless 0 < background_iou <= match_iou <= 1.
+    """
+
+    match_iou: float = 0.5  # IoU from which a detection finds an object of its class
+    background_iou: float = 0.1  # IoU under which a detection has nothing to do with an object
+
+    def __post_init__(self) -> None:
+        if not 0 < self.background_iou <= self.match_iou <= 1:
+            raise ConfigError(
+                "expected 0 < background IoU <= match IoU <= 1, found "
+                f"background IoU {self.background_iou} and match IoU {self.match_iou}"
+            )
