@@ -150,6 +150,15 @@ class GroundTruth:
             np.array(none if crowd is None else crowd, dtype=np.bool_),
         )
 
+    def joined(self, other: GroundTruth) -> GroundTruth:
+        """The objects of both, these first."""
+        return GroundTruth(
+            np.concatenate([self.boxes_xyxy, other.boxes_xyxy]),
+            self.class_names + other.class_names,
+            np.concatenate([self.difficult, other.difficult]),
+            np.concatenate([self.crowd, other.crowd]),
+        )
+
     def __len__(self) -> int:
         return len(self.class_names)
 

@@ -1,0 +1,101 @@
+"""The bank: the folder that keeps the negatives and where each came from. This half reads it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+from negmine.bank.connection import DATABASE, bank_errors, connect
+from negmine.bank.records import Negative, Variant
+from negmine.boxes import Rect
+from negmine.errors import BankError
+from negmine.paths import printable
+
+_NEGATIVES = """
+SELECT n.id, n.file, n.sha256, n.width, n.height, d.score, d.class_name, f.path_bytes, s.sha256,
+       c.x1, c.y1, c.x2, c.y2, coalesce(r.state, 'unreviewed')
+FROM negatives n
+JOIN detections d ON d.id = (SELECT id FROM detections WHERE negative_id = n.id ORDER BY score DESC, id LIMIT 1)
+JOIN crops c ON c.id = (SELECT min(id) FROM crops WHERE negative_id = n.id AND source_id = d.source_id)
+JOIN sources s ON s.id = d.source_id
+JOIN files f ON f.id = (SELECT id FROM files WHERE source_id = s.id ORDER BY path_bytes LIMIT 1)
+LEFT JOIN reviews r ON r.negative_id = n.id
+ORDER BY d.score DESC, n.id
+"""
+
+
+class Bank:
+    """A bank, opened for reading. Use it in a `with` statement, or call `close`.
+
+    Raises:
+        BankError: where the folder is no bank, or its database is damaged.
+        BankVersionError: where a newer negmine wrote it.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        require_bank(self.folder)
+        self._connection = connect(self.folder, write=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._connection.close()
+
+    def negatives(self) -> Iterator[Negative]:
+        """Every negative, hardest first (equal scores: the older first)."""
+        for row in self.query(_NEGATIVES):
+            number, file, sha256, width, height, score, class_name, path, source_sha256, *rect, review = row
+            yield Negative(
+                id=number,
+                path=self.folder / file,
+                sha256=sha256,
+                size_wh=(width, height),
+                score=score,
+                class_name=class_name,
+                source=Path(os.fsdecode(path)),
+                source_sha256=source_sha256,
+                rect=Rect(*rect),
+                review=review,
+            )
+
+    def variants(self) -> Iterator[Variant]:
+        """Every variant, by its negative and in the order of making."""
+        columns = "id, negative_id, file, sha256, width, height, operation, parameters"
+        for row in self.query(f"SELECT {columns} FROM variants ORDER BY negative_id, id"):
+            number, negative_id, file, sha256, width, height, operation, parameters = row
+            yield Variant(
+                number, negative_id, self.folder / file, sha256, (width, height), operation, json.loads(parameters)
+            )
+
+    def negative_count(self) -> int:
+        """How many negatives the bank holds."""
+        return int(self.scalar("SELECT count(*) FROM negatives") or 0)
+
+    def query(self, sql: str, parameters: tuple[object, ...] = ()) -> Iterator[tuple]:  # type: ignore[type-arg]
+        """Rows of any question; the tables are described in `negmine.bank.schema`."""
+        with bank_errors(self.folder):
+            yield from self._connection.execute(sql, parameters)
+
+    def scalar(self, sql: str, parameters: tuple[object, ...] = ()) -> str | int | float | None:
+        """The first column of the first row, or None."""
+        row = next(self.query(sql, parameters), None)
+        return None if row is None else row[0]
+
+
+def require_bank(folder: Path) -> None:
+    """Raise BankError unless a bank's database is in `folder`."""
+    if not folder.exists():
+        raise BankError(f"bank {printable(folder)} does not exist; `negmine scan` makes one, or name yours with --bank")
+    if not (folder / DATABASE).is_file():
+        raise BankError(
+            f"{printable(folder)} is no bank: there is no {DATABASE} in it; name the right folder with --bank"
+        )

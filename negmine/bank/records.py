@@ -1,0 +1,138 @@
+"""The values that go into a bank and come out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from negmine.boxes import Rect
+from negmine.matching import Kind
+from negmine.structures import GroundTruth
+
+ReviewState = Literal["unreviewed", "accepted", "rejected", "target"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One detector with one set of settings.
+
+    Attributes:
+        weights: the weights' name, for people.
+        weights_sha256: their hash, hex.
+        class_names: class id to name.
+        detector_settings: JSON values.
+        scan_settings: JSON values.
+        versions: library to version; provenance only, no part of what makes two runs the same.
+    """
+
+    weights: str
+    weights_sha256: str
+    class_names: Mapping[int, str]
+    detector_settings: Mapping[str, object]
+    scan_settings: Mapping[str, object]
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class FileStamp:
+    """A file on disk as the bank remembers it: the content is read again only where size or time differ."""
+
+    path: Path
+    size: int  # bytes
+    mtime_ns: int
+    truth_hash: str | None  # of the labels that belong to it; None for a background
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """What the bank knows of a path: its stamp, the hash of its content, and whether a run is done with it."""
+
+    stamp: FileStamp
+    sha256: str
+    done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewNegative:
+    """A finished negative, ready to be stored."""
+
+    data: bytes  # the encoded file
+    size_wh: tuple[int, int]  # of the picture in it, pixels
+    phash: str  # perceptual hash, 16 hex digits
+    rect: Rect  # where it was cut, pixels of the source
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedDetection:
+    """A detection and what became of it."""
+
+    class_name: str
+    score: float
+    box_xyxy: tuple[float, float, float, float]  # pixels of the source
+    kind: Kind
+    negative: int | None = None  # index into the image's new negatives
+    skipped: str | None = None  # why a background false positive gave none
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScannedImage:
+    """All that a scan found out about one image."""
+
+    stamp: FileStamp
+    sha256: str
+    size_wh: tuple[int, int]
+    truth: GroundTruth  # of this file alone; empty for a background
+    detections: tuple[JudgedDetection, ...]
+    negatives: tuple[NewNegative, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What storing one image changed."""
+
+    added: tuple[int, ...]  # which of the image's negatives the bank did not have
+    withdrawn: int  # negatives taken out: labels given later show a target in them, or nothing fires there any more
+
+
+@dataclass(frozen=True, slots=True)
+class Negative:
+    """A negative in the bank.
+
+    Attributes:
+        id: its number in the bank.
+        path: where its file is.
+        sha256: of the file, hex.
+        size_wh: pixels.
+        score: the highest score that a detector gave in it: how hard it is.
+        class_name: what the detector took it for.
+        source: the image that it was cut from.
+        source_sha256: the hash of that image's file, hex.
+        rect: where it was cut, pixels of the source.
+        review: what a person said of it.
+    """
+
+    id: int
+    path: Path
+    sha256: str
+    size_wh: tuple[int, int]
+    score: float
+    class_name: str
+    source: Path
+    source_sha256: str
+    rect: Rect
+    review: ReviewState
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """An augmented copy of a negative."""
+
+    id: int
+    negative_id: int
+    path: Path
+    sha256: str
+    size_wh: tuple[int, int]
+    operation: str
+    parameters: Mapping[str, object]

@@ -1,0 +1,134 @@
+"""The bank's tables, as migrations that are only ever appended to, never changed.
+
+`PRAGMA application_id` marks the file as a bank, `PRAGMA user_version` counts the migrations that it has seen.
+"""
+
+from __future__ import annotations
+
+APPLICATION_ID = 0x6E65676D  # "negm"
+
+_FIRST = """
+-- One row for each detector and settings that scanned. `key` is the hash of all that changes a result.
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    weights TEXT NOT NULL,
+    weights_sha256 TEXT NOT NULL,
+    class_names TEXT NOT NULL,       -- JSON, class id to name
+    detector_settings TEXT NOT NULL, -- JSON: conf, iou, imgsz, ...
+    scan_settings TEXT NOT NULL,     -- JSON: crop, context, size, ...
+    versions TEXT NOT NULL           -- JSON, as they were when the run began
+) STRICT;
+
+-- One row for each picture, whatever it is called and however often it is there.
+CREATE TABLE sources (
+    id INTEGER PRIMARY KEY,
+    sha256 TEXT NOT NULL UNIQUE,     -- of the file's bytes
+    width INTEGER NOT NULL,          -- of the EXIF-upright image, pixels
+    height INTEGER NOT NULL,
+    truth_key TEXT NOT NULL          -- changes when the known objects do; '' where no labels are known
+) STRICT;
+
+-- Where a picture was found. Size and time tell whether it must be read again.
+CREATE TABLE files (
+    id INTEGER PRIMARY KEY,
+    path TEXT NOT NULL,              -- for people: control characters and what is no UTF-8 are escaped
+    path_bytes BLOB NOT NULL UNIQUE, -- the exact name
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    source_id INTEGER NOT NULL REFERENCES sources (id),
+    truth_hash TEXT                  -- of the labels that belong to this file; NULL: the user says it is background
+) STRICT;
+CREATE INDEX files_source ON files (source_id);
+
+-- The labels of a picture, and their objects. A picture found twice may have two; no negative touches any of them.
+CREATE TABLE truths (
+    id INTEGER PRIMARY KEY,
+    source_id INTEGER NOT NULL REFERENCES sources (id),
+    hash TEXT NOT NULL,
+    UNIQUE (source_id, hash)
+) STRICT;
+CREATE TABLE objects (
+    id INTEGER PRIMARY KEY,
+    truth_id INTEGER NOT NULL REFERENCES truths (id) ON DELETE CASCADE,
+    class_name TEXT NOT NULL,
+    difficult INTEGER NOT NULL,
+    crowd INTEGER NOT NULL,
+    x1 REAL NOT NULL, y1 REAL NOT NULL, x2 REAL NOT NULL, y2 REAL NOT NULL
+) STRICT;
+CREATE INDEX objects_truth ON objects (truth_id);
+
+-- A run has judged a source, with the objects known at that time.
+CREATE TABLE scans (
+    run_id INTEGER NOT NULL REFERENCES runs (id),
+    source_id INTEGER NOT NULL REFERENCES sources (id),
+    truth_key TEXT NOT NULL,
+    PRIMARY KEY (run_id, source_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE negatives (
+    id INTEGER PRIMARY KEY,
+    sha256 TEXT NOT NULL UNIQUE,     -- of the file's bytes, and its name
+    file TEXT NOT NULL,              -- relative to the bank
+    width INTEGER NOT NULL,
+    height INTEGER NOT NULL,
+    phash TEXT NOT NULL              -- perceptual hash, 16 hex digits
+) STRICT;
+
+-- Where a negative was cut from: x1, y1 inclusive, x2, y2 exclusive, pixels of the source.
+CREATE TABLE crops (
+    id INTEGER PRIMARY KEY,
+    negative_id INTEGER NOT NULL REFERENCES negatives (id) ON DELETE CASCADE,
+    source_id INTEGER NOT NULL REFERENCES sources (id),
+    x1 INTEGER NOT NULL, y1 INTEGER NOT NULL, x2 INTEGER NOT NULL, y2 INTEGER NOT NULL,
+    UNIQUE (negative_id, source_id, x1, y1, x2, y2)
+) STRICT;
+CREATE INDEX crops_source ON crops (source_id);
+
+CREATE TABLE detections (
+    id INTEGER PRIMARY KEY,
+    run_id INTEGER NOT NULL REFERENCES runs (id),
+    source_id INTEGER NOT NULL REFERENCES sources (id),
+    class_name TEXT NOT NULL,
+    score REAL NOT NULL,
+    x1 REAL NOT NULL, y1 REAL NOT NULL, x2 REAL NOT NULL, y2 REAL NOT NULL,
+    kind TEXT NOT NULL,              -- true_positive, background, localization, duplicate, confusion, ...
+    negative_id INTEGER REFERENCES negatives (id) ON DELETE SET NULL,
+    skipped TEXT                     -- why a background false positive gave no negative
+) STRICT;
+CREATE INDEX detections_scan ON detections (source_id, run_id);
+CREATE INDEX detections_negative ON detections (negative_id);
+
+CREATE TABLE variants (
+    id INTEGER PRIMARY KEY,
+    negative_id INTEGER NOT NULL REFERENCES negatives (id) ON DELETE CASCADE,
+    sha256 TEXT NOT NULL UNIQUE,
+    file TEXT NOT NULL,
+    width INTEGER NOT NULL,
+    height INTEGER NOT NULL,
+    operation TEXT NOT NULL,
+    parameters TEXT NOT NULL,        -- JSON
+    UNIQUE (negative_id, operation, parameters)
+) STRICT;
+
+-- What a person said of a negative: accepted, rejected, or target (an object that the labels lack).
+CREATE TABLE reviews (
+    negative_id INTEGER PRIMARY KEY REFERENCES negatives (id) ON DELETE CASCADE,
+    state TEXT NOT NULL CHECK (state IN ('accepted', 'rejected', 'target'))
+) STRICT;
+
+-- Files whose rows are gone; removed once that is certain, by the next writer if this one is killed.
+CREATE TABLE removals (file TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+
+-- For people: every negative with its score, hardest first.
+CREATE VIEW hardest AS
+SELECT n.id, n.file, max(d.score) AS score, d.class_name, f.path AS source,
+       coalesce(r.state, 'unreviewed') AS review
+FROM negatives n
+JOIN detections d ON d.negative_id = n.id
+JOIN files f ON f.id = (SELECT min(id) FROM files WHERE source_id = d.source_id)
+LEFT JOIN reviews r ON r.negative_id = n.id
+GROUP BY n.id ORDER BY score DESC, n.id;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST,)

@@ -1,0 +1,164 @@
+"""How one scanned image becomes rows: the part of the writer that keeps labels, detections and negatives in step."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterable
+
+from negmine.bank.files import NEGATIVES, content_name, sha256_of
+from negmine.bank.records import FileStamp, NewNegative, ScannedImage, Stored
+from negmine.boxes import Rect, rect_touches, touched_pixels
+from negmine.paths import printable
+from negmine.structures import GroundTruth, as_boxes_xyxy
+
+
+class ImageStore:
+    """Writes the rows of images, inside a transaction of the caller.
+
+    Args:
+        connection: an open bank.
+        put: stores a file under a name relative to the bank.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, put: Callable[[str, bytes], None]) -> None:
+        self._connection = connection
+        self._put = put
+
+    def store(self, run_id: int, image: ScannedImage) -> Stored:
+        """Store what a run found in one image, in place of what it found there before."""
+        source_id = self._source(image.sha256, image.size_wh)
+        self._name(image.stamp, source_id, image.truth)
+        before = self._negatives_of(run_id, source_id)
+        self._connection.execute("DELETE FROM detections WHERE run_id = ? AND source_id = ?", (run_id, source_id))
+        stored = [self._negative(negative, source_id) for negative in image.negatives]
+        self._detections(run_id, source_id, image, [number for number, _ in stored])
+        self._connection.execute(
+            "INSERT OR REPLACE INTO scans (run_id, source_id, truth_key)"
+            " SELECT ?, id, truth_key FROM sources WHERE id = ?",
+            (run_id, source_id),
+        )
+        withdrawn = self._touching(source_id) | self._without_detection(before)
+        delete_negatives(self._connection, sorted(withdrawn))
+        added = tuple(index for index, (_, new) in enumerate(stored) if new)
+        return Stored(added=added, withdrawn=len(withdrawn))
+
+    def store_name(self, stamp: FileStamp, sha256: str) -> None:
+        """Store that content which is already known was also found under another name, or at another time."""
+        (source_id,) = self._connection.execute("SELECT id FROM sources WHERE sha256 = ?", (sha256,)).fetchone()
+        self._name(stamp, source_id, None)
+
+    def _source(self, sha256: str, size_wh: tuple[int, int]) -> int:
+        self._connection.execute(
+            "INSERT INTO sources (sha256, width, height, truth_key) VALUES (?, ?, ?, '') ON CONFLICT DO NOTHING",
+            (sha256, *size_wh),
+        )
+        return int(self._connection.execute("SELECT id FROM sources WHERE sha256 = ?", (sha256,)).fetchone()[0])
+
+    def _name(self, stamp: FileStamp, source_id: int, truth: GroundTruth | None) -> None:
+        """Note where a source was found and what labels it has there; drop labels that no file has any more."""
+        name = os.fsencode(stamp.path)
+        was = self._connection.execute("SELECT source_id FROM files WHERE path_bytes = ?", (name,)).fetchone()
+        self._connection.execute(
+            "INSERT INTO files (path, path_bytes, size, mtime_ns, source_id, truth_hash) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (path_bytes) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns,"
+            " source_id = excluded.source_id, truth_hash = excluded.truth_hash",
+            (printable(stamp.path), name, stamp.size, stamp.mtime_ns, source_id, stamp.truth_hash),
+        )
+        if truth is not None and stamp.truth_hash is not None:
+            self._objects(source_id, stamp.truth_hash, truth)
+        for touched in {source_id, *(was or ())}:
+            self._renew_truth_key(touched)
+
+    def _objects(self, source_id: int, truth_hash: str, truth: GroundTruth) -> None:
+        cursor = self._connection.execute(
+            "INSERT INTO truths (source_id, hash) VALUES (?, ?) ON CONFLICT DO NOTHING", (source_id, truth_hash)
+        )
+        if not cursor.rowcount:
+            return
+        marks = zip(truth.class_names, truth.difficult, truth.crowd, truth.boxes_xyxy, strict=True)
+        self._connection.executemany(
+            "INSERT INTO objects (truth_id, class_name, difficult, crowd, x1, y1, x2, y2)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [(cursor.lastrowid, name, int(hard), int(crowd), *map(float, box)) for name, hard, crowd, box in marks],
+        )
+
+    def _renew_truth_key(self, source_id: int) -> None:
+        """Drop the labels that no file of the source has any more, and hash those that are left."""
+        self._connection.execute(
+            "DELETE FROM truths WHERE source_id = ?1"
+            " AND hash NOT IN (SELECT truth_hash FROM files WHERE source_id = ?1 AND truth_hash IS NOT NULL)",
+            (source_id,),
+        )
+        hashes = self._connection.execute("SELECT hash FROM truths WHERE source_id = ? ORDER BY hash", (source_id,))
+        joined = "\n".join(row[0] for row in hashes)
+        key = hashlib.sha256(joined.encode()).hexdigest() if joined else ""
+        self._connection.execute("UPDATE sources SET truth_key = ? WHERE id = ?", (key, source_id))
+
+    def _negative(self, negative: NewNegative, source_id: int) -> tuple[int, bool]:
+        """Store a negative, file first; return its number and whether it is new."""
+        sha256 = sha256_of(negative.data)
+        row = self._connection.execute("SELECT id FROM negatives WHERE sha256 = ?", (sha256,)).fetchone()
+        if row is None:
+            name = content_name(NEGATIVES, sha256)
+            self._put(name, negative.data)
+            row = self._connection.execute(
+                "INSERT INTO negatives (sha256, file, width, height, phash) VALUES (?, ?, ?, ?, ?) RETURNING id",
+                (sha256, name, *negative.size_wh, negative.phash),
+            ).fetchone()
+            new = True
+        else:
+            new = False
+        self._connection.execute(
+            "INSERT INTO crops (negative_id, source_id, x1, y1, x2, y2) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT DO NOTHING",
+            (row[0], source_id, *negative.rect),
+        )
+        return int(row[0]), new
+
+    def _detections(self, run_id: int, source_id: int, image: ScannedImage, negative_ids: list[int]) -> None:
+        for d in image.detections:
+            negative_id = None if d.negative is None else negative_ids[d.negative]
+            self._connection.execute(
+                "INSERT INTO detections (run_id, source_id, class_name, score, x1, y1, x2, y2, kind, negative_id,"
+                " skipped) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (run_id, source_id, d.class_name, d.score, *d.box_xyxy, str(d.kind), negative_id, d.skipped),
+            )
+
+    def _negatives_of(self, run_id: int, source_id: int) -> set[int]:
+        rows = self._connection.execute(
+            "SELECT DISTINCT negative_id FROM detections"
+            " WHERE run_id = ? AND source_id = ? AND negative_id IS NOT NULL",
+            (run_id, source_id),
+        )
+        return {row[0] for row in rows}
+
+    def _touching(self, source_id: int) -> set[int]:
+        """The negatives cut from a source that share a pixel with an object that is known by now."""
+        boxes = self._connection.execute(
+            "SELECT x1, y1, x2, y2 FROM objects WHERE truth_id IN (SELECT id FROM truths WHERE source_id = ?)",
+            (source_id,),
+        ).fetchall()
+        if not boxes:
+            return set()
+        blocked = touched_pixels(as_boxes_xyxy(boxes))
+        crops = self._connection.execute(
+            "SELECT negative_id, x1, y1, x2, y2 FROM crops WHERE source_id = ?", (source_id,)
+        )
+        return {number for number, *rect in crops if rect_touches(Rect(*rect), blocked)}
+
+    def _without_detection(self, negative_ids: Iterable[int]) -> set[int]:
+        question = "SELECT 1 FROM detections WHERE negative_id = ? LIMIT 1"
+        return {n for n in negative_ids if self._connection.execute(question, (n,)).fetchone() is None}
+
+
+def delete_negatives(connection: sqlite3.Connection, negative_ids: Iterable[int]) -> None:
+    """Delete negatives with their variants, and note their files for removal after the commit."""
+    for number in negative_ids:
+        connection.execute(
+            "INSERT OR IGNORE INTO removals (file) SELECT file FROM negatives WHERE id = ?1"
+            " UNION SELECT file FROM variants WHERE negative_id = ?1",
+            (number,),
+        )
+        connection.execute("DELETE FROM negatives WHERE id = ?", (number,))

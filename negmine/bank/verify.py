@@ -1,0 +1,186 @@
+"""Checking a bank: every row has its file, every file its row, and no negative holds a target."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from negmine.bank.bank import Bank, require_bank
+from negmine.bank.files import NEGATIVES, TEMPORARY, VARIANTS, content_name, sha256_of
+from negmine.bank.lock import write_lock
+from negmine.bank.writer import BankWriter
+from negmine.boxes import Rect, rect_touches, touched_pixels
+from negmine.paths import printable, sortable
+from negmine.structures import as_boxes_xyxy
+
+SCHEMA_VERSION = 1
+
+ProblemKind = Literal["missing", "changed", "leftover", "foreign", "outside", "target", "unfounded", "database"]
+PROBLEM_MEANINGS: Mapping[ProblemKind, str] = {
+    "missing": "a row whose file is gone",
+    "changed": "a file that is not what its name, the hash of its bytes, says",
+    "leftover": "a file that a killed run left without a row; --repair removes it",
+    "foreign": "a file that negmine did not write",
+    "outside": "a crop that leaves its source image",
+    "target": "a crop that holds a pixel of a target",
+    "unfounded": "a negative without a false positive or a crop",
+    "database": "damage that SQLite reports",
+}
+_HASHED = re.compile(r"(negatives|variants)/([0-9a-f]{2})/(\2[0-9a-f]{62})\.jpg")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong in a bank."""
+
+    kind: ProblemKind
+    what: str  # which file or row
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON values."""
+        return {"kind": self.kind, "what": self.what}
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyResult:
+    """What a check of a bank found.
+
+    Attributes:
+        bank: the bank's folder.
+        negatives: rows checked.
+        variants: rows checked.
+        problems: what is wrong now.
+        repaired: leftovers that were removed.
+    """
+
+    bank: Path
+    negatives: int
+    variants: int
+    problems: tuple[Problem, ...]
+    repaired: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+    def to_dict(self) -> dict[str, object]:
+        """The `--json` document."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "bank": str(self.bank),
+            "ok": self.ok,
+            "negatives": self.negatives,
+            "variants": self.variants,
+            "problems": [problem.to_dict() for problem in self.problems],
+            "repaired": list(self.repaired),
+        }
+
+
+def verify(bank: str | Path, *, repair: bool = False) -> VerifyResult:
+    """Check every row of a bank against its file, every file against its row, and every crop against the targets.
+
+    Args:
+        bank: the bank's folder.
+        repair: remove what killed runs left behind (files without a row), and nothing else.
+
+    Raises:
+        BankError: where the folder is no bank.
+        BankLockedError: where a process is writing to it: what that has not stored yet would look like a leftover.
+    """
+    folder = Path(bank)
+    require_bank(folder)
+    repaired = _repair(folder) if repair else ()
+    _require_no_writer(folder)
+    with Bank(folder) as opened:
+        files = _files_of(folder)
+        rows = {
+            str(file): str(sha256)
+            for file, sha256 in opened.query(
+                "SELECT file, sha256 FROM negatives UNION ALL SELECT file, sha256 FROM variants"
+            )
+        }
+        problems = [*_damage(opened), *_rows(folder, rows), *_without_row(folder, files, rows), *_crops(opened)]
+        variants = int(opened.scalar("SELECT count(*) FROM variants") or 0)
+        return VerifyResult(folder, opened.negative_count(), variants, tuple(problems), repaired)
+
+
+def _require_no_writer(folder: Path) -> None:
+    """Raise where a process is writing; in a folder where nobody can write, nobody is."""
+    with suppress(OSError), write_lock(folder, purpose="negmine verify"):
+        pass
+
+
+def _repair(folder: Path) -> tuple[str, ...]:
+    """Remove the leftovers of killed runs."""
+    half_written = [printable(p.relative_to(folder)) for p in sorted((folder / TEMPORARY).glob("*"), key=sortable)]
+    with BankWriter(folder, purpose="negmine verify --repair") as writer:  # opening it clears what is half-written
+        rows = {file for (file,) in writer.query("SELECT file FROM negatives UNION ALL SELECT file FROM variants")}
+        leftovers = [name for name in _files_of(folder) if name not in rows and _is_leftover(folder, name)]
+        writer.remove_leftovers(leftovers)
+    return (*half_written, *leftovers)
+
+
+def _files_of(folder: Path) -> list[str]:
+    """Every file under the folders of content, relative to the bank."""
+    found = [p for kind in (NEGATIVES, VARIANTS, TEMPORARY) for p in (folder / kind).rglob("*") if not p.is_dir()]
+    return [p.relative_to(folder).as_posix() for p in sorted(found, key=sortable)]
+
+
+def _is_leftover(folder: Path, name: str) -> bool:
+    """Whether negmine wrote this file: it is named by the hash of its bytes, or half-written."""
+    match = _HASHED.fullmatch(name)
+    return name.startswith(f"{TEMPORARY}/") or (
+        match is not None and sha256_of((folder / name).read_bytes()) == match[3]
+    )
+
+
+def _damage(bank: Bank) -> Iterator[Problem]:
+    for (message,) in bank.query("PRAGMA integrity_check"):
+        if message != "ok":
+            yield Problem("database", str(message))
+    for table, row, parent, _ in bank.query("PRAGMA foreign_key_check"):
+        yield Problem("database", f"row {row} of {table} names a row of {parent} that is not there")
+    for (number,) in bank.query(
+        "SELECT id FROM negatives n WHERE NOT EXISTS (SELECT 1 FROM detections WHERE negative_id = n.id)"
+        " OR NOT EXISTS (SELECT 1 FROM crops WHERE negative_id = n.id)"
+    ):
+        yield Problem("unfounded", f"negative {number}")
+
+
+def _rows(folder: Path, rows: Mapping[str, str]) -> Iterator[Problem]:
+    for name, sha256 in sorted(rows.items()):
+        path = folder / name
+        if not path.is_file():
+            yield Problem("missing", name)
+        elif sha256_of(path.read_bytes()) != sha256 or name != content_name(name.split("/")[0], sha256):
+            yield Problem("changed", name)
+
+
+def _without_row(folder: Path, files: list[str], rows: Mapping[str, str]) -> Iterator[Problem]:
+    for name in files:
+        if name not in rows:
+            yield Problem("leftover" if _is_leftover(folder, name) else "foreign", printable(name))
+
+
+def _crops(bank: Bank) -> Iterator[Problem]:
+    objects: dict[int, list[tuple[float, ...]]] = defaultdict(list)
+    for source_id, *box in bank.query(
+        "SELECT t.source_id, o.x1, o.y1, o.x2, o.y2 FROM objects o JOIN truths t ON t.id = o.truth_id"
+    ):
+        objects[source_id].append(tuple(box))
+    for number, source_id, width, height, *sides in bank.query(
+        "SELECT c.negative_id, s.id, s.width, s.height, c.x1, c.y1, c.x2, c.y2"
+        " FROM crops c JOIN sources s ON s.id = c.source_id ORDER BY c.id"
+    ):
+        rect = Rect(*sides)
+        what = f"negative {number}, source {source_id}, rectangle {tuple(rect)}"
+        if not Rect(0, 0, width, height).contains(rect) or rect.area == 0:
+            yield Problem("outside", f"{what}, image {width}x{height}")
+        if objects[source_id] and rect_touches(rect, touched_pixels(as_boxes_xyxy(objects[source_id]))):
+            yield Problem("target", what)

@@ -1,0 +1,206 @@
+"""The half of the bank that writes. Whatever happens, a negative's row and file appear together or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Self
+
+from negmine.bank.bank import Bank
+from negmine.bank.connection import DATABASE, bank_errors, connect
+from negmine.bank.files import NEGATIVES, TEMPORARY, VARIANTS, ContentFiles, content_name, sha256_of
+from negmine.bank.lock import HOLDER, LOCK, write_lock
+from negmine.bank.records import FileStamp, KnownFile, ReviewState, RunRecord, ScannedImage, Stored
+from negmine.bank.store import ImageStore
+from negmine.errors import BankError
+from negmine.paths import printable
+from negmine.structures import GroundTruth
+
+_OURS = {NEGATIVES, VARIANTS, TEMPORARY, LOCK, HOLDER, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"}
+
+
+class BankWriter(Bank):
+    """A bank, opened for writing by this process alone; made where there is none.
+
+    Args:
+        folder: where the bank is, or shall be.
+        purpose: what for, said to a process that finds the bank locked.
+
+    Raises:
+        BankLockedError: where another process is writing.
+        BankError: where the folder holds something else, or cannot be written.
+        BankVersionError: where a newer negmine wrote it.
+    """
+
+    def __init__(self, folder: str | Path, *, purpose: str) -> None:
+        self.folder = Path(folder)
+        self._files = ContentFiles(self.folder)
+        self._new_files: list[str] = []
+        with ExitStack() as stack, bank_errors(self.folder):
+            _make_folder(self.folder)
+            stack.enter_context(write_lock(self.folder, purpose=purpose))
+            self._connection = connect(self.folder, write=True)
+            stack.callback(self._connection.close)
+            self._files.clear_temporary()
+            self._finish_removals()
+            self._resources = stack.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database and the lock."""
+        with bank_errors(self.folder):
+            self._files.clear_temporary()
+        self._resources.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything stored inside becomes visible together, or is gone with its files."""
+        with bank_errors(self.folder):
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._new_files.clear()
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:  # else it was committed before the interrupt came
+                    self._connection.execute("ROLLBACK")
+                    self._files.remove(self._new_files)
+                raise
+            self._finish_removals()
+
+    def begin_run(self, run: RunRecord) -> int:
+        """The number of the run with these settings, new or known."""
+        parts = (run.class_names, run.detector_settings, run.scan_settings)
+        names, detector, scan = (json.dumps(part, sort_keys=True, default=str) for part in parts)
+        key = hashlib.sha256("\n".join([run.weights_sha256, names, detector, scan]).encode()).hexdigest()
+        with self.transaction():
+            self._connection.execute(
+                "INSERT INTO runs (key, weights, weights_sha256, class_names, detector_settings, scan_settings,"
+                " versions) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
+                (key, run.weights, run.weights_sha256, names, detector, scan, json.dumps(run.versions, sort_keys=True)),
+            )
+        return int(self.scalar("SELECT id FROM runs WHERE key = ?", (key,)) or 0)
+
+    def known_file(self, run_id: int, path: Path) -> KnownFile | None:
+        """What the bank knows of a path, and whether a run is done with its content and labels; None if nothing."""
+        row = next(
+            self.query(
+                "SELECT f.size, f.mtime_ns, f.truth_hash, s.sha256,"
+                " EXISTS (SELECT 1 FROM scans WHERE run_id = ? AND source_id = s.id AND truth_key = s.truth_key)"
+                " FROM files f JOIN sources s ON s.id = f.source_id WHERE f.path_bytes = ?",
+                (run_id, os.fsencode(path)),
+            ),
+            None,
+        )
+        if row is None:
+            return None
+        size, mtime_ns, truth_hash, sha256, done = row
+        return KnownFile(FileStamp(path, size, mtime_ns, truth_hash), sha256, bool(done))
+
+    def is_done(self, run_id: int, sha256: str, truth_hash: str | None) -> bool:
+        """Whether a run has judged this content, wherever it was found, with these labels among those known."""
+        return bool(
+            self.scalar(
+                "SELECT 1 FROM sources s JOIN scans x ON x.source_id = s.id AND x.truth_key = s.truth_key"
+                " WHERE x.run_id = ? AND s.sha256 = ? AND (?3 IS NULL OR EXISTS"
+                " (SELECT 1 FROM truths WHERE source_id = s.id AND hash = ?3))",
+                (run_id, sha256, truth_hash),
+            )
+        )
+
+    def known_truth(self, sha256: str, *, apart_from: Path | None = None) -> GroundTruth:
+        """The objects that files of this content are labelled with, leaving out the labels of one path."""
+        rows = list(
+            self.query(
+                "SELECT o.x1, o.y1, o.x2, o.y2, o.class_name, o.difficult, o.crowd FROM sources s"
+                " JOIN truths t ON t.source_id = s.id JOIN objects o ON o.truth_id = t.id WHERE s.sha256 = ?"
+                " AND EXISTS (SELECT 1 FROM files"
+                " WHERE source_id = s.id AND truth_hash = t.hash AND path_bytes IS NOT ?) ORDER BY o.id",
+                (sha256, None if apart_from is None else os.fsencode(apart_from)),
+            )
+        )
+        return GroundTruth.of(
+            [row[:4] for row in rows],
+            [row[4] for row in rows],
+            difficult=[bool(row[5]) for row in rows],
+            crowd=[bool(row[6]) for row in rows],
+        )
+
+    def store(self, run_id: int, image: ScannedImage) -> Stored:
+        """Store what a run found in one image, in place of what it found there before. Call it in a transaction."""
+        return ImageStore(self._connection, self._put).store(run_id, image)
+
+    def store_name(self, stamp: FileStamp, sha256: str) -> None:
+        """Store that content which is already known was also found here. Call it in a transaction."""
+        ImageStore(self._connection, self._put).store_name(stamp, sha256)
+
+    def review(self, negative_id: int, state: ReviewState) -> None:
+        """Store what a person says of a negative.
+
+        Raises:
+            BankError: where there is no such negative.
+        """
+        if self.scalar("SELECT 1 FROM negatives WHERE id = ?", (negative_id,)) is None:
+            raise BankError(f"bank {printable(self.folder)} has no negative {negative_id}")
+        with self.transaction():
+            self._connection.execute("DELETE FROM reviews WHERE negative_id = ?", (negative_id,))
+            if state != "unreviewed":
+                self._connection.execute("INSERT INTO reviews (negative_id, state) VALUES (?, ?)", (negative_id, state))
+
+    def add_variant(
+        self, negative_id: int, data: bytes, size_wh: tuple[int, int], operation: str, parameters: Mapping[str, object]
+    ) -> bool:
+        """Store an augmented copy of a negative; False where the bank has one of the same bytes. In a transaction."""
+        sha256 = sha256_of(data)
+        name = content_name(VARIANTS, sha256)
+        if self.scalar("SELECT 1 FROM variants WHERE sha256 = ?", (sha256,)) is not None:
+            return False
+        self._put(name, data)
+        self._connection.execute(
+            "INSERT INTO variants (negative_id, sha256, file, width, height, operation, parameters)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (negative_id, sha256, name, *size_wh, operation, json.dumps(parameters, sort_keys=True)),
+        )
+        return True
+
+    def remove_leftovers(self, names: Iterable[str]) -> None:
+        """Remove files that have no row; the caller has made sure of that."""
+        with bank_errors(self.folder):
+            self._files.remove(names)
+
+    def _put(self, name: str, data: bytes) -> None:
+        if self._files.put(name, data):
+            self._new_files.append(name)
+
+    def _finish_removals(self) -> None:
+        """Remove the files whose rows are gone; those that came back meanwhile stay."""
+        (waiting,) = self._connection.execute("SELECT count(*) FROM removals").fetchone()
+        if not waiting:
+            return
+        names = self._connection.execute(
+            "SELECT file FROM removals WHERE file NOT IN (SELECT file FROM negatives UNION SELECT file FROM variants)"
+        ).fetchall()
+        self._files.remove(name for (name,) in names)
+        self._connection.execute("DELETE FROM removals")
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the bank's folder; refuse one that holds something else."""
+    if folder.exists() and not folder.is_dir():
+        raise BankError(f"bank {printable(folder)} is a file, and a bank is a folder; name another with --bank")
+    folder.mkdir(parents=True, exist_ok=True)
+    others = [] if (folder / DATABASE).exists() else [p.name for p in folder.iterdir() if p.name not in _OURS]
+    if others:
+        raise BankError(
+            f"{printable(folder)} is no bank and holds other things ({printable(min(others))}"
+            f"{', ...' if len(others) > 1 else ''}); name an empty or new folder with --bank"
+        )
