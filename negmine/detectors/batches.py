@@ -1,0 +1,51 @@
+"""Running a detector over any number of images, without one bad result taking the others along."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from negmine.detectors.base import Detector
+from negmine.errors import BoxError, DetectorError
+from negmine.structures import Detections, Image
+
+
+def predict_each(detector: Detector, images: Sequence[Image]) -> list[Detections | BoxError]:
+    """Run the detector in batches of its own size.
+
+    Args:
+        detector: any detector.
+        images: each [H, W, 3] uint8 BGR.
+
+    Returns:
+        For each image, in order, its detections, or what is wrong with them.
+
+    Raises:
+        DetectorError: where the detector does not give one result per image, or names a class that it does not list.
+    """
+    size = detector.batch_size
+    results: list[Detections | BoxError] = []
+    for start in range(0, len(images), size):
+        results += _predict_batch(detector, images[start : start + size])
+    return results
+
+
+def _predict_batch(detector: Detector, batch: Sequence[Image]) -> Sequence[Detections | BoxError]:
+    try:
+        results = detector.predict(batch)
+    except BoxError as error:
+        if len(batch) == 1:
+            return [error]
+        return [result for image in batch for result in _predict_batch(detector, [image])]
+    if len(results) != len(batch):
+        raise DetectorError(
+            f"expected one result per image from the detector {detector.identity.name!r}, found {len(results)} results "
+            f"for {len(batch)} images"
+        )
+    for result in results:
+        unknown = set(result.class_ids.tolist()) - set(detector.class_names)
+        if unknown:
+            raise DetectorError(
+                f"the detector {detector.identity.name!r} gave class {min(unknown)}, and lists only "
+                f"{sorted(detector.class_names)}; give it class_names for all that it returns"
+            )
+    return results

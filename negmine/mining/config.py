@@ -1,0 +1,114 @@
+"""The settings of a scan, their units and their ranges."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Literal, get_args
+
+from negmine.errors import ConfigError
+from negmine.thresholds import MatchConfig
+
+CropPolicy = Literal["context", "region", "image"]
+DEFAULT_BANK = "negmine-bank"
+_SIZE = re.compile(r"([1-9]\d{0,4})(?:x([1-9]\d{0,4}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSize:
+    """What size a negative gets: that of its source image, its own (no resizing), or a fixed one.
+
+    Attributes:
+        mode: `original`, `none` or `fixed`.
+        size_wh: width and height in pixels where fixed.
+    """
+
+    mode: Literal["original", "none", "fixed"] = "original"
+    size_wh: tuple[int, int] | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> OutputSize:
+        """Read `original`, `none`, `N` or `WxH`.
+
+        Raises:
+            ConfigError: for anything else.
+        """
+        if text == "original":
+            return cls("original")
+        if text == "none":
+            return cls("none")
+        match = _SIZE.fullmatch(text)
+        if match is None:
+            raise ConfigError(
+                f"expected a size of original, none, N or WxH (640 or 640x480, in pixels), found {text!r}"
+            )
+        width, height = int(match[1]), int(match[2] or match[1])
+        return cls("fixed", (width, height))
+
+    def resolve(self, source_wh: tuple[int, int]) -> tuple[int, int] | None:
+        """The output's width and height for a source image of `source_wh`; None where crops keep their own size."""
+        return source_wh if self.mode == "original" else self.size_wh
+
+    def __str__(self) -> str:
+        return f"{self.size_wh[0]}x{self.size_wh[1]}" if self.size_wh else self.mode
+
+
+@dataclass(frozen=True, slots=True)
+class CropConfig:
+    """How much of the picture around a false positive becomes a negative.
+
+    Raises:
+        ConfigError: where a value is out of its range.
+    """
+
+    crop: CropPolicy = "context"
+    context: float = 3.0  # side of a `context` crop, in longer sides of the false positive's box
+    size: OutputSize = field(default_factory=OutputSize)
+    min_side_px: int = 32  # a smaller rectangle is skipped: some trainers drop such images silently
+
+    def __post_init__(self) -> None:
+        if self.crop not in get_args(CropPolicy):
+            raise ConfigError(f"expected a crop of {', '.join(get_args(CropPolicy))}, found {self.crop!r}")
+        if not (1 <= self.context < math.inf):
+            raise ConfigError(f"expected a context of 1 or more (times the box), found {self.context}")
+        if self.min_side_px < 1:
+            raise ConfigError(f"expected a minimum side of 1 pixel or more, found {self.min_side_px}")
+
+
+@dataclass(frozen=True, slots=True)
+class ScanConfig:
+    """All that decides which negatives a scan stores, apart from the detector and the images.
+
+    `workers` changes the speed only, and `missing_is_empty` which labels an image is taken to have: neither is part of
+    the settings that the bank files a run under.
+
+    Raises:
+        ConfigError: where a value is out of its range.
+    """
+
+    match: MatchConfig = field(default_factory=MatchConfig)
+    crop: CropConfig = field(default_factory=CropConfig)
+    confirm: bool = False  # keep only crops on which the detector still fires
+    max_per_image: int | None = None  # the hardest so many negatives of one image
+    missing_is_empty: bool = False  # an image without a label file holds no target
+    workers: int | None = None  # threads that read and decode; None for one per core
+    quality: int = 95  # JPEG quality of the negatives
+
+    def __post_init__(self) -> None:
+        if self.max_per_image is not None and self.max_per_image < 1:
+            raise ConfigError(f"expected at least 1 negative per image, found {self.max_per_image}")
+        if self.workers is not None and self.workers < 1:
+            raise ConfigError(f"expected at least 1 worker, found {self.workers}")
+        if not 1 <= self.quality <= 100:
+            raise ConfigError(f"expected a JPEG quality of 1 to 100, found {self.quality}")
+
+    def settings(self) -> Mapping[str, object]:
+        """What the result depends on, as JSON values: part of the key that the bank files a run under."""
+        return (
+            asdict(self.match)
+            | asdict(self.crop)
+            | {"size": str(self.crop.size)}
+            | {"confirm": self.confirm, "max_per_image": self.max_per_image, "quality": self.quality}
+        )

@@ -1,0 +1,113 @@
+"""The crop: which rectangle around a false positive becomes a negative. No target's pixel is ever inside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import numpy as np
+
+from negmine.boxes import Rect, cover, free_span, largest_free_rect, touched_pixels
+from negmine.images import resize_without_stretching
+from negmine.mining.config import CropConfig
+from negmine.structures import FloatArray, Image, IntArray
+
+
+class CropSkip(StrEnum):
+    """Why a background false positive gives no negative."""
+
+    TOUCHES_TARGET = "touches_target"  # its own box shares a pixel with a target, so no rectangle can hold it
+    HOLDS_TARGET = "holds_target"  # the whole image was asked for, and a target is in it
+    TOO_SMALL = "too_small"  # the rectangle is under the minimum side
+    NOT_CONFIRMED = "not_confirmed"  # the detector does not fire on the finished crop
+    OVER_LIMIT = "over_limit"  # the image already gave as many harder negatives as asked
+
+
+CROP_SKIP_MEANINGS: Mapping[str, str] = {
+    CropSkip.TOUCHES_TARGET: "a target is too near",
+    CropSkip.HOLDS_TARGET: "a target is in the image",
+    CropSkip.TOO_SMALL: "the crop would be too small",
+    CropSkip.NOT_CONFIRMED: "the detector does not fire on the crop",
+    CropSkip.OVER_LIMIT: "the image gave enough harder ones",
+}
+
+
+def crop_rect(
+    box_xyxy: FloatArray, targets_xyxy: FloatArray, image_wh: tuple[int, int], config: CropConfig
+) -> Rect | CropSkip:
+    """Choose the rectangle to keep for one false positive.
+
+    - `context`: a square about the box's centre, its side `context` times the box's longer side (and at least the
+      minimum side), moved inside the image; of it, the largest part that holds the box and touches no target.
+    - `region`: the largest rectangle of the image that holds the box and touches no target.
+    - `image`: the whole image, if no target is in it.
+
+    It is then grown to the output's aspect ratio as far as the image and the targets allow.
+
+    Args:
+        box_xyxy: [4] float pixels, the false positive.
+        targets_xyxy: [M, 4] float pixels, every object of the image, of any class, difficult and crowd ones too.
+        image_wh: width and height of the image, in pixels.
+        config: policy, context, output size, minimum side.
+
+    Returns:
+        The rectangle in whole pixels, or the reason why there is none.
+    """
+    blocked, whole = touched_pixels(targets_xyxy), Rect(0, 0, *image_wh)
+    if config.crop == "image":
+        if len(blocked):
+            return CropSkip.HOLDS_TARGET
+        rect: Rect | None = whole
+    else:
+        hold = cover(box_xyxy, image_wh)
+        window = whole if config.crop == "region" else _context_window(box_xyxy, hold, whole, config)
+        rect = largest_free_rect(window, hold, blocked)
+    if rect is None:
+        return CropSkip.TOUCHES_TARGET
+    output_wh = config.size.resolve(image_wh)
+    if output_wh is not None:
+        rect = grow_to_aspect(rect, output_wh, whole, blocked)
+    return rect if min(rect.size_wh) >= config.min_side_px else CropSkip.TOO_SMALL
+
+
+def _context_window(box_xyxy: FloatArray, hold: Rect, whole: Rect, config: CropConfig) -> Rect:
+    """The square about the box's centre, moved inside the image; as wide as the image where it would be wider."""
+    width, height = hold.size_wh
+    longer = float(np.max(box_xyxy[2:] - box_xyxy[:2]))
+    side = max(round(config.context * longer), width, height, config.min_side_px)
+    centre_x, centre_y = (box_xyxy[:2] + box_xyxy[2:]) / 2
+    x1, x2 = _place(float(centre_x), min(side, whole.x2), hold.x1, hold.x2, 0, whole.x2)
+    y1, y2 = _place(float(centre_y), min(side, whole.y2), hold.y1, hold.y2, 0, whole.y2)
+    return Rect(x1, y1, x2, y2)
+
+
+def _place(centre: float, length: int, hold_low: int, hold_high: int, low: int, high: int) -> tuple[int, int]:
+    """Put a span of `length` as near to `centre` as holding [hold_low, hold_high) inside [low, high) allows."""
+    start = round(centre - length / 2)
+    start = min(max(start, hold_high - length, low), hold_low, high - length)
+    return start, start + length
+
+
+def grow_to_aspect(rect: Rect, output_wh: tuple[int, int], whole: Rect, blocked_xyxy: IntArray) -> Rect:
+    """Grow a rectangle towards the aspect ratio of `output_wh`, about its centre, where image and targets allow.
+
+    Args:
+        rect: inside `whole`, touching no blocked box.
+        output_wh: width and height whose ratio is wanted.
+        whole: the image.
+        blocked_xyxy: [M, 4] int64, whole-pixel boxes of the targets.
+    """
+    (width, height), (out_width, out_height) = rect.size_wh, output_wh
+    axis = 0 if width * out_height < height * out_width else 1
+    wanted = round(height * out_width / out_height) if axis == 0 else round(width * out_height / out_width)
+    low, high = free_span(rect, whole, blocked_xyxy, axis)
+    length = max(min(wanted, high - low), rect[axis + 2] - rect[axis])
+    start, end = _place((rect[axis] + rect[axis + 2]) / 2, length, rect[axis], rect[axis + 2], low, high)
+    return Rect(start, rect.y1, end, rect.y2) if axis == 0 else Rect(rect.x1, start, rect.x2, end)
+
+
+def cut(image: Image, rect: Rect, config: CropConfig) -> Image:
+    """Cut a rectangle out of an image [H, W, 3] and bring it to the output's size, letterboxed, never stretched."""
+    crop = image[rect.y1 : rect.y2, rect.x1 : rect.x2]
+    output_wh = config.size.resolve((image.shape[1], image.shape[0]))
+    return np.ascontiguousarray(crop) if output_wh is None else resize_without_stretching(crop, output_wh)

@@ -1,0 +1,147 @@
+"""From detections to negatives, for one image: match, cut, group, confirm, limit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+
+from negmine.bank.records import JudgedDetection, NewNegative
+from negmine.boxes import Rect, box_area, clip_boxes
+from negmine.detectors.base import Detector
+from negmine.detectors.batches import predict_each
+from negmine.errors import BoxError
+from negmine.images import decode_image, encode_jpeg, perceptual_hash
+from negmine.matching import Kind, match_detections
+from negmine.mining.config import ScanConfig
+from negmine.mining.crop import CropSkip, crop_rect, cut
+from negmine.structures import Detections, GroundTruth, Image
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """What the classes of the detector are called, here and in the truth.
+
+    Attributes:
+        model_names: class id to the detector's name.
+        truth_names: class id to the truth's name, for the classes that the truth lists.
+        judged: the truth's names of the classes that it lists; None where every class is judged.
+    """
+
+    model_names: Mapping[int, str]
+    truth_names: Mapping[int, str]
+    judged: Collection[str] | None
+
+
+def canonical(detections: Detections, size_wh: tuple[int, int]) -> Detections:
+    """Clip to the image, drop what is left without area, and round to 0.01 pixels and 0.00001 of score.
+
+    Rounding keeps the last bits of the arithmetic, which differ from machine to machine, out of the bank.
+    """
+    boxes = np.round(clip_boxes(detections.boxes_xyxy, size_wh), 2)
+    rounded = Detections(boxes, np.round(detections.scores, 5), detections.class_ids)
+    return rounded.select(box_area(boxes) > 0)
+
+
+def judge(
+    image: Image, detections: Detections, truth: GroundTruth, classes: Classes, config: ScanConfig
+) -> tuple[tuple[JudgedDetection, ...], tuple[NewNegative, ...]]:
+    """Say what each detection is, and cut a negative around each background false positive.
+
+    False positives whose rectangles coincide share one negative. Of an image that gives more than
+    `config.max_per_image`, the hardest are kept; with `confirm`, `confirm_negatives` limits instead.
+
+    Args:
+        image: [H, W, 3].
+        detections: canonical, N of them.
+        truth: every object known in the image.
+        classes: names, and which classes are judged.
+        config: thresholds and crop.
+
+    Returns:
+        The N detections in the same order, and the negatives that they refer to.
+    """
+    size_wh = (image.shape[1], image.shape[0])
+    matches = match_detections(detections, truth, classes.truth_names, judged=classes.judged, config=config.match)
+    rects: list[Rect | CropSkip | None] = [
+        crop_rect(box, truth.boxes_xyxy, size_wh, config.crop) if kind is Kind.BACKGROUND else None
+        for box, kind in zip(detections.boxes_xyxy, matches.kinds, strict=True)
+    ]
+    judged = tuple(
+        JudgedDetection(
+            class_name=classes.model_names[int(detections.class_ids[i])],
+            score=float(detections.scores[i]),
+            box_xyxy=(float(x1), float(y1), float(x2), float(y2)),
+            kind=matches.kinds[i],
+            skipped=str(rect) if isinstance(rect, CropSkip) else None,
+        )
+        for i, (rect, (x1, y1, x2, y2)) in enumerate(zip(rects, detections.boxes_xyxy, strict=True))
+    )
+    wanted = {i: rect for i, rect in enumerate(rects) if isinstance(rect, Rect)}
+    order = sorted(set(wanted.values()), key=lambda rect: (-_hardness(rect, wanted, judged), rect))
+    judged = tuple(replace(d, negative=order.index(wanted[i])) if i in wanted else d for i, d in enumerate(judged))
+    judged, kept = _limited(judged, order, None if config.confirm else config.max_per_image)
+    return judged, tuple(_negative(image, rect, config) for rect in kept)
+
+
+def confirm_negatives(
+    judged: Sequence[JudgedDetection], negatives: Sequence[NewNegative], detector: Detector, config: ScanConfig
+) -> tuple[tuple[JudgedDetection, ...], tuple[NewNegative, ...]]:
+    """Keep the negatives on which the detector still fires, as read back from their bytes; of these the hardest.
+
+    Args:
+        judged: detections that refer to `negatives` by index.
+        negatives: hardest first.
+        detector: the one that found them.
+        config: for the limit per image.
+
+    Raises:
+        BoxError: where the detector gives no detections for a negative.
+    """
+    fires = []
+    for index, found in enumerate(predict_each(detector, [decode_image(negative.data) for negative in negatives])):
+        if isinstance(found, BoxError):
+            raise found
+        if len(found):
+            fires.append(index)
+    judged, kept = _renumbered(judged, fires, CropSkip.NOT_CONFIRMED)
+    return _limited(judged, [negatives[i] for i in kept], config.max_per_image)
+
+
+def _hardness(rect: Rect, wanted: Mapping[int, Rect], judged: Sequence[JudgedDetection]) -> float:
+    return max(judged[i].score for i, other in wanted.items() if other == rect)
+
+
+def _limited(
+    judged: Sequence[JudgedDetection], things: Sequence[_T], limit: int | None
+) -> tuple[tuple[JudgedDetection, ...], tuple[_T, ...]]:
+    """Keep the first `limit`."""
+    judged, kept = _renumbered(judged, list(range(len(things)))[:limit], CropSkip.OVER_LIMIT)
+    return judged, tuple(things[i] for i in kept)
+
+
+def _renumbered(
+    judged: Sequence[JudgedDetection], kept: list[int], reason: CropSkip
+) -> tuple[tuple[JudgedDetection, ...], list[int]]:
+    """Point the detections at the negatives that are kept, and give the others the reason."""
+    new = {old: index for index, old in enumerate(kept)}
+    return tuple(
+        d
+        if d.negative is None
+        else replace(d, negative=new.get(d.negative), skipped=None if d.negative in new else str(reason))
+        for d in judged
+    ), kept
+
+
+def _negative(image: Image, rect: Rect, config: ScanConfig) -> NewNegative:
+    picture = cut(image, rect, config.crop)
+    return NewNegative(
+        data=encode_jpeg(picture, quality=config.quality),
+        size_wh=(picture.shape[1], picture.shape[0]),
+        phash=f"{perceptual_hash(picture) & 0xFFFFFFFFFFFFFFFF:016x}",
+        rect=rect,
+    )

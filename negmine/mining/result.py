@@ -1,0 +1,177 @@
+"""What a scan did, in numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from negmine.matching import FALSE_POSITIVES, Kind
+
+SCHEMA_VERSION = 1
+
+SkipKind = Literal["unreadable", "unlabelled", "label", "detector"]
+SKIP_MEANINGS: Mapping[SkipKind, str] = {
+    "unreadable": "no readable image",
+    "unlabelled": "no label file",
+    "label": "labels that cannot be trusted",
+    "detector": "detector gave no detections",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedImage:
+    """An image that was passed over, and why."""
+
+    source: Path
+    kind: SkipKind
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HardNegative:
+    """A negative that this scan added, for the list of the hardest."""
+
+    score: float
+    class_name: str
+    source: Path
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScanProgress:
+    """How far a scan is.
+
+    Attributes:
+        total: images to look at.
+        done: images looked at, skipped and unchanged ones among them.
+        scanned: images that the detector saw.
+        false_positives: of the kind `background`, so far.
+        negatives: added so far.
+        notes: what the scan found out before it began, such as the format of the labels.
+    """
+
+    total: int
+    done: int
+    scanned: int
+    false_positives: int
+    negatives: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """What a scan did. Counts of detections are of the images that it scanned, not of unchanged ones.
+
+    Attributes:
+        bank: the bank's folder.
+        scanned: images that the detector saw.
+        unchanged: images that the bank already had, under this detector and these settings.
+        duplicates: images whose content another image of this scan, or of the bank, has too.
+        with_false_positives: scanned images with a false positive of any kind.
+        skipped: images passed over, each with its reason.
+        kinds: how many detections turned out to be what.
+        classes: background false positives by class, most frequent first.
+        crops_skipped: background false positives that gave no negative, by reason.
+        added: negatives that the bank did not have.
+        withdrawn: negatives taken out again, because labels given later show a target in them.
+        total: negatives in the bank now.
+        hardest: the hardest of the negatives added, at most five.
+        seconds: from the first image to the last.
+    """
+
+    bank: Path
+    scanned: int
+    unchanged: int
+    duplicates: int
+    with_false_positives: int
+    skipped: tuple[SkippedImage, ...]
+    kinds: Mapping[Kind, int]
+    classes: Mapping[str, int]
+    crops_skipped: Mapping[str, int]
+    added: int
+    withdrawn: int
+    total: int
+    hardest: tuple[HardNegative, ...]
+    seconds: float
+
+    @property
+    def images_per_second(self) -> float:
+        """Images that the detector saw, a second; 0 where it saw none."""
+        return self.scanned / self.seconds if self.scanned and self.seconds > 0 else 0.0
+
+    def to_dict(self) -> dict[str, object]:
+        """The `--json` document: JSON values only."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "bank": str(self.bank),
+            "images": {
+                "scanned": self.scanned,
+                "unchanged": self.unchanged,
+                "duplicates": self.duplicates,
+                "skipped": len(self.skipped),
+                "with_false_positives": self.with_false_positives,
+            },
+            "detections": sum(self.kinds.values()),
+            "true_positives": self.kinds[Kind.TRUE_POSITIVE],
+            "ignored": self.kinds[Kind.IGNORED],
+            "unjudged": self.kinds[Kind.UNJUDGED],
+            "false_positives": {str(kind): self.kinds[kind] for kind in FALSE_POSITIVES},
+            "false_positives_by_class": dict(self.classes),
+            "crops_skipped": dict(self.crops_skipped),
+            "negatives": {"added": self.added, "withdrawn": self.withdrawn, "total": self.total},
+            "hardest": [
+                {"score": h.score, "class": h.class_name, "source": str(h.source), "sha256": h.sha256}
+                for h in self.hardest
+            ],
+            "skipped": [{"source": str(s.source), "kind": s.kind, "reason": s.reason} for s in self.skipped],
+            "seconds": round(self.seconds, 3),
+            "images_per_second": round(self.images_per_second, 3),
+        }
+
+
+@dataclass(slots=True)
+class Tally:
+    """The counts of a scan while it runs."""
+
+    scanned: int = 0
+    unchanged: int = 0
+    duplicates: int = 0
+    with_false_positives: int = 0
+    skipped: list[SkippedImage] = field(default_factory=list)
+    kinds: Counter[Kind] = field(default_factory=Counter)
+    classes: Counter[str] = field(default_factory=Counter)
+    crops_skipped: Counter[str] = field(default_factory=Counter)
+    added: int = 0
+    withdrawn: int = 0
+    hardest: list[HardNegative] = field(default_factory=list)
+
+    @property
+    def done(self) -> int:
+        """Images looked at."""
+        return self.scanned + self.unchanged + self.duplicates + len(self.skipped)
+
+    def keep_hardest(self, found: HardNegative, count: int = 5) -> None:
+        """Remember a negative if it is among the hardest so far."""
+        self.hardest = sorted([*self.hardest, found], key=lambda h: (-h.score, h.sha256))[:count]
+
+    def result(self, bank: Path, total: int, seconds: float) -> ScanResult:
+        """The finished counts."""
+        return ScanResult(
+            bank=bank,
+            scanned=self.scanned,
+            unchanged=self.unchanged,
+            duplicates=self.duplicates,
+            with_false_positives=self.with_false_positives,
+            skipped=tuple(self.skipped),
+            kinds={kind: self.kinds[kind] for kind in Kind},
+            classes=dict(self.classes.most_common()),
+            crops_skipped=dict(sorted(self.crops_skipped.items())),
+            added=self.added,
+            withdrawn=self.withdrawn,
+            total=total,
+            hardest=tuple(self.hardest),
+            seconds=seconds,
+        )

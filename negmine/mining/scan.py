@@ -1,0 +1,124 @@
+"""The scan: run a detector over images, keep what it gets wrong on background, put that into the bank."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from negmine._version import __version__
+from negmine.bank.records import RunRecord
+from negmine.bank.writer import BankWriter
+from negmine.detectors.base import Detector
+from negmine.detectors.config import DetectorConfig
+from negmine.detectors.open import open_detector
+from negmine.labels.base import Truth
+from negmine.labels.classes import match_class_names
+from negmine.labels.recognise import open_truth
+from negmine.matching import Kind
+from negmine.mining.config import DEFAULT_BANK, ScanConfig
+from negmine.mining.judge import Classes
+from negmine.mining.loop import ScanLoop
+from negmine.mining.reading import Reader
+from negmine.mining.result import ScanProgress, ScanResult, Tally
+from negmine.sources.expand import expand_sources
+
+
+def scan(
+    sources: str | Path | Sequence[str | Path],
+    detector: Detector | DetectorConfig | str | Path,
+    *,
+    bank: str | Path = DEFAULT_BANK,
+    truth: Truth | str | Path | None = None,
+    split: str | None = None,
+    config: ScanConfig | None = None,
+    on_progress: Callable[[ScanProgress], None] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> ScanResult:
+    """Find the background false positives of a detector, and store a negative around each in a bank.
+
+    Scanning the same images again, with the same detector and settings, changes nothing; a scan that was killed goes on
+    where it was. The result does not depend on the number of workers.
+
+    Args:
+        sources: image files, folders, globs, `.txt` lists or `data.yaml` files.
+        detector: a detector, the settings to open one with, or weights to open with the defaults.
+        bank: the bank's folder; made where there is none.
+        truth: labels for the images, or where they are; None says that no image holds a target.
+        split: which split of a `data.yaml` in `sources`.
+        config: thresholds, crop and limits.
+        on_progress: called from this thread, first before the first image.
+        clock: seconds, for the times in the result.
+
+    Raises:
+        SourceError: where a source is missing or holds no image.
+        WeightsError: where the weights cannot be opened.
+        TruthError: where the labels cannot be opened, or share no class with the detector.
+        BankError: where the bank cannot be written; what was stored before stays.
+    """
+    config = config or ScanConfig()
+    refs = expand_sources([sources] if isinstance(sources, (str, Path)) else sources, split=split)
+    labels = open_truth(Path(truth)) if isinstance(truth, (str, Path)) else truth
+    model = _detector(detector)
+    classes = _classes(model, labels)
+    with BankWriter(bank, purpose="negmine scan") as writer:
+        run_id = writer.begin_run(_run_record(model, config))
+        reader = Reader(labels, missing_is_empty=config.missing_is_empty)
+        loop = ScanLoop(writer, run_id, model, reader, classes, config)
+        notes = _notes(labels, classes)
+        started = clock()
+        for tally in loop.run(refs):
+            if on_progress is not None:
+                on_progress(_progress(tally, len(refs), notes))
+        return loop.tally.result(writer.folder, writer.negative_count(), clock() - started)
+
+
+def _detector(detector: Detector | DetectorConfig | str | Path) -> Detector:
+    if isinstance(detector, (str, Path)):
+        detector = DetectorConfig(str(detector))
+    return open_detector(detector) if isinstance(detector, DetectorConfig) else detector
+
+
+def _classes(detector: Detector, truth: Truth | None) -> Classes:
+    """Pair the detector's classes with the truth's, by name."""
+    names = detector.class_names
+    if truth is None:
+        return Classes(names, names, judged=None)
+    return Classes(names, match_class_names(names, truth.class_names), judged=frozenset(truth.class_names))
+
+
+def _run_record(detector: Detector, config: ScanConfig) -> RunRecord:
+    identity = detector.identity
+    return RunRecord(
+        weights=identity.name,
+        weights_sha256=identity.sha256,
+        class_names=detector.class_names,
+        detector_settings=identity.settings,
+        scan_settings=config.settings(),
+        versions={"negmine": __version__, **identity.versions},
+    )
+
+
+def _notes(truth: Truth | None, classes: Classes) -> tuple[str, ...]:
+    """What the user may want to know before the first image: how the labels were understood."""
+    if truth is None:
+        return ()
+    judged = [classes.model_names[number] for number in sorted(classes.truth_names)]
+    note = f"truth: {truth.format_name}, {truth.images_labelled} labelled images; judged classes: {', '.join(judged)}"
+    unjudged = len(classes.model_names) - len(judged)
+    return (
+        (note, f"{unjudged} classes of the detector are not in the truth: unjudged, never mined")
+        if unjudged
+        else (note,)
+    )
+
+
+def _progress(tally: Tally, total: int, notes: tuple[str, ...]) -> ScanProgress:
+    return ScanProgress(
+        total=total,
+        done=tally.done,
+        scanned=tally.scanned,
+        false_positives=tally.kinds[Kind.BACKGROUND],
+        negatives=tally.added,
+        notes=notes,
+    )
