@@ -1,0 +1,29 @@
+"""The settings of an export."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from negmine.errors import ConfigError
+
+ExportFormat = Literal["voc"]
+CopyMethod = Literal["copy", "hardlink", "symlink"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportConfig:
+    """What is exported, and how the pictures get there.
+
+    Raises:
+        ConfigError: for a format or method that does not exist.
+    """
+
+    format: ExportFormat = "voc"
+    variants: bool = True  # the augmented copies too
+    method: CopyMethod = "copy"
+
+    def __post_init__(self) -> None:
+        for value, allowed in ((self.format, get_args(ExportFormat)), (self.method, get_args(CopyMethod))):
+            if value not in allowed:
+                raise ConfigError(f"expected one of {', '.join(allowed)}, found {value!r}")
