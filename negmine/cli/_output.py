@@ -1,0 +1,109 @@
+"""What commands share to speak: results on stdout, messages and progress on stderr."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from negmine.mining.result import ScanProgress
+
+_F = TypeVar("_F", bound=Callable[..., object])
+_PLAIN_EVERY = 20  # plain progress lines in a whole run, where stderr is no terminal
+
+
+def bank_option(command: _F) -> _F:
+    """`--bank DIR`, the same in every command."""
+    from negmine.mining.config import DEFAULT_BANK
+
+    return click.option(
+        "--bank", default=DEFAULT_BANK, show_default=True, metavar="DIR", help="The folder that keeps the negatives."
+    )(command)
+
+
+def json_option(command: _F) -> _F:
+    """`--json`, the same in every command."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")(command)
+
+
+def print_json(document: Mapping[str, object]) -> None:
+    """One document on stdout, in ASCII, so that file names of any bytes get through."""
+    click.echo(json.dumps(document, indent=2))
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console for tables (stdout) or messages (stderr); no markup, since file names may look like it."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+
+
+@contextmanager
+def scan_progress() -> Iterator[Callable[[ScanProgress], None]]:
+    """Show how far a scan is: a live bar on a terminal, a plain line now and then elsewhere."""
+    err = console(stderr=True)
+    with _bar(err) if err.is_terminal else _lines(err) as show:
+        yield show
+
+
+@contextmanager
+def _bar(err: Console) -> Iterator[Callable[[ScanProgress], None]]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("scanning"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[speed]} images/s"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[found]} false positives, {task.fields[negatives]} negatives"),
+    )
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task("scan", total=None, speed="-", found=0, negatives=0)
+
+        def show(now: ScanProgress) -> None:
+            if not now.done:
+                for note in now.notes:
+                    progress.console.print(note)
+            elapsed = progress.tasks[0].elapsed or 0.0
+            speed = f"{now.scanned / elapsed:.1f}" if now.scanned and elapsed else "-"
+            progress.update(
+                task,
+                total=now.total,
+                completed=now.done,
+                speed=speed,
+                found=now.false_positives,
+                negatives=now.negatives,
+            )
+
+        yield show
+
+
+@contextmanager
+def _lines(err: Console) -> Iterator[Callable[[ScanProgress], None]]:
+    import time
+
+    started, said = time.perf_counter(), 0
+
+    def show(now: ScanProgress) -> None:
+        nonlocal said
+        if not now.done:
+            for note in now.notes:
+                err.print(note, soft_wrap=True)
+        share = now.done * _PLAIN_EVERY // max(now.total, 1)
+        if share > said:
+            said = share
+            speed = now.scanned / max(time.perf_counter() - started, 1e-9)
+            err.print(
+                f"scanned {now.done} of {now.total} images, {speed:.1f} images/s, "
+                f"{now.false_positives} false positives, {now.negatives} negatives",
+                soft_wrap=True,
+            )
+
+    yield show

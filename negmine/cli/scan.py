@@ -1,0 +1,234 @@
+"""`negmine scan`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import click
+
+from negmine.cli._output import bank_option, console, json_option, print_json, scan_progress
+from negmine.detectors.config import DetectorConfig
+from negmine.mining.config import CropConfig, CropPolicy, OutputSize, ScanConfig
+from negmine.paths import printable
+from negmine.thresholds import MatchConfig
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from negmine.mining.result import ScanResult
+
+_DETECTOR, _MATCH, _CROP, _SCAN = DetectorConfig(weights=""), MatchConfig(), CropConfig(), ScanConfig()
+_SHOWN = 10  # skipped images that are named; --json names them all
+
+
+@click.command("scan")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.option("--weights", required=True, metavar="W", help="The detector: .pt, .onnx, .engine, or an OpenVINO folder.")
+@bank_option
+@click.option(
+    "--truth", metavar="PATH", help="Labels of the images: Pascal VOC, YOLO or COCO. Without: all are background."
+)
+@click.option("--missing-is-empty", is_flag=True, help="With --truth: an image without a label file holds no target.")
+@click.option("--split", metavar="NAME", help="Which split of a data.yaml: train, val or test.")
+@click.option("--conf", default=_DETECTOR.conf, show_default=True, help="Lowest score of a detection.")
+@click.option("--iou", default=_DETECTOR.iou, show_default=True, help="IoU of the detector's non-maximum suppression.")
+@click.option("--imgsz", default=_DETECTOR.imgsz, show_default=True, help="The detector's input size, pixels.")
+@click.option("--batch", default="auto", show_default=True, metavar="auto|N", help="Images per call of the detector.")
+@click.option(
+    "--device", default=_DETECTOR.device, show_default=True, metavar="auto|cpu|N", help="Where the detector runs."
+)
+@click.option("--classes", metavar="A,B", help="Only these classes of the detector, by name.")
+@click.option("--match-iou", default=_MATCH.match_iou, show_default=True, help="IoU from which an object is found.")
+@click.option(
+    "--background-iou", default=_MATCH.background_iou, show_default=True, help="IoU under which nothing is there."
+)
+@click.option(
+    "--crop",
+    type=click.Choice(get_args(CropPolicy)),
+    default=_CROP.crop,
+    show_default=True,
+    help="Keep a square around the false positive, the largest region without targets, or the whole image.",
+)
+@click.option("--context", default=_CROP.context, show_default=True, help="Side of a context crop, in box sides.")
+@click.option(
+    "--size", default=str(_CROP.size), show_default=True, metavar="original|none|N|WxH", help="Size of the negatives."
+)
+@click.option("--min-side", default=_CROP.min_side_px, show_default=True, help="Skip smaller crops, pixels.")
+@click.option("--confirm", is_flag=True, help="Keep only crops on which the detector fires again.")
+@click.option("--max-per-image", type=int, metavar="N", help="Keep the N hardest negatives of an image.")
+@click.option("--workers", type=int, metavar="N", help="Threads that read and decode.  [default: one per core]")
+@click.option("--trust-weights", is_flag=True, help="Open a .pt even if it would run code from outside torch.")
+@json_option
+def command(
+    sources: tuple[str, ...],
+    weights: str,
+    bank: str,
+    truth: str | None,
+    missing_is_empty: bool,
+    split: str | None,
+    conf: float,
+    iou: float,
+    imgsz: int,
+    batch: str,
+    device: str,
+    classes: str | None,
+    match_iou: float,
+    background_iou: float,
+    crop: CropPolicy,
+    context: float,
+    size: str,
+    min_side: int,
+    confirm: bool,
+    max_per_image: int | None,
+    workers: int | None,
+    trust_weights: bool,
+    as_json: bool,
+) -> None:
+    """Run a detector over images and bank what it gets wrong on background.
+
+    SOURCE is an image, a folder (searched recursively), a glob in quotes, a .txt list, or a data.yaml. Without --truth
+    you say that no image holds a target. Running the same scan again changes nothing; one that was stopped goes on.
+
+    \b
+    negmine scan backgrounds/ --weights best.pt
+    negmine scan data.yaml --split train --truth data.yaml --weights best.pt --imgsz 320
+    """
+    detector = DetectorConfig(
+        weights=weights,
+        conf=conf,
+        iou=iou,
+        imgsz=imgsz,
+        batch=_batch(batch),
+        device=device,
+        classes=tuple(name.strip() for name in classes.split(",") if name.strip()) if classes else (),
+        trust_weights=trust_weights,
+    )
+    config = ScanConfig(
+        match=MatchConfig(match_iou, background_iou),
+        crop=CropConfig(crop, context, OutputSize.parse(size), min_side),
+        confirm=confirm,
+        max_per_image=max_per_image,
+        missing_is_empty=missing_is_empty,
+        workers=workers,
+    )
+    from negmine.mining.scan import scan
+
+    with scan_progress() as on_progress:
+        result = scan(
+            list(sources),
+            detector,
+            bank=bank,
+            truth=None if truth is None else Path(truth),
+            split=split,
+            config=config,
+            on_progress=on_progress,
+        )
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        render(result)
+
+
+def _batch(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdigit() or int(text) < 1:
+        raise click.BadParameter(f"expected auto or a whole number of 1 or more, found {text!r}", param_hint="--batch")
+    return int(text)
+
+
+def render(result: ScanResult) -> None:
+    """Print what a scan did, and the command to type next."""
+    out = console()
+    if result.scanned:
+        out.print(_images(result), _found(result), sep="\n")
+        _render_hardest(out, result)
+    else:
+        out.print(
+            f"nothing new: {result.unchanged + result.duplicates} images unchanged, {len(result.skipped)} skipped"
+        )
+    _render_skipped(result)
+    out.print(f"\n{result.total} negatives in {printable(result.bank)} ({result.added} added)", soft_wrap=True)
+    if result.total:
+        out.print(
+            f"next: negmine export --format voc --bank {_quoted(result.bank)} --out negatives-voc", soft_wrap=True
+        )
+
+
+def _images(result: ScanResult) -> object:
+    from rich.table import Table
+
+    from negmine.mining.result import SKIP_MEANINGS
+
+    table = Table("images", "count", title="What was scanned", title_justify="left")
+    table.columns[1].justify = "right"
+    table.add_row("scanned", str(result.scanned))
+    table.add_row("with false positives", str(result.with_false_positives))
+    table.add_row("unchanged since the last scan", str(result.unchanged))
+    if result.duplicates:
+        table.add_row("the same picture as another", str(result.duplicates))
+    for kind, count in sorted(Counter(skipped.kind for skipped in result.skipped).items()):
+        table.add_row(f"skipped: {SKIP_MEANINGS[kind]}", str(count))
+    table.add_row("images/s", f"{result.images_per_second:.1f}")
+    return table
+
+
+def _found(result: ScanResult) -> object:
+    from rich.table import Table
+
+    from negmine.mining.crop import CROP_SKIP_MEANINGS
+
+    table = Table("detections", "count", title="What the detector found", title_justify="left")
+    table.columns[1].justify = "right"
+    for kind, count in result.kinds.items():
+        if count or kind == "background":
+            table.add_row(_KIND_WORDS[str(kind)], str(count))
+    shown = list(result.classes.items())[:_SHOWN] if len(result.classes) > 1 else []
+    for name, count in shown:
+        table.add_row(f"  on background as {printable(name)}", str(count))
+    if len(result.classes) > len(shown) > 0:
+        table.add_row(
+            f"  and {len(result.classes) - len(shown)} classes more", str(sum(list(result.classes.values())[_SHOWN:]))
+        )
+    table.add_section()
+    table.add_row("negatives added", str(result.added))
+    for reason, count in result.crops_skipped.items():
+        table.add_row(f"no negative: {CROP_SKIP_MEANINGS[reason]}", str(count))
+    if result.withdrawn:
+        table.add_row("negatives withdrawn: a target is there", str(result.withdrawn))
+    return table
+
+
+_KIND_WORDS = {
+    "true_positive": "true positives",
+    "ignored": "on difficult or crowd objects, ignored",
+    "unjudged": "of classes that the truth does not list, unjudged",
+    "background": "false positives on background",
+    "localization": "false positives beside their object (localization)",
+    "duplicate": "false positives on a found object (duplicate)",
+    "confusion": "false positives on another class (confusion)",
+}
+
+
+def _render_hardest(out: Console, result: ScanResult) -> None:
+    if not result.hardest:
+        return
+    out.print("\nThe hardest new negatives")
+    for hard in result.hardest:
+        out.print(f"  {hard.score:.2f}  {printable(hard.class_name)}  {printable(hard.source)}", soft_wrap=True)
+
+
+def _render_skipped(result: ScanResult) -> None:
+    err = console(stderr=True)
+    for skipped in result.skipped[:_SHOWN]:
+        err.print(f"skipped {printable(skipped.source)}: {printable(skipped.reason)}", soft_wrap=True)
+    if len(result.skipped) > _SHOWN:
+        err.print(f"... and {len(result.skipped) - _SHOWN} more skipped images; --json names them all")
+
+
+def _quoted(path: Path) -> str:
+    import shlex
+
+    return shlex.quote(printable(path))
