@@ -1,0 +1,236 @@
+"""Every model that Ultralytics opens, as a detector."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from negmine.detectors.base import DetectorIdentity
+from negmine.detectors.config import DetectorConfig
+from negmine.detectors.quiet import quiet_ultralytics
+from negmine.detectors.weights_files import find_weights, hash_weights
+from negmine.detectors.weights_safety import check_weights_safe
+from negmine.errors import ConfigError, NegmineError, WeightsError
+from negmine.structures import Detections, Image
+
+if TYPE_CHECKING:
+    from ultralytics import YOLO
+    from ultralytics.engine.results import Results
+
+_TASKS = ("detect", "segment", "pose", "obb")
+_ACCELERATOR_BATCH = 16
+_NAMES_SHOWN = 10
+_RUNTIMES: Mapping[str, str] = MappingProxyType(
+    {"onnx": "onnx onnxruntime", "onnxruntime": "onnxruntime", "openvino": "openvino", "tensorrt": "tensorrt"}
+)
+
+
+class UltralyticsDetector:
+    """Detects as `YOLO(weights).predict(image, conf=, iou=, imgsz=)` does, without its side effects.
+
+    Models that segment, find poses or oriented boxes give the upright boxes around what they find. At most 300
+    detections an image are kept, as Ultralytics does. Boxes without area are dropped.
+
+    Raises:
+        ConfigError: for a device that is not there, a class or an imgsz that the model lacks.
+        WeightsError: for weights that are missing, corrupt, foreign, no detector's, or lack their runtime.
+        UnsafeWeightsError: for a pickle that would run foreign code, unless `config.trust_weights`.
+    """
+
+    def __init__(self, config: DetectorConfig) -> None:
+        path = find_weights(config.weights)
+        self._config = config
+        with quiet_ultralytics():
+            self._model = _open_model(path, trusted=config.trust_weights)
+            self._class_ids: list[int] | None = None
+            self._start(path)
+        self._class_names: Mapping[int, str] = MappingProxyType({int(i): str(n) for i, n in self._model.names.items()})
+        self._class_ids = _class_ids(config.classes, self._class_names)
+        self._batch_size = config.batch or (1 if self._model.predictor.device.type == "cpu" else _ACCELERATOR_BATCH)
+        self._identity = DetectorIdentity(
+            name=path.name,
+            sha256=hash_weights(path),
+            settings={
+                "kind": "ultralytics",
+                "conf": config.conf,
+                "iou": config.iou,
+                "imgsz": config.imgsz,
+                "classes": sorted(config.classes),
+            },
+            versions={name: importlib.metadata.version(name) for name in ("torch", "ultralytics")},
+        )
+
+    @property
+    def class_names(self) -> Mapping[int, str]:
+        """Class id to name, of all classes of the model."""
+        return self._class_names
+
+    @property
+    def identity(self) -> DetectorIdentity:
+        """File name and hash of the weights, and the settings that change a detection."""
+        return self._identity
+
+    @property
+    def batch_size(self) -> int:
+        """How many images run at once: one on a CPU, where more buy nothing, unless `batch` says otherwise."""
+        return self._batch_size
+
+    def predict(self, images: Sequence[Image]) -> list[Detections]:
+        """Detect in each image; what it gives for one does not depend on the others.
+
+        Raises:
+            BoxError: where the model gave boxes or scores that are not finite.
+        """
+        found: dict[int, Detections] = {}
+        with quiet_ultralytics():
+            for indices in _groups_of_one_shape(images, self._batch_size):
+                results = self._run([images[index] for index in indices])
+                found.update(zip(indices, map(_to_detections, results), strict=True))
+        return [found[index] for index in range(len(images))]
+
+    def _run(self, images: list[Image]) -> list[Results]:
+        results: list[Results] = self._model.predict(
+            images,
+            conf=self._config.conf,
+            iou=self._config.iou,
+            imgsz=self._config.imgsz,
+            device="" if self._config.device == "auto" else self._config.device,
+            classes=self._class_ids,
+            save=False,
+            verbose=False,
+        )
+        return results
+
+    def _start(self, path: Path) -> None:
+        """Run once, so that a missing runtime or device shows now and not in the middle of a scan."""
+        try:
+            self._run([np.zeros((self._config.imgsz, self._config.imgsz, 3), dtype=np.uint8)])
+        except ModuleNotFoundError as error:
+            package = (error.name or "").split(".")[0]
+            command = f"pip install {_RUNTIMES.get(package, package)}"
+            raise WeightsError(f"{path} needs the package {package}, which is not installed; {command}") from error
+        except Exception as error:  # every runtime has its own
+            if "Invalid CUDA" in str(error) or "'device=" in str(error):
+                raise ConfigError(
+                    f"expected a device that is there, found {self._config.device!r}; use auto or cpu"
+                ) from error
+            self._check_size(path)
+            raise WeightsError(f"{path} cannot be run as a detector: {_one_line(error)}") from error
+        self._check_size(path)
+
+    def _check_size(self, path: Path) -> None:
+        backend = getattr(self._model.predictor, "model", None)
+        size = getattr(backend, "imgsz", None)
+        if size is None or getattr(backend, "dynamic", False):
+            return
+        height, width = (size, size) if isinstance(size, int) else size
+        if max(height, width) != self._config.imgsz:
+            raise ConfigError(
+                f"{path} was exported for images of {width}x{height} pixels only, found imgsz {self._config.imgsz}; "
+                f"use --imgsz {max(height, width)}, or export it again with dynamic=True"
+            )
+
+
+def _open_model(path: Path, *, trusted: bool) -> YOLO:
+    """A model of a kind that gives boxes.
+
+    Raises:
+        WeightsError: where there is none in the file.
+    """
+    from ultralytics import YOLO
+    from ultralytics.nn.backends.base import BaseBackend
+
+    pickled = path.suffix.lower() == ".pt"
+    if pickled and not trusted:
+        check_weights_safe(path, restricted_loading=True)
+    elif path.suffix.lower() == ".onnx" and not BaseBackend.read_metadata(path).get("names"):
+        raise WeightsError(
+            f"{path} was not exported by Ultralytics (no class names inside); wrap its runtime in a FunctionDetector"
+        )
+    try:
+        with _restricted_loading(pickled and not trusted), _plainly_named(path) as plain:
+            model = YOLO(str(plain))
+    except NegmineError:
+        raise
+    except Exception as error:  # unpicklers raise whatever they stumble over
+        raise WeightsError(f"{path} cannot be opened as a detector: {_one_line(error)}") from error
+    if model.task not in _TASKS:
+        raise WeightsError(
+            f"{path} is a model for the task {model.task!r}, which gives no boxes; expected one of {', '.join(_TASKS)}"
+        )
+    return model
+
+
+@contextmanager
+def _restricted_loading(on: bool) -> Iterator[None]:
+    """Have Ultralytics rebuild only classes that it knows: a second lock behind the scan of the names.
+
+    A name may be harmless and what is done with it not: a `DetectionModel` built from a description evaluates texts.
+    """
+    from ultralytics.nn import tasks
+
+    before = tasks.SAFE_LOAD
+    tasks.SAFE_LOAD = on or before
+    try:
+        yield
+    finally:
+        tasks.SAFE_LOAD = before
+
+
+@contextmanager
+def _plainly_named(path: Path) -> Iterator[Path]:
+    """Ultralytics opens another file than it is told where the name has an apostrophe or is like `yolov5n.pt`."""
+    from ultralytics.utils.checks import check_yolov5u_filename
+
+    name = str(path.absolute())
+    if path.is_dir() or check_yolov5u_filename(name.strip().replace("'", ""), verbose=False) == name:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="negmine-") as folder:
+        yield Path(shutil.copyfile(path, Path(folder) / f"weights{path.suffix}"))
+
+
+def _class_ids(wanted: Sequence[str], class_names: Mapping[int, str]) -> list[int] | None:
+    unknown = [name for name in wanted if name not in class_names.values()]
+    if unknown:
+        known = list(class_names.values())
+        more = f" and {len(known) - _NAMES_SHOWN} more" if len(known) > _NAMES_SHOWN else ""
+        raise ConfigError(
+            f"the model has no class {', '.join(unknown)}; it has {', '.join(known[:_NAMES_SHOWN])}{more}"
+        )
+    return [index for index, name in class_names.items() if name in wanted] if wanted else None
+
+
+def _groups_of_one_shape(images: Sequence[Image], batch_size: int) -> Iterator[list[int]]:
+    """Indices of images of one shape, at most `batch_size`; in a mixed batch Ultralytics would pad each otherwise."""
+    by_shape: dict[tuple[int, ...], list[int]] = {}
+    for index, image in enumerate(images):
+        by_shape.setdefault(image.shape, []).append(index)
+    for indices in by_shape.values():
+        for start in range(0, len(indices), batch_size):
+            yield indices[start : start + batch_size]
+
+
+def _to_detections(result: Results) -> Detections:
+    found = result.boxes if result.boxes is not None else result.obb
+    boxes = found.xyxy.cpu().numpy().astype(np.float64)  # [N, 4]
+    if result.boxes is None:  # what encloses an oriented box may reach over the image's edge
+        height, width = result.orig_shape
+        boxes = boxes.clip(0, [width, height, width, height])
+    detections = Detections(boxes, found.conf.cpu().numpy(), found.cls.cpu().numpy())
+    x1, y1, x2, y2 = detections.boxes_xyxy.T
+    return detections.select((x2 > x1) & (y2 > y1))
+
+
+def _one_line(error: Exception) -> str:
+    """The first line of what a framework says, without its decoration."""
+    lines = str(error).encode("ascii", "ignore").decode().strip().splitlines() or [""]
+    return f"{type(error).__name__}: {' '.join(lines[0].removeprefix('ERROR').split())}"

@@ -1,0 +1,99 @@
+"""From what a user typed after `--weights` to files on this disk, and their hash."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from negmine.detectors.quiet import quiet_ultralytics
+from negmine.errors import WeightsError
+
+_CHUNK_BYTES = 1 << 20
+_FILES = (".pt", ".onnx", ".engine", ".torchscript", ".tflite", ".pb", ".mnn")
+_FOLDERS = ("_model", ".mlpackage", ".aimodel")
+
+
+def find_weights(weights: str) -> Path:
+    """Find weights here, or have Ultralytics download them where the name is one that it publishes.
+
+    Args:
+        weights: a path, or a name such as `yolo11n.pt`; official weights land where Ultralytics puts them: in its
+            `weights_dir` where they are there already, in the current folder otherwise.
+
+    Returns:
+        A file, or the folder of an exported model.
+
+    Raises:
+        WeightsError: where there is nothing, or a folder or file that is no model.
+    """
+    if not weights.strip():
+        raise WeightsError("no weights were given; name a .pt, .onnx or .engine file, an OpenVINO folder or yolo11n.pt")
+    path = Path(weights)
+    if path.is_dir():
+        return _check_folder(path)
+    if path.is_file():
+        if path.suffix.lower() in {".yaml", ".yml"}:
+            raise WeightsError(f"{path} describes a model without its weights; give the .pt that was trained from it")
+        if path.suffix.lower() not in _FILES:  # Ultralytics would open `x.pt?y` as a pickle that nobody looked into
+            raise WeightsError(f"{path} has no ending of weights; expected one of {' '.join(_FILES)}")
+        return path
+    return _download(weights)
+
+
+def hash_weights(path: Path) -> str:
+    """SHA-256, hex, of a file, or of the names and contents of all files in a folder.
+
+    Raises:
+        WeightsError: where one cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        if path.is_file():
+            _hash_into(digest, path)
+            return digest.hexdigest()
+        for file in sorted(found for found in path.rglob("*") if found.is_file()):
+            inner = hashlib.sha256()
+            _hash_into(inner, file)
+            digest.update(
+                f"{file.relative_to(path).as_posix()}\0{inner.hexdigest()}\n".encode(errors="surrogateescape")
+            )
+    except OSError as error:
+        raise WeightsError(f"cannot read weights {path}: {error.strerror or error}") from error
+    return digest.hexdigest()
+
+
+def _hash_into(digest: hashlib._Hash, file: Path) -> None:
+    with file.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            digest.update(chunk)
+
+
+def _check_folder(path: Path) -> Path:
+    if not path.resolve().name.endswith(_FOLDERS):
+        raise WeightsError(
+            f"{path} is a folder; expected weights, or the folder of an exported model under the name that Ultralytics "
+            "gave it, such as yolo11n_openvino_model"
+        )
+    if "openvino" in path.resolve().name:
+        for suffix in (".xml", ".bin"):
+            if not any(path.glob(f"*{suffix}")):
+                raise WeightsError(
+                    f"{path} is named like an OpenVINO model, but holds no {suffix} file; export it again"
+                )
+    return path
+
+
+def _download(weights: str) -> Path:
+    with quiet_ultralytics():
+        from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES, attempt_download_asset
+
+        name = weights if Path(weights).suffix else f"{weights}.pt"
+        if name not in GITHUB_ASSETS_NAMES:
+            raise WeightsError(f"no weights at {weights}, and no official weights of Ultralytics have this name")
+        try:
+            path = Path(attempt_download_asset(name))
+        except Exception as error:  # urllib, requests, curl and the disk all have their own
+            raise WeightsError(f"{name} is not here, and could not be downloaded; are you online?") from error
+    if not path.is_file():
+        raise WeightsError(f"{name} is not here, and could not be downloaded; are you online?")
+    return path
