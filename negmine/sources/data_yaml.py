@@ -1,0 +1,67 @@
+"""The image entries of an Ultralytics `data.yaml`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from negmine.errors import SourceError
+from negmine.paths import printable
+
+_SPLITS = ("train", "val", "test")
+
+
+def split_entries(path: Path, split: str | None) -> list[Path]:
+    """What a `data.yaml` names for a split: folders, lists or images, resolved as Ultralytics does.
+
+    Args:
+        path: the file.
+        split: `train`, `val` or `test`; all that it has where None.
+
+    Raises:
+        SourceError: where it cannot be read, or does not have the split.
+    """
+    document = _load(path)
+    present = [name for name in _SPLITS if document.get(name)]
+    if split is not None and split not in present:
+        raise SourceError(
+            f"{printable(path)} has no split {split!r}, only {', '.join(present) or 'none'}; name another with --split"
+        )
+    if not present:
+        raise SourceError(f"{printable(path)} names no images: expected one of {', '.join(_SPLITS)}")
+    root = _root(path, document.get("path"))
+    entries = [value for name in present if split in (None, name) for value in _as_list(path, name, document[name])]
+    return [_resolve(root, entry) for entry in entries]
+
+
+def _load(path: Path) -> dict[str, object]:
+    try:
+        document = yaml.safe_load(path.read_bytes())
+    except (OSError, yaml.YAMLError, UnicodeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SourceError(f"{printable(path)} cannot be read as YAML: {reason}") from error
+    if not isinstance(document, dict):
+        raise SourceError(f"{printable(path)} is no data.yaml: expected keys such as train and val, found none")
+    return document
+
+
+def _root(path: Path, root: object) -> Path:
+    """The folder that entries are relative to: `path`, beside the file or from the working folder; else the file's."""
+    if not root:
+        return path.parent
+    beside = path.parent / str(root)
+    return beside if beside.exists() or not Path(str(root)).exists() else Path(str(root))
+
+
+def _as_list(path: Path, name: str, value: object) -> list[str]:
+    values = value if isinstance(value, list) else [value]
+    if not all(isinstance(each, str) for each in values):
+        raise SourceError(f"{printable(path)}: expected {name} to be a path or a list of paths, found {value!r}")
+    return [str(each) for each in values]
+
+
+def _resolve(root: Path, entry: str) -> Path:
+    """Below the root; exports of some tools begin with a `../` too many, which Ultralytics forgives."""
+    path = root / entry
+    return root / entry[3:] if not path.exists() and entry.startswith("../") else path
