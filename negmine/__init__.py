@@ -12,33 +12,52 @@ from negmine._version import __version__
 
 if TYPE_CHECKING:
     from negmine.bank.bank import Bank
+    from negmine.bank.verify import verify
     from negmine.detectors.config import DetectorConfig
     from negmine.detectors.function import FunctionDetector
     from negmine.detectors.open import open_detector
     from negmine.errors import NegmineError
-    from negmine.export.config import ExportConfig
-    from negmine.export.export import export
+    from negmine.exporting.config import ExportConfig
+    from negmine.exporting.export import export
     from negmine.labels.recognise import open_truth
-    from negmine.mining.config import ScanConfig
+    from negmine.mining.config import CropConfig, ScanConfig
     from negmine.mining.scan import scan
     from negmine.structures import Detections, GroundTruth
 
+__all__ = [
+    "Bank",
+    "CropConfig",
+    "Detections",
+    "DetectorConfig",
+    "ExportConfig",
+    "FunctionDetector",
+    "GroundTruth",
+    "NegmineError",
+    "ScanConfig",
+    "__version__",
+    "export",
+    "open_detector",
+    "open_truth",
+    "scan",
+    "verify",
+]
+
 _WHERE = {
     "Bank": "negmine.bank.bank",
-    "DetectorConfig": "negmine.detectors.config",
+    "CropConfig": "negmine.mining.config",
     "Detections": "negmine.structures",
-    "ExportConfig": "negmine.export.config",
+    "DetectorConfig": "negmine.detectors.config",
+    "ExportConfig": "negmine.exporting.config",
     "FunctionDetector": "negmine.detectors.function",
     "GroundTruth": "negmine.structures",
     "NegmineError": "negmine.errors",
     "ScanConfig": "negmine.mining.config",
-    "export": "negmine.export.export",
+    "export": "negmine.exporting.export",
     "open_detector": "negmine.detectors.open",
     "open_truth": "negmine.labels.recognise",
     "scan": "negmine.mining.scan",
+    "verify": "negmine.bank.verify",
 }
-
-__all__ = ["__version__", *sorted(_WHERE)]
 
 
 def __getattr__(name: str) -> object:

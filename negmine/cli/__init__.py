@@ -37,6 +37,7 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> int:
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # a broken image gets our one line, not OpenCV's five
     try:
         status = cli.main(arguments, prog_name="negmine", standalone_mode=False)
         sys.stdout.flush()

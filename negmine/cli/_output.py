@@ -65,10 +65,12 @@ def _bar(err: Console) -> Iterator[Callable[[ScanProgress], None]]:
         TextColumn("{task.fields[found]} false positives, {task.fields[negatives]} negatives"),
     )
     with Progress(*columns, console=err, transient=True) as progress:
-        task = progress.add_task("scan", total=None, speed="-", found=0, negatives=0)
+        task = progress.add_task("scan", start=False, visible=False, total=None, speed="-", found=0, negatives=0)
 
         def show(now: ScanProgress) -> None:
             if not now.done:
+                progress.start_task(task)
+                progress.update(task, visible=True)
                 for note in now.notes:
                     progress.console.print(note)
             elapsed = progress.tasks[0].elapsed or 0.0

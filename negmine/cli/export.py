@@ -7,7 +7,7 @@ from typing import get_args
 import click
 
 from negmine.cli._output import bank_option, console, json_option, print_json
-from negmine.export.config import CopyMethod, ExportConfig, ExportFormat
+from negmine.exporting.config import CopyMethod, ExportConfig, ExportFormat
 from negmine.paths import printable
 
 _DEFAULT = ExportConfig()
@@ -40,7 +40,7 @@ def command(bank: str, format_name: ExportFormat, out: str, variants: bool, meth
     \b
     negmine export --format voc --out negatives-voc
     """
-    from negmine.export.export import export
+    from negmine.exporting.export import export
 
     result = export(bank, out, config=ExportConfig(format=format_name, variants=variants, method=method))
     if as_json:

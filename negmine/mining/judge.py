@@ -142,6 +142,6 @@ def _negative(image: Image, rect: Rect, config: ScanConfig) -> NewNegative:
     return NewNegative(
         data=encode_jpeg(picture, quality=config.quality),
         size_wh=(picture.shape[1], picture.shape[0]),
-        phash=f"{perceptual_hash(picture) & 0xFFFFFFFFFFFFFFFF:016x}",
+        phash=f"{perceptual_hash(picture):016x}",
         rect=rect,
     )

@@ -84,8 +84,11 @@ class ScanLoop:
                 entries.append(peeked)
                 continue
             key = (peeked.sha256, peeked.stamp.truth_hash)
+            in_flight = key in self._in_flight or (
+                key[1] is None and key[0] in {sha256 for sha256, _ in self._in_flight}
+            )
             relabelled = before is not None and before.stamp.truth_hash not in (None, peeked.stamp.truth_hash)
-            if key in self._in_flight or (not relabelled and self._bank.is_done(self._run_id, *key)):
+            if in_flight or (not relabelled and self._bank.is_done(self._run_id, *key)):
                 entries.append(peeked)
             else:
                 entries.append(pool.submit(self._reader.decode, peeked))

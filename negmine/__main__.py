@@ -1,0 +1,5 @@
+"""`python -m negmine` is `negmine`."""
+
+from negmine.cli import main
+
+main()

@@ -1,0 +1,41 @@
+"""`negmine demo`."""
+
+from __future__ import annotations
+
+import click
+
+from negmine.cli._output import console, json_option, print_json, scan_progress
+from negmine.paths import printable
+
+
+@click.command("demo")
+@click.option(
+    "--out", default="negmine-demo", show_default=True, metavar="DIR", help="A new folder, or an earlier demo."
+)
+@click.option("--seed", default=0, show_default=True, help="Other seeds draw other pictures.")
+@json_option
+def command(out: str, seed: int, as_json: bool) -> None:
+    """Do it all once, offline and on the CPU: draw road signs, train a small detector on them, scan images of other
+    round things, bank what it takes for signs, export that as Pascal VOC. Takes a few minutes.
+
+    \b
+    negmine demo --out negmine-demo
+    """
+    from negmine.cli.scan import render
+    from negmine.demo.run import run_demo
+
+    err, screen = console(stderr=True), console()
+    with scan_progress() as on_progress:
+        result = run_demo(out, seed=seed, on_step=lambda text: err.print(f"demo: {text}"), on_progress=on_progress)
+    if as_json:
+        print_json(result.to_dict())
+        return
+    render(result.scan)
+    screen.print(f"\nThe demo took {result.seconds:.0f} s. What it made:")
+    for path, what in (
+        (result.sheet, "the hardest negatives at a glance"),
+        (result.export.out, f"{result.export.negatives} negatives as Pascal VOC, without objects"),
+        (result.scan.bank, "the bank: where each negative came from; `negmine verify` checks it"),
+        (result.weights, "the detector"),
+    ):
+        screen.print(f"  {printable(path)}  {what}", soft_wrap=True)

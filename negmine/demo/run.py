@@ -1,0 +1,121 @@
+"""The demo: draw data, train a detector, scan backgrounds, bank and export what it gets wrong. Offline, on a CPU."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from negmine.bank.bank import Bank
+from negmine.demo.dataset import write_demo_dataset
+from negmine.demo.sheet import contact_sheet
+from negmine.demo.training import DEMO_IMGSZ, train_demo_detector
+from negmine.detectors.config import DetectorConfig
+from negmine.errors import ConfigError
+from negmine.exporting.export import ExportResult, export
+from negmine.images import decode_image
+from negmine.mining.result import ScanProgress, ScanResult
+from negmine.mining.scan import scan
+from negmine.paths import printable
+
+_MARKER = "negmine-demo.json"
+_SHEET = 24  # negatives on the contact sheet
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """What the demo made, all of it under one folder.
+
+    Attributes:
+        out: the folder.
+        weights: the detector.
+        sheet: a picture of the hardest negatives.
+        scan: what the scan of the backgrounds found.
+        export: what was exported.
+        seconds: for everything.
+    """
+
+    out: Path
+    weights: Path
+    sheet: Path
+    scan: ScanResult
+    export: ExportResult
+    seconds: float
+
+    def to_dict(self) -> dict[str, object]:
+        """The `--json` document."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "out": str(self.out),
+            "weights": str(self.weights),
+            "sheet": str(self.sheet),
+            "scan": self.scan.to_dict(),
+            "export": self.export.to_dict(),
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def run_demo(
+    out: str | Path,
+    *,
+    seed: int = 0,
+    on_step: Callable[[str], None] | None = None,
+    on_progress: Callable[[ScanProgress], None] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> DemoResult:
+    """Do the whole job once on data that is drawn from a seed. Run again, it goes on where it was.
+
+    Args:
+        out: a new or empty folder, or that of an earlier demo with the same seed.
+        seed: of the data and of the training.
+        on_step: told in words what begins now.
+        on_progress: told how far the scan is.
+        clock: seconds, for the time in the result.
+
+    Raises:
+        ConfigError: where `out` holds something else, or a demo with another seed.
+    """
+    say, started, folder = on_step or (lambda text: None), clock(), Path(out)
+    _claim(folder, seed)
+    say("drawing road signs, and other round things that are none")
+    data = write_demo_dataset(folder / "data", seed=seed)
+    weights = folder / "detector.pt"
+    if not weights.exists():
+        say("training a small detector on the signs; it never sees the other things")
+        _train(data.data_yaml, folder / "training", weights, seed)
+    say("scanning images without signs")
+    detector = DetectorConfig(str(weights), imgsz=DEMO_IMGSZ, device="cpu")
+    scanned = scan(data.backgrounds, detector, bank=folder / "bank", on_progress=on_progress)
+    say("exporting the negatives as Pascal VOC")
+    exported = export(folder / "bank", folder / "negatives-voc")
+    sheet = folder / "hardest.png"
+    with Bank(folder / "bank") as bank:
+        hardest = [
+            (n.score, decode_image(n.path.read_bytes())) for n, _ in zip(bank.negatives(), range(_SHEET), strict=False)
+        ]
+    sheet.write_bytes(contact_sheet(hardest))
+    return DemoResult(folder, weights, sheet, scanned, exported, clock() - started)
+
+
+def _claim(folder: Path, seed: int) -> None:
+    """Make the folder the demo's own, or make sure that it is."""
+    marker, text = folder / _MARKER, json.dumps({"seed": seed})
+    if not folder.exists() or not any(folder.iterdir()):
+        folder.mkdir(parents=True, exist_ok=True)
+        marker.write_text(text, encoding="utf-8")
+    elif not marker.is_file():
+        raise ConfigError(f"{printable(folder)} holds other things; name a new or empty folder with --out")
+    elif marker.read_text(encoding="utf-8") != text:
+        raise ConfigError(f"{printable(folder)} holds a demo with another seed; name a new or empty folder with --out")
+
+
+def _train(data_yaml: Path, folder: Path, weights: Path, seed: int) -> None:
+    """Train, and put the weights into place only when they are whole."""
+    trained = train_demo_detector(data_yaml, folder, seed=seed)
+    part = weights.with_suffix(".part")
+    shutil.copyfile(trained, part)
+    part.replace(weights)

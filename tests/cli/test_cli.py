@@ -1,0 +1,157 @@
+"""The command line as users meet it: whole processes, real weights, and every way to type something wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from blobs import draw
+
+from negmine.bank.bank import Bank
+
+COMMANDS = ["scan", "export", "verify", "demo"]
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run negmine in a folder of its own, as a shell would."""
+
+    def negmine(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "negmine", *map(str, arguments)],
+            cwd=tmp_path, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "120"},
+        )  # fmt: skip
+
+    return negmine
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example_that_parses(run: Run, command: str) -> None:
+    done = run(command, "--help")
+    assert done.returncode == 0 and f"negmine {command}" in done.stdout.split("Options:")[0]
+
+
+def test_help_imports_nothing_heavy(run: Run) -> None:
+    script = (
+        "import sys; sys.argv = ['negmine', *sys.argv[1:]]\n"
+        "import atexit, negmine.cli\n"
+        "atexit.register(lambda: print(sorted({'torch', 'cv2', 'numpy', 'ultralytics', 'rich'} & set(sys.modules))))\n"
+        "negmine.cli.main()"
+    )
+    for arguments in (["--help"], *([command, "--help"] for command in COMMANDS)):
+        done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
+        assert done.stdout.endswith("[]\n"), (arguments, done.stdout[-200:])
+
+
+def test_every_command_is_in_the_readme() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert all(f"negmine {command}" in readme for command in COMMANDS)
+
+
+def test_version(run: Run) -> None:
+    assert run("--version").stdout.startswith("negmine, version ")
+
+
+def one_line(done: subprocess.CompletedProcess[str]) -> str:
+    """The message of a command that refused its input; anything but one line and status 2 is a failure."""
+    assert done.returncode == 2 and done.stdout == "", done
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("negmine: ")
+    return line
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--match-iou", "0.05"], "background IoU"),
+        (["--context", "0.5"], "context of 1 or more"),
+        (["--size", "12y7"], "original, none, N or WxH"),
+        (["--min-side", "0"], "minimum side"),
+        (["--max-per-image", "0"], "at least 1 negative"),
+        (["--workers", "0"], "at least 1 worker"),
+        (["--conf", "1.5"], "conf"),
+        (["--weights", "nowhere.pt"], "nowhere.pt"),
+    ],
+)
+def test_bad_settings_are_one_line(run: Run, tmp_path: Path, options: list[str], message: str) -> None:
+    draw(tmp_path / "a.png")
+    (tmp_path / "w.pt").write_bytes(b"")
+    assert message in one_line(run("scan", "a.png", "--weights", "w.pt", *options))
+    assert not (tmp_path / "negmine-bank").exists()
+
+
+def test_usage_errors_are_status_2(run: Run) -> None:
+    for arguments in (["scan"], ["scan", "a.png"], ["nonsense"], ["scan", "a", "--weights", "w", "--crop", "tight"]):
+        assert run(*arguments).returncode == 2
+    assert run("scan", "a", "--weights", "w", "--batch", "0").returncode == 2
+
+
+def test_no_bank_is_one_line(run: Run, tmp_path: Path) -> None:
+    assert "does not exist" in one_line(run("verify"))
+    assert "does not exist" in one_line(run("export", "--out", "out"))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def backgrounds(demo_dataset: object, tmp_path: Path) -> Path:
+    """Twelve look-alike scenes."""
+    folder = tmp_path / "backgrounds"
+    folder.mkdir()
+    for path in sorted(demo_dataset.backgrounds.iterdir())[:12]:  # type: ignore[attr-defined]
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+def test_scan_export_verify(run: Run, backgrounds: Path, demo_weights: Path, tmp_path: Path) -> None:
+    (backgrounds / "broken.jpg").write_bytes(b"no picture")
+    done = run("scan", backgrounds, "--weights", demo_weights, "--imgsz", "192", "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["schema_version"] == 1
+    assert document["images"]["scanned"] == 12 and document["images"]["skipped"] == 1
+    assert document["skipped"][0]["source"] == str(backgrounds / "broken.jpg")
+    found, added = document["false_positives"]["background"], document["negatives"]["added"]
+    assert found >= added > 0 and document["true_positives"] == 0
+    with Bank(tmp_path / "negmine-bank") as bank:
+        negatives = list(bank.negatives())
+    assert len(negatives) == added and document["hardest"][0]["sha256"] in {n.sha256 for n in negatives}
+
+    again = run("scan", backgrounds, "--weights", demo_weights, "--imgsz", "192")
+    assert again.returncode == 0 and "nothing new: 12 images unchanged" in again.stdout
+    assert "broken.jpg" in again.stderr
+
+    exported = json.loads(run("export", "--format", "voc", "--out", "out", "--json").stdout)
+    assert exported["negatives"] == added and exported["files"]["written"] == 2 * added + 1
+    assert len(list((tmp_path / "out" / "Annotations").iterdir())) == added
+
+    assert "nothing is wrong" in run("verify").stdout
+    negatives[0].path.unlink()
+    checked = run("verify", "--json")
+    assert checked.returncode == 1
+    assert [problem["kind"] for problem in json.loads(checked.stdout)["problems"]] == ["missing"]
+
+
+def test_the_table_says_what_happened_and_what_to_do_next(run: Run, backgrounds: Path, demo_weights: Path) -> None:
+    done = run("scan", backgrounds, "--weights", demo_weights, "--imgsz", "192", "--bank", "my bank")
+    assert done.returncode == 0, done.stderr
+    for words in ("scanned", "false positives on background", "negatives added", "hardest", "images/s"):
+        assert words in done.stdout
+    assert "next: negmine export --format voc --bank 'my bank' --out negatives-voc" in done.stdout
+    assert "scanned 12 of 12 images" in done.stderr  # plain lines, where stderr is no terminal
+
+
+def test_progress_and_messages_stay_off_stdout(run: Run, backgrounds: Path, demo_weights: Path) -> None:
+    done = run("scan", backgrounds, "--weights", demo_weights, "--imgsz", "192", "--json")
+    json.loads(done.stdout)
+
+
+def test_a_reader_that_leaves_is_no_error(backgrounds: Path, tmp_path: Path) -> None:
+    command = f"{sys.executable} -m negmine --help | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.stderr == ""

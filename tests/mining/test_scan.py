@@ -1,0 +1,280 @@
+"""The scan as a whole: what it counts, what it stores, and that nothing but the images decides about it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from blobs import draw, find_squares, square_detector, voc_xml
+
+from negmine.bank.bank import Bank
+from negmine.bank.verify import verify
+from negmine.detectors.function import FunctionDetector
+from negmine.errors import DetectorError, SourceError, TruthError
+from negmine.images import decode_image
+from negmine.matching import Kind
+from negmine.mining.config import CropConfig, OutputSize, ScanConfig
+from negmine.mining.result import ScanProgress
+from negmine.mining.scan import scan
+from negmine.structures import Detections, Image
+
+OWN_SIZE = CropConfig(size=OutputSize("none"))
+
+
+def contents(bank: Path) -> dict[str, object]:
+    """Every row and every file of a bank."""
+    with Bank(bank) as opened:
+        tables = [t for (t,) in opened.query("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+        rows: dict[str, object] = {t: sorted(map(repr, opened.query(f"SELECT * FROM {t}"))) for t in tables}
+    files = {p.relative_to(bank).as_posix(): p.read_bytes() for p in bank.rglob("*.jpg")}
+    return rows | files
+
+
+@pytest.fixture
+def backgrounds(tmp_path: Path) -> Path:
+    """Twenty pictures of which every second has a square, each surer than the last."""
+    folder = tmp_path / "backgrounds"
+    for i in range(20):
+        draw(folder / f"{i:02d}.png", [(60, 40, 80, 60, 40 + i)] if i % 2 else [], seed=i)
+    return folder
+
+
+def test_backgrounds_without_false_positives_give_an_empty_bank(tmp_path: Path) -> None:
+    result = scan(draw(tmp_path / "a.png"), square_detector(), bank=tmp_path / "bank")
+    assert (result.scanned, result.added, result.total, sum(result.kinds.values())) == (1, 0, 0, 0)
+    assert verify(tmp_path / "bank").ok
+
+
+def test_every_false_positive_becomes_a_negative_that_shows_it(backgrounds: Path, tmp_path: Path) -> None:
+    result = scan(backgrounds, square_detector(), bank=tmp_path / "bank", config=ScanConfig(crop=OWN_SIZE))
+    assert (result.scanned, result.with_false_positives, result.kinds[Kind.BACKGROUND]) == (20, 10, 10)
+    assert [hard.score for hard in result.hardest] == [0.59, 0.57, 0.55, 0.53, 0.51]
+    with Bank(tmp_path / "bank") as bank:
+        for negative in bank.negatives():
+            picture = decode_image(negative.path.read_bytes())
+            assert negative.size_wh == (60, 60) == picture.shape[1::-1]  # three times the square's 20 pixels
+            found = find_squares(picture)
+            assert len(found) == 1 and np.allclose(found.boxes_xyxy, [[20, 20, 40, 40]], atol=2)
+    assert verify(tmp_path / "bank").ok
+
+
+def test_by_default_a_negative_has_the_size_of_its_source(backgrounds: Path, tmp_path: Path) -> None:
+    scan(backgrounds / "01.png", square_detector(), bank=tmp_path / "bank")
+    with Bank(tmp_path / "bank") as bank:
+        (negative,) = bank.negatives()
+    assert negative.size_wh == (200, 120) and negative.rect.size_wh == (100, 60)
+
+
+def test_scanning_again_changes_nothing(backgrounds: Path, tmp_path: Path) -> None:
+    scan(backgrounds, square_detector(), bank=tmp_path / "bank")
+    before = contents(tmp_path / "bank")
+    result = scan(backgrounds, square_detector(), bank=tmp_path / "bank")
+    assert (result.scanned, result.unchanged, result.added, result.total) == (0, 20, 0, 10)
+    assert contents(tmp_path / "bank") == before
+
+
+def test_a_touched_file_is_not_scanned_again_and_a_changed_one_is(backgrounds: Path, tmp_path: Path) -> None:
+    scan(backgrounds, square_detector(), bank=tmp_path / "bank")
+    os.utime(backgrounds / "01.png", ns=(1, 1))
+    draw(backgrounds / "02.png", [(10, 10, 30, 30, 90)], seed=2)
+    result = scan(backgrounds, square_detector(), bank=tmp_path / "bank")
+    assert (result.scanned, result.unchanged, result.added) == (1, 19, 1)
+    assert scan(backgrounds, square_detector(), bank=tmp_path / "bank").unchanged == 20
+
+
+def test_other_settings_and_other_weights_are_other_runs(backgrounds: Path, tmp_path: Path) -> None:
+    scan(backgrounds, square_detector(), bank=tmp_path / "bank")
+    assert scan(backgrounds, square_detector(key="2"), bank=tmp_path / "bank").scanned == 20
+    wide = ScanConfig(crop=CropConfig(context=5))
+    assert scan(backgrounds, square_detector(), bank=tmp_path / "bank", config=wide).added == 10
+
+
+@pytest.mark.parametrize(("workers", "batch_size"), [(1, 1), (4, 1), (3, 5), (2, 16)])
+def test_workers_and_batches_do_not_matter(backgrounds: Path, tmp_path: Path, workers: int, batch_size: int) -> None:
+    scan(backgrounds, square_detector(), bank=tmp_path / "plain")
+    other = square_detector(batch_size=batch_size)
+    scan(backgrounds, other, bank=tmp_path / "other", config=ScanConfig(workers=workers))
+    assert contents(tmp_path / "plain") == contents(tmp_path / "other")
+
+
+def test_the_same_picture_twice_is_scanned_once(backgrounds: Path, tmp_path: Path) -> None:
+    shutil.copy(backgrounds / "01.png", backgrounds / "01-copy.png")
+    shutil.copy(backgrounds / "01.png", backgrounds / "99-copy.png")
+    result = scan(backgrounds, square_detector(), bank=tmp_path / "bank")
+    assert (result.scanned, result.duplicates, result.added) == (20, 2, 10)
+    assert scan(backgrounds, square_detector(), bank=tmp_path / "bank").unchanged == 22
+
+
+def test_bad_images_are_skipped_counted_and_named(backgrounds: Path, tmp_path: Path) -> None:
+    (backgrounds / "empty.jpg").write_bytes(b"")
+    (backgrounds / "lies.png").write_bytes(b"<html>not found</html>")
+    (backgrounds / "lies-too.png").write_bytes(b"<html>not found</html>")
+    (backgrounds / "gone.png").symlink_to(backgrounds / "nowhere.png")
+    result = scan(backgrounds, square_detector(), bank=tmp_path / "bank")
+    assert result.scanned == 20
+    assert [(s.source.name, s.kind) for s in result.skipped] == [
+        (name, "unreadable") for name in ("empty.jpg", "gone.png", "lies-too.png", "lies.png")
+    ]
+    assert all(s.reason for s in result.skipped)
+
+
+@pytest.mark.parametrize("name", ["a b.png", "a\nb.png", "\u00fc\u4e2d.png", os.fsdecode(b"\xff.png"), "[1].png"])
+def test_names_of_any_bytes(tmp_path: Path, name: str) -> None:
+    draw(tmp_path / "in" / name, [(60, 40, 80, 60, 50)])
+    result = scan(tmp_path / "in", square_detector(), bank=tmp_path / "bank")
+    assert result.added == 1 and result.hardest[0].source.name == name
+    assert scan(tmp_path / "in", square_detector(), bank=tmp_path / "bank").unchanged == 1
+
+
+def test_a_detector_that_gives_nonsense_for_an_image_loses_that_image_only(backgrounds: Path, tmp_path: Path) -> None:
+    def broken(image: Image) -> object:
+        found = find_squares(image)
+        nan = len(found) and found.scores[0] > 0.58
+        return (found.boxes_xyxy * np.nan if nan else found.boxes_xyxy, found.scores, found.class_ids)
+
+    detector = FunctionDetector(broken, {0: "lamp", 1: "sign"}, batch_size=4)  # type: ignore[arg-type]
+    result = scan(backgrounds, detector, bank=tmp_path / "bank")
+    assert [(s.source.name, s.kind) for s in result.skipped] == [("19.png", "detector")]
+    assert "not finite" in result.skipped[0].reason and result.scanned == 19
+
+
+def test_a_class_that_the_detector_does_not_list_is_its_fault(backgrounds: Path, tmp_path: Path) -> None:
+    with pytest.raises(DetectorError, match="class 0"):
+        scan(backgrounds, FunctionDetector(find_squares, {5: "lamp"}), bank=tmp_path / "bank")
+
+
+def test_boxes_that_reach_outside_are_clipped(tmp_path: Path) -> None:
+    def outside(image: Image) -> Detections:
+        boxes = np.array([[-50.0, -50, 40, 40], [500, 500, 600, 600]])
+        return Detections(boxes, np.array([0.9, 0.8]), np.array([0, 0]))
+
+    detector = FunctionDetector(outside, {0: "lamp"})
+    result = scan(draw(tmp_path / "a.png"), detector, bank=tmp_path / "bank")
+    assert sum(result.kinds.values()) == 1 and result.added == 1
+
+
+def test_false_positives_with_the_same_rectangle_share_a_negative(tmp_path: Path) -> None:
+    source = draw(tmp_path / "a.png", [(10, 10, 30, 30, 50), (100, 50, 120, 70, 70)])
+    whole = ScanConfig(crop=CropConfig("image"))
+    result = scan(source, square_detector(), bank=tmp_path / "bank", config=whole)
+    assert (result.kinds[Kind.BACKGROUND], result.added) == (2, 1)
+    with Bank(tmp_path / "bank") as bank:
+        assert next(bank.negatives()).score == 0.7
+
+
+def test_the_hardest_of_an_image_are_kept(tmp_path: Path) -> None:
+    squares = [(10, 10, 20, 20, 40), (60, 10, 70, 20, 80), (110, 10, 120, 20, 60), (160, 10, 170, 20, 50)]
+    config = ScanConfig(crop=OWN_SIZE, max_per_image=2)
+    result = scan(draw(tmp_path / "a.png", squares), square_detector(), bank=tmp_path / "bank", config=config)
+    assert [hard.score for hard in result.hardest] == [0.8, 0.6]
+    assert result.crops_skipped == {"over_limit": 2}
+
+
+def test_confirm_keeps_only_what_still_fires(tmp_path: Path) -> None:
+    def shy(image: Image) -> Detections:
+        found = find_squares(image)  # fires on a square only if the picture is wide, or the square very sure
+        return found if image.shape[1] >= 100 else found.select(found.scores > 0.65)
+
+    source = draw(tmp_path / "a.png", [(10, 10, 20, 20, 40), (60, 10, 70, 20, 80)])
+    config = ScanConfig(crop=OWN_SIZE, confirm=True)
+    result = scan(source, FunctionDetector(shy, {0: "lamp"}), bank=tmp_path / "bank", config=config)
+    assert [hard.score for hard in result.hardest] == [0.8]
+    assert result.crops_skipped == {"not_confirmed": 1}
+
+
+def test_progress_begins_at_nothing_and_ends_at_everything(backgrounds: Path, tmp_path: Path) -> None:
+    seen: list[ScanProgress] = []
+    scan(backgrounds, square_detector(), bank=tmp_path / "bank", on_progress=seen.append)
+    assert (seen[0].done, seen[-1].done, seen[-1].total, seen[-1].negatives) == (0, 20, 20, 10)
+
+
+def test_times_come_from_the_clock(backgrounds: Path, tmp_path: Path) -> None:
+    ticks: Iterator[float] = iter([100.0, 110.0])
+    result = scan(backgrounds, square_detector(), bank=tmp_path / "bank", clock=lambda: next(ticks))
+    assert (result.seconds, result.images_per_second) == (10.0, 2.0)
+
+
+def test_bad_input_makes_no_bank(tmp_path: Path) -> None:
+    with pytest.raises(SourceError):
+        scan(tmp_path / "nowhere", square_detector(), bank=tmp_path / "bank")
+    draw(tmp_path / "a.png")
+    with pytest.raises(TruthError):
+        scan(tmp_path / "a.png", square_detector(), bank=tmp_path / "bank", truth=tmp_path / "nowhere")
+    assert not (tmp_path / "bank").exists()
+
+
+# With labels: VOC pixels are 1-based and inclusive, so the square (60, 40, 80, 60) is 61..80 x 41..60 there.
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    """Two pictures with a lamp that is labelled and one that is not, and one picture without a label file."""
+    root = tmp_path / "labelled"
+    for i in range(2):
+        draw(root / "images" / f"{i}.png", [(60, 40, 80, 60, 50), (130, 20, 150, 40, 60)], seed=i)
+        voc_xml(root / "annotations" / f"{i}.xml", f"{i}.png", [("Lamp", 61, 41, 80, 60)])
+    draw(root / "images" / "unlabelled.png", [(60, 40, 80, 60, 50)], seed=9)
+    return root
+
+
+def test_labelled_images_are_mined_beside_their_targets(labelled: Path, tmp_path: Path) -> None:
+    config = ScanConfig(crop=CropConfig("region"))
+    result = scan(labelled / "images", square_detector(), bank=tmp_path / "bank", truth=labelled, config=config)
+    assert (result.scanned, result.kinds[Kind.TRUE_POSITIVE], result.kinds[Kind.BACKGROUND]) == (2, 2, 2)
+    assert [(s.source.name, s.kind) for s in result.skipped] == [("unlabelled.png", "unlabelled")]
+    with Bank(tmp_path / "bank") as bank:
+        for negative in bank.negatives():
+            assert negative.rect.x1 >= 80 or negative.rect.y2 <= 40 or negative.rect.x2 <= 60 or negative.rect.y1 >= 60
+    assert verify(tmp_path / "bank").ok
+
+
+def test_missing_labels_may_be_said_to_mean_empty(labelled: Path, tmp_path: Path) -> None:
+    config = ScanConfig(missing_is_empty=True)
+    result = scan(labelled / "images", square_detector(), bank=tmp_path / "bank", truth=labelled, config=config)
+    assert (result.scanned, len(result.skipped), result.kinds[Kind.BACKGROUND]) == (3, 0, 3)
+
+
+def test_classes_that_the_truth_does_not_list_are_never_mined(labelled: Path, tmp_path: Path) -> None:
+    draw(labelled / "images" / "0.png", [(130, 20, 150, 40, 60)], kind=1)  # class 1, "sign"
+    result = scan(labelled / "images" / "0.png", square_detector(), bank=tmp_path / "bank", truth=labelled)
+    assert (result.kinds[Kind.UNJUDGED], result.added) == (1, 0)
+
+
+def test_no_class_in_common_names_both_sides(labelled: Path, tmp_path: Path) -> None:
+    detector = FunctionDetector(find_squares, {0: "cat", 1: "dog"})
+    with pytest.raises(TruthError, match=r"(?s)cat.*Lamp|Lamp.*cat"):
+        scan(labelled / "images", detector, bank=tmp_path / "bank", truth=labelled)
+
+
+def test_corrected_labels_are_judged_again_and_withdraw_negatives(labelled: Path, tmp_path: Path) -> None:
+    bank = tmp_path / "bank"
+    scan(labelled / "images", square_detector(), bank=bank, truth=labelled)
+    voc_xml(labelled / "annotations" / "0.xml", "0.png", [("Lamp", 61, 41, 80, 60), ("Lamp", 131, 21, 150, 40)])
+    result = scan(labelled / "images", square_detector(), bank=bank, truth=labelled)
+    assert (result.scanned, result.unchanged, result.withdrawn, result.total) == (1, 1, 1, 1)
+    assert verify(bank).ok
+    assert scan(labelled / "images", square_detector(), bank=bank, truth=labelled).unchanged == 2
+
+
+def test_labels_hold_when_the_picture_is_later_called_a_background(labelled: Path, tmp_path: Path) -> None:
+    bank, config = tmp_path / "bank", ScanConfig(crop=CropConfig("region"))
+    scan(labelled / "images", square_detector(), bank=bank, truth=labelled, config=config)
+    copy = Path(shutil.copy(labelled / "images" / "0.png", tmp_path / "copy.png"))
+    result = scan([labelled / "images" / "0.png", copy], square_detector(key="2"), bank=bank, config=config)
+    assert result.kinds[Kind.TRUE_POSITIVE] + result.kinds[Kind.LOCALIZATION] + result.kinds[Kind.CONFUSION] == 1
+    assert verify(bank).ok
+
+
+def test_one_picture_with_two_labellings_respects_both(tmp_path: Path) -> None:
+    first = draw(tmp_path / "set" / "images" / "a.png", [(60, 40, 80, 60, 50), (130, 20, 150, 40, 60)])
+    shutil.copy(first, first.with_name("b.png"))
+    voc_xml(tmp_path / "set" / "annotations" / "a.xml", "a.png", [("lamp", 61, 41, 80, 60)])
+    voc_xml(tmp_path / "set" / "annotations" / "b.xml", "b.png", [("lamp", 131, 21, 150, 40)])
+    for _ in range(2):
+        result = scan(first.parent, square_detector(), bank=tmp_path / "bank", truth=tmp_path / "set")
+        assert result.total == 0 and verify(tmp_path / "bank").ok
+    assert result.unchanged == 2

@@ -1,0 +1,114 @@
+"""A scan that is killed anywhere, and run again, ends with the bank of one that was not: row for row, byte for byte."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from blobs import draw, square_detector
+from test_scan import contents
+
+from negmine.bank.verify import verify
+from negmine.mining.config import ScanConfig
+from negmine.mining.scan import scan
+
+_SCRIPT = """
+import sys, time
+from pathlib import Path
+from blobs import find_squares
+from negmine.detectors.function import FunctionDetector
+from negmine.mining.scan import scan
+
+def slow(image):
+    time.sleep(0.004)
+    return find_squares(image)
+
+detector = FunctionDetector(slow, {0: "lamp", 1: "sign"}, name="squares", batch_size=3, key="1")
+print("ready", flush=True)
+scan(sys.argv[1], detector, bank=sys.argv[2])
+"""
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty pictures, some without a square, one a copy, one broken."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for i in range(60):
+        draw(folder / f"{i:02d}.png", [(20 + i, 40, 40 + i, 60, 40 + i)] if i % 3 else [], seed=i % 50)
+    (folder / "20.png").write_bytes(b"no picture")
+    (folder / "31.png").write_bytes((folder / "28.png").read_bytes())
+    return folder
+
+
+def _start(pictures: Path, bank: Path) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-c", _SCRIPT, str(pictures), str(bank)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
+
+
+def _end(process: subprocess.Popen[str]) -> int:
+    process.communicate()
+    return process.returncode
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_killed_scans_end_with_the_bank_of_an_undisturbed_one(
+    pictures: Path, tmp_path: Path, how: signal.Signals
+) -> None:
+    started = time.perf_counter()
+    assert _end(_start(pictures, tmp_path / "undisturbed")) == 0
+    whole = time.perf_counter() - started
+
+    moments, cut_short = random.Random(int(how)), 0
+    for _ in range(12):
+        process = _start(pictures, tmp_path / "killed")
+        time.sleep(moments.uniform(0, whole / 3))
+        process.send_signal(how)
+        cut_short += _end(process) != 0
+    assert cut_short >= 3  # else nothing was tried
+    assert _end(_start(pictures, tmp_path / "killed")) == 0
+    assert contents(tmp_path / "killed") == contents(tmp_path / "undisturbed")
+    assert verify(tmp_path / "killed").ok
+    assert sorted(p.name for p in (tmp_path / "killed").iterdir()) == ["bank.db", "bank.lock", "negatives"]
+
+
+def test_after_a_kill_between_file_and_row_the_leftover_is_found_or_taken_up(pictures: Path, tmp_path: Path) -> None:
+    script = _SCRIPT.replace(
+        "print(",
+        "from negmine.bank.store import ImageStore\n"
+        "import os, signal\n"
+        "kill = lambda *given: given[-1] and os.kill(os.getpid(), signal.SIGKILL)  # files yes, rows no\n"
+        "ImageStore._detections = kill\n"
+        "print(",
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-c", script, str(pictures), str(tmp_path / "bank")]
+    assert subprocess.run(command, env=environment, capture_output=True, check=False).returncode == -signal.SIGKILL
+    assert [problem.kind for problem in verify(tmp_path / "bank").problems] == ["leftover"]
+    scan(pictures, square_detector(batch_size=3), bank=tmp_path / "bank", config=ScanConfig())
+    assert verify(tmp_path / "bank").ok
+
+
+def test_two_scans_on_one_bank_the_second_names_the_first(pictures: Path, tmp_path: Path) -> None:
+    process = _start(pictures, tmp_path / "bank")
+    try:
+        while not (tmp_path / "bank" / "bank.holder").exists() and process.poll() is None:
+            time.sleep(0.001)
+        process.send_signal(signal.SIGSTOP)
+        second = _start(pictures, tmp_path / "bank")
+        _, said = second.communicate()
+        assert second.returncode != 0 and f"process {process.pid} (negmine scan)" in said
+    finally:
+        process.send_signal(signal.SIGCONT)
+        assert _end(process) == 0
