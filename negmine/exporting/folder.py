@@ -15,8 +15,8 @@ from pathlib import Path
 
 from negmine.bank.files import sha256_of
 from negmine.errors import BankError, ExportError
-from negmine.export.config import CopyMethod
-from negmine.export.plan import BankFile, Content, Plan
+from negmine.exporting.config import CopyMethod
+from negmine.exporting.plan import BankFile, Content, Plan
 from negmine.paths import printable, sortable
 
 MANIFEST = "negmine-export.json"
@@ -54,6 +54,8 @@ def write_plan(plan: Plan, out: Path, *, format_name: str, method: CopyMethod) -
         stale = sorted(set(present) - set(wanted))
         if new or stale or not (out / MANIFEST).exists():
             out.mkdir(parents=True, exist_ok=True)
+            for part in out.rglob(f"*{_PART}"):
+                part.unlink()
             _write_manifest(out, format_name, _both(present, wanted))
             for name in new:
                 _write(out / name, plan[name], method)
@@ -74,7 +76,7 @@ def _require_ours(out: Path, format_name: str) -> dict[str, str]:
     present: dict[str, str] = {}
     for path in sorted(out.rglob("*"), key=sortable):
         name = path.relative_to(out).as_posix()
-        if (path.is_dir() and not path.is_symlink()) or name == MANIFEST or name.endswith(_PART):
+        if (path.is_dir() and not path.is_symlink()) or name == MANIFEST or _is_part(name, allowed):
             continue
         if name not in allowed:
             raise ExportError(
@@ -87,6 +89,12 @@ def _require_ours(out: Path, format_name: str) -> dict[str, str]:
             )
         present[name] = sha256
     return present
+
+
+def _is_part(name: str, allowed: Mapping[str, list[str]]) -> bool:
+    """Whether a file is what a killed export was writing."""
+    whole = name.removesuffix(_PART)
+    return whole != name and (whole in allowed or whole == MANIFEST)
 
 
 def _read_manifest(out: Path, format_name: str) -> dict[str, list[str]]:

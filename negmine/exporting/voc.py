@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from negmine.export.plan import Content, Picture, Plan
+from negmine.exporting.plan import Content, Picture, Plan
 from negmine.labels.voc_writer import voc_annotation
 
 _DATABASE = "negmine"

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from negmine.bank.bank import Bank
 from negmine.errors import ExportError
-from negmine.export.config import ExportConfig
-from negmine.export.folder import SCHEMA_VERSION, write_plan
-from negmine.export.names import negative_name, variant_name
-from negmine.export.plan import BankFile, Picture
-from negmine.export.voc import plan_voc
+from negmine.exporting.config import ExportConfig
+from negmine.exporting.folder import SCHEMA_VERSION, write_plan
+from negmine.exporting.names import negative_name, variant_name
+from negmine.exporting.plan import BankFile, Picture
+from negmine.exporting.voc import plan_voc
 from negmine.paths import printable
 
 _LEFT_OUT = ("rejected", "target")  # what a person said is no good as a negative

@@ -1,0 +1,44 @@
+"""Readers that no one here wrote, and that are known to choke on images without objects, read the export back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from blobs import draw, square_detector
+
+from negmine.exporting.export import export
+from negmine.mining.scan import scan
+
+
+@pytest.fixture
+def voc(tmp_path: Path) -> Path:
+    """An export of two negatives."""
+    for i in range(2):
+        draw(tmp_path / "in" / f"{i}.png", [(60, 40, 80, 60, 50 + i)], seed=i)
+    scan(tmp_path / "in", square_detector(), bank=tmp_path / "bank")
+    export(tmp_path / "bank", tmp_path / "VOCdevkit" / "VOC2012")
+    return tmp_path / "VOCdevkit" / "VOC2012"
+
+
+def test_torchvision_reads_it(voc: Path) -> None:
+    # Its pitfalls: it looks for .jpg by name, under VOCdevkit/VOC2012, and turns the tree into a dict in which a lone
+    # object would be no list.
+    from torchvision.datasets import VOCDetection
+
+    dataset = VOCDetection(str(voc.parents[1]), year="2012", image_set="train")
+    assert len(dataset) == 2
+    for image, target in dataset:
+        size = target["annotation"]["size"]
+        assert image.size == (int(size["width"]), int(size["height"])) == (200, 120)
+        assert not target["annotation"].get("object")
+
+
+def test_supervision_before_its_regression_reads_it(voc: Path) -> None:
+    # Its pitfall: from 0.28 on, it fails on any VOC file without objects, its own included.
+    supervision = pytest.importorskip("supervision")
+    try:
+        dataset = supervision.DetectionDataset.from_pascal_voc(str(voc / "JPEGImages"), str(voc / "Annotations"))
+    except ValueError as error:
+        pytest.skip(f"this supervision cannot read any VOC file without objects: {error}")
+    assert len(dataset) == 2 and all(len(found) == 0 for _, _, found in dataset)
