@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from negmine.demo.dataset import DemoDataset, write_demo_dataset
 from negmine.demo.training import train_demo_detector
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, and before torch is there
 
 
 @pytest.fixture(scope="session")

@@ -91,11 +91,12 @@ def _bar(err: Console) -> Iterator[Callable[[ScanProgress], None]]:
 def _lines(err: Console) -> Iterator[Callable[[ScanProgress], None]]:
     import time
 
-    started, said = time.perf_counter(), 0
+    started, said = 0.0, 0
 
     def show(now: ScanProgress) -> None:
-        nonlocal said
+        nonlocal started, said
         if not now.done:
+            started = time.perf_counter()
             for note in now.notes:
                 err.print(note, soft_wrap=True)
         share = now.done * _PLAIN_EVERY // max(now.total, 1)

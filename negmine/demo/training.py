@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
+from negmine.detectors.quiet import quiet_ultralytics
 from negmine.errors import ConfigError, TruthError
 
 DEMO_IMGSZ = 256  # px; at 192 the signs can still be told, in half the time
@@ -70,53 +70,37 @@ def train_demo_detector(
     if not data_yaml.is_file():
         raise TruthError(f"demo training: expected a data.yaml, found no file at {data_yaml}; draw the demo data first")
 
-    with _own_threads() as reclaim_threads:
+    with quiet_ultralytics() as restore_threads, _no_font():
         from ultralytics import YOLO
 
-        with _quiet_ultralytics():
-            model = YOLO(str(_MODEL_YAML), task="detect")
-            model.add_callback("on_train_start", lambda trainer: reclaim_threads())
-            if on_epoch is not None:
-                model.add_callback("on_train_epoch_end", lambda trainer: on_epoch(trainer.epoch + 1, epochs))
-            try:
-                model.train(
-                    data=str(data_yaml.resolve()),
-                    project=str(out_dir.resolve().parent),
-                    name=out_dir.name,
-                    seed=seed,
-                    epochs=epochs,
-                    imgsz=imgsz,
-                    **_SETTINGS,
-                )
-            finally:
-                for cache in data_yaml.parent.glob("labels/*.cache"):
-                    cache.unlink()
+        model = YOLO(str(_MODEL_YAML), task="detect")
+        model.add_callback("on_train_start", lambda trainer: restore_threads())
+        if on_epoch is not None:
+            model.add_callback("on_train_epoch_end", lambda trainer: on_epoch(trainer.epoch + 1, epochs))
+        try:
+            model.train(
+                data=str(data_yaml.resolve()),
+                project=str(out_dir.resolve().parent),
+                name=out_dir.name,
+                seed=seed,
+                epochs=epochs,
+                imgsz=imgsz,
+                **_SETTINGS,
+            )
+        finally:
+            for cache in data_yaml.parent.glob("labels/*.cache"):
+                cache.unlink()
     return out_dir / "weights" / "last.pt"
 
 
 @contextmanager
-def _own_threads() -> Iterator[Callable[[], None]]:
-    """Give a function that sets torch back to the threads it had; Ultralytics takes one away at every start."""
-    import torch
+def _no_font() -> Iterator[None]:
+    """Ultralytics fetches a font for plots, which are off, before any training."""
+    from ultralytics.data import utils
 
-    threads = torch.get_num_threads()
-
-    def reclaim() -> None:
-        torch.set_num_threads(threads)
-
-    try:
-        yield reclaim
-    finally:
-        reclaim()
-
-
-@contextmanager
-def _quiet_ultralytics() -> Iterator[None]:
-    """Keep Ultralytics from printing; its progress bars obey the level of its log too."""
-    log = logging.getLogger("ultralytics")
-    level = log.level
-    log.setLevel(logging.ERROR)
+    check_font = utils.check_font
+    utils.check_font = lambda *_: None
     try:
         yield
     finally:
-        log.setLevel(level)
+        utils.check_font = check_font
