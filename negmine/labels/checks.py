@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-import numpy as np
-
-from negmine.boxes import box_area, clip_boxes
 from negmine.errors import LabelError
-from negmine.structures import FloatArray
+
+Box = tuple[float, float, float, float]  # xyxy
 
 
 def require_size(labelled_wh: tuple[int, int], image_wh: tuple[int, int], where: str) -> None:
     """Refuse labels that were made on another pixel grid: their boxes would miss the targets.
 
-    A size of 0 means that the labels do not say.
+    Args:
+        labelled_wh: width and height that the labels state, pixels; 0 where they do not say.
+        image_wh: width and height of the upright image, pixels.
+        where: the label, for the message.
+
+    Raises:
+        LabelError: where they differ.
     """
     if 0 in labelled_wh or labelled_wh == image_wh:
         return
@@ -28,27 +31,24 @@ def require_size(labelled_wh: tuple[int, int], image_wh: tuple[int, int], where:
     )
 
 
-def checked_boxes(rows: Sequence[Sequence[float]], image_wh: tuple[int, int], where: str) -> FloatArray:
-    """Clip boxes to the image.
+def clipped_box(box: Box, image_wh: tuple[int, int], where: str) -> Box:
+    """Clip the box of an object to the image.
 
     Args:
-        rows: xyxy in pixels, one for each object.
-        image_wh: width and height, pixels.
-        where: the label file, for the message.
+        box: xyxy, pixels.
+        image_wh: width and height of the upright image, pixels.
+        where: the object, for the message.
 
     Raises:
-        LabelError: for a box that is not finite, inverted, or wholly outside, naming its index.
+        LabelError: for a box that is not finite, is inverted, or has no area inside the image: there is an object, and
+            nobody can say where.
     """
-    for index, row in enumerate(rows):
-        if not all(map(math.isfinite, row)) or row[2] < row[0] or row[3] < row[1]:
-            raise LabelError(f"{where}: the box of object {index} is no box: {list(row)}; correct it")
-    boxes = np.array(rows, dtype=np.float64).reshape(-1, 4)
-    clipped = clip_boxes(boxes, image_wh)
-    outside = (box_area(clipped) == 0) & (box_area(boxes) > 0)
-    if outside.any():
-        index = int(np.argmax(outside))
+    if not all(map(math.isfinite, box)) or box[2] < box[0] or box[3] < box[1]:
+        raise LabelError(f"{where}: expected a box, found {list(box)}, which is not finite or inverted; correct it")
+    (x1, y1, x2, y2), (width, height) = box, image_wh
+    inside = (max(x1, 0.0), max(y1, 0.0), min(x2, float(width)), min(y2, float(height)))
+    if inside[2] <= inside[0] or inside[3] <= inside[1]:
         raise LabelError(
-            f"{where}: object {index} lies outside the image of {image_wh[0]} x {image_wh[1]} pixels: "
-            f"{[float(v) for v in boxes[index]]}; correct it"
+            f"{where}: the box {list(box)} has no area inside the image of {width} x {height} pixels; correct it"
         )
-    return clipped
+    return inside

@@ -8,14 +8,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from negmine.errors import LabelError, TruthError
-from negmine.labels.checks import checked_boxes, require_size
+from negmine.errors import LabelError
+from negmine.labels.checks import Box, clipped_box, require_size
+from negmine.labels.coco_json import CocoDocument, Entry, as_id
 from negmine.labels.files import hash_of
 from negmine.labels.images import LabelIndex, first_existing
-from negmine.paths import printable
+from negmine.paths import printable, sortable
 from negmine.structures import GroundTruth
 
-_KEYS = ("images", "annotations", "categories")
+
+@dataclass(frozen=True, slots=True)
+class _Annotation:
+    """What decides about a detection; segmentations, which fill most of a file, are let go."""
+
+    number: object
+    class_name: str | None  # None where the category is not listed
+    category: object
+    bbox: object
+    crowd: bool
+
+    @classmethod
+    def of(cls, entry: Entry, names: Mapping[object, str]) -> _Annotation:
+        category = entry.get("category_id")
+        return cls(entry.get("id"), names.get(as_id(category)), category, entry.get("bbox"), bool(entry.get("iscrowd")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +38,8 @@ class _Labelled:
     """One entry of `images` with its annotations."""
 
     number: object
-    entry: Mapping[str, object]
-    annotations: Sequence[Mapping[str, object]]
+    size: tuple[object, object]
+    annotations: Sequence[_Annotation]
 
 
 class CocoTruth:
@@ -41,47 +56,26 @@ class CocoTruth:
 
     def __init__(self, path: Path) -> None:
         self._where = printable(path)
-        document = _load(path)
-        categories = self._by_id(document["categories"], "categories")
-        self._names = {number: str(category.get("name")) for number, category in categories.items()}
-        images = self._by_id(document["images"], "images")
-        annotations: dict[object, list[Mapping[str, object]]] = defaultdict(list)
-        for annotation in document["annotations"]:
-            annotations[_hashable(annotation.get("image_id"))].append(annotation)
-        unlisted = [number for number in annotations if number not in images]
-        if unlisted:
-            raise TruthError(f"{self._where}: annotations name image {unlisted[0]}, which images does not list")
-        self.class_names = tuple(self._names.values())
-        self.images_labelled = len(images)
+        document = CocoDocument.read(path)
+        annotations: dict[object, list[_Annotation]] = defaultdict(list)
+        for entry in document.annotations:
+            annotations[as_id(entry.get("image_id"))].append(_Annotation.of(entry, document.names))
+        self.class_names = tuple(dict.fromkeys(document.names.values()))
+        self.images_labelled = len(document.images)
         self._index: LabelIndex[_Labelled] = LabelIndex()
-        for number, entry in images.items():
-            self._add(_Labelled(number, entry, annotations.get(number, [])), path.parent)
-
-    def _by_id(self, entries: Sequence[Mapping[str, object]], key: str) -> dict[object, Mapping[str, object]]:
-        found: dict[object, Mapping[str, object]] = {}
-        for entry in entries:
-            number = _hashable(entry.get("id"))
-            if number is None or number in found:
-                raise TruthError(
-                    f"{self._where}: each of {key} needs an id of its own, found {number} (again, or none)"
-                )
-            found[number] = entry
-        return found
-
-    def _add(self, labelled: _Labelled, folder: Path) -> None:
-        name = str(labelled.entry.get("file_name") or "").replace("\\", "/")
-        homes = [folder, folder.parent]
-        folders = [place for home in homes for place in (home, home / "images", *_below(home / "images"))]
-        image = first_existing(folders, [name]) if name else None
-        self._index.add(labelled, image, [PurePosixPath(name).name] if name else [])
+        folders = _image_folders(path.parent)
+        for number, entry in document.images.items():
+            name = str(entry.get("file_name") or "").replace("\\", "/")
+            labelled = _Labelled(number, (entry.get("width"), entry.get("height")), annotations.get(number, []))
+            image = first_existing(folders, name) if name else None
+            self._index.add(labelled, [image] if image else [], [PurePosixPath(name).name] if name else [])
 
     def label_hash(self, image_path: Path) -> str | None:
-        """The hash of all that the file says of an image."""
+        """The hash of what the file says of an image; see `Truth.label_hash`."""
         labelled = self._index.find(image_path)
         if labelled is None:
             return None
-        names = [self._names.get(_hashable(a.get("category_id"))) for a in labelled.annotations]
-        said = [labelled.entry, *labelled.annotations, names]
+        said = [labelled.size, *((a.class_name, a.bbox, a.crowd) for a in labelled.annotations)]
         return hash_of(json.dumps(said, sort_keys=True).encode())
 
     def read(self, image_path: Path, size_wh: tuple[int, int]) -> GroundTruth | None:
@@ -89,48 +83,60 @@ class CocoTruth:
         labelled = self._index.find(image_path)
         if labelled is None:
             return None
-        where = f"{self._where}, image {labelled.number}"
-        try:
-            size = (int(str(labelled.entry.get("width") or 0)), int(str(labelled.entry.get("height") or 0)))
-        except ValueError as error:
-            raise LabelError(f"{where}: width and height are no whole numbers; correct them") from error
-        require_size(size, size_wh, where)
-        boxes = [_box(a, f"{where}, annotation {a.get('id')}") for a in labelled.annotations]
-        names = [self._name(a, where) for a in labelled.annotations]
-        crowd = [bool(a.get("iscrowd")) for a in labelled.annotations]
-        return GroundTruth.of(checked_boxes(boxes, size_wh, where), names, crowd=crowd)
-
-    def _name(self, annotation: Mapping[str, object], where: str) -> str:
-        number = _hashable(annotation.get("category_id"))
-        if number not in self._names:
-            raise LabelError(f"{where}: annotation {annotation.get('id')} is of category {number}, which is not listed")
-        return self._names[number]
+        where = f"{self._where}, image {_shown(labelled.number)}"
+        require_size(_size(labelled.size, where), size_wh, where)
+        boxes = [_box(a.bbox, size_wh, f"{where}, annotation {_shown(a.number)}") for a in labelled.annotations]
+        names = [_class_name(a, f"{where}, annotation {_shown(a.number)}") for a in labelled.annotations]
+        return GroundTruth.of(boxes, names, crowd=[a.crowd for a in labelled.annotations])
 
 
-def _load(path: Path) -> dict[str, list[Mapping[str, object]]]:
+def _class_name(annotation: _Annotation, where: str) -> str:
+    if annotation.class_name is None:
+        raise LabelError(
+            f"{where}: category {_shown(annotation.category)} is not among the categories of the file; add it there"
+        )
+    return annotation.class_name
+
+
+def _box(bbox: object, size_wh: tuple[int, int], where: str) -> Box:
+    """From xywh to xyxy, clipped."""
+    numbers = _numbers(bbox) if isinstance(bbox, list) else None
+    if numbers is None or len(numbers) != 4:
+        raise LabelError(f"{where}: expected a bbox of four numbers x, y, width, height, found {_shown(bbox)}")
+    x, y, width, height = numbers
+    return clipped_box((x, y, x + width, y + height), size_wh, where)
+
+
+def _size(size: tuple[object, object], where: str) -> tuple[int, int]:
+    """Width and height, 0 where the file does not say."""
+    numbers = _numbers([side or 0 for side in size])
+    if numbers is None or not all(number.is_integer() for number in numbers):
+        raise LabelError(f"{where}: width and height are no whole numbers, {_shown(size)}; correct them")
+    return int(numbers[0]), int(numbers[1])
+
+
+def _numbers(values: Sequence[object]) -> list[float] | None:
+    """As floats; None where one is no number, or one that no float can hold."""
     try:
-        document = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise TruthError(f"{printable(path)} cannot be read as JSON: {error}") from error
-    lists = [document.get(key) for key in _KEYS] if isinstance(document, dict) else []
-    if not lists or not all(isinstance(each, list) and all(isinstance(e, dict) for e in each) for each in lists):
-        raise TruthError(f"{printable(path)} is no COCO file: expected lists named {', '.join(_KEYS)}")
-    return {str(key): value for key, value in document.items() if key in _KEYS}
+        return [float(value) for value in values if isinstance(value, (int, float))] if _all_numbers(values) else None
+    except OverflowError:
+        return None
 
 
-def _box(annotation: Mapping[str, object], where: str) -> tuple[float, float, float, float]:
-    """xywh to xyxy."""
-    values = annotation.get("bbox")
-    if not isinstance(values, list) or len(values) != 4 or not all(isinstance(v, (int, float)) for v in values):
-        raise LabelError(f"{where}: expected a bbox of four numbers x, y, width, height, found {values!r}")
-    x, y, width, height = map(float, values)
-    return x, y, x + width, y + height
+def _all_numbers(values: Sequence[object]) -> bool:
+    return all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
 
 
-def _below(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+def _image_folders(folder: Path) -> list[Path]:
+    """Where images may be: beside the JSON and in the folder above; in `images` there, and one level below that."""
+    found: list[Path] = []
+    for home in (folder, folder.parent):
+        images = home / "images"
+        below = sorted((path for path in images.iterdir() if path.is_dir()), key=sortable) if images.is_dir() else []
+        found += [home, images, *below]
+    return found
 
 
-def _hashable(number: object) -> object:
-    """An id as a key; lists and the like, which no id is, become None."""
-    return number if isinstance(number, (int, str)) else None
+def _shown(value: object) -> str:
+    """A value out of the file for a message: one line, not too long."""
+    return printable(repr(value)[:80])

@@ -36,7 +36,9 @@ def open_truth(path: str | Path) -> Truth:
         return YoloTruth(path)
     if suffix == ".json":
         return CocoTruth(path)
-    raise TruthError(f"truth {printable(path)} is a {suffix or 'nameless'} file; {_EXPECTED}")
+    raise TruthError(
+        f"truth {printable(path)} is a file {f'of type {suffix}' if suffix else 'without a suffix'}; {_EXPECTED}"
+    )
 
 
 def _open_folder(folder: Path) -> Truth:
@@ -49,5 +51,8 @@ def _open_folder(folder: Path) -> Truth:
         raise TruthError(f"truth {printable(folder)} holds no labels; {_EXPECTED}")
     if len(found) > 1:
         names = " and ".join(printable(each.relative_to(folder)) for each in found[:2])
-        raise TruthError(f"truth {printable(folder)} could be several data sets ({names}); name the file itself")
+        raise TruthError(
+            f"truth {printable(folder)} could be several data sets ({names}); "
+            "name the file, or the folder of the XML files"
+        )
     return YoloTruth(yamls[0]) if yamls else CocoTruth(jsons[0]) if jsons else VocTruth(folder)

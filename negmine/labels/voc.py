@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PureWindowsPath
 
 from lxml import etree
 
 from negmine.errors import LabelError, TruthError
-from negmine.labels.checks import checked_boxes, require_size
+from negmine.labels.checks import Box, clipped_box, require_size
 from negmine.labels.files import hash_of, read_label
 from negmine.labels.images import LabelIndex, first_existing
 from negmine.paths import printable, sortable
 from negmine.structures import GroundTruth
 
 _IMAGE_FOLDERS = ("JPEGImages", "images", "imgs", "img")
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 
 
 @dataclass(frozen=True, slots=True)
 class _Object:
     name: str
-    box: tuple[float, float, float, float]  # xyxy, 0-based, right and bottom exclusive
+    box: Box  # 0-based, right and bottom exclusive
     difficult: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Annotation:
-    """One XML file; `broken` says what is wrong with it."""
+    """One XML file; `broken` says which, and what is wrong with it."""
 
     path: Path
     sha256: str
@@ -54,26 +57,17 @@ class VocTruth:
         annotations = [annotation for path in paths if (annotation := _parse(path)) is not None]
         sound = [annotation for annotation in annotations if annotation.broken is None]
         if not sound:
-            reason = f"; the first of {len(annotations)}: {annotations[0].broken}" if annotations else ""
+            reason = f"; the first of {len(annotations)} broken ones: {annotations[0].broken}" if annotations else ""
             raise TruthError(
-                f"{printable(root)}: no Pascal VOC annotation in {len(paths)} XML files can be read{reason}"
+                f"{printable(root)}: expected Pascal VOC annotations, found none that can be read in "
+                f"{len(paths)} XML files{reason}"
             )
         self.class_names = tuple(sorted({each.name for annotation in sound for each in annotation.objects}))
         self.images_labelled = len(annotations)
-        self._index: LabelIndex[_Annotation] = LabelIndex()
-        for annotation in annotations:
-            self._add(annotation, root)
-
-    def _add(self, annotation: _Annotation, root: Path) -> None:
-        stem, folder = annotation.path.stem, annotation.path.parent
-        names = [name for name in (annotation.filename, *(stem + suffix for suffix in _SUFFIXES)) if name]
-        homes = [parent for parent in (folder, folder.parent, root) if parent == root or root in parent.parents]
-        siblings = [folder.parent] if folder == root else []  # the folder of annotations alone was named
-        folders = [place for home in [*homes, *siblings] for place in (home, *(home / sub for sub in _IMAGE_FOLDERS))]
-        self._index.add(annotation, first_existing(folders, names), [*names, stem])
+        self._index = _index(annotations, root)
 
     def label_hash(self, image_path: Path) -> str | None:
-        """The hash of the image's XML file, as it was when the truth was opened."""
+        """The hash of the image's XML file, as it was when the truth was opened; see `Truth.label_hash`."""
         annotation = self._index.find(image_path)
         return None if annotation is None else annotation.sha256
 
@@ -82,16 +76,50 @@ class VocTruth:
         annotation = self._index.find(image_path)
         if annotation is None:
             return None
-        where = printable(annotation.path)
         if annotation.broken is not None:
-            raise LabelError(f"{where}: {annotation.broken}")
+            raise LabelError(annotation.broken)
+        where, objects = printable(annotation.path), annotation.objects
         require_size(annotation.size_wh, size_wh, where)
-        objects = annotation.objects
         return GroundTruth.of(
-            checked_boxes([each.box for each in objects], size_wh, where),
+            [clipped_box(each.box, size_wh, f"{where}, object {i}") for i, each in enumerate(objects)],
             [each.name for each in objects],
             difficult=[each.difficult for each in objects],
         )
+
+
+def _index(annotations: Sequence[_Annotation], root: Path) -> LabelIndex[_Annotation]:
+    """File every annotation under its image: the one that it names, else the one of its stem."""
+
+    @cache
+    def folders(folder: Path) -> list[Path]:
+        homes = [parent for parent in (folder, folder.parent, root) if parent == root or root in parent.parents]
+        siblings = [folder.parent] if folder == root else []  # the folder of annotations alone was named
+        places = [place for home in [*homes, *siblings] for place in (home, *(home / sub for sub in _IMAGE_FOLDERS))]
+        return [place for place in dict.fromkeys(places) if place.is_dir()]
+
+    @cache
+    def pictures(folder: Path) -> Mapping[str, list[Path]]:
+        by_stem: dict[str, list[Path]] = defaultdict(list)
+        for path in _listing(folder):
+            if path.suffix.lower() in _SUFFIXES:
+                by_stem[path.stem].append(path)
+        return by_stem
+
+    index: LabelIndex[_Annotation] = LabelIndex()
+    for annotation in annotations:
+        places, stem = folders(annotation.path.parent), annotation.path.stem
+        named = first_existing(places, annotation.filename) if annotation.filename else None
+        alike = next((pictures(place)[stem] for place in places if stem in pictures(place)), [])
+        index.add(annotation, [named] if named else alike, [stem, annotation.filename or stem])
+    return index
+
+
+def _listing(folder: Path) -> list[Path]:
+    """What is in a folder; nothing where it may not be read."""
+    try:
+        return sorted(folder.iterdir(), key=sortable)
+    except OSError:
+        return []
 
 
 def _root_of(data: bytes) -> etree._Element:
@@ -104,7 +132,7 @@ def _root_of(data: bytes) -> etree._Element:
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
-        raise LabelError(f"no readable XML: {error.msg or 'the file is empty'}") from error
+        raise LabelError(f"no readable XML: {error.msg or 'the file is empty'}; label the image again") from error
     if root.getroottree().docinfo.doctype:  # type: ignore[union-attr]
         raise LabelError("it declares a document type (DTD), which labels have no use for and attacks have; remove it")
     return root
@@ -112,9 +140,10 @@ def _root_of(data: bytes) -> etree._Element:
 
 def _parse(path: Path) -> _Annotation | None:
     """One file; None for XML that is something else than a VOC annotation."""
-    data = read_label(path)
-    if isinstance(data, LabelError):
-        return _Annotation(path, hash_of(b""), broken=str(data))
+    try:
+        data = read_label(path)
+    except LabelError as error:
+        return _Annotation(path, hash_of(b""), broken=str(error))
     filename = None
     try:
         root = _root_of(data)
@@ -124,19 +153,19 @@ def _parse(path: Path) -> _Annotation | None:
         objects = tuple(_object(element, index) for index, element in enumerate(root.findall("object")))
         return _Annotation(path, hash_of(data), filename, _size(root), objects)
     except LabelError as error:
-        return _Annotation(path, hash_of(data), filename, broken=str(error))
+        return _Annotation(path, hash_of(data), filename, broken=f"{printable(path)}: {error}")
 
 
 def _object(element: etree._Element, index: int) -> _Object:
     name = (element.findtext("name") or "").strip()
     if not name:
         raise LabelError(f"object {index} has no name; name it")
-    texts = [element.findtext(f"bndbox/{side}") for side in ("xmin", "ymin", "xmax", "ymax")]
+    texts = [box.findtext(side) for box in element.findall("bndbox") for side in ("xmin", "ymin", "xmax", "ymax")]
     try:
         x1, y1, x2, y2 = (float(text or "") for text in texts)
     except ValueError as error:
         raise LabelError(
-            f"object {index} ({printable(name)}) has a bndbox of {texts}; expected four numbers"
+            f"object {index} ({printable(name)}): expected one bndbox of four numbers, found {str(texts)[:120]}; correct it"
         ) from error
     difficult = (element.findtext("difficult") or "").strip() == "1"
     return _Object(name, (x1 - 1, y1 - 1, x2, y2), difficult)

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-
-from negmine.errors import LabelError, TruthError
-from negmine.labels.checks import checked_boxes
+from negmine.errors import LabelError
+from negmine.labels.checks import Box, clipped_box
 from negmine.labels.files import hash_of, read_label
+from negmine.labels.yolo_yaml import YoloYaml
 from negmine.paths import printable
 from negmine.structures import GroundTruth
 
-_TOLERANCE = 0.01  # a share this far outside [0, 1] is rounding; further, the label is for something else
+_TOLERANCE = 0.01  # a share this far outside [0, 1] is rounding, as for Ultralytics; further, the label is wrong
 
 
 class YoloTruth:
     """The labels of an Ultralytics data set.
 
     A row is `class x y width height` (shares of the image), a polygon or oriented box `class x1 y1 x2 y2 ...`, whose
-    extent is taken, or, where the yaml has a `kpt_shape`, a box followed by key points.
+    extent is taken, or, where the yaml has a `kpt_shape`, a box followed by key points. An empty file says that its
+    image is empty; without a file the image is unlabelled.
 
     Args:
         data_yaml: the file.
@@ -33,59 +32,67 @@ class YoloTruth:
     format_name = "YOLO"
 
     def __init__(self, data_yaml: Path) -> None:
-        document = _load(data_yaml)
-        self._names = _names(data_yaml, document.get("names"))
-        self._key_points = bool(document.get("kpt_shape"))
-        self.class_names = tuple(self._names[number] for number in sorted(self._names))
-        root = data_yaml.parent / str(document.get("path") or ".")
-        folders = {folder for base in {root, data_yaml.parent} for folder in base.rglob("labels") if folder.is_dir()}
-        self.images_labelled = len({path for folder in folders for path in folder.rglob("*.txt")})
+        document = YoloYaml.read(data_yaml)
+        self._names = document.names
+        self._key_point_values = document.key_point_values
+        self.class_names = tuple(dict.fromkeys(self._names[number] for number in sorted(self._names)))
+        self.images_labelled = len({label for place in document.places for label in _labels_of(place)})
 
     def label_hash(self, image_path: Path) -> str | None:
-        """The hash of the image's label file."""
-        data = self._label(image_path)
-        if isinstance(data, LabelError):
-            raise data
-        return None if data is None else hash_of(data)
+        """The hash of the image's label file; see `Truth.label_hash`.
+
+        Raises:
+            LabelError: where the file cannot be read.
+        """
+        path = label_path(image_path)
+        return hash_of(read_label(path)) if path.exists() else None
 
     def read(self, image_path: Path, size_wh: tuple[int, int]) -> GroundTruth | None:
         """The objects of an image; see `Truth.read`."""
-        data = self._label(image_path)
-        if isinstance(data, LabelError):
-            raise data
-        if data is None:
-            return None
-        where = printable(label_path(image_path))
-        try:
-            lines = data.decode("utf-8-sig").splitlines()
-        except UnicodeDecodeError as error:
-            raise LabelError(f"{where}: no text; expected rows of `class x y width height`") from error
-        rows = [self._row(line, f"{where}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
-        width, height = size_wh
-        boxes = [(x1 * width, y1 * height, x2 * width, y2 * height) for _, (x1, y1, x2, y2) in rows]
-        return GroundTruth.of(checked_boxes(boxes, size_wh, where), [name for name, _ in rows])
-
-    def _label(self, image_path: Path) -> bytes | LabelError | None:
         path = label_path(image_path)
-        return read_label(path) if path.exists() else None
-
-    def _row(self, line: str, where: str) -> tuple[str, tuple[float, float, float, float]]:
-        """Class name and xyxy, as shares of the image."""
+        if not path.exists():
+            return None
         try:
-            number, *values = (float(word) for word in line.split())
-        except ValueError as error:
-            raise LabelError(f"{where}: expected numbers, found {printable(line.strip())!r}") from error
-        if number not in self._names:
-            raise LabelError(f"{where}: class {number:g} is not among the {len(self._names)} names of the data.yaml")
-        if not all(-_TOLERANCE <= value <= 1 + _TOLERANCE for value in values[: 4 if self._key_points else None]):
-            raise LabelError(f"{where}: expected shares of the image, 0 to 1, found {printable(line.strip())!r}")
-        if len(values) == 4 or (self._key_points and len(values) > 4):
-            x, y, width, height = values[:4]
-            return self._names[int(number)], (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-        if len(values) >= 6 and len(values) % 2 == 0:
-            xs, ys = values[::2], values[1::2]
-            return self._names[int(number)], (min(xs), min(ys), max(xs), max(ys))
-        raise LabelError(f"{where}: expected 4 values or 3 or more points after the class, found {len(values)} values")
+            lines = read_label(path).decode("utf-8-sig").splitlines()
+        except UnicodeDecodeError as error:
+            raise LabelError(f"{printable(path)}: expected rows of `class x y width height`, found no text") from error
+        rows = [(f"{printable(path)}, line {n}", line.split()) for n, line in enumerate(lines, 1) if line.strip()]
+        numbers = [(where, *_numbers(words, where)) for where, words in rows]
+        return GroundTruth.of(
+            [self._box(values, size_wh, where) for where, _, values in numbers],
+            [self._name(number, where) for where, number, _ in numbers],
+        )
+
+    def _name(self, number: float, where: str) -> str:
+        if number not in self._names:  # a float finds the whole number that equals it
+            raise LabelError(
+                f"{where}: class {number:g} is not among the {len(self._names)} of the data.yaml; name it there"
+            )
+        return self._names[int(number)]
+
+    def _box(self, values: list[float], size_wh: tuple[int, int], where: str) -> Box:
+        """From the shares in a row to xyxy in pixels."""
+        shares = self._shares(values, where)
+        if not all(-_TOLERANCE <= value <= 1 + _TOLERANCE for value in shares):  # NaN compares false
+            raise LabelError(
+                f"{where}: expected shares of the image, 0 to 1, found {shares}; divide pixels by its size"
+            )
+        if len(shares) == 4:
+            x, y, width, height = shares
+            x1, y1, x2, y2 = x - width / 2, y - height / 2, x + width / 2, y + height / 2
+        else:
+            x1, y1, x2, y2 = min(shares[::2]), min(shares[1::2]), max(shares[::2]), max(shares[1::2])
+        return clipped_box((x1 * size_wh[0], y1 * size_wh[1], x2 * size_wh[0], y2 * size_wh[1]), size_wh, where)
+
+    def _shares(self, values: list[float], where: str) -> list[float]:
+        """The four values of a box, or the six and more of a polygon."""
+        count = len(values)
+        if self._key_point_values and count == 4 + self._key_point_values:
+            return values[:4]
+        if count == 4 or (not self._key_point_values and count >= 6 and count % 2 == 0):
+            return values
+        also = f"4 + {self._key_point_values}" if self._key_point_values else "3 or more pairs"
+        raise LabelError(f"{where}: expected 4 or {also} values after the class, found {count}; correct the row")
 
 
 def label_path(image_path: Path) -> Path:
@@ -94,24 +101,23 @@ def label_path(image_path: Path) -> Path:
     return Path(labels.join(str(image_path.absolute()).rsplit(images, 1))).with_suffix(".txt")
 
 
-def _load(data_yaml: Path) -> Mapping[str, object]:
+def _numbers(words: list[str], where: str) -> tuple[float, list[float]]:
+    """Class and values of a row."""
     try:
-        document = yaml.safe_load(data_yaml.read_bytes())
-    except (OSError, yaml.YAMLError, UnicodeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise TruthError(f"{printable(data_yaml)} cannot be read as YAML: {reason}") from error
-    if not isinstance(document, dict):
-        raise TruthError(f"{printable(data_yaml)} is no data.yaml: expected the key names, found none")
-    return document
+        number, *values = map(float, words)
+    except ValueError as error:
+        raise LabelError(f"{where}: expected numbers, found {printable(' '.join(words)[:80])!r}; correct it") from error
+    return number, values
 
 
-def _names(data_yaml: Path, names: object) -> dict[int, str]:
-    """Class id to name, from a list or a mapping."""
-    pairs = names.items() if isinstance(names, dict) else enumerate(names) if isinstance(names, list) else ()
+def _labels_of(place: Path) -> set[Path]:
+    """The label files for a folder of images, or for a list of them."""
+    if place.is_dir():
+        beside = label_path(place / "any.jpg")
+        return {path for path in beside.parent.rglob("*.txt") if path.is_file()}
     try:
-        found = {int(number): str(name) for number, name in pairs}
-    except (TypeError, ValueError) as error:
-        raise TruthError(f"{printable(data_yaml)}: expected names to be numbered, found {names!r}") from error
-    if not found:
-        raise TruthError(f"{printable(data_yaml)} names no classes: expected names, a list or a mapping by number")
-    return found
+        lines = place.read_text("utf-8").splitlines() if place.suffix == ".txt" else [str(place)]
+    except (OSError, ValueError):  # no text, or a NUL in a name
+        return set()
+    images = [place.parent / line.strip() for line in lines if line.strip()]
+    return {label for image in images if (label := label_path(image)).is_file()}

@@ -1,0 +1,63 @@
+"""Pairing the detector's classes with the truth's."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from negmine.errors import TruthError
+from negmine.labels.classes import match_class_names
+
+
+@pytest.mark.parametrize(("model", "truth"), [({}, []), ({}, ["cat"]), ({0: "cat"}, [])])
+def test_no_names_have_none_in_common(model: dict[int, str], truth: list[str]) -> None:
+    with pytest.raises(TruthError, match="no class name in common"):
+        match_class_names(model, truth)
+
+
+@pytest.mark.parametrize(
+    ("model", "truth", "paired"),
+    [
+        ({0: "cat", 1: "dog"}, ["dog", "cat"], {0: "cat", 1: "dog"}),
+        ({0: "cat", 5: "dog"}, ["fox", "dog"], {5: "dog"}),
+        ({0: "Cat "}, ["cat"], {0: "cat"}),
+        ({0: "STRASSE"}, ["Straße"], {0: "Straße"}),  # casefold, not lower
+        ({0: "cat", 1: "Cat"}, ["Cat", "cat"], {0: "cat", 1: "Cat"}),  # exactly first
+        ({0: "CAT", 1: "dog"}, ["Cat", "cat", "dog"], {1: "dog"}),  # which one? none
+        ({0: "CAT", 1: "cat"}, ["cat"], {1: "cat"}),  # taken by the exact one
+        ({0: "CAT", 1: "Cat", 2: "dog"}, ["cat", "dog"], {2: "dog"}),  # two claim it
+        ({0: "cat", 1: "cat"}, ["cat"], {0: "cat", 1: "cat"}),
+        ({0: "cat"}, ["cat", "cat"], {0: "cat"}),
+        ({0: "CAT"}, ["cat", "cat"], {0: "cat"}),
+    ],
+)
+def test_names_pair_exactly_else_by_case_where_unambiguous(
+    model: dict[int, str], truth: list[str], paired: dict[int, str]
+) -> None:
+    assert match_class_names(model, truth) == paired
+
+
+def test_the_message_lists_both_and_shortens_what_is_long() -> None:
+    with pytest.raises(TruthError, match=r"the detector has n0, n1, .*, n11 and 68 more; the truth has cat;") as caught:
+        match_class_names({i: f"n{i}" for i in range(80)}, ["cat"])
+    assert "n12" not in str(caught.value)
+
+
+def test_the_message_says_so_where_a_side_has_no_names() -> None:
+    with pytest.raises(TruthError, match="the detector has cat; the truth has none;"):
+        match_class_names({0: "cat"}, [])
+
+
+@given(st.dictionaries(st.integers(0, 9), st.sampled_from("aAbBcC")), st.lists(st.sampled_from("aAbBcC")))
+def test_pairs_are_alike_exact_names_always_pair_and_no_two_spellings_share_one(
+    model: dict[int, str], truth: list[str]
+) -> None:
+    try:
+        paired = match_class_names(model, truth)
+    except TruthError:
+        paired = {}
+    assert all(name in truth and name.casefold() == model[number].casefold() for number, name in paired.items())
+    assert all(paired.get(number) == name for number, name in model.items() if name in truth)
+    spellings = {(name, model[number]) for number, name in paired.items()}
+    assert len({name for name, _ in spellings}) == len(spellings)
