@@ -95,10 +95,9 @@ def encode_jpeg(image: Image, *, quality: int = 95) -> bytes:
     Raises:
         ImageError: where OpenCV refuses, such as for a side over 65,500 pixels.
     """
-    try:
-        _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    except cv2.error as error:
-        raise ImageError(f"{image.shape[1]} x {image.shape[0]} pixels cannot be encoded as JPEG: {error}") from error
+    done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise ImageError(f"{image.shape[1]} x {image.shape[0]} pixels cannot be encoded as JPEG; choose a smaller size")
     return data.tobytes()
 
 

@@ -15,7 +15,7 @@ from negmine.bank.records import ScannedImage
 from negmine.bank.writer import BankWriter
 from negmine.detectors.base import Detector
 from negmine.detectors.batches import predict_each
-from negmine.errors import BoxError
+from negmine.errors import BoxError, ImageError
 from negmine.matching import FALSE_POSITIVES, Kind
 from negmine.mining.config import ScanConfig
 from negmine.mining.judge import Classes, canonical, confirm_negatives, judge
@@ -135,7 +135,10 @@ class ScanLoop:
         if isinstance(found, BoxError):
             return SkippedImage(each.peeked.stamp.path, "detector", str(found))
         detections = canonical(found, each.size_wh)
-        judged, negatives = judge(each.image, detections, truth, self._classes, self._config)
+        try:
+            judged, negatives = judge(each.image, detections, truth, self._classes, self._config)
+        except ImageError as error:
+            return SkippedImage(each.peeked.stamp.path, "unreadable", str(error))
         return ScannedImage(each.peeked.stamp, each.peeked.sha256, each.size_wh, each.truth, judged, negatives)
 
     def _confirmed(self, outcome: ScannedImage | SkippedImage) -> ScannedImage | SkippedImage:

@@ -1,0 +1,135 @@
+"""Sources: what a user types becomes the same list of images on every machine, or one line that says why not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from negmine.errors import SourceError
+from negmine.sources.expand import expand_sources
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def names(folder: Path, *sources: str | Path, split: str | None = None) -> list[str]:
+    return [ref.path.relative_to(folder).as_posix() for ref in expand_sources(sources, split=split)]
+
+
+def test_nothing_typed_is_nothing_found() -> None:
+    assert expand_sources([]) == []
+
+
+def test_a_folder_is_searched_to_the_bottom_in_the_order_of_bytes(tmp_path: Path) -> None:
+    touch(tmp_path, "b.jpg", "a/2.PNG", "a/10.jpeg", "Z.webp", "a/notes.txt", ".hidden/x.jpg", ".thumb.jpg", "a.tiff")
+    assert names(tmp_path, tmp_path) == ["Z.webp", "a.tiff", "a/10.jpeg", "a/2.PNG", "b.jpg"]
+
+
+def test_a_file_named_explicitly_may_have_any_name(tmp_path: Path) -> None:
+    touch(tmp_path, "picture", "scan.dat")
+    assert names(tmp_path, tmp_path / "scan.dat", tmp_path / "picture") == ["scan.dat", "picture"]
+
+
+def test_what_is_reached_twice_is_listed_once_where_it_came_first(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "b.jpg")
+    assert names(tmp_path, tmp_path / "b.jpg", tmp_path, str(tmp_path / "*.jpg")) == ["b.jpg", "a.jpg"]
+
+
+def test_globs(tmp_path: Path) -> None:
+    touch(tmp_path, "a1.jpg", "b1.jpg", "deep/er/a2.png", "a3.txt")
+    assert names(tmp_path, f"{tmp_path}/a*") == ["a1.jpg"]
+    assert names(tmp_path, f"{tmp_path}/**/a*") == ["a1.jpg", "deep/er/a2.png"]
+
+
+def test_a_name_that_looks_like_a_glob_is_itself_first(tmp_path: Path) -> None:
+    touch(tmp_path, "[1].jpg", "1.jpg")
+    assert names(tmp_path, f"{tmp_path}/[1].jpg") == ["[1].jpg"]
+
+
+def test_links_that_go_in_circles_end(tmp_path: Path) -> None:
+    touch(tmp_path, "a/x.jpg")
+    (tmp_path / "a" / "up").symlink_to(tmp_path)
+    (tmp_path / "elsewhere").symlink_to(tmp_path / "a")
+    assert "a/x.jpg" in names(tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a b.jpg", "a\nb.jpg", "\u00fc.jpg", os.fsdecode(b"\xff.jpg"), " lead.jpg"])
+def test_names_of_any_bytes(tmp_path: Path, name: str) -> None:
+    touch(tmp_path, name)
+    assert [ref.path.name for ref in expand_sources([tmp_path])] == [name]
+
+
+def test_relative_sources_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, "in/a.jpg")
+    monkeypatch.chdir(tmp_path)
+    assert expand_sources(["in", "./in/../in/a.jpg"])[0].path == tmp_path / "in" / "a.jpg"
+    assert len(expand_sources(["in", "./in/../in/a.jpg"])) == 1
+
+
+def test_lists_name_images_from_their_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, "set/a.jpg", "set/b c.jpg", "here.jpg")
+    (tmp_path / "set" / "list.txt").write_bytes(f"\ufeff./a.jpg\r\n\nb c.jpg\n{tmp_path}/here.jpg\ngone.jpg\n".encode())
+    expected = ["set/a.jpg", "set/b c.jpg", "here.jpg", "set/gone.jpg"]  # a missing one is left to be skipped
+    assert names(tmp_path, tmp_path / "set" / "list.txt") == expected
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "set" / "list.txt").write_text("here.jpg\n")
+    assert names(tmp_path, "set/list.txt") == ["here.jpg"]
+
+
+@pytest.fixture
+def data_yaml(tmp_path: Path) -> Path:
+    touch(tmp_path, "data/images/train/a.jpg", "data/images/val/b.jpg", "data/more/c.jpg")
+    path = tmp_path / "data" / "data.yaml"
+    path.write_text("path: .\ntrain: [images/train, more]\nval: images/val\nnames: {0: cat}\n")
+    return path
+
+
+def test_a_data_yaml_gives_the_split_asked_for_or_all(tmp_path: Path, data_yaml: Path) -> None:
+    assert names(tmp_path, data_yaml, split="val") == ["data/images/val/b.jpg"]
+    train = ["data/images/train/a.jpg", "data/more/c.jpg"]
+    assert names(tmp_path, data_yaml, split="train") == train
+    assert names(tmp_path, data_yaml) == [*train, "data/images/val/b.jpg"]
+
+
+def test_a_split_that_is_not_there_names_those_that_are(data_yaml: Path) -> None:
+    with pytest.raises(SourceError, match="no split 'test', only train, val"):
+        expand_sources([data_yaml], split="test")
+
+
+def test_a_data_yaml_that_names_a_missing_folder(data_yaml: Path) -> None:
+    data_yaml.write_text("train: gone\n")
+    with pytest.raises(SourceError, match="gone, which does not exist"):
+        expand_sources([data_yaml])
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b", "train: {a: b}", "names: [cat]", "\tbad", "train: [1, 2]"])
+def test_a_yaml_that_is_no_data_yaml(tmp_path: Path, text: str) -> None:
+    (tmp_path / "data.yaml").write_text(text)
+    with pytest.raises(SourceError, match=r"data\.yaml"):
+        expand_sources([tmp_path / "data.yaml"])
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("nowhere", "does not exist"),
+        ("nowhere/*.jpg", "matches nothing"),
+        ("*.txt", "matches 1 paths and no image"),
+        ("empty", "it is empty"),
+        ("texts", r"looked for \.avif .*other things, such as a\.md"),
+        ("list.txt", "empty list"),
+        ("film.mp4", "ffmpeg"),
+        ("dangling.jpg", "link to nothing"),
+    ],
+)
+def test_what_cannot_be_a_source_says_why(tmp_path: Path, source: str, message: str) -> None:
+    touch(tmp_path, "list.txt", "texts/a.md", "film.mp4")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "dangling.jpg").symlink_to(tmp_path / "gone.jpg")
+    with pytest.raises(SourceError, match=message):
+        expand_sources([str(tmp_path / source)])
