@@ -161,6 +161,7 @@ def test_a_size_that_is_wrong_is_refused(tmp_path: Path, width: object, height: 
         (coco(annotation([1, 1, 2, 2], image_id=8)), r"1 annotations are of images .* such as image 8"),
         (coco(annotation([1, 1, 2, 2], image_id="7")), "such as image '7'"),  # all images would look empty
         (coco(images=[{"file_name": "a.jpg"}]), r"images\[0\] has no id"),
+        (coco(images=[{"id": True}]), r"images\[0\] has no id"),  # which Python would take for 1
         (coco(images=[{"id": 1}, {"id": 1}]), r"images\[1\] has id 1, which another has"),
         (coco(categories=[{"id": 1, "name": "a"}, {"id": 1, "name": "b"}]), r"categories\[1\] has id 1"),
         (coco(categories=[{"id": 1}]), "category 1 has no name"),
