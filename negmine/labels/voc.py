@@ -165,7 +165,8 @@ def _object(element: etree._Element, index: int) -> _Object:
         x1, y1, x2, y2 = (float(text or "") for text in texts)
     except ValueError as error:
         raise LabelError(
-            f"object {index} ({printable(name)}): expected one bndbox of four numbers, found {str(texts)[:120]}; correct it"
+            f"object {index} ({printable(name)}): expected one bndbox of four numbers, found {str(texts)[:120]}; "
+            "correct it"
         ) from error
     difficult = (element.findtext("difficult") or "").strip() == "1"
     return _Object(name, (x1 - 1, y1 - 1, x2, y2), difficult)
