@@ -21,7 +21,7 @@ lint: $(VENV)/.installed-lint
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.installed
-	$(BIN)/python benchmarks/pipeline.py --quick
+	$(BIN)/python benchmarks/scan.py --quick
 
 clean:
 	rm -rf $(VENV) $(DEMO)
