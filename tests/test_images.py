@@ -134,7 +134,7 @@ def test_bytes_after_the_end_of_a_jpeg_do_no_harm() -> None:
     [
         (b"", "empty"),
         (b"<html></html>", "no image"),
-        (b"\xff\xd8\xff", "cut short|no image"),
+        (b"\xff\xd8\xff", "JPEG that is cut short"),
         (bytes(1000), "no image"),
     ],
 )
@@ -176,17 +176,16 @@ def _png_header(width: int, height: int) -> bytes:
         _png_header(65_535, 65_535),
         _png_header(2**31 - 1, 2**31 - 1),
         b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 20000 +X 10001\n",
-        b"PF\n20000 10001\n-1.0\n",
         b"P7\nWIDTH 20000\nHEIGHT 10001\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n",
     ],
 )
 def test_more_than_200_megapixels_are_refused_before_decoding(data: bytes) -> None:
-    with pytest.raises(ImageError, match="megapixels, over the limit of 200"):
+    with pytest.raises(ImageError, match="over the limit of 200 megapixels"):
         decode_image(data)
 
 
 def test_just_under_the_limit_is_not_refused_for_its_size() -> None:
-    with pytest.raises(ImageError, match=r"cut short|no image"):  # refused for its content instead
+    with pytest.raises(ImageError, match="cut short"):  # refused for its content instead
         decode_image(_png_header(19_999, 10_000))
 
 
