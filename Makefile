@@ -11,7 +11,7 @@ DEMO := negmine-demo
 demo: $(VENV)/.installed
 	$(BIN)/negmine demo --out $(DEMO)
 
-test: $(VENV)/.installed-test
+test: $(VENV)/.installed-test $(VENV)/readers/.installed
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.installed-lint
@@ -37,6 +37,12 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+# Datumaro reads exports back in an environment of its own: it brings another build of OpenCV, which would overwrite ours.
+$(VENV)/readers/.installed: $(VENV)/bin/python
+	$(PYTHON) -m venv $(VENV)/readers
+	$(VENV)/readers/bin/python -m pip install --quiet datumaro==1.13.12
 	touch $@
 
 $(VENV)/.installed-lint: $(VENV)/.installed

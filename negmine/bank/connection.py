@@ -70,13 +70,14 @@ def _open(path: Path, *, write: bool) -> sqlite3.Connection:
     uri = path.absolute().as_uri()
     if write:
         return sqlite3.connect(f"{uri}?mode=rwc", uri=True, isolation_level=None, timeout=10)
+    # Not mode=ro: such a connection leaves the files of the write-ahead log behind when it is the last to close.
+    connection = sqlite3.connect(f"{uri}?mode=rw", uri=True, isolation_level=None, timeout=10)
     try:
-        # Not mode=ro: such a connection leaves the files of the write-ahead log behind when it is the last to close.
-        connection = sqlite3.connect(f"{uri}?mode=rw", uri=True, isolation_level=None, timeout=10)
         connection.execute("PRAGMA query_only = ON")
         connection.execute("SELECT count(*) FROM sqlite_master")
         return connection
     except sqlite3.OperationalError:
+        connection.close()
         # The log is wanted even for reading; where nobody can write, nobody changes the file either.
         return sqlite3.connect(f"{uri}?immutable=1", uri=True, isolation_level=None)
 

@@ -133,3 +133,96 @@ def test_what_cannot_be_a_source_says_why(tmp_path: Path, source: str, message: 
     (tmp_path / "dangling.jpg").symlink_to(tmp_path / "gone.jpg")
     with pytest.raises(SourceError, match=message):
         expand_sources([str(tmp_path / source)])
+
+
+def test_a_file_reached_through_a_link_is_listed_once(tmp_path: Path) -> None:
+    touch(tmp_path, "b/x.jpg", "b/y.jpg", "elsewhere/z.jpg")
+    (tmp_path / "a").symlink_to(tmp_path / "b")  # comes first by name, and yet a file goes by its own folder
+    (tmp_path / "b" / "away").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "y2.jpg").symlink_to(tmp_path / "b" / "y.jpg")
+    (tmp_path / "b" / "self").symlink_to(tmp_path / "b" / "self")
+    assert names(tmp_path, tmp_path / "b") == ["b/away/z.jpg", "b/x.jpg", "b/y.jpg"]
+    assert names(tmp_path, tmp_path) == ["b/x.jpg", "b/y.jpg", "elsewhere/z.jpg"]
+    assert names(tmp_path, tmp_path / "y2.jpg", tmp_path / "b") == ["y2.jpg", "b/away/z.jpg", "b/x.jpg"]
+
+
+def test_a_glob_through_links_in_a_circle_lists_a_file_once(tmp_path: Path) -> None:
+    touch(tmp_path, "a/x.jpg")
+    (tmp_path / "a" / "up").symlink_to(tmp_path)
+    assert names(tmp_path, f"{tmp_path}/**/*.jpg") == ["a/x.jpg"]
+
+
+def test_a_link_to_nothing_is_left_to_be_skipped_and_counted(tmp_path: Path) -> None:
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    assert names(tmp_path, tmp_path) == ["gone.jpg"]
+
+
+def test_pipes_are_never_read(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg")
+    os.mkfifo(tmp_path / "pipe.jpg")  # reading it would wait for ever
+    assert names(tmp_path, tmp_path) == ["a.jpg"]
+    with pytest.raises(SourceError, match="neither a file nor a folder"):
+        expand_sources([tmp_path / "pipe.jpg"])
+
+
+def test_blanks_around_a_path_in_a_list_belong_to_it_only_where_there_is_such_a_file(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", " b.jpg")
+    (tmp_path / "list.txt").write_text("a.jpg \n b.jpg\n")
+    assert names(tmp_path, tmp_path / "list.txt") == ["a.jpg", " b.jpg"]
+
+
+def test_a_list_holds_names_of_any_bytes(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_bytes(b"\xff.jpg\n" + "\u2028.jpg\n".encode() + b"x" * 5000)
+    assert names(tmp_path, tmp_path / "list.txt") == [os.fsdecode(b"\xff.jpg"), "\u2028.jpg", "x" * 5000]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [("", "empty text"), ("a\0b", r"a\\x00b does not exist"), ("x" * 5000, "does not exist"), ("u16.txt", "NUL")],
+)
+def test_odd_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, message: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path, "a.jpg")  # the empty text must not mean the working folder
+    Path("u16.txt").write_text("a.jpg\n", encoding="utf-16")
+    with pytest.raises(SourceError, match=message):
+        expand_sources([source])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("train: data.yaml", "no folder, list or image"),  # itself
+        ("train: 2026-99-99", "cannot be read as YAML"),
+        ("train: " + "[" * 5000, "cannot be read as YAML"),
+        ("path: [1]\ntrain: x", "expected path to be text, found a list"),
+        ("train: !!python/object/apply:os.getcwd []", "cannot be read as YAML"),
+        ("a: &a [x, x]\n" + "".join(f"{n}: &{n} [*{p}, *{p}]\n" for p, n in zip("abcdefg", "bcdefgh", strict=True))
+         + "train: *h", "type list"),
+    ],
+)  # fmt: skip
+def test_hostile_yaml(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "data.yaml").write_text(text)
+    with pytest.raises(SourceError, match=message) as caught:
+        expand_sources([tmp_path / "data.yaml"])
+    assert len(str(caught.value)) < 500
+
+
+def test_ultralytics_takes_validation_for_val(tmp_path: Path, data_yaml: Path) -> None:
+    data_yaml.write_text("train: images/train\nvalidation: images/val\n")
+    assert names(tmp_path, data_yaml, split="val") == ["data/images/val/b.jpg"]
+
+
+def test_one_dot_dot_too_many_is_forgiven(tmp_path: Path, data_yaml: Path) -> None:
+    data_yaml.write_text("train: ../images/train\n")
+    assert names(tmp_path, data_yaml) == ["data/images/train/a.jpg"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+def test_a_folder_that_may_not_be_searched(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "closed/b.jpg")
+    (tmp_path / "closed").chmod(0)
+    try:
+        with pytest.raises(SourceError, match="closed cannot be searched: Permission denied"):
+            expand_sources([tmp_path])
+    finally:
+        (tmp_path / "closed").chmod(0o700)
