@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -155,3 +156,27 @@ def test_a_reader_that_leaves_is_no_error(backgrounds: Path, tmp_path: Path) -> 
     command = f"{sys.executable} -m negmine --help | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.stderr == ""
+
+
+def test_interrupted_is_130_and_the_same_command_goes_on(
+    run: Run, backgrounds: Path, demo_weights: Path, tmp_path: Path
+) -> None:
+    for i in range(400):  # enough to be caught in the middle
+        (backgrounds / f"copy{i}.jpg").write_bytes((backgrounds / "0000.jpg").read_bytes() + bytes([i % 256, i // 256]))
+    arguments = ["scan", str(backgrounds), "--weights", str(demo_weights), "--imgsz", "192"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "negmine", *arguments],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    process.stderr.readline()  # the first line of progress
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert process.returncode == 130 and out == ""
+    assert err.splitlines()[-1].startswith("negmine: interrupted")
+    done = json.loads(run(*arguments, "--json").stdout)
+    assert done["images"]["unchanged"] > 0 and done["images"]["scanned"] > 0
+    assert done["images"]["unchanged"] + done["images"]["scanned"] == 412
