@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import yaml
@@ -38,11 +39,13 @@ def split_entries(path: Path, split: str | None) -> list[Path]:
 def _load(path: Path) -> dict[str, object]:
     try:
         document = yaml.safe_load(path.read_bytes())
-    except (OSError, yaml.YAMLError, UnicodeError) as error:
+    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no text, or an absurd number
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SourceError(f"{printable(path)} cannot be read as YAML: {reason}") from error
+        raise SourceError(f"{printable(path)} cannot be read as YAML: {printable(reason)}; correct the file") from error
     if not isinstance(document, dict):
         raise SourceError(f"{printable(path)} is no data.yaml: expected keys such as train and val, found none")
+    if "validation" in document and "val" not in document:  # another name for it, as in Ultralytics
+        document["val"] = document["validation"]
     return document
 
 
@@ -50,18 +53,23 @@ def _root(path: Path, root: object) -> Path:
     """The folder that entries are relative to: `path`, beside the file or from the working folder; else the file's."""
     if not root:
         return path.parent
-    beside = path.parent / str(root)
-    return beside if beside.exists() or not Path(str(root)).exists() else Path(str(root))
+    if not isinstance(root, str):
+        raise SourceError(f"{printable(path)}: expected path to be text, found a {type(root).__name__}; correct it")
+    beside = path.parent / root
+    return beside if os.path.exists(beside) or not os.path.exists(root) else Path(root)
 
 
 def _as_list(path: Path, name: str, value: object) -> list[str]:
     values = value if isinstance(value, list) else [value]
-    if not all(isinstance(each, str) for each in values):
-        raise SourceError(f"{printable(path)}: expected {name} to be a path or a list of paths, found {value!r}")
+    for wrong in (each for each in values if not isinstance(each, str)):
+        raise SourceError(  # by its kind alone: a few aliases can write out to gigabytes
+            f"{printable(path)}: expected {name} to be a path or a list of paths, found one of type "
+            f"{type(wrong).__name__}; correct it"
+        )
     return [str(each) for each in values]
 
 
 def _resolve(root: Path, entry: str) -> Path:
     """Below the root; exports of some tools begin with a `../` too many, which Ultralytics forgives."""
     path = root / entry
-    return root / entry[3:] if not path.exists() and entry.startswith("../") else path
+    return root / entry[3:] if entry.startswith("../") and not os.path.exists(path) else path
