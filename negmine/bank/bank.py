@@ -15,13 +15,12 @@ from negmine.errors import BankError
 from negmine.paths import printable
 
 _NEGATIVES = """
-SELECT n.id, n.file, n.sha256, n.width, n.height, d.score, d.class_name, f.path_bytes, s.sha256,
+SELECT n.id, n.file, n.sha256, n.width, n.height, d.score, d.class_name, s.path_bytes, s.sha256,
        c.x1, c.y1, c.x2, c.y2, coalesce(r.state, 'unreviewed')
 FROM negatives n
 JOIN detections d ON d.id = (SELECT id FROM detections WHERE negative_id = n.id ORDER BY score DESC, id LIMIT 1)
 JOIN crops c ON c.id = (SELECT min(id) FROM crops WHERE negative_id = n.id AND source_id = d.source_id)
 JOIN sources s ON s.id = d.source_id
-JOIN files f ON f.id = (SELECT id FROM files WHERE source_id = s.id ORDER BY path_bytes LIMIT 1)
 LEFT JOIN reviews r ON r.negative_id = n.id
 ORDER BY d.score DESC, n.id
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,6 +79,14 @@ def _open(path: Path, *, write: bool) -> sqlite3.Connection:
         return connection
     except sqlite3.OperationalError:
         connection.close()
+        if os.access(path.parent, os.W_OK):
+            raise
+        log = path.with_name(f"{path.name}-wal")
+        if log.exists() and log.stat().st_size:
+            raise BankError(
+                f"bank {printable(path.parent)}: its last writer was killed, and a read-only place is none to mend it; "
+                "copy the folder to one that can be written"
+            ) from None
         # The log is wanted even for reading; where nobody can write, nobody changes the file either.
         return sqlite3.connect(f"{uri}?immutable=1", uri=True, isolation_level=None)
 

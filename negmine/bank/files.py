@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,6 +21,11 @@ def sha256_of(data: bytes) -> str:
 def content_name(kind: str, sha256: str) -> str:
     """The name of a file in the bank, relative to it: `negatives/ab/abcd....jpg`."""
     return f"{kind}/{sha256[:2]}/{sha256}.jpg"
+
+
+def is_half_written(path: Path) -> bool:
+    """Whether a file among the temporary ones has a name that a writer gives."""
+    return path.is_file() and re.fullmatch(r"[0-9a-f]{64}\.jpg", path.name) is not None
 
 
 class ContentFiles:
@@ -63,9 +68,14 @@ class ContentFiles:
                     parent.rmdir()
 
     def clear_temporary(self) -> None:
-        """Remove what killed writers left half-written."""
-        if self._temporary.is_dir():
-            shutil.rmtree(self._temporary)
+        """Remove what killed writers left half-written, and nothing else that is there."""
+        if not self._temporary.is_dir():
+            return
+        for path in self._temporary.iterdir():
+            if is_half_written(path):
+                path.unlink()
+        if not any(self._temporary.iterdir()):
+            self._temporary.rmdir()
 
 
 def sync_folder(folder: Path) -> None:

@@ -83,7 +83,7 @@ class ScannedImage:
     stamp: FileStamp
     sha256: str
     size_wh: tuple[int, int]
-    truth: GroundTruth  # of this file alone; empty for a background
+    truth: GroundTruth | None  # of this file alone; None to leave what the bank has
     detections: tuple[JudgedDetection, ...]
     negatives: tuple[NewNegative, ...]
 

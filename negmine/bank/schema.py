@@ -24,6 +24,8 @@ CREATE TABLE runs (
 CREATE TABLE sources (
     id INTEGER PRIMARY KEY,
     sha256 TEXT NOT NULL UNIQUE,     -- of the file's bytes
+    path TEXT NOT NULL,              -- where it was found first, for people: odd characters are escaped
+    path_bytes BLOB NOT NULL,        -- the same, exactly
     width INTEGER NOT NULL,          -- of the EXIF-upright image, pixels
     height INTEGER NOT NULL,
     truth_key TEXT NOT NULL          -- changes when the known objects do; '' where no labels are known
@@ -122,11 +124,11 @@ CREATE TABLE removals (file TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 
 -- For people: every negative with its score, hardest first.
 CREATE VIEW hardest AS
-SELECT n.id, n.file, max(d.score) AS score, d.class_name, f.path AS source,
+SELECT n.id, n.file, max(d.score) AS score, d.class_name, s.path AS source,
        coalesce(r.state, 'unreviewed') AS review
 FROM negatives n
 JOIN detections d ON d.negative_id = n.id
-JOIN files f ON f.id = (SELECT min(id) FROM files WHERE source_id = d.source_id)
+JOIN sources s ON s.id = d.source_id
 LEFT JOIN reviews r ON r.negative_id = n.id
 GROUP BY n.id ORDER BY score DESC, n.id;
 """

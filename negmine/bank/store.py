@@ -26,10 +26,18 @@ class ImageStore:
         self._connection = connection
         self._put = put
 
+    def register(self, stamp: FileStamp, sha256: str, size_wh: tuple[int, int], truth: GroundTruth | None) -> int:
+        """Store where a picture was found and what labels it has there; return how many negatives that withdrew."""
+        source_id = self._source(stamp, sha256, size_wh)
+        self._name(stamp, source_id, truth)
+        touching = self._touching(source_id)
+        delete_negatives(self._connection, sorted(touching))
+        return len(touching)
+
     def store(self, run_id: int, image: ScannedImage) -> Stored:
         """Store what a run found in one image, in place of what it found there before."""
-        source_id = self._source(image.sha256, image.size_wh)
-        self._name(image.stamp, source_id, image.truth)
+        withdrawn = self.register(image.stamp, image.sha256, image.size_wh, image.truth)
+        source_id = self._source(image.stamp, image.sha256, image.size_wh)
         before = self._negatives_of(run_id, source_id)
         self._connection.execute("DELETE FROM detections WHERE run_id = ? AND source_id = ?", (run_id, source_id))
         stored = [self._negative(negative, source_id) for negative in image.negatives]
@@ -39,25 +47,21 @@ class ImageStore:
             " SELECT ?, id, truth_key FROM sources WHERE id = ?",
             (run_id, source_id),
         )
-        withdrawn = self._touching(source_id) | self._without_detection(before)
-        delete_negatives(self._connection, sorted(withdrawn))
+        unfounded = self._without_detection(before)
+        delete_negatives(self._connection, sorted(unfounded))
         added = tuple(index for index, (_, new) in enumerate(stored) if new)
-        return Stored(added=added, withdrawn=len(withdrawn))
+        return Stored(added=added, withdrawn=withdrawn + len(unfounded))
 
-    def store_name(self, stamp: FileStamp, sha256: str) -> None:
-        """Store that content which is already known was also found under another name, or at another time."""
-        (source_id,) = self._connection.execute("SELECT id FROM sources WHERE sha256 = ?", (sha256,)).fetchone()
-        self._name(stamp, source_id, None)
-
-    def _source(self, sha256: str, size_wh: tuple[int, int]) -> int:
+    def _source(self, stamp: FileStamp, sha256: str, size_wh: tuple[int, int]) -> int:
         self._connection.execute(
-            "INSERT INTO sources (sha256, width, height, truth_key) VALUES (?, ?, ?, '') ON CONFLICT DO NOTHING",
-            (sha256, *size_wh),
+            "INSERT INTO sources (sha256, path, path_bytes, width, height, truth_key) VALUES (?, ?, ?, ?, ?, '')"
+            " ON CONFLICT DO NOTHING",
+            (sha256, printable(stamp.path), os.fsencode(stamp.path), *size_wh),
         )
         return int(self._connection.execute("SELECT id FROM sources WHERE sha256 = ?", (sha256,)).fetchone()[0])
 
     def _name(self, stamp: FileStamp, source_id: int, truth: GroundTruth | None) -> None:
-        """Note where a source was found and what labels it has there; drop labels that no file has any more."""
+        """Note a file and its labels; drop labels that no file of a source has any more."""
         name = os.fsencode(stamp.path)
         was = self._connection.execute("SELECT source_id FROM files WHERE path_bytes = ?", (name,)).fetchone()
         self._connection.execute(
@@ -85,9 +89,12 @@ class ImageStore:
         )
 
     def _renew_truth_key(self, source_id: int) -> None:
-        """Drop the labels that no file of the source has any more, and hash those that are left."""
+        """Drop the labels that no file of the source has any more, and hash those that are left.
+
+        A source whose last file is gone keeps its labels: the picture may come back, and the targets are still in it.
+        """
         self._connection.execute(
-            "DELETE FROM truths WHERE source_id = ?1"
+            "DELETE FROM truths WHERE source_id = ?1 AND EXISTS (SELECT 1 FROM files WHERE source_id = ?1)"
             " AND hash NOT IN (SELECT truth_hash FROM files WHERE source_id = ?1 AND truth_hash IS NOT NULL)",
             (source_id,),
         )

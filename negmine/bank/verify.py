@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from negmine.bank.bank import Bank, require_bank
-from negmine.bank.files import NEGATIVES, TEMPORARY, VARIANTS, content_name, sha256_of
+from negmine.bank.files import NEGATIVES, TEMPORARY, VARIANTS, content_name, is_half_written, sha256_of
 from negmine.bank.lock import write_lock
 from negmine.bank.writer import BankWriter
 from negmine.boxes import Rect, rect_touches, touched_pixels
@@ -28,7 +28,7 @@ PROBLEM_MEANINGS: Mapping[ProblemKind, str] = {
     "foreign": "a file that negmine did not write",
     "outside": "a crop that leaves its source image",
     "target": "a crop that holds a pixel of a target",
-    "unfounded": "a negative without a false positive or a crop",
+    "unfounded": "a row without the rows that it stands on",
     "database": "damage that SQLite reports",
 }
 _HASHED = re.compile(r"(negatives|variants)/([0-9a-f]{2})/(\2[0-9a-f]{62})\.jpg")
@@ -95,49 +95,63 @@ def verify(bank: str | Path, *, repair: bool = False) -> VerifyResult:
     """
     folder = Path(bank)
     require_bank(folder)
-    repaired = _repair(folder) if repair else ()
-    _require_no_writer(folder)
-    with Bank(folder) as opened:
-        files = _files_of(folder)
-        rows = {
-            str(file): str(sha256)
-            for file, sha256 in opened.query(
-                "SELECT file, sha256 FROM negatives UNION ALL SELECT file, sha256 FROM variants"
-            )
-        }
-        problems = [*_damage(opened), *_rows(folder, rows), *_without_row(folder, files, rows), *_crops(opened)]
-        variants = int(opened.scalar("SELECT count(*) FROM variants") or 0)
-        return VerifyResult(folder, opened.negative_count(), variants, tuple(problems), repaired)
-
-
-def _require_no_writer(folder: Path) -> None:
-    """Raise where a process is writing; in a folder where nobody can write, nobody is."""
-    with suppress(OSError), write_lock(folder, purpose="negmine verify"):
-        pass
-
-
-def _repair(folder: Path) -> tuple[str, ...]:
-    """Remove the leftovers of killed runs."""
-    half_written = [printable(p.relative_to(folder)) for p in sorted((folder / TEMPORARY).glob("*"), key=sortable)]
+    if not repair:
+        with _no_writer(folder), Bank(folder) as opened:
+            return _check(opened, ())
+    half_written = [p.relative_to(folder).as_posix() for p in _files_in(folder, (TEMPORARY,)) if is_half_written(p)]
     with BankWriter(folder, purpose="negmine verify --repair") as writer:  # opening it clears what is half-written
-        rows = {file for (file,) in writer.query("SELECT file FROM negatives UNION ALL SELECT file FROM variants")}
+        rows = _rows(writer)
         leftovers = [name for name in _files_of(folder) if name not in rows and _is_leftover(folder, name)]
         writer.remove_leftovers(leftovers)
-    return (*half_written, *leftovers)
+        return _check(writer, (*half_written, *leftovers))
+
+
+@contextmanager
+def _no_writer(folder: Path) -> Iterator[None]:
+    """Keep writers away; in a folder where nobody can write, there is none."""
+    with ExitStack() as stack:
+        with suppress(OSError):
+            stack.enter_context(write_lock(folder, purpose="negmine verify"))
+        yield
+
+
+def _check(bank: Bank, repaired: tuple[str, ...]) -> VerifyResult:
+    rows = _rows(bank)
+    problems = [*_damage(bank), *_files(bank.folder, rows), *_without_row(bank.folder, rows), *_crops(bank)]
+    variants = int(bank.scalar("SELECT count(*) FROM variants") or 0)
+    return VerifyResult(bank.folder, bank.negative_count(), variants, tuple(problems), repaired)
+
+
+def _rows(bank: Bank) -> dict[str, str]:
+    """File to hash, for all that has a row."""
+    both = "SELECT file, sha256 FROM negatives UNION ALL SELECT file, sha256 FROM variants"
+    return {str(file): str(sha256) for file, sha256 in bank.query(both)}
+
+
+def _files_in(folder: Path, kinds: Iterable[str]) -> list[Path]:
+    found = [p for kind in kinds for p in (folder / kind).rglob("*") if p.is_symlink() or not p.is_dir()]
+    return sorted(found, key=sortable)
 
 
 def _files_of(folder: Path) -> list[str]:
     """Every file under the folders of content, relative to the bank."""
-    found = [p for kind in (NEGATIVES, VARIANTS, TEMPORARY) for p in (folder / kind).rglob("*") if not p.is_dir()]
-    return [p.relative_to(folder).as_posix() for p in sorted(found, key=sortable)]
+    return [p.relative_to(folder).as_posix() for p in _files_in(folder, (NEGATIVES, VARIANTS, TEMPORARY))]
 
 
 def _is_leftover(folder: Path, name: str) -> bool:
     """Whether negmine wrote this file: it is named by the hash of its bytes, or half-written."""
     match = _HASHED.fullmatch(name)
-    return name.startswith(f"{TEMPORARY}/") or (
-        match is not None and sha256_of((folder / name).read_bytes()) == match[3]
-    )
+    if match is None:
+        return name == f"{TEMPORARY}/{Path(name).name}" and is_half_written(folder / name)
+    return _hash_of(folder / name) == match[3]
+
+
+def _hash_of(path: Path) -> str | None:
+    """The hash of a file's bytes; None where it cannot be read."""
+    try:
+        return sha256_of(path.read_bytes())
+    except OSError:
+        return None
 
 
 def _damage(bank: Bank) -> Iterator[Problem]:
@@ -151,19 +165,23 @@ def _damage(bank: Bank) -> Iterator[Problem]:
         " OR NOT EXISTS (SELECT 1 FROM crops WHERE negative_id = n.id)"
     ):
         yield Problem("unfounded", f"negative {number}")
+    for (path,) in bank.query(
+        "SELECT path FROM files f WHERE truth_hash IS NOT NULL"
+        " AND NOT EXISTS (SELECT 1 FROM truths WHERE source_id = f.source_id AND hash = f.truth_hash)"
+    ):
+        yield Problem("unfounded", f"labels of {path}")
 
 
-def _rows(folder: Path, rows: Mapping[str, str]) -> Iterator[Problem]:
+def _files(folder: Path, rows: Mapping[str, str]) -> Iterator[Problem]:
     for name, sha256 in sorted(rows.items()):
-        path = folder / name
-        if not path.is_file():
+        if not (folder / name).is_file():
             yield Problem("missing", name)
-        elif sha256_of(path.read_bytes()) != sha256 or name != content_name(name.split("/")[0], sha256):
+        elif _hash_of(folder / name) != sha256 or name != content_name(name.split("/")[0], sha256):
             yield Problem("changed", name)
 
 
-def _without_row(folder: Path, files: list[str], rows: Mapping[str, str]) -> Iterator[Problem]:
-    for name in files:
+def _without_row(folder: Path, rows: Mapping[str, str]) -> Iterator[Problem]:
+    for name in _files_of(folder):
         if name not in rows:
             yield Problem("leftover" if _is_leftover(folder, name) else "foreign", printable(name))
 

@@ -12,7 +12,7 @@ from typing import Self
 
 from negmine.bank.bank import Bank
 from negmine.bank.connection import DATABASE, bank_errors, connect
-from negmine.bank.files import NEGATIVES, TEMPORARY, VARIANTS, ContentFiles, content_name, sha256_of
+from negmine.bank.files import VARIANTS, ContentFiles, content_name, sha256_of
 from negmine.bank.lock import HOLDER, LOCK, write_lock
 from negmine.bank.records import FileStamp, KnownFile, ReviewState, RunRecord, ScannedImage, Stored
 from negmine.bank.store import ImageStore
@@ -20,7 +20,7 @@ from negmine.errors import BankError
 from negmine.paths import printable
 from negmine.structures import GroundTruth
 
-_OURS = {NEGATIVES, VARIANTS, TEMPORARY, LOCK, HOLDER, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"}
+_OURS = {LOCK, HOLDER, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"}  # what a kill while making a bank leaves
 
 
 class BankWriter(Bank):
@@ -57,9 +57,8 @@ class BankWriter(Bank):
 
     def close(self) -> None:
         """Let go of the database and the lock."""
-        with bank_errors(self.folder):
+        with self._resources, bank_errors(self.folder):
             self._files.clear_temporary()
-        self._resources.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -71,9 +70,10 @@ class BankWriter(Bank):
                 yield
                 self._connection.execute("COMMIT")
             except BaseException:
-                if self._connection.in_transaction:  # else it was committed before the interrupt came
+                if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
-                    self._files.remove(self._new_files)
+                # Not all of them: it may have been committed before the interrupt came.
+                self._files.remove([name for name in self._new_files if not self._has_row(name)])
                 raise
             self._finish_removals()
 
@@ -106,26 +106,22 @@ class BankWriter(Bank):
         size, mtime_ns, truth_hash, sha256, done = row
         return KnownFile(FileStamp(path, size, mtime_ns, truth_hash), sha256, bool(done))
 
-    def is_done(self, run_id: int, sha256: str, truth_hash: str | None) -> bool:
-        """Whether a run has judged this content, wherever it was found, with these labels among those known."""
-        return bool(
-            self.scalar(
-                "SELECT 1 FROM sources s JOIN scans x ON x.source_id = s.id AND x.truth_key = s.truth_key"
-                " WHERE x.run_id = ? AND s.sha256 = ? AND (?3 IS NULL OR EXISTS"
-                " (SELECT 1 FROM truths WHERE source_id = s.id AND hash = ?3))",
-                (run_id, sha256, truth_hash),
-            )
+    def is_done(self, run_id: int, sha256: str) -> bool:
+        """Whether a run has judged this content, wherever it was found, with the labels that are known now."""
+        question = (
+            "SELECT 1 FROM sources s JOIN scans x ON x.source_id = s.id AND x.truth_key = s.truth_key"
+            " WHERE x.run_id = ? AND s.sha256 = ?"
         )
+        return self.scalar(question, (run_id, sha256)) is not None
 
-    def known_truth(self, sha256: str, *, apart_from: Path | None = None) -> GroundTruth:
-        """The objects that files of this content are labelled with, leaving out the labels of one path."""
+    def known_truth(self, sha256: str) -> GroundTruth:
+        """The objects that files of this content are labelled with."""
         rows = list(
             self.query(
                 "SELECT o.x1, o.y1, o.x2, o.y2, o.class_name, o.difficult, o.crowd FROM sources s"
                 " JOIN truths t ON t.source_id = s.id JOIN objects o ON o.truth_id = t.id WHERE s.sha256 = ?"
-                " AND EXISTS (SELECT 1 FROM files"
-                " WHERE source_id = s.id AND truth_hash = t.hash AND path_bytes IS NOT ?) ORDER BY o.id",
-                (sha256, None if apart_from is None else os.fsencode(apart_from)),
+                " ORDER BY o.id",
+                (sha256,),
             )
         )
         return GroundTruth.of(
@@ -139,9 +135,19 @@ class BankWriter(Bank):
         """Store what a run found in one image, in place of what it found there before. Call it in a transaction."""
         return ImageStore(self._connection, self._put).store(run_id, image)
 
-    def store_name(self, stamp: FileStamp, sha256: str) -> None:
-        """Store that content which is already known was also found here. Call it in a transaction."""
-        ImageStore(self._connection, self._put).store_name(stamp, sha256)
+    def register(self, stamp: FileStamp, sha256: str, size_wh: tuple[int, int], truth: GroundTruth | None) -> int:
+        """Store where a picture was found and what labels it has there. Call it in a transaction.
+
+        Args:
+            stamp: the file.
+            sha256: of its bytes.
+            size_wh: of the upright image, pixels.
+            truth: its labels; None to leave those that the bank has, if any.
+
+        Returns:
+            How many negatives were withdrawn, because the labels show a target in them.
+        """
+        return ImageStore(self._connection, self._put).register(stamp, sha256, size_wh, truth)
 
     def review(self, negative_id: int, state: ReviewState) -> None:
         """Store what a person says of a negative.
@@ -178,8 +184,12 @@ class BankWriter(Bank):
             self._files.remove(names)
 
     def _put(self, name: str, data: bytes) -> None:
-        if self._files.put(name, data):
-            self._new_files.append(name)
+        self._new_files.append(name)
+        self._files.put(name, data)
+
+    def _has_row(self, name: str) -> bool:
+        question = "SELECT 1 FROM negatives WHERE file = ?1 UNION ALL SELECT 1 FROM variants WHERE file = ?1"
+        return self._connection.execute(question, (name,)).fetchone() is not None
 
     def _finish_removals(self) -> None:
         """Remove the files whose rows are gone; those that came back meanwhile stay."""

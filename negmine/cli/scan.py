@@ -197,7 +197,7 @@ def _found(result: ScanResult) -> object:
     for reason, count in result.crops_skipped.items():
         table.add_row(f"no negative: {CROP_SKIP_MEANINGS[reason]}", str(count))
     if result.withdrawn:
-        table.add_row("negatives withdrawn: a target is there", str(result.withdrawn))
+        table.add_row("negatives withdrawn: labels or images changed", str(result.withdrawn))
     return table
 
 

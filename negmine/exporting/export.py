@@ -8,7 +8,7 @@ from pathlib import Path
 from negmine.bank.bank import Bank
 from negmine.errors import ExportError
 from negmine.exporting.config import ExportConfig
-from negmine.exporting.folder import SCHEMA_VERSION, write_plan
+from negmine.exporting.folder import MANIFEST, SCHEMA_VERSION, write_plan
 from negmine.exporting.names import negative_name, variant_name
 from negmine.exporting.plan import BankFile, Picture
 from negmine.exporting.voc import plan_voc
@@ -73,7 +73,7 @@ def export(bank: str | Path, out: str | Path, *, config: ExportConfig | None = N
         negatives = list(opened.negatives())
         variants = list(opened.variants()) if config.variants else []
     kept = {negative.id: negative for negative in negatives if negative.review not in _LEFT_OUT}
-    if not kept:
+    if not kept and not (out / MANIFEST).exists():  # an earlier export is brought to what is left: nothing
         raise ExportError(
             f"bank {printable(bank)} has no negatives to export ({len(negatives)} in it, none that a reviewer left); "
             "scan more backgrounds with `negmine scan`"

@@ -48,31 +48,32 @@ def write_plan(plan: Plan, out: Path, *, format_name: str, method: CopyMethod) -
         BankError: where a file of the bank is missing or damaged.
     """
     try:
-        present = _require_ours(out, format_name)
+        present, before = _require_ours(out, format_name)
         wanted = {name: _sha256(content) for name, content in plan.items()}
-        new = [name for name in plan if present.get(name) != wanted[name]]
+        linked = {name for name, content in plan.items() if before != method and isinstance(content, BankFile)}
+        new = [name for name in plan if present.get(name) != wanted[name] or name in linked]
         stale = sorted(set(present) - set(wanted))
         if new or stale or not (out / MANIFEST).exists():
             out.mkdir(parents=True, exist_ok=True)
             for part in out.rglob(f"*{_PART}"):
                 part.unlink()
-            _write_manifest(out, format_name, _both(present, wanted))
+            _write_manifest(out, format_name, "", _both(present, wanted))
             for name in new:
                 _write(out / name, plan[name], method)
             for name in stale:
                 _remove(out, name)
-            _write_manifest(out, format_name, _both({}, wanted))
+            _write_manifest(out, format_name, method, _both({}, wanted))
     except OSError as error:
         raise ExportError(_explain(out, error)) from error
     return Written(written=len(new), unchanged=len(plan) - len(new), removed=len(stale))
 
 
-def _require_ours(out: Path, format_name: str) -> dict[str, str]:
-    """The files of the earlier export in `out`, name to hash of what is there; empty where there was none."""
+def _require_ours(out: Path, format_name: str) -> tuple[dict[str, str], str]:
+    """The earlier export in `out`: name to hash of each file that is there, and how files got there."""
     where = printable(out)
     if out.exists() and not out.is_dir():
         raise ExportError(f"{where} is a file, and an export needs a folder; name another with --out")
-    allowed = _read_manifest(out, format_name)
+    allowed, method = _read_manifest(out, format_name)
     present: dict[str, str] = {}
     for path in sorted(out.rglob("*"), key=sortable):
         name = path.relative_to(out).as_posix()
@@ -88,7 +89,7 @@ def _require_ours(out: Path, format_name: str) -> dict[str, str]:
                 f"{printable(path)} was changed since it was exported; move it away, or name another folder with --out"
             )
         present[name] = sha256
-    return present
+    return present, method
 
 
 def _is_part(name: str, allowed: Mapping[str, list[str]]) -> bool:
@@ -97,21 +98,22 @@ def _is_part(name: str, allowed: Mapping[str, list[str]]) -> bool:
     return whole != name and (whole in allowed or whole == MANIFEST)
 
 
-def _read_manifest(out: Path, format_name: str) -> dict[str, list[str]]:
-    """The files that the manifest lists, each with the hashes it may have; empty where there is no manifest."""
+def _read_manifest(out: Path, format_name: str) -> tuple[dict[str, list[str]], str]:
+    """The files that the manifest lists, each with the hashes it may have, and how they got there; else nothing."""
     manifest = out / MANIFEST
     if not manifest.is_file():
-        return {}
+        return {}, ""
     try:
         document = json.loads(manifest.read_text(encoding="utf-8"))
-        found, files = document["format"], {str(name): list(hashes) for name, hashes in document["files"].items()}
+        found, method = document["format"], str(document["method"])
+        files = {str(name): list(hashes) for name, hashes in document["files"].items()}
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise ExportError(
             f"{printable(manifest)} is no manifest of an export; name another folder with --out"
         ) from error
     if found != format_name:
         raise ExportError(f"{printable(out)} holds an export of format {found}; name another folder with --out")
-    return files
+    return files, method
 
 
 def _both(present: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, list[str]]:
@@ -120,8 +122,14 @@ def _both(present: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, li
     return {name: sorted({state[name] for state in (present, wanted) if name in state}) for name in names}
 
 
-def _write_manifest(out: Path, format_name: str, files: Mapping[str, list[str]]) -> None:
-    document = {"written_by": "negmine export", "schema_version": SCHEMA_VERSION, "format": format_name, "files": files}
+def _write_manifest(out: Path, format_name: str, method: str, files: Mapping[str, list[str]]) -> None:
+    document = {
+        "written_by": "negmine export",
+        "schema_version": SCHEMA_VERSION,
+        "format": format_name,
+        "method": method,  # empty while files are being written
+        "files": files,
+    }
     _replace(out / MANIFEST, lambda part: _flushed(part, json.dumps(document, indent=1).encode()))
 
 

@@ -106,7 +106,7 @@ def confirm_negatives(
     for index, found in enumerate(predict_each(detector, [decode_image(negative.data) for negative in negatives])):
         if isinstance(found, BoxError):
             raise found
-        if len(found):
+        if len(canonical(found, negatives[index].size_wh)):
             fires.append(index)
     judged, kept = _renumbered(judged, fires, CropSkip.NOT_CONFIRMED)
     return _limited(judged, [negatives[i] for i in kept], config.max_per_image)

@@ -1,17 +1,21 @@
 """The loop of a scan: the next chunk of images is read and decoded while the detector works on this one.
 
-Which images share a chunk, and a batch of the detector, depends on the list of images and their content alone. So a
-scan that was killed goes on with the batches that an undisturbed one has, and ends with the same bank to the last bit.
+What is decided ahead is a guess. What is done with a chunk is decided when the chunk before it is stored, and depends
+on the bank at that moment and on the chunk's images alone: a scan that was killed goes on with the batches that an
+undisturbed one has, and ends with the same bank to the last bit. First the names and labels of a chunk are stored,
+then each picture that is not done is judged, once, with the labels of all its names.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
+from pathlib import Path
 
 from negmine.bank.files import sha256_of
-from negmine.bank.records import ScannedImage
+from negmine.bank.records import KnownFile, ScannedImage
 from negmine.bank.writer import BankWriter
 from negmine.detectors.base import Detector
 from negmine.detectors.batches import predict_each
@@ -25,15 +29,7 @@ from negmine.structures import Detections, GroundTruth, ImageRef
 
 _CHUNK = 8  # images stored together, at least; two chunks are in memory at a time
 
-_Key = tuple[str, str | None]  # hash of the content, hash of the labels
-
-
-@dataclass(frozen=True, slots=True)
-class _Chunk:
-    """Images that are stored together: skipped, known already, or being decoded."""
-
-    entries: tuple[SkippedImage | Peeked | Future[Decoded | SkippedImage], ...]
-    keys: frozenset[_Key]
+_Entry = SkippedImage | Peeked | Decoded
 
 
 class ScanLoop:
@@ -58,12 +54,11 @@ class ScanLoop:
         self._reader = reader
         self._classes = classes
         self._config = config
-        self._in_flight: set[_Key] = set()
 
     def run(self, refs: Sequence[ImageRef]) -> Iterator[Tally]:
         """Scan everything; yields the counts before the first chunk and after each."""
         size = -(-_CHUNK // self._detector.batch_size) * self._detector.batch_size
-        pool = ThreadPoolExecutor(self._config.workers, thread_name_prefix="negmine")
+        pool = ThreadPoolExecutor(self._config.workers or os.cpu_count(), thread_name_prefix="negmine")
         try:
             yield self.tally
             ahead = self._begin(refs[:size], pool)
@@ -74,62 +69,66 @@ class ScanLoop:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _begin(self, refs: Sequence[ImageRef], pool: ThreadPoolExecutor) -> _Chunk:
-        """Tell what is new, and start decoding that."""
+    def _begin(
+        self, refs: Sequence[ImageRef], pool: ThreadPoolExecutor
+    ) -> list[SkippedImage | Peeked | Future[_Entry]]:
+        """Tell what seems to be new, and start decoding that."""
         known = [self._bank.known_file(self._run_id, ref.path) for ref in refs]
-        entries: list[SkippedImage | Peeked | Future[Decoded | SkippedImage]] = []
-        keys: set[_Key] = set()
+        entries: list[SkippedImage | Peeked | Future[_Entry]] = []
         for peeked, before in zip(pool.map(self._reader.peek, refs, known), known, strict=True):
-            if isinstance(peeked, SkippedImage):
-                entries.append(peeked)
-                continue
-            key = (peeked.sha256, peeked.stamp.truth_hash)
-            in_flight = key in self._in_flight or (
-                key[1] is None and key[0] in {sha256 for sha256, _ in self._in_flight}
-            )
-            relabelled = before is not None and before.stamp.truth_hash not in (None, peeked.stamp.truth_hash)
-            if in_flight or (not relabelled and self._bank.is_done(self._run_id, *key)):
-                entries.append(peeked)
-            else:
-                entries.append(pool.submit(self._reader.decode, peeked))
-                self._in_flight.add(key)
-                keys.add(key)
-        return _Chunk(tuple(entries), frozenset(keys))
+            new = isinstance(peeked, Peeked) and not _is_done(peeked, before)
+            entries.append(pool.submit(self._reader.decode, peeked) if new and isinstance(peeked, Peeked) else peeked)
+        return entries
 
-    def _finish(self, chunk: _Chunk, pool: ThreadPoolExecutor) -> None:
-        """Detect and judge what is new in a chunk, and store it, in the order of its images."""
-        entries = [entry.result() if isinstance(entry, Future) else entry for entry in chunk.entries]
-        examined = iter(self._examine([entry for entry in entries if isinstance(entry, Decoded)], pool))
+    def _finish(self, chunk: list[SkippedImage | Peeked | Future[_Entry]], pool: ThreadPoolExecutor) -> None:
+        """Store the names and labels of a chunk, judge what is not done, and store that, in the order of its images."""
+        entries = [self._settled(entry.result() if isinstance(entry, Future) else entry) for entry in chunk]
+        known = [
+            None if isinstance(e, SkippedImage) else self._bank.known_file(self._run_id, _path(e)) for e in entries
+        ]
+        self._register(entries)
+        fresh: dict[str, Decoded] = {}
+        for entry in entries:
+            if isinstance(entry, Decoded) and not self._bank.is_done(self._run_id, entry.peeked.sha256):
+                fresh.setdefault(entry.peeked.sha256, entry)
+        outcomes = dict(zip(fresh, self._examine(list(fresh.values()), pool), strict=True))
+        with self._bank.transaction():
+            for entry, before in zip(entries, known, strict=True):
+                sha256 = entry.peeked.sha256 if isinstance(entry, Decoded) else ""
+                outcome = outcomes.get(sha256)
+                if isinstance(entry, SkippedImage):
+                    self.tally.skipped.append(entry)
+                elif isinstance(outcome, SkippedImage):
+                    self.tally.skipped.append(replace(outcome, source=_path(entry)))
+                elif outcome is not None and fresh[sha256] is entry:
+                    self._store(outcome)
+                elif isinstance(entry, Peeked) or (before is not None and before.sha256 == sha256):
+                    self.tally.unchanged += 1
+                else:
+                    self.tally.duplicates += 1
+
+    def _settled(self, entry: _Entry) -> _Entry:
+        """Decode after all what was thought to be done, if the chunk before has brought other labels for it."""
+        if isinstance(entry, Peeked) and not _is_done(entry, self._bank.known_file(self._run_id, entry.stamp.path)):
+            return self._reader.decode(entry)
+        return entry
+
+    def _register(self, entries: Sequence[_Entry]) -> None:
+        """Store where pictures were found and what labels they have, before any of them is judged."""
         with self._bank.transaction():
             for entry in entries:
-                outcome = next(examined) if isinstance(entry, Decoded) else entry
-                if isinstance(outcome, ScannedImage):
-                    self._store(outcome)
-                elif isinstance(outcome, Peeked):
-                    self._store_known(outcome)
-                else:
-                    self.tally.skipped.append(outcome)
-        self._in_flight -= chunk.keys
+                if isinstance(entry, Decoded):
+                    truth = entry.truth if entry.peeked.labelled else None
+                    self.tally.withdrawn += self._bank.register(
+                        entry.peeked.stamp, entry.peeked.sha256, entry.size_wh, truth
+                    )
 
     def _examine(self, decoded: list[Decoded], pool: ThreadPoolExecutor) -> list[ScannedImage | SkippedImage]:
         """Run the detector on decoded images and judge what it found."""
         found = predict_each(self._detector, [each.image for each in decoded])
-        outcomes = pool.map(self._judge, decoded, found, self._truths(decoded))
+        truths = [self._bank.known_truth(each.peeked.sha256) for each in decoded]
+        outcomes = pool.map(self._judge, decoded, found, truths)
         return [self._confirmed(outcome) if self._config.confirm else outcome for outcome in outcomes]
-
-    def _truths(self, decoded: list[Decoded]) -> list[GroundTruth]:
-        """Every object known in each image: by its own labels, and by those of other files of the same content."""
-        truths: list[GroundTruth] = []
-        for index, each in enumerate(decoded):
-            stamp, sha256 = each.peeked.stamp, each.peeked.sha256
-            truth = each.truth.joined(
-                self._bank.known_truth(sha256, apart_from=stamp.path if each.peeked.labelled else None)
-            )
-            for earlier in decoded[:index]:
-                if earlier.peeked.sha256 == sha256:
-                    truth = truth.joined(earlier.truth)
-            truths.append(truth)
-        return truths
 
     def _judge(self, each: Decoded, found: Detections | BoxError, truth: GroundTruth) -> ScannedImage | SkippedImage:
         if isinstance(found, BoxError):
@@ -139,7 +138,8 @@ class ScanLoop:
             judged, negatives = judge(each.image, detections, truth, self._classes, self._config)
         except ImageError as error:
             return SkippedImage(each.peeked.stamp.path, "unreadable", str(error))
-        return ScannedImage(each.peeked.stamp, each.peeked.sha256, each.size_wh, each.truth, judged, negatives)
+        own = each.truth if each.peeked.labelled else None
+        return ScannedImage(each.peeked.stamp, each.peeked.sha256, each.size_wh, own, judged, negatives)
 
     def _confirmed(self, outcome: ScannedImage | SkippedImage) -> ScannedImage | SkippedImage:
         """Drop the negatives on which the detector does not fire."""
@@ -166,16 +166,11 @@ class ScanLoop:
             sha256 = sha256_of(image.negatives[index].data)
             tally.keep_hardest(HardNegative(hardest.score, hardest.class_name, image.stamp.path, sha256))
 
-    def _store_known(self, peeked: Peeked) -> None:
-        """Count an image whose content was judged before, and store its name or time where those are new."""
-        before = self._bank.known_file(self._run_id, peeked.stamp.path)
-        if before is not None and before.sha256 == peeked.sha256:
-            self.tally.unchanged += 1
-        elif self._bank.is_done(self._run_id, peeked.sha256, peeked.stamp.truth_hash):
-            self.tally.duplicates += 1
-        else:
-            reason = "the same content as an image before it that was skipped"
-            self.tally.skipped.append(SkippedImage(peeked.stamp.path, "unreadable", reason))
-            return
-        if before is None or before.stamp != peeked.stamp:
-            self._bank.store_name(peeked.stamp, peeked.sha256)
+
+def _is_done(peeked: Peeked, known: KnownFile | None) -> bool:
+    """Whether the bank has all of a file: its content under this run, its labels, its size and time."""
+    return known is not None and known.done and (known.stamp, known.sha256) == (peeked.stamp, peeked.sha256)
+
+
+def _path(entry: Peeked | Decoded) -> Path:
+    return (entry.peeked if isinstance(entry, Decoded) else entry).stamp.path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from negmine.bank.files import sha256_of
@@ -83,7 +83,10 @@ class Reader:
         """Read pixels and objects."""
         path = peeked.stamp.path
         try:
-            image = decode_image(path.read_bytes() if peeked.data is None else peeked.data)
+            if peeked.data is None:  # size and time were the bank's; the content may still be another
+                data = path.read_bytes()
+                peeked = replace(peeked, sha256=sha256_of(data), data=data)
+            image = decode_image(peeked.data or b"")
             truth = self._read_truth(path, (image.shape[1], image.shape[0]))
         except ImageError as error:
             return SkippedImage(path, "unreadable", str(error))

@@ -76,7 +76,7 @@ class ScanResult:
         classes: background false positives by class, most frequent first.
         crops_skipped: background false positives that gave no negative, by reason.
         added: negatives that the bank did not have.
-        withdrawn: negatives taken out again, because labels given later show a target in them.
+        withdrawn: negatives taken out again: labels given later show a target in them, or nothing is found there now.
         total: negatives in the bank now.
         hardest: the hardest of the negatives added, at most five.
         seconds: from the first image to the last.

@@ -127,9 +127,9 @@ def test_labels_of_one_name_of_a_picture_hold_for_its_other_names(bank: BankWrit
     truth = GroundTruth.of([(0, 0, 5, 5)], ["dog"], difficult=[True])
     store(image("a.jpg", content="same", truth=truth, truth_hash="t"))
     sha256 = sha256_of(b"same")
-    known = bank.known_truth(sha256, apart_from=Path("/pictures/b.jpg"))
+    known = bank.known_truth(sha256)
     assert known.class_names == ("dog",) and known.difficult.tolist() == [True]
-    assert len(bank.known_truth(sha256, apart_from=Path("/pictures/a.jpg"))) == 0
+    assert len(bank.known_truth(sha256_of(b"another"))) == 0
 
 
 def test_corrected_labels_replace_those_of_the_same_file(bank: BankWriter, store: Store, image: Make) -> None:
@@ -145,8 +145,7 @@ def test_a_run_is_done_with_a_file_until_its_labels_change(bank: BankWriter, sto
     store(image("a.jpg", content="same"))
     known = bank.known_file(1, Path("/pictures/a.jpg"))
     assert known is not None and known.done and known.stamp.size == 123
-    assert bank.is_done(1, sha256_of(b"same"), None)
-    assert not bank.is_done(1, sha256_of(b"same"), "labels")
+    assert bank.is_done(1, sha256_of(b"same")) and not bank.is_done(1, sha256_of(b"another"))
     # Another name of the picture brings labels, under another run: the first run has not seen them.
     other = RunRecord("better.pt", "cd" * 32, {0: "cat"}, {}, {}, {})
     store(image("b.jpg", content="same", truth=GroundTruth.of([(0, 0, 5, 5)], ["dog"]), truth_hash="t"), record=other)

@@ -67,18 +67,21 @@ def test_repair_removes_leftovers_and_nothing_else(folder: Path) -> None:
     leftover = folder / content_name("negatives", sha256_of(b"killed"))
     leftover.parent.mkdir(exist_ok=True)
     leftover.write_bytes(b"killed")
-    half = folder / "tmp" / "half.jpg"
+    half = folder / "tmp" / f"{sha256_of(b'whole')}.jpg"
     half.parent.mkdir()
     half.write_bytes(b"ha")
-    notes = folder / "negatives" / "notes.txt"
+    notes = folder / "tmp" / "notes.txt"
     notes.write_text("mine")
+    dangling = folder / content_name("negatives", "1" * 64)
+    dangling.parent.mkdir(exist_ok=True)
+    dangling.symlink_to("nowhere")
     false_name = folder / content_name("negatives", "0" * 64)
     false_name.parent.mkdir(exist_ok=True)
     false_name.write_bytes(b"not of that hash")
-    assert sorted(_kinds(verify(folder))) == ["foreign", "foreign", "leftover", "leftover"]
+    assert sorted(_kinds(verify(folder))) == ["foreign"] * 3 + ["leftover"] * 2
     assert leftover.exists() and half.exists()  # looking changes nothing
     result = verify(folder, repair=True)
-    assert _kinds(result) == ["foreign", "foreign"] and len(result.repaired) == 2
+    assert _kinds(result) == ["foreign"] * 3 and len(result.repaired) == 2
     assert not leftover.exists() and not half.exists() and notes.exists() and false_name.exists()
 
 
