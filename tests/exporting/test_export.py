@@ -170,3 +170,22 @@ def test_out_is_a_file(bank: Path, tmp_path: Path) -> None:
 def test_unknown_formats_are_refused() -> None:
     with pytest.raises(ConfigError, match="voc"):
         ExportConfig(format="createml")  # type: ignore[arg-type]
+
+
+def test_a_copy_after_links_is_a_copy(bank: Path, tmp_path: Path) -> None:
+    export(bank, tmp_path / "out", config=ExportConfig(method="symlink"))
+    assert export(bank, tmp_path / "out", config=ExportConfig(method="copy")).written == 3
+    assert not any(path.is_symlink() for path in (tmp_path / "out" / "JPEGImages").iterdir())
+    assert export(bank, tmp_path / "out").written == 0
+
+
+def test_when_everything_is_rejected_an_earlier_export_is_emptied(bank: Path, tmp_path: Path) -> None:
+    export(bank, tmp_path / "out")
+    with BankWriter(bank, purpose="a test") as writer:
+        for negative in list(writer.negatives()):
+            writer.review(negative.id, "rejected")
+    result = export(bank, tmp_path / "out")
+    assert (result.negatives, result.removed) == (0, 6)
+    assert not (tmp_path / "out" / "JPEGImages").exists()
+    with pytest.raises(ExportError, match="no negatives to export"):
+        export(bank, tmp_path / "new")

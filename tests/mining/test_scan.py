@@ -278,3 +278,66 @@ def test_one_picture_with_two_labellings_respects_both(tmp_path: Path) -> None:
         result = scan(first.parent, square_detector(), bank=tmp_path / "bank", truth=tmp_path / "set")
         assert result.total == 0 and verify(tmp_path / "bank").ok
     assert result.unchanged == 2
+
+
+def test_a_picture_that_was_replaced_keeps_its_negatives(backgrounds: Path, tmp_path: Path) -> None:
+    scan(backgrounds, square_detector(), bank=tmp_path / "bank")
+    draw(backgrounds / "01.png", seed=77)
+    result = scan(backgrounds, square_detector(), bank=tmp_path / "bank")
+    with Bank(tmp_path / "bank") as bank:
+        assert len(list(bank.negatives())) == result.total == bank.negative_count() == 10
+
+
+FIRST, SECOND = (61, 41, 80, 60), (131, 21, 150, 40)  # the two squares, in VOC's pixels
+
+
+@pytest.mark.parametrize("between", [0, 20])
+def test_twins_that_are_relabelled_are_judged_by_the_new_labels_at_once(tmp_path: Path, between: int) -> None:
+    # Whether the twins share a chunk or not, the old label must not count once both files have the new one.
+    root, bank, config = tmp_path / "set", tmp_path / "bank", ScanConfig(crop=OWN_SIZE)
+    for name in ("a", *(f"m{i:02d}" for i in range(between)), "z"):
+        squares = [] if name[0] == "m" else [(60, 40, 80, 60, 50), (130, 20, 150, 40, 60)]
+        draw(root / "images" / f"{name}.png", squares, seed=hash_of_name(name))
+        voc_xml(root / "annotations" / f"{name}.xml", f"{name}.png", [] if name[0] == "m" else [("lamp", *FIRST)])
+    shutil.copy(root / "images" / "a.png", root / "images" / "z.png")
+    first = scan(root / "images", square_detector(), bank=bank, truth=root, config=config)
+    assert first.total == 1
+    for name in "az":
+        voc_xml(root / "annotations" / f"{name}.xml", f"{name}.png", [("lamp", *SECOND)])
+    scan(root / "images", square_detector(), bank=bank, truth=root, config=config)
+    with Bank(bank) as opened:
+        (negative,) = opened.negatives()
+        assert negative.rect.x1 < 80  # around the first square, which nobody labels any more
+    again = contents(bank)
+    assert scan(root / "images", square_detector(), bank=bank, truth=root, config=config).scanned == 0
+    assert contents(bank) == again and verify(bank).ok
+
+
+def hash_of_name(name: str) -> int:
+    """A seed for each name, the same for the twins."""
+    return 0 if name in "az" else int(name[1:]) + 1
+
+
+def test_labels_withdraw_negatives_even_if_the_detector_fails(labelled: Path, tmp_path: Path) -> None:
+    def broken(image: Image) -> object:
+        found = find_squares(image)
+        return found.boxes_xyxy * np.nan, found.scores, found.class_ids
+
+    bank = tmp_path / "bank"
+    scan(labelled / "images", square_detector(), bank=bank)  # as backgrounds, at first
+    detector = FunctionDetector(broken, {0: "lamp", 1: "sign"}, key="2")  # type: ignore[arg-type]
+    result = scan(labelled / "images", detector, bank=bank, truth=labelled)
+    assert result.scanned == 0 and result.withdrawn == 2 and verify(bank).ok
+    with Bank(bank) as opened:
+        assert all(n.source.name == "unlabelled.png" or n.rect.x1 >= 80 for n in opened.negatives())
+
+
+def test_a_folder_named_tmp_in_the_way_is_not_emptied(backgrounds: Path, tmp_path: Path) -> None:
+    notes = tmp_path / "bank" / "tmp" / "sub" / "thesis.txt"
+    scan(backgrounds, square_detector(), bank=tmp_path / "bank")
+    notes.parent.mkdir(parents=True)
+    notes.write_text("mine")
+    scan(backgrounds, square_detector(key="2"), bank=tmp_path / "bank")
+    assert notes.read_text() == "mine"
+    assert [problem.kind for problem in verify(tmp_path / "bank", repair=True).problems] == ["foreign"]
+    assert notes.exists()
