@@ -12,6 +12,21 @@ _SHOWN = 12  # names of a long list
 
 
 def match_class_names(model_names: Mapping[int, str], truth_names: Sequence[str]) -> dict[int, str]:
+    """Pair as `paired_class_names` does, and insist that there is a pair.
+
+    Raises:
+        TruthError: where the detector and the truth have no class in common; the message lists both.
+    """
+    paired = paired_class_names(model_names, truth_names)
+    if not paired:
+        raise TruthError(
+            "detector and truth have no class name in common: "
+            f"the detector has {_listed(model_names.values())}; the truth has {_listed(truth_names)}; rename one side's"
+        )
+    return paired
+
+
+def paired_class_names(model_names: Mapping[int, str], truth_names: Sequence[str]) -> dict[int, str]:
     """Pair by name: exactly, else without regard to case and outer spaces where that is unambiguous.
 
     Args:
@@ -20,9 +35,6 @@ def match_class_names(model_names: Mapping[int, str], truth_names: Sequence[str]
 
     Returns:
         Class id to the truth's name, for the classes that both have.
-
-    Raises:
-        TruthError: where they have none in common; the message lists both.
     """
     exact, folded = set(truth_names), _unambiguous(truth_names)
     model_folded = Counter(map(_fold, model_names.values()))
@@ -32,11 +44,6 @@ def match_class_names(model_names: Mapping[int, str], truth_names: Sequence[str]
             paired[number] = name
         elif _fold(name) in folded and model_folded[_fold(name)] == 1:
             paired[number] = folded[_fold(name)]
-    if not paired:
-        raise TruthError(
-            "detector and truth have no class name in common: "
-            f"the detector has {_listed(model_names.values())}; the truth has {_listed(truth_names)}; rename one side's"
-        )
     return paired
 
 

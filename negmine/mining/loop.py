@@ -20,6 +20,7 @@ from negmine.bank.writer import BankWriter
 from negmine.detectors.base import Detector
 from negmine.detectors.batches import predict_each
 from negmine.errors import BoxError, ImageError
+from negmine.labels.classes import paired_class_names
 from negmine.matching import FALSE_POSITIVES, Kind
 from negmine.mining.config import ScanConfig
 from negmine.mining.judge import Classes, canonical, confirm_negatives, judge
@@ -135,11 +136,18 @@ class ScanLoop:
             return SkippedImage(each.peeked.stamp.path, "detector", str(found))
         detections = canonical(found, each.size_wh)
         try:
-            judged, negatives = judge(each.image, detections, truth, self._classes, self._config)
+            judged, negatives = judge(each.image, detections, truth, self._classes_of(each, truth), self._config)
         except ImageError as error:
             return SkippedImage(each.peeked.stamp.path, "unreadable", str(error))
         own = each.truth if each.peeked.labelled else None
         return ScannedImage(each.peeked.stamp, each.peeked.sha256, each.size_wh, own, judged, negatives)
+
+    def _classes_of(self, each: Decoded, truth: GroundTruth) -> Classes:
+        """The scan's classes; for a picture that has labels from earlier, by the names that those use."""
+        if each.peeked.labelled or not len(truth):
+            return self._classes
+        names = self._classes.model_names
+        return Classes(names, {**names, **paired_class_names(names, truth.class_names)}, judged=None)
 
     def _confirmed(self, outcome: ScannedImage | SkippedImage) -> ScannedImage | SkippedImage:
         """Drop the negatives on which the detector does not fire."""
