@@ -14,8 +14,6 @@ from negmine.exporting.plan import BankFile, Picture
 from negmine.exporting.voc import plan_voc
 from negmine.paths import printable
 
-_LEFT_OUT = ("rejected", "target")  # what a person said is no good as a negative
-
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
@@ -72,7 +70,7 @@ def export(bank: str | Path, out: str | Path, *, config: ExportConfig | None = N
     with Bank(bank) as opened:
         negatives = list(opened.negatives())
         variants = list(opened.variants()) if config.variants else []
-    kept = {negative.id: negative for negative in negatives if negative.review not in _LEFT_OUT}
+    kept = {negative.id: negative for negative in negatives if negative.usable}
     if not kept and not (out / MANIFEST).exists():  # an earlier export is brought to what is left: nothing
         raise ExportError(
             f"bank {printable(bank)} has no negatives to export ({len(negatives)} in it, none that a reviewer left); "
