@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 from negmine._version import __version__
 
 if TYPE_CHECKING:
+    from negmine.augmenting.augment import augment
+    from negmine.augmenting.config import AugmentConfig
+    from negmine.augmenting.operations import average_blur, gaussian_blur, linear_contrast, median_blur, sharpen
     from negmine.bank.bank import Bank
     from negmine.bank.verify import verify
     from negmine.detectors.config import DetectorConfig
@@ -22,9 +25,11 @@ if TYPE_CHECKING:
     from negmine.labels.recognise import open_truth
     from negmine.mining.config import CropConfig, ScanConfig
     from negmine.mining.scan import scan
+    from negmine.ratios.ratio import ratio
     from negmine.structures import Detections, GroundTruth
 
 __all__ = [
+    "AugmentConfig",
     "Bank",
     "CropConfig",
     "Detections",
@@ -35,14 +40,22 @@ __all__ = [
     "NegmineError",
     "ScanConfig",
     "__version__",
+    "augment",
+    "average_blur",
     "export",
+    "gaussian_blur",
+    "linear_contrast",
+    "median_blur",
     "open_detector",
     "open_truth",
+    "ratio",
     "scan",
+    "sharpen",
     "verify",
 ]
 
 _WHERE = {
+    "AugmentConfig": "negmine.augmenting.config",
     "Bank": "negmine.bank.bank",
     "CropConfig": "negmine.mining.config",
     "Detections": "negmine.structures",
@@ -52,10 +65,17 @@ _WHERE = {
     "GroundTruth": "negmine.structures",
     "NegmineError": "negmine.errors",
     "ScanConfig": "negmine.mining.config",
+    "augment": "negmine.augmenting.augment",
+    "average_blur": "negmine.augmenting.operations",
     "export": "negmine.exporting.export",
+    "gaussian_blur": "negmine.augmenting.operations",
+    "linear_contrast": "negmine.augmenting.operations",
+    "median_blur": "negmine.augmenting.operations",
     "open_detector": "negmine.detectors.open",
     "open_truth": "negmine.labels.recognise",
+    "ratio": "negmine.ratios.ratio",
     "scan": "negmine.mining.scan",
+    "sharpen": "negmine.augmenting.operations",
     "verify": "negmine.bank.verify",
 }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from negmine.bank.connection import DATABASE, bank_errors, connect
-from negmine.bank.records import Negative, Variant
+from negmine.bank.records import Negative, Parameters, Variant
 from negmine.boxes import Rect
 from negmine.errors import BankError
 from negmine.paths import printable
@@ -79,6 +79,16 @@ class Bank:
         """How many negatives the bank holds."""
         return int(self.scalar("SELECT count(*) FROM negatives") or 0)
 
+    def variant_counts(self) -> dict[int, int]:
+        """How many variants a negative has, by its number; those without any are left out."""
+        return dict(self.query("SELECT negative_id, count(*) FROM variants GROUP BY negative_id"))
+
+    def tried(self, negative_id: int) -> set[tuple[str, str]]:
+        """Operations of which the bank knows what they make of a negative, each with its parameters `as_json`."""
+        question = "SELECT operation, parameters FROM {} WHERE negative_id = ?1"
+        both = f"{question.format('variants')} UNION ALL {question.format('repeats')}"
+        return set(self.query(both, (negative_id,)))
+
     def query(self, sql: str, parameters: tuple[object, ...] = ()) -> Iterator[tuple]:  # type: ignore[type-arg]
         """Rows of any question; the tables are described in `negmine.bank.schema`."""
         with bank_errors(self.folder):
@@ -88,6 +98,11 @@ class Bank:
         """The first column of the first row, or None."""
         row = next(self.query(sql, parameters), None)
         return None if row is None else row[0]
+
+
+def as_json(parameters: Parameters) -> str:
+    """Parameters as the bank writes them: the same values, the same text."""
+    return json.dumps(parameters, sort_keys=True)
 
 
 def require_bank(folder: Path) -> None:

@@ -105,7 +105,7 @@ def _check(connection: sqlite3.Connection, folder: Path, *, may_be_new: bool) ->
         )
     if not may_be_new and version < len(MIGRATIONS):
         raise BankError(
-            f"bank {printable(folder)}: its format is older; run `negmine scan` into it once to bring it up"
+            f"bank {printable(folder)}: its format is older; run `negmine verify --repair` on it once to bring it up"
         )
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
+import itertools
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 NEGATIVES = "negatives"
 VARIANTS = "variants"
@@ -25,7 +31,15 @@ def content_name(kind: str, sha256: str) -> str:
 
 def is_half_written(path: Path) -> bool:
     """Whether a file among the temporary ones has a name that a writer gives."""
-    return path.is_file() and re.fullmatch(r"[0-9a-f]{64}\.jpg", path.name) is not None
+    return path.is_file() and re.fullmatch(r"[0-9a-f]{64}-\d+\.part", path.name) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class StagedFile:
+    """A file that is whole, under a temporary name."""
+
+    path: Path
+    sha256: str
 
 
 class ContentFiles:
@@ -34,29 +48,51 @@ class ContentFiles:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._temporary = folder / TEMPORARY
+        self._numbers = itertools.count()
+        self._unflushed: set[Path] = set()
 
-    def put(self, name: str, data: bytes) -> bool:
-        """Put a file where `name` says, safely on disk when this returns; tell whether it was not there before.
+    def stage(self, data: bytes) -> StagedFile:
+        """Write a file under a temporary name; threads may do so at the same time.
 
         Raises:
             OSError: where it cannot be written; nothing is left of it then.
         """
-        target = self._folder / name
-        existed = target.exists()
-        self._temporary.mkdir(exist_ok=True)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._temporary / target.name
+        sha256 = sha256_of(data)
+        path = self._temporary / f"{sha256}-{next(self._numbers)}.part"
         try:
-            with temporary.open("wb") as file:
+            with _opened(path) as file:
                 file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
+                if not sync_file_system():
+                    file.flush()
+                    os.fsync(file.fileno())
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
             raise
-        sync_folder(target.parent)
-        return not existed
+        return StagedFile(path, sha256)
+
+    def place(self, name: str, staged: StagedFile) -> None:
+        """Give a staged file its name; both survive a power cut once `flush` returned.
+
+        Raises:
+            OSError: where it cannot be renamed; nothing is left of it then.
+        """
+        target = self._folder / name
+        try:
+            if not target.parent.is_dir():
+                target.parent.mkdir(parents=True, exist_ok=True)
+            staged.path.replace(target)
+        except BaseException:
+            staged.path.unlink(missing_ok=True)
+            raise
+        self._unflushed.update((target.parent, target.parent.parent))
+
+    def flush(self) -> None:
+        """Bring all placed files safely to disk, names and bytes."""
+        sync = sync_file_system()
+        for folder in [self._folder] if sync and self._unflushed else sorted(self._unflushed):
+            with _descriptor(folder) as number:
+                (sync or os.fsync)(number)
+        self._unflushed.clear()
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove files, and the folders that they leave empty; a file that is already gone is no error."""
@@ -66,6 +102,7 @@ class ContentFiles:
             for parent in (path.parent, path.parent.parent):
                 if parent.is_dir() and not any(parent.iterdir()):
                     parent.rmdir()
+                    self._unflushed.discard(parent)
 
     def clear_temporary(self) -> None:
         """Remove what killed writers left half-written, and nothing else that is there."""
@@ -78,12 +115,40 @@ class ContentFiles:
             self._temporary.rmdir()
 
 
-def sync_folder(folder: Path) -> None:
-    """Flush a folder, so that a name in it survives a power cut. Windows has no such call and needs none."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
+def _opened(path: Path) -> BinaryIO:
+    """A new file, in a folder that is made where it is not there yet."""
     try:
-        os.fsync(descriptor)
+        return path.open("wb")
+    except FileNotFoundError:
+        path.parent.mkdir(exist_ok=True)
+        return path.open("wb")
+
+
+@cache
+def sync_file_system() -> Callable[[int], None] | None:
+    """Linux' syncfs, which flushes a hundred new files in the time that it takes to flush a few one by one.
+
+    Returns:
+        A function of a descriptor of any file or folder there, which raises OSError; None where there is no such call.
+    """
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        call = library.syncfs
+    except (AttributeError, OSError, TypeError):  # another system
+        return None
+
+    def sync(descriptor: int) -> None:
+        if call(descriptor):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+
+    return sync
+
+
+@contextmanager
+def _descriptor(folder: Path) -> Iterator[int]:
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        yield number
     finally:
-        os.close(descriptor)
+        os.close(number)

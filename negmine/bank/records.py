@@ -11,6 +11,7 @@ from negmine.boxes import Rect
 from negmine.matching import Kind
 from negmine.structures import GroundTruth
 
+Parameters = Mapping[str, int | float]  # of an operation, by their names
 ReviewState = Literal["unreviewed", "accepted", "rejected", "target"]
 
 
@@ -140,4 +141,4 @@ class Variant:
     sha256: str
     size_wh: tuple[int, int]
     operation: str
-    parameters: Mapping[str, object]
+    parameters: Parameters

@@ -133,4 +133,14 @@ LEFT JOIN reviews r ON r.negative_id = n.id
 GROUP BY n.id ORDER BY score DESC, n.id;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_SECOND = """
+-- Operations whose result is the negative itself, or another variant: no file is written, and none is tried again.
+CREATE TABLE repeats (
+    negative_id INTEGER NOT NULL REFERENCES negatives (id) ON DELETE CASCADE,
+    operation TEXT NOT NULL,
+    parameters TEXT NOT NULL,        -- JSON
+    PRIMARY KEY (negative_id, operation, parameters)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND)

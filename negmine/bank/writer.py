@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
 
-from negmine.bank.bank import Bank
+from negmine.bank.bank import Bank, as_json
 from negmine.bank.connection import DATABASE, bank_errors, connect
-from negmine.bank.files import VARIANTS, ContentFiles, content_name, sha256_of
+from negmine.bank.files import VARIANTS, ContentFiles, StagedFile, content_name
 from negmine.bank.lock import HOLDER, LOCK, write_lock
-from negmine.bank.records import FileStamp, KnownFile, ReviewState, RunRecord, ScannedImage, Stored
+from negmine.bank.records import FileStamp, KnownFile, Parameters, ReviewState, RunRecord, ScannedImage, Stored
 from negmine.bank.store import ImageStore
 from negmine.errors import BankError
 from negmine.paths import printable
@@ -68,6 +68,7 @@ class BankWriter(Bank):
             self._new_files.clear()
             try:
                 yield
+                self._files.flush()
                 self._connection.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:
@@ -162,21 +163,38 @@ class BankWriter(Bank):
             if state != "unreviewed":
                 self._connection.execute("INSERT INTO reviews (negative_id, state) VALUES (?, ?)", (negative_id, state))
 
+    def stage(self, data: bytes) -> StagedFile:
+        """Write a file that a later transaction may take up; any thread may. What none takes up is gone when the bank
+        is closed.
+
+        Raises:
+            OSError: where it cannot be written.
+        """
+        return self._files.stage(data)
+
     def add_variant(
-        self, negative_id: int, data: bytes, size_wh: tuple[int, int], operation: str, parameters: Mapping[str, object]
+        self, negative_id: int, staged: StagedFile, size_wh: tuple[int, int], operation: str, parameters: Parameters
     ) -> bool:
         """Store an augmented copy of a negative; False where the bank has one of the same bytes. In a transaction."""
-        sha256 = sha256_of(data)
-        name = content_name(VARIANTS, sha256)
-        if self.scalar("SELECT 1 FROM variants WHERE sha256 = ?", (sha256,)) is not None:
+        if self.scalar("SELECT 1 FROM variants WHERE sha256 = ?", (staged.sha256,)) is not None:
+            staged.path.unlink()
             return False
-        self._put(name, data)
+        name = content_name(VARIANTS, staged.sha256)
+        self._new_files.append(name)
+        self._files.place(name, staged)
         self._connection.execute(
             "INSERT INTO variants (negative_id, sha256, file, width, height, operation, parameters)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (negative_id, sha256, name, *size_wh, operation, json.dumps(parameters, sort_keys=True)),
+            (negative_id, staged.sha256, name, *size_wh, operation, as_json(parameters)),
         )
         return True
+
+    def add_repeat(self, negative_id: int, operation: str, parameters: Parameters) -> None:
+        """Note that an operation gives the negative itself, or another variant. In a transaction."""
+        self._connection.execute(
+            "INSERT OR IGNORE INTO repeats (negative_id, operation, parameters) VALUES (?, ?, ?)",
+            (negative_id, operation, as_json(parameters)),
+        )
 
     def remove_leftovers(self, names: Iterable[str]) -> None:
         """Remove files that have no row; the caller has made sure of that."""
@@ -185,7 +203,7 @@ class BankWriter(Bank):
 
     def _put(self, name: str, data: bytes) -> None:
         self._new_files.append(name)
-        self._files.put(name, data)
+        self._files.place(name, self._files.stage(data))
 
     def _has_row(self, name: str) -> bool:
         question = "SELECT 1 FROM negatives WHERE file = ?1 UNION ALL SELECT 1 FROM variants WHERE file = ?1"

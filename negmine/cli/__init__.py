@@ -13,6 +13,8 @@ from negmine.errors import NegmineError
 
 _COMMANDS = {
     "scan": "Run a detector over images and bank its false positives.",
+    "augment": "Expand the negatives with mild variants, to a number or a ratio.",
+    "ratio": "Count positives and negatives, and check their ratio before training.",
     "export": "Write the negatives as a data set with empty labels.",
     "verify": "Check every file and row of a bank.",
     "demo": "Do it all once on data that negmine draws itself, offline.",

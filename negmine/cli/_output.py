@@ -110,3 +110,27 @@ def _lines(err: Console) -> Iterator[Callable[[ScanProgress], None]]:
             )
 
     yield show
+
+
+@contextmanager
+def count_progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how many of how many are done, by a callable of both: a live bar on a terminal, elsewhere plain lines."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    err = console(stderr=True)
+    if not err.is_terminal:
+        said = 0
+
+        def say(done: int, total: int) -> None:
+            nonlocal said
+            share = done * _PLAIN_EVERY // max(total, 1)
+            if share > said:
+                said = share
+                err.print(f"{done} of {total} {what}", soft_wrap=True)
+
+        yield say
+        return
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task(what, visible=False, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total, visible=True)

@@ -30,6 +30,15 @@ class Truth(Protocol):
         Needs no decoded image, so that an unchanged image is passed over without decoding it.
         """
 
+    def object_names(self, image_path: Path) -> tuple[str, ...] | None:
+        """The class of every object, difficult and crowd ones too; None where the image has no label.
+
+        Needs neither the image's size nor its pixels, so that a data set is counted without decoding it.
+
+        Raises:
+            LabelError: where the labels cannot be read.
+        """
+
     def read(self, image_path: Path, size_wh: tuple[int, int]) -> GroundTruth | None:
         """The objects of an image; None where it has no label (unlabelled, which is not the same as empty).
 

@@ -48,6 +48,10 @@ class CocoTruth:
     Args:
         path: the JSON file.
 
+    Attributes:
+        images: the image files that it lists.
+        lost: the names that it lists of which there is no file.
+
     Raises:
         TruthError: where it is not COCO: no JSON, keys missing, the same id twice, annotations of unlisted images.
     """
@@ -55,6 +59,7 @@ class CocoTruth:
     format_name = "COCO"
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self._where = printable(path)
         document = CocoDocument.read(path)
         annotations: dict[object, list[_Annotation]] = defaultdict(list)
@@ -64,11 +69,17 @@ class CocoTruth:
         self.images_labelled = len(document.images)
         self._index: LabelIndex[_Labelled] = LabelIndex()
         folders = _image_folders(path.parent)
+        images, lost = list[Path](), list[str]()
         for number, entry in document.images.items():
             name = str(entry.get("file_name") or "").replace("\\", "/")
             labelled = _Labelled(number, (entry.get("width"), entry.get("height")), annotations.get(number, []))
             image = first_existing(folders, name) if name else None
             self._index.add(labelled, [image] if image else [], [PurePosixPath(name).name] if name else [])
+            if image is None:
+                lost.append(name)
+            else:
+                images.append(image)
+        self.images, self.lost = tuple(images), tuple(lost)
 
     def label_hash(self, image_path: Path) -> str | None:
         """The hash of what the file says of an image; see `Truth.label_hash`."""
@@ -77,6 +88,14 @@ class CocoTruth:
             return None
         said = [labelled.size, *((a.class_name, a.bbox, a.crowd) for a in labelled.annotations)]
         return hash_of(json.dumps(said, sort_keys=True).encode())
+
+    def object_names(self, image_path: Path) -> tuple[str, ...] | None:
+        """The class of every object; see `Truth.object_names`."""
+        labelled = self._index.find(image_path)
+        if labelled is None:
+            return None
+        where = f"{self._where}, image {_shown(labelled.number)}"
+        return tuple(_class_name(a, f"{where}, annotation {_shown(a.number)}") for a in labelled.annotations)
 
     def read(self, image_path: Path, size_wh: tuple[int, int]) -> GroundTruth | None:
         """The objects of an image; see `Truth.read`."""

@@ -46,6 +46,10 @@ class VocTruth:
     Args:
         root: a Pascal VOC root, or any folder with VOC XML files in it or below.
 
+    Attributes:
+        images: the image files that the annotations are of.
+        lost: the XML files whose image is nowhere.
+
     Raises:
         TruthError: where there is no annotation, or none that can be read.
     """
@@ -53,6 +57,7 @@ class VocTruth:
     format_name = "Pascal VOC"
 
     def __init__(self, root: Path) -> None:
+        self.root = root
         paths = sorted(root.rglob("*.xml"), key=sortable)
         annotations = [annotation for path in paths if (annotation := _parse(path)) is not None]
         sound = [annotation for annotation in annotations if annotation.broken is None]
@@ -64,20 +69,29 @@ class VocTruth:
             )
         self.class_names = tuple(sorted({each.name for annotation in sound for each in annotation.objects}))
         self.images_labelled = len(annotations)
-        self._index = _index(annotations, root)
+        located = _located(annotations, root)
+        self.images = tuple(image for images in located for image in images)
+        self.lost = tuple(each.path for each, images in zip(annotations, located, strict=True) if not images)
+        self._index: LabelIndex[_Annotation] = LabelIndex()
+        for annotation, images in zip(annotations, located, strict=True):
+            stem = annotation.path.stem
+            self._index.add(annotation, images, [stem, annotation.filename or stem])
 
     def label_hash(self, image_path: Path) -> str | None:
         """The hash of the image's XML file, as it was when the truth was opened; see `Truth.label_hash`."""
         annotation = self._index.find(image_path)
         return None if annotation is None else annotation.sha256
 
+    def object_names(self, image_path: Path) -> tuple[str, ...] | None:
+        """The class of every object; see `Truth.object_names`."""
+        annotation = self._find(image_path)
+        return None if annotation is None else tuple(each.name for each in annotation.objects)
+
     def read(self, image_path: Path, size_wh: tuple[int, int]) -> GroundTruth | None:
         """The objects of an image; see `Truth.read`."""
-        annotation = self._index.find(image_path)
+        annotation = self._find(image_path)
         if annotation is None:
             return None
-        if annotation.broken is not None:
-            raise LabelError(annotation.broken)
         where, objects = printable(annotation.path), annotation.objects
         require_size(annotation.size_wh, size_wh, where)
         return GroundTruth.of(
@@ -86,9 +100,16 @@ class VocTruth:
             difficult=[each.difficult for each in objects],
         )
 
+    def _find(self, image_path: Path) -> _Annotation | None:
+        """A sound annotation."""
+        annotation = self._index.find(image_path)
+        if annotation is not None and annotation.broken is not None:
+            raise LabelError(annotation.broken)
+        return annotation
 
-def _index(annotations: Sequence[_Annotation], root: Path) -> LabelIndex[_Annotation]:
-    """File every annotation under its image: the one that it names, else the one of its stem."""
+
+def _located(annotations: Sequence[_Annotation], root: Path) -> list[list[Path]]:
+    """The images of every annotation: the one that it names, else those of its stem."""
 
     @cache
     def folders(folder: Path) -> list[Path]:
@@ -105,13 +126,13 @@ def _index(annotations: Sequence[_Annotation], root: Path) -> LabelIndex[_Annota
                 by_stem[path.stem].append(path)
         return by_stem
 
-    index: LabelIndex[_Annotation] = LabelIndex()
+    found = []
     for annotation in annotations:
         places, stem = folders(annotation.path.parent), annotation.path.stem
         named = first_existing(places, annotation.filename) if annotation.filename else None
         alike = next((pictures(place)[stem] for place in places if stem in pictures(place)), [])
-        index.add(annotation, [named] if named else alike, [stem, annotation.filename or stem])
-    return index
+        found.append([named] if named else alike)
+    return found
 
 
 def _listing(folder: Path) -> list[Path]:

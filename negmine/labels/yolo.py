@@ -32,6 +32,7 @@ class YoloTruth:
     format_name = "YOLO"
 
     def __init__(self, data_yaml: Path) -> None:
+        self.data_yaml = data_yaml
         document = YoloYaml.read(data_yaml)
         self._names = document.names
         self._key_point_values = document.key_point_values
@@ -47,20 +48,19 @@ class YoloTruth:
         path = label_path(image_path)
         return hash_of(read_label(path)) if path.exists() else None
 
+    def object_names(self, image_path: Path) -> tuple[str, ...] | None:
+        """The class of every object; see `Truth.object_names`."""
+        rows = _rows(label_path(image_path))
+        return None if rows is None else tuple(self._name(number, where) for where, number, _ in rows)
+
     def read(self, image_path: Path, size_wh: tuple[int, int]) -> GroundTruth | None:
         """The objects of an image; see `Truth.read`."""
-        path = label_path(image_path)
-        if not path.exists():
+        rows = _rows(label_path(image_path))
+        if rows is None:
             return None
-        try:
-            lines = read_label(path).decode("utf-8-sig").splitlines()
-        except UnicodeDecodeError as error:
-            raise LabelError(f"{printable(path)}: expected rows of `class x y width height`, found no text") from error
-        rows = [(f"{printable(path)}, line {n}", line.split()) for n, line in enumerate(lines, 1) if line.strip()]
-        numbers = [(where, *_numbers(words, where)) for where, words in rows]
         return GroundTruth.of(
-            [self._box(values, size_wh, where) for where, _, values in numbers],
-            [self._name(number, where) for where, number, _ in numbers],
+            [self._box(values, size_wh, where) for where, _, values in rows],
+            [self._name(number, where) for where, number, _ in rows],
         )
 
     def _name(self, number: float, where: str) -> str:
@@ -99,6 +99,18 @@ def label_path(image_path: Path) -> Path:
     """Where the labels of an image are: the last `/images/` of its path becomes `/labels/`, as in Ultralytics."""
     images, labels = f"{os.sep}images{os.sep}", f"{os.sep}labels{os.sep}"
     return Path(labels.join(str(image_path.absolute()).rsplit(images, 1))).with_suffix(".txt")
+
+
+def _rows(path: Path) -> list[tuple[str, float, list[float]]] | None:
+    """Where it is, class and values of each row of a label file; None where there is no file."""
+    if not path.exists():
+        return None
+    try:
+        lines = read_label(path).decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise LabelError(f"{printable(path)}: expected rows of `class x y width height`, found no text") from error
+    rows = [(f"{printable(path)}, line {n}", line.split()) for n, line in enumerate(lines, 1) if line.strip()]
+    return [(where, *_numbers(words, where)) for where, words in rows]
 
 
 def _numbers(words: list[str], where: str) -> tuple[float, list[float]]:

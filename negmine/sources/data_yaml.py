@@ -13,6 +13,15 @@ from negmine.paths import printable
 _SPLITS = ("train", "val", "test")
 
 
+def split_names(path: Path) -> list[str]:
+    """The splits that a `data.yaml` has.
+
+    Raises:
+        SourceError: where it cannot be read.
+    """
+    return _present(_load(path))
+
+
 def split_entries(path: Path, split: str | None) -> list[Path]:
     """What a `data.yaml` names for a split: folders, lists or images, resolved as Ultralytics does.
 
@@ -24,7 +33,7 @@ def split_entries(path: Path, split: str | None) -> list[Path]:
         SourceError: where it cannot be read, or does not have the split.
     """
     document = _load(path)
-    present = [name for name in _SPLITS if document.get(name)]
+    present = _present(document)
     if split is not None and split not in present:
         raise SourceError(
             f"{printable(path)} has no split {split!r}, only {', '.join(present) or 'none'}; name another with --split"
@@ -34,6 +43,10 @@ def split_entries(path: Path, split: str | None) -> list[Path]:
     root = _root(path, document.get("path"))
     entries = [value for name in present if split in (None, name) for value in _as_list(path, name, document[name])]
     return [_resolve(root, entry) for entry in entries]
+
+
+def _present(document: dict[str, object]) -> list[str]:
+    return [name for name in _SPLITS if document.get(name)]
 
 
 def _load(path: Path) -> dict[str, object]:

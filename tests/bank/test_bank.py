@@ -165,8 +165,8 @@ def test_reviews_are_kept_and_change(bank: BankWriter, store: Store, image: Make
 def test_variants_go_with_their_negative(bank: BankWriter, store: Store, image: Make) -> None:
     store(image("a.jpg", negatives=(b"one",)))
     with bank.transaction():
-        assert bank.add_variant(1, b"blurred", (40, 40), "blur", {"sigma": 1.0})
-        assert not bank.add_variant(1, b"blurred", (40, 40), "blur", {"sigma": 1.01})
+        assert bank.add_variant(1, bank.stage(b"blurred"), (40, 40), "blur", {"sigma": 1.0})
+        assert not bank.add_variant(1, bank.stage(b"blurred"), (40, 40), "blur", {"sigma": 1.01})
     (variant,) = bank.variants()
     assert variant.path.read_bytes() == b"blurred" and variant.parameters == {"sigma": 1.0}
     store(image("a.jpg"))

@@ -67,7 +67,7 @@ def test_repair_removes_leftovers_and_nothing_else(folder: Path) -> None:
     leftover = folder / content_name("negatives", sha256_of(b"killed"))
     leftover.parent.mkdir(exist_ok=True)
     leftover.write_bytes(b"killed")
-    half = folder / "tmp" / f"{sha256_of(b'whole')}.jpg"
+    half = folder / "tmp" / f"{sha256_of(b'whole')}-0.part"
     half.parent.mkdir()
     half.write_bytes(b"ha")
     notes = folder / "tmp" / "notes.txt"

@@ -91,7 +91,8 @@ def test_a_later_export_adds_what_is_new_and_takes_out_what_was_rejected(bank: P
 def test_variants_are_exported_unless_not_wanted(bank: Path, tmp_path: Path) -> None:
     with BankWriter(bank, purpose="a test") as writer, writer.transaction():
         negative = next(writer.negatives())
-        writer.add_variant(negative.id, negative.path.read_bytes() + b"\0", negative.size_wh, "blur", {"sigma": 1})
+        staged = writer.stage(negative.path.read_bytes() + b"\0")
+        writer.add_variant(negative.id, staged, negative.size_wh, "blur", {"sigma": 1})
     assert export(bank, tmp_path / "with").variants == 1
     assert len(list((tmp_path / "with" / "JPEGImages").glob("*-blur-*.jpg"))) == 1
     assert export(bank, tmp_path / "without", config=ExportConfig(variants=False)).variants == 0

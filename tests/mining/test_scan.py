@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from banks import contents
 from blobs import draw, find_squares, square_detector, voc_xml
 
 from negmine.bank.bank import Bank
@@ -23,15 +24,6 @@ from negmine.mining.scan import scan
 from negmine.structures import Detections, Image
 
 OWN_SIZE = CropConfig(size=OutputSize("none"))
-
-
-def contents(bank: Path) -> dict[str, object]:
-    """Every row and every file of a bank."""
-    with Bank(bank) as opened:
-        tables = [t for (t,) in opened.query("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
-        rows: dict[str, object] = {t: sorted(map(repr, opened.query(f"SELECT * FROM {t}"))) for t in tables}
-    files = {p.relative_to(bank).as_posix(): p.read_bytes() for p in bank.rglob("*.jpg")}
-    return rows | files
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
+from banks import contents
 from blobs import draw, square_detector
-from test_scan import contents
 
 from negmine.bank.verify import verify
 from negmine.mining.config import ScanConfig

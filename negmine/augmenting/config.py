@@ -1,0 +1,88 @@
+"""The settings of an augmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from negmine.errors import ConfigError
+from negmine.ratios.target import Ratio
+
+Recipe = Literal["classic"]
+OpName = Literal["blur", "sharpen", "contrast", "smooth"]
+OP_NAMES: tuple[OpName, ...] = get_args(OpName)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AugmentConfig:
+    """How many variants, of which kinds. Just one of `count`, `per_negative`, `ratio` and `recipe` is given.
+
+    Attributes:
+        count: the bank's negatives shall have so many variants in all.
+        per_negative: each negative shall have so many.
+        ratio: positive to negative images; needs `positives`.
+        positives: data sets with the positive images: VOC, YOLO or COCO.
+        split: of `positives`; all where None.
+        recipe: `classic` is the full grid of 600 for each negative.
+        ops: what is drawn from, where it is no recipe.
+        hardest: only so many of the hardest negatives get variants; all where None.
+        max_per_negative: the most that `ratio` may ask of one negative.
+        seed: of the draws.
+        quality: of the JPEG files, 1 to 100.
+        workers: threads; as many as cores where None.
+
+    Raises:
+        ConfigError: where the settings contradict each other or leave their range.
+    """
+
+    count: int | None = None
+    per_negative: int | None = None
+    ratio: str | None = None
+    positives: tuple[Path, ...] = ()
+    split: str | None = None
+    recipe: Recipe | None = None
+    ops: tuple[OpName, ...] = OP_NAMES
+    hardest: int | None = None
+    max_per_negative: int = 50
+    seed: int = 0
+    quality: int = 95
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        self._check_amount()
+        wrong = [name for name in self.ops if name not in OP_NAMES]
+        if wrong or not self.ops:
+            found = f"found {wrong[0]!r}" if wrong else "found none"
+            raise ConfigError(f"expected operations among {', '.join(OP_NAMES)}, {found}")
+        if not 1 <= self.quality <= 100:
+            raise ConfigError(f"expected a quality from 1 to 100, found {self.quality}")
+
+    def _check_amount(self) -> None:
+        amounts: Mapping[str, object] = {
+            "--count": self.count,
+            "--per-negative": self.per_negative,
+            "--ratio": self.ratio,
+            "--recipe": self.recipe,
+        }
+        given = [name for name, value in amounts.items() if value is not None]
+        if len(given) != 1:
+            found = " and ".join(given) or "none"
+            raise ConfigError(f"expected just one of {', '.join(amounts)}, found {found}")
+        for name, number in (
+            *((name, value) for name, value in amounts.items() if isinstance(value, int)),
+            *(("--hardest", self.hardest), ("--max-per-negative", self.max_per_negative), ("--workers", self.workers)),
+        ):
+            if isinstance(number, int) and number < 1:
+                raise ConfigError(f"expected {name} to be 1 or more, found {number}")
+        if self.recipe not in (None, *get_args(Recipe)):
+            raise ConfigError(f"expected the recipe classic, found {self.recipe!r}")
+        if (self.ratio is None) != (not self.positives):
+            raise ConfigError(
+                "--ratio and --positives belong together: name the labelled data set that holds the targets"
+            )
+        if self.ratio is not None:
+            Ratio.parse(self.ratio)
+        if self.recipe is not None and self.ops != OP_NAMES:
+            raise ConfigError("a recipe has operations of its own; leave --ops or --recipe out")

@@ -1,0 +1,92 @@
+"""What an augmentation did, and how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from negmine.ratios.mix import Mix
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentProgress:
+    """How far an augmentation is: `done` of `total` variants, those counted that were there before."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedNegative:
+    """A negative that could not be read, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentResult:
+    """What an augmentation did.
+
+    Attributes:
+        bank: its folder.
+        negatives: that could get variants; those that a reviewer rejected, or marked as a target, get none.
+        left_out: negatives that a reviewer rejected, or marked as a target.
+        before: variants of these negatives that were there already.
+        made: new variants, by operation.
+        repeats: draws whose result was the negative itself or a variant that was there; they have no file.
+        missing: variants that were asked for, and that no draw could give.
+        skipped: negatives that could not be read.
+        mix: with a ratio, the images as they were counted before.
+        wanted: with a ratio, how many negative images it asks for.
+        seconds: for everything.
+    """
+
+    bank: Path
+    negatives: int
+    left_out: int
+    before: int
+    made: Mapping[str, int]
+    repeats: int
+    missing: int
+    skipped: tuple[SkippedNegative, ...]
+    mix: Mix | None
+    wanted: int | None
+    seconds: float
+
+    @property
+    def variants(self) -> int:
+        """Of these negatives, in the bank now."""
+        return self.before + sum(self.made.values())
+
+    def to_dict(self) -> dict[str, object]:
+        """The `--json` document."""
+        counted = None
+        if self.mix is not None:
+            counted = {
+                "positives": self.mix.positives,
+                "empty": self.mix.empty,
+                "negatives": self.mix.banked,
+                "variants": self.mix.variants,
+                "wanted": self.wanted,
+            }
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "bank": str(self.bank),
+            "negatives": self.negatives,
+            "left_out": self.left_out,
+            "variants": {
+                "before": self.before,
+                "made": sum(self.made.values()),
+                "in_all": self.variants,
+                "by_operation": dict(self.made),
+            },
+            "repeats": self.repeats,
+            "missing": self.missing,
+            "skipped": [{"file": str(each.path), "reason": each.reason} for each in self.skipped],
+            "counted": counted,
+            "seconds": round(self.seconds, 3),
+        }

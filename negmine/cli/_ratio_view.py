@@ -1,0 +1,144 @@
+"""How `negmine ratio` shows its result: tables, a picture of bars, a verdict, advice and findings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from negmine.cli._output import console
+from negmine.paths import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from negmine.ratios.findings import Finding
+    from negmine.ratios.result import RatioResult
+
+_CLASSES = 20  # that are listed; --json has all
+_FINDINGS = 10  # of a kind that are shown
+_FILES = 5  # of a finding that are named
+
+
+def render(result: RatioResult) -> None:
+    """Print a result."""
+    out = console()
+    for path, name in zip(result.data, result.formats, strict=True):
+        _say(out, f"{printable(path)}: {name}")
+    _images(out, result)
+    _classes(out, result)
+    _bars(out, result)
+    _verdict(out, result)
+    _findings(out, result)
+
+
+def per_positive(positives: int, negatives: int) -> str:
+    """A ratio such as `1 : 0.47`."""
+    return f"1 : {negatives / positives:.2f}" if positives else "-"
+
+
+def _say(out: Console, text: str) -> None:
+    """A line; what the stream's encoding lacks becomes escapes."""
+    out.print(text.encode(out.encoding, "backslashreplace").decode(out.encoding), soft_wrap=True)
+
+
+def _fits(out: Console, text: str) -> str:
+    return text.encode(out.encoding, "backslashreplace").decode(out.encoding)
+
+
+def _images(out: Console, result: RatioResult) -> None:
+    """A row for each split, the bank, and all."""
+    from rich.table import Table
+
+    columns = ("images", "with objects", "without", "unlabelled", "broken", "instances", "ratio")
+    table = Table(*columns, title="Images", title_justify="left")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, counts in result.splits.items():
+        numbers = (counts.images, counts.empty, counts.unlabelled, counts.broken, counts.instances)
+        table.add_row(_fits(out, printable(name)), *map(str, numbers), per_positive(counts.images, counts.empty))
+    mix, counts = result.mix, result.counts
+    if result.bank is not None:
+        table.add_row("bank: negatives", "", str(mix.banked))
+        table.add_row("bank: variants", "", str(mix.variants))
+    numbers = (counts.images, mix.negatives, counts.unlabelled, counts.broken, counts.instances)
+    table.add_section()
+    table.add_row("in all", *map(str, numbers), per_positive(mix.positives, mix.negatives))
+    out.print(table)
+    if result.in_bank:
+        _say(out, f"{result.in_bank} images without objects are in the bank too, and count once in all")
+
+
+def _classes(out: Console, result: RatioResult) -> None:
+    """A row for each class, the rarest first."""
+    from rich.table import Table
+
+    per_class = result.counts.per_class
+    names = sorted(per_class, key=lambda name: (per_class[name].images, name))
+    table = Table("class", "images", "instances", "ratio", title="Classes, the rarest first", title_justify="left")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name in names[:_CLASSES]:
+        each = per_class[name]
+        against = per_positive(each.images, result.mix.negatives)
+        table.add_row(_fits(out, printable(name)), str(each.images), str(each.instances), against)
+    out.print(table)
+    if len(names) > _CLASSES:
+        _say(out, f"and {len(names) - _CLASSES} more classes; --json has all")
+
+
+def _bars(out: Console, result: RatioResult) -> None:
+    """Positives above negatives, to one scale, and the range where negatives should end."""
+    mix = result.mix
+    low, high = result.target.range_for(mix.positives)
+    filled, of_bank, of_variants, edge, inside = "#=-|~" if out.options.ascii_only else "█▓░│─"
+    width = max(out.width - len("positives  ") - len(f"  {max(mix.positives, mix.negatives)}") - 1, 1)
+    most = max(mix.positives, mix.negatives, high, 1)
+    ends = [round(end * width / most) for end in (mix.empty, mix.empty + mix.banked, mix.negatives)]
+    if mix.negatives and not ends[-1]:
+        ends[-1] = 1  # a few are not none
+    bar = filled * ends[0] + of_bank * (ends[1] - ends[0]) + of_variants * (ends[2] - ends[1])
+    _say(out, f"positives  {filled * max(round(mix.positives * width / most), 1)}  {mix.positives}")
+    _say(out, f"negatives  {bar}  {mix.negatives}")
+    first, last = (min(round(end * width / most), width - 1) for end in (low, high))
+    _say(out, f"target     {' ' * first}{edge}{inside * (last - first - 1)}{edge if last > first else ''}")
+    if mix.banked:
+        _say(out, f"           {filled} images without objects  {of_bank} the bank's negatives  {of_variants} variants")
+
+
+def _verdict(out: Console, result: RatioResult) -> None:
+    mix, target = result.mix, result.target
+    low, high = target.range_for(mix.positives)
+    where = "below" if mix.negatives < low else "above" if mix.negatives > high else "inside"
+    found = f"{mix.positives} positives : {mix.negatives} negatives = {per_positive(mix.positives, mix.negatives)}"
+    _say(out, f"\n{found}, {where} the target {target.text} ({low} to {high} negatives)")
+    if result.checked_class is not None:
+        images = result.counts.per_class[result.checked_class].images
+        low, high = target.range_for(images)
+        where = "below" if mix.negatives < low else "above" if mix.negatives > high else "inside"
+        found = f"{images} images : {mix.negatives} negatives = {per_positive(images, mix.negatives)}"
+        _say(out, f"rarest class {printable(result.checked_class)}: {found}, {where} ({low} to {high} negatives)")
+    for line in result.advice:
+        _say(out, f"- {line}")
+
+
+def _findings(out: Console, result: RatioResult) -> None:
+    """The findings of a kind together, the first of each with its files."""
+    kinds = dict.fromkeys(finding.kind for finding in result.findings)
+    for kind in kinds:
+        of_kind = [finding for finding in result.findings if finding.kind == kind]
+        _say(out, f"\n{kind} ({len(of_kind)})")
+        for finding in of_kind[:_FINDINGS]:
+            _finding(out, finding)
+        if len(of_kind) > _FINDINGS:
+            _say(out, f"  and {len(of_kind) - _FINDINGS} more; --json has all")
+    if not result.compared:
+        _say(out, "\nimages were not compared with each other (--no-duplicates)")
+
+
+def _finding(out: Console, finding: Finding) -> None:
+    _say(out, f"  {printable(finding.message)}")
+    files: Sequence[str] = [printable(path) for path in finding.files]
+    for name in files[:_FILES]:
+        _say(out, f"    {name}")
+    if len(files) > _FILES:
+        _say(out, f"    and {len(files) - _FILES} more")

@@ -1,0 +1,65 @@
+"""Every image of data sets with the classes of its objects, without decoding it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from negmine.datasets.dataset import Dataset
+from negmine.errors import LabelError
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledImage:
+    """An image in a split of a data set.
+
+    Attributes:
+        path: of the file.
+        dataset: its data set, as it was given.
+        split: its split.
+        names: the class of each object; () where it is known to be empty, None where it has no label.
+        broken: why its label cannot be read; `names` is None then.
+    """
+
+    path: Path
+    dataset: Path
+    split: str
+    names: tuple[str, ...] | None
+    broken: str | None = None
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether it has an object."""
+        return bool(self.names)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether its label says that it holds nothing."""
+        return self.names == ()
+
+    @property
+    def is_unlabelled(self) -> bool:
+        """Whether it has no label at all."""
+        return self.names is None and self.broken is None
+
+
+def labelled_images(datasets: Sequence[Dataset]) -> list[LabelledImage]:
+    """Every image in every split, in order; what one data set has no label for and another labels is the other's."""
+    found = [image for dataset in datasets for image in _images(dataset)]
+    if len(datasets) == 1:
+        return found
+    labelled = {os.path.realpath(image.path) for image in found if not image.is_unlabelled}
+    return [image for image in found if not image.is_unlabelled or os.path.realpath(image.path) not in labelled]
+
+
+def _images(dataset: Dataset) -> Iterator[LabelledImage]:
+    for split in dataset.splits:
+        for path in split.images:
+            names, broken = None, None
+            try:
+                names = dataset.truth.object_names(path)
+            except LabelError as error:
+                broken = str(error)
+            yield LabelledImage(path, dataset.path, split.name, names, broken)

@@ -1,0 +1,83 @@
+"""Opening a data set of any format that negmine reads, and listing its images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from negmine.datasets.dataset import WHOLE, Dataset, Split
+from negmine.datasets.voc_lists import voc_splits
+from negmine.errors import SourceError, TruthError
+from negmine.labels.coco import CocoTruth
+from negmine.labels.recognise import open_truth
+from negmine.labels.voc import VocTruth
+from negmine.labels.yolo import YoloTruth
+from negmine.paths import printable, sortable
+from negmine.sources.data_yaml import split_names
+from negmine.sources.expand import expand_sources
+from negmine.sources.folders import IMAGE_SUFFIXES
+
+
+def open_dataset(path: str | Path, *, split: str | None = None) -> Dataset:
+    """Open a data set.
+
+    Images that lie beside labelled ones and have no label are listed too: they are unlabelled.
+
+    Args:
+        path: a `data.yaml`, a Pascal VOC root or folder of XML files, a COCO JSON, or a folder that holds just one.
+        split: only this one.
+
+    Raises:
+        TruthError: where it is no data set, or has no such split.
+        SourceError: where images that it names are not there.
+    """
+    path = Path(path)
+    truth = open_truth(path)
+    if isinstance(truth, YoloTruth):
+        return Dataset(path, _yolo_splits(truth.data_yaml, split), truth)
+    if isinstance(truth, VocTruth):
+        images = _with_neighbours(truth.images)
+        lost = tuple(printable(xml) for xml in truth.lost)
+        return Dataset(path, _only(split, voc_splits(truth.root, images), path), truth, lost)
+    if isinstance(truth, CocoTruth):
+        whole = (Split(_coco_name(truth.path), _with_neighbours(truth.images)),)
+        return Dataset(path, _only(split, whole, path), truth, tuple(map(printable, truth.lost)))
+    raise TruthError(f"{printable(path)}: a data set of type {truth.format_name} cannot be listed")
+
+
+def _yolo_splits(data_yaml: Path, split: str | None) -> tuple[Split, ...]:
+    names = split_names(data_yaml)
+    if split is not None and split not in names:
+        raise TruthError(_no_such(split, names, data_yaml))
+    if not names:
+        raise SourceError(f"{printable(data_yaml)} names no images: expected one of train, val, test; add it")
+    return tuple(
+        Split(name, tuple(ref.path for ref in expand_sources([data_yaml], split=name)))
+        for name in names
+        if split in (None, name)
+    )
+
+
+def _coco_name(path: Path) -> str:
+    """`train` of `instances_train.json`, and of `train/_annotations.coco.json`."""
+    return path.absolute().parent.name if path.name.startswith("_annotations") else path.stem.removeprefix("instances_")
+
+
+def _only(split: str | None, splits: Sequence[Split], path: Path) -> tuple[Split, ...]:
+    found = tuple(each for each in splits if split in (None, each.name))
+    if not found:
+        raise TruthError(_no_such(str(split), [each.name for each in splits], path))
+    return found
+
+
+def _no_such(split: str, names: Sequence[str], path: Path) -> str:
+    present = [name for name in names if name != WHOLE]
+    return f"{printable(path)} has no split {split!r}, only {', '.join(present) or 'one without a name'}; name another"
+
+
+def _with_neighbours(images: Iterable[Path]) -> tuple[Path, ...]:
+    """Images, and all others in the folders where they lie."""
+    known = dict.fromkeys(images)
+    for folder in sorted({image.parent for image in known}, key=sortable):
+        known |= dict.fromkeys(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+    return tuple(sorted(known, key=sortable))

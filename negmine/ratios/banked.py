@@ -1,0 +1,69 @@
+"""What a ratio needs to know of a bank, read at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from negmine.bank.bank import Bank
+from negmine.bank.records import Negative, ReviewState, Variant
+
+
+@dataclass(frozen=True, slots=True)
+class Banked:
+    """The negatives of a bank that an export would write, and what the bank says of other images.
+
+    Attributes:
+        negatives: those that no person rejected or saw a target in, hardest first.
+        variants: of those.
+        hashes: perceptual hash of each of the negatives, by the sha256 of its file.
+        doubted: what a person said of each negative that is not usable, by the sha256 of its file.
+        fired: the highest score of a false positive in each scanned image, by the sha256 of its file.
+        scanned: images that were scanned.
+    """
+
+    negatives: tuple[Negative, ...]
+    variants: tuple[Variant, ...]
+    hashes: Mapping[str, int]
+    doubted: Mapping[str, ReviewState]
+    fired: Mapping[str, float]
+    scanned: int
+
+    @classmethod
+    def none(cls) -> Banked:
+        """Where there is no bank."""
+        return cls((), (), {}, {}, {}, 0)
+
+    @property
+    def contents(self) -> frozenset[str]:
+        """The sha256 of every file that an export would write."""
+        return frozenset(each.sha256 for each in (*self.negatives, *self.variants))
+
+
+_FIRED = """
+SELECT s.sha256, max(d.score) FROM sources s JOIN detections d ON d.source_id = s.id WHERE d.kind = 'background'
+GROUP BY s.id
+"""
+
+
+def read_banked(folder: str | Path) -> Banked:
+    """Read a bank.
+
+    Raises:
+        BankError: where the folder is no bank.
+    """
+    with Bank(folder) as bank:
+        every = list(bank.negatives())
+        usable = tuple(negative for negative in every if negative.usable)
+        ids = {negative.id for negative in usable}
+        contents = {negative.sha256 for negative in usable}
+        hashes = bank.query("SELECT sha256, phash FROM negatives")
+        return Banked(
+            negatives=usable,
+            variants=tuple(variant for variant in bank.variants() if variant.negative_id in ids),
+            hashes={sha256: int(phash, 16) for sha256, phash in hashes if sha256 in contents},
+            doubted={negative.sha256: negative.review for negative in every if not negative.usable},
+            fired=dict(bank.query(_FIRED)),
+            scanned=int(bank.scalar("SELECT count(DISTINCT source_id) FROM scans") or 0),
+        )

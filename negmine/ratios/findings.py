@@ -1,0 +1,117 @@
+"""What is suspicious about the images of a training: each finding with the files that it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from negmine.datasets.labelled import LabelledImage
+from negmine.paths import printable, sortable
+from negmine.ratios.banked import Banked
+from negmine.ratios.contents import Contents
+from negmine.ratios.counts import kind_of
+
+FindingKind = Literal["contradiction", "leak", "hard-empty", "small", "unlabelled", "broken", "unreadable"]
+MIN_SIDE = 32  # pixels; MMDetection's default `filter_cfg=dict(min_size=32)`
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something to look at before training.
+
+    Attributes:
+        kind: what it is.
+        message: one sentence for people, without the names of the files.
+        files: sorted.
+    """
+
+    kind: FindingKind
+    message: str
+    files: tuple[Path, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON values."""
+        return {"kind": self.kind, "message": self.message, "files": [printable(path) for path in self.files]}
+
+
+def sorted_files(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """Each once, by the bytes of their names."""
+    return tuple(sorted(set(paths), key=sortable))
+
+
+def file_findings(images: Sequence[LabelledImage], banked: Banked, contents: Contents) -> list[Finding]:
+    """Every finding that needs no comparison of one image with another; what matters most first.
+
+    Args:
+        images: each file once.
+        banked: the bank.
+        contents: of the images without objects at least.
+    """
+    findings = [
+        *_hard_empties(images, banked, contents),
+        *_small(images, banked, contents),
+        *_unlabelled(images),
+        *_broken(images),
+        *_unreadable(contents),
+    ]
+    return findings
+
+
+def _hard_empties(images: Sequence[LabelledImage], banked: Banked, contents: Contents) -> list[Finding]:
+    """Images said to be empty of which the bank, or a person, says otherwise; the highest score first."""
+    found: list[tuple[float, Path, str]] = []
+    for image in images:
+        sha256 = contents.sha256.get(image.path)
+        if kind_of(image) != "empty" or sha256 is None:
+            continue
+        if sha256 in banked.doubted:
+            said = "saw a target in it" if banked.doubted[sha256] == "target" else "rejected it as a negative"
+            found.append((2.0, image.path, f"its label says that nothing is in it, but a reviewer {said}"))
+        elif sha256 in banked.fired:
+            score = banked.fired[sha256]
+            message = f"its label says that nothing is in it, but the bank's detector fires on it with {score:.2f}"
+            found.append((score, image.path, f"{message}; make sure that no object is missing"))
+    found.sort(key=lambda each: (-each[0], sortable(each[1])))
+    return [Finding("hard-empty", message, (path,)) for _, path, message in found]
+
+
+def _small(images: Sequence[LabelledImage], banked: Banked, contents: Contents) -> list[Finding]:
+    sizes = [(each.path, each.size_wh) for each in (*banked.negatives, *banked.variants)]
+    for image in images:
+        picture = contents.picture(image.path) if kind_of(image) == "empty" else None
+        if picture is not None and picture.size_wh is not None:
+            sizes.append((image.path, picture.size_wh))
+    files = [path for path, size_wh in sizes if min(size_wh) < MIN_SIDE]
+    what = f"images without objects have a side under {MIN_SIDE} px; MMDetection and others drop such without a word"
+    return _if_any("small", files, lambda n: f"{n} {what}")
+
+
+def _unlabelled(images: Sequence[LabelledImage]) -> list[Finding]:
+    files = [image.path for image in images if kind_of(image) == "unlabelled"]
+    what = "images have no label, not even an empty one: Ultralytics trains them as background, others drop them"
+    return _if_any("unlabelled", files, lambda n: f"{n} {what}")
+
+
+def _broken(images: Sequence[LabelledImage]) -> list[Finding]:
+    broken = sorted((image for image in images if image.broken is not None), key=lambda each: sortable(each.path))
+    return [Finding("broken", f"its label cannot be read: {image.broken}", (image.path,)) for image in broken]
+
+
+def _unreadable(contents: Contents) -> list[Finding]:
+    reasons = dict(contents.unreadable)
+    for path, sha256 in contents.sha256.items():
+        reason = contents.pictures[sha256].broken
+        if reason is not None:
+            reasons[path] = reason
+    return [
+        Finding("unreadable", f"the image cannot be decoded: {reasons[path]}", (path,))
+        for path in sorted(reasons, key=sortable)
+    ]
+
+
+def _if_any(kind: FindingKind, files: Sequence[Path], message: Callable[[int], str]) -> list[Finding]:
+    """One finding for all files, where there are any."""
+    once = sorted_files(files)
+    return [Finding(kind, message(len(once)), once)] if once else []

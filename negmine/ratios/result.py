@@ -1,0 +1,105 @@
+"""What a check of the ratio found out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from negmine.paths import printable
+from negmine.ratios.counts import Counts
+from negmine.ratios.findings import Finding
+from negmine.ratios.mix import Mix
+from negmine.ratios.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class RatioResult:
+    """Counts of positive and negative images, and whether their ratio lies in the target.
+
+    Attributes:
+        data: the data sets, as given.
+        formats: what each was recognised as.
+        bank: as given.
+        counts: of all images, each file once.
+        splits: by the name of the split; a file that is in two counts in both.
+        mix: positive and negative images of data and bank.
+        in_bank: images without objects that are in the bank too, and counted there.
+        target: the range.
+        ok: whether the ratio lies in the target, and that against `checked_class` too.
+        checked_class: the rarest class, where it was asked for.
+        advice: what to do, a line each; none where `ok`.
+        findings: what is suspicious; they do not change `ok`.
+        compared: whether images were compared with each other.
+    """
+
+    data: tuple[Path, ...]
+    formats: tuple[str, ...]
+    bank: Path | None
+    counts: Counts
+    splits: Mapping[str, Counts]
+    mix: Mix
+    in_bank: int
+    target: Target
+    ok: bool
+    checked_class: str | None
+    advice: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    compared: bool
+
+    @property
+    def ratio(self) -> Fraction:
+        """Negative images for each positive one."""
+        return Fraction(self.mix.negatives, self.mix.positives)
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON values."""
+        low, high = self.target.range_for(self.mix.positives)
+        return {
+            "schema_version": 1,
+            "data": [
+                {"path": printable(path), "format": name} for path, name in zip(self.data, self.formats, strict=True)
+            ],
+            "bank": None if self.bank is None else printable(self.bank),
+            "positives": _positives(self.counts, self.mix.negatives),
+            "negatives": {
+                "images": self.mix.empty + self.mix.banked,
+                "variants": self.mix.variants,
+                "unlabelled": self.mix.unlabelled,
+                "data": self.mix.empty,
+                "bank": self.mix.banked,
+                "in_both": self.in_bank,
+            },
+            "broken": self.counts.broken,
+            "ratio": float(self.ratio),
+            "target": self.target.to_dict() | {"min_negatives": low, "max_negatives": high},
+            "checked_class": self.checked_class,
+            "ok": self.ok,
+            "splits": {name: _split(counts) for name, counts in self.splits.items()},
+            "advice": list(self.advice),
+            "compared": self.compared,
+            "findings": [finding.to_dict() for finding in self.findings],
+        }
+
+
+def _split(counts: Counts) -> dict[str, object]:
+    return {
+        "positives": _positives(counts, counts.empty),
+        "negatives": {"images": counts.empty, "unlabelled": counts.unlabelled},
+        "broken": counts.broken,
+        "ratio": _per_image(counts.empty, counts.images),
+    }
+
+
+def _positives(counts: Counts, negatives: int) -> dict[str, object]:
+    per_class = {
+        name: {"images": each.images, "instances": each.instances, "ratio": _per_image(negatives, each.images)}
+        for name, each in counts.per_class.items()
+    }
+    return {"images": counts.images, "instances": counts.instances, "per_class": per_class}
+
+
+def _per_image(negatives: int, positives: int) -> float | None:
+    """Negatives for each positive; None where there is no positive."""
+    return negatives / positives if positives else None

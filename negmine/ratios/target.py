@@ -1,0 +1,101 @@
+"""Ratios of positive to negative images, and the ranges that they should lie in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, floor
+from typing import Self
+
+from negmine.errors import ConfigError
+
+DEFAULT_TARGET = "1:1..1:2"
+ULTRALYTICS = "ultralytics"
+_RATIO = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*:\s*(\d{1,9}(?:\.\d{1,9})?)\s*")
+_ULTRALYTICS_SHARE = Fraction(1, 10)  # of all images, at most, are background
+_SLACK = Fraction(1, 100)  # how far from a single ratio still meets it
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """Positive to negative images; 1:2 are two negatives for each positive.
+
+    Attributes:
+        positives: over 0.
+        negatives: over 0.
+    """
+
+    positives: Fraction
+    negatives: Fraction
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `P:N`, such as 1:1, 2:1 or 1:1.5.
+
+        Raises:
+            ConfigError: for anything else.
+        """
+        match = _RATIO.fullmatch(text)
+        sides = [Fraction(side) for side in match.groups()] if match else []
+        if not sides or not all(sides):
+            raise ConfigError(
+                f"expected a ratio of positive to negative images, P:N with both over 0 (1:1, 1:2), found {text!r}"
+            )
+        return cls(*sides)
+
+    @property
+    def per_positive(self) -> Fraction:
+        """Negatives for each positive."""
+        return self.negatives / self.positives
+
+    def negatives_for(self, positives: int) -> int:
+        """How many negative images bring it about, rounded up."""
+        return ceil(self.per_positive * positives)
+
+    def __str__(self) -> str:
+        return f"{float(self.positives):g}:{float(self.negatives):g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The range that the number of negative images should lie in.
+
+    Attributes:
+        text: as it was asked for.
+        low: negatives for each positive, at least.
+        high: at most.
+    """
+
+    text: str
+    low: Fraction
+    high: Fraction
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `P:N..P:N`, one `P:N` (met within 1 %), or `ultralytics` (0 to 10 % of all images are background).
+
+        Raises:
+            ConfigError: for anything else, or a range that ends before it begins.
+        """
+        if text == ULTRALYTICS:
+            return cls(text, Fraction(0), _ULTRALYTICS_SHARE / (1 - _ULTRALYTICS_SHARE))
+        ends = [Ratio.parse(part).per_positive for part in text.split("..", 1)]
+        if len(ends) == 1:
+            return cls(text, ends[0] * (1 - _SLACK), ends[0] * (1 + _SLACK))
+        if ends[0] > ends[1]:
+            raise ConfigError(f"expected a range from fewer to more negatives, such as 1:1..1:2, found {text!r}")
+        return cls(text, *ends)
+
+    def fewest(self, positives: int) -> int:
+        """The least number of negative images in the range; with a single ratio, never over its rounded number."""
+        return min(ceil(self.low * positives), max(floor(self.high * positives), self._middle(positives)))
+
+    def most(self, positives: int) -> int:
+        """The largest number of negative images in the range."""
+        return max(floor(self.high * positives), self._middle(positives))
+
+    def _middle(self, positives: int) -> int:
+        """What a single ratio asks for, rounded up, as `Ratio.negatives_for` does; 0 for a range."""
+        single = self.text != ULTRALYTICS and ".." not in self.text
+        return ceil((self.low + self.high) / 2 * positives) if single else 0
