@@ -168,7 +168,7 @@ def main() -> None:
     for result in results:
         print(f"{result['pictures']} pictures ({result['size']}), {result['variants']} variants, {rounds} rounds")
         for side, took in result["seconds"].items():  # type: ignore[attr-defined]
-            print(f"  {side:8} {took:7.2f} s  {result['variants'] / took:7.0f} variants/s")  # type: ignore[operator]
+            print(f"  {side:8} {took:7.2f} s  {result['variants'] / took:7.0f} variants/s")
         print(f"  {result['times_the_loop']:.2f} times the loop, {result['share_of_the_limit']:.0%} of the limit")
 
 

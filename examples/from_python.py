@@ -1,6 +1,6 @@
-"""The main job from Python: scan backgrounds with a YOLO model, look at the hardest negatives, export them.
+"""The main job from Python: scan backgrounds with a YOLO model, look at the hardest negatives, expand and export them.
 
-python examples/from_python.py best.pt backgrounds/ work/
+python examples/from_python.py best.pt backgrounds/ work/ data.yaml
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from pathlib import Path
 import negmine
 
 
-def main(weights: str, backgrounds: str, work: str) -> None:
-    """Scan, list, export."""
+def main(weights: str, backgrounds: str, work: str, data: str) -> None:
+    """Scan, list, augment, check, export."""
     bank = Path(work) / "bank"
     detector = negmine.open_detector(negmine.DetectorConfig(weights, conf=0.25, imgsz=640))
     result = negmine.scan(
@@ -26,9 +26,12 @@ def main(weights: str, backgrounds: str, work: str) -> None:
     with negmine.Bank(bank) as opened:
         for negative, _ in zip(opened.negatives(), range(10), strict=False):
             print(f"{negative.score:.2f} {negative.class_name:20} {negative.source}")
+    made = negmine.augment(bank, config=negmine.AugmentConfig(ratio="1:1", positives=(Path(data),)))
+    mix = negmine.ratio(data, bank=bank)
+    print(f"{made.variants} variants; {float(mix.ratio):.2f} negatives for each positive, ok: {mix.ok}")
     exported = negmine.export(bank, Path(work) / "negatives-voc")
     print(f"{exported.negatives} negatives in {exported.out}")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:5])

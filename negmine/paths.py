@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+EXPORT_MANIFEST = "negmine-export.json"  # what an export leaves in its folder; it is no label of anything
+
 
 def printable(path: str | os.PathLike[str]) -> str:
     """A path as one line of valid Unicode: bytes that are no UTF-8 and control characters become escapes."""

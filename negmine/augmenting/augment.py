@@ -68,6 +68,7 @@ def augment(
         left_out=sum(not negative.usable for negative in every),
         before=sum(plan.existing),
         made=dict(sorted(loop.tally.made.items())),
+        unchanged=loop.tally.unchanged,
         repeats=loop.tally.repeats,
         missing=loop.tally.missing,
         skipped=tuple(SkippedNegative(work.negative.path, reason) for work, reason in loop.tally.skipped),
@@ -136,6 +137,6 @@ def _report(plan: _Plan, tally: Tally, on_progress: Callable[[AugmentProgress], 
     made = sum(tally.made.values())
     if plan.quotas is None:
         total = len(classic_grid()) * len(plan.negatives) - sum(plan.existing)
-        on_progress(AugmentProgress(done=min(made + tally.repeats, total), total=total))
+        on_progress(AugmentProgress(done=min(made + tally.unchanged + tally.repeats, total), total=total))
         return
     on_progress(AugmentProgress(done=made, total=sum(plan.quotas) - sum(plan.existing)))

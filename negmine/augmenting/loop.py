@@ -29,12 +29,14 @@ class Tally:
 
     Attributes:
         made: new variants, by operation.
-        repeats: draws that gave the negative itself or another variant.
+        unchanged: draws that gave the negative itself.
+        repeats: draws that gave a variant that was there.
         missing: variants that no draw could give.
         skipped: negatives that could not be read, with the reason.
     """
 
     made: Counter[str] = field(default_factory=Counter)
+    unchanged: int = 0
     repeats: int = 0
     missing: int = 0
     skipped: list[tuple[Work, str]] = field(default_factory=list)
@@ -114,4 +116,5 @@ class AugmentLoop:
                 self.tally.made[operation] += 1
             else:
                 self._bank.add_repeat(negative.id, operation, parameters)
-                self.tally.repeats += 1
+                self.tally.unchanged += made.staged is None
+                self.tally.repeats += made.staged is not None

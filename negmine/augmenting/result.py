@@ -37,7 +37,8 @@ class AugmentResult:
         left_out: negatives that a reviewer rejected, or marked as a target.
         before: variants of these negatives that were there already.
         made: new variants, by operation.
-        repeats: draws whose result was the negative itself or a variant that was there; they have no file.
+        unchanged: draws whose result was the negative itself; they count as it, and have no file.
+        repeats: draws whose result was a variant that was there; they have no file.
         missing: variants that were asked for, and that no draw could give.
         skipped: negatives that could not be read.
         mix: with a ratio, the images as they were counted before.
@@ -50,6 +51,7 @@ class AugmentResult:
     left_out: int
     before: int
     made: Mapping[str, int]
+    unchanged: int
     repeats: int
     missing: int
     skipped: tuple[SkippedNegative, ...]
@@ -84,6 +86,7 @@ class AugmentResult:
                 "in_all": self.variants,
                 "by_operation": dict(self.made),
             },
+            "unchanged": self.unchanged,
             "repeats": self.repeats,
             "missing": self.missing,
             "skipped": [{"file": str(each.path), "reason": each.reason} for each in self.skipped],

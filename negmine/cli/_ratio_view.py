@@ -10,6 +10,7 @@ from negmine.paths import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from negmine.ratios.findings import Finding
     from negmine.ratios.result import RatioResult
@@ -38,21 +39,27 @@ def per_positive(positives: int, negatives: int) -> str:
 
 def _say(out: Console, text: str) -> None:
     """A line; what the stream's encoding lacks becomes escapes."""
-    out.print(text.encode(out.encoding, "backslashreplace").decode(out.encoding), soft_wrap=True)
+    out.print(_fits(out, text), soft_wrap=True)
 
 
 def _fits(out: Console, text: str) -> str:
     return text.encode(out.encoding, "backslashreplace").decode(out.encoding)
 
 
-def _images(out: Console, result: RatioResult) -> None:
-    """A row for each split, the bank, and all."""
+def _table(title: str, columns: Sequence[str]) -> Table:
+    """A table of names with numbers; what is too wide is folded, since an ellipsis is not in every encoding."""
     from rich.table import Table
 
+    table = Table(title=title, title_justify="left")
+    for index, name in enumerate(columns):
+        table.add_column(name, justify="right" if index else "left", overflow="fold", no_wrap=name == "ratio")
+    return table
+
+
+def _images(out: Console, result: RatioResult) -> None:
+    """A row for each split, the bank, and all."""
     columns = ("images", "with objects", "without", "unlabelled", "broken", "instances", "ratio")
-    table = Table(*columns, title="Images", title_justify="left")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = _table("Images", columns)
     for name, counts in result.splits.items():
         numbers = (counts.images, counts.empty, counts.unlabelled, counts.broken, counts.instances)
         table.add_row(_fits(out, printable(name)), *map(str, numbers), per_positive(counts.images, counts.empty))
@@ -70,13 +77,9 @@ def _images(out: Console, result: RatioResult) -> None:
 
 def _classes(out: Console, result: RatioResult) -> None:
     """A row for each class, the rarest first."""
-    from rich.table import Table
-
     per_class = result.counts.per_class
     names = sorted(per_class, key=lambda name: (per_class[name].images, name))
-    table = Table("class", "images", "instances", "ratio", title="Classes, the rarest first", title_justify="left")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = _table("Classes, the rarest first", ("class", "images", "instances", "ratio"))
     for name in names[:_CLASSES]:
         each = per_class[name]
         against = per_positive(each.images, result.mix.negatives)
@@ -89,7 +92,7 @@ def _classes(out: Console, result: RatioResult) -> None:
 def _bars(out: Console, result: RatioResult) -> None:
     """Positives above negatives, to one scale, and the range where negatives should end."""
     mix = result.mix
-    low, high = result.target.range_for(mix.positives)
+    low, high = result.target.fewest(mix.positives), result.target.most(mix.positives)
     filled, of_bank, of_variants, edge, inside = "#=-|~" if out.options.ascii_only else "█▓░│─"
     width = max(out.width - len("positives  ") - len(f"  {max(mix.positives, mix.negatives)}") - 1, 1)
     most = max(mix.positives, mix.negatives, high, 1)
@@ -107,13 +110,13 @@ def _bars(out: Console, result: RatioResult) -> None:
 
 def _verdict(out: Console, result: RatioResult) -> None:
     mix, target = result.mix, result.target
-    low, high = target.range_for(mix.positives)
+    low, high = target.fewest(mix.positives), target.most(mix.positives)
     where = "below" if mix.negatives < low else "above" if mix.negatives > high else "inside"
     found = f"{mix.positives} positives : {mix.negatives} negatives = {per_positive(mix.positives, mix.negatives)}"
     _say(out, f"\n{found}, {where} the target {target.text} ({low} to {high} negatives)")
     if result.checked_class is not None:
         images = result.counts.per_class[result.checked_class].images
-        low, high = target.range_for(images)
+        low, high = target.fewest(images), target.most(images)
         where = "below" if mix.negatives < low else "above" if mix.negatives > high else "inside"
         found = f"{images} images : {mix.negatives} negatives = {per_positive(images, mix.negatives)}"
         _say(out, f"rarest class {printable(result.checked_class)}: {found}, {where} ({low} to {high} negatives)")

@@ -119,11 +119,10 @@ def render(result: AugmentResult) -> None:
         out.print(f"{made} variants in {result.seconds:.1f} s ({made / result.seconds:.0f} a second)")
     else:
         out.print("nothing to make: the variants that were asked for are there")
+    if result.unchanged:
+        out.print(f"{result.unchanged} draws changed no pixel: they count as the negative itself, and have no file")
     if result.repeats:
-        out.print(
-            f"{result.repeats} draws gave the negative itself or another variant: they count as that, and have no file",
-            soft_wrap=True,
-        )
+        out.print(f"{result.repeats} draws gave the same picture as another variant, and have no file")
     if result.missing:
         out.print(f"{result.missing} variants fewer than asked: no other draw gave a new picture; try more --ops")
     for skipped in result.skipped[:_SHOWN]:

@@ -16,12 +16,13 @@ from negmine.paths import printable
 @json_option
 def command(out: str, seed: int, as_json: bool) -> None:
     """Do it all once, offline and on the CPU: draw road signs, train a small detector on them, scan images of other
-    round things, bank what it takes for signs, export that as Pascal VOC. Takes a few minutes.
+    round things, bank what it takes for signs, expand that with variants, check the ratio, export it as Pascal VOC.
+    Takes a few minutes.
 
     \b
     negmine demo --out negmine-demo
     """
-    from negmine.cli.scan import render
+    from negmine.cli import _ratio_view, augment, scan
     from negmine.demo.run import run_demo
 
     err, screen = console(stderr=True), console()
@@ -30,11 +31,13 @@ def command(out: str, seed: int, as_json: bool) -> None:
     if as_json:
         print_json(result.to_dict())
         return
-    render(result.scan)
+    scan.render(result.scan)
+    augment.render(result.augment)
+    _ratio_view.render(result.ratio)
     screen.print(f"\nThe demo took {result.seconds:.0f} s. What it made:")
     for path, what in (
         (result.sheet, "the hardest negatives at a glance"),
-        (result.export.out, f"{result.export.negatives} negatives as Pascal VOC, without objects"),
+        (result.export.out, f"{result.export.negatives} negatives and {result.export.variants} variants as VOC"),
         (result.scan.bank, "the bank: where each negative came from; `negmine verify` checks it"),
         (result.weights, "the detector"),
     ):

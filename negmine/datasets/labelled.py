@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from negmine.datasets.dataset import Dataset
+from negmine.datasets.dataset import WHOLE, Dataset
 from negmine.errors import LabelError
+from negmine.paths import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +48,22 @@ class LabelledImage:
 
 def labelled_images(datasets: Sequence[Dataset]) -> list[LabelledImage]:
     """Every image in every split, in order; what one data set has no label for and another labels is the other's."""
-    found = [image for dataset in datasets for image in _images(dataset)]
-    if len(datasets) == 1:
+    several = len(datasets) > 1
+    found = [image for dataset in datasets for image in _images(dataset, named=several)]
+    if not several:
         return found
     labelled = {os.path.realpath(image.path) for image in found if not image.is_unlabelled}
     return [image for image in found if not image.is_unlabelled or os.path.realpath(image.path) not in labelled]
 
 
-def _images(dataset: Dataset) -> Iterator[LabelledImage]:
+def _images(dataset: Dataset, *, named: bool) -> Iterator[LabelledImage]:
+    """The images of one data set; `named` calls its whole by the data set's name, to tell it from others."""
     for split in dataset.splits:
+        split_name = printable(dataset.path) if named and split.name == WHOLE else split.name
         for path in split.images:
             names, broken = None, None
             try:
                 names = dataset.truth.object_names(path)
             except LabelError as error:
                 broken = str(error)
-            yield LabelledImage(path, dataset.path, split.name, names, broken)
+            yield LabelledImage(path, dataset.path, split_name, names, broken)

@@ -1,4 +1,5 @@
-"""The demo: draw data, train a detector, scan backgrounds, bank and export what it gets wrong. Offline, on a CPU."""
+"""The demo: draw data, train a detector, scan backgrounds, bank what it gets wrong, expand it up to a ratio, export it.
+Offline, on a CPU."""
 
 from __future__ import annotations
 
@@ -7,8 +8,12 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
+from negmine.augmenting.augment import augment
+from negmine.augmenting.config import AugmentConfig
+from negmine.augmenting.result import AugmentResult
 from negmine.bank.bank import Bank
 from negmine.demo.dataset import write_demo_dataset
 from negmine.demo.sheet import contact_sheet
@@ -17,12 +22,16 @@ from negmine.detectors.config import DetectorConfig
 from negmine.errors import ConfigError
 from negmine.exporting.export import ExportResult, export
 from negmine.images import decode_image
+from negmine.mining.config import ScanConfig
 from negmine.mining.result import ScanProgress, ScanResult
 from negmine.mining.scan import scan
 from negmine.paths import printable
+from negmine.ratios.ratio import ratio
+from negmine.ratios.result import RatioResult
 
 _MARKER = "negmine-demo.json"
 _SHEET = 24  # negatives on the contact sheet
+_RATIO = "1:2"  # positive to negative images that the variants bring about
 SCHEMA_VERSION = 1
 
 
@@ -35,6 +44,8 @@ class DemoResult:
         weights: the detector.
         sheet: a picture of the hardest negatives.
         scan: what the scan of the backgrounds found.
+        augment: the variants.
+        ratio: the mix of the training images with the bank.
         export: what was exported.
         seconds: for everything.
     """
@@ -43,6 +54,8 @@ class DemoResult:
     weights: Path
     sheet: Path
     scan: ScanResult
+    augment: AugmentResult
+    ratio: RatioResult
     export: ExportResult
     seconds: float
 
@@ -54,6 +67,8 @@ class DemoResult:
             "weights": str(self.weights),
             "sheet": str(self.sheet),
             "scan": self.scan.to_dict(),
+            "augment": self.augment.to_dict(),
+            "ratio": self.ratio.to_dict(),
             "export": self.export.to_dict(),
             "seconds": round(self.seconds, 3),
         }
@@ -89,16 +104,19 @@ def run_demo(
         _train(data.data_yaml, folder / "training", weights, seed)
     say("scanning images without signs")
     detector = DetectorConfig(str(weights), imgsz=DEMO_IMGSZ, device="cpu")
-    scanned = scan(data.backgrounds, detector, bank=folder / "bank", on_progress=on_progress)
+    bank = folder / "bank"
+    scanned = scan(data.backgrounds, detector, bank=bank, config=ScanConfig(max_per_image=1), on_progress=on_progress)
+    say(f"expanding the negatives to {_RATIO} of the training images")
+    up_to = AugmentConfig(ratio=_RATIO, positives=(data.data_yaml,), split="train")
+    augmented = augment(bank, config=up_to)
+    checked = ratio(data.data_yaml, bank=bank, split="train")
     say("exporting the negatives as Pascal VOC")
-    exported = export(folder / "bank", folder / "negatives-voc")
+    exported = export(bank, folder / "negatives-voc")
     sheet = folder / "hardest.png"
-    with Bank(folder / "bank") as bank:
-        hardest = [
-            (n.score, decode_image(n.path.read_bytes())) for n, _ in zip(bank.negatives(), range(_SHEET), strict=False)
-        ]
+    with Bank(bank) as opened:
+        hardest = [(n.score, decode_image(n.path.read_bytes())) for n in islice(opened.negatives(), _SHEET)]
     sheet.write_bytes(contact_sheet(hardest))
-    return DemoResult(folder, weights, sheet, scanned, exported, clock() - started)
+    return DemoResult(folder, weights, sheet, scanned, augmented, checked, exported, clock() - started)
 
 
 def _claim(folder: Path, seed: int) -> None:

@@ -17,9 +17,9 @@ from negmine.bank.files import sha256_of
 from negmine.errors import BankError, ExportError
 from negmine.exporting.config import CopyMethod
 from negmine.exporting.plan import BankFile, Content, Plan
-from negmine.paths import printable, sortable
+from negmine.paths import EXPORT_MANIFEST, printable, sortable
 
-MANIFEST = "negmine-export.json"
+MANIFEST = EXPORT_MANIFEST
 SCHEMA_VERSION = 1
 _PART = ".negmine-part"  # suffix of a file that is being written
 

@@ -9,7 +9,7 @@ from negmine.labels.base import Truth
 from negmine.labels.coco import CocoTruth
 from negmine.labels.voc import VocTruth
 from negmine.labels.yolo import YoloTruth
-from negmine.paths import printable, sortable
+from negmine.paths import EXPORT_MANIFEST, printable, sortable
 
 _EXPECTED = (
     "expected a data.yaml (YOLO), a JSON file (COCO), or a folder with one of these or with Pascal VOC XML files"
@@ -44,7 +44,7 @@ def open_truth(path: str | Path) -> Truth:
 def _open_folder(folder: Path) -> Truth:
     """The one data set of a folder; its own files decide before those of folders below."""
     yamls = [path for name in ("data.yaml", "data.yml", "dataset.yaml") if (path := folder / name).is_file()]
-    jsons = sorted(folder.glob("*.json"), key=sortable) or sorted((folder / "annotations").glob("*.json"), key=sortable)
+    jsons = _jsons(folder) or _jsons(folder / "annotations")
     xml = next(folder.rglob("*.xml"), None)
     found = [*yamls[:1], *jsons, *([xml] if xml else [])]
     if not found:
@@ -56,3 +56,7 @@ def _open_folder(folder: Path) -> Truth:
             "name the file, or the folder of the XML files"
         )
     return YoloTruth(yamls[0]) if yamls else CocoTruth(jsons[0]) if jsons else VocTruth(folder)
+
+
+def _jsons(folder: Path) -> list[Path]:
+    return sorted((path for path in folder.glob("*.json") if path.name != EXPORT_MANIFEST), key=sortable)

@@ -20,9 +20,10 @@ def advise(
     mix: Mix, target: Target, banked: Banked, *, data: Sequence[str | Path], bank: str | Path | None, split: str | None
 ) -> list[str]:
     """Say how many negatives are missing or too many, and what to do; nothing where the mix is in the range."""
-    low, high = target.range_for(mix.positives)
+    low, high = target.fewest(mix.positives), target.most(mix.positives)
     if mix.negatives < low:
-        return _too_few(mix, target, banked, low - mix.negatives, data=data, bank=bank, split=split)
+        missing = target.asked.negatives_for(mix.positives) - mix.negatives  # as `negmine augment --ratio` counts
+        return _too_few(mix, target, banked, missing, data=data, bank=bank, split=split)
     if mix.negatives > high:
         return _too_many(mix, target, low, mix.negatives - high, bank)
     return []
@@ -31,7 +32,7 @@ def advise(
 def advise_class(name: str, counts: Counts, mix: Mix, target: Target) -> list[str]:
     """Say what to do about a class for which there are too many negatives, or too few."""
     images = counts.per_class[name].images
-    low, high = target.range_for(images)
+    low, high = target.fewest(images), target.most(images)
     if mix.negatives > high:
         missing = target.positives_for(mix.negatives) - images
         return [
@@ -57,7 +58,7 @@ def _too_few(
     if bank is not None and mix.banked and mix.variants + missing <= mix.banked * _MAX_PER_NEGATIVE:
         positives = " ".join(f"--positives {_typed(path)}" for path in data)
         only = f" --split {shlex.quote(split)}" if split is not None else ""
-        command = f"negmine augment --ratio {target.low} {positives}{only} --bank {_typed(bank)}"
+        command = f"negmine augment --ratio {target.asked} {positives}{only} --bank {_typed(bank)}"
         lines.append(f"make {missing} variants of the {mix.banked} negatives in the bank: {command}")
     elif mix.banked:
         lines.append(

@@ -38,7 +38,7 @@ class Banked:
     @property
     def contents(self) -> frozenset[str]:
         """The sha256 of every file that an export would write."""
-        return frozenset(each.sha256 for each in (*self.negatives, *self.variants))
+        return frozenset([each.sha256 for each in self.negatives] + [each.sha256 for each in self.variants])
 
 
 _FIRED = """

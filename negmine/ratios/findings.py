@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from negmine.datasets.dataset import Dataset
 from negmine.datasets.labelled import LabelledImage
 from negmine.paths import printable, sortable
 from negmine.ratios.banked import Banked
 from negmine.ratios.contents import Contents
 from negmine.ratios.counts import kind_of
 
-FindingKind = Literal["contradiction", "leak", "hard-empty", "small", "unlabelled", "broken", "unreadable"]
+FindingKind = Literal["contradiction", "leak", "hard-empty", "small", "unlabelled", "lost", "broken", "unreadable"]
 MIN_SIDE = 32  # pixels; MMDetection's default `filter_cfg=dict(min_size=32)`
 
 
@@ -49,14 +50,13 @@ def file_findings(images: Sequence[LabelledImage], banked: Banked, contents: Con
         banked: the bank.
         contents: of the images without objects at least.
     """
-    findings = [
+    return [
         *_hard_empties(images, banked, contents),
         *_small(images, banked, contents),
         *_unlabelled(images),
         *_broken(images),
         *_unreadable(contents),
     ]
-    return findings
 
 
 def _hard_empties(images: Sequence[LabelledImage], banked: Banked, contents: Contents) -> list[Finding]:
@@ -78,7 +78,8 @@ def _hard_empties(images: Sequence[LabelledImage], banked: Banked, contents: Con
 
 
 def _small(images: Sequence[LabelledImage], banked: Banked, contents: Contents) -> list[Finding]:
-    sizes = [(each.path, each.size_wh) for each in (*banked.negatives, *banked.variants)]
+    sizes = [(negative.path, negative.size_wh) for negative in banked.negatives]
+    sizes += [(variant.path, variant.size_wh) for variant in banked.variants]
     for image in images:
         picture = contents.picture(image.path) if kind_of(image) == "empty" else None
         if picture is not None and picture.size_wh is not None:
@@ -86,6 +87,12 @@ def _small(images: Sequence[LabelledImage], banked: Banked, contents: Contents) 
     files = [path for path, size_wh in sizes if min(size_wh) < MIN_SIDE]
     what = f"images without objects have a side under {MIN_SIDE} px; MMDetection and others drop such without a word"
     return _if_any("small", files, lambda n: f"{n} {what}")
+
+
+def lost_labels(datasets: Sequence[Dataset]) -> list[Finding]:
+    """Labels whose image is nowhere: a training never sees them."""
+    files = [Path(name) for dataset in datasets for name in dataset.lost]
+    return _if_any("lost", files, lambda n: f"{n} labels are of images that are nowhere; add the images")
 
 
 def _unlabelled(images: Sequence[LabelledImage]) -> list[Finding]:

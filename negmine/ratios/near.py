@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +61,7 @@ def _pairs_of_distinct(hashes: Hashes, max_distance: int) -> Indices:
 def _bands(hashes: Hashes, count: int) -> Iterator[Hashes]:
     """Cut the bits into bands of sizes as equal as can be."""
     edges = [_BITS * i // count for i in range(count + 1)]
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         yield (hashes >> np.uint64(low)) & np.uint64((1 << (high - low)) - 1)
 
 

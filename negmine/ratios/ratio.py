@@ -12,10 +12,10 @@ from negmine.datasets.open import open_dataset
 from negmine.errors import ConfigError
 from negmine.ratios.advice import advise, advise_class
 from negmine.ratios.banked import Banked, read_banked
-from negmine.ratios.contents import Contents, OnCount, read_contents
+from negmine.ratios.contents import OnCount, read_contents
 from negmine.ratios.counts import Counts, count, each_file_once
 from negmine.ratios.duplicates import duplicate_findings
-from negmine.ratios.findings import Finding, file_findings
+from negmine.ratios.findings import file_findings, lost_labels
 from negmine.ratios.mix import empties_in, empty_paths, mix_of, require_objects
 from negmine.ratios.result import RatioResult
 from negmine.ratios.target import DEFAULT_TARGET, Target
@@ -84,7 +84,11 @@ def ratio(
         ok=not advice,
         checked_class=checked_class,
         advice=tuple(advice),
-        findings=tuple(_findings(everywhere, images, banked, contents, duplicates=duplicates)),
+        findings=(
+            *(duplicate_findings(everywhere, banked, contents) if duplicates else ()),
+            *file_findings(images, banked, contents),
+            *lost_labels(datasets),
+        ),
         compared=duplicates,
     )
 
@@ -109,15 +113,3 @@ def _splits(images: Sequence[LabelledImage]) -> Mapping[str, Counts]:
     for image in images:
         splits.setdefault(image.split, []).append(image)
     return {name: count(each_file_once(members), ()) for name, members in splits.items()}
-
-
-def _findings(
-    everywhere: Sequence[LabelledImage],
-    images: Sequence[LabelledImage],
-    banked: Banked,
-    contents: Contents,
-    *,
-    duplicates: bool,
-) -> list[Finding]:
-    compared = duplicate_findings(everywhere, banked, contents) if duplicates else []
-    return [*compared, *file_findings(images, banked, contents)]

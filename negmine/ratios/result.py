@@ -55,7 +55,6 @@ class RatioResult:
 
     def to_dict(self) -> dict[str, object]:
         """JSON values."""
-        low, high = self.target.range_for(self.mix.positives)
         return {
             "schema_version": 1,
             "data": [
@@ -73,7 +72,11 @@ class RatioResult:
             },
             "broken": self.counts.broken,
             "ratio": float(self.ratio),
-            "target": self.target.to_dict() | {"min_negatives": low, "max_negatives": high},
+            "target": {
+                "text": self.target.text,
+                "min_negatives": self.target.fewest(self.mix.positives),
+                "max_negatives": self.target.most(self.mix.positives),
+            },
             "checked_class": self.checked_class,
             "ok": self.ok,
             "splits": {name: _split(counts) for name, counts in self.splits.items()},

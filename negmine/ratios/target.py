@@ -14,7 +14,7 @@ DEFAULT_TARGET = "1:1..1:2"
 ULTRALYTICS = "ultralytics"
 _RATIO = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*:\s*(\d{1,9}(?:\.\d{1,9})?)\s*")
 _ULTRALYTICS_SHARE = Fraction(1, 10)  # of all images, at most, are background
-_SLACK = Fraction(1, 100)  # how far from a single ratio still meets it
+_SLACK = Fraction(1, 100)  # how far from a single ratio still meets it; one image always does
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +87,42 @@ class Target:
             raise ConfigError(f"expected a range from fewer to more negatives, such as 1:1..1:2, found {text!r}")
         return cls(text, *ends)
 
+    @property
+    def asked(self) -> Ratio:
+        """The ratio with the fewest negatives that meets it, as it was asked for.
+
+        Raises:
+            ConfigError: where no negatives at all meet it.
+        """
+        return Ratio.parse(self.text.split("..")[0])
+
     def fewest(self, positives: int) -> int:
-        """The least number of negative images in the range; with a single ratio, never over its rounded number."""
-        return min(ceil(self.low * positives), max(floor(self.high * positives), self._middle(positives)))
+        """The least number of negative images in the range."""
+        if (single := self._single(positives)) is not None:
+            return ceil(max(min(self.low * positives, single - 1), Fraction(0)))
+        return ceil(self.low * positives)
 
     def most(self, positives: int) -> int:
-        """The largest number of negative images in the range."""
-        return max(floor(self.high * positives), self._middle(positives))
+        """The largest number of negative images in the range; never below the least, however few positives."""
+        if (single := self._single(positives)) is not None:
+            return floor(max(self.high * positives, single + 1))
+        return max(floor(self.high * positives), self.fewest(positives))
 
-    def _middle(self, positives: int) -> int:
-        """What a single ratio asks for, rounded up, as `Ratio.negatives_for` does; 0 for a range."""
-        single = self.text != ULTRALYTICS and ".." not in self.text
-        return ceil((self.low + self.high) / 2 * positives) if single else 0
+    def contains(self, positives: int, negatives: int) -> bool:
+        """Whether so many of each are in the range."""
+        return self.fewest(positives) <= negatives <= self.most(positives)
+
+    def positives_for(self, negatives: int) -> int:
+        """The fewest positive images for which so many negative ones are not too many."""
+        enough = [ceil(negatives / self.high)]
+        if (single := self._single(1)) is not None:
+            enough.append(ceil((negatives - 1) / single))  # one image is within the slack
+        elif self.low:
+            enough.append(floor((negatives - 1) / self.low) + 1)  # the most is never below the fewest
+        return max(min(enough), 1)
+
+    def _single(self, positives: int) -> Fraction | None:
+        """What a single ratio asks for, exactly; None for a range."""
+        if self.text == ULTRALYTICS or ".." in self.text:
+            return None
+        return self.asked.per_positive * positives

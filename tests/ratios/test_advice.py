@@ -1,0 +1,76 @@
+"""What to do about a ratio outside of its target: numbers that add up, commands that can be typed."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from negmine.augmenting.augment import augment
+from negmine.augmenting.config import AugmentConfig
+from negmine.cli import cli
+from negmine.ratios.ratio import ratio
+
+Make = Callable[..., Path]
+
+
+def positives(number: int) -> dict[str, list[int]]:
+    return {f"p{i}": [0] for i in range(number)}
+
+
+def test_inside_the_range_there_is_nothing_to_do(make_yolo: Make) -> None:
+    assert ratio(make_yolo({"train": {"a": [0], "b": []}})).advice == ()
+
+
+def test_without_a_bank_a_scan_is_advised(make_yolo: Make) -> None:
+    first, second = ratio(make_yolo({"train": positives(3) | {"n": []}})).advice
+    assert first == "2 negatives are missing" and "negmine scan MORE/ --weights WEIGHTS --bank DIR" in second
+
+
+def test_the_command_that_is_advised_brings_the_ratio_about(make_yolo: Make, make_bank: Make) -> None:
+    data, bank = make_yolo({"train": positives(5) | {"n": []}, "val": positives(9)}, name="my data"), make_bank(2)
+    result = ratio(data, bank=bank, split="train", target="1:2..1:3", duplicates=False)
+    assert result.advice[0] == "7 negatives are missing"
+    what, command = result.advice[1].split(": ", 1)
+    assert what == "make 7 variants of the 2 negatives in the bank"
+    assert f"--positives '{data}'" in command and "--split train" in command
+    done = CliRunner().invoke(cli, shlex.split(command)[1:])
+    assert done.exit_code == 0, done.output
+    after = ratio(data, bank=bank, split="train", target="1:2..1:3")
+    assert after.ok and after.mix.negatives == 10 and after.mix.variants == 7
+
+
+def test_a_bank_that_is_too_small_for_variants_needs_scans(make_yolo: Make, make_bank: Make) -> None:
+    labels = positives(60)
+    result = ratio(make_yolo({"train": labels}), bank=make_bank(1), duplicates=False)
+    assert result.advice[0] == "59 negatives are missing" and "over 50 of each" in result.advice[1]
+    assert "about 59 more background images (so far, one gave 1 negatives)" in result.advice[2]
+    assert "negmine augment" not in " ".join(result.advice)
+
+
+def test_too_many_variants_can_be_left_out_of_the_export(make_yolo: Make, make_bank: Make) -> None:
+    data, bank = make_yolo({"train": positives(2)}), make_bank(2)
+    augment(bank, config=AugmentConfig(per_negative=3))
+    result = ratio(data, bank=bank)
+    assert result.advice[0] == "4 negatives are too many"
+    assert "negmine export --no-variants --bank" in result.advice[1]
+    assert "label 2 more images with objects" in result.advice[2]
+
+
+def test_too_many_images_without_objects(make_yolo: Make) -> None:
+    labels = positives(9) | {f"n{i}": [] for i in range(3)}
+    result = ratio(make_yolo({"train": labels}), target="ultralytics", duplicates=False)
+    assert result.advice == (
+        "2 negatives are too many",
+        "leave 2 images without objects out, or label 18 more images with objects",
+    )
+
+
+def test_the_rarest_class_says_how_many_of_its_images_are_missing(make_yolo: Make) -> None:
+    labels = positives(9) | {"d": [1]} | {f"n{i}": [] for i in range(10)}
+    result = ratio(make_yolo({"train": labels}), by="class", duplicates=False)
+    assert result.advice == (
+        "4 images with dog are missing for so many negatives: label more of them, or leave 8 negatives out",
+    )

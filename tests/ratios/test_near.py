@@ -1,0 +1,79 @@
+"""Near pairs of hashes: the same as comparing each with each, and not quadratic."""
+
+from __future__ import annotations
+
+import itertools
+import time
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from negmine.ratios.near import near_pairs
+
+
+def brute_force(hashes: list[int], distance: int) -> list[list[int]]:
+    return [
+        [i, j] for i, j in itertools.combinations(range(len(hashes)), 2)
+        if (hashes[i] ^ hashes[j]).bit_count() <= distance
+    ]  # fmt: skip
+
+
+def as_hashes(values: list[int]) -> np.ndarray:
+    return np.array(values, dtype=np.uint64)
+
+
+@pytest.mark.parametrize("values", [[], [5], [0, 2**64 - 1]])
+def test_nothing_near_gives_no_pairs(values: list[int]) -> None:
+    pairs = near_pairs(as_hashes(values))
+    assert pairs.shape == (0, 2) and pairs.dtype == np.int64
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data(), distance=st.integers(0, 8))
+def test_it_finds_what_comparing_each_with_each_finds(data: st.DataObject, distance: int) -> None:
+    bases = data.draw(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=5))
+    flips = st.lists(st.integers(0, 63), max_size=10)
+    drawn = data.draw(st.lists(st.tuples(st.sampled_from(bases), flips), max_size=25))
+    hashes = [base ^ sum(1 << bit for bit in set(bits)) for base, bits in drawn]
+    assert near_pairs(as_hashes(hashes), distance).tolist() == brute_force(hashes, distance)
+
+
+def test_every_place_of_four_differing_bits_is_found() -> None:
+    for bits in itertools.combinations(range(0, 64, 5), 4):
+        other = sum(1 << bit for bit in bits)
+        assert near_pairs(as_hashes([0, other])).tolist() == [[0, 1]]
+    assert not len(near_pairs(as_hashes([0, 0b11111])))
+
+
+def test_equal_hashes_are_pairs_too() -> None:
+    assert near_pairs(as_hashes([7, 2**60, 7, 6, 7])).tolist() == brute_force([7, 2**60, 7, 6, 7], 4)
+
+
+def test_a_distance_that_is_none_is_refused() -> None:
+    for distance in (-1, 64):
+        with pytest.raises(ValueError, match="0 to 63"):
+            near_pairs(as_hashes([1]), distance)
+
+
+def test_a_hundred_thousand_take_seconds() -> None:
+    hashes = np.random.default_rng(0).integers(0, 2**64, size=100_000, dtype=np.uint64)
+    hashes[1::1000] = hashes[::1000] ^ np.uint64(0b1011)
+    started = time.perf_counter()
+    pairs = near_pairs(hashes)
+    assert time.perf_counter() - started < 20  # comparing each with each takes minutes
+    assert {(i, i + 1) for i in range(0, 100_000, 1000)} <= set(map(tuple, pairs.tolist()))
+
+
+def test_many_that_share_a_band_do_not_fill_the_memory() -> None:
+    """8,000 hashes that are equal in 51 bits are one group; all their pairs at once would be half a gigabyte."""
+    hashes = np.arange(8000, dtype=np.uint64) << np.uint64(51)
+    tracemalloc.start()
+    pairs = near_pairs(hashes, 1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    one_bit_up = ([i, i | 1 << bit] for i in range(8000) for bit in range(13) if not i >> bit & 1)
+    assert pairs.tolist() == sorted(pair for pair in one_bit_up if pair[1] < 8000)
+    assert peak < 50e6
