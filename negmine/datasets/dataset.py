@@ -32,7 +32,7 @@ class Dataset:
         path: as it was given.
         splits: in the data set's own order.
         truth: its labels.
-        lost: labels whose image is nowhere, by name.
+        lost: labels, and lines of lists, whose image is nowhere, by name.
     """
 
     path: Path

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from negmine.datasets.dataset import WHOLE, Dataset
 from negmine.errors import LabelError
+from negmine.labels.images import RealPaths
 from negmine.paths import printable
 
 
@@ -47,13 +47,18 @@ class LabelledImage:
 
 
 def labelled_images(datasets: Sequence[Dataset]) -> list[LabelledImage]:
-    """Every image in every split, in order; what one data set has no label for and another labels is the other's."""
+    """Every image in every split, in order; what one data set has no label for and another labels is the other's.
+
+    A file that a split has twice, be it through a link or because the data set was given twice, is in it once.
+    """
     several = len(datasets) > 1
-    found = [image for dataset in datasets for image in _images(dataset, named=several)]
-    if not several:
-        return found
-    labelled = {os.path.realpath(image.path) for image in found if not image.is_unlabelled}
-    return [image for image in found if not image.is_unlabelled or os.path.realpath(image.path) not in labelled]
+    real_path = RealPaths()
+    once: dict[tuple[Path, str, str], LabelledImage] = {}
+    for dataset in datasets:
+        for image in _images(dataset, named=several):
+            once.setdefault((image.dataset, image.split, real_path(image.path)), image)
+    labelled = {real for (*_, real), image in once.items() if not image.is_unlabelled}
+    return [image for (*_, real), image in once.items() if not image.is_unlabelled or real not in labelled]
 
 
 def _images(dataset: Dataset, *, named: bool) -> Iterator[LabelledImage]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -34,7 +35,8 @@ def open_dataset(path: str | Path, *, split: str | None = None) -> Dataset:
     path = Path(path)
     truth = open_truth(path)
     if isinstance(truth, YoloTruth):
-        return Dataset(path, _yolo_splits(truth.data_yaml, split), truth)
+        splits, absent = _yolo_splits(truth.data_yaml, split)
+        return Dataset(path, splits, truth, absent)
     if isinstance(truth, VocTruth):
         images = _with_neighbours(truth.images)
         lost = tuple(printable(xml) for xml in truth.lost)
@@ -45,17 +47,20 @@ def open_dataset(path: str | Path, *, split: str | None = None) -> Dataset:
     raise TruthError(f"{printable(path)}: a data set of type {truth.format_name} cannot be listed")
 
 
-def _yolo_splits(data_yaml: Path, split: str | None) -> tuple[Split, ...]:
+def _yolo_splits(data_yaml: Path, split: str | None) -> tuple[tuple[Split, ...], tuple[str, ...]]:
+    """The splits, and the images that lists name and that are nowhere: a label alone makes no positive."""
     names = split_names(data_yaml)
-    if split is not None and split not in names:
-        raise TruthError(_no_such(split, names, data_yaml))
     if not names:
         raise SourceError(f"{printable(data_yaml)} names no images: expected one of train, val, test; add it")
-    return tuple(
-        Split(name, tuple(ref.path for ref in expand_sources([data_yaml], split=name)))
-        for name in names
-        if split in (None, name)
-    )
+    if split is not None and split not in names:
+        raise TruthError(_no_such(split, names, data_yaml))
+    splits, absent = list[Split](), dict[str, None]()
+    for name in (name for name in names if split in (None, name)):
+        images = [ref.path for ref in expand_sources([data_yaml], split=name)]
+        there = [path for path in images if os.path.exists(path)]  # noqa: PTH110  (raises for no path, however odd)
+        splits.append(Split(name, tuple(there)))
+        absent |= dict.fromkeys(printable(path) for path in images if len(there) < len(images) and path not in there)
+    return tuple(splits), tuple(absent)
 
 
 def _coco_name(path: Path) -> str:

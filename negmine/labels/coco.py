@@ -95,6 +95,8 @@ class CocoTruth:
         if labelled is None:
             return None
         where = f"{self._where}, image {_shown(labelled.number)}"
+        for a in labelled.annotations:
+            _xywh(a.bbox, f"{where}, annotation {_shown(a.number)}")  # what has no box counts as no object
         return tuple(_class_name(a, f"{where}, annotation {_shown(a.number)}") for a in labelled.annotations)
 
     def read(self, image_path: Path, size_wh: tuple[int, int]) -> GroundTruth | None:
@@ -119,11 +121,16 @@ def _class_name(annotation: _Annotation, where: str) -> str:
 
 def _box(bbox: object, size_wh: tuple[int, int], where: str) -> Box:
     """From xywh to xyxy, clipped."""
+    x, y, width, height = _xywh(bbox, where)
+    return clipped_box((x, y, x + width, y + height), size_wh, where)
+
+
+def _xywh(bbox: object, where: str) -> list[float]:
+    """The four numbers."""
     numbers = _numbers(bbox) if isinstance(bbox, list) else None
     if numbers is None or len(numbers) != 4:
         raise LabelError(f"{where}: expected a bbox of four numbers x, y, width, height, found {_shown(bbox)}")
-    x, y, width, height = numbers
-    return clipped_box((x, y, x + width, y + height), size_wh, where)
+    return numbers
 
 
 def _size(size: tuple[object, object], where: str) -> tuple[int, int]:

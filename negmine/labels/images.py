@@ -14,6 +14,25 @@ from negmine.paths import printable
 _T = TypeVar("_T")
 
 
+class RealPaths:
+    """Tells the file behind all links; `Path.resolve` would raise where they go round in a circle.
+
+    Folders are resolved once each, since a hundred thousand images may lie in a few.
+    """
+
+    def __init__(self) -> None:
+        self._folders: dict[str, str] = {}
+
+    def __call__(self, path: Path) -> str:
+        """The path without links."""
+        folder, name = os.path.split(path)
+        if name in ("", os.pardir) or os.path.islink(path):  # noqa: PTH114  (raises for no path, however odd)
+            return os.path.realpath(path)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        return os.path.join(self._folders[folder], name)  # noqa: PTH118  (the paths are text)
+
+
 class LabelIndex(Generic[_T]):
     """Finds the labels of an image.
 
@@ -23,6 +42,7 @@ class LabelIndex(Generic[_T]):
     """
 
     def __init__(self) -> None:
+        self._real = RealPaths()
         self._by_path: dict[str, list[_T]] = defaultdict(list)
         self._by_name: dict[str, list[_T]] = defaultdict(list)
         self._contested: dict[str, tuple[str, ...]] = {}
@@ -33,9 +53,9 @@ class LabelIndex(Generic[_T]):
         Several images are one too many: none of them gets the label, and asking for one is an error.
         """
         for image in images:
-            self._by_path[_key(image)].append(label)
+            self._by_path[self._real(image)].append(label)
             if len(images) > 1:
-                self._contested[_key(image)] = tuple(each.name for each in images)
+                self._contested[self._real(image)] = tuple(each.name for each in images)
         for name in () if images else dict.fromkeys(names):
             self._by_name[name].append(label)
 
@@ -45,7 +65,7 @@ class LabelIndex(Generic[_T]):
         Raises:
             LabelError: where several claim it, or where its label could as well be another image's.
         """
-        key = _key(image)
+        key = self._real(image)
         if key in self._contested:
             names = " and ".join(map(printable, self._contested[key]))
             raise LabelError(f"one label could be that of {names}; name the image in the label, or keep one of them")
@@ -59,8 +79,3 @@ class LabelIndex(Generic[_T]):
 def first_existing(folders: Iterable[Path], name: str) -> Path | None:
     """The file of this name in the first of the folders that holds one."""
     return next((folder / name for folder in folders if os.path.isfile(folder / name)), None)  # noqa: PTH113  (a NUL)
-
-
-def _key(image: Path) -> str:
-    """The file behind all links; `Path.resolve` would raise where they go round in a circle."""
-    return os.path.realpath(image)

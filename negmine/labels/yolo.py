@@ -51,7 +51,11 @@ class YoloTruth:
     def object_names(self, image_path: Path) -> tuple[str, ...] | None:
         """The class of every object; see `Truth.object_names`."""
         rows = _rows(label_path(image_path))
-        return None if rows is None else tuple(self._name(number, where) for where, number, _ in rows)
+        if rows is None:
+            return None
+        for where, _, values in rows:
+            self._shares(values, where)  # a row that is no object counts as none
+        return tuple(self._name(number, where) for where, number, _ in rows)
 
     def read(self, image_path: Path, size_wh: tuple[int, int]) -> GroundTruth | None:
         """The objects of an image; see `Truth.read`."""
@@ -73,10 +77,6 @@ class YoloTruth:
     def _box(self, values: list[float], size_wh: tuple[int, int], where: str) -> Box:
         """From the shares in a row to xyxy in pixels."""
         shares = self._shares(values, where)
-        if not all(-_TOLERANCE <= value <= 1 + _TOLERANCE for value in shares):  # NaN compares false
-            raise LabelError(
-                f"{where}: expected shares of the image, 0 to 1, found {shares}; divide pixels by its size"
-            )
         if len(shares) == 4:
             x, y, width, height = shares
             x1, y1, x2, y2 = x - width / 2, y - height / 2, x + width / 2, y + height / 2
@@ -85,7 +85,15 @@ class YoloTruth:
         return clipped_box((x1 * size_wh[0], y1 * size_wh[1], x2 * size_wh[0], y2 * size_wh[1]), size_wh, where)
 
     def _shares(self, values: list[float], where: str) -> list[float]:
-        """The four values of a box, or the six and more of a polygon."""
+        """The four values of a box, or the six and more of a polygon, checked to be shares of the image."""
+        shares = self._without_key_points(values, where)
+        if not all(-_TOLERANCE <= value <= 1 + _TOLERANCE for value in shares):  # NaN compares false
+            raise LabelError(
+                f"{where}: expected shares of the image, 0 to 1, found {shares}; divide pixels by its size"
+            )
+        return shares
+
+    def _without_key_points(self, values: list[float], where: str) -> list[float]:
         count = len(values)
         if self._key_point_values and count == 4 + self._key_point_values:
             return values[:4]

@@ -73,7 +73,8 @@ def _leaks(groups: Sequence[Sequence[_Place]]) -> list[Finding]:
         involved = [place for place in group if place.split is not None]
         splits = sorted({place.split or "" for place in involved})
         if len(splits) > 1:
-            message = f"{_same(involved)} in {' and '.join(splits)}: trained on one and measured on the other, results are too good"
+            where = f"{_same(involved)} in {' and '.join(splits)}"
+            message = f"{where}: trained on one and measured on the other, results are too good"
             found.append(Finding("leak", message, sorted_files(place.path for place in involved)))
     return found
 

@@ -137,7 +137,9 @@ def test_the_classic_recipe_is_the_whole_grid_less_what_changes_nothing(make_ban
     result = run(bank, recipe="classic", hardest=1)
     hardest, variants = read(bank)[0][0], read(bank)[1]
     assert {variant.negative_id for variant in variants} == {hardest.id}
-    assert sum(result.made.values()) + result.unchanged + result.repeats == 600 and len(variants) == sum(result.made.values())
+    assert sum(result.made.values()) + result.unchanged + result.repeats == 600 and len(variants) == sum(
+        result.made.values()
+    )
     original = decode_image(hardest.path.read_bytes())
     pictures = {encode_jpeg(draw.apply(original)) for draw in classic_grid()} - {encode_jpeg(original)}
     assert {variant.path.read_bytes() for variant in variants} == pictures

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,24 +11,12 @@ from pathlib import Path
 
 import pytest
 from blobs import draw
+from commands import one_line
 
 from negmine.bank.bank import Bank
 
-COMMANDS = ["scan", "export", "verify", "demo"]
+COMMANDS = ["scan", "augment", "ratio", "export", "verify", "demo"]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Run negmine in a folder of its own, as a shell would."""
-
-    def negmine(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "negmine", *map(str, arguments)],
-            cwd=tmp_path, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "120"},
-        )  # fmt: skip
-
-    return negmine
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -42,7 +29,8 @@ def test_help_imports_nothing_heavy(run: Run) -> None:
     script = (
         "import sys; sys.argv = ['negmine', *sys.argv[1:]]\n"
         "import atexit, negmine.cli\n"
-        "atexit.register(lambda: print(sorted({'torch', 'cv2', 'numpy', 'ultralytics', 'rich'} & set(sys.modules))))\n"
+        "heavy = {'torch', 'cv2', 'numpy', 'ultralytics', 'rich', 'imgaug', 'imagehash', 'PIL'}\n"
+        "atexit.register(lambda: print(sorted(heavy & set(sys.modules))))\n"
         "negmine.cli.main()"
     )
     for arguments in (["--help"], *([command, "--help"] for command in COMMANDS)):
@@ -57,14 +45,6 @@ def test_every_command_is_in_the_readme() -> None:
 
 def test_version(run: Run) -> None:
     assert run("--version").stdout.startswith("negmine, version ")
-
-
-def one_line(done: subprocess.CompletedProcess[str]) -> str:
-    """The message of a command that refused its input; anything but one line and status 2 is a failure."""
-    assert done.returncode == 2 and done.stdout == "", done
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("negmine: ")
-    return line
 
 
 @pytest.mark.parametrize(
