@@ -58,15 +58,15 @@ def _table(title: str, columns: Sequence[str]) -> Table:
 
 def _images(out: Console, result: RatioResult) -> None:
     """A row for each split, the bank, and all."""
-    columns = ("images", "with objects", "without", "unlabelled", "broken", "instances", "ratio")
+    columns = ("split", "with objects", "without", "no label", "broken", "instances", "ratio")
     table = _table("Images", columns)
     for name, counts in result.splits.items():
         numbers = (counts.images, counts.empty, counts.unlabelled, counts.broken, counts.instances)
         table.add_row(_fits(out, printable(name)), *map(str, numbers), per_positive(counts.images, counts.empty))
     mix, counts = result.mix, result.counts
     if result.bank is not None:
-        table.add_row("bank: negatives", "", str(mix.banked))
-        table.add_row("bank: variants", "", str(mix.variants))
+        table.add_row("bank", "", str(mix.banked))
+        table.add_row("variants", "", str(mix.variants))
     numbers = (counts.images, mix.negatives, counts.unlabelled, counts.broken, counts.instances)
     table.add_section()
     table.add_row("in all", *map(str, numbers), per_positive(mix.positives, mix.negatives))

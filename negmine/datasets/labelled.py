@@ -57,6 +57,8 @@ def labelled_images(datasets: Sequence[Dataset]) -> list[LabelledImage]:
     for dataset in datasets:
         for image in _images(dataset, named=several):
             once.setdefault((image.dataset, image.split, real_path(image.path)), image)
+    if not several:
+        return list(once.values())
     labelled = {real for (*_, real), image in once.items() if not image.is_unlabelled}
     return [image for (*_, real), image in once.items() if not image.is_unlabelled or real not in labelled]
 

@@ -48,7 +48,10 @@ def open_dataset(path: str | Path, *, split: str | None = None) -> Dataset:
 
 
 def _yolo_splits(data_yaml: Path, split: str | None) -> tuple[tuple[Split, ...], tuple[str, ...]]:
-    """The splits, and the images that lists name and that are nowhere: a label alone makes no positive."""
+    """The splits, and the images that lists name and that are nowhere: a label alone makes no positive.
+
+    A link to nothing stays: it is there, and whoever reads it says so.
+    """
     names = split_names(data_yaml)
     if not names:
         raise SourceError(f"{printable(data_yaml)} names no images: expected one of train, val, test; add it")
@@ -57,9 +60,9 @@ def _yolo_splits(data_yaml: Path, split: str | None) -> tuple[tuple[Split, ...],
     splits, absent = list[Split](), dict[str, None]()
     for name in (name for name in names if split in (None, name)):
         images = [ref.path for ref in expand_sources([data_yaml], split=name)]
-        there = [path for path in images if os.path.exists(path)]  # noqa: PTH110  (raises for no path, however odd)
-        splits.append(Split(name, tuple(there)))
-        absent |= dict.fromkeys(printable(path) for path in images if len(there) < len(images) and path not in there)
+        gone = {path for path in images if not os.path.lexists(path)}
+        splits.append(Split(name, tuple(path for path in images if path not in gone)))
+        absent |= dict.fromkeys(printable(path) for path in images if path in gone)
     return tuple(splits), tuple(absent)
 
 
@@ -81,8 +84,19 @@ def _no_such(split: str, names: Sequence[str], path: Path) -> str:
 
 
 def _with_neighbours(images: Iterable[Path]) -> tuple[Path, ...]:
-    """Images, and all others in the folders where they lie."""
+    """Images, and all others in the folders where they lie; what is hidden is left out, as it is from sources."""
     known = dict.fromkeys(images)
     for folder in sorted({image.parent for image in known}, key=sortable):
-        known |= dict.fromkeys(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+        known |= dict.fromkeys(folder / name for name in _pictures(folder))
     return tuple(sorted(known, key=sortable))
+
+
+def _pictures(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            files = [each.name for each in entries if not each.name.startswith(".") and each.is_file()]
+    except OSError as error:
+        raise SourceError(
+            f"folder {printable(folder)} cannot be searched: {error.strerror}; correct its permissions"
+        ) from error
+    return [name for name in files if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES]  # noqa: PTH122  (many)

@@ -43,7 +43,7 @@ def voc_splits(root: Path, images: Sequence[Path]) -> tuple[Split, ...]:
 
 def _homes(root: Path) -> list[Path]:
     """The folders that hold lists: the root, else the one above annotations, else those of several data sets below."""
-    near = next((home for home in (root, root.absolute().parent) if _lists(home)), None)
+    near = next((home for home in (root, root.parent) if _lists(home)), None)
     if near is not None:
         return [near]
     return sorted((home for home in root.iterdir() if home.is_dir() and _lists(home)), key=sortable)

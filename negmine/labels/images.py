@@ -26,7 +26,7 @@ class RealPaths:
     def __call__(self, path: Path) -> str:
         """The path without links."""
         folder, name = os.path.split(path)
-        if name in ("", os.pardir) or os.path.islink(path):  # noqa: PTH114  (raises for no path, however odd)
+        if name in ("", os.curdir, os.pardir) or os.path.islink(path):  # noqa: PTH114  (raises for no path, however odd)
             return os.path.realpath(path)
         if folder not in self._folders:
             self._folders[folder] = os.path.realpath(folder)

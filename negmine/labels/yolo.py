@@ -117,7 +117,8 @@ def _rows(path: Path) -> list[tuple[str, float, list[float]]] | None:
         lines = read_label(path).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise LabelError(f"{printable(path)}: expected rows of `class x y width height`, found no text") from error
-    rows = [(f"{printable(path)}, line {n}", line.split()) for n, line in enumerate(lines, 1) if line.strip()]
+    shown = printable(path)
+    rows = [(f"{shown}, line {n}", line.split()) for n, line in enumerate(lines, 1) if line.strip()]
     return [(where, *_numbers(words, where)) for where, words in rows]
 
 

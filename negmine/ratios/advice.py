@@ -72,9 +72,10 @@ def _too_few(
 def _how_many_scans(banked: Banked, missing: int) -> str:
     if not banked.scanned or not banked.negatives:
         return "scan background images for more negatives"
-    each = len(banked.negatives) / banked.scanned
     images = ceil(missing * banked.scanned / len(banked.negatives))
-    return f"scan about {images} more background images (so far, one gave {each:.2g} negatives)"
+    return (
+        f"scan about {images} more background images (so far, {banked.scanned} gave {len(banked.negatives)} negatives)"
+    )
 
 
 def _scan(bank: str | Path | None) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 _BITS = 64
+_LARGE = 1000  # hashes with an equal band are split again by their other bits, where there are more
 
 Hashes = npt.NDArray[np.uint64]
 Indices = npt.NDArray[np.int64]
@@ -19,7 +20,7 @@ def near_pairs(hashes: Hashes, max_distance: int = 4) -> Indices:
 
     Cut into `max_distance` + 1 bands of bits, two such hashes agree in at least one band, since so few differing bits
     cannot touch all (the pigeonhole principle; Norouzi et al., "Fast Search in Hamming Space with Multi-Index Hashing",
-    2012). So only hashes with an equal band are compared: 100,000 that have nothing to do with each other in about a
+    2012). So only hashes with an equal band are compared: 100,000 unrelated ones take less than a
     second. The memory needed grows with the hashes and the pairs found, whatever the hashes are.
 
     Args:
@@ -39,30 +40,52 @@ def near_pairs(hashes: Hashes, max_distance: int = 4) -> Indices:
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
 
-def _pairs_of_distinct(hashes: Hashes, max_distance: int) -> Indices:
-    """The near pairs [K, 2] of hashes that are all different, in no order."""
+def _pairs_of_distinct(hashes: Hashes, max_distance: int, *, bits: int = _BITS, deeper: int = 2) -> Indices:
+    """The near pairs [K, 2] of hashes that are all different, in no order.
+
+    Args:
+        hashes: [N] uint64.
+        max_distance: bits.
+        bits: how many of the lowest bits are in use.
+        deeper: how often a large group may be split again, by its other bits.
+    """
     found = [np.empty((0, 2), dtype=np.int64)]
-    for band in _bands(hashes, max_distance + 1):
-        order = np.argsort(band, kind="stable")
-        ordered_band, ordered = band[order], hashes[order]
-        starts = np.arange(len(hashes) - 1)
-        step = 1  # each is compared with the one `step` after it; a band's equals lie side by side
-        while len(starts := starts[: np.searchsorted(starts, len(hashes) - step)]):
-            starts = starts[ordered_band[starts] == ordered_band[starts + step]]
-            near = starts[np.bitwise_count(ordered[starts] ^ ordered[starts + step]) <= max_distance]
-            if len(near):
-                found.append(np.stack([order[near], order[near + step]], axis=1))
-            step += 1
+    for low, high in pairwise(bits * i // (max_distance + 1) for i in range(max_distance + 2)):
+        band = (hashes >> np.uint64(low)) & np.uint64((1 << (high - low)) - 1)
+        order = np.argsort(band, kind="stable").astype(np.int64)
+        ordered = band[order]
+        group = np.cumsum(np.append(True, ordered[1:] != ordered[:-1])[: len(order)]) - 1
+        sizes = np.bincount(group)
+        large = sizes > (_LARGE if deeper and high > low else len(hashes))
+        found += _side_by_side(hashes, order, group, ~large, max_distance)
+        for number in np.flatnonzero(large):
+            members = order[group == number]
+            rest = _without(hashes[members], low, high)
+            found.append(members[_pairs_of_distinct(rest, max_distance, bits=bits - (high - low), deeper=deeper - 1)])
     pairs = np.concatenate(found)
-    pairs.sort(axis=1)
-    return np.unique(pairs, axis=0)  # a pair may agree in several bands
+    number = pairs.min(axis=1) * len(hashes) + pairs.max(axis=1)
+    return np.stack(np.divmod(np.unique(number), max(len(hashes), 1)), axis=1)  # a pair may agree in several bands
 
 
-def _bands(hashes: Hashes, count: int) -> Iterator[Hashes]:
-    """Cut the bits into bands of sizes as equal as can be."""
-    edges = [_BITS * i // count for i in range(count + 1)]
-    for low, high in pairwise(edges):
-        yield (hashes >> np.uint64(low)) & np.uint64((1 << (high - low)) - 1)
+def _side_by_side(
+    hashes: Hashes, order: Indices, group: Indices, wanted: npt.NDArray[np.bool_], max_distance: int
+) -> Iterator[Indices]:
+    """Near pairs inside the wanted groups, whose members lie side by side in `order`; no group is written out."""
+    ordered = hashes[order]
+    starts = np.flatnonzero(wanted[group])
+    step = 1  # each is compared with the one `step` after it
+    while len(starts := starts[: np.searchsorted(starts, len(order) - step)]):
+        starts = starts[group[starts] == group[starts + step]]
+        near = starts[np.bitwise_count(ordered[starts] ^ ordered[starts + step]) <= max_distance]
+        if len(near):
+            yield np.stack([order[near], order[near + step]], axis=1)
+        step += 1
+
+
+def _without(hashes: Hashes, low: int, high: int) -> Hashes:
+    """The hashes with bits `low` to `high` cut out."""
+    below = hashes & np.uint64((1 << low) - 1)
+    return below if high == _BITS else below | (hashes >> np.uint64(high)) << np.uint64(low)
 
 
 def _written_out(between: Indices, members: Indices, counts: Indices) -> Indices:

@@ -77,3 +77,24 @@ def test_many_that_share_a_band_do_not_fill_the_memory() -> None:
     one_bit_up = ([i, i | 1 << bit] for i in range(8000) for bit in range(13) if not i >> bit & 1)
     assert pairs.tolist() == sorted(pair for pair in one_bit_up if pair[1] < 8000)
     assert peak < 50e6
+
+
+def test_thousands_that_share_a_band_are_split_again() -> None:
+    rng = np.random.default_rng(0)
+    hashes = rng.integers(0, 2**64, size=100_000, dtype=np.uint64) & ~np.uint64(0xFFF)  # the lowest band of five
+    flips = [sum(1 << int(bit) for bit in rng.choice(64, size=4, replace=False)) for _ in range(200)]
+    hashes[200:400] = hashes[:200] ^ np.array(flips, dtype=np.uint64)
+    started = time.perf_counter()
+    pairs = near_pairs(hashes)
+    assert time.perf_counter() - started < 15  # without that, it takes more than a minute
+    assert pairs.tolist() == [[i, i + 200] for i in range(200)]
+
+
+@pytest.mark.parametrize("shared", [0xFFF, 0xFFF << 52, 0x1FFF << 25, (1 << 44) - 1])
+def test_what_is_split_again_is_found_all_the_same(shared: int) -> None:
+    rng = np.random.default_rng(shared % 1000)
+    hashes = rng.integers(0, 2**64, size=2500, dtype=np.uint64) & ~np.uint64(shared)
+    near = [hashes[:500] ^ np.uint64(1 << 51) ^ np.uint64(1 << int(bit)) for bit in rng.choice(64, 4, replace=False)]
+    hashes = np.concatenate([hashes, *near])
+    rows = (np.flatnonzero(np.bitwise_count(hashes[i + 1 :] ^ hashes[i]) <= 4) + i + 1 for i in range(len(hashes)))
+    assert near_pairs(hashes).tolist() == [[i, int(j)] for i, row in enumerate(rows) for j in row]
