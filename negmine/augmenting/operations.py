@@ -36,8 +36,8 @@ def gaussian_blur(image: Image, *, sigma: float) -> Image:
     """
     _require_in("sigma", sigma, SIGMA)
     _require_image(image)
-    blurred = imgaug_augmenters().blur_gaussian_(image.copy(), sigma)  # what iaa.GaussianBlur calls
-    return np.asarray(blurred, dtype=np.uint8)
+    blurred = imgaug_augmenters().blur_gaussian_(image, sigma)  # what iaa.GaussianBlur calls; OpenCV makes a new image
+    return np.array(image) if blurred is image else np.asarray(blurred, dtype=np.uint8)
 
 
 def sharpen(image: Image, *, alpha: float, lightness: float = 1.0) -> Image:

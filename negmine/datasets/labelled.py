@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,22 +52,33 @@ def labelled_images(datasets: Sequence[Dataset]) -> list[LabelledImage]:
 
     A file that a split has twice, be it through a link or because the data set was given twice, is in it once.
     """
-    several = len(datasets) > 1
     real_path = RealPaths()
+    datasets = list({real_path(dataset.path): dataset for dataset in reversed(datasets)}.values())[::-1]
+    names = _whole_names(datasets)
     once: dict[tuple[Path, str, str], LabelledImage] = {}
     for dataset in datasets:
-        for image in _images(dataset, named=several):
+        for image in _images(dataset, names[dataset.path]):
             once.setdefault((image.dataset, image.split, real_path(image.path)), image)
-    if not several:
+    if len(datasets) == 1:
         return list(once.values())
     labelled = {real for (*_, real), image in once.items() if not image.is_unlabelled}
     return [image for (*_, real), image in once.items() if not image.is_unlabelled or real not in labelled]
 
 
-def _images(dataset: Dataset, *, named: bool) -> Iterator[LabelledImage]:
-    """The images of one data set; `named` calls its whole by the data set's name, to tell it from others."""
+def _whole_names(datasets: Sequence[Dataset]) -> dict[Path, str]:
+    """What the whole of a data set without splits is called: `all` if it is alone, else as is enough to tell them."""
+    if len(datasets) == 1:
+        return {datasets[0].path: WHOLE}
+    short = Counter(dataset.path.absolute().name for dataset in datasets)
+    return {
+        dataset.path: printable(name if short[name := dataset.path.absolute().name] == 1 else dataset.path)
+        for dataset in datasets
+    }
+
+
+def _images(dataset: Dataset, whole_name: str) -> Iterator[LabelledImage]:
     for split in dataset.splits:
-        split_name = printable(dataset.path) if named and split.name == WHOLE else split.name
+        split_name = whole_name if split.name == WHOLE else split.name
         for path in split.images:
             names, broken = None, None
             try:

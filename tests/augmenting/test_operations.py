@@ -86,7 +86,8 @@ def test_average_and_median(kernel: int) -> None:
     [("gaussian_blur", {"sigma": 0.0}), ("sharpen", {"alpha": 0.0}), ("linear_contrast", {"alpha": 1.0})],
 )
 def test_some_parameters_change_nothing(operation: str, parameters: dict[str, float]) -> None:
-    assert (OPERATIONS[operation](NOISE, **parameters) == NOISE).all()
+    result = OPERATIONS[operation](NOISE, **parameters)
+    assert (result == NOISE).all() and not np.shares_memory(result, NOISE)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -99,7 +100,13 @@ def test_voc_without_lists_is_one_split(voc: Path) -> None:
 def test_several_data_sets_without_splits_are_told_apart_by_their_names(voc: Path, tmp_path: Path) -> None:
     draw(tmp_path / "other" / "a.png")
     voc_xml(tmp_path / "other" / "a.xml", "a.png", [("cat", 1, 1, 9, 9)])
-    assert {split for split, _ in told(voc, tmp_path / "other")} == {str(voc), str(tmp_path / "other")}
+    assert {split for split, _ in told(voc, tmp_path / "other")} == {"voc", "other"}
+    shutil.copytree(voc, tmp_path / "other" / "voc")
+    assert {split for split, _ in told(voc, tmp_path / "other" / "voc")} == {str(voc), str(tmp_path / "other" / "voc")}
+
+
+def test_a_data_set_given_twice_is_one(voc: Path) -> None:
+    assert told(voc, voc.parent / "." / "voc" / ".." / "voc") == told(voc)
 
 
 def test_voc_lists_make_splits(voc: Path) -> None:
