@@ -13,7 +13,7 @@ from negmine.augmenting.loop import AugmentLoop, Tally
 from negmine.augmenting.quotas import even_quotas
 from negmine.augmenting.result import AugmentProgress, AugmentResult, SkippedNegative
 from negmine.augmenting.work import Work
-from negmine.bank.bank import Bank, require_bank
+from negmine.bank.bank import Bank, as_json, require_bank
 from negmine.bank.records import Negative
 from negmine.bank.writer import BankWriter
 from negmine.errors import BankError, ConfigError
@@ -84,6 +84,7 @@ class _Plan:
 
     negatives: Sequence[Negative]  # hardest first
     existing: Sequence[int]
+    total: int  # draws or variants that are still to come
     quotas: Sequence[int] | None  # None: one of every draw of the recipe
     mix: Mix | None = None
     wanted: int | None = None
@@ -93,28 +94,45 @@ def _plan(bank: Bank, negatives: Sequence[Negative], config: AugmentConfig) -> _
     counts = bank.variant_counts()
     existing = [counts.get(negative.id, 0) for negative in negatives]
     if config.recipe is not None:
-        return _Plan(negatives, existing, None)
+        grid = {(draw.operation, as_json(draw.parameters)) for draw in classic_grid()}
+        untried = sum(len(grid - bank.tried(negative.id)) for negative in negatives)
+        return _Plan(negatives, existing, untried, None)
     if config.per_negative is not None:
-        return _Plan(negatives, existing, [max(has, config.per_negative) for has in existing])
+        return _to_quotas(negatives, existing, [max(has, config.per_negative) for has in existing])
     if config.count is not None:
-        return _Plan(negatives, existing, even_quotas(existing, config.count))
+        return _to_quotas(negatives, existing, even_quotas(existing, config.count))
     ratio = Ratio.parse(config.ratio or "")
     mix = count_mix(config.positives, bank=bank.folder, split=config.split)
     wanted = ratio.negatives_for(mix.positives)
     missing = max(wanted - mix.negatives, 0)
     quotas = even_quotas(existing, sum(existing) + missing)
-    if missing and max(quotas) > config.max_per_negative:
-        raise ConfigError(_too_many(ratio, mix, wanted, len(negatives), quotas, config))
-    return _Plan(negatives, existing, quotas, mix, wanted)
+    most = max((quota for quota, has in zip(quotas, existing, strict=True) if quota > has), default=0)
+    if most > config.max_per_negative:
+        raise ConfigError(_too_many(ratio, mix, wanted, len(negatives), most, config))
+    return _to_quotas(negatives, existing, quotas, mix, wanted)
 
 
-def _too_many(ratio: Ratio, mix: Mix, wanted: int, negatives: int, quotas: Sequence[int], config: AugmentConfig) -> str:
-    more = -(-(wanted - mix.empty) // (config.max_per_negative + 1)) - negatives
+def _to_quotas(
+    negatives: Sequence[Negative],
+    existing: Sequence[int],
+    quotas: Sequence[int],
+    mix: Mix | None = None,
+    wanted: int | None = None,
+) -> _Plan:
+    return _Plan(negatives, existing, sum(quotas) - sum(existing), quotas, mix, wanted)
+
+
+def _too_many(ratio: Ratio, mix: Mix, wanted: int, negatives: int, most: int, config: AugmentConfig) -> str:
+    asked = (
+        f"{ratio} to {mix.positives} positive images asks for {wanted} negative images: up to {most} variants of each "
+        f"of {negatives} negatives, over the {config.max_per_negative} of --max-per-negative"
+    )
+    if negatives < mix.banked:
+        return f"{asked}; take more than the {negatives} of --hardest (there are {mix.banked}), or ask for fewer"
+    more = -(-(wanted - mix.empty) // (config.max_per_negative + 1)) - mix.banked
     return (
-        f"{ratio} to {mix.positives} positive images asks for {wanted} negative images; {negatives} negatives need "
-        f"up to {max(quotas)} variants each, over the {config.max_per_negative} of --max-per-negative, which teaches a "
-        f"detector little more; scan more backgrounds with `negmine scan` (at least {max(more, 1)} more negatives), or "
-        "ask for fewer"
+        f"{asked}, and copies teach a detector little more; scan more backgrounds with `negmine scan` (at least "
+        f"{max(more, 1)} more negatives), or ask for fewer"
     )
 
 
@@ -132,11 +150,7 @@ def _works(bank: Bank, plan: _Plan, config: AugmentConfig) -> Iterator[Work]:
 
 
 def _report(plan: _Plan, tally: Tally, on_progress: Callable[[AugmentProgress], None] | None) -> None:
-    if on_progress is None:
-        return
-    made = sum(tally.made.values())
-    if plan.quotas is None:
-        total = len(classic_grid()) * len(plan.negatives) - sum(plan.existing)
-        on_progress(AugmentProgress(done=min(made + tally.unchanged + tally.repeats, total), total=total))
-        return
-    on_progress(AugmentProgress(done=made, total=sum(plan.quotas) - sum(plan.existing)))
+    if on_progress is not None:
+        made = sum(tally.made.values())
+        tried = made + tally.unchanged + tally.repeats
+        on_progress(AugmentProgress(done=tried if plan.quotas is None else made, total=plan.total))

@@ -12,6 +12,7 @@ from negmine.ratios.target import Ratio
 
 Recipe = Literal["classic"]
 OpName = Literal["blur", "sharpen", "contrast", "smooth"]
+_MOST = 10**9
 OP_NAMES: tuple[OpName, ...] = get_args(OpName)
 
 
@@ -74,14 +75,16 @@ class AugmentConfig:
             *((name, value) for name, value in amounts.items() if isinstance(value, int)),
             *(("--hardest", self.hardest), ("--max-per-negative", self.max_per_negative), ("--workers", self.workers)),
         ):
-            if isinstance(number, int) and number < 1:
-                raise ConfigError(f"expected {name} to be 1 or more, found {number}")
+            if isinstance(number, int) and not 1 <= number <= _MOST:
+                raise ConfigError(f"expected {name} to be 1 or more, up to {_MOST}, found {number}")
         if self.recipe not in (None, *get_args(Recipe)):
             raise ConfigError(f"expected the recipe classic, found {self.recipe!r}")
         if (self.ratio is None) != (not self.positives):
             raise ConfigError(
                 "--ratio and --positives belong together: name the labelled data set that holds the targets"
             )
+        if self.split is not None and not self.positives:
+            raise ConfigError("--split is of --positives; leave it out, or name the data set")
         if self.ratio is not None:
             Ratio.parse(self.ratio)
         if self.recipe is not None and self.ops != OP_NAMES:

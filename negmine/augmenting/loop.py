@@ -30,8 +30,8 @@ class Tally:
     Attributes:
         made: new variants, by operation.
         unchanged: draws that gave the negative itself.
-        repeats: draws that gave a variant that was there.
-        missing: variants that no draw could give.
+        repeats: draws that gave a file that was there.
+        missing: variants that are lacking: no draw could give them, or their negative cannot be read.
         skipped: negatives that could not be read, with the reason.
     """
 
@@ -87,6 +87,8 @@ class AugmentLoop:
                 done.append(make(task.work.original, task.draws, self._bank.stage, self._quality))
             except ImageError as error:
                 done.append(error)
+            if task.last:
+                task.work.original.let_go()
         return done
 
     def _finish(self, task: Task, result: list[Made] | ImageError, pool: ThreadPoolExecutor) -> None:
@@ -94,12 +96,14 @@ class AugmentLoop:
         if isinstance(result, ImageError):
             if task.last:
                 self.tally.skipped.append((task.work, str(result)))
+                self.tally.missing += task.work.missing
             return
         self._store(task.work, result)
         while task.last and (draws := task.work.more()):
             (more,) = pool.submit(self._make, [Task(task.work, draws, True)]).result()
             if isinstance(more, ImageError):
-                raise more  # it was read a moment ago, and it is still in memory
+                self.tally.skipped.append((task.work, str(more)))
+                break
             self._store(task.work, more)
         if task.last:
             self.tally.missing += task.work.missing
@@ -108,13 +112,11 @@ class AugmentLoop:
         negative = work.negative
         for made in variants:
             operation, parameters = made.draw.operation, made.draw.parameters
-            new = made.staged is not None and self._bank.add_variant(
-                negative.id, made.staged, negative.size_wh, operation, parameters
-            )
-            if new:
+            if made.staged is None:
+                self._bank.add_repeat(negative.id, operation, parameters)
+                self.tally.unchanged += 1
+            elif self._bank.add_variant(negative.id, made.staged, negative.size_wh, operation, parameters):
                 work.made += 1
                 self.tally.made[operation] += 1
             else:
-                self._bank.add_repeat(negative.id, operation, parameters)
-                self.tally.unchanged += made.staged is None
-                self.tally.repeats += made.staged is not None
+                self.tally.repeats += 1

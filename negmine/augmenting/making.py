@@ -27,7 +27,7 @@ class Made:
 
 
 class Original:
-    """The picture of one negative, decoded once, when the first thread asks for it."""
+    """The picture of one negative, decoded once, when the first thread asks for it, and kept until it is let go."""
 
     def __init__(self, negative: Negative) -> None:
         self._negative = negative
@@ -44,6 +44,11 @@ class Original:
             if self._image is None:
                 self._image = self._read()
             return self._image
+
+    def let_go(self) -> None:
+        """Free the memory; whoever asks again reads the file again."""
+        with self._lock:
+            self._image = None
 
     def _read(self) -> Image:
         advice = "`negmine verify` lists all that is wrong with the bank"
@@ -63,6 +68,8 @@ def make(original: Original, draws: Sequence[Draw], stage: Stage, quality: int) 
         ImageError: where the negative cannot be read.
         OSError: where no file can be written.
     """
+    if not draws:
+        return []
     image = original.image()
     made = []
     for draw in draws:

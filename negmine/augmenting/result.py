@@ -13,7 +13,7 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class AugmentProgress:
-    """How far an augmentation is: `done` of `total` variants, those counted that were there before."""
+    """How far an augmentation is: `done` of the `total` that is to be made; of a recipe's grid, points tried."""
 
     done: int
     total: int
@@ -38,8 +38,8 @@ class AugmentResult:
         before: variants of these negatives that were there already.
         made: new variants, by operation.
         unchanged: draws whose result was the negative itself; they count as it, and have no file.
-        repeats: draws whose result was a variant that was there; they have no file.
-        missing: variants that were asked for, and that no draw could give.
+        repeats: draws whose result was a file that was there; they have none of their own.
+        missing: variants that were asked for and are lacking: no draw could give them, or their negative is skipped.
         skipped: negatives that could not be read.
         mix: with a ratio, the images as they were counted before.
         wanted: with a ratio, how many negative images it asks for.

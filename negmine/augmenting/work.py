@@ -66,7 +66,7 @@ def units(works: Iterable[Work]) -> Iterator[list[Task]]:
             draws = list(islice(first, room))
             last = len(draws) < room
             unit.append(Task(work, draws, last))
-            room -= len(draws)
+            room -= max(len(draws), 1)  # a negative without a draw left fills a place too
             if not room:
                 yield unit
                 unit, room = [], UNIT

@@ -75,6 +75,16 @@ class Bank:
                 number, negative_id, self.folder / file, sha256, (width, height), operation, json.loads(parameters)
             )
 
+    def exportable(self) -> tuple[list[Negative], list[Variant]]:
+        """The negatives that may be trained on, hardest first, and their variants.
+
+        A variant that is the same file as a negative is left out: the negative stands for it, or was rejected.
+        """
+        every = list(self.negatives())
+        usable = [negative for negative in every if negative.usable]
+        ids, files = {negative.id for negative in usable}, {negative.sha256 for negative in every}
+        return usable, [v for v in self.variants() if v.negative_id in ids and v.sha256 not in files]
+
     def negative_count(self) -> int:
         """How many negatives the bank holds."""
         return int(self.scalar("SELECT count(*) FROM negatives") or 0)

@@ -92,7 +92,7 @@ def _open(path: Path, *, write: bool) -> sqlite3.Connection:
 
 
 def _check(connection: sqlite3.Connection, folder: Path, *, may_be_new: bool) -> None:
-    """Refuse a database that is not a bank's, or that a newer version wrote."""
+    """Refuse a database that is not a bank's, or that a newer version wrote. Reading needs only the first format."""
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -102,10 +102,6 @@ def _check(connection: sqlite3.Connection, folder: Path, *, may_be_new: bool) ->
         raise BankVersionError(
             f"bank {printable(folder)}: a newer negmine wrote it (its format is {version}, this version reads up to "
             f"{len(MIGRATIONS)}); upgrade negmine, or name another folder with --bank"
-        )
-    if not may_be_new and version < len(MIGRATIONS):
-        raise BankError(
-            f"bank {printable(folder)}: its format is older; run `negmine verify --repair` on it once to bring it up"
         )
 
 

@@ -8,7 +8,7 @@ import itertools
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -100,7 +100,7 @@ class ContentFiles:
             path = self._folder / name
             path.unlink(missing_ok=True)
             for parent in (path.parent, path.parent.parent):
-                if parent.is_dir() and not any(parent.iterdir()):
+                with suppress(OSError):  # it is not empty, or somebody's link to a folder elsewhere
                     parent.rmdir()
                     self._unflushed.discard(parent)
 

@@ -175,9 +175,19 @@ class BankWriter(Bank):
     def add_variant(
         self, negative_id: int, staged: StagedFile, size_wh: tuple[int, int], operation: str, parameters: Parameters
     ) -> bool:
-        """Store an augmented copy of a negative; False where the bank has one of the same bytes. In a transaction."""
-        if self.scalar("SELECT 1 FROM variants WHERE sha256 = ?", (staged.sha256,)) is not None:
+        """Store an augmented copy of a negative; False where the bank has a file of the same bytes. In a transaction.
+
+        Where that is another variant of this negative, the operation is noted as a repeat. Where it belongs to another
+        negative it is not: that one may be rejected or withdrawn.
+        """
+        both = (
+            "SELECT negative_id FROM variants WHERE sha256 = ?1 UNION ALL SELECT NULL FROM negatives WHERE sha256 = ?1"
+        )
+        same = next(self.query(both, (staged.sha256,)), None)
+        if same is not None:
             staged.path.unlink()
+            if same[0] == negative_id:
+                self.add_repeat(negative_id, operation, parameters)
             return False
         name = content_name(VARIANTS, staged.sha256)
         self._new_files.append(name)

@@ -117,14 +117,15 @@ def render(result: AugmentResult) -> None:
             table.add_row(operation, str(number))
         out.print(table)
         out.print(f"{made} variants in {result.seconds:.1f} s ({made / result.seconds:.0f} a second)")
-    else:
+    elif not result.missing and not result.skipped:
         out.print("nothing to make: the variants that were asked for are there")
     if result.unchanged:
         out.print(f"{result.unchanged} draws changed no pixel: they count as the negative itself, and have no file")
     if result.repeats:
-        out.print(f"{result.repeats} draws gave the same picture as another variant, and have no file")
+        out.print(f"{result.repeats} draws gave the same file as another, and have none of their own")
     if result.missing:
-        out.print(f"{result.missing} variants fewer than asked: no other draw gave a new picture; try more --ops")
+        why = "negatives could not be read" if result.skipped else "no other draw gave a new picture; try more --ops"
+        out.print(f"{result.missing} variants fewer than asked: {why}")
     for skipped in result.skipped[:_SHOWN]:
         err.print(f"skipped {printable(skipped.path)}: {skipped.reason}", soft_wrap=True)
     if len(result.skipped) > _SHOWN:

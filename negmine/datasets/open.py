@@ -9,7 +9,7 @@ from pathlib import Path
 from negmine.datasets.dataset import WHOLE, Dataset, Split
 from negmine.datasets.voc_lists import voc_splits
 from negmine.errors import SourceError, TruthError
-from negmine.labels.coco import CocoTruth
+from negmine.labels.coco import CocoTruth, coco_split_name
 from negmine.labels.recognise import open_truth
 from negmine.labels.voc import VocTruth
 from negmine.labels.yolo import YoloTruth
@@ -42,7 +42,7 @@ def open_dataset(path: str | Path, *, split: str | None = None) -> Dataset:
         lost = tuple(printable(xml) for xml in truth.lost)
         return Dataset(path, _only(split, voc_splits(truth.root, images), path), truth, lost)
     if isinstance(truth, CocoTruth):
-        whole = (Split(_coco_name(truth.path), _with_neighbours(truth.images)),)
+        whole = (Split(coco_split_name(truth.path), _with_neighbours(truth.images)),)
         return Dataset(path, _only(split, whole, path), truth, tuple(map(printable, truth.lost)))
     raise TruthError(f"{printable(path)}: a data set of type {truth.format_name} cannot be listed")
 
@@ -64,11 +64,6 @@ def _yolo_splits(data_yaml: Path, split: str | None) -> tuple[tuple[Split, ...],
         splits.append(Split(name, tuple(path for path in images if path not in gone)))
         absent |= dict.fromkeys(printable(path) for path in images if path in gone)
     return tuple(splits), tuple(absent)
-
-
-def _coco_name(path: Path) -> str:
-    """`train` of `instances_train.json`, and of `train/_annotations.coco.json`."""
-    return path.absolute().parent.name if path.name.startswith("_annotations") else path.stem.removeprefix("instances_")
 
 
 def _only(split: str | None, splits: Sequence[Split], path: Path) -> tuple[Split, ...]:

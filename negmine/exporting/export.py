@@ -68,18 +68,18 @@ def export(bank: str | Path, out: str | Path, *, config: ExportConfig | None = N
     """
     config, out = config or ExportConfig(), Path(out)
     with Bank(bank) as opened:
-        negatives = list(opened.negatives())
-        variants = list(opened.variants()) if config.variants else []
-    kept = {negative.id: negative for negative in negatives if negative.usable}
+        negatives, variants = opened.exportable()
+        in_bank = opened.negative_count()
+    kept = {negative.id: negative for negative in negatives}
+    made = variants if config.variants else []
     if not kept and not (out / MANIFEST).exists():  # an earlier export is brought to what is left: nothing
         raise ExportError(
-            f"bank {printable(bank)} has no negatives to export ({len(negatives)} in it, none that a reviewer left); "
+            f"bank {printable(bank)} has no negatives to export ({in_bank} in it, none that a reviewer left); "
             "scan more backgrounds with `negmine scan`"
         )
     pictures = [
         Picture(negative_name(n), BankFile(n.path, n.sha256), n.size_wh, n.review == "accepted") for n in kept.values()
     ]
-    made = [v for v in variants if v.negative_id in kept]
     pictures += [
         Picture(
             variant_name(kept[v.negative_id], v),
@@ -96,7 +96,7 @@ def export(bank: str | Path, out: str | Path, *, config: ExportConfig | None = N
         format=config.format,
         negatives=len(kept),
         variants=len(made),
-        left_out=len(negatives) - len(kept),
+        left_out=in_bank - len(kept),
         written=done.written,
         unchanged=done.unchanged,
         removed=done.removed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -68,17 +69,16 @@ class CocoTruth:
         self.class_names = tuple(dict.fromkeys(document.names.values()))
         self.images_labelled = len(document.images)
         self._index: LabelIndex[_Labelled] = LabelIndex()
-        folders = _image_folders(path.parent)
+        likely, possible = _image_folders(path)
         images, lost = list[Path](), list[str]()
         for number, entry in document.images.items():
             name = str(entry.get("file_name") or "").replace("\\", "/")
             labelled = _Labelled(number, (entry.get("width"), entry.get("height")), annotations.get(number, []))
-            image = first_existing(folders, name) if name else None
-            self._index.add(labelled, [image] if image else [], [PurePosixPath(name).name] if name else [])
-            if image is None:
+            found = _located(name, likely, possible) if name else []
+            self._index.add(labelled, found, [PurePosixPath(name).name] if name else [])
+            images += found
+            if not found:
                 lost.append(name)
-            else:
-                images.append(image)
         self.images, self.lost = tuple(images), tuple(lost)
 
     def label_hash(self, image_path: Path) -> str | None:
@@ -153,14 +153,29 @@ def _all_numbers(values: Sequence[object]) -> bool:
     return all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
 
 
-def _image_folders(folder: Path) -> list[Path]:
-    """Where images may be: beside the JSON and in the folder above; in `images` there, and one level below that."""
-    found: list[Path] = []
-    for home in (folder, folder.parent):
+def coco_split_name(path: Path) -> str:
+    """`train` of `instances_train.json`, and of `train/_annotations.coco.json`."""
+    return path.absolute().parent.name if path.name.startswith("_annotations") else path.stem.removeprefix("instances_")
+
+
+def _image_folders(path: Path) -> tuple[list[Path], list[Path]]:
+    """Where images may be: first beside the JSON, and in folders that are called as its split is; else in `images`
+    there or in the folder above, and one level below that."""
+    homes, split = (path.parent, path.parent.parent), coco_split_name(path)
+    likely = [path.parent, *(home / name for home in homes for name in (Path("images") / split, split))]
+    possible: list[Path] = []
+    for home in homes:
         images = home / "images"
         below = sorted((path for path in images.iterdir() if path.is_dir()), key=sortable) if images.is_dir() else []
-        found += [home, images, *below]
-    return found
+        possible += [home, images, *below]
+    return likely, possible
+
+
+def _located(name: str, likely: Sequence[Path], possible: Sequence[Path]) -> list[Path]:
+    """The file of a name; several where any of them could be meant."""
+    first = first_existing(likely, name)
+    found = [first] if first else [image for folder in possible if (image := first_existing([folder], name))]
+    return list({os.path.realpath(image): image for image in found}.values())
 
 
 def _shown(value: object) -> str:

@@ -54,16 +54,14 @@ def read_banked(folder: str | Path) -> Banked:
         BankError: where the folder is no bank.
     """
     with Bank(folder) as bank:
-        every = list(bank.negatives())
-        usable = tuple(negative for negative in every if negative.usable)
-        ids = {negative.id for negative in usable}
+        usable, variants = bank.exportable()
         contents = {negative.sha256 for negative in usable}
         hashes = bank.query("SELECT sha256, phash FROM negatives")
         return Banked(
-            negatives=usable,
-            variants=tuple(variant for variant in bank.variants() if variant.negative_id in ids),
+            negatives=tuple(usable),
+            variants=tuple(variants),
             hashes={sha256: int(phash, 16) for sha256, phash in hashes if sha256 in contents},
-            doubted={negative.sha256: negative.review for negative in every if not negative.usable},
+            doubted={negative.sha256: negative.review for negative in bank.negatives() if not negative.usable},
             fired=dict(bank.query(_FIRED)),
             scanned=int(bank.scalar("SELECT count(DISTINCT source_id) FROM scans") or 0),
         )

@@ -204,6 +204,16 @@ def test_progress_goes_up_to_its_total(make_bank: MakeBank) -> None:
     assert said[0] == AugmentProgress(0, 90) and said[-1] == AugmentProgress(90, 90) and len(said) > 4
 
 
+def test_progress_of_a_recipe_counts_what_is_left_of_its_grid(make_bank: MakeBank) -> None:
+    bank, said = make_bank(1), list[AugmentProgress]()
+    run(bank, per_negative=5)
+    config = AugmentConfig(recipe="classic")
+    augment(bank, config=config, on_progress=said.append)
+    assert said[0] == AugmentProgress(0, 600) and said[-1] == AugmentProgress(600, 600)
+    augment(bank, config=config, on_progress=said.append)
+    assert said[-1].done == said[-1].total < 600
+
+
 @pytest.fixture
 def positives(tmp_path: Path) -> Path:
     """A VOC data set of ten images with an object, and two without."""
@@ -234,10 +244,72 @@ def test_a_ratio_counts_all_negative_images(
 def test_a_ratio_that_multiplies_too_much_is_refused_and_says_what_to_do(make_bank: MakeBank, positives: Path) -> None:
     bank = make_bank(1)
     before = contents(bank)
-    with pytest.raises(ConfigError, match=r"107 variants each, over the 50 .*scan more .*at least 2 more"):
+    with pytest.raises(ConfigError, match=r"up to 107 variants .* over the 50 .*scan more .*at least 2 more"):
         run(bank, ratio="1:11", positives=(positives,))  # 110 negatives less 2 empty ones, less 1: 107; (50 + 1) x 3
     assert contents(bank) == before
     assert run(bank, ratio="1:11", positives=(positives,), max_per_negative=107).variants == 107
+
+
+def test_the_hardest_alone_may_be_too_few(make_bank: MakeBank, positives: Path) -> None:
+    with pytest.raises(ConfigError, match=r"take more than the 1 of --hardest \(there are 10\)"):
+        run(make_bank(10), ratio="1:20", positives=(positives,), hardest=1)
+
+
+def test_only_what_a_ratio_adds_is_held_against_the_limit(make_bank: MakeBank, positives: Path) -> None:
+    bank = make_bank(3)
+    run(bank, per_negative=60, hardest=1)
+    result = run(bank, ratio="1:7", positives=(positives,), max_per_negative=5)  # 70 less 2 empty, 3 and 60: 5
+    assert sum(result.made.values()) == 5 and spread(bank) == [60, 3, 2]
+
+
+def test_a_ratio_says_what_a_damaged_negative_lacks(make_bank: MakeBank, positives: Path) -> None:
+    bank = make_bank(2)
+    read(bank)[0][1].path.unlink()
+    result = run(bank, ratio="1:1", positives=(positives,))  # 10 less 2 empty and 2 negatives: 3 of each
+    assert (sum(result.made.values()), result.missing, len(result.skipped)) == (3, 3, 1)
+
+
+@pytest.fixture
+def flat_twins(tmp_path: Path) -> Path:
+    """Two flat negatives, one shade apart: what contrast makes of one may be the other, or its variant."""
+    for i, shade in enumerate((200, 201)):
+        image = np.full((64, 64, 3), (100 + 20 * i, 0, shade), dtype=np.uint8)
+        image[..., :] = (shade, 0, shade)
+        path = tmp_path / "flat" / f"{i}.png"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(cv2.imencode(".png", image)[1].tobytes())
+    whole = ScanConfig(crop=CropConfig(crop="image", size=OutputSize("none")))
+    scan(tmp_path / "flat", square_detector(), bank=tmp_path / "twins", config=whole)
+    return tmp_path / "twins"
+
+
+def test_no_variant_is_another_negative_or_anothers_variant(flat_twins: Path, tmp_path: Path) -> None:
+    run(flat_twins, per_negative=60, ops=("contrast",))
+    negatives, variants = read(flat_twins)
+    files = [each.sha256 for each in (*negatives, *variants)]
+    assert len(negatives) == 2 and len(set(files)) == len(files) > 20
+    rows = [repr(row) for row in contents(flat_twins)["repeats"]]  # type: ignore[attr-defined]
+    again = run(flat_twins, per_negative=60, ops=("contrast",))
+    assert not again.made  # what another has is tried again, since that one may go; what gave nothing is not
+    assert again.unchanged == 0 and rows == [repr(r) for r in contents(flat_twins)["repeats"]]  # type: ignore[attr-defined]
+
+
+def test_a_variant_that_a_later_negative_equals_is_not_exported(make_bank: MakeBank, tmp_path: Path) -> None:
+    bank = make_bank(2)
+    run(bank, per_negative=1, ops=("blur",))
+    negatives, variants = read(bank)
+    (later,) = (v for v in variants if v.negative_id == negatives[0].id)
+    with BankWriter(bank, purpose="a test") as writer, writer.transaction():
+        # As a scan would leave it that cuts out a picture which is by chance the variant.
+        name = f"negatives/{later.sha256[:2]}/{later.sha256}.jpg"
+        (bank / name).parent.mkdir(exist_ok=True)
+        (bank / name).write_bytes(later.path.read_bytes())
+        change = "UPDATE negatives SET sha256 = ?, file = ? WHERE id = ?"
+        writer._connection.execute(change, (later.sha256, name, negatives[1].id))
+    with Bank(bank) as opened:
+        usable, exportable = opened.exportable()
+    assert len(usable) == 2 and later.sha256 not in {v.sha256 for v in exportable}
+    assert export(bank, tmp_path / "out").variants == 1
 
 
 def test_positives_without_an_object_are_refused(make_bank: MakeBank, tmp_path: Path) -> None:
@@ -252,8 +324,10 @@ def test_positives_without_an_object_are_refused(make_bank: MakeBank, tmp_path: 
     [
         ({}, "just one of --count, --per-negative, --ratio, --recipe, found none"),
         ({"count": 1, "per_negative": 1}, "found --count and --per-negative"),
-        ({"count": 0}, "--count to be 1 or more, found 0"),
-        ({"per_negative": -3}, "--per-negative to be 1 or more, found -3"),
+        ({"count": 0}, "--count to be 1 or more, .*found 0"),
+        ({"per_negative": -3}, "--per-negative to be 1 or more, .*found -3"),
+        ({"count": 10**20}, "up to 1000000000"),
+        ({"count": 1, "split": "train"}, "--split is of --positives"),
         ({"count": 1, "hardest": 0}, "--hardest"),
         ({"count": 1, "max_per_negative": 0}, "--max-per-negative"),
         ({"count": 1, "workers": 0}, "--workers"),

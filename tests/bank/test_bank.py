@@ -290,3 +290,27 @@ def test_people_find_their_way_with_sqlite(bank: BankWriter, store: Store, image
 def test_a_name_that_looks_like_the_escape_of_another_is_another(bank: BankWriter, store: Store, image: Make) -> None:
     store(image(os.fsdecode(b"\xff.jpg"), negatives=(b"one",)), image("\\udcff.jpg", negatives=(b"two",)))
     assert {n.source.name for n in bank.negatives()} == {os.fsdecode(b"\xff.jpg"), "\\udcff.jpg"}
+
+
+def test_a_bank_of_the_first_format_is_read_and_brought_up_by_the_next_writer(tmp_path: Path) -> None:
+    BankWriter(tmp_path / "bank", purpose="a test").close()
+    connection = sqlite3.connect(tmp_path / "bank" / "bank.db")
+    connection.executescript("DROP TABLE repeats; PRAGMA user_version = 1;")
+    connection.close()
+    with Bank(tmp_path / "bank") as bank:
+        assert bank.exportable() == ([], [])
+    with BankWriter(tmp_path / "bank", purpose="a test") as bank:
+        assert bank.tried(1) == set()
+        assert bank.scalar("PRAGMA user_version") == len(MIGRATIONS)
+
+
+def test_a_folder_of_variants_may_be_a_link(bank: BankWriter, store: Store, image: Make, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (bank.folder / "variants").symlink_to(tmp_path / "elsewhere")
+    store(image("a.jpg", negatives=(b"one",)))
+    with bank.transaction():
+        assert bank.add_variant(1, bank.stage(b"blurred"), (40, 40), "blur", {"sigma": 1.0})
+    store(image("a.jpg"))  # nothing fires there any more: the negative goes, and its variant
+    assert (bank.folder / "variants").is_symlink() and not list((tmp_path / "elsewhere").rglob("*.jpg"))
+    bank.close()
+    BankWriter(bank.folder, purpose="the next").close()

@@ -159,6 +159,29 @@ def test_coco_files_share_a_folder_of_images(tmp_path: Path) -> None:
     assert open_dataset(train).lost == ("gone.png",)
 
 
+def test_coco_files_of_splits_with_the_same_names(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        for name in ("0", "1"):
+            draw(tmp_path / "images" / split / f"{name}.png", seed=len(split))
+    train = coco(tmp_path / "annotations" / "instances_train.json", {"0.png": [0], "1.png": []})
+    val = coco(tmp_path / "annotations" / "instances_val.json", {"0.png": [1], "1.png": [1]})
+    assert told(train, val) == {
+        ("train", "0.png"): ("cat",),
+        ("train", "1.png"): (),
+        ("val", "0.png"): ("dog",),
+        ("val", "1.png"): ("dog",),
+    }
+    assert {image.parent.name for split in open_dataset(val).splits for image in split.images} == {"val"}
+
+
+def test_a_coco_file_whose_name_tells_nothing_and_two_images_of_one_name(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        draw(tmp_path / "images" / folder / "0.png", seed=len(folder))
+    labels = coco(tmp_path / "labels.json", {"0.png": [0]})
+    images = labelled_images([open_dataset(labels)])
+    assert all("one label could be that of" in str(image.broken) for image in images) and len(images) == 2
+
+
 def test_coco_beside_its_images(tmp_path: Path) -> None:
     draw(tmp_path / "valid" / "a.png")
     path = coco(tmp_path / "valid" / "_annotations.coco.json", {"a.png": [1]})

@@ -85,6 +85,8 @@ def test_a_damaged_negative_is_named_and_skipped(run: Run, bank: Path) -> None:
     first.write_bytes(b"damaged")
     done = run("augment", "--per-negative", "1")
     assert done.returncode == 0 and "4 negatives with 3 variants" in done.stdout
+    assert "1 variants fewer than asked: negatives could not be read" in done.stdout
+    assert "nothing to make" not in run("augment", "--per-negative", "1").stdout
     assert f"skipped {first.relative_to(bank.parent)}: it does not have the hash" in done.stderr
 
 
@@ -93,7 +95,7 @@ def test_a_damaged_negative_is_named_and_skipped(run: Run, bank: Path) -> None:
     [
         ([], "just one of --count, --per-negative, --ratio, --recipe, found none"),
         (["--count", "3", "--recipe", "classic"], "found --count and --recipe"),
-        (["--count", "0"], "--count to be 1 or more, found 0"),
+        (["--count", "0"], "--count to be 1 or more, up to 1000000000, found 0"),
         (["--per-negative", "-1"], "--per-negative to be 1 or more"),
         (["--count", "3", "--ops", "blur,rain"], "found 'rain'"),
         (["--count", "3", "--ops", ","], "found none"),
