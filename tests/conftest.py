@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,3 +34,17 @@ def demo_dataset(tmp_path_factory: pytest.TempPathFactory) -> DemoDataset:
 def demo_weights(demo_dataset: DemoDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small YOLO that finds speed-limit signs and fires on look-alikes; best run at imgsz 192. About 30 s, once."""
     return train_demo_detector(demo_dataset.data_yaml, tmp_path_factory.mktemp("demo-run"), epochs=15, imgsz=192)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one mebibyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"no right to mount a small disk: {mounted.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", folder], check=True)

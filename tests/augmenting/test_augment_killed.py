@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import random
 import shutil
 import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from banks import contents
+from killing import kill_often, seconds, start
 
 from negmine.augmenting.augment import augment
 from negmine.augmenting.config import AugmentConfig
@@ -32,55 +30,17 @@ augment(sys.argv[1], config=AugmentConfig(per_negative=60, ops=("blur", "smooth"
 """
 
 
-def _start(bank: Path) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", _SCRIPT, str(bank)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    process.stdout.readline()
-    return process
-
-
-def _end(process: subprocess.Popen[str]) -> int:
-    process.communicate()
-    return process.returncode
-
-
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_killed_augmentations_end_with_the_bank_of_an_undisturbed_one(
     make_bank: MakeBank, tmp_path: Path, how: signal.Signals
 ) -> None:
     undisturbed, killed = make_bank(12, "undisturbed"), tmp_path / "killed"
     shutil.copytree(undisturbed, killed)
-    started = time.perf_counter()
-    assert _end(_start(undisturbed)) == 0
-    whole = time.perf_counter() - started
-
-    moments, cut_short = random.Random(int(how)), 0
-    for _ in range(10):
-        process = _start(killed)
-        time.sleep(moments.uniform(0, whole / 4))
-        process.send_signal(how)
-        cut_short += _end(process) != 0
-    assert cut_short >= 3  # else nothing was tried
-    assert _end(_start(killed)) == 0
+    whole = seconds(lambda: start(_SCRIPT, undisturbed))
+    kill_often(lambda: start(_SCRIPT, killed), how, times=10, within=whole / 4)
     assert contents(killed) == contents(undisturbed)
     assert verify(killed).ok
     assert sorted(p.name for p in killed.iterdir()) == ["bank.db", "bank.lock", "negatives", "variants"]
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of one mebibyte."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"no right to mount a small disk: {mounted.stderr.decode().strip()}")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
 
 
 def test_a_disk_that_fills_up_leaves_a_whole_bank_and_the_run_goes_on_elsewhen(

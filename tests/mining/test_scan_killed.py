@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 from banks import contents
 from blobs import draw, square_detector
+from killing import end, kill_often, seconds, start
 
 from negmine.bank.verify import verify
 from negmine.mining.config import ScanConfig
@@ -46,38 +46,12 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _start(pictures: Path, bank: Path) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    command = [sys.executable, "-c", _SCRIPT, str(pictures), str(bank)]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
-    )
-    assert process.stdout is not None
-    process.stdout.readline()
-    return process
-
-
-def _end(process: subprocess.Popen[str]) -> int:
-    process.communicate()
-    return process.returncode
-
-
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_killed_scans_end_with_the_bank_of_an_undisturbed_one(
     pictures: Path, tmp_path: Path, how: signal.Signals
 ) -> None:
-    started = time.perf_counter()
-    assert _end(_start(pictures, tmp_path / "undisturbed")) == 0
-    whole = time.perf_counter() - started
-
-    moments, cut_short = random.Random(int(how)), 0
-    for _ in range(12):
-        process = _start(pictures, tmp_path / "killed")
-        time.sleep(moments.uniform(0, whole / 3))
-        process.send_signal(how)
-        cut_short += _end(process) != 0
-    assert cut_short >= 3  # else nothing was tried
-    assert _end(_start(pictures, tmp_path / "killed")) == 0
+    whole = seconds(lambda: start(_SCRIPT, pictures, tmp_path / "undisturbed"))
+    kill_often(lambda: start(_SCRIPT, pictures, tmp_path / "killed"), how, times=12, within=whole / 3)
     assert contents(tmp_path / "killed") == contents(tmp_path / "undisturbed")
     assert verify(tmp_path / "killed").ok
     assert sorted(p.name for p in (tmp_path / "killed").iterdir()) == ["bank.db", "bank.lock", "negatives"]
@@ -101,14 +75,14 @@ def test_after_a_kill_between_file_and_row_the_leftover_is_found_or_taken_up(pic
 
 
 def test_two_scans_on_one_bank_the_second_names_the_first(pictures: Path, tmp_path: Path) -> None:
-    process = _start(pictures, tmp_path / "bank")
+    process = start(_SCRIPT, pictures, tmp_path / "bank")
     try:
         while not (tmp_path / "bank" / "bank.holder").exists() and process.poll() is None:
             time.sleep(0.001)
         process.send_signal(signal.SIGSTOP)
-        second = _start(pictures, tmp_path / "bank")
+        second = start(_SCRIPT, pictures, tmp_path / "bank")
         _, said = second.communicate()
         assert second.returncode != 0 and f"process {process.pid} (negmine scan)" in said
     finally:
         process.send_signal(signal.SIGCONT)
-        assert _end(process) == 0
+        assert end(process) == 0

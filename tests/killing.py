@@ -1,0 +1,55 @@
+"""Starting a script that says "ready" and then works, and killing it at all kinds of moments."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+Start = Callable[[], "subprocess.Popen[str]"]
+
+
+def start(script: str, *arguments: str | Path) -> subprocess.Popen[str]:
+    """Run a Python script in a session of its own, up to where it says that it is ready."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
+
+
+def end(process: subprocess.Popen[str]) -> int:
+    """Wait for the exit status."""
+    process.communicate()
+    return process.returncode
+
+
+def seconds(begin: Start) -> float:
+    """How long a script that nobody disturbs takes, start-up included."""
+    started = time.perf_counter()
+    assert end(begin()) == 0
+    return time.perf_counter() - started
+
+
+def kill_often(begin: Start, how: signal.Signals, *, times: int, within: float) -> None:
+    """Start again and again, and send a signal so many seconds after it was ready, at most; at last let it finish."""
+    moments, cut_short = random.Random(int(how)), 0
+    for _ in range(times):
+        process = begin()
+        time.sleep(moments.uniform(0, within))
+        process.send_signal(how)
+        cut_short += end(process) != 0
+    assert cut_short >= 3  # else nothing was tried
+    assert end(begin()) == 0
