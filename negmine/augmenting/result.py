@@ -60,6 +60,11 @@ class AugmentResult:
     seconds: float
 
     @property
+    def ratio(self) -> float | None:
+        """With a ratio, the negative images for each positive one that there are now."""
+        return None if self.mix is None else (self.mix.negatives + sum(self.made.values())) / self.mix.positives
+
+    @property
     def variants(self) -> int:
         """Of these negatives, in the bank now."""
         return self.before + sum(self.made.values())
@@ -74,6 +79,7 @@ class AugmentResult:
                 "negatives": self.mix.banked,
                 "variants": self.mix.variants,
                 "wanted": self.wanted,
+                "ratio": self.ratio,
             }
         return {
             "schema_version": SCHEMA_VERSION,

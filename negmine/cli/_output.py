@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from negmine.mining.result import ScanProgress
 
 _F = TypeVar("_F", bound=Callable[..., object])
+_SECONDS_BETWEEN = 5  # plain lines of other progress
 _PLAIN_EVERY = 20  # plain progress lines in a whole run, where stderr is no terminal
 
 
@@ -119,13 +120,14 @@ def count_progress(what: str) -> Iterator[Callable[[int, int], None]]:
 
     err = console(stderr=True)
     if not err.is_terminal:
-        said = 0
+        import time
+
+        last = time.monotonic()
 
         def say(done: int, total: int) -> None:
-            nonlocal said
-            share = done * _PLAIN_EVERY // max(total, 1)
-            if share > said:
-                said = share
+            nonlocal last
+            if time.monotonic() - last > _SECONDS_BETWEEN or (done and done == total):
+                last = time.monotonic()
                 err.print(f"{done} of {total} {what}", soft_wrap=True)
 
         yield say

@@ -122,6 +122,8 @@ def _verdict(out: Console, result: RatioResult) -> None:
         _say(out, f"rarest class {printable(result.checked_class)}: {found}, {where} ({low} to {high} negatives)")
     for line in result.advice:
         _say(out, f"- {line}")
+    if result.bank is not None and "train" in result.splits and len(result.splits) > 1:
+        _say(out, "the bank was weighed against all splits; --split train weighs it against what is trained on")
 
 
 def _findings(out: Console, result: RatioResult) -> None:

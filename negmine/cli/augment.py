@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,11 +119,13 @@ def render(result: AugmentResult) -> None:
         out.print(table)
         out.print(f"{made} variants in {result.seconds:.1f} s ({made / result.seconds:.0f} a second)")
     elif not result.missing and not result.skipped:
-        out.print("nothing to make: the variants that were asked for are there")
-    if result.unchanged:
-        out.print(f"{result.unchanged} draws changed no pixel: they count as the negative itself, and have no file")
-    if result.repeats:
-        out.print(f"{result.repeats} draws gave the same file as another, and have none of their own")
+        out.print("nothing to make: there are as many variants as were asked for, or more")
+    if result.unchanged or result.repeats:
+        out.print(
+            f"{made + result.unchanged + result.repeats} operations tried: {result.unchanged} changed no pixel and "
+            f"count as the negative itself, {result.repeats} gave a file that was there; none has a file of its own",
+            soft_wrap=True,
+        )
     if result.missing:
         why = "negatives could not be read" if result.skipped else "no other draw gave a new picture; try more --ops"
         out.print(f"{result.missing} variants fewer than asked: {why}")
@@ -135,3 +138,6 @@ def render(result: AugmentResult) -> None:
         f"\n{result.negatives} negatives with {result.variants} variants in {printable(result.bank)}{left_out}",
         soft_wrap=True,
     )
+    if result.ratio is not None:
+        out.print(f"positive to negative images are 1 : {result.ratio:.2f} now")
+    out.print(f"next: negmine export --bank {shlex.quote(printable(result.bank))} --out negatives-voc", soft_wrap=True)

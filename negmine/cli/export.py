@@ -34,8 +34,8 @@ _DEFAULT = ExportConfig()
 def command(bank: str, format_name: ExportFormat, out: str, variants: bool, method: CopyMethod, as_json: bool) -> None:
     """Write the negatives of a bank as a data set whose labels say that nothing is in the pictures.
 
-    Negatives that a reviewer rejected are left out. Exporting again into the same folder writes only what is new; a
-    folder that holds anything else is refused.
+    Negatives that a reviewer rejected are left out. Exporting again into the same folder writes what is new and removes
+    what no longer belongs; a folder that holds anything else is refused.
 
     \b
     negmine export --format voc --out negatives-voc

@@ -30,14 +30,14 @@ def open_truth(path: str | Path) -> Truth:
     if path.is_dir():
         return _open_folder(path)
     if not path.exists():
-        raise TruthError(f"truth {printable(path)} does not exist; {_EXPECTED}")
+        raise TruthError(f"data set {printable(path)} does not exist; {_EXPECTED}")
     suffix = path.suffix.lower()
     if suffix in (".yaml", ".yml"):
         return YoloTruth(path)
     if suffix == ".json":
         return CocoTruth(path)
     raise TruthError(
-        f"truth {printable(path)} is a file {f'of type {suffix}' if suffix else 'without a suffix'}; {_EXPECTED}"
+        f"data set {printable(path)} is a file {f'of type {suffix}' if suffix else 'without a suffix'}; {_EXPECTED}"
     )
 
 
@@ -48,12 +48,11 @@ def _open_folder(folder: Path) -> Truth:
     xml = next(folder.rglob("*.xml"), None)
     found = [*yamls[:1], *jsons, *([xml] if xml else [])]
     if not found:
-        raise TruthError(f"truth {printable(folder)} holds no labels; {_EXPECTED}")
+        raise TruthError(f"{printable(folder)} holds no labels; {_EXPECTED}")
     if len(found) > 1:
         names = " and ".join(printable(each.relative_to(folder)) for each in found[:2])
         raise TruthError(
-            f"truth {printable(folder)} could be several data sets ({names}); "
-            "name the file, or the folder of the XML files"
+            f"{printable(folder)} could be several data sets ({names}); name the file, or the folder of the XML files"
         )
     return YoloTruth(yamls[0]) if yamls else CocoTruth(jsons[0]) if jsons else VocTruth(folder)
 

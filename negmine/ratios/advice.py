@@ -90,6 +90,8 @@ def _too_many(mix: Mix, target: Target, low: int, excess: int, bank: str | Path 
         lines.append(
             f"leave the {mix.variants} variants out: negmine export --no-variants --bank {_typed(bank)} --out DIR"
         )
+    elif mix.variants:
+        lines.append(f"{mix.variants} of them are variants, all of which negmine export --no-variants leaves out")
     missing = target.positives_for(mix.negatives) - mix.positives
     lines.append(f"leave {excess} images without objects out, or label {missing} more images with objects")
     return lines

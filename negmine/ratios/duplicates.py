@@ -74,7 +74,7 @@ def _leaks(groups: Sequence[Sequence[_Place]]) -> list[Finding]:
         splits = sorted({place.split or "" for place in involved})
         if len(splits) > 1:
             where = f"{_same(involved)} in {' and '.join(splits)}"
-            message = f"{where}: trained on one and measured on the other, results are too good"
+            message = f"{where}: if one is trained on and the other measured on, results are too good"
             found.append(Finding("leak", message, sorted_files(place.path for place in involved)))
     return found
 

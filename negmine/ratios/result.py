@@ -63,6 +63,7 @@ class RatioResult:
             "bank": None if self.bank is None else printable(self.bank),
             "positives": _positives(self.counts, self.mix.negatives),
             "negatives": {
+                "in_all": self.mix.negatives,
                 "images": self.mix.empty + self.mix.banked,
                 "variants": self.mix.variants,
                 "unlabelled": self.mix.unlabelled,

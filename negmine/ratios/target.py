@@ -78,9 +78,14 @@ class Target:
         Raises:
             ConfigError: for anything else, or a range that ends before it begins.
         """
-        if text == ULTRALYTICS:
-            return cls(text, Fraction(0), _ULTRALYTICS_SHARE / (1 - _ULTRALYTICS_SHARE))
-        ends = [Ratio.parse(part).per_positive for part in text.split("..", 1)]
+        if text.strip().lower() == ULTRALYTICS:
+            return cls(ULTRALYTICS, Fraction(0), _ULTRALYTICS_SHARE / (1 - _ULTRALYTICS_SHARE))
+        try:
+            ends = [Ratio.parse(part).per_positive for part in text.split("..", 1)]
+        except ConfigError as error:
+            raise ConfigError(
+                f"expected a target of P:N..P:N (1:1..1:2), P:N (1:1) or {ULTRALYTICS}, found {text!r}"
+            ) from error
         if len(ends) == 1:
             return cls(text, ends[0] * (1 - _SLACK), ends[0] * (1 + _SLACK))
         if ends[0] > ends[1]:

@@ -47,7 +47,9 @@ def test_up_to_a_ratio_which_the_ratio_command_then_finds(run: Run, bank: Path, 
     assert "8 variants in " in done.stdout and "4 negatives with 8 variants in negmine-bank" in done.stdout
     assert run("ratio", "data", "--bank", bank, "--target", "1:2").returncode == 0
     again = run("augment", "--ratio", "1:2", "--positives", "data")
-    assert again.returncode == 0 and "nothing to make" in again.stdout
+    assert again.returncode == 0 and "nothing to make" in again.stdout and "are 1 : 2.00 now" in again.stdout
+    above = json.loads(run("augment", "--ratio", "2:1", "--positives", "data", "--json").stdout)
+    assert above["variants"]["made"] == 0 and above["counted"]["ratio"] == 2.0
 
 
 def test_json_is_one_document_and_progress_stays_off_it(run: Run, bank: Path) -> None:

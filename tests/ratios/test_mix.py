@@ -124,7 +124,7 @@ def test_the_bank_counts_with_its_variants_but_without_what_was_rejected(make_yo
     result = ratio(data, bank=bank)
     assert count_mix([data], bank=bank) == expected == result.mix and result.ratio == Fraction(7, 2)
     negatives = result.to_dict()["negatives"]
-    assert negatives == {"images": 3, "variants": 4, "unlabelled": 0, "data": 1, "bank": 2, "in_both": 0}
+    assert negatives == {"in_all": 7, "images": 3, "variants": 4, "unlabelled": 0, "data": 1, "bank": 2, "in_both": 0}
 
 
 def test_an_image_that_is_in_data_and_bank_counts_once(make_yolo: Make, make_bank: Make) -> None:

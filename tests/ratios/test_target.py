@@ -74,3 +74,13 @@ def test_a_ratio_is_rounded_up_and_written_as_it_was() -> None:
 
 def test_enormous_ratios_are_answered_at_once() -> None:
     assert Target.parse("999999999:1").positives_for(1000) > 10**11
+
+
+@pytest.mark.parametrize("text", ["1-1", "1:1..", "..1:2", "1:0", "ultralitics", "", "1:1..1:2..1:3"])
+def test_what_is_no_target_is_answered_with_what_is_one(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"P:N\.\.P:N \(1:1\.\.1:2\), P:N \(1:1\) or ultralytics, found"):
+        Target.parse(text)
+
+
+def test_the_name_of_a_target_may_be_written_large() -> None:
+    assert Target.parse(" Ultralytics") == Target.parse("ultralytics")
