@@ -132,18 +132,22 @@ def _findings(out: Console, result: RatioResult) -> None:
     for kind in kinds:
         of_kind = [finding for finding in result.findings if finding.kind == kind]
         _say(out, f"\n{kind} ({len(of_kind)})")
+        said = ""
         for finding in of_kind[:_FINDINGS]:
-            _finding(out, finding)
+            if finding.message != said:
+                _say(out, f"  {printable(finding.message)}")
+            said = finding.message
+            _files(out, finding)
         if len(of_kind) > _FINDINGS:
             _say(out, f"  and {len(of_kind) - _FINDINGS} more; --json has all")
     if not result.compared:
         _say(out, "\nimages were not compared with each other (--no-duplicates)")
 
 
-def _finding(out: Console, finding: Finding) -> None:
-    _say(out, f"  {printable(finding.message)}")
+def _files(out: Console, finding: Finding) -> None:
+    """A line for each file, the first set apart, as one finding of several may follow another."""
     files: Sequence[str] = [printable(path) for path in finding.files]
-    for name in files[:_FILES]:
-        _say(out, f"    {name}")
+    for index, name in enumerate(files[:_FILES]):
+        _say(out, f"  {' ' if index else '-'} {name}")
     if len(files) > _FILES:
         _say(out, f"    and {len(files) - _FILES} more")
