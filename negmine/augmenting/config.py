@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from negmine.errors import ConfigError
-from negmine.ratios.target import Ratio
+from negmine.ratios.target import MAX_PER_NEGATIVE, Ratio
 
 Recipe = Literal["classic"]
 OpName = Literal["blur", "sharpen", "contrast", "smooth"]
@@ -46,7 +46,7 @@ class AugmentConfig:
     recipe: Recipe | None = None
     ops: tuple[OpName, ...] = OP_NAMES
     hardest: int | None = None
-    max_per_negative: int = 50
+    max_per_negative: int = MAX_PER_NEGATIVE
     seed: int = 0
     quality: int = 95
     workers: int | None = None

@@ -11,9 +11,7 @@ from negmine.paths import printable
 from negmine.ratios.banked import Banked
 from negmine.ratios.counts import Counts
 from negmine.ratios.mix import Mix
-from negmine.ratios.target import Target
-
-_MAX_PER_NEGATIVE = 50  # variants of one negative that `negmine augment --ratio` makes at most by default
+from negmine.ratios.target import MAX_PER_NEGATIVE, Target
 
 
 def advise(
@@ -55,7 +53,7 @@ def _too_few(
     split: str | None,
 ) -> list[str]:
     lines = [f"{missing} negatives are missing"]
-    if bank is not None and mix.banked and mix.variants + missing <= mix.banked * _MAX_PER_NEGATIVE:
+    if bank is not None and mix.banked and mix.variants + missing <= mix.banked * MAX_PER_NEGATIVE:
         positives = " ".join(f"--positives {_typed(path)}" for path in data)
         only = f" --split {shlex.quote(split)}" if split is not None else ""
         command = f"negmine augment --ratio {target.asked} {positives}{only} --bank {_typed(bank)}"
@@ -63,7 +61,7 @@ def _too_few(
     elif mix.banked:
         lines.append(
             f"the {mix.banked} negatives of the bank are too few to make {missing} variants: that would be over "
-            f"{_MAX_PER_NEGATIVE} of each"
+            f"{MAX_PER_NEGATIVE} of each"
         )
     lines.append(f"{_how_many_scans(banked, missing)}: {_scan(bank)}")
     return lines

@@ -12,6 +12,7 @@ from negmine.errors import ConfigError
 
 DEFAULT_TARGET = "1:1..1:2"
 ULTRALYTICS = "ultralytics"
+MAX_PER_NEGATIVE = 50  # variants of one negative that a ratio may ask for; more copies teach a detector little
 _RATIO = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*:\s*(\d{1,9}(?:\.\d{1,9})?)\s*")
 _ULTRALYTICS_SHARE = Fraction(1, 10)  # of all images, at most, are background
 _SLACK = Fraction(1, 100)  # how far from a single ratio still meets it; one image always does
