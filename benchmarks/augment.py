@@ -114,13 +114,11 @@ def one_round(bank: Path) -> dict[str, float]:
         }
 
 
-def sample_images(count: int) -> list[Path]:
-    """Backgrounds of `negmine demo`, drawn where they are not there yet."""
+def sample_images(count: int, folder: Path) -> list[Path]:
+    """Draw backgrounds, as `negmine demo` does."""
     from negmine.demo.dataset import write_demo_dataset
 
-    folder = Path("negmine-demo") / "data"
-    data = write_demo_dataset(folder, seed=0)
-    return sorted(data.backgrounds.iterdir())[:count]
+    return sorted(write_demo_dataset(folder, train=1, val=1, backgrounds=count).backgrounds.iterdir())
 
 
 def measure(pictures: Sequence[Path], size_wh: tuple[int, int] | None, rounds: int) -> dict[str, object]:
@@ -149,7 +147,7 @@ def _size(text: str) -> tuple[int, int]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=Path, help="a folder; default: the demo's backgrounds")
+    parser.add_argument("--images", type=Path, help="a folder; default: drawn backgrounds")
     parser.add_argument("--pictures", type=int, default=5, help="how many of them")
     parser.add_argument(
         "--size", action="append", metavar="WxH", type=_size, help="bring them to this size; may be repeated"
@@ -160,8 +158,10 @@ def main() -> None:
     args = parser.parse_args()
     count, rounds = (2, 1) if args.quick else (args.pictures, args.rounds)
     suffixes = (".jpg", ".jpeg", ".png")
-    found = sorted(p for p in args.images.rglob("*") if p.suffix in suffixes) if args.images else sample_images(count)
-    results = [measure(found[:count], size, rounds) for size in args.size or (None,)]
+    with tempfile.TemporaryDirectory() as folder:
+        here = sorted(p for p in args.images.rglob("*") if p.suffix in suffixes) if args.images else None
+        found = here or sample_images(count, Path(folder) / "data")
+        results = [measure(found[:count], size, rounds) for size in args.size or (None,)]
     if args.json:
         print(json.dumps(results, indent=1))
         return
