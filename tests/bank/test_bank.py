@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from negmine.bank import files
 from negmine.bank.bank import Bank
 from negmine.bank.files import sha256_of
 from negmine.bank.records import RunRecord, ScannedImage
@@ -314,3 +315,30 @@ def test_a_folder_of_variants_may_be_a_link(bank: BankWriter, store: Store, imag
     assert (bank.folder / "variants").is_symlink() and not list((tmp_path / "elsewhere").rglob("*.jpg"))
     bank.close()
     BankWriter(bank.folder, purpose="the next").close()
+
+
+def test_a_system_without_syncfs_flushes_file_by_file(
+    bank: BankWriter, store: Store, image: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not Path("/proc/self/fd").is_dir():
+        pytest.skip("this system does not tell the names of open files")
+    names, real = list[Path](), os.fsync
+
+    def fsync(descriptor: int) -> None:
+        names.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        real(descriptor)
+
+    monkeypatch.setattr(files, "sync_file_system", lambda: None)
+    monkeypatch.setattr(os, "fsync", fsync)
+    store(image("a.jpg", negatives=(b"one",)))
+    (target,) = (bank.folder / "negatives").rglob("*.jpg")
+    assert [name.suffix for name in names[:1]] == [".part"] and {target.parent, target.parent.parent} <= set(names)
+    assert target.read_bytes() == b"one"
+
+
+def test_a_file_system_that_cannot_be_flushed_is_an_error() -> None:
+    sync = files.sync_file_system()
+    if sync is None:
+        pytest.skip("this system has no syncfs")
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        sync(-1)
