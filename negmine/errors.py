@@ -13,7 +13,8 @@
     ├── BankError               a folder that is no bank, or a bank that cannot be read or written
     │   ├── BankVersionError    a bank that a newer negmine wrote
     │   └── BankLockedError     a bank that another process is writing to
-    └── ExportError             a target folder that holds something else
+    ├── ExportError             a target folder that holds something else
+    └── TrainingError           a training that cannot go on
 
 A message says what was expected, what was found, where, and what to do.
 """
@@ -73,3 +74,7 @@ class BankLockedError(BankError):
 
 class ExportError(NegmineError):
     """The target folder holds something that this export did not write."""
+
+
+class TrainingError(NegmineError):
+    """A training cannot go on: its loss is no number, memory or disk is full, or its images cannot be used."""

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -16,16 +13,14 @@ import numpy as np
 from negmine.detectors.base import DetectorIdentity
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.quiet import quiet_ultralytics
+from negmine.detectors.ultralytics_models import one_line, open_model
 from negmine.detectors.weights_files import find_weights, hash_weights
-from negmine.detectors.weights_safety import check_weights_safe
-from negmine.errors import ConfigError, NegmineError, WeightsError
+from negmine.errors import ConfigError, WeightsError
 from negmine.structures import Detections, Image
 
 if TYPE_CHECKING:
-    from ultralytics import YOLO
     from ultralytics.engine.results import Results
 
-_TASKS = ("detect", "segment", "pose", "obb")
 _ACCELERATOR_BATCH = 16
 _NAMES_SHOWN = 10
 _RUNTIMES: Mapping[str, str] = MappingProxyType(
@@ -49,7 +44,7 @@ class UltralyticsDetector:
         path = find_weights(config.weights)
         self._config = config
         with quiet_ultralytics():
-            self._model = _open_model(path, trusted=config.trust_weights)
+            self._model = open_model(path, trusted=config.trust_weights)
             self._class_ids: list[int] | None = None
             self._start(path)
         self._class_names: Mapping[int, str] = MappingProxyType({int(i): str(n) for i, n in self._model.names.items()})
@@ -123,7 +118,7 @@ class UltralyticsDetector:
                     f"expected a device that is there, found {self._config.device!r}; use auto or cpu"
                 ) from error
             self._check_size(path)
-            raise WeightsError(f"{path} cannot be run as a detector: {_one_line(error)}") from error
+            raise WeightsError(f"{path} cannot be run as a detector: {one_line(error)}") from error
         self._check_size(path)
 
     def _check_size(self, path: Path) -> None:
@@ -137,65 +132,6 @@ class UltralyticsDetector:
                 f"{path} was exported for images of {width}x{height} pixels only, found imgsz {self._config.imgsz}; "
                 f"use --imgsz {max(height, width)}, or export it again with dynamic=True"
             )
-
-
-def _open_model(path: Path, *, trusted: bool) -> YOLO:
-    """A model of a kind that gives boxes.
-
-    Raises:
-        WeightsError: where there is none in the file.
-    """
-    from ultralytics import YOLO
-    from ultralytics.nn.backends.base import BaseBackend
-
-    pickled = path.suffix.lower() == ".pt"
-    if pickled and not trusted:
-        check_weights_safe(path, restricted_loading=True)
-    elif path.suffix.lower() == ".onnx" and not BaseBackend.read_metadata(path).get("names"):
-        raise WeightsError(
-            f"{path} was not exported by Ultralytics (no class names inside); wrap its runtime in a FunctionDetector"
-        )
-    try:
-        with _restricted_loading(pickled and not trusted), _plainly_named(path) as plain:
-            model = YOLO(str(plain))
-    except NegmineError:
-        raise
-    except Exception as error:  # unpicklers raise whatever they stumble over
-        raise WeightsError(f"{path} cannot be opened as a detector: {_one_line(error)}") from error
-    if model.task not in _TASKS:
-        raise WeightsError(
-            f"{path} is a model for the task {model.task!r}, which gives no boxes; expected one of {', '.join(_TASKS)}"
-        )
-    return model
-
-
-@contextmanager
-def _restricted_loading(on: bool) -> Iterator[None]:
-    """Have Ultralytics rebuild only classes that it knows: a second lock behind the scan of the names.
-
-    A name may be harmless and what is done with it not: a `DetectionModel` built from a description evaluates texts.
-    """
-    from ultralytics.nn import tasks
-
-    before = tasks.SAFE_LOAD
-    tasks.SAFE_LOAD = on or before
-    try:
-        yield
-    finally:
-        tasks.SAFE_LOAD = before
-
-
-@contextmanager
-def _plainly_named(path: Path) -> Iterator[Path]:
-    """Ultralytics opens another file than it is told where the name has an apostrophe or is like `yolov5n.pt`."""
-    from ultralytics.utils.checks import check_yolov5u_filename
-
-    name = str(path.absolute())
-    if path.is_dir() or check_yolov5u_filename(name.strip().replace("'", ""), verbose=False) == name:
-        yield path
-        return
-    with tempfile.TemporaryDirectory(prefix="negmine-") as folder:
-        yield Path(shutil.copyfile(path, Path(folder) / f"weights{path.suffix}"))
 
 
 def _class_ids(wanted: Sequence[str], class_names: Mapping[int, str]) -> list[int] | None:
@@ -228,9 +164,3 @@ def _to_detections(result: Results) -> Detections:
     detections = Detections(boxes, found.conf.cpu().numpy(), found.cls.cpu().numpy())
     x1, y1, x2, y2 = detections.boxes_xyxy.T
     return detections.select((x2 > x1) & (y2 > y1))
-
-
-def _one_line(error: Exception) -> str:
-    """The first line of what a framework says, without its decoration."""
-    lines = str(error).encode("ascii", "ignore").decode().strip().splitlines() or [""]
-    return f"{type(error).__name__}: {' '.join(lines[0].removeprefix('ERROR').split())}"

@@ -1,0 +1,58 @@
+"""Focal loss: what is already known counts for little.
+
+Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017 (arXiv:1708.02002).
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from negmine.losses.checks import at_least_float32, check_float, check_like, check_probabilities, check_range
+
+Reduction = Literal["none", "sum", "mean"]
+
+
+def focal_loss(
+    logits: Tensor, targets: Tensor, *, alpha: float = 0.25, gamma: float = 2.0, reduction: Reduction = "none"
+) -> Tensor:
+    """Sigmoid focal loss, equation 5: FL = -alpha_t (1 - p_t)^gamma log(p_t).
+
+    For a target t and p = sigmoid(x): p_t = p t + (1 - p) (1 - t) and alpha_t = alpha t + (1 - alpha) (1 - t), and the
+    logarithm is binary cross entropy, which for targets of 0 and 1 is the paper's equation. The paper divides the sum
+    by the anchors that hold an object, which the caller knows. (1 - p_t)^gamma is computed from logarithms: loss and
+    gradient stay finite for any finite logit and any gamma.
+
+    Args:
+        logits: of any shape, one for each anchor and class.
+        targets: the same shape, in [0, 1]; no gradient flows to them.
+        alpha: 0 to 1, the weight of a target of 1; that of a target of 0 is 1 - alpha.
+        gamma: 0 or more; 0 gives weighted cross entropy.
+        reduction: "none" for every element, "sum", or "mean" over all elements.
+
+    Returns:
+        The loss, of float32 or wider: of the shape of `logits`, or a scalar; a scalar of nothing is 0 with a gradient.
+
+    Raises:
+        ValueError: shapes differ, or a value is out of its range.
+    """
+    check_float("logits", logits)
+    check_like("targets", targets, "logits", logits)
+    check_probabilities("targets", targets)
+    check_range("alpha", alpha, 0, 1)
+    check_range("gamma", gamma, 0)
+    if reduction not in get_args(Reduction):
+        raise ValueError(f"reduction: expected one of {', '.join(get_args(Reduction))}, found {reduction!r}")
+    logits = at_least_float32(logits)
+    targets = targets.detach().to(logits.dtype)
+    entropy = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    missed = torch.logaddexp(  # log(1 - p_t) = log(p (1 - t) + (1 - p) t)
+        functional.logsigmoid(logits) + (1 - targets).log(), functional.logsigmoid(-logits) + targets.log()
+    )
+    loss = (alpha * targets + (1 - alpha) * (1 - targets)) * (gamma * missed).exp() * entropy
+    if reduction == "none":
+        return loss
+    return loss.sum() if reduction == "sum" else loss.sum() / max(loss.numel(), 1)

@@ -1,0 +1,73 @@
+"""The settings of a training, their units and their ranges. Imports nothing heavy, so that `--help` can read them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from negmine.errors import ConfigError
+
+Loss = Literal["ohem", "hard-negative", "focal", "ghm", "guided", "stock"]
+
+# What negmine decides itself: a value for it would be ignored, or point the training at other files.
+_OURS = frozenset(
+    "batch data device epochs exist_ok imgsz mode model name pretrained project resume save_dir seed task".split()
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """How a detector is trained further; the defaults are for fine-tuning, and were chosen by `benchmarks/retrain.py`.
+
+    Attributes:
+        loss: how the classification loss treats negatives; `stock` is that of the framework.
+        epochs: how often every image with objects is shown.
+        imgsz: longer side that images are resized to, pixels.
+        batch: images of one step.
+        ratio: images without objects for each with objects, in every batch.
+        neg_per_pos: hardest negative anchors for each positive one (`ohem`, `hard-negative`).
+        min_neg: negative anchors kept at least in an image without objects (`ohem`, `hard-negative`).
+        nms_iou: overlap above which one of two neighbouring negative anchors is passed over, 0 to 1; None for none
+            (`ohem`).
+        device: `auto`, or what the framework takes: `cpu`, `0`, `cuda:1`, `mps`, ...
+        seed: of the order of the images and of their augmentation.
+        workers: processes that load images on a GPU; a CPU has none.
+        trust_weights: open a pickle without looking at what it would run.
+        settings: any further arguments of the framework's training, over negmine's own choice.
+
+    Raises:
+        ConfigError: where a value is out of its range, or a setting is one that negmine decides.
+    """
+
+    loss: Loss = "ohem"
+    epochs: int = 8
+    imgsz: int = 640
+    batch: int = 16
+    ratio: float = 1.0
+    neg_per_pos: float = 3.0
+    min_neg: int = 64
+    nms_iou: float | None = None
+    device: str = "auto"
+    seed: int = 0
+    workers: int = 8
+    trust_weights: bool = False
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.loss not in get_args(Loss):
+            raise ConfigError(f"expected a loss of {', '.join(get_args(Loss))}, found {self.loss!r}")
+        for name, low in (("epochs", 1), ("imgsz", 32), ("batch", 2), ("min_neg", 1), ("workers", 0), ("seed", 0)):
+            value = getattr(self, name)
+            if value < low:
+                raise ConfigError(f"expected {name} of {low} or more, found {value}")
+        for name in ("ratio", "neg_per_pos"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ConfigError(f"expected {name} to be a number of 0 or more, found {value}")
+        if self.nms_iou is not None and not 0 < self.nms_iou <= 1:
+            raise ConfigError(f"expected nms_iou over 0 and up to 1, found {self.nms_iou}")
+        for name in self.settings:
+            if name in _OURS:
+                raise ConfigError(f"{name} is not to be set with --set: negmine decides it, or has an option for it")

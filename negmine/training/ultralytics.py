@@ -1,0 +1,226 @@
+"""Training the dense detectors of Ultralytics further, with negatives that count."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import yaml
+
+from negmine.detectors.quiet import quiet_ultralytics
+from negmine.detectors.ultralytics_models import one_line, open_model
+from negmine.errors import ConfigError, NegmineError, TrainingError, WeightsError
+from negmine.paths import printable
+from negmine.training.base import OnEpoch, TrainingSet
+from negmine.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from ultralytics import YOLO
+
+# Ultralytics' own defaults are for training from published weights for a hundred epochs. Its warm-up begins with a
+# learning rate of 0.1 for the biases, which alone took a tuned detector from mAP50 0.84 to 0.003 in an epoch, and its
+# nominal batch of 64 gathers four batches of 16 into one step, which leaves a short training with too few of them.
+FINE_TUNING: Mapping[str, object] = MappingProxyType(
+    {
+        "optimizer": "AdamW",  # `auto` would take the learning rate from the number of classes
+        "lr0": 0.0005,
+        "lrf": 0.1,
+        "cos_lr": True,
+        "warmup_epochs": 0.0,
+        "warmup_bias_lr": 0.0,  # for who sets a warm-up: from 0, as all other rates
+        "mosaic": 0.0,  # a mosaic of four shows hardly an image without objects
+        "close_mosaic": 0,
+        "val": False,  # after the last epoch only
+        "plots": False,
+    }
+)
+_RESUME = "resume.pt"  # the last whole checkpoint; Ultralytics writes its own in place, where a kill cuts it short
+_DONE = "trained.pt"
+_NAMES_SHOWN = 10
+
+
+class UltralyticsTrainer:
+    """Trains what `YOLO(weights).train(...)` does, in place of its classification loss with that of `config`.
+
+    Ultralytics' log files, `results.csv`, `args.yaml` and checkpoints are in the training's folder, and every argument
+    of its training can be set through `config.settings`. It trains on one device.
+    """
+
+    def __init__(self, config: TrainConfig) -> None:
+        if "," in config.device:
+            raise ConfigError(f"expected one device to train on, found {config.device!r}; name one of them")
+        self._config = config
+
+    def check(self, weights: Path, class_names: Sequence[str]) -> None:
+        """Open the weights, and see that they are a detector of these classes that can take the loss.
+
+        Raises:
+            WeightsError: for weights that are missing, exported, no plain detector's, of other classes, or of a family
+                that cannot take the loss.
+            UnsafeWeightsError: for a pickle that would run foreign code.
+            ConfigError: for a setting that Ultralytics does not have.
+        """
+        with quiet_ultralytics():
+            model = self._open(weights)
+            found = [str(name) for _, name in sorted(model.names.items())]
+            if found != list(class_names):
+                raise WeightsError(
+                    f"{printable(weights)} has the classes {_shown(found)}, and the data {_shown(class_names)}; "
+                    "train with the detector's own list of classes, in its order"
+                )
+            self._check_settings()
+
+    def train(self, weights: Path, data: TrainingSet, out: Path, *, on_epoch: OnEpoch | None = None) -> Path:
+        """Train in `out`; a training that was killed there is gone on with from its last whole epoch.
+
+        Returns:
+            The averaged weights after the last epoch: a checkpoint that plain Ultralytics opens.
+
+        Raises:
+            TrainingError: where the loss is no number (with the images of that batch), or memory or disk is full.
+        """
+        done = out / _DONE
+        if done.is_file():
+            return done
+        with quiet_ultralytics() as restore_threads, _no_font(), _explained(out):
+            from ultralytics.utils.torch_utils import strip_optimizer
+
+            from negmine.training.ultralytics_trainer import trainer_class
+
+            out.mkdir(parents=True, exist_ok=True)
+            resume_file = out / _RESUME
+            trained = _epochs_done(resume_file)
+            if trained < self._config.epochs:
+                data_yaml = _write_lists(data, out)
+                model = self._open(resume_file if trained else weights)
+                kind = trainer_class(
+                    self._config, resume_file=resume_file, restore_threads=restore_threads, on_epoch=on_epoch
+                )
+                model.add_callback("on_train_start", kind.begin)
+                model.add_callback("on_train_epoch_start", kind.begin_epoch)
+                model.add_callback("on_train_batch_end", kind.end_batch)
+                model.add_callback("on_train_epoch_end", kind.end_epoch)
+                model.train(trainer=kind, **self._arguments(data_yaml, out), **({"resume": True} if trained else {}))
+            part = Path(shutil.copyfile(resume_file, done.with_suffix(".part.pt")))
+            strip_optimizer(part)
+            part.replace(done)
+            resume_file.unlink()
+        return done
+
+    def _open(self, weights: Path) -> YOLO:
+        """A detector that has everything a training needs."""
+        if weights.suffix.lower() != ".pt":
+            raise WeightsError(
+                f"{printable(weights)} cannot be trained: expected a .pt checkpoint, found an exported model; name the "
+                "checkpoint that it was exported from"
+            )
+        model = open_model(weights, trusted=self._config.trust_weights)
+        if model.task != "detect":
+            raise WeightsError(
+                f"{printable(weights)} is a model for the task {model.task!r}; negmine trains detectors, whose labels "
+                "are boxes alone"
+            )
+        family = type(model.model).__name__
+        if family != "DetectionModel":
+            raise WeightsError(
+                f"{printable(weights)} is a {family}, which negmine does not train; use a detector of the families "
+                "v5u, v8, v9, 10, 11, 12 or 26"
+            )
+        return model
+
+    def _arguments(self, data_yaml: Path, out: Path) -> dict[str, object]:
+        config = self._config
+        ours = {
+            "data": str(data_yaml),
+            "save_dir": str(out),
+            "epochs": config.epochs,
+            "imgsz": config.imgsz,
+            "batch": config.batch,
+            "nbs": config.batch,  # a step for every batch
+            "device": None if config.device == "auto" else config.device,
+            "seed": config.seed,
+            "workers": config.workers,
+        }
+        return {**FINE_TUNING, **ours, **config.settings}
+
+    def _check_settings(self) -> None:
+        from ultralytics.cfg import DEFAULT_CFG_DICT, get_cfg
+
+        unknown = sorted(set(self._config.settings) - set(DEFAULT_CFG_DICT))
+        if unknown:
+            raise ConfigError(
+                f"Ultralytics has no training argument {', '.join(unknown)}; its documentation lists them under Train"
+            )
+        try:
+            get_cfg(overrides=self._arguments(Path("data.yaml"), Path("out")))
+        except (TypeError, ValueError, SyntaxError) as error:
+            raise ConfigError(f"Ultralytics refuses a training argument: {one_line(error)}") from error
+
+
+def _epochs_done(checkpoint: Path) -> int:
+    """The whole epochs behind a checkpoint of a killed training; 0 where there is none."""
+    if not checkpoint.is_file():
+        return 0
+    from ultralytics.nn.tasks import load_checkpoint
+
+    return int(load_checkpoint(checkpoint)[1]["epoch"]) + 1
+
+
+def _write_lists(data: TrainingSet, out: Path) -> Path:
+    """A data.yaml with lists of files beside it; absolute, since Ultralytics looks for others in a folder of its own.
+
+    Raises:
+        TrainingError: for a path that a list cannot hold.
+    """
+    validated = data.val or data.positives  # Ultralytics insists on some
+    for name, paths in (("train", (*data.positives, *data.negatives)), ("val", validated)):
+        lines = [str(path.absolute()) for path in paths]
+        broken = next((line for line in lines if len(line.splitlines()) != 1 or line != line.strip()), None)
+        if broken is not None:
+            raise TrainingError(f"{printable(broken)} cannot stand in a list of files; rename it")
+        (out / f"{name}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    document = {"path": str(out.absolute()), "train": "train.txt", "val": "val.txt", "names": list(data.class_names)}
+    data_yaml = out / "data.yaml"
+    data_yaml.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return data_yaml.absolute()
+
+
+@contextmanager
+def _no_font() -> Iterator[None]:
+    """Ultralytics fetches a font for plots before any training, whether or not it plots."""
+    from ultralytics.data import utils
+
+    check_font = utils.check_font
+    utils.check_font = lambda *_: None
+    try:
+        yield
+    finally:
+        utils.check_font = check_font
+
+
+@contextmanager
+def _explained(out: Path) -> Iterator[None]:
+    """Turn what goes wrong in a training, and is not our fault, into one line."""
+    try:
+        yield
+    except NegmineError:
+        raise
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        advice = "free some space" if full else "see to it"
+        where = printable(error.filename) if error.filename else printable(out)
+        raise TrainingError(f"{where}: {error.strerror or error}; {advice}, and go on with --resume") from error
+    except RuntimeError as error:
+        if "out of memory" not in str(error).lower():
+            raise
+        raise TrainingError("the training ran out of memory; use a smaller --batch or --imgsz") from error
+
+
+def _shown(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return printable(", ".join(names[:_NAMES_SHOWN])) + more

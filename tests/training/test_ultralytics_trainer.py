@@ -1,0 +1,216 @@
+"""Ultralytics trains further with every loss, in every dense family, and plain Ultralytics opens what comes out."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+from blobs import draw
+
+from negmine.detectors.quiet import quiet_ultralytics
+from negmine.errors import ConfigError, TrainingError, WeightsError
+from negmine.training.base import EpochEnd, TrainingSet
+from negmine.training.config import Loss, TrainConfig
+from negmine.training.open import open_trainer
+
+NAMES = tuple(str(number) for number in range(80))  # what a model that was never trained calls its classes
+FAMILIES = ("yolov5n", "yolov8n", "yolov9t", "yolov10n", "yolo11n", "yolo12n", "yolo26n")
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Architecture name to a checkpoint with random weights."""
+    folder = tmp_path_factory.mktemp("untrained")
+
+    def build(name: str) -> Path:
+        path = folder / f"{name}-random.pt"
+        if not path.exists():
+            with quiet_ultralytics():
+                from ultralytics import RTDETR, YOLO
+
+                torch.manual_seed(0)
+                model = (RTDETR if "rtdetr" in name else YOLO)(f"{name}.yaml")
+                torch.save({"model": model.model, "train_args": {"task": model.task}}, path)
+        return path
+
+    return build
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> TrainingSet:
+    """Five pictures with a square each, three without, and one to validate on."""
+
+    def picture(split: str, number: int, *, empty: bool = False) -> Path:
+        squares = [] if empty else [(60, 40, 110, 90, 90)]
+        path = draw(tmp_path / "images" / split / f"{number}.png", squares, size_wh=(160, 128), seed=number)
+        label = tmp_path / "labels" / split / f"{number}.txt"
+        label.parent.mkdir(parents=True, exist_ok=True)
+        label.write_text("" if empty else "0 0.53125 0.5078125 0.3125 0.390625\n")
+        return path
+
+    return TrainingSet(
+        positives=tuple(picture("train", number) for number in range(5)),
+        negatives=tuple(picture("negatives", number, empty=True) for number in range(3)),
+        val=(picture("val", 9),),
+        class_names=NAMES,
+    )
+
+
+def _config(**changes: object) -> TrainConfig:
+    settings: dict[str, object] = {"epochs": 1, "imgsz": 64, "batch": 4, "device": "cpu", "min_neg": 4}
+    return TrainConfig(**(settings | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_ohem_trains_every_family_and_plain_ultralytics_opens_it(
+    family: str, untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
+) -> None:
+    trainer = open_trainer(_config(loss="ohem", nms_iou=0.7))
+    before = untrained(family)
+    trainer.check(before, NAMES)
+    after = trainer.train(before, data, tmp_path / "run")
+    program = (
+        "import sys; sys.modules['negmine'] = None\n"
+        "from ultralytics import YOLO\n"
+        f"model = YOLO({str(after)!r})\n"
+        "import numpy as np\n"
+        "model.predict(np.zeros((64, 64, 3), dtype=np.uint8), imgsz=64, verbose=False)\n"
+        "assert 'negmine' not in str(sorted(n for n in sys.modules if sys.modules[n]))\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, cwd=tmp_path)
+    assert (tmp_path / "run" / "results.csv").read_text().count("\n") == 2
+    assert _parameters(after) != _parameters(before)
+
+
+def _parameters(weights: Path) -> list[float]:
+    with quiet_ultralytics():
+        from ultralytics.nn.tasks import load_checkpoint
+
+        model = load_checkpoint(weights)[0].float()
+    return [float(value.double().sum()) for value in model.state_dict().values()]
+
+
+@pytest.mark.parametrize("loss", get_args(Loss))
+def test_every_loss_trains(loss: Loss, untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path) -> None:
+    told: list[EpochEnd] = []
+    trainer = open_trainer(_config(loss=loss, epochs=2))
+    after = trainer.train(untrained("yolo11n"), data, tmp_path / "run", on_epoch=told.append)
+    assert [(end.epoch, end.epochs) for end in told] == [(1, 2), (2, 2)]
+    assert all(np.isfinite(list(end.losses.values())).all() and end.losses for end in told)
+    assert after.is_file()
+    again = trainer.train(untrained("yolo11n"), data, tmp_path / "run", on_epoch=told.append)
+    assert again == after and len(told) == 2  # what is done is not done again
+
+
+def test_the_same_seed_gives_the_same_weights(
+    untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
+) -> None:
+    def trained(name: str, seed: int) -> list[float]:
+        return _parameters(open_trainer(_config(seed=seed)).train(untrained("yolo11n"), data, tmp_path / name))
+
+    first = trained("a", 0)
+    assert trained("b", 0) == first
+    assert trained("c", 1) != first
+
+
+def test_settings_reach_ultralytics(untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path) -> None:
+    trainer = open_trainer(_config(settings={"lr0": 0.0125, "plots": True}))
+    trainer.check(untrained("yolo11n"), NAMES)
+    trainer.train(untrained("yolo11n"), data, tmp_path / "run")
+    assert "lr0: 0.0125\n" in (tmp_path / "run" / "args.yaml").read_text()
+    assert (tmp_path / "run" / "results.png").is_file()
+
+
+def test_a_killed_training_goes_on_after_its_last_whole_epoch(
+    untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def kill(end: EpochEnd) -> None:
+        if end.epoch == 2:
+            raise Killed
+
+    config = _config(epochs=3)
+    with pytest.raises(Killed):
+        open_trainer(config).train(untrained("yolo11n"), data, tmp_path / "run", on_epoch=kill)
+    (tmp_path / "run" / "weights" / "last.pt").write_bytes(b"cut short")
+    told: list[int] = []
+    after = open_trainer(config).train(
+        untrained("yolo11n"), data, tmp_path / "run", on_epoch=lambda end: told.append(end.epoch)
+    )
+    assert told == [2, 3]
+    assert after.is_file()
+
+
+def test_a_loss_that_is_no_number_names_the_images(
+    untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
+) -> None:
+    trainer = open_trainer(_config(settings={"cls": 3e38}))
+    with pytest.raises(TrainingError, match=r"no finite number in epoch 1, on the batch of \d\.png, .*lr0") as caught:
+        trainer.train(untrained("yolo11n"), data, tmp_path / "run")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("rtdetr-resnet50", "RTDETRDetectionModel, which negmine does not train"),
+        ("yolov8-worldv2", "WorldModel, which negmine does not train"),
+        ("yolo11n-seg", "task 'segment'"),
+    ],
+)
+def test_other_families_are_refused_by_name(name: str, message: str, untrained: Callable[[str], Path]) -> None:
+    with pytest.raises(WeightsError, match=message):
+        open_trainer(_config()).check(untrained(name), NAMES)
+
+
+def test_classes_must_be_the_models(untrained: Callable[[str], Path]) -> None:
+    with pytest.raises(WeightsError, match=r"has the classes 0, 1, .* and 70 more, and the data lamp; train with"):
+        open_trainer(_config()).check(untrained("yolo11n"), ["lamp"])
+
+
+def test_exported_weights_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").write_bytes(b"x")
+    with pytest.raises(WeightsError, match=r"expected a \.pt checkpoint, found an exported model"):
+        open_trainer(_config()).check(tmp_path / "a.onnx", NAMES)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"learning_rate": 1}, "no training argument learning_rate"),
+        ({"lr0": "fast"}, "refuses a training argument"),
+        ({"epochs": 3}, "epochs is not to be set with --set"),
+    ],
+)
+def test_bad_settings_are_refused(settings: dict[str, object], message: str, untrained: Callable[[str], Path]) -> None:
+    with pytest.raises(ConfigError, match=message):
+        open_trainer(_config(settings=settings)).check(untrained("yolo11n"), NAMES)
+
+
+def test_one_device_only() -> None:
+    with pytest.raises(ConfigError, match="expected one device"):
+        open_trainer(_config(device="0,1"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"loss": "hinge"}, "expected a loss of ohem"),
+        ({"epochs": 0}, "epochs of 1 or more"),
+        ({"batch": 1}, "batch of 2 or more"),
+        ({"ratio": -1.0}, "ratio to be a number of 0 or more"),
+        ({"ratio": float("nan")}, "ratio to be a number of 0 or more"),
+        ({"nms_iou": 0.0}, "nms_iou over 0"),
+    ],
+)
+def test_values_out_of_range(change: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        _config(**change)
