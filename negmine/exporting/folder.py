@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import errno
 import json
-import os
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from negmine.bank.files import sha256_of
-from negmine.errors import BankError, ExportError
+from negmine.errors import ExportError
 from negmine.exporting.config import CopyMethod
-from negmine.exporting.plan import BankFile, Content, Plan
+from negmine.exporting.files import PART, content_sha256, file_sha256, replace_bytes, write_file
+from negmine.exporting.plan import Plan, StoredFile
+from negmine.exporting.threads import in_threads
 from negmine.paths import EXPORT_MANIFEST, printable, sortable
 
 MANIFEST = EXPORT_MANIFEST
 SCHEMA_VERSION = 1
-_PART = ".negmine-part"  # suffix of a file that is being written
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,30 @@ class Written:
     removed: int
 
 
-def write_plan(plan: Plan, out: Path, *, format_name: str, method: CopyMethod) -> Written:
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """An earlier export in the folder.
+
+    Attributes:
+        hashes: of each of its files that is there; "" for a link to nothing.
+        caches: what a trainer keeps beside the files.
+        method: how its files got there; "" where it was cut short.
+    """
+
+    hashes: Mapping[str, str]
+    caches: Sequence[str]
+    method: str
+
+
+def write_plan(plan: Plan, out: Path, *, format_name: str, method: CopyMethod, workers: int | None = None) -> Written:
     """Bring a folder to what the plan says.
 
     Args:
         plan: every file of the export.
         out: the folder; new, empty, or an earlier export of the same format.
         format_name: kept in the manifest.
-        method: how files get from the bank to the export.
+        method: how stored files get to the export.
+        workers: threads; one per core where None.
 
     Raises:
         ExportError: where the folder holds anything else, a file of the export was changed by someone, or it cannot be
@@ -48,53 +64,99 @@ def write_plan(plan: Plan, out: Path, *, format_name: str, method: CopyMethod) -
         BankError: where a file of the bank is missing or damaged.
     """
     try:
-        present, before = _require_ours(out, format_name)
-        wanted = {name: _sha256(content) for name, content in plan.items()}
-        linked = {name for name, content in plan.items() if before != method and isinstance(content, BankFile)}
+        earlier = _earlier(out, format_name, workers)
+        present = earlier.hashes
+        wanted = {name: content_sha256(content) for name, content in plan.items()}
+        again = earlier.method != method  # a copy becomes a link, or the other way round
+        linked = {name for name, content in plan.items() if again and isinstance(content, StoredFile)}
         new = [name for name in plan if present.get(name) != wanted[name] or name in linked]
         stale = sorted(set(present) - set(wanted))
         if new or stale or not (out / MANIFEST).exists():
             out.mkdir(parents=True, exist_ok=True)
-            for part in out.rglob(f"*{_PART}"):
+            for part in out.rglob(f"*{PART}"):
                 part.unlink()
             _write_manifest(out, format_name, "", _both(present, wanted))
-            for name in new:
-                _write(out / name, plan[name], method)
-            for name in stale:
-                _remove(out, name)
+            _remove(out, earlier.caches)  # they would hide what changes from the trainer
+            deque(in_threads(lambda name: write_file(out / name, plan[name], method), new, workers), maxlen=0)
+            _remove(out, stale)
             _write_manifest(out, format_name, method, _both({}, wanted))
     except OSError as error:
         raise ExportError(_explain(out, error)) from error
     return Written(written=len(new), unchanged=len(plan) - len(new), removed=len(stale))
 
 
-def _require_ours(out: Path, format_name: str) -> tuple[dict[str, str], str]:
-    """The earlier export in `out`: name to hash of each file that is there, and how files got there."""
+def require_ours(out: Path, format_name: str) -> None:
+    """Say at once, by names alone, that a folder is not one to export to; `write_plan` looks at the files themselves.
+
+    Raises:
+        ExportError: where it holds anything else than an export of the same format, or cannot be searched.
+    """
+    try:
+        _listed(out, format_name)
+    except OSError as error:
+        raise ExportError(_explain(out, error)) from error
+
+
+def _earlier(out: Path, format_name: str, workers: int | None) -> _Earlier:
+    """The earlier export in `out`."""
+    allowed, ours, caches, method = _listed(out, format_name)
+    hashes = in_threads(lambda name: _hash_of(out / name, allowed[name]), ours, workers)
+    return _Earlier(dict(zip(ours, hashes, strict=True)), caches, method)
+
+
+def _listed(out: Path, format_name: str) -> tuple[dict[str, list[str]], list[str], list[str], str]:
+    """What the manifest lists, the files of it that are there, what a trainer caches, and how the files got there."""
     where = printable(out)
     if out.exists() and not out.is_dir():
         raise ExportError(f"{where} is a file, and an export needs a folder; name another with --out")
     allowed, method = _read_manifest(out, format_name)
-    present: dict[str, str] = {}
+    ours, caches = list[str](), list[str]()
+    is_cache = _Caches(allowed)
     for path in sorted(out.rglob("*"), key=sortable):
         name = path.relative_to(out).as_posix()
         if (path.is_dir() and not path.is_symlink()) or name == MANIFEST or _is_part(name, allowed):
             continue
-        if name not in allowed:
+        if name in allowed:
+            ours.append(name)
+        elif is_cache(name):
+            caches.append(name)
+        else:
             raise ExportError(
                 f"{where} holds something that no export put there ({printable(name)}); name an empty folder with --out"
             )
-        sha256 = sha256_of(path.read_bytes()) if path.exists() else ""  # a link into a bank that has moved
-        if sha256 and sha256 not in allowed[name]:
-            raise ExportError(
-                f"{printable(path)} was changed since it was exported; move it away, or name another folder with --out"
-            )
-        present[name] = sha256
-    return present, method
+    return allowed, ours, caches, method
+
+
+def _hash_of(path: Path, allowed: Collection[str]) -> str:
+    """The hash of a file of the export; "" where it is a link to nothing, because its target has moved.
+
+    Only a file that is the export's alone can hold somebody's work: what a link shows is kept where it points.
+    """
+    if not path.exists():
+        return ""
+    sha256 = file_sha256(path)
+    if sha256 not in allowed and not path.is_symlink() and path.stat().st_nlink == 1:
+        raise ExportError(
+            f"{printable(path)} was changed since it was exported; move it away, or name another folder with --out"
+        )
+    return sha256
+
+
+class _Caches:
+    """Tells what Ultralytics leaves beside what it reads: `labels/train.cache`, and a `.npy` of an image's pixels."""
+
+    def __init__(self, exported: Collection[str]) -> None:
+        paths = [PurePosixPath(name) for name in exported]
+        self._names = {f"{folder}.cache" for folder in {path.parent for path in paths}}
+        self._names |= {str(path.with_suffix(".npy")) for path in paths if path.parts[0] == "images"}
+
+    def __call__(self, name: str) -> bool:
+        return name in self._names
 
 
 def _is_part(name: str, allowed: Mapping[str, list[str]]) -> bool:
     """Whether a file is what a killed export was writing."""
-    whole = name.removesuffix(_PART)
+    whole = name.removesuffix(PART)
     return whole != name and (whole in allowed or whole == MANIFEST)
 
 
@@ -130,70 +192,24 @@ def _write_manifest(out: Path, format_name: str, method: str, files: Mapping[str
         "method": method,  # empty while files are being written
         "files": files,
     }
-    _replace(out / MANIFEST, lambda part: _flushed(part, json.dumps(document, indent=1).encode()))
+    replace_bytes(out / MANIFEST, json.dumps(document, indent=1).encode())
 
 
-def _write(target: Path, content: Content, method: CopyMethod) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(content, bytes):
-        _replace(target, lambda part: _flushed(part, content))
-    elif method == "hardlink":
-        _replace(target, lambda part: os.link(_whole(content), part))
-    elif method == "symlink":
-        link = os.path.relpath(_whole(content).resolve(), target.parent.resolve())
-        _replace(target, lambda part: part.symlink_to(link))
-    else:
-        _replace(target, lambda part: _flushed(part, _whole(content).read_bytes()))
-
-
-def _replace(target: Path, make: Callable[[Path], object]) -> None:
-    """Make a file under another name and rename it, so that nobody ever sees half of it."""
-    part = target.with_name(target.name + _PART)
-    part.unlink(missing_ok=True)
-    try:
-        make(part)
-        part.replace(target)
-        part.unlink(missing_ok=True)  # renaming one link of a file to another of its links leaves both
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def _flushed(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _whole(file: BankFile) -> Path:
-    """The file's path, once its bytes are known to be what the bank says."""
-    advice = "`negmine verify` lists all that is wrong with the bank"
-    if not file.path.is_file():
-        raise BankError(f"{printable(file.path)} is gone from the bank; {advice}")
-    if sha256_of(file.path.read_bytes()) != file.sha256:
-        raise BankError(f"{printable(file.path)} is damaged: it does not have the hash that is its name; {advice}")
-    return file.path
-
-
-def _remove(out: Path, name: str) -> None:
-    """Remove a file of an earlier export, and the folders that it leaves empty."""
-    path = out / name
-    path.unlink(missing_ok=True)
-    for parent in path.relative_to(out).parents:
-        if parent != Path() and not any((out / parent).iterdir()):
-            (out / parent).rmdir()
-
-
-def _sha256(content: Content) -> str:
-    return content.sha256 if isinstance(content, BankFile) else sha256_of(content)
+def _remove(out: Path, names: Sequence[str]) -> None:
+    """Remove files of an earlier export, and the folders that they leave empty."""
+    for name in names:
+        path = out / name
+        path.unlink(missing_ok=True)
+        for parent in path.relative_to(out).parents:
+            if parent != Path() and (out / parent).is_dir() and not any((out / parent).iterdir()):
+                (out / parent).rmdir()
 
 
 def _explain(out: Path, error: OSError) -> str:
     """What went wrong while writing, and what to do."""
     what = printable(error.filename) if error.filename else printable(out)
     if error.errno == errno.EXDEV:
-        return f"{what}: bank and export are on different file systems, where files share no hard link; use --copy"
+        return f"{what}: it and the export are on different file systems, where files share no hard link; use --copy"
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return f"{what}: {error.strerror}; free some space and run the same command again to finish the export"
     return f"{what}: {error.strerror or error}; name a folder that can be written with --out"

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from negmine.structures import GroundTruth
+
+TRAIN = "train"  # the split that the negatives are in
 
 
 @dataclass(frozen=True, slots=True)
-class BankFile:
-    """A file that is in the bank already."""
+class StoredFile:
+    """A file that is there already, in the bank or in the data set that is merged.
+
+    Attributes:
+        path: where.
+        sha256: of its bytes, hex.
+        in_bank: whether it is the bank's.
+    """
 
     path: Path
     sha256: str
+    in_bank: bool = True
 
 
-Content = bytes | BankFile
+Content = bytes | StoredFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +36,22 @@ class Picture:
     Attributes:
         name: without suffix; unique in the export.
         file: where its bytes are.
-        size_wh: pixels.
+        size_wh: of the upright image, pixels.
         accepted: a person looked at it and agreed that it holds no target.
+        suffix: by the type of its content.
+        splits: in which it is.
+        database: where it is from, for people.
+        truth: its objects.
     """
 
     name: str
-    file: BankFile
+    file: StoredFile
     size_wh: tuple[int, int]
-    accepted: bool
+    accepted: bool = False
+    suffix: str = ".jpg"
+    splits: tuple[str, ...] = (TRAIN,)
+    database: str = "negmine"
+    truth: GroundTruth = field(default_factory=GroundTruth.empty)
 
 
 Plan = Mapping[str, Content]  # relative path with forward slashes, to content

@@ -1,17 +1,26 @@
-"""Writing a Pascal VOC annotation that says: nothing is in this picture."""
+"""Writing a Pascal VOC annotation: what is in a picture, or that nothing is."""
 
 from __future__ import annotations
+
+from math import floor
 
 from lxml import etree
 
 from negmine.errors import ExportError
 from negmine.paths import printable
+from negmine.structures import GroundTruth
 
 
 def voc_annotation(
-    *, folder: str, filename: str, database: str, size_whd: tuple[int, int, int], verified: bool = False
+    *,
+    folder: str,
+    filename: str,
+    database: str,
+    size_whd: tuple[int, int, int],
+    verified: bool = False,
+    truth: GroundTruth | None = None,
 ) -> bytes:
-    """A VOC annotation without objects, its elements in the devkit's order; the same arguments give the same bytes.
+    """A VOC annotation, its elements in the devkit's order; the same arguments give the same bytes.
 
     Args:
         folder: name of the data set's folder.
@@ -19,6 +28,7 @@ def voc_annotation(
         database: where the image is from.
         size_whd: width, height and number of channels, in pixels.
         verified: a person has looked at it; marked as labelImg does.
+        truth: its objects; none where None. A crowd, for which VOC has no word, is written as difficult.
 
     Raises:
         ExportError: for text that XML 1.0 cannot hold, or that is empty.
@@ -32,8 +42,32 @@ def voc_annotation(
     for tag, value in (("width", width), ("height", height), ("depth", depth)):
         _add(size, tag, str(int(value)))
     _add(root, "segmented", "0")
+    _add_objects(root, truth or GroundTruth.empty(), (width, height))
     etree.indent(root, space="\t")
     return etree.tostring(root, encoding="utf-8") + b"\n"
+
+
+def _add_objects(root: etree._Element, truth: GroundTruth, size_wh: tuple[int, int]) -> None:
+    marks = truth.difficult | truth.crowd
+    for box, name, is_difficult in zip(truth.boxes_xyxy.tolist(), truth.class_names, marks.tolist(), strict=True):
+        element = etree.SubElement(root, "object")
+        sides = [_pixels(low, high, side) for low, high, side in zip(box[:2], box[2:], size_wh, strict=True)]
+        _add(element, "name", name)
+        _add(element, "pose", "Unspecified")
+        _add(element, "truncated", "0")
+        _add(element, "difficult", str(int(is_difficult)))
+        corners = etree.SubElement(element, "bndbox")
+        for tag, value in zip(("xmin", "ymin", "xmax", "ymax"), (s[end] for end in (0, 1) for s in sides), strict=True):
+            _add(corners, tag, str(value))
+
+
+def _pixels(low: float, high: float, side: int) -> tuple[int, int]:
+    """First and last pixel of a span, 1-based: its ends rounded, inside the image, and never without any pixel."""
+    first, end = floor(max(low, 0.0) + 0.5), floor(min(high, side) + 0.5)
+    if end <= first:
+        first = min(max(floor((low + high) / 2), 0), side - 1)
+        end = first + 1
+    return first + 1, end
 
 
 def _add(parent: etree._Element, tag: str, text: str) -> None:

@@ -23,7 +23,7 @@ from negmine.losses.checks import (
 def hardest_negatives(
     loss: Tensor, positive: Tensor, *, neg_per_pos: float, min_neg: int, ignore: Tensor | None = None
 ) -> Tensor:
-    """Choose, for each image, the max(ceil(neg_per_pos * positives), min_neg) negatives of highest loss.
+    """Choose the negatives of highest loss of each image: ceil(neg_per_pos * positives), or `min_neg` without positives.
 
     Of equal losses the lowest index goes first, so the choice is the same on every run. A loss that is no number counts
     as the highest. An image with fewer negatives than that gives them all.
@@ -32,7 +32,7 @@ def hardest_negatives(
         loss: [B, A] loss of each of A anchors of B images; no gradient flows through the choice.
         positive: [B, A] bool, the anchors that hold an object; never chosen.
         neg_per_pos: negatives for one positive, 0 or more (exact to a millionth).
-        min_neg: negatives that every image gives at least, however few its positives.
+        min_neg: negatives of an image without positives.
         ignore: [B, A] bool, anchors that are neither; never chosen, and not counted as positives.
 
     Returns:
@@ -43,8 +43,7 @@ def hardest_negatives(
     """
     _check_masks(loss, positive, ignore)
     candidate, positive = _split(positive, ignore)
-    quota = _times(positive.sum(1), neg_per_pos).clamp(min=_checked_floor(min_neg))
-    return hardest(loss, candidate, quota)
+    return hardest(loss, candidate, _quota(positive.sum(1), neg_per_pos, min_neg))
 
 
 def hardest(loss: Tensor, candidate: Tensor, quota: Tensor) -> Tensor:
@@ -69,14 +68,13 @@ def hardest(loss: Tensor, candidate: Tensor, quota: Tensor) -> Tensor:
     if most == 0:
         return torch.zeros_like(candidate)
     values = at_least_float32(loss.detach())
-    values = values.nan_to_num(nan=torch.inf, posinf=torch.inf, neginf=torch.finfo(values.dtype).min)
-    values = values.masked_fill(~candidate, -torch.inf)  # below every candidate
+    values = values.masked_fill(values.isnan(), torch.inf).masked_fill(~candidate, -torch.inf)
     highest = values.topk(most, dim=1).values  # far cheaper than ranking all; its indices would not be stable
     last = highest.gather(1, (quota - 1).clamp(min=0))  # [B, 1], the lowest loss that is still chosen
     above = values > last
     tied = candidate & (values == last)
     places = quota - above.sum(1, keepdim=True)  # left to the tied
-    return (above | (tied & (tied.cumsum(1) <= places))) & (quota > 0)
+    return above | (tied & (tied.cumsum(1) <= places))
 
 
 def hard_negative_loss(
@@ -116,8 +114,7 @@ def hard_negative_loss(
     candidate, positive = _split(cls_target > 0, cls_target == ignore_index)
     positives = positive.sum(1)  # [B]
     has_object = positives > 0
-    quota = torch.where(has_object, _times(positives, neg_per_pos), _checked_floor(min_neg))
-    negative = hardest(loss, candidate, quota)
+    negative = hardest(loss, candidate, _quota(positives, neg_per_pos, min_neg))
     sums = torch.where(positive | negative, loss, 0.0).sum(1)  # [B], S
     with_objects = sums[has_object].sum() / positives.sum().clamp(min=1)
     without = sums[~has_object].sum() / negative[~has_object].sum().clamp(min=1)
@@ -136,9 +133,10 @@ def _times(positives: Tensor, neg_per_pos: float) -> Tensor:
     return -(-positives * ratio.numerator).div(ratio.denominator, rounding_mode="floor")
 
 
-def _checked_floor(min_neg: int) -> int:
+def _quota(positives: Tensor, neg_per_pos: float, min_neg: int) -> Tensor:
+    """How many negatives each image gives [B]."""
     check_range("min_neg", min_neg, 0)
-    return min_neg
+    return torch.where(positives > 0, _times(positives, neg_per_pos), min_neg)
 
 
 def _check_masks(loss: Tensor, positive: Tensor, ignore: Tensor | None) -> None:

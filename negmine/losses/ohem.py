@@ -138,6 +138,7 @@ def ohem_select(
     if boxes is None or nms_iou is None:
         return rows[scores.argsort(descending=True, stable=True)[:keep]]
     check_shape("boxes", boxes, loss.shape[0], 4)
+    check_range("nms_iou", nms_iou, 0, 1)
     return rows[nms(boxes[rows], scores, iou=nms_iou, limit=keep)]
 
 

@@ -110,7 +110,5 @@ def iou_balanced_negatives(
 def _draw(mask: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """`count` of the set places of a mask [N], or all where there are fewer; ascending."""
     places = mask.nonzero().flatten()
-    if len(places) <= count:
-        return places
     picked = torch.randperm(len(places), generator=generator, device=generator.device)[:count]
     return places[picked.to(places.device)].sort().values

@@ -1,4 +1,4 @@
-"""The annotation of a picture without objects: its bytes, and that readers take it for what it is."""
+"""The annotation of a picture, with objects and without: its bytes, and that readers take it for what it is."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from lxml import etree
 from negmine.errors import ExportError
 from negmine.labels.voc import VocTruth
 from negmine.labels.voc_writer import voc_annotation
+from negmine.structures import GroundTruth
 
 
 def annotation(*, filename: str = "a.jpg", verified: bool = False) -> bytes:
@@ -74,3 +75,59 @@ def test_characters_that_xml_cannot_hold_are_refused_by_name(name: str) -> None:
 def test_an_element_without_text_is_refused(name: str) -> None:
     with pytest.raises(ExportError, match="needs a filename"):
         annotation(filename=name)
+
+
+def with_objects(truth: GroundTruth, size_wh: tuple[int, int] = (640, 480)) -> etree._Element:
+    """An annotation with objects, parsed."""
+    data = voc_annotation(folder="d", filename="a.jpg", database="d", size_whd=(*size_wh, 3), truth=truth)
+    return etree.fromstring(data)
+
+
+def corners(element: etree._Element) -> list[int]:
+    """VOC's own numbers of an object."""
+    return [int(element.findtext(f"bndbox/{side}") or "") for side in ("xmin", "ymin", "xmax", "ymax")]
+
+
+def test_objects_are_in_the_devkit_s_order_with_pixels_from_one() -> None:
+    root = with_objects(GroundTruth.of([[0, 0, 640, 480], [10, 20, 30, 40]], ["cat", "dog"], difficult=[False, True]))
+    first, second = root.findall("object")
+    assert [child.tag for child in first] == ["name", "pose", "truncated", "difficult", "bndbox"]
+    assert (corners(first), corners(second)) == ([1, 1, 640, 480], [11, 21, 30, 40])
+    assert [each.findtext("name") for each in (first, second)] == ["cat", "dog"]
+    assert [each.findtext("difficult") for each in (first, second)] == ["0", "1"]
+
+
+def test_a_crowd_is_difficult() -> None:
+    (element,) = with_objects(GroundTruth.of([[0, 0, 9, 9]], ["cat"], crowd=[True])).findall("object")
+    assert element.findtext("difficult") == "1"
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [  # of 10 x 10 pixels
+        ([2.4, 2.5, 4.4, 4.5], [3, 4, 4, 5]),  # the nearest edges; halves go up
+        ([2.1, 2.1, 2.2, 2.2], [3, 3, 3, 3]),  # inside one pixel: that one
+        ([2.6, 2.6, 3.4, 3.4], [4, 4, 4, 4]),  # both edges round to 3: the pixel of its middle
+        ([9.6, 9.6, 10, 10], [10, 10, 10, 10]),  # the last pixel, not one behind it
+        ([0, 0, 0.2, 10], [1, 1, 1, 10]),
+        ([-5, -5, 15, 15], [1, 1, 10, 10]),
+    ],
+)
+def test_no_rounding_loses_an_object_or_leaves_the_image(box: list[float], expected: list[int]) -> None:
+    (element,) = with_objects(GroundTruth.of([box], ["cat"]), (10, 10)).findall("object")
+    assert corners(element) == expected
+
+
+@given(st.integers(1, 300), st.data())
+def test_the_own_reader_finds_it_within_half_a_pixel(side: int, data: st.DataObject) -> None:
+    x1, x2 = sorted(data.draw(st.tuples(*[st.floats(0, side)] * 2).filter(lambda ends: ends[0] != ends[1])))
+    (element,) = with_objects(GroundTruth.of([[x1, 0, x2, side]], ["cat"]), (side, side)).findall("object")
+    low, _, high, _ = corners(element)
+    assert 1 <= low <= high <= side
+    assert max(abs(low - 1 - x1), abs(high - x2)) <= (0.5 if x2 - x1 >= 1 else 1)
+
+
+@pytest.mark.parametrize("name", ["", " ", "bell\x07"])
+def test_a_class_that_xml_cannot_hold_is_refused(name: str) -> None:
+    with pytest.raises(ExportError, match="name"):
+        with_objects(GroundTruth.of([[0, 0, 9, 9]], [name]))

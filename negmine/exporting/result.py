@@ -1,0 +1,79 @@
+"""What an export says of the data set that it mixed negatives into."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from negmine.paths import printable
+
+
+@dataclass(frozen=True, slots=True)
+class SplitCounts:
+    """What of a data set is in one split of the export.
+
+    Attributes:
+        name: of the split.
+        positives: images with objects.
+        empty: images that the data set knows to be empty.
+        objects: in all of them, as they were written.
+    """
+
+    name: str
+    positives: int
+    empty: int
+    objects: int
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON values."""
+        return {"name": self.name, "positives": self.positives, "empty": self.empty, "objects": self.objects}
+
+
+@dataclass(frozen=True, slots=True)
+class MergeResult:
+    """What became of a data set that was merged.
+
+    Attributes:
+        data: as it was given.
+        data_format: what people call its format.
+        class_names: by class id.
+        splits: that were written, `train` first.
+        unlabelled: images that were left out because nobody says what is in them.
+        unlisted: images that were left out because no list of the data set names them.
+        lost: labels, and lines of lists, whose image is nowhere.
+        skipped: images that cannot be read, or whose labels cannot be written, and why.
+        withheld: negatives and variants that were left out because of the data set, by reason.
+        ratio: images without objects for each with objects, in `train`.
+    """
+
+    data: Path
+    data_format: str
+    class_names: tuple[str, ...]
+    splits: tuple[SplitCounts, ...]
+    unlabelled: int
+    unlisted: int
+    lost: int
+    skipped: Mapping[Path, str]
+    withheld: Mapping[str, int]
+    ratio: float
+
+    @property
+    def train(self) -> SplitCounts:
+        """The split that the negatives are in."""
+        return self.splits[0]
+
+    def to_dict(self) -> dict[str, object]:
+        """A part of the `--json` document."""
+        return {
+            "data": printable(self.data),
+            "format": self.data_format,
+            "classes": list(self.class_names),
+            "splits": [split.to_dict() for split in self.splits],
+            "unlabelled": self.unlabelled,
+            "unlisted": self.unlisted,
+            "lost": self.lost,
+            "skipped": [{"file": printable(path), "reason": reason} for path, reason in self.skipped.items()],
+            "withheld": dict(self.withheld),
+            "negatives_per_positive": self.ratio,
+        }

@@ -1,0 +1,131 @@
+"""What a merge leaves out: negatives that the data set knows better, and images that nobody can train on."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from blobs import draw, find_squares
+from data_sets import PLAIN, SIZE_WH, Splits, stems, write_voc, write_yolo
+
+from negmine.bank.bank import Bank
+from negmine.bank.writer import BankWriter
+from negmine.datasets.open import open_dataset
+from negmine.detectors.function import FunctionDetector
+from negmine.exporting.config import ExportConfig
+from negmine.exporting.export import export
+from negmine.mining.config import CropConfig, OutputSize, ScanConfig
+from negmine.mining.scan import scan
+
+YOLO = ExportConfig(format="yolo")
+
+
+def test_what_cannot_be_used_is_left_out_counted_and_named(small_bank: Path, tmp_path: Path) -> None:
+    car = [("car", 10, 20, 60, 70)]
+    splits: Splits = {"train": {"a.png": car, "broken.png": car, "wrong.png": car, "nobody.png": None, "gone.png": car}}
+    data = write_yolo(tmp_path / "data", splits)
+    images = tmp_path / "data" / "images" / "train"
+    (images / "broken.png").write_bytes((images / "broken.png").read_bytes()[:500])
+    (images / "gone.png").unlink()
+    (images / "gone.png").symlink_to("nowhere")
+    (tmp_path / "data" / "labels" / "train" / "wrong.txt").write_text("0 5 5 1 1\n")
+    merged = export(small_bank, tmp_path / "out", merge=data, config=YOLO).merged
+    assert merged is not None and (merged.train.positives, merged.train.empty, merged.unlabelled) == (1, 0, 1)
+    assert {path.name for path in merged.skipped} == {"broken.png", "wrong.png", "gone.png"}
+    assert "cut short" in merged.skipped[images / "broken.png"] and "0 to 1" in merged.skipped[images / "wrong.png"]
+    assert len(stems(open_dataset(tmp_path / "out", split="train"), "train")) == 3
+    config = ExportConfig(format="yolo", missing_is_empty=True)
+    merged = export(small_bank, tmp_path / "out", merge=data, config=config).merged
+    assert merged is not None and (merged.train.empty, merged.unlabelled) == (1, 0)
+    assert (tmp_path / "out" / "labels" / "train" / "nobody.txt").read_bytes() == b""
+
+
+def test_images_that_no_list_names_are_left_out(small_bank: Path, tmp_path: Path) -> None:
+    data = write_voc(tmp_path / "data", {**PLAIN, "all": {"z.png": [("car", 1, 1, 9, 9)]}})
+    merged = export(small_bank, tmp_path / "out", merge=data).merged
+    assert merged is not None and (merged.unlisted, [split.name for split in merged.splits]) == (1, ["train", "val"])
+    assert not list((tmp_path / "out").rglob("z.*"))
+
+
+def add(small_bank: Path, tmp_path: Path, data: Path) -> dict[str, int]:
+    """Merge, and say why negatives were left out."""
+    result = export(small_bank, tmp_path / "out", merge=data, config=YOLO)
+    assert result.merged is not None
+    back = stems(open_dataset(tmp_path / "out", split="train"), "train")
+    assert len(back) == result.negatives + result.variants + result.merged.train.positives + result.merged.train.empty
+    return dict(result.merged.withheld)
+
+
+@pytest.fixture
+def negative(small_bank: Path) -> Path:
+    """The file of the hardest negative, which has a variant."""
+    with BankWriter(small_bank, purpose="a test") as writer, writer.transaction():
+        first = next(writer.negatives())
+        staged = writer.stage(first.path.read_bytes() + b"\0")
+        writer.add_variant(first.id, staged, first.size_wh, "blur", {"sigma": 1})
+    return first.path
+
+
+@pytest.mark.parametrize(
+    ("split", "labels", "reason"),
+    [
+        ("val", [], "images of a split that is not trained on"),
+        ("val", [("car", 1, 1, 9, 9)], "images of a split that is not trained on"),
+        ("val", None, "images of a split that is not trained on"),
+        ("train", [("car", 1, 1, 9, 9)], "has an object there"),
+        ("train", [], "in the data set already"),
+        ("train", None, None),
+    ],
+)
+def test_a_negative_that_is_an_image_of_the_data_set_is_left_out_with_its_variants(
+    small_bank: Path, negative: Path, tmp_path: Path, split: str, labels: list[object] | None, reason: str | None
+) -> None:
+    data = write_yolo(tmp_path / "data", {**PLAIN, split: {**PLAIN[split], "twin.png": labels}})  # type: ignore[dict-item]
+    shutil.copy(negative, tmp_path / "data" / "images" / split / "twin.png")
+    withheld = add(small_bank, tmp_path, data)
+    assert list(withheld.values()) == ([2] if reason else [])
+    assert all(reason is not None and reason in key for key in withheld)
+
+
+@pytest.mark.parametrize(
+    ("split", "box", "reason"),
+    [
+        ("train", ("car", 75, 55, 90, 90), "has an object there"),
+        ("train", ("car", 0, 0, 5, 5), None),
+        ("val", ("car", 0, 0, 5, 5), "images of a split that is not trained on"),
+    ],
+)
+def test_a_negative_cut_from_where_the_data_set_knows_better_is_left_out(
+    small_bank: Path, negative: Path, tmp_path: Path, split: str, box: object, reason: str | None
+) -> None:
+    with Bank(small_bank) as bank:
+        source = next(bank.negatives()).source
+    data = write_yolo(tmp_path / "data", {**PLAIN, split: {**PLAIN[split], "twin.png": [box]}})  # type: ignore[dict-item]
+    shutil.copy(source, tmp_path / "data" / "images" / split / "twin.png")
+    assert [(reason or "-") in key for key in add(small_bank, tmp_path, data)] == ([True] if reason else [])
+
+
+def test_a_variant_that_is_an_image_to_measure_on_is_left_out_alone(
+    small_bank: Path, negative: Path, tmp_path: Path
+) -> None:
+    data = write_yolo(tmp_path / "data", {**PLAIN, "val": {**PLAIN["val"], "twin.png": []}})
+    (tmp_path / "data" / "images" / "val" / "twin.png").write_bytes(negative.read_bytes() + b"\0")
+    assert list(add(small_bank, tmp_path, data).values()) == [1]
+
+
+def test_a_merged_set_can_be_merged_again(small_bank: Path, tmp_path: Path) -> None:
+    export(small_bank, tmp_path / "one", merge=write_yolo(tmp_path / "data"), config=YOLO)
+    result = export(small_bank, tmp_path / "two", merge=tmp_path / "one", config=YOLO)
+    assert (result.negatives, sum((result.merged.withheld if result.merged else {}).values())) == (0, 2)
+    assert stems(open_dataset(tmp_path / "two"), "train") == stems(open_dataset(tmp_path / "one"), "train")
+
+
+def test_negatives_mined_from_the_training_images_themselves_go_in(tmp_path: Path) -> None:
+    data = write_yolo(tmp_path / "data", {"train": {"a.png": [("car", 150, 80, 190, 110)]}})
+    draw(tmp_path / "data" / "images" / "train" / "a.png", [(20, 20, 40, 40, 90)], size_wh=SIZE_WH)
+    config = ScanConfig(crop=CropConfig(size=OutputSize("none")))
+    detector = FunctionDetector(find_squares, {0: "car", 1: "van"}, name="squares", batch_size=1, key="1")
+    scan(tmp_path / "data" / "images" / "train", detector, bank=tmp_path / "bank", truth=data, config=config)
+    result = export(tmp_path / "bank", tmp_path / "out", merge=data, config=YOLO)
+    assert (result.negatives, result.merged and dict(result.merged.withheld)) == (1, {})
