@@ -32,8 +32,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-LOSSES = ("stock", "hard-negative", "ohem", "focal", "ghm", "guided")
-CROPS = ("context", "region", "image")
+from negmine.mining.config import CropPolicy
+from negmine.training.config import Loss
+
+LOSSES: tuple[Loss, ...] = ("stock", "hard-negative", "ohem", "focal", "ghm", "guided")
+CROPS: tuple[CropPolicy, ...] = ("context", "region", "image")
 ARMS = ("control", "naive", *LOSSES, *CROPS, "one-round")
 RECALLS = (0.6, 0.7, 0.8, 0.9)
 
@@ -59,13 +62,15 @@ def run_arm(case: Case, arm: str, seed: int) -> Path:
     from negmine import RetrainConfig, TrainConfig, retrain
 
     config = RetrainConfig(train=TrainConfig(imgsz=case.imgsz, device="cpu", seed=seed))
-    if arm in LOSSES:
-        config = replace(config, train=replace(config.train, loss=arm))
-    if arm in CROPS:
-        config = replace(config, crop=replace(config.crop, crop=arm))
+    for loss in LOSSES:
+        if loss == arm:
+            config = replace(config, train=replace(config.train, loss=loss))
+    for crop in CROPS:
+        if crop == arm:
+            config = replace(config, crop=replace(config.crop, crop=crop))
     rounds = 1 if arm == "one-round" else config.rounds
     train = replace(config.train, epochs=case.epochs // rounds)
-    config = replace(config, rounds=rounds, train=train, min_gain=0.0, max_recall_loss=0.99)  # no early stop
+    config = replace(config, rounds=rounds, train=train, stop_early=False)
     result = retrain(
         case.weights,
         case.data,
@@ -193,7 +198,7 @@ def _figures(result: Mapping[str, object]) -> list[float | None]:
     figures = result["figures"]
     assert isinstance(figures, dict)
     at = {float(recall): fppi for recall, fppi in figures["fppi_at"].items()}
-    return [figures["fppi"], *(at[recall] for recall in RECALLS), figures["lamr"], figures["map50"], result["minutes"]]  # type: ignore[list-item]
+    return [figures["fppi"], *(at[recall] for recall in RECALLS), figures["lamr"], figures["map50"], result["minutes"]]
 
 
 def _cell(values: Sequence[float | None]) -> str:

@@ -20,13 +20,18 @@ if TYPE_CHECKING:
     from negmine.detectors.function import FunctionDetector
     from negmine.detectors.open import open_detector
     from negmine.errors import NegmineError
+    from negmine.evaluating.config import EvalConfig
+    from negmine.evaluating.evaluate import evaluate
     from negmine.exporting.config import ExportConfig
     from negmine.exporting.export import export
     from negmine.labels.recognise import open_truth
     from negmine.mining.config import CropConfig, ScanConfig
     from negmine.mining.scan import scan
     from negmine.ratios.ratio import ratio
+    from negmine.retraining.config import RetrainConfig
+    from negmine.retraining.retrain import retrain
     from negmine.structures import Detections, GroundTruth
+    from negmine.training.config import TrainConfig
 
 __all__ = [
     "AugmentConfig",
@@ -34,14 +39,18 @@ __all__ = [
     "CropConfig",
     "Detections",
     "DetectorConfig",
+    "EvalConfig",
     "ExportConfig",
     "FunctionDetector",
     "GroundTruth",
     "NegmineError",
+    "RetrainConfig",
     "ScanConfig",
+    "TrainConfig",
     "__version__",
     "augment",
     "average_blur",
+    "evaluate",
     "export",
     "gaussian_blur",
     "linear_contrast",
@@ -49,6 +58,7 @@ __all__ = [
     "open_detector",
     "open_truth",
     "ratio",
+    "retrain",
     "scan",
     "sharpen",
     "verify",
@@ -60,13 +70,17 @@ _WHERE = {
     "CropConfig": "negmine.mining.config",
     "Detections": "negmine.structures",
     "DetectorConfig": "negmine.detectors.config",
+    "EvalConfig": "negmine.evaluating.config",
     "ExportConfig": "negmine.exporting.config",
     "FunctionDetector": "negmine.detectors.function",
     "GroundTruth": "negmine.structures",
     "NegmineError": "negmine.errors",
+    "RetrainConfig": "negmine.retraining.config",
     "ScanConfig": "negmine.mining.config",
+    "TrainConfig": "negmine.training.config",
     "augment": "negmine.augmenting.augment",
     "average_blur": "negmine.augmenting.operations",
+    "evaluate": "negmine.evaluating.evaluate",
     "export": "negmine.exporting.export",
     "gaussian_blur": "negmine.augmenting.operations",
     "linear_contrast": "negmine.augmenting.operations",
@@ -74,6 +88,7 @@ _WHERE = {
     "open_detector": "negmine.detectors.open",
     "open_truth": "negmine.labels.recognise",
     "ratio": "negmine.ratios.ratio",
+    "retrain": "negmine.retraining.retrain",
     "scan": "negmine.mining.scan",
     "sharpen": "negmine.augmenting.operations",
     "verify": "negmine.bank.verify",

@@ -16,6 +16,8 @@ _COMMANDS = {
     "augment": "Expand the negatives with mild variants, to a number or a ratio.",
     "ratio": "Count positives and negatives, and check their ratio before training.",
     "export": "Write the negatives as a data set with empty labels.",
+    "retrain": "Train in rounds on what the detector gets wrong, until that helps no more.",
+    "eval": "Measure weights, side by side, at equal recall.",
     "verify": "Check every file and row of a bank.",
     "demo": "Do it all once on data that negmine draws itself, offline.",
 }
@@ -29,7 +31,7 @@ def cli() -> None:
 
     \b
     negmine scan backgrounds/ --weights best.pt
-    negmine export --format voc --out negatives-voc
+    negmine retrain --weights best.pt --data data.yaml --backgrounds backgrounds/
     """
 
 

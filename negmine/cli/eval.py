@@ -1,0 +1,126 @@
+"""`negmine eval`."""
+
+from __future__ import annotations
+
+import click
+
+from negmine.cli._output import count_progress, json_option, print_json
+from negmine.detectors.config import DetectorConfig
+from negmine.evaluating.config import EvalConfig
+from negmine.thresholds import MatchConfig
+
+_DETECTOR, _MATCH, _EVAL = DetectorConfig(weights=""), MatchConfig(), EvalConfig()
+
+
+@click.command("eval")
+@click.argument("more_backgrounds", nargs=-1, metavar="[SOURCE]...")
+@click.option("--weights", multiple=True, required=True, metavar="W", help="A detector; repeat it to compare several.")
+@click.option("--data", required=True, metavar="DATA", help="The labelled images: VOC, YOLO (data.yaml) or COCO.")
+@click.option("--split", metavar="NAME", help="Of the data.  [default: val, else test, else everything]")
+@click.option("--backgrounds", multiple=True, metavar="SOURCE...", help="Images without targets.")
+@click.option("--missing-is-empty", is_flag=True, help="An image of the data without a label holds no target.")
+@click.option("--conf", default=_EVAL.conf, show_default=True, help="Score from which a detection counts.")
+@click.option("--iou", default=_DETECTOR.iou, show_default=True, help="IoU of the detector's non-maximum suppression.")
+@click.option("--imgsz", default=_DETECTOR.imgsz, show_default=True, help="The detector's input size, pixels.")
+@click.option("--batch", default="auto", show_default=True, metavar="auto|N", help="Images per call of the detector.")
+@click.option(
+    "--device", default=_DETECTOR.device, show_default=True, metavar="auto|cpu|N", help="Where the detector runs."
+)
+@click.option("--classes", metavar="A,B", help="Judge only these classes of the data.")
+@click.option("--match-iou", default=_MATCH.match_iou, show_default=True, help="IoU from which an object is found.")
+@click.option(
+    "--background-iou", default=_MATCH.background_iou, show_default=True, help="IoU under which nothing is there."
+)
+@click.option(
+    "--fail-if",
+    multiple=True,
+    metavar="CHECK",
+    help="Exit status 1 if a model meets it: fppi_at_recall>0.1, lamr>=0.5.",
+)
+@click.option("--plot", metavar="FILE.png", help="Draw miss rate against false positives per image.")
+@click.option("--workers", type=int, metavar="N", help="Threads that read and decode.  [default: one per core]")
+@click.option("--trust-weights", is_flag=True, help="Open a .pt even if it would run code from outside torch.")
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    more_backgrounds: tuple[str, ...],
+    weights: tuple[str, ...],
+    data: str,
+    split: str | None,
+    backgrounds: tuple[str, ...],
+    missing_is_empty: bool,
+    conf: float,
+    iou: float,
+    imgsz: int,
+    batch: str,
+    device: str,
+    classes: str | None,
+    match_iou: float,
+    background_iou: float,
+    fail_if: tuple[str, ...],
+    plot: str | None,
+    workers: int | None,
+    trust_weights: bool,
+    as_json: bool,
+) -> None:
+    """Compare detectors: how often each fires where nothing is, and what it finds. Exit status 1 where --fail-if says.
+
+    \b
+    negmine eval --weights best.pt --data data.yaml --backgrounds backgrounds/
+    negmine eval --weights old.pt --weights new.pt --data data.yaml --backgrounds a/ b/ --fail-if "fppi_at_recall>0.1"
+
+    FPPI is false positives per image, counted on images without targets: the backgrounds, and images of DATA with an
+    empty label. Scores of two models mean different things, so compare them at equal recall: FPPI@recall is taken at
+    the highest threshold at which a model finds as much as the first one does at --conf. LAMR is the log-average miss
+    rate over FPPI 0.01 to 1 (Dollar et al. 2012). mAP is COCO's, over the images of DATA alone, of at most 100
+    detections an image and class. Precision and kinds are of all images.
+
+    SOURCE is an image, a folder, a glob in quotes, a .txt list or a data.yaml. --fail-if takes one of fppi,
+    fppi_at_recall, images_with_fp, lamr, map50, map50_95, precision, recall, threshold_at_recall with <, <=, > or >=
+    and a number, and may be repeated. A figure that does not exist, such as where a recall is not reached, fails.
+    """
+    if more_backgrounds and not backgrounds:
+        raise click.UsageError(
+            f"expected --backgrounds before {more_backgrounds[0]!r}; repeat --weights for each model"
+        )
+    config = EvalConfig(
+        conf=conf,
+        match=MatchConfig(match_iou, background_iou),
+        missing_is_empty=missing_is_empty,
+        workers=workers,
+        classes=tuple(name.strip() for name in classes.split(",") if name.strip()) if classes else (),
+    )
+    size = _batch(batch)
+    from negmine.cli._eval_view import render
+    from negmine.evaluating.evaluate import evaluate
+
+    with count_progress("images measured") as on_progress:
+        result = evaluate(
+            weights,
+            data,
+            split=split,
+            backgrounds=(*backgrounds, *more_backgrounds),
+            config=config,
+            iou=iou,
+            imgsz=imgsz,
+            batch=size,
+            device=device,
+            trust_weights=trust_weights,
+            fail_if=fail_if,
+            picture=plot,
+            on_progress=on_progress,
+        )
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        render(result)
+    ctx.exit(0 if result.ok else 1)
+
+
+def _batch(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdigit() or int(text) < 1:
+        raise click.BadParameter(f"expected auto or a whole number of 1 or more, found {text!r}", param_hint="--batch")
+    return int(text)

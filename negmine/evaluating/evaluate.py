@@ -1,0 +1,167 @@
+"""Evaluate detectors side by side: what they find, what they miss, and how often they fire where nothing is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from negmine.detectors.base import Detector
+from negmine.detectors.config import DetectorConfig
+from negmine.detectors.open import open_detector
+from negmine.errors import ConfigError, SourceError
+from negmine.evaluating.checks import Check
+from negmine.evaluating.config import EvalConfig
+from negmine.evaluating.data import EvalData, open_data
+from negmine.evaluating.evidence import EvalImages, Evidence, OnCount, collect_each
+from negmine.evaluating.figures import ModelFigures, curve_of, figures
+from negmine.evaluating.findings import EvalFinding, lacking_finding, opened_above, with_targets_finding
+from negmine.evaluating.names import distinct_names
+from negmine.evaluating.picture import require_picture_path, write_picture
+from negmine.evaluating.result import EvalResult
+from negmine.paths import printable
+
+Weights = str | Path | DetectorConfig | Detector
+_DETECTOR = DetectorConfig(weights="")
+
+
+def evaluate(
+    weights: Weights | Sequence[Weights],
+    data: str | Path,
+    *,
+    split: str | None = None,
+    backgrounds: str | Path | Sequence[str | Path] = (),
+    config: EvalConfig | None = None,
+    iou: float = _DETECTOR.iou,
+    imgsz: int = _DETECTOR.imgsz,
+    batch: int | None = _DETECTOR.batch,
+    device: str = _DETECTOR.device,
+    trust_weights: bool = _DETECTOR.trust_weights,
+    fail_if: Sequence[str] = (),
+    picture: str | Path | None = None,
+    on_progress: OnCount | None = None,
+) -> EvalResult:
+    """Measure one or several detectors on the same images.
+
+    The first one's recall at `config.conf` is the recall that all are compared at. Each is run once, down to
+    `config.floor`; all figures are derived from that.
+
+    Args:
+        weights: detectors, the settings to open them with, or weights; of settings, conf is not used.
+        data: labelled images: Pascal VOC, YOLO or COCO.
+        split: of the data; `val` where None, else `test`, else everything in it.
+        backgrounds: sources of images without targets.
+        config: thresholds, and which classes are judged.
+        iou, imgsz, batch, device, trust_weights: how weights are opened, as in `DetectorConfig`.
+        fail_if: checks that no model may meet, such as `fppi_at_recall>0.1`.
+        picture: a PNG file for the curves of miss rate against false positives per image.
+        on_progress: called with how many images are done, of how many.
+
+    Raises:
+        ConfigError: for a setting, check or picture that cannot be.
+        WeightsError: where weights cannot be opened.
+        TruthError: where the data cannot be opened, or shares no class with a detector.
+        SourceError: where images are missing, or none of them can be used.
+    """
+    checks = [Check.parse(text) for text in fail_if]
+    config = config or EvalConfig()
+    picture = None if picture is None else Path(picture)
+    if picture is not None:
+        require_picture_path(picture)
+    sources = [backgrounds] if isinstance(backgrounds, str | Path) else list(backgrounds)
+    base = DetectorConfig("", conf=config.floor, iou=iou, imgsz=imgsz, batch=batch, device=device)
+    base = replace(base, trust_weights=trust_weights)
+    images = open_data(data, split=split, backgrounds=sources)
+    detectors = _opened(weights, base)
+    evidences = collect_each(detectors, _measured(images), config, on_progress)
+    _require_images(images, evidences[0], sources)
+    evidences = [
+        replace(evidence, name=name)
+        for evidence, name in zip(evidences, distinct_names(list(map(_named, _as_list(weights)))), strict=True)
+    ]
+    models = _compared(evidences, config)
+    if picture is not None:
+        curves = [curve_of(evidence) for evidence in evidences]
+        write_picture(picture, [model.name for model in models], curves, [model.lamr for model in models])
+    return EvalResult(
+        data=Path(data),
+        format=images.dataset.format_name,
+        split=images.split,
+        backgrounds=sum(image.background for image in evidences[0].images),
+        empty=sum(image.without_targets and not image.background for image in evidences[0].images),
+        models=models,
+        skipped=evidences[0].skipped,
+        findings=_findings(images, detectors, evidences, config),
+        failures=tuple(failure for check in checks for failure in check.failures(models)),
+        picture=picture,
+    )
+
+
+def _as_list(weights: Weights | Sequence[Weights]) -> list[Weights]:
+    return list(weights) if isinstance(weights, Sequence) and not isinstance(weights, str) else [weights]
+
+
+def _opened(weights: Weights | Sequence[Weights], base: DetectorConfig) -> list[Detector]:
+    """All detectors, before the first one runs, so that what is wrong with the last is known at once."""
+    wanted = _as_list(weights)
+    if not wanted:
+        raise ConfigError("expected weights of at least one detector, found none; name a file")
+    return [_open(each, base) for each in wanted]
+
+
+def _open(weights: Weights, base: DetectorConfig) -> Detector:
+    if isinstance(weights, str | Path):
+        return open_detector(replace(base, weights=str(weights)))
+    return open_detector(replace(weights, conf=base.conf)) if isinstance(weights, DetectorConfig) else weights
+
+
+def _named(weights: Weights) -> Path:
+    """What a model is called in full: its path, or the name of what has none."""
+    if isinstance(weights, DetectorConfig):
+        weights = weights.weights
+    return Path(weights) if isinstance(weights, str | Path) else Path(weights.identity.name)
+
+
+def _measured(images: EvalData) -> EvalImages:
+    return EvalImages(images.labelled, images.dataset.truth, images.backgrounds)
+
+
+def _require_images(images: EvalData, evidence: Evidence, sources: Sequence[str | Path]) -> None:
+    """Refuse to give figures of nothing.
+
+    Raises:
+        SourceError: where no labelled image, or no background although some were named, could be used.
+    """
+    reasons = [f"{printable(each.source)}: {printable(each.reason)}" for each in evidence.skipped]
+    if all(image.background for image in evidence.images):
+        where = f"{printable(images.dataset.path)}, split {printable(images.split)}"
+        raise SourceError(
+            f"{where}: expected labelled images, found none that can be used of {len(images.labelled)}"
+            + (f"; {reasons[0]}" if images.labelled and reasons else "; name another split or data set")
+        )
+    if sources and not any(image.background for image in evidence.images):
+        raise SourceError(
+            "expected backgrounds that are readable and no pictures of the data, found none of "
+            f"{len(images.backgrounds) + len(images.with_targets)}; name others with --backgrounds, or leave it out"
+        )
+
+
+def _compared(evidences: Sequence[Evidence], config: EvalConfig) -> tuple[ModelFigures, ...]:
+    """The figures of all at the recall of the first."""
+    at_recall = figures(evidences[0], config).recall
+    return tuple(figures(evidence, config, at_recall=at_recall) for evidence in evidences)
+
+
+def _findings(
+    images: EvalData, detectors: Sequence[Detector], evidences: Sequence[Evidence], config: EvalConfig
+) -> tuple[EvalFinding, ...]:
+    return (
+        *with_targets_finding(images.with_targets),
+        *evidences[0].findings,
+        *(finding for each in evidences for finding in lacking_finding(each.name, each.lacking)),
+        *(
+            finding
+            for each, detector in zip(evidences, detectors, strict=True)
+            for finding in opened_above(each.name, detector.identity.settings.get("conf"), config.floor)
+        ),
+    )

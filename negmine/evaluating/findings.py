@@ -1,0 +1,98 @@
+"""What is suspicious about the images of an evaluation: pictures that are in it twice, or are no backgrounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from negmine.paths import printable
+
+EvalFindingKind = Literal["background-with-targets", "background-in-data", "background-copy", "lacking", "opened-above"]
+
+_SHOWN = 10  # classes in a message
+
+
+@dataclass(frozen=True, slots=True)
+class EvalFinding:
+    """Something to know about the figures.
+
+    Attributes:
+        kind: what it is.
+        message: one sentence for people, without the names of the files.
+        files: that it is about, in the order in which they were met.
+    """
+
+    kind: EvalFindingKind
+    message: str
+    files: tuple[Path, ...] = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON values."""
+        return {"kind": self.kind, "message": self.message, "files": [printable(path) for path in self.files]}
+
+
+class Overlaps:
+    """Tells, image after image and the labelled ones first, which backgrounds are pictures that were met before."""
+
+    def __init__(self) -> None:
+        self._with_targets: dict[str, bool] = {}  # of labelled pictures, by sha256
+        self._backgrounds: set[str] = set()
+        self._left_out: list[Path] = []
+        self._in_data: list[Path] = []
+        self._copies: list[Path] = []
+
+    def labelled(self, sha256: str, *, with_targets: bool) -> None:
+        """Remember a labelled picture; of two labels, the one with objects holds."""
+        self._with_targets[sha256] = with_targets or self._with_targets.get(sha256, False)
+
+    def is_new_background(self, path: Path, sha256: str) -> bool:
+        """Whether a background is to be counted."""
+        if sha256 in self._with_targets:
+            (self._left_out if self._with_targets[sha256] else self._in_data).append(path)
+            return False
+        if sha256 in self._backgrounds:
+            self._copies.append(path)
+            return False
+        self._backgrounds.add(sha256)
+        return True
+
+    def findings(self) -> tuple[EvalFinding, ...]:
+        """What was left out, and why."""
+        return (
+            *with_targets_finding(self._left_out),
+            *_if_any(
+                "background-in-data",
+                self._in_data,
+                "backgrounds are pictures of the data that are labelled as empty; each picture counts once",
+            ),
+            *_if_any("background-copy", self._copies, "backgrounds are copies of others; each picture counts once"),
+        )
+
+
+def with_targets_finding(files: Sequence[Path]) -> tuple[EvalFinding, ...]:
+    """That backgrounds are pictures of the data with objects in them; () where there are none."""
+    what = "backgrounds are pictures of the data with labelled objects in them; they were left out of the backgrounds"
+    return _if_any("background-with-targets", files, what)
+
+
+def lacking_finding(model: str, classes: Sequence[str]) -> tuple[EvalFinding, ...]:
+    """That a model does not know judged classes; () where it knows all."""
+    if not classes:
+        return ()
+    shown = ", ".join(map(printable, classes[:_SHOWN]))
+    more = f" and {len(classes) - _SHOWN} more" if len(classes) > _SHOWN else ""
+    return (EvalFinding("lacking", f"{model} does not know {shown}{more}: their objects count as missed"),)
+
+
+def opened_above(model: str, conf: object, floor: float) -> tuple[EvalFinding, ...]:
+    """That a detector drops detections that were asked for; () where it does not, or nothing is known of it."""
+    if not isinstance(conf, float) or conf <= floor:
+        return ()
+    message = f"{model} was opened with conf {conf:g}, so its curve ends there; open it with conf {floor:g}"
+    return (EvalFinding("opened-above", message),)
+
+
+def _if_any(kind: EvalFindingKind, files: Sequence[Path], what: str) -> tuple[EvalFinding, ...]:
+    return (EvalFinding(kind, f"{len(files)} {what}", tuple(files)),) if files else ()

@@ -1,0 +1,118 @@
+"""What one detector says of an image, and the matcher's verdict on it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from negmine.detectors.base import Detector
+from negmine.detectors.batches import predict_each
+from negmine.errors import BoxError
+from negmine.evaluating.config import EvalConfig
+from negmine.labels.base import Truth
+from negmine.labels.classes import match_class_names
+from negmine.matching import Kind, match_detections
+from negmine.mining.judge import canonical
+from negmine.mining.reading import Decoded
+from negmine.mining.result import SkippedImage
+from negmine.paths import printable
+from negmine.structures import Detections, FloatArray, GroundTruth, IntArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subject:
+    """A decoded image that is measured on.
+
+    Attributes:
+        decoded: pixels and objects.
+        background: whether it was named as a background, not as an image of the data.
+    """
+
+    decoded: Decoded
+    background: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenImage:
+    """One image with what the detector said of it.
+
+    Attributes:
+        path: of the file.
+        sha256: of its bytes, hex.
+        background: whether it was named as a background, not as an image of the data.
+        truth: its objects; none in a background.
+        boxes_xyxy: [N, 4] pixels, detections at the floor or above.
+        scores: [N].
+        classes: [N] index of the class among those that the data lists; -1 for one that it does not list.
+        kinds: N verdicts. Each holds at every threshold up to the detection's score, since matching goes by falling
+            score.
+    """
+
+    path: Path
+    sha256: str
+    background: bool
+    truth: GroundTruth
+    boxes_xyxy: FloatArray
+    scores: FloatArray
+    classes: IntArray
+    kinds: tuple[Kind, ...]
+
+    @property
+    def without_targets(self) -> bool:
+        """Whether nothing is in it: a background, or a labelled image with an empty label."""
+        return len(self.truth) == 0
+
+
+class Judge:
+    """Runs one detector, and matches what it finds.
+
+    Args:
+        detector: gives its detections down to the floor.
+        truth: lists the classes.
+        judged: those of them that are judged.
+        config: thresholds.
+
+    Raises:
+        TruthError: where the detector has no class in common with the truth.
+    """
+
+    def __init__(self, detector: Detector, truth: Truth, judged: Sequence[str], config: EvalConfig) -> None:
+        self.identity = detector.identity
+        self._detector = detector
+        self._names = match_class_names(detector.class_names, truth.class_names)
+        self._index = {name: index for index, name in enumerate(truth.class_names)}
+        self._judged: Collection[str] = frozenset(judged)
+        self._config = config
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The classes of the truth that the detector knows."""
+        return frozenset(self._names.values())
+
+    def look(self, subjects: Sequence[Subject], pool: ThreadPoolExecutor) -> list[SeenImage | SkippedImage]:
+        """One result for each image, in order."""
+        found = predict_each(self._detector, [subject.decoded.image for subject in subjects])
+        return list(pool.map(self._seen, subjects, found))
+
+    def _seen(self, subject: Subject, found: Detections | BoxError) -> SeenImage | SkippedImage:
+        peeked, truth = subject.decoded.peeked, subject.decoded.truth
+        if isinstance(found, BoxError):
+            return SkippedImage(peeked.stamp.path, "detector", f"{printable(self.identity.name)}: {found}")
+        detections = canonical(found, subject.decoded.size_wh)
+        detections = detections.select(detections.scores >= self._config.floor)
+        matches = match_detections(detections, truth, self._names, judged=self._judged, config=self._config.match)
+        names = [self._names.get(int(number)) for number in detections.class_ids]
+        return SeenImage(
+            path=peeked.stamp.path,
+            sha256=peeked.sha256,
+            background=subject.background,
+            truth=truth,
+            boxes_xyxy=detections.boxes_xyxy,
+            scores=detections.scores,
+            classes=np.array([-1 if name is None else self._index[name] for name in names], dtype=np.int64),
+            kinds=matches.kinds,
+        )

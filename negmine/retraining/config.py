@@ -1,0 +1,92 @@
+"""The settings of a retraining, their units and their ranges. Imports nothing heavy, so that `--help` can read them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+from negmine.errors import ConfigError
+from negmine.evaluating.config import EvalConfig
+from negmine.mining.config import CropConfig
+from negmine.ratios.target import Ratio
+from negmine.training.config import TrainConfig
+
+DEFAULT_OUT = "negmine-retrain"
+_NO_PART_OF_THE_RESULT = ("device", "workers", "trust_weights")  # may be others when a run is gone on with
+_DERIVED = ("ratio",)  # of the training; the retraining's own decides
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrainConfig:
+    """How a detector is retrained on its own false positives.
+
+    Attributes:
+        rounds: of scanning, choosing, training and measuring; fewer where they stop helping.
+        ratio: positive to negative images of the training.
+        conf: the score from which a detection counts: what is mined, and where the start's recall is taken.
+        holdout: share of the backgrounds that is only measured on, over 0 and under 1; where the data has no split to
+            validate on, the same share of its labelled images is.
+        max_recall_loss: how much recall may be lost, of 1.
+        min_gain: share by which a round must lower the false positives, or it is the last.
+        stop_early: whether a round that gains too little, or loses too much recall, is the last; the best round is the
+            result either way.
+        max_per_source: negatives of one source image in a training, at most.
+        near_bits: of negatives that differ in so few bits of their perceptual hashes, the hardest is trained on.
+        variants: make variants where there are too few negatives.
+        max_variants: of one negative, at most.
+        crop: what is cut out around a false positive.
+        train: of each round's training. Its seed is that of the split and of the variants too; its ratio is not used.
+        workers: threads that read images; one per core where None.
+
+    Raises:
+        ConfigError: where a value is out of its range.
+    """
+
+    rounds: int = 2
+    ratio: str = "1:1"
+    conf: float = 0.25
+    holdout: float = 0.2
+    max_recall_loss: float = 0.01
+    min_gain: float = 0.05
+    stop_early: bool = True
+    max_per_source: int = 3
+    near_bits: int = 4
+    variants: bool = True
+    max_variants: int = 4
+    crop: CropConfig = field(default_factory=CropConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        Ratio.parse(self.ratio)
+        EvalConfig(conf=self.conf)  # it must be a score that can be measured at
+        for name in ("max_recall_loss", "min_gain"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and 0 <= value < 1):
+                raise ConfigError(f"expected {name} of 0 or more and under 1, found {value}")
+        if not (math.isfinite(self.holdout) and 0 < self.holdout < 1):
+            raise ConfigError(
+                f"expected a holdout over 0 and under 1, found {self.holdout}; without backgrounds that are never "
+                "trained on, nobody could say whether it helped"
+            )
+        for name, low in (("rounds", 1), ("max_per_source", 1), ("max_variants", 1), ("workers", 1)):
+            number = getattr(self, name)
+            if number is not None and number < low:
+                raise ConfigError(f"expected {name} of {low} or more, found {number}")
+        if not 0 <= self.near_bits < 64:
+            raise ConfigError(f"expected near_bits from 0 to 63, found {self.near_bits}")
+
+    @property
+    def seed(self) -> int:
+        """Of the split, of the variants, and of the training."""
+        return self.train.seed
+
+    def settings(self) -> Mapping[str, object]:
+        """All that the result depends on, as JSON values by the name of the option."""
+        own = {name: value for name, value in asdict(self).items() if name not in ("crop", "train")}
+        crop = {f"crop_{name}": value for name, value in asdict(self.crop).items() if name != "crop"}
+        train = {name: value for name, value in asdict(self.train).items() if name not in _DERIVED}
+        train["settings"] = {name: train["settings"][name] for name in sorted(train["settings"])}
+        every = {**own, "crop": self.crop.crop, **crop, "crop_size": str(self.crop.size), **train}
+        return {name: value for name, value in every.items() if name not in _NO_PART_OF_THE_RESULT}

@@ -1,0 +1,153 @@
+"""What a retraining brought about, in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from math import floor
+from pathlib import Path
+from typing import Self
+
+from negmine.paths import printable
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundResult:
+    """What one round trained on and how good its weights are; round 0 is the start.
+
+    False positives are counted on what is held out: backgrounds, and labelled images without objects.
+
+    Attributes:
+        number: of the round.
+        weights_sha256: of its weights, hex.
+        negatives: images without objects that it was trained on, in all.
+        fresh: negatives of the bank that the weights before fired on, before any were left out.
+        chosen: of the bank.
+        variants: of those.
+        empties: images of the data set that are known to be empty.
+        held_out: images without objects that false positives are counted on.
+        conf: the score from which a detection counts for the next five.
+        fppi: false positives per image.
+        images_with_fp: images without objects on which there is one at least.
+        recall: of the objects of the labelled images that are measured on.
+        precision: None where nothing is detected.
+        at_recall: the recall that every round must reach: that of the start, less what may be lost.
+        threshold_at_recall: the highest score at which it is reached; None where it never is.
+        fppi_at_recall: false positives per image at that score: what rounds are compared by.
+        map50: mean average precision at IoU 0.5.
+        map50_95: mean over IoU 0.5 to 0.95.
+        lamr: log-average miss rate.
+        seconds: for the round, without what an interrupted run spent on it before.
+        notes: what the user may want to know of it, a line each.
+    """
+
+    number: int
+    weights_sha256: str
+    negatives: int
+    fresh: int
+    chosen: int
+    variants: int
+    empties: int
+    held_out: int
+    conf: float
+    fppi: float
+    images_with_fp: int
+    recall: float
+    precision: float | None
+    at_recall: float
+    threshold_at_recall: float | None
+    fppi_at_recall: float | None
+    map50: float | None
+    map50_95: float | None
+    lamr: float | None
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON values."""
+        return asdict(self) | {"notes": list(self.notes)}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, object]) -> Self:
+        """Read back what `to_dict` gave; other keys are passed over."""
+        known = {each.name: document[each.name] for each in fields(cls)}
+        return cls(**known | {"notes": tuple(map(str, known["notes"]))})  # type: ignore[arg-type,call-overload]
+
+
+@dataclass(frozen=True, slots=True)
+class RetrainResult:
+    """What a retraining brought about.
+
+    Attributes:
+        out: its folder.
+        weights: the best weights: those of the best round, or a copy of the start where nothing helped.
+        rounds: the start, and every round.
+        best: the number of the best round; 0 is the start.
+        stopped: why there was no further round; None where all that were asked for were made.
+        notes: what was found out about the data on the way.
+        start: the weights that it began with.
+        data_yaml: a data set whose split `val` is what was measured on.
+        held_out: a list of the backgrounds that were only measured on.
+        imgsz: of training and measuring, pixels.
+        seconds: for everything.
+    """
+
+    out: Path
+    weights: Path
+    rounds: tuple[RoundResult, ...]
+    best: int
+    stopped: str | None
+    notes: tuple[str, ...]
+    start: Path
+    data_yaml: Path
+    held_out: Path
+    imgsz: int
+    seconds: float
+
+    @property
+    def improved(self) -> bool:
+        """Whether a round is better than the start."""
+        return self.best != 0
+
+    @property
+    def best_round(self) -> RoundResult:
+        """The round whose weights are the result."""
+        return self.rounds[self.best]
+
+    @property
+    def verdict(self) -> str:
+        """What to do with the result, in one line."""
+        start, best = self.rounds[0], self.best_round
+        if not self.improved:
+            return (
+                f"nothing helped: no round has fewer false positives than the start at recall {start.at_recall:.2f}; "
+                "the start weights are the result"
+            )
+        before, after = start.fppi_at_recall or 0.0, best.fppi_at_recall or 0.0
+        conf = floor((best.threshold_at_recall or 0.0) * 1000) / 1000  # rounded up, it would not reach the recall
+        return (
+            f"use --conf {conf:g}: recall {best.at_recall:.2f} or more (the start has {start.recall:.2f} at "
+            f"{start.conf:g}), FPPI {before:.3g} -> {after:.3g} at equal recall"
+        )
+
+    def to_dict(self) -> dict[str, object]:
+        """The `--json` document."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "out": printable(self.out),
+            "weights": printable(self.weights),
+            "best": self.best,
+            "improved": self.improved,
+            "conf": self.best_round.threshold_at_recall,
+            "verdict": self.verdict,
+            "stopped": self.stopped,
+            "rounds": [each.to_dict() for each in self.rounds],
+            "notes": list(self.notes),
+            "start": printable(self.start),
+            "data_yaml": printable(self.data_yaml),
+            "held_out": printable(self.held_out),
+            "imgsz": self.imgsz,
+            "seconds": round(self.seconds, 3),
+        }

@@ -1,0 +1,101 @@
+"""What a folder was begun with, so that a run goes on only with what it began with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from negmine.errors import ConfigError
+from negmine.paths import printable
+from negmine.retraining.files import PART, write_file
+from negmine.retraining.layout import Layout
+
+SCHEMA_VERSION = 1
+_OPTIONS = {"nms_iou": "--nms", "settings": "--set"}  # settings that are called something else on the command line
+_CONTENTS = {"weights", "data", "backgrounds"}  # of which a hash of what is in them is kept
+
+
+def look(layout: Layout, *, resume: bool) -> None:
+    """See that a folder may be used, before anything is read that takes long.
+
+    Raises:
+        ConfigError: where the folder holds something else, or a run and `resume` is not asked for.
+    """
+    where, folder = printable(layout.out), layout.out
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{where} is a file, and a retraining needs a folder; name another with --out")
+    if layout.state.is_file():
+        if not resume:
+            raise ConfigError(f"{where} holds a retraining; go on with it with --resume, or name another with --out")
+        _read(layout.state)
+        return
+    others = [path for path in folder.iterdir() if path.name != layout.state.name + PART] if folder.is_dir() else []
+    if others:
+        raise ConfigError(
+            f"{where} holds other things ({printable(min(others).name)}); name a new or empty folder with --out"
+        )
+
+
+def claim(layout: Layout, settings: Mapping[str, object]) -> None:
+    """Make a folder that was looked at this run's own, or make sure that it is.
+
+    Args:
+        layout: of the folder.
+        settings: all that the result depends on, as JSON values.
+
+    Raises:
+        ConfigError: where it was begun with others.
+    """
+    if layout.state.is_file():
+        _require_same(printable(layout.out), _read(layout.state), _as_json(settings))
+        return
+    document = {"written_by": "negmine retrain", "schema_version": SCHEMA_VERSION, "settings": settings}
+    write_file(layout.state, (json.dumps(document, indent=1) + "\n").encode())
+
+
+def fingerprint(lines: Iterable[str]) -> str:
+    """A hash of many lines, in any order."""
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+def _read(path: Path) -> Mapping[str, object]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        settings, version = document["settings"], document["schema_version"]
+        if not isinstance(settings, dict) or document["written_by"] != "negmine retrain":
+            raise ValueError("it was written by something else")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{printable(path)} does not say what a retraining was begun with; name another folder with --out"
+        ) from error
+    if version != SCHEMA_VERSION:
+        raise ConfigError(
+            f"{printable(path)} is of format {version}, and this negmine writes {SCHEMA_VERSION}; go on with the one "
+            "that began it, or name another folder with --out"
+        )
+    return settings
+
+
+def _require_same(where: str, before: Mapping[str, object], now: Mapping[str, object]) -> None:
+    for name in dict.fromkeys([*before, *now]):
+        was, asked = before.get(name), now.get(name)
+        if was == asked:
+            continue
+        option = _OPTIONS.get(name, f"--{name.replace('_', '-')}")
+        if name in _CONTENTS:
+            begun = f"with another content of {option} than there is now"
+        else:
+            begun = f"with {option} {_shown(was)}, and this asks for {_shown(asked)}"
+        raise ConfigError(f"{where} was begun {begun}; --resume with the same, or name another folder with --out")
+
+
+def _shown(value: object) -> str:
+    return printable(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _as_json(settings: Mapping[str, object]) -> Mapping[str, object]:
+    """As they are when they are read back."""
+    document: Mapping[str, object] = json.loads(json.dumps(settings))
+    return document

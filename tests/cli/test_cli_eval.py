@@ -1,0 +1,120 @@
+"""`negmine eval` as users meet it, with a small trained detector on drawn roads."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from commands import one_line
+
+from negmine.demo.dataset import DemoDataset
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+HEAVY = {"torch", "cv2", "numpy", "ultralytics", "rich", "matplotlib", "pycocotools", "scipy"}
+
+
+@pytest.fixture
+def arguments(demo_dataset: DemoDataset, demo_weights: Path) -> list[str | Path]:
+    data = ["--data", demo_dataset.data_yaml, "--backgrounds", demo_dataset.backgrounds]
+    return ["eval", "--weights", demo_weights, *data, "--imgsz", "192", "--device", "cpu"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--fail-if", "fppi~1"], "expected a check such as fppi_at_recall>0.1"),
+        (["--fail-if", "speed>1"], "expected a check of one of fppi,"),
+        (["--plot", "a.pdf"], "ends in .png"),
+        (["--conf", "2"], "conf from 0 to 1"),
+        (["--backgrounds", "nowhere"], "does not exist"),
+        (["--weights", "nowhere.pt"], "nowhere.pt"),
+        (["--split", "test"], "no split 'test', only train, val"),
+    ],
+)
+def test_bad_input_is_one_line(run: Run, demo_dataset: DemoDataset, options: list[str], message: str) -> None:
+    weights = [] if "--weights" in options else ["--weights", "gone.pt"]
+    assert message in one_line(run("eval", *weights, "--data", demo_dataset.data_yaml, *options))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "Missing option '--weights'"),
+        (["--weights", "a.pt"], "Missing option '--data'"),
+        (["--weights", "a.pt", "b.pt", "--data", "d"], "--backgrounds"),
+        (["--weights", "a.pt", "--data", "d", "--batch", "0"], "--batch"),
+    ],
+)
+def test_usage_errors(run: Run, options: list[str], message: str) -> None:
+    done = run("eval", *options)
+    assert done.returncode == 2 and done.stdout == "" and message in done.stderr
+
+
+def test_the_tables_and_the_checks(run: Run, arguments: list[str | Path], demo_dataset: DemoDataset) -> None:
+    (broken := demo_dataset.folder.parent / "broken.png").write_bytes(b"no picture")
+    done = run(*arguments, broken, "--plot", "curves.png", "--fail-if", "recall>=0", "--fail-if", "fppi>99")
+    assert done.returncode == 1, done.stderr
+    for words in ("split val", "20 labelled images", "40 backgrounds", "1 skipped", "FPPI", "mAP50-95", "LAMR"):
+        assert words in done.stdout
+    assert "curves: curves.png" in done.stdout
+    assert f"skipped {broken}: " in done.stderr and "images measured" in done.stderr
+    assert "fails the check recall>=0: it is" in done.stderr and "fppi>99" not in done.stderr
+
+
+def test_json_is_all_there_is_on_stdout(run: Run, arguments: list[str | Path], demo_weights: Path) -> None:
+    done = run(*arguments, "--weights", demo_weights, "--json", "--fail-if", "fppi>99")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["schema_version"] == 1 and document["ok"] is True and document["split"] == "val"
+    one, two = document["models"]
+    assert two.pop("name") == f"{one.pop('name')} (2)"
+    assert one == two
+    assert one["recall"] > 0.5 and one["map50"] > 0.5 and one["fppi"] > 0 and one["background_images"] == 40
+    assert one["fppi_at_recall"] <= one["fppi"] and one["threshold_at_recall"] >= 0.25
+    assert 0 < len(one["curve"]) <= 100 and set(one["fppi_at"]) == {"0.6", "0.7", "0.8", "0.9"}
+
+
+def test_real_weights_on_real_backgrounds(run: Run, real_data: Path, tmp_path: Path) -> None:
+    """As many false positives as a scan of the same images finds."""
+    folder = real_data / "images"
+    backgrounds = sorted((folder / "raccoon" / "images").glob("*.jpg"))[:12]
+    weights = real_data / "weights" / "kangaroo_yolo11n_320.pt"
+    for name in [path.stem for path in sorted((folder / "kangaroo" / "annots").glob("*.xml"))[:12]]:
+        xml = (folder / "kangaroo" / "annots" / f"{name}.xml").read_text()
+        (tmp_path / "data" / "Annotations").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / "JPEGImages").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / "Annotations" / f"{name}.xml").write_text(xml)
+        (tmp_path / "data" / "JPEGImages" / f"{name}.jpg").symlink_to(folder / "kangaroo" / "images" / f"{name}.jpg")
+    done = run(
+        "eval", "--weights", weights, "--data", "data", "--backgrounds", *backgrounds, "--imgsz", "320",
+        "--device", "cpu", "--json",
+    )  # fmt: skip
+    (model,) = json.loads(done.stdout)["models"]
+    scanned = run("scan", *backgrounds, "--weights", weights, "--imgsz", "320", "--device", "cpu", "--json")
+    found = json.loads(scanned.stdout)
+    assert model["fppi"] == pytest.approx(found["detections"] / 12)
+    assert model["images_with_fp"] == found["images"]["with_false_positives"] > 0
+    assert model["recall"] > 0.7
+
+
+def test_the_help_says_what_is_counted_and_imports_nothing_heavy() -> None:
+    script = (
+        "import sys; sys.argv = ['negmine', 'eval', '--help']\n"
+        f"import atexit, negmine.cli\natexit.register(lambda: print(sorted({HEAVY} & set(sys.modules))))\n"
+        "negmine.cli.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("[]\n"), done.stdout[-200:]
+    text = " ".join(done.stdout.split())
+    for words in (
+        "negmine eval --weights best.pt",
+        "images without targets",
+        "equal recall",
+        "Dollar",
+        "100 detections",
+    ):
+        assert words in text

@@ -1,0 +1,157 @@
+"""`negmine retrain` as a shell runs it; the training itself is that of a toy, put behind the same ports."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from commands import one_line
+from toy import World, make_world
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+_WITH_A_TOY = """
+import sys, time
+from functools import partial
+from toy import ToyTrainer, open_toy
+from negmine.cli import _run
+from negmine.retraining import retrain
+
+pause, learns, *arguments = sys.argv[1:]
+
+class Slow(ToyTrainer):
+    def train(self, *given, **named):
+        time.sleep(float(pause))
+        return super().train(*given, **named)
+
+retrain.retrain = partial(retrain.retrain, trainer=Slow(learns=learns == "learns"), open_detector=open_toy)
+sys.exit(_run(arguments))
+"""
+_ENVIRONMENT = {**os.environ, "COLUMNS": "80", "PYTHONPATH": str(Path(__file__).parents[1])}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return make_world(tmp_path_factory.mktemp("world"))
+
+
+def toy_run(world: World, folder: Path, *more: str | Path, learns: bool = True) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        _command(world, *more, learns=learns), cwd=folder, capture_output=True, text=True, check=False, env=_ENVIRONMENT
+    )
+
+
+def _command(world: World, *more: str | Path, learns: bool = True, pause: float = 0) -> list[str]:
+    return [
+        *(sys.executable, "-c", _WITH_A_TOY, str(pause), "learns" if learns else "does not", "retrain"),
+        *("--weights", str(world.weights), "--data", str(world.data), "--backgrounds", str(world.backgrounds)),
+        *("--imgsz", "160", "--epochs", "1", "--holdout", "0.4", *map(str, more)),
+    ]
+
+
+def test_a_retraining_ends_with_a_table_the_weights_and_what_to_type_next(world: World, tmp_path: Path) -> None:
+    done = toy_run(world, tmp_path)
+    assert done.returncode == 0, done.stderr
+    heads = "round", "negatives", "FPPI", "FPPI at", "equal", "recall", "mAP50", "mAP50-95", "LAMR", "seconds"
+    assert all(head in done.stdout for head in heads)
+    assert "\n2 * " in done.stdout and "\nstart  " in done.stdout and "use --conf" in done.stdout
+    assert f"weights: {Path('negmine-retrain') / 'best.pt'}" in done.stdout
+    (following,) = [line.removeprefix("next: ") for line in done.stdout.splitlines() if line.startswith("next: ")]
+    words = shlex.split(following)
+    assert words[:2] == ["negmine", "eval"]
+    for option, name in (("--data", "data.yaml"), ("--backgrounds", "held-out.txt")):
+        assert (tmp_path / words[words.index(option) + 1]).name == name
+        assert (tmp_path / words[words.index(option) + 1]).is_file()
+    assert "round 1 of up to 2: scanning" in done.stderr and "1 of 1 epochs" in done.stderr
+    assert "backgrounds are held out: false positives on so few say little" in done.stderr
+
+
+def test_json_is_all_there_is_on_stdout(world: World, tmp_path: Path) -> None:
+    done = toy_run(world, tmp_path, "--json", "--out", "here", "--rounds", "1")
+    document = json.loads(done.stdout)
+    assert document["schema_version"] == 1 and document["improved"] is True
+    assert document["weights"] == "here/best.pt"
+    assert [each["number"] for each in document["rounds"]] == [0, 1]
+    assert document["rounds"][1]["fppi_at_recall"] < document["rounds"][0]["fppi_at_recall"]
+
+
+def test_backgrounds_may_be_many_as_a_shell_writes_out_a_glob(world: World, tmp_path: Path) -> None:
+    done = toy_run(world, tmp_path, *sorted(world.backgrounds.glob("*3.png")), "--json")  # behind the folder: once
+    assert json.loads(done.stdout)["rounds"][0]["held_out"] == 17
+
+
+def test_where_nothing_helped_that_is_said(world: World, tmp_path: Path) -> None:
+    done = toy_run(world, tmp_path, learns=False)
+    assert done.returncode == 0 and "nothing helped" in done.stdout and "\nstart *" in done.stdout
+    assert (tmp_path / "negmine-retrain" / "best.pt").read_bytes() == world.weights.read_bytes()
+
+
+def test_ctrl_c_ends_with_130_and_resume_goes_on(world: World, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        _command(world, pause=30),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=_ENVIRONMENT,
+    )
+    chosen, patience = tmp_path / "negmine-retrain" / "round-1" / "negatives.txt", time.monotonic() + 60
+    while not chosen.exists() and process.poll() is None and time.monotonic() < patience:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert (process.returncode, out) == (130, "")
+    assert (
+        err.splitlines()[-1] == "negmine: interrupted; what was done stays, and the same command with --resume goes on"
+    )
+    assert "--resume" in one_line_at_the_end(toy_run(world, tmp_path))
+    done = toy_run(world, tmp_path, "--resume")
+    assert done.returncode == 0 and "\n2 * " in done.stdout
+
+
+def one_line_at_the_end(done: subprocess.CompletedProcess[str]) -> str:
+    """The message of a command that refused its input."""
+    assert done.returncode == 2 and done.stdout == "" and "Traceback" not in done.stderr, done
+    return done.stderr.splitlines()[-1]
+
+
+def test_other_settings_and_other_folders_are_refused(world: World, tmp_path: Path) -> None:
+    assert toy_run(world, tmp_path, "--rounds", "1").returncode == 0
+    assert "--rounds 1, and this asks for 2" in one_line_at_the_end(toy_run(world, tmp_path, "--resume"))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+    assert "thesis.txt" in one_line_at_the_end(toy_run(world, tmp_path, "--out", "full"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "--backgrounds"),
+        (("--backgrounds", "b", "--holdout", "0"), "expected a holdout over 0 and under 1, found 0.0"),
+        (("b",), "expected --backgrounds before 'b'"),
+        (("--backgrounds", "b", "--rounds", "0"), "expected rounds of 1 or more, found 0"),
+        (("--backgrounds", "b", "--ratio", "one"), "expected a ratio"),
+        (("--backgrounds", "b", "--set", "lr0"), "expected --set KEY=VALUE, such as lr0=0.001, found 'lr0'"),
+        (("--backgrounds", "b", "--set", "epochs=3"), "epochs"),
+        (("--backgrounds", "b", "--weights", "gone.txt"), "gone.txt"),
+    ],
+)
+def test_bad_input_is_one_line(run: Run, world: World, arguments: tuple[str, ...], said: str) -> None:
+    given = ("--weights", world.weights, "--data", world.data)
+    assert said in one_line(run("retrain", *given, *arguments))
+
+
+def test_the_values_of_set_are_yaml() -> None:
+    from negmine.cli.retrain import _settings
+
+    found = _settings(("lr0=0.001", "lrf=1e-2", "cos_lr=true", "optimizer=SGD", "freeze=[0, 1]", "name=a=b"))
+    assert found == {"lr0": 0.001, "lrf": 0.01, "cos_lr": True, "optimizer": "SGD", "freeze": [0, 1], "name": "a=b"}
+    assert _settings(()) == {}

@@ -1,0 +1,111 @@
+"""Backgrounds: what is mined, what is held out, and what is no background at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from toy import draw, make_world, open_toy, sha256, write_weights
+
+from negmine.detectors.config import DetectorConfig
+from negmine.errors import BankError, ConfigError, SourceError
+from negmine.mining.scan import scan
+from negmine.retraining.backgrounds import Backgrounds, read_backgrounds
+from negmine.retraining.labelled import Labelled, read_labelled
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Labelled:
+    world = make_world(tmp_path_factory.mktemp("data"), backgrounds=0)
+    return read_labelled(world.data, {0: "lamp"}, share=0.2, seed=0)
+
+
+def read(sources: Sequence[Path], labelled: Labelled, bank: Path | None = None, share: float = 0.4) -> Backgrounds:
+    return read_backgrounds(list(sources), bank, labelled, share=share, seed=0)
+
+
+def drawn(folder: Path, count: int, first: int = 100) -> Path:
+    for number in range(first, first + count):
+        draw(folder / f"b{number}.png", seed=number)
+    return folder
+
+
+def test_every_background_is_on_one_side(tmp_path: Path, labelled: Labelled) -> None:
+    found = read([drawn(tmp_path / "in", 30)], labelled)
+    assert sorted((*found.mined, *found.held_out)) == sorted((tmp_path / "in").iterdir())
+    assert {sha256(path) for path in found.held_out} == found.held_out_contents
+    assert 4 < len(found.held_out) < 20
+    assert found.notes[0] == f"{len(found.mined)} backgrounds are mined, {len(found.held_out)} are only measured on"
+    assert "are held out: false positives on so few say little" in found.notes[1]
+
+
+def test_names_places_and_copies_change_nothing(tmp_path: Path, labelled: Labelled) -> None:
+    found = read([drawn(tmp_path / "in", 30)], labelled)
+    for number, path in enumerate((tmp_path / "in").iterdir()):
+        (tmp_path / "moved").mkdir(exist_ok=True)
+        (tmp_path / "moved" / f"{number}.png").write_bytes(path.read_bytes())
+        (tmp_path / "moved" / f"{number}-again.png").write_bytes(path.read_bytes())
+    assert read([tmp_path / "moved"], labelled).held_out_contents == found.held_out_contents
+
+
+def test_what_is_in_the_labelled_data_is_left_out_and_named(tmp_path: Path, labelled: Labelled) -> None:
+    folder = drawn(tmp_path / "in", 20)
+    for name, picture in (("from-train", labelled.train[0]), ("from-val", labelled.val[0])):
+        (folder / f"{name}.png").write_bytes(picture.path.read_bytes())
+    found = read([folder], labelled)
+    assert sorted(path.stem for path in found.left_out) == ["from-train", "from-val"]
+    assert not {"from-train", "from-val"} & {path.stem for path in (*found.mined, *found.held_out)}
+    (note,) = [note for note in found.notes if "in the labelled data" in note]
+    assert note.startswith("2 backgrounds are left out") and "from-train.png" in note
+
+
+def test_a_background_that_looks_like_an_image_with_objects_is_named(tmp_path: Path, labelled: Labelled) -> None:
+    folder, positive = drawn(tmp_path / "in", 20), labelled.train[0]
+    (folder / "same.png").write_bytes(positive.path.read_bytes() + b"other bytes, same picture")
+    found = read([folder], labelled)
+    (note,) = [note for note in found.notes if "look like labelled images" in note]
+    assert "same.png" in note and not found.left_out
+
+
+def test_files_without_an_image_are_left_out_and_counted(tmp_path: Path, labelled: Labelled) -> None:
+    folder = drawn(tmp_path / "in", 20)
+    (folder / "torn.png").write_bytes(b"no picture")
+    found = read([folder], labelled)
+    assert any(note.startswith("1 of 21 backgrounds are left out") and "torn.png" in note for note in found.notes)
+
+
+def test_a_bank_stands_in_for_backgrounds_with_what_it_was_made_from(tmp_path: Path, labelled: Labelled) -> None:
+    folder = drawn(tmp_path / "in", 20)
+    config = DetectorConfig(str(write_weights(tmp_path / "w.json", [1])))
+    scan(folder, open_toy(config), bank=tmp_path / "bank")
+    scan(labelled.train[0].path, open_toy(config), bank=tmp_path / "bank", truth=labelled.truth)
+    found = read([], labelled, tmp_path / "bank")
+    assert sorted((*found.mined, *found.held_out)) == sorted(folder.iterdir())
+
+
+def test_a_bank_whose_images_are_gone_is_no_source(tmp_path: Path, labelled: Labelled) -> None:
+    folder = drawn(tmp_path / "in", 2)
+    scan(folder, open_toy(DetectorConfig(str(write_weights(tmp_path / "w.json", [1])))), bank=tmp_path / "bank")
+    for path in folder.iterdir():
+        path.unlink()
+    with pytest.raises(SourceError, match=r"bank .* has none: the 2 that it was made from are gone"):
+        read([], labelled, tmp_path / "bank")
+
+
+def test_neither_backgrounds_nor_a_bank(tmp_path: Path, labelled: Labelled) -> None:
+    with pytest.raises(ConfigError, match=r"--backgrounds, or a bank .* --bank"):
+        read([], labelled)
+    with pytest.raises(BankError, match="does not exist"):
+        read([], labelled, tmp_path / "none")
+
+
+@pytest.mark.parametrize(("share", "side"), [(0.001, "to measure on"), (0.999, "to mine")])
+def test_an_empty_side_is_refused(tmp_path: Path, labelled: Labelled, share: float, side: str) -> None:
+    with pytest.raises(SourceError, match=f"none of 3 backgrounds is left {side} by --holdout {share:g}"):
+        read([drawn(tmp_path / "in", 3)], labelled, share=share)
+
+
+def test_backgrounds_that_are_all_in_the_data_are_refused(labelled: Labelled) -> None:
+    with pytest.raises(SourceError, match=r"none of 2 can be used .*in the labelled data"):
+        read([each.path for each in labelled.train[:2]], labelled)

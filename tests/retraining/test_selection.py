@@ -1,0 +1,172 @@
+"""Which negatives of a bank a round is trained on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from toy import NATIVE, draw, open_toy, sha256, write_weights
+
+from negmine.bank.bank import Bank
+from negmine.bank.records import Negative
+from negmine.bank.writer import BankWriter
+from negmine.detectors.config import DetectorConfig
+from negmine.images import decode_image
+from negmine.images.perceptual import perceptual_hash
+from negmine.mining.config import CropConfig, ScanConfig
+from negmine.mining.scan import scan
+from negmine.retraining.selection import Candidates, Measured, candidates, choose, perceptual_hashes
+from negmine.retraining.variants import expand
+
+NOTHING = Measured(frozenset(), frozenset())
+
+
+def fill(folder: Path, *kinds: int, crop: CropConfig = NATIVE, name: str = "w") -> str:
+    """Scan the pictures of a folder with weights that fire on some kinds; the detector's hash."""
+    detector = open_toy(DetectorConfig(str(write_weights(folder / f"{name}.json", kinds))))
+    scan(folder / "in", detector, bank=folder / "bank", config=ScanConfig(crop=crop))
+    return detector.identity.sha256
+
+
+def three(folder: Path) -> list[Path]:
+    """Three pictures with a thing of the kinds 1, 2, 3 in each, which get harder to tell."""
+    return [draw(folder / "in" / f"{k}.png", [(20, 20, 60, 60, k, 30 + 10 * k)], seed=k) for k in (1, 2, 3)]
+
+
+def list_of(
+    folder: Path, weights: str, measured: Measured = NOTHING, known: dict[str, int] | None = None
+) -> Candidates:
+    with Bank(folder / "bank") as bank:
+        return candidates(bank, weights, measured, known or {})
+
+
+def sources(negatives: tuple[Negative, ...] | list[Negative]) -> list[str]:
+    return [negative.source.stem for negative in negatives]
+
+
+def test_a_bank_without_negatives_has_no_candidates(tmp_path: Path) -> None:
+    three(tmp_path)
+    found = list_of(tmp_path, fill(tmp_path))
+    assert (found.negatives, found.fresh, found.measured, found.untraceable) == ((), 0, 0, 0)
+
+
+def test_the_hardest_come_first(tmp_path: Path) -> None:
+    three(tmp_path)
+    found = list_of(tmp_path, fill(tmp_path, 1, 2, 3))
+    assert sources(found.negatives) == ["3", "2", "1"] and found.fresh == 3
+
+
+def test_what_the_current_weights_get_wrong_comes_before_what_is_settled(tmp_path: Path) -> None:
+    three(tmp_path)
+    fill(tmp_path, 1, 2, 3)
+    found = list_of(tmp_path, fill(tmp_path, 1, name="later"))
+    assert sources(found.negatives) == ["1", "3", "2"] and found.fresh == 1
+
+
+@pytest.mark.parametrize("state", ["rejected", "target"])
+def test_what_a_reviewer_rejected_is_no_candidate(tmp_path: Path, state: str) -> None:
+    three(tmp_path)
+    weights = fill(tmp_path, 1, 2, 3)
+    with BankWriter(tmp_path / "bank", purpose="test") as bank:
+        bank.review(next(bank.negatives()).id, state)  # type: ignore[arg-type]
+    assert sources(list_of(tmp_path, weights).negatives) == ["2", "1"]
+
+
+def test_nothing_that_is_cut_from_what_is_measured_on(tmp_path: Path) -> None:
+    held_out, *_ = three(tmp_path)
+    found = list_of(tmp_path, fill(tmp_path, 1, 2, 3), Measured(frozenset([sha256(held_out)]), frozenset()))
+    assert (sources(found.negatives), found.measured) == (["3", "2"], 1)
+
+
+def test_nor_from_a_near_duplicate_of_it(tmp_path: Path) -> None:
+    near, *_ = three(tmp_path)
+    weights = fill(tmp_path, 1, 2, 3)
+    measured = Measured(frozenset(["0" * 64]), frozenset([perceptual_hash(decode_image(near.read_bytes())) ^ 0b1011]))
+    assert sources(list_of(tmp_path, weights, measured).negatives) == ["3", "2"]
+    near.unlink()  # what was read before is known
+    known = {sha256(tmp_path / "in" / f"{k}.png"): 0 for k in (2, 3)}
+    assert sources(list_of(tmp_path, weights, measured, known).negatives) == ["3", "2"]
+
+
+def test_nor_what_two_pictures_share_if_one_of_them_is_measured_on(tmp_path: Path) -> None:
+    first = draw(tmp_path / "in" / "a.png", [(20, 20, 60, 60, 1, 80)], seed=1)
+    second = draw(tmp_path / "in" / "b.png", [(20, 20, 60, 60, 1, 80), (140, 100, 150, 110, 9, 80)], seed=1)
+    crop = CropConfig("context", 1.0, NATIVE.size)
+    weights = fill(tmp_path, 1, crop=crop)
+    assert len(list_of(tmp_path, weights).negatives) == 1  # the same bytes
+    for held_out in (first, second):
+        found = list_of(tmp_path, weights, Measured(frozenset([sha256(held_out)]), frozenset()))
+        assert (found.negatives, found.measured) == ((), 1)
+
+
+def test_nor_a_negative_that_is_itself_measured_on(tmp_path: Path) -> None:
+    three(tmp_path)
+    weights = fill(tmp_path, 1, 2, 3)
+    with Bank(tmp_path / "bank") as bank:
+        hardest = next(bank.negatives())
+    by_bytes = Measured(frozenset([hardest.sha256]), frozenset())
+    by_look = Measured(frozenset(), frozenset([perceptual_hash(decode_image(hardest.path.read_bytes()))]))
+    for measured in (by_bytes, by_look):
+        assert sources(list_of(tmp_path, weights, measured).negatives) == ["2", "1"]
+
+
+def test_a_source_that_is_gone_is_counted_and_its_negatives_left_out(tmp_path: Path) -> None:
+    gone, changed, _ = three(tmp_path)
+    weights = fill(tmp_path, 1, 2, 3)
+    gone.unlink()
+    draw(changed, seed=77)
+    found = list_of(tmp_path, weights)
+    assert (sources(found.negatives), found.untraceable) == (["3"], 2)
+
+
+def test_near_duplicates_are_thinned_and_no_source_has_too_many(tmp_path: Path) -> None:
+    spots = [
+        (10 + 50 * i, 10 + 40 * j, 30 + 50 * i, 30 + 40 * j, 1, 90 - 10 * i - j) for i in range(3) for j in range(2)
+    ]
+    draw(tmp_path / "in" / "many.png", spots, seed=5)
+    draw(tmp_path / "in" / "one.png", [(60, 60, 90, 90, 1, 50)], seed=6)
+    found = list_of(tmp_path, fill(tmp_path, 1))
+    with Bank(tmp_path / "bank") as bank:
+        hashes = perceptual_hashes(bank)
+    apart = {negative.id: 0xFFFF_FFFF_0000_0000 ^ (0x1F << 5 * n) for n, negative in enumerate(found.negatives)}
+    taken = choose(found.negatives, apart, 9, near_bits=4, max_per_source=2)
+    assert sources(taken) == ["many", "many", "one"]
+    assert [each.score for each in taken[:2]] == [0.9, 0.89]
+    assert len(choose(found.negatives, apart, 2, near_bits=4, max_per_source=9)) == 2
+    assert choose(found.negatives, apart, 0, near_bits=4, max_per_source=9) == []
+    same = dict.fromkeys(apart, 0xFFFF_FFFF_0000_0000)
+    assert choose(found.negatives, same, 9, near_bits=4, max_per_source=9) == [found.negatives[0]]
+    assert set(hashes) == set(apart)
+
+
+def test_variants_are_spread_evenly_and_are_those_of_before(tmp_path: Path) -> None:
+    three(tmp_path)
+    negatives = list_of(tmp_path, fill(tmp_path, 1, 2, 3)).negatives[:2]
+    made = expand(tmp_path / "bank", negatives, 5, most=4, seed=0)
+    assert [negative.source.stem for negative, _ in made] == ["3", "3", "3", "2", "2"]
+    assert len({variant.sha256 for _, variant in made}) == 5
+    assert expand(tmp_path / "bank", negatives, 5, most=4, seed=0) == made
+    assert expand(tmp_path / "bank", negatives, 2, most=4, seed=0) == [made[0], made[3]]
+    assert len(expand(tmp_path / "bank", negatives, 99, most=4, seed=0)) == 8
+    with Bank(tmp_path / "bank") as bank:
+        assert set(bank.variant_counts()) == {negative.id for negative in negatives}  # the others got none
+
+
+def test_variants_made_after_a_kill_are_the_same(tmp_path: Path) -> None:
+    three(tmp_path)
+    negatives = list_of(tmp_path, fill(tmp_path, 1, 2, 3)).negatives
+
+    class Killed(BaseException): ...
+
+    def kill(done: int, total: int) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        expand(tmp_path / "bank", negatives, 30, most=10, seed=0, workers=1, on_progress=kill)
+    cut_short = [variant.sha256 for _, variant in expand(tmp_path / "bank", negatives, 30, most=10, seed=0)]
+    other = tmp_path / "other"
+    three(other)
+    whole = expand(other / "bank", list_of(other, fill(other, 1, 2, 3)).negatives, 30, most=10, seed=0)
+    assert cut_short == [variant.sha256 for _, variant in whole]
+    assert replace(negatives[0], path=Path()) == replace(whole[0][0], path=Path(), source=negatives[0].source)

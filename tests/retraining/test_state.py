@@ -1,0 +1,98 @@
+"""A folder is one run's, and goes on only as it was begun."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from negmine.errors import ConfigError
+from negmine.retraining.layout import Layout
+from negmine.retraining.state import claim, fingerprint, look
+
+SETTINGS = {
+    "weights": "abc",
+    "rounds": 2,
+    "max_recall_loss": 0.01,
+    "nms_iou": None,
+    "settings": {"lr0": 0.1},
+    "crop": "image",
+}
+
+
+def begin(folder: Path, settings: dict[str, object] | None = None, *, resume: bool = False) -> None:
+    layout = Layout(folder)
+    look(layout, resume=resume)
+    claim(layout, {**SETTINGS, **(settings or {})})
+
+
+def test_a_folder_that_is_new_or_empty_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for folder in (tmp_path / "new", tmp_path / "empty"):
+        begin(folder)
+        assert json.loads((folder / "retrain.json").read_text())["settings"] == SETTINGS
+
+
+def test_resume_begins_where_there_is_nothing_yet(tmp_path: Path) -> None:
+    (tmp_path / "retrain.json.negmine-part").write_text("{")  # killed in its first write
+    begin(tmp_path, resume=True)
+    assert (tmp_path / "retrain.json").is_file()
+
+
+def test_a_run_needs_resume(tmp_path: Path) -> None:
+    begin(tmp_path)
+    with pytest.raises(ConfigError, match=r"holds a retraining; go on with it with --resume"):
+        begin(tmp_path)
+    begin(tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_of_somebody_elses_is_refused(tmp_path: Path, resume: bool) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(ConfigError, match=r"holds other things \(thesis.txt\)"):
+        begin(tmp_path, resume=resume)
+    with pytest.raises(ConfigError, match=r"is a file"):
+        begin(tmp_path / "thesis.txt", resume=resume)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"rounds": 3}, "begun with --rounds 2, and this asks for 3"),
+        ({"max_recall_loss": 0.5}, "begun with --max-recall-loss 0.01, and this asks for 0.5"),
+        ({"nms_iou": 0.7}, "begun with --nms null, and this asks for 0.7"),
+        ({"settings": {"lr0": 0.2}}, 'begun with --set {"lr0": 0.1}, and this asks for {"lr0": 0.2}'),
+        ({"crop": "region"}, "begun with --crop image, and this asks for region"),
+        ({"weights": "def"}, "begun with another content of --weights than there is now"),
+    ],
+)
+def test_going_on_with_other_settings_is_refused_by_name(tmp_path: Path, changed: dict[str, object], said: str) -> None:
+    begin(tmp_path)
+    before = (tmp_path / "retrain.json").read_bytes()
+    with pytest.raises(ConfigError) as error:
+        begin(tmp_path, changed, resume=True)
+    assert said in str(error.value) and "\n" not in str(error.value)
+    assert (tmp_path / "retrain.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"settings": 1, "schema_version": 1, "written_by": "negmine retrain"}']
+)
+def test_a_file_of_that_name_by_somebody_else(tmp_path: Path, text: str) -> None:
+    (tmp_path / "retrain.json").write_text(text)
+    with pytest.raises(ConfigError, match=r"does not say what a retraining was begun with"):
+        begin(tmp_path, resume=True)
+
+
+def test_a_run_of_a_newer_negmine_is_refused(tmp_path: Path) -> None:
+    begin(tmp_path)
+    document = json.loads((tmp_path / "retrain.json").read_text()) | {"schema_version": 2}
+    (tmp_path / "retrain.json").write_text(json.dumps(document))
+    with pytest.raises(ConfigError, match=r"is of format 2, and this negmine writes 1"):
+        begin(tmp_path, resume=True)
+
+
+def test_a_fingerprint_depends_on_what_is_there_not_on_its_order() -> None:
+    assert fingerprint(["a", "b"]) == fingerprint(["b", "a"]) != fingerprint(["ab"])
