@@ -71,10 +71,10 @@ def command(
     negmine eval --weights old.pt --weights new.pt --data data.yaml --backgrounds a/ b/ --fail-if "fppi_at_recall>0.1"
 
     FPPI is false positives per image, counted on images without targets: the backgrounds, and images of DATA with an
-    empty label. Scores of two models mean different things, so compare them at equal recall: FPPI@recall is taken at
-    the highest threshold at which a model finds as much as the first one does at --conf. LAMR is the log-average miss
-    rate over FPPI 0.01 to 1 (Dollar et al. 2012). mAP is COCO's, over the images of DATA alone, of at most 100
-    detections an image and class. Precision and kinds are of all images.
+    empty label. Scores of two models mean different things, so compare them at equal recall: the last two columns are
+    the highest threshold at which a model finds as much as the first one does at --conf, and FPPI there. LAMR is the
+    log-average miss rate over FPPI 0.01 to 1 (Dollar et al. 2012). mAP is COCO's, over the images of DATA alone, of at
+    most 100 detections an image and class. Precision and kinds are of all images.
 
     SOURCE is an image, a folder, a glob in quotes, a .txt list or a data.yaml. --fail-if takes one of fppi,
     fppi_at_recall, images_with_fp, lamr, map50, map50_95, precision, recall, threshold_at_recall with <, <=, > or >=

@@ -14,7 +14,7 @@ from negmine.evaluating.checks import Check
 from negmine.evaluating.config import EvalConfig
 from negmine.evaluating.data import EvalData, open_data
 from negmine.evaluating.evidence import EvalImages, Evidence, OnCount, collect_each
-from negmine.evaluating.figures import ModelFigures, curve_of, figures
+from negmine.evaluating.figures import ModelFigures, curve_of, figures, recall_at
 from negmine.evaluating.findings import EvalFinding, lacking_finding, opened_above, with_targets_finding
 from negmine.evaluating.names import distinct_names
 from negmine.evaluating.picture import require_picture_path, write_picture
@@ -148,7 +148,7 @@ def _require_images(images: EvalData, evidence: Evidence, sources: Sequence[str 
 
 def _compared(evidences: Sequence[Evidence], config: EvalConfig) -> tuple[ModelFigures, ...]:
     """The figures of all at the recall of the first."""
-    at_recall = figures(evidences[0], config).recall
+    at_recall = recall_at(evidences[0], config.conf)
     return tuple(figures(evidence, config, at_recall=at_recall) for evidence in evidences)
 
 

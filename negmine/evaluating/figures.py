@@ -164,6 +164,11 @@ def figures(evidence: Evidence, config: EvalConfig, *, at_recall: float | None =
     )
 
 
+def recall_at(evidence: Evidence, conf: float) -> float | None:
+    """The share of the objects that is found with a score of `conf` or more; None where there is no object."""
+    return Counts.of(Table.of(evidence), conf).recall
+
+
 def curve_of(evidence: Evidence) -> DetectionCurve:
     """Recall and false positives per image at every threshold."""
     return Table.of(evidence).curve()
@@ -207,7 +212,7 @@ def _average_precisions(evidence: Evidence, indices: Sequence[int]) -> list[Aver
     numbers = {name: index for index, name in enumerate(evidence.listed)}
     for image in evidence.images:
         if not image.background:
-            objects = np.array([numbers[name] for name in image.truth.class_names], dtype=np.int64)
+            objects = np.array([numbers.get(name, -1) for name in image.truth.class_names], dtype=np.int64)
             for index in np.union1d(objects, image.classes):
                 boxes[int(index)].append(_boxes_of(image, objects == index, image.classes == index))
     return [average_precision(boxes[index]) for index in indices]

@@ -65,15 +65,15 @@ class Overlaps:
             *_if_any(
                 "background-in-data",
                 self._in_data,
-                "backgrounds are pictures of the data that are labelled as empty; each picture counts once",
+                "backgrounds that are pictures of the data labelled as empty, counted once",
             ),
-            *_if_any("background-copy", self._copies, "backgrounds are copies of others; each picture counts once"),
+            *_if_any("background-copy", self._copies, "backgrounds that are copies of others, counted once"),
         )
 
 
 def with_targets_finding(files: Sequence[Path]) -> tuple[EvalFinding, ...]:
     """That backgrounds are pictures of the data with objects in them; () where there are none."""
-    what = "backgrounds are pictures of the data with labelled objects in them; they were left out of the backgrounds"
+    what = "backgrounds that are pictures of the data with labelled objects in them, left out"
     return _if_any("background-with-targets", files, what)
 
 
@@ -95,4 +95,4 @@ def opened_above(model: str, conf: object, floor: float) -> tuple[EvalFinding, .
 
 
 def _if_any(kind: EvalFindingKind, files: Sequence[Path], what: str) -> tuple[EvalFinding, ...]:
-    return (EvalFinding(kind, f"{len(files)} {what}", tuple(files)),) if files else ()
+    return (EvalFinding(kind, f"{what}: {len(files)}", tuple(files)),) if files else ()

@@ -14,13 +14,13 @@ def distinct_names(paths: Sequence[Path]) -> list[str]:
 
     So `a/weights/best.pt` and `b/weights/best.pt` stay what they are, and `x.pt` given twice is `x.pt` and `x.pt (2)`.
     """
-    names = [_tail(path, 1) for path in paths]
+    short = {path: _tail(path, 1) for path in paths}
     for parts in range(2, max((len(path.parts) for path in paths), default=0) + 1):
-        count = Counter(names)
-        names = [name if count[name] == 1 else _tail(path, parts) for name, path in zip(names, paths, strict=True)]
+        count = Counter(short.values())
+        short = {path: name if count[name] == 1 else _tail(path, parts) for path, name in short.items()}
     met: Counter[str] = Counter()
     numbered = []
-    for name in names:
+    for name in (short[path] for path in paths):
         met[name] += 1
         numbered.append(name if met[name] == 1 else f"{name} ({met[name]})")
     return numbered

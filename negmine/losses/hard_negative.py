@@ -23,7 +23,7 @@ from negmine.losses.checks import (
 def hardest_negatives(
     loss: Tensor, positive: Tensor, *, neg_per_pos: float, min_neg: int, ignore: Tensor | None = None
 ) -> Tensor:
-    """Choose the negatives of highest loss of each image: ceil(neg_per_pos * positives), or `min_neg` without positives.
+    """Choose the hardest negatives of each image: ceil(neg_per_pos * positives), or `min_neg` where there are none.
 
     Of equal losses the lowest index goes first, so the choice is the same on every run. A loss that is no number counts
     as the highest. An image with fewer negatives than that gives them all.

@@ -9,9 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from blobs import draw, find_squares
 from commands import one_line
 
+from negmine.cli._eval_view import render
 from negmine.demo.dataset import DemoDataset
+from negmine.detectors.function import FunctionDetector
+from negmine.evaluating.evaluate import evaluate
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 HEAVY = {"torch", "cv2", "numpy", "ultralytics", "rich", "matplotlib", "pycocotools", "scipy"}
@@ -99,6 +103,25 @@ def test_real_weights_on_real_backgrounds(run: Run, real_data: Path, tmp_path: P
     assert model["fppi"] == pytest.approx(found["detections"] / 12)
     assert model["images_with_fp"] == found["images"]["with_false_positives"] > 0
     assert model["recall"] > 0.7
+
+
+def test_of_many_classes_the_first_are_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "140")
+    root = tmp_path / "data"
+    names = [f"class {number}" for number in range(25)]
+    for number in range(25):
+        draw(root / "images" / "val" / f"{number:02d}.png", [(20, 20, 40, 40, 90)] if number else [], seed=number)
+        (root / "labels" / "val").mkdir(parents=True, exist_ok=True)
+        (root / "labels" / "val" / f"{number:02d}.txt").write_text(
+            f"{number} 0.15 0.25 0.1 0.16667\n" if number else ""
+        )
+    (root / "data.yaml").write_text(f"val: images/val\nnames: {names}\n")
+    render(evaluate(FunctionDetector(find_squares, names, name="[bold]x"), root))
+    text = capsys.readouterr().out
+    assert "class 20" in text and "class 21" not in text and "and 5 more classes; --json has all" in text
+    assert "[bold]x" in text and "not reached" not in text and "at recall 0.000" in text
 
 
 def test_the_help_says_what_is_counted_and_imports_nothing_heavy() -> None:

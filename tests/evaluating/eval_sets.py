@@ -78,3 +78,26 @@ def picky_detector(least_percent: int, name: str = "picky") -> FunctionDetector:
         return found.select(np.asarray(found.scores >= least_percent / 100))
 
     return FunctionDetector(find, ["lamp", "sign"], name=name)
+
+
+def many_classes(root: Path, count: int) -> tuple[Path, FunctionDetector]:
+    """A data set with an object of each class but the last in one image, and a detector.
+
+    It finds every object with 0.9, calls that of the first class a second one, and fires on an empty image with 0.5 as
+    each class.
+    """
+    boxes = [(10 * n % 200, 20 * (n // 20), 10 * n % 200 + 9, 20 * (n // 20) + 15) for n in range(count)]
+    labelled(root, "val/a", [], [(n, box) for n, box in enumerate(boxes[:-1])])
+    labelled(root, "val/b", [(LEFT, 90)], [])
+    names = [f"class {n}" for n in range(count)]
+    (root / "data.yaml").write_text(f"val: images/val\nnames: {names}\n")
+
+    def find(image: Image) -> Detections:
+        empty = bool((image[..., 2] > 180).any())
+        ids = [1 if n == 0 and not empty else n for n in range(count)]
+        last = count if empty else count - 1
+        return Detections(
+            np.array(boxes[:last], dtype=np.float64), np.full(last, 0.5 if empty else 0.9), np.array(ids[:last])
+        )
+
+    return root, FunctionDetector(find, names, name="many")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from blobs import draw, square_detector, voc_xml
-from eval_sets import LEFT, LOW, RIGHT, blind_detector, labelled, scene
+from eval_sets import LEFT, LOW, RIGHT, blind_detector, labelled, many_classes, scene
 
 from negmine.detectors.base import Detector
 from negmine.evaluating.config import EvalConfig
@@ -84,6 +84,20 @@ def test_by_class(seen: Evidence) -> None:
     assert (lamp.recall, lamp.precision, lamp.fppi) == (0.75, 0.5, pytest.approx(2 / 3))
     assert (sign.name, sign.objects, sign.false_positives, sign.fppi) == ("sign", 0, 0, 0)
     assert [sign.recall, sign.precision, sign.map50, sign.map50_95, sign.lamr] == [None] * 5
+
+
+def test_many_classes(tmp_path: Path) -> None:
+    root, detector = many_classes(tmp_path, 40)
+    found = figures(evidence(root, detector, backgrounds=False), CONFIG)
+    assert (found.objects, found.fppi, found.recall) == (39, 40, 38 / 39)
+    assert (found.kinds["confusion"], found.kinds["background"]) == (1, 40)
+    assert [each.map50 for each in found.classes[:3]] == [
+        0,
+        pytest.approx(0.5),
+        pytest.approx(1),
+    ]  # the confused one first
+    assert (found.classes[-1].objects, found.classes[-1].map50) == (0, None)
+    assert found.map50 == pytest.approx(37.5 / 39)  # the class without objects is none of the mean
 
 
 def test_without_images_without_targets_the_labelled_ones_count(tmp_path: Path) -> None:

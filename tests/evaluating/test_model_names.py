@@ -17,6 +17,8 @@ from negmine.evaluating.names import distinct_names
         (["a/old.pt", "a/new.pt"], ["old.pt", "new.pt"]),
         (["a/weights/best.pt", "b/weights/best.pt", "c.pt"], ["a/weights/best.pt", "b/weights/best.pt", "c.pt"]),
         (["best.pt", "best.pt", "best.pt"], ["best.pt", "best.pt (2)", "best.pt (3)"]),
+        (["/a/best.pt", "/a/best.pt"], ["best.pt", "best.pt (2)"]),
+        (["/a/best.pt", "/b/best.pt", "/a/best.pt"], ["a/best.pt", "b/best.pt", "a/best.pt (2)"]),
         (["best.pt", "b/best.pt"], ["best.pt", "b/best.pt"]),
         (["a\nb.pt"], ["a\\nb.pt"]),
     ],
