@@ -7,8 +7,9 @@ Normalisation: dropping or damping the easy negatives takes their share out of t
 between rules, models and the hour of the training; the classification term would shrink against the box terms by an
 unknown factor, and the learning rate with it. So the weights of each batch are scaled such that the sum of the weighted
 losses is that of the unweighted ones (the factor is detached). At every step the classification term has its stock
-value; what changes is which anchors its gradient comes from. For `ohem` that holds for the negatives alone: positives
-keep weight 1. For `hard-negative` nothing is scaled, as in SSD: the term is the stock one less its easy negatives.
+value; what changes is which anchors its gradient comes from. Scaling the negatives alone, so that positives keep weight
+1, sank all scores and lost recall; scaling both did not. For `hard-negative` nothing is scaled, as in SSD: the term is
+the stock one less its easy negatives.
 """
 
 from __future__ import annotations
@@ -62,8 +63,8 @@ class HardestNegatives:
         neg_per_pos: negatives for each positive anchor of an image with objects.
         min_neg: negatives of an image without.
         nms_iou: overlap of decoded boxes above which the lower loss is passed over; None for no suppression.
-        keep_sum: scale the kept negatives to the sum of all negatives of the batch (see the module); without, the term
-            only ever gets smaller, as in SSD.
+        keep_sum: scale what is kept to the sum of all anchors of the batch (see the module); without, the term only
+            ever gets smaller, as in SSD.
     """
 
     neg_per_pos: float
@@ -77,10 +78,8 @@ class HardestNegatives:
         kept = hardest_negatives(
             loss, anchors.positive, neg_per_pos=self.neg_per_pos, min_neg=self.min_neg, ignore=passed_over
         )
-        weights = kept.to(loss.dtype)
-        if self.keep_sum:
-            weights = weights * (loss * ~anchors.positive).sum() / (loss * kept).sum().clamp(min=_TINY)
-        return torch.where(anchors.positive, torch.ones_like(weights), weights)[..., None]
+        weights = (kept | anchors.positive).to(loss.dtype)[..., None]
+        return _same_sum(weights, anchors) if self.keep_sum else weights
 
 
 def focal(anchors: Anchors) -> Tensor:

@@ -33,11 +33,11 @@ def test_no_anchors_give_no_weights() -> None:
     assert GradientHarmonised()(empty).shape == (2, 0, 3)
 
 
-def test_the_hardest_negatives_take_over_the_loss_of_the_others() -> None:
-    # one positive of loss 0.5; of the four negatives 0.4 0.3 0.2 0.1 two are kept: 1.0 / 0.7 makes up for the others
+def test_what_is_kept_takes_over_the_loss_of_the_others() -> None:
+    # one positive of loss 0.5; of the four negatives 0.4 0.3 0.2 0.1 two are kept: 1.5 / 1.2 makes up for the others
     anchors = _anchors([[0.5, 0.4, 0.1, 0.3, 0.2]], [[True, False, False, False, False]])
     weights = HardestNegatives(2, 1, None, keep_sum=True)(anchors)[0, :, 0]
-    assert weights.tolist() == pytest.approx([1.0, 1 / 0.7, 0.0, 1 / 0.7, 0.0])
+    assert weights.tolist() == pytest.approx([1.25, 1.25, 0.0, 1.25, 0.0])
     assert float((weights * anchors.loss[0, :, 0]).sum()) == pytest.approx(1.5)
 
 
