@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,23 +14,8 @@ if TYPE_CHECKING:
 
     from negmine.mining.result import ScanProgress
 
-_F = TypeVar("_F", bound=Callable[..., object])
 _SECONDS_BETWEEN = 5  # plain lines of other progress
 _PLAIN_EVERY = 20  # plain progress lines in a whole run, where stderr is no terminal
-
-
-def bank_option(command: _F) -> _F:
-    """`--bank DIR`, the same in every command."""
-    from negmine.mining.config import DEFAULT_BANK
-
-    return click.option(
-        "--bank", default=DEFAULT_BANK, show_default=True, metavar="DIR", help="The folder that keeps the negatives."
-    )(command)
-
-
-def json_option(command: _F) -> _F:
-    """`--json`, the same in every command."""
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")(command)
 
 
 def print_json(document: Mapping[str, object]) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from negmine.augmenting.config import OP_NAMES, AugmentConfig, OpName, Recipe
-from negmine.cli._output import bank_option, console, count_progress, json_option, print_json
+from negmine.cli._options import bank_option, json_option
+from negmine.cli._output import console, count_progress, print_json
 from negmine.paths import printable
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from negmine.cli._output import console, json_option, print_json, scan_progress
+from negmine.cli._options import json_option
+from negmine.cli._output import console, print_json, scan_progress
 from negmine.paths import printable
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from negmine.cli._output import count_progress, json_option, print_json
+from negmine.cli._options import batch_size, json_option
+from negmine.cli._output import count_progress, print_json
 from negmine.detectors.config import DetectorConfig
 from negmine.evaluating.config import EvalConfig
 from negmine.thresholds import MatchConfig
@@ -91,7 +92,7 @@ def command(
         workers=workers,
         classes=tuple(name.strip() for name in classes.split(",") if name.strip()) if classes else (),
     )
-    size = _batch(batch)
+    size = batch_size(batch)
     from negmine.cli._eval_view import render
     from negmine.evaluating.evaluate import evaluate
 
@@ -116,11 +117,3 @@ def command(
     else:
         render(result)
     ctx.exit(0 if result.ok else 1)
-
-
-def _batch(text: str) -> int | None:
-    if text == "auto":
-        return None
-    if not text.isdigit() or int(text) < 1:
-        raise click.BadParameter(f"expected auto or a whole number of 1 or more, found {text!r}", param_hint="--batch")
-    return int(text)

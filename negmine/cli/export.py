@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from negmine.cli._output import bank_option, console, count_progress, json_option, print_json
+from negmine.cli._options import bank_option, json_option
+from negmine.cli._output import console, count_progress, print_json
 from negmine.exporting.config import CopyMethod, ExportConfig, ExportFormat
 from negmine.paths import printable
 

@@ -6,7 +6,8 @@ from typing import Literal
 
 import click
 
-from negmine.cli._output import count_progress, json_option, print_json
+from negmine.cli._options import json_option
+from negmine.cli._output import count_progress, print_json
 from negmine.ratios.target import DEFAULT_TARGET
 
 

@@ -7,7 +7,8 @@ from typing import get_args
 
 import click
 
-from negmine.cli._output import json_option, print_json
+from negmine.cli._options import json_option
+from negmine.cli._output import print_json
 from negmine.errors import ConfigError
 from negmine.mining.config import CropPolicy
 from negmine.retraining.config import DEFAULT_OUT, RetrainConfig

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from negmine.cli._output import bank_option, console, json_option, print_json, scan_progress
+from negmine.cli._options import bank_option, batch_size, json_option
+from negmine.cli._output import console, print_json, scan_progress
 from negmine.detectors.config import DetectorConfig
 from negmine.mining.config import CropConfig, CropPolicy, OutputSize, ScanConfig
 from negmine.paths import printable
@@ -100,7 +101,7 @@ def command(
         conf=conf,
         iou=iou,
         imgsz=imgsz,
-        batch=_batch(batch),
+        batch=batch_size(batch),
         device=device,
         classes=tuple(name.strip() for name in classes.split(",") if name.strip()) if classes else (),
         trust_weights=trust_weights,
@@ -129,14 +130,6 @@ def command(
         print_json(result.to_dict())
     else:
         render(result)
-
-
-def _batch(text: str) -> int | None:
-    if text == "auto":
-        return None
-    if not text.isdigit() or int(text) < 1:
-        raise click.BadParameter(f"expected auto or a whole number of 1 or more, found {text!r}", param_hint="--batch")
-    return int(text)
 
 
 def render(result: ScanResult) -> None:

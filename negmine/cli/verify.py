@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from negmine.cli._output import bank_option, console, json_option, print_json
+from negmine.cli._options import bank_option, json_option
+from negmine.cli._output import console, print_json
 from negmine.paths import printable
 
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from negmine.datasets.dataset import UNLISTED, WHOLE
 from negmine.datasets.labelled import LabelledImage
 from negmine.paths import sortable
+from negmine.ratios.alike import near_groups
 from negmine.ratios.banked import Banked
 from negmine.ratios.contents import Contents
 from negmine.ratios.counts import kind_of
 from negmine.ratios.findings import Finding, sorted_files
-from negmine.ratios.near import near_pairs
 
 MAX_DISTANCE = 4  # bits of 64
 _NO_SPLITS = (WHOLE, UNLISTED)  # images that nobody put on one side or the other
-_MIN_BITS_SET = 16  # half of 64 are, by the hash's median; fewer where next to nothing is in the picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,31 +85,9 @@ def _same(places: Sequence[_Place]) -> str:
 
 def _groups(places: Sequence[_Place], hashes: Mapping[str, int]) -> list[list[_Place]]:
     """Places whose pictures are the same or linked by near-duplicates; those of a single place are left out."""
-    group_of = _linked({place.sha256 for place in places}, hashes)
+    contents = near_groups({place.sha256: hashes[place.sha256] for place in places})
+    group_of = {sha256: group[0] for group in contents for sha256 in group}
     groups: dict[str, list[_Place]] = {}
     for place in places:
         groups.setdefault(group_of[place.sha256], []).append(place)
     return [group for group in groups.values() if len(group) > 1]
-
-
-def _linked(contents: Collection[str], hashes: Mapping[str, int]) -> dict[str, str]:
-    """For each content one that stands for its group: contents with equal or near hashes have the same."""
-    by_hash: dict[int, list[str]] = {}
-    for sha256 in sorted(contents):
-        if hashes[sha256].bit_count() >= _MIN_BITS_SET:
-            by_hash.setdefault(hashes[sha256], []).append(sha256)
-    values = np.array(list(by_hash), dtype=np.uint64)
-    parents = list(range(len(values)))
-
-    def root(index: int) -> int:
-        while parents[index] != index:
-            parents[index] = index = parents[parents[index]]
-        return index
-
-    for first, second in near_pairs(values, MAX_DISTANCE).tolist():
-        parents[root(second)] = root(first)
-    members = list(by_hash.values())
-    standing = {sha256: sha256 for sha256 in contents}
-    for index, equals in enumerate(members):
-        standing.update(dict.fromkeys(equals, members[root(index)][0]))
-    return standing

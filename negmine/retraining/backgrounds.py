@@ -10,8 +10,8 @@ from pathlib import Path
 from negmine.bank.bank import Bank
 from negmine.errors import ConfigError, SourceError
 from negmine.paths import printable, sortable
+from negmine.ratios.alike import near_any
 from negmine.ratios.contents import OnCount, read_contents
-from negmine.retraining.alike import near_any
 from negmine.retraining.holdout import Sides, split_as_named, split_by_content
 from negmine.retraining.labelled import Labelled
 from negmine.retraining.pictures import named

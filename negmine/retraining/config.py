@@ -54,7 +54,7 @@ class RetrainConfig:
     near_bits: int = 4
     variants: bool = True
     max_variants: int = 4
-    crop: CropConfig = field(default_factory=CropConfig)
+    crop: CropConfig = field(default_factory=lambda: CropConfig(crop="image"))
     train: TrainConfig = field(default_factory=TrainConfig)
     workers: int | None = None
 

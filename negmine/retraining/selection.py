@@ -10,8 +10,8 @@ from pathlib import Path
 
 from negmine.bank.bank import Bank
 from negmine.bank.records import Negative
+from negmine.ratios.alike import near_any, without_near
 from negmine.ratios.contents import read_contents
-from negmine.retraining.alike import near_any, without_near
 
 _CUT_FROM = "SELECT c.negative_id, s.sha256, s.path_bytes FROM crops c JOIN sources s ON s.id = c.source_id"
 _SCORES = """

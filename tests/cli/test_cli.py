@@ -15,7 +15,7 @@ from commands import one_line
 
 from negmine.bank.bank import Bank
 
-COMMANDS = ["scan", "augment", "ratio", "export", "verify", "demo"]
+COMMANDS = ["scan", "augment", "ratio", "export", "retrain", "eval", "verify", "demo"]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from negmine.retraining.alike import near_any, near_groups, tells_apart, without_near
+from negmine.ratios.alike import near_any, near_groups, tells_apart, without_near
 
 A = 0xFFFF_FFFF_0000_0000  # as many bits as a picture with something in it has
 hashes = st.lists(
