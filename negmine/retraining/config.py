@@ -59,7 +59,13 @@ class RetrainConfig:
     workers: int | None = None
 
     def __post_init__(self) -> None:
-        Ratio.parse(self.ratio)
+        ratio, batch = float(Ratio.parse(self.ratio).per_positive), self.train.batch
+        needed = 1 + max(ratio, 1 / ratio)
+        if needed > batch:
+            raise ConfigError(
+                f"a batch of {batch} cannot hold images with and without objects at {self.ratio}; expected a batch of "
+                f"{math.ceil(needed)} or more, or another ratio"
+            )
         EvalConfig(conf=self.conf)  # it must be a score that can be measured at
         for name in ("max_recall_loss", "min_gain"):
             value = getattr(self, name)

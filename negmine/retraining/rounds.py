@@ -1,7 +1,8 @@
 """The rounds: scan with the current weights, choose, mix, train, measure; each step is on disk before the next.
 
 A step that is done is not done again: its last file says so. So a run that was killed goes on in the middle of a round,
-and its result is that of one that was not.
+and its result is that of one that was not; but for a kill inside a training, which goes on from its last whole epoch as
+the trainer can (Ultralytics keeps half of the precision, so that weights differ a little from there on).
 
 The current weights are always the best so far, in scanning and as the start of the next training: nothing is built on a
 round that lost. As the first round that gains little is the last, they are those of the round before.
@@ -117,7 +118,12 @@ def _measure(parts: Parts, number: int, mix: Mix, at_recall: float | None, began
                 f"{parts.detector.imgsz}, so no recall can be kept; name weights that were trained on it, or a lower "
                 "--conf"
             )
-        at_recall = max(recall - parts.config.max_recall_loss, 0.0)
+        at_recall = recall - parts.config.max_recall_loss
+        if at_recall <= 0:
+            raise ConfigError(
+                f"expected a max-recall-loss under {recall:.3f}, the recall of the start, found "
+                f"{parts.config.max_recall_loss:g}; lower it"
+            )
     figures = yardstick.figures(evidence, at_recall)
     if evidence.skipped:
         skipped = named({each.source: each.reason for each in evidence.skipped})

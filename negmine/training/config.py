@@ -11,9 +11,11 @@ from negmine.errors import ConfigError
 
 Loss = Literal["ohem", "hard-negative", "focal", "ghm", "guided", "stock"]
 
-# What negmine decides itself: a value for it would be ignored, or point the training at other files.
+# What negmine decides itself: a value for it would be ignored, point the training at other files, or work against the
+# batches that hold every image with objects and the negatives at a ratio.
 _OURS = frozenset(
-    "batch data device epochs exist_ok imgsz mode model name pretrained project resume save_dir seed task".split()
+    "batch cfg classes data device epochs exist_ok fraction imgsz mode model name pretrained project rect resume "
+    "save_dir seed single_cls split task time".split()
 )
 
 

@@ -126,4 +126,4 @@ def _suppressed(loss: Tensor, anchors: Anchors, iou: float) -> Tensor:
     for image, candidates in enumerate(highest):
         kept = candidates[nms(anchors.boxes[image, candidates].float(), ranked[image, candidates].float(), iou)]
         passed_over[image, kept] = False
-    return passed_over
+    return passed_over & ~anchors.positive  # a positive decides how many negatives there are, wherever it ranks

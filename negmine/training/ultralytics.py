@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -42,6 +42,7 @@ FINE_TUNING: Mapping[str, object] = MappingProxyType(
 _RESUME = "resume.pt"  # the last whole checkpoint; Ultralytics writes its own in place, where a kill cuts it short
 _DONE = "trained.pt"
 _NAMES_SHOWN = 10
+_OPTIMIZERS = ("sgd", "adam", "adamax", "adamw", "nadam", "radam", "rmsprop", "musgd", "auto")
 
 
 class UltralyticsTrainer:
@@ -87,7 +88,7 @@ class UltralyticsTrainer:
         done = out / _DONE
         if done.is_file():
             return done
-        with quiet_ultralytics() as restore_threads, _no_font(), _explained(out):
+        with quiet_ultralytics() as restore_threads, _no_downloads(), _explained(out):
             from ultralytics.utils.torch_utils import strip_optimizer
 
             from negmine.training.ultralytics_trainer import trainer_class
@@ -157,9 +158,13 @@ class UltralyticsTrainer:
                 f"Ultralytics has no training argument {', '.join(unknown)}; its documentation lists them under Train"
             )
         try:
-            get_cfg(overrides=self._arguments(Path("data.yaml"), Path("out")))
+            arguments = get_cfg(overrides=self._arguments(Path("data.yaml"), Path("out")))
         except (TypeError, ValueError, SyntaxError) as error:
             raise ConfigError(f"Ultralytics refuses a training argument: {one_line(error)}") from error
+        if str(arguments.optimizer).lower() not in _OPTIMIZERS:
+            raise ConfigError(
+                f"expected an optimizer of {', '.join(_OPTIMIZERS)}, found {arguments.optimizer!r} in --set optimizer"
+            )
 
 
 def _epochs_done(checkpoint: Path) -> int:
@@ -191,16 +196,36 @@ def _write_lists(data: TrainingSet, out: Path) -> Path:
 
 
 @contextmanager
-def _no_font() -> Iterator[None]:
-    """Ultralytics fetches a font for plots before any training, whether or not it plots."""
-    from ultralytics.data import utils
+def _no_downloads() -> Iterator[None]:
+    """Training without what Ultralytics fetches for it: a font, whether or not it plots, and on a GPU other weights.
 
-    check_font = utils.check_font
+    With these it would try mixed precision; GPUs that are known to fail at it are told by their names all the same.
+    """
+    from ultralytics.data import utils
+    from ultralytics.engine import trainer
+
+    check_font, check_amp = utils.check_font, trainer.check_amp
     utils.check_font = lambda *_: None
+    trainer.check_amp = lambda model: _without_weights(check_amp, model)
     try:
         yield
     finally:
-        utils.check_font = check_font
+        utils.check_font, trainer.check_amp = check_font, check_amp
+
+
+def _without_weights(check_amp: Callable[[object], bool], model: object) -> bool:
+    """Ultralytics' own check as it goes offline: by the name of the GPU alone."""
+    import ultralytics
+
+    def offline(*_: object, **__: object) -> None:
+        raise ConnectionError
+
+    yolo = ultralytics.YOLO
+    ultralytics.YOLO = offline
+    try:
+        return check_amp(model)
+    finally:
+        ultralytics.YOLO = yolo
 
 
 @contextmanager
@@ -215,10 +240,12 @@ def _explained(out: Path) -> Iterator[None]:
         advice = "free some space" if full else "see to it"
         where = printable(error.filename) if error.filename else printable(out)
         raise TrainingError(f"{where}: {error.strerror or error}; {advice}, and go on with --resume") from error
-    except RuntimeError as error:
-        if "out of memory" not in str(error).lower():
-            raise
-        raise TrainingError("the training ran out of memory; use a smaller --batch or --imgsz") from error
+    except (RuntimeError, ValueError, TypeError) as error:  # NotImplementedError is a RuntimeError
+        if "out of memory" in str(error).lower():
+            raise TrainingError("the training ran out of memory; use a smaller --batch or --imgsz") from error
+        raise TrainingError(
+            f"Ultralytics stopped the training in {printable(out)}: {one_line(error)}; look at what --set asks for"
+        ) from error
 
 
 def _shown(names: Sequence[str]) -> str:

@@ -40,10 +40,15 @@ def trainer_class(
 
     class MixedTrainer(DetectionTrainer):  # type: ignore[misc]
         _images: tuple[str, ...] = ()
+        _batches: MixedBatches | None = None
 
         def get_dataloader(self, *arguments: Any, mode: str = "train", **named: Any) -> Any:
             loader = super().get_dataloader(*arguments, mode=mode, **named)
             if mode == "train":
+                if self._batches is not None:  # Ultralytics ran out of memory, and tries again with half the batch
+                    raise TrainingError(
+                        f"the training ran out of memory with a batch of {config.batch}; use a smaller --batch"
+                    )
                 self._batches = _mixed(loader.dataset, config)
                 object.__setattr__(loader, "batch_sampler", _RepeatSampler(self._batches))  # as its own class does
             return loader
@@ -74,7 +79,8 @@ def trainer_class(
             if getattr(model, "criterion", None) is None:
                 model.criterion = model.init_criterion()
             teach(model.criterion, config)
-            self._batches.epoch = self.start_epoch
+            if self._batches is not None:
+                self._batches.epoch = self.start_epoch
 
         def begin_epoch(self) -> None:
             """The same augmentations, whether or not the training was killed before this epoch."""

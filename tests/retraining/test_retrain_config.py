@@ -33,7 +33,7 @@ def test_the_settings_hold_all_that_the_result_depends_on() -> None:
     json.dumps(before)
     for other in (
         replace(config, rounds=7), replace(config, ratio="1:2"), replace(config, near_bits=2),
-        replace(config, stop_early=False), replace(config, variants=False), replace(config, crop=CropConfig("image")),
+        replace(config, stop_early=False), replace(config, variants=False), replace(config, crop=CropConfig("region")),
         replace(config, crop=CropConfig(context=2.0)), replace(config, train=TrainConfig(loss="stock")),
         replace(config, train=replace(config.train, seed=1)), replace(config, train=TrainConfig(settings={"b": 2})),
     ):  # fmt: skip
@@ -43,3 +43,11 @@ def test_the_settings_hold_all_that_the_result_depends_on() -> None:
         replace(config, train=replace(config.train, settings={"a": [2], "b": 1})),
     ):  # fmt: skip
         assert same.settings() == before
+
+
+def test_a_ratio_must_fit_into_a_batch() -> None:
+    with pytest.raises(ConfigError, match=r"a batch of 16 cannot hold .* at 1:20; expected a batch of 21 or more"):
+        RetrainConfig(ratio="1:20")
+    with pytest.raises(ConfigError, match="expected a batch of 101 or more"):
+        RetrainConfig(ratio="100:1")
+    assert RetrainConfig(ratio="1:20", train=TrainConfig(batch=21)).ratio == "1:20"

@@ -62,6 +62,15 @@ def test_of_neighbours_the_harder_one_is_kept() -> None:
     assert without.tolist() == [1.0, 1.0, 0.0, 1.0]
 
 
+def test_suppression_leaves_the_number_of_negatives_as_it_is() -> None:
+    many = 2000  # more than the suppression looks at
+    losses = [[0.0] + [0.001 * number for number in range(many)]]
+    anchors = _anchors(losses, [[True] + [False] * many])
+    for nms_iou in (None, 0.7):
+        weights = HardestNegatives(3, 64, nms_iou, keep_sum=False)(anchors)
+        assert int((weights > 0).sum()) == 1 + 3
+
+
 def test_focal_prefers_what_is_wrong_and_keeps_the_sum() -> None:
     anchors = _anchors([[-math.log(0.5), -math.log(0.9)]], [[False, False]])  # probabilities 0.5 and 0.1
     weights = focal(anchors)[0, :, 0]

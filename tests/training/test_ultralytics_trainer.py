@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -214,3 +215,31 @@ def test_one_device_only() -> None:
 def test_values_out_of_range(change: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         _config(**change)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"optimizer": "Foo"}, "expected an optimizer of sgd"), ({"rect": True}, "rect is not to be set")],
+)
+def test_settings_that_only_fail_later_are_refused_at_once(
+    settings: dict[str, object], message: str, untrained: Callable[[str], Path]
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        open_trainer(_config(settings=settings)).check(untrained("yolo11n"), NAMES)
+
+
+def test_what_ultralytics_refuses_in_the_middle_is_one_line(
+    untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match=r"froze the entire model.* --set") as caught:
+        open_trainer(_config(settings={"freeze": 100})).train(untrained("yolo11n"), data, tmp_path / "run")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_environment_is_as_it_was(
+    untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONHASHSEED", "7")
+    open_trainer(_config()).train(untrained("yolo11n"), data, tmp_path / "run")
+    assert os.environ["PYTHONHASHSEED"] == "7"
+    assert not torch.are_deterministic_algorithms_enabled()
