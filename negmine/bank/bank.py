@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from negmine.bank.connection import DATABASE, bank_errors, connect
-from negmine.bank.records import Negative, Parameters, Variant
+from negmine.bank.records import Cut, Negative, Parameters, Variant
 from negmine.boxes import Rect
 from negmine.errors import BankError
 from negmine.paths import printable
@@ -84,6 +84,16 @@ class Bank:
         usable = [negative for negative in every if negative.usable]
         ids, files = {negative.id for negative in usable}, {negative.sha256 for negative in every}
         return usable, [v for v in self.variants() if v.negative_id in ids and v.sha256 not in files]
+
+    def cuts(self) -> dict[int, list[Cut]]:
+        """What each negative was cut from, by its number: usually one picture, several where crops have equal bytes."""
+        columns = "c.negative_id, s.sha256, s.path_bytes, c.x1, c.y1, c.x2, c.y2"
+        found: dict[int, list[Cut]] = {}
+        for number, sha256, path, *rect in self.query(
+            f"SELECT {columns} FROM crops c JOIN sources s ON s.id = c.source_id ORDER BY c.negative_id, s.sha256"
+        ):
+            found.setdefault(number, []).append(Cut(sha256, Path(os.fsdecode(path)), Rect(*rect)))
+        return found
 
     def negative_count(self) -> int:
         """How many negatives the bank holds."""

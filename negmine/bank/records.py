@@ -132,6 +132,21 @@ class Negative:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """Where a negative was cut from.
+
+    Attributes:
+        sha256: of the source picture's bytes.
+        path: where that was found.
+        rect: pixels of the upright picture.
+    """
+
+    sha256: str
+    path: Path
+    rect: Rect
+
+
+@dataclass(frozen=True, slots=True)
 class Variant:
     """An augmented copy of a negative."""
 

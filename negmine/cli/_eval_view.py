@@ -49,9 +49,10 @@ def _fits(out: Console, text: str) -> str:
 
 
 def _table(title: str, columns: Sequence[str]) -> Table:
+    from rich import box
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for index, name in enumerate(columns):
         table.add_column(name, justify="right" if index else "left", overflow="fold")
     return table
@@ -80,12 +81,12 @@ def _models(out: Console, result: EvalResult) -> None:
         "FPPI",
         "with FP",
         "recall",
-        "precision",
+        "preci-\nsion",  # names in two lines: then all fits into 80 columns
         "mAP50",
-        "mAP50-95",
+        "mAP50\n-95",
         "LAMR",
-        "threshold",
-        "FPPI there",
+        "thres-\nhold",
+        "FPPI\nthere",
     )
     table = _table(f"At conf {first.conf:g}; the last two at {recall}", columns)
     for model in result.models:
@@ -105,7 +106,7 @@ def _number(value: float | None) -> str:
 
 
 def _reached(value: float | None, at_recall: float | None) -> str:
-    return "not reached" if value is None and at_recall else _number(value)
+    return "never" if value is None and at_recall else _number(value)
 
 
 def _kinds(out: Console, result: EvalResult) -> None:
@@ -124,7 +125,7 @@ def _classes(out: Console, result: EvalResult) -> None:
     if len(classes) < 2:
         return
     order = sorted(range(len(classes)), key=lambda index: (-classes[index].objects, index))[:_CLASSES]
-    columns = ("class", "model", "objects", "FP", "FPPI", "recall", "precision", "mAP50", "mAP50-95", "LAMR")
+    columns = ("class", "model", "objects", "FP", "FPPI", "recall", "preci-\nsion", "mAP50", "mAP50\n-95", "LAMR")
     table = _table("Classes, those with the most objects first", columns)
     for index in order:
         for model in result.models:

@@ -53,11 +53,12 @@ def open_data(data: str | Path, *, split: str | None, backgrounds: Sequence[str 
     own = {real_path(path) for each in dataset.splits for path in each.images}
     sources = expand_sources(backgrounds) if backgrounds else []
     with_targets = [ref.path for ref in sources if real_path(ref.path) in own and _has_objects(dataset.truth, ref.path)]
+    left_out = set(with_targets)
     return EvalData(
         dataset,
         "+".join(each.name for each in splits),
         tuple(labelled.values())[::-1],
-        tuple(ref.path for ref in sources if ref.path not in set(with_targets)),
+        tuple(ref.path for ref in sources if ref.path not in left_out),
         tuple(with_targets),
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from negmine.detectors.base import Detector
 from negmine.detectors.batches import predict_each
@@ -20,7 +21,20 @@ from negmine.mining.judge import canonical
 from negmine.mining.reading import Decoded
 from negmine.mining.result import SkippedImage
 from negmine.paths import printable
-from negmine.structures import Detections, FloatArray, GroundTruth, IntArray
+from negmine.structures import Detections, FloatArray, GroundTruth
+
+ClassArray = npt.NDArray[np.int32]
+CodeArray = npt.NDArray[np.uint8]  # a detection takes 13 bytes in a background, where there are many of many images
+
+_KINDS = tuple(Kind)
+_CODES = {kind: code for code, kind in enumerate(_KINDS)}
+_NO_BOXES = np.zeros((0, 4))
+_NO_OBJECTS = GroundTruth.empty()
+
+
+def code_of(kind: Kind) -> int:
+    """The number that stands for a kind in arrays."""
+    return _CODES[kind]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,11 +59,11 @@ class SeenImage:
         sha256: of its bytes, hex.
         background: whether it was named as a background, not as an image of the data.
         truth: its objects; none in a background.
-        boxes_xyxy: [N, 4] pixels, detections at the floor or above.
+        boxes_xyxy: [N, 4] pixels, detections at the floor or above; [0, 4] in a background, where no figure needs them.
         scores: [N].
         classes: [N] index of the class among those that the data lists; -1 for one that it does not list.
-        kinds: N verdicts. Each holds at every threshold up to the detection's score, since matching goes by falling
-            score.
+        codes: [N] the verdict on each, as `code_of` a kind. It holds at every threshold up to the detection's score,
+            since matching goes by falling score.
     """
 
     path: Path
@@ -58,8 +72,13 @@ class SeenImage:
     truth: GroundTruth
     boxes_xyxy: FloatArray
     scores: FloatArray
-    classes: IntArray
-    kinds: tuple[Kind, ...]
+    classes: ClassArray
+    codes: CodeArray
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The verdicts."""
+        return tuple(_KINDS[code] for code in self.codes)
 
     @property
     def without_targets(self) -> bool:
@@ -110,9 +129,9 @@ class Judge:
             path=peeked.stamp.path,
             sha256=peeked.sha256,
             background=subject.background,
-            truth=truth,
-            boxes_xyxy=detections.boxes_xyxy,
+            truth=_NO_OBJECTS if subject.background else truth,
+            boxes_xyxy=_NO_BOXES if subject.background else detections.boxes_xyxy,
             scores=detections.scores,
-            classes=np.array([-1 if name is None else self._index[name] for name in names], dtype=np.int64),
-            kinds=matches.kinds,
+            classes=np.array([-1 if name is None else self._index[name] for name in names], dtype=np.int32),
+            codes=np.array([code_of(kind) for kind in matches.kinds], dtype=np.uint8),
         )

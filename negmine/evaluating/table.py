@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from negmine.evaluating.evidence import Evidence
+from negmine.evaluating.looking import ClassArray, CodeArray, code_of
 from negmine.matching import FALSE_POSITIVES, Kind
 from negmine.metrics.curve import DetectionCurve
-from negmine.structures import BoolArray, FloatArray, IntArray
+from negmine.structures import BoolArray, FloatArray
 
 FppiOver = Literal["backgrounds", "labelled"]
-_KIND_CODES = {kind: code for code, kind in enumerate(Kind)}
-_FALSE_POSITIVE_CODES = np.array([_KIND_CODES[kind] for kind in FALSE_POSITIVES])
+_FALSE_POSITIVE_CODES = np.array([code_of(kind) for kind in FALSE_POSITIVES], dtype=np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +26,7 @@ class Table:
 
     Attributes:
         scores: of the detections.
-        codes: what each is, as numbers of `Kind`.
+        codes: what each is, as `code_of` its kind.
         classes: index of the class that each is of, -1 where the data does not list it.
         images: index of the image that each is in.
         counted: whether its image is one of those on which FPPI is taken.
@@ -35,9 +36,9 @@ class Table:
     """
 
     scores: FloatArray
-    codes: IntArray
-    classes: IntArray
-    images: IntArray
+    codes: CodeArray
+    classes: ClassArray
+    images: npt.NDArray[np.int32]
     counted: BoolArray
     object_counts: Mapping[int, int]
     fppi_images: int
@@ -50,12 +51,11 @@ class Table:
         over: FppiOver = "backgrounds" if any(image.without_targets for image in images) else "labelled"
         counted = [image.without_targets or over == "labelled" for image in images]
         lengths = [len(image.scores) for image in images]
-        codes = [_KIND_CODES[kind] for image in images for kind in image.kinds]
         return cls(
             scores=np.concatenate([np.zeros(0), *(image.scores for image in images)]),
-            codes=np.array(codes, dtype=np.int64),
-            classes=np.concatenate([np.zeros(0, dtype=np.int64), *(image.classes for image in images)]),
-            images=np.repeat(np.arange(len(images)), lengths),
+            codes=np.concatenate([np.zeros(0, dtype=np.uint8), *(image.codes for image in images)]),
+            classes=np.concatenate([np.zeros(0, dtype=np.int32), *(image.classes for image in images)]),
+            images=np.repeat(np.arange(len(images), dtype=np.int32), lengths),
             counted=np.repeat(np.array(counted, dtype=np.bool_), lengths),
             object_counts=_object_counts(evidence),
             fppi_images=sum(counted),
@@ -79,7 +79,7 @@ class Table:
 
     def is_kind(self, kind: Kind) -> BoolArray:
         """Mask [N]."""
-        return np.asarray(self.codes == _KIND_CODES[kind])
+        return np.asarray(self.codes == code_of(kind))
 
     def of_class(self, index: int) -> Table:
         """The rows of one class."""

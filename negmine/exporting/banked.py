@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from negmine.bank.bank import Bank
-from negmine.bank.records import Negative, Variant
+from negmine.bank.records import Cut, Negative, Variant
 from negmine.exporting.names import negative_name, variant_name
 from negmine.exporting.plan import Picture, StoredFile
 from negmine.exporting.withhold import Withholding
@@ -24,12 +24,14 @@ class Banked:
         variants: of these.
         in_bank: how many negatives the bank holds.
         class_names: that its detectors know, those of the first run first.
+        cuts: what each negative was cut from, by its number.
     """
 
     negatives: Sequence[Negative]
     variants: Sequence[Variant]
     in_bank: int
     class_names: tuple[str, ...]
+    cuts: Mapping[int, Sequence[Cut]]
 
     @classmethod
     def read(cls, bank: str | Path, *, variants: bool) -> Banked:
@@ -40,14 +42,18 @@ class Banked:
         """
         with Bank(bank) as opened:
             negatives, made = opened.exportable()
-            return cls(negatives, made if variants else [], opened.negative_count(), _class_names(opened))
+            return cls(
+                negatives, made if variants else [], opened.negative_count(), _class_names(opened), opened.cuts()
+            )
 
     def without(self, withholding: Withholding) -> tuple[Banked, Mapping[str, int]]:
         """What may be mixed into a data set, and how many pictures may not, by reason.
 
         A variant goes where its negative goes.
         """
-        reasons = {negative.id: withholding.of_negative(negative) for negative in self.negatives}
+        reasons = {
+            negative.id: withholding.of_negative(negative, self.cuts[negative.id]) for negative in self.negatives
+        }
         of_variants = [reasons[each.negative_id] or withholding.of_variant(each) for each in self.variants]
         every = [reason for reason in (*reasons.values(), *of_variants) if reason is not None]
         kept = replace(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from negmine.bank.records import Negative, Variant
+from negmine.bank.records import Cut, Negative, Variant
 from negmine.boxes import Rect, box_intersection
 from negmine.exporting.merge import DataImage
 from negmine.structures import FloatArray
@@ -43,14 +43,19 @@ class Withholding:
         elif image.truth is not None and image.splits:
             self._empty.add(sha256)
 
-    def of_negative(self, negative: Negative) -> str | None:
-        """Why a negative is left out, None where it is not."""
-        either = {negative.sha256, negative.source_sha256}
-        if either & self._held_out:
+    def of_negative(self, negative: Negative, cuts: Sequence[Cut]) -> str | None:
+        """Why a negative is left out, None where it is not.
+
+        Args:
+            negative: of a bank.
+            cuts: all that it was cut from.
+        """
+        any_of = {negative.sha256, *(cut.sha256 for cut in cuts)}
+        if any_of & self._held_out:
             return HELD_OUT
-        if negative.sha256 in self._objects or self._touches(negative.source_sha256, negative.rect):
+        if negative.sha256 in self._objects or any(self._touches(cut.sha256, cut.rect) for cut in cuts):
             return TARGET
-        if either & self._unclear:
+        if any_of & self._unclear:
             return UNCLEAR
         return PRESENT if negative.sha256 in self._empty else None
 

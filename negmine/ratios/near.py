@@ -1,4 +1,4 @@
-"""Pairs of 64-bit hashes that differ in few bits, without comparing each with each."""
+"""Pairs and groups of 64-bit hashes that differ in few bits, without comparing each with each."""
 
 from __future__ import annotations
 
@@ -30,14 +30,114 @@ def near_pairs(hashes: Hashes, max_distance: int = 4) -> Indices:
     Returns:
         [K, 2] int64, sorted: indices into `hashes`, the first below the second.
     """
-    if not 0 <= max_distance < _BITS:
-        raise ValueError(f"expected a distance of 0 to {_BITS - 1} bits, found {max_distance}")
+    _check(max_distance)
     distinct, inverse, counts = np.unique(hashes, return_inverse=True, return_counts=True)
     between = _pairs_of_distinct(distinct, max_distance)
     members = np.argsort(inverse, kind="stable").astype(np.int64)
     pairs = _written_out(between, members, counts.astype(np.int64))
     pairs.sort(axis=1)
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+
+
+def near_components(hashes: Hashes, max_distance: int = 4) -> Indices:
+    """Number hashes so that those linked by near pairs, directly or through others, have the same number.
+
+    Look-alikes have nearly as many pairs as there could be. So pairs are never all listed: the memory needed grows with
+    the hashes alone.
+
+    Args:
+        hashes: [N] uint64, equal ones or not.
+        max_distance: 0 to 63 bits.
+
+    Returns:
+        [N] int64, numbers below N.
+    """
+    _check(max_distance)
+    distinct, inverse = np.unique(hashes, return_inverse=True)
+    labels = np.arange(len(distinct), dtype=np.int64)
+    waiting, size = list[Indices](), 0
+    for pairs in _links(distinct, max_distance):
+        waiting.append(pairs)
+        size += len(pairs)
+        if size > len(distinct):
+            labels = _joined(labels, np.concatenate(waiting))
+            waiting, size = [], 0
+    if waiting:
+        labels = _joined(labels, np.concatenate(waiting))
+    return labels[inverse]
+
+
+def _check(max_distance: int) -> None:
+    if not 0 <= max_distance < _BITS:
+        raise ValueError(f"expected a distance of 0 to {_BITS - 1} bits, found {max_distance}")
+
+
+def _joined(labels: Indices, pairs: Indices) -> Indices:
+    """The labels after the pairs are linked: each is the lowest index of its component, before and after."""
+    while len(pairs := _differing(labels[pairs])):
+        labels = labels.copy()
+        np.minimum.at(labels, pairs.max(axis=1), pairs.min(axis=1))
+        while not np.array_equal(further := labels[labels], labels):
+            labels = further
+    return labels
+
+
+def _differing(pairs: Indices) -> Indices:
+    differing: Indices = pairs[pairs[:, 0] != pairs[:, 1]]
+    return differing
+
+
+def _links(hashes: Hashes, max_distance: int, *, bits: int = _BITS, deeper: int = 1) -> Iterator[Indices]:
+    """Near pairs [K, 2] of hashes that are all different: not all, but enough to link whatever all of them link.
+
+    Args:
+        hashes: [N] uint64.
+        max_distance: bits.
+        bits: how many of the lowest bits are in use.
+        deeper: how often a large group may be split again, by its other bits.
+    """
+    for low, high in _bands(bits, max_distance):
+        order, group = _grouped(hashes, low, high)
+        large = np.bincount(group) > _LARGE
+        yield from _side_by_side(hashes, order, group, ~large, max_distance)
+        for number in np.flatnonzero(large):
+            members = order[group == number]
+            if deeper and high > low:
+                rest = _without(hashes[members], low, high)
+                within = _links(rest, max_distance, bits=bits - (high - low), deeper=deeper - 1)
+            else:
+                within = _trees(hashes[members], max_distance)
+            yield from (members[pairs] for pairs in within)
+
+
+def _trees(hashes: Hashes, max_distance: int) -> Iterator[Indices]:
+    """Near pairs [K, 2] that span each component: a hash is looked for until it is found once, then no more."""
+    found = [np.empty((0, 2), dtype=np.int64)]
+    left = np.arange(len(hashes), dtype=np.int64)
+    reached: list[int] = []
+    while len(left):
+        if not reached:
+            reached, left, hashes_left = [int(left[0])], left[1:], hashes[left[1:]]
+        at = reached.pop()
+        near = np.bitwise_count(hashes_left ^ hashes[at]) <= max_distance
+        if near.any():
+            new, left, hashes_left = left[near], left[~near], hashes_left[~near]
+            reached += new.tolist()
+            found.append(np.stack([np.full_like(new, at), new], axis=1))
+    yield np.concatenate(found)
+
+
+def _bands(bits: int, max_distance: int) -> Iterator[tuple[int, int]]:
+    """Where each band begins and ends."""
+    return pairwise(bits * i // (max_distance + 1) for i in range(max_distance + 2))
+
+
+def _grouped(hashes: Hashes, low: int, high: int) -> tuple[Indices, Indices]:
+    """An order [N] in which hashes with an equal band lie side by side, and the number [N] of the group of each."""
+    band = (hashes >> np.uint64(low)) & np.uint64((1 << (high - low)) - 1)
+    order = np.argsort(band, kind="stable").astype(np.int64)
+    ordered = band[order]
+    return order, np.cumsum(np.append(True, ordered[1:] != ordered[:-1])[: len(order)]) - 1
 
 
 def _pairs_of_distinct(hashes: Hashes, max_distance: int, *, bits: int = _BITS, deeper: int = 2) -> Indices:
@@ -50,11 +150,8 @@ def _pairs_of_distinct(hashes: Hashes, max_distance: int, *, bits: int = _BITS, 
         deeper: how often a large group may be split again, by its other bits.
     """
     found = [np.empty((0, 2), dtype=np.int64)]
-    for low, high in pairwise(bits * i // (max_distance + 1) for i in range(max_distance + 2)):
-        band = (hashes >> np.uint64(low)) & np.uint64((1 << (high - low)) - 1)
-        order = np.argsort(band, kind="stable").astype(np.int64)
-        ordered = band[order]
-        group = np.cumsum(np.append(True, ordered[1:] != ordered[:-1])[: len(order)]) - 1
+    for low, high in _bands(bits, max_distance):
+        order, group = _grouped(hashes, low, high)
         sizes = np.bincount(group)
         large = sizes > (_LARGE if deeper and high > low else len(hashes))
         found += _side_by_side(hashes, order, group, ~large, max_distance)

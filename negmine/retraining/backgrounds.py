@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from negmine.bank.bank import Bank
 from negmine.errors import ConfigError, SourceError
 from negmine.paths import printable, sortable
-from negmine.ratios.alike import near_any
+from negmine.ratios.alike import near_any, near_groups
 from negmine.ratios.contents import OnCount, read_contents
 from negmine.retraining.holdout import Sides, split_as_named, split_by_content
 from negmine.retraining.labelled import Labelled
-from negmine.retraining.pictures import named
+from negmine.retraining.pictures import LabelledPicture, named
 from negmine.sources.expand import expand_sources
 
 _FEW = 50  # held-out images; fewer say little
@@ -54,6 +54,9 @@ def read_backgrounds(
 ) -> Backgrounds:
     """Read all backgrounds and split them by what is in them.
 
+    What looks like a labelled image that is trained on is never held out, as it would be measured on after it was
+    learned: it is mined, or, where it was named to be held out, left out.
+
     Args:
         sources: images, folders, globs, lists; where there are none, the bank's sources that were scanned as
             backgrounds.
@@ -90,8 +93,15 @@ def read_backgrounds(
     left_out |= dict.fromkeys(known, "it is in the labelled data")
     named_ones = {contents.sha256[path] for path in apart if path in contents.sha256} & set(hashes)
     sides = split_as_named(hashes, named_ones) if apart else split_by_content(hashes, share=share, seed=seed)
-    _require_both(sides, [*apart, *paths], left_out, f"--holdout {share:g}" if not apart else "the images named")
     near = len(hashes) - len(sides.rest) - len(sides.held_out)
+    sides, learned = _without_learned(sides, hashes, labelled.train, mine=not apart)
+    like_learned = sorted((once[sha256] for sha256 in learned), key=sortable)
+    if like_learned:
+        notes.append(_note_on_learned(like_learned, mine=not apart))
+    if apart:
+        left_out |= dict.fromkeys(like_learned, "it looks like an image that is trained on")
+    by = f"--holdout {share:g}" if not apart else "the images named"
+    _require_both(sides, [*apart, *paths], left_out, by, learned=len(learned))
     if near:
         notes.append(f"{near} backgrounds are left out, as they are near-duplicates of what is held out")
     if len(sides.held_out) < _FEW:
@@ -126,9 +136,45 @@ def _banked(bank: Path | None) -> list[Path]:
 
 def _near_positives(once: Mapping[str, Path], hashes: Mapping[str, int], labelled: Labelled) -> list[Path]:
     """Backgrounds that look like images with objects."""
-    positives = {picture.phash for picture in (*labelled.train, *labelled.val) if picture.is_positive}
-    near = near_any(set(hashes.values()), positives)
-    return sorted((once[sha256] for sha256, phash in hashes.items() if phash in near), key=sortable)
+    positives = (picture for picture in (*labelled.train, *labelled.val) if picture.is_positive)
+    return sorted((once[sha256] for sha256 in _near(hashes, positives)), key=sortable)
+
+
+def _near(hashes: Mapping[str, int], pictures: Iterable[LabelledPicture]) -> set[str]:
+    """Those of the backgrounds that look like one of the pictures."""
+    near = near_any(set(hashes.values()), {picture.phash for picture in pictures})
+    return {sha256 for sha256, phash in hashes.items() if phash in near}
+
+
+def _without_learned(
+    sides: Sides, hashes: Mapping[str, int], train: Sequence[LabelledPicture], *, mine: bool
+) -> tuple[Sides, Collection[str]]:
+    """Take out of what is held out whatever looks like what is trained on, with its near-duplicates.
+
+    Args:
+        sides: each group of near-duplicates on one of them.
+        hashes: perceptual hash by sha256.
+        train: what is trained on.
+        mine: put it to the rest.
+
+    Returns:
+        The sides, and what was taken out.
+    """
+    held_out = {sha256: hashes[sha256] for sha256 in sides.held_out}
+    near = _near(held_out, train)
+    if not near:
+        return sides, ()
+    learned = {sha256 for group in near_groups(held_out) if not near.isdisjoint(group) for sha256 in group}
+    rest = sorted({*sides.rest, *learned}) if mine else sides.rest
+    return Sides(tuple(sorted(set(held_out) - learned)), tuple(rest)), learned
+
+
+def _note_on_learned(paths: Sequence[Path], *, mine: bool) -> str:
+    what = "mined, not held out" if mine else "left out, not held out"
+    return (
+        f"{len(paths)} backgrounds are {what}, as they or near-duplicates of them look like labelled images that are "
+        f"trained on (perceptual hashes within 4 bits): {named(paths)}"
+    )
 
 
 def _notes(left_out: Mapping[Path, str], known: Sequence[Path], near: Sequence[Path], total: int) -> list[str]:
@@ -145,7 +191,7 @@ def _notes(left_out: Mapping[Path, str], known: Sequence[Path], near: Sequence[P
     return notes
 
 
-def _require_both(sides: Sides, paths: Sequence[Path], left_out: Mapping[Path, str], by: str) -> None:
+def _require_both(sides: Sides, paths: Sequence[Path], left_out: Mapping[Path, str], by: str, *, learned: int) -> None:
     """Refuse to go on where one side is empty."""
     usable = len(sides.rest) + len(sides.held_out)
     if not usable:
@@ -156,7 +202,8 @@ def _require_both(sides: Sides, paths: Sequence[Path], left_out: Mapping[Path, s
         )
     if not sides.rest or not sides.held_out:
         what = "to mine" if not sides.rest else "to measure on"
+        why = f"; {learned} would be, but look like images that are trained on" if learned else ""
         raise SourceError(
-            f"none of {usable} backgrounds is left {what} by {by} (near-duplicates stay together); give more, or "
+            f"none of {usable} backgrounds is left {what} by {by} (near-duplicates stay together{why}); give more, or "
             "another --holdout or --seed"
         )

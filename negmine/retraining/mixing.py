@@ -105,6 +105,11 @@ def _notes(found: Candidates, there: int, asked: int, ratio: str) -> tuple[str, 
     notes = []
     if found.measured:
         notes.append(f"{found.measured} negatives of the bank show what is measured on, and are not trained on")
+    if found.labelled:
+        notes.append(
+            f"{found.labelled} negatives of the bank are not trained on: where they were cut, the data has an object, "
+            "or a label that is not used, or they look like an image of it with objects"
+        )
     if found.untraceable:
         notes.append(
             f"{found.untraceable} negatives of the bank are not trained on: their source is gone, and nobody can tell "

@@ -135,7 +135,13 @@ def _hashes(labelled: Labelled, backgrounds: Backgrounds) -> Mapping[str, int]:
 
 
 def _measured(labelled: Labelled, backgrounds: Backgrounds) -> Measured:
-    """What is measured on. The labelled images of splits that are not used stay untouched as well."""
+    """What no negative may show. The labelled images of splits that are not used stay untouched as well."""
     val = {each.sha256 for each in labelled.val}
     hashes = {each.phash for each in labelled.val} | {backgrounds.hashes[s] for s in backgrounds.held_out_contents}
-    return Measured(frozenset(val | backgrounds.held_out_contents | labelled.others), frozenset(hashes))
+    return Measured(
+        contents=frozenset(val | backgrounds.held_out_contents),
+        hashes=frozenset(hashes),
+        objects={each.sha256: each.truth.boxes_xyxy for each in labelled.train},
+        positives=frozenset(each.phash for each in labelled.positives),
+        unused=labelled.others,
+    )

@@ -1,19 +1,25 @@
-"""Choosing the negatives of a round from the bank: hardest first, no two alike, and never one that is measured on."""
+"""Choosing the negatives of a round from the bank: hardest first, no two alike, and never one that is measured on.
+
+Nor one that shows an object of the data set: a bank may have been made from its images as if nothing was in them.
+"""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from negmine.bank.bank import Bank
-from negmine.bank.records import Negative
+from negmine.bank.records import Cut, Negative
+from negmine.boxes import Rect, box_intersection
 from negmine.ratios.alike import near_any, without_near
 from negmine.ratios.contents import read_contents
+from negmine.structures import FloatArray
 
-_CUT_FROM = "SELECT c.negative_id, s.sha256, s.path_bytes FROM crops c JOIN sources s ON s.id = c.source_id"
 _SCORES = """
 SELECT d.negative_id, max(d.score) FROM detections d JOIN runs r ON r.id = d.run_id
 WHERE r.weights_sha256 = ? AND d.negative_id IS NOT NULL GROUP BY d.negative_id
@@ -22,15 +28,21 @@ WHERE r.weights_sha256 = ? AND d.negative_id IS NOT NULL GROUP BY d.negative_id
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """Pictures that are measured on: nothing that shows them may be trained on.
+    """What must not be trained on as empty: what is measured on, and what the data set knows better.
 
     Attributes:
-        contents: their sha256.
+        contents: sha256 of the pictures that are measured on.
         hashes: their perceptual hashes.
+        objects: boxes [N, 4] of the objects in each labelled picture that is trained on, by its sha256.
+        positives: perceptual hashes of those of them that have any.
+        unused: sha256 of labelled pictures whose labels nobody read, or whose split is not used.
     """
 
     contents: frozenset[str]
     hashes: frozenset[int]
+    objects: Mapping[str, FloatArray] = field(default_factory=dict)
+    positives: frozenset[int] = frozenset()
+    unused: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,12 +53,14 @@ class Candidates:
         negatives: those that the current weights fire on first, hardest first; then the others, hardest first.
         fresh: how many of them the current weights fire on.
         measured: how many were left out because they show what is measured on.
+        labelled: how many were left out because the data set has an object there, or a label that is not used.
         untraceable: how many were left out because their source is gone, so that nobody knows what it showed.
     """
 
     negatives: tuple[Negative, ...]
     fresh: int
     measured: int
+    labelled: int
     untraceable: int
 
 
@@ -59,28 +73,35 @@ def candidates(bank: Bank, weights_sha256: str, measured: Measured, known: Mappi
     Args:
         bank: with the current weights' scan in it.
         weights_sha256: of the current weights, as the bank has it.
-        measured: what must not be trained on, nor anything that is cut from it or from a near-duplicate.
+        measured: what must not be trained on, nor anything that is cut from it or from a near-duplicate; of labelled
+            pictures that are trained on only the parts with objects. A near-duplicate of one of those may be another
+            size, so that nobody knows where its objects are: nothing at all of it is trained on.
         known: perceptual hashes by sha256, of sources that were read already.
     """
     usable, _ = bank.exportable()
-    sources = _sources(bank)
-    gone, told = _source_hashes({sha: path for cut in sources.values() for sha, path in cut.items()}, known)
-    own = {number: int(phash, 16) for number, phash in bank.query("SELECT id, phash FROM negatives")}
-    near = near_any({*told.values(), *own.values()}, measured.hashes)
+    cuts = bank.cuts()
+    gone, told = _source_hashes({cut.sha256: cut.path for each in cuts.values() for cut in each}, known)
+    own = perceptual_hashes(bank)
+    pictures = {*told.values(), *own.values()}
+    near, near_positives = near_any(pictures, measured.hashes), near_any(pictures, measured.positives)
     free: list[Negative] = []
-    shown = untraceable = 0
+    shown = labelled = untraceable = 0
     for negative in usable:
-        cut = set(sources[negative.id])
-        pictures = {own[negative.id], *(told[sha] for sha in cut if sha in told)}
-        if pictures & near or (cut | {negative.sha256}) & measured.contents:
+        sources = {cut.sha256 for cut in cuts[negative.id]}
+        unlabelled = sources - set(measured.objects)  # what has a label is judged by that, whatever it looks like
+        if _looks(negative, sources, own, told) & near or (sources | {negative.sha256}) & measured.contents:
             shown += 1
-        elif cut & gone:
+        elif _is_labelled(negative, cuts[negative.id], measured) or (
+            unlabelled and _looks(negative, unlabelled, own, told) & near_positives
+        ):
+            labelled += 1
+        elif sources & gone:
             untraceable += 1
         else:
             free.append(negative)
     scores = dict(bank.query(_SCORES, (weights_sha256,)))
     free.sort(key=lambda each: (each.id not in scores, -scores.get(each.id, each.score), each.sha256))
-    return Candidates(tuple(free), sum(each.id in scores for each in free), shown, untraceable)
+    return Candidates(tuple(free), sum(each.id in scores for each in free), shown, labelled, untraceable)
 
 
 def choose(
@@ -110,12 +131,22 @@ def perceptual_hashes(bank: Bank) -> dict[int, int]:
     return {number: int(phash, 16) for number, phash in bank.query("SELECT id, phash FROM negatives")}
 
 
-def _sources(bank: Bank) -> dict[int, dict[str, Path]]:
-    """What each negative was cut from: usually one picture, sometimes several whose crops have the same bytes."""
-    found: dict[int, dict[str, Path]] = {}
-    for number, sha256, name in bank.query(_CUT_FROM):
-        found.setdefault(number, {})[sha256] = Path(os.fsdecode(name))
-    return found
+def _looks(negative: Negative, sources: Iterable[str], own: Mapping[int, int], told: Mapping[str, int]) -> set[int]:
+    """The perceptual hashes of a negative and of what it was cut from, as far as that can be read."""
+    return {own[negative.id], *(told[sha256] for sha256 in sources if sha256 in told)}
+
+
+def _is_labelled(negative: Negative, cuts: Sequence[Cut], measured: Measured) -> bool:
+    """Whether the data set has an object where a negative was cut, or a label of it that is not used."""
+    if negative.sha256 in measured.unused or len(measured.objects.get(negative.sha256, ())):
+        return True
+    return any(cut.sha256 in measured.unused or _touches(cut.rect, measured.objects.get(cut.sha256)) for cut in cuts)
+
+
+def _touches(rect: Rect, boxes_xyxy: FloatArray | None) -> bool:
+    if boxes_xyxy is None:
+        return False
+    return bool(box_intersection(np.array([rect], dtype=np.float64), boxes_xyxy).any())
 
 
 def _source_hashes(sources: Mapping[str, Path], known: Mapping[str, int]) -> tuple[frozenset[str], dict[str, int]]:

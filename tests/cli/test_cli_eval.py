@@ -121,7 +121,7 @@ def test_of_many_classes_the_first_are_shown(
     render(evaluate(FunctionDetector(find_squares, names, name="[bold]x"), root))
     text = capsys.readouterr().out
     assert "class 20" in text and "class 21" not in text and "and 5 more classes; --json has all" in text
-    assert "[bold]x" in text and "not reached" not in text and "at recall 0.000" in text
+    assert "[bold]x" in text and "never" not in text and "at recall 0.000" in text
 
 
 def test_the_help_says_what_is_counted_and_imports_nothing_heavy() -> None:

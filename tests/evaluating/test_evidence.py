@@ -16,7 +16,9 @@ from negmine.detectors.function import FunctionDetector
 from negmine.errors import ConfigError, TruthError
 from negmine.evaluating.config import EvalConfig
 from negmine.evaluating.evidence import EvalImages, collect, collect_each
+from negmine.evaluating.looking import code_of
 from negmine.labels.recognise import open_truth
+from negmine.matching import Kind
 from negmine.structures import Detections, Image
 
 CONFIG = EvalConfig(workers=2)
@@ -166,6 +168,26 @@ def test_only_a_few_decoded_images_are_in_memory(tmp_path: Path) -> None:
     images = EvalImages(sorted((tmp_path / "images/val").iterdir()), open_truth(tmp_path / "data.yaml"))
     collect(FunctionDetector(watch, ["lamp"]), images, CONFIG)
     assert len(alive) == 60 and most <= 16
+
+
+@pytest.mark.parametrize("number", [0, 300])
+def test_of_a_background_only_what_figures_need_is_kept(root: Path, number: int) -> None:
+    corner = np.arange(number, dtype=np.float64)[:, None] % [90, 80] * [1, 1]
+    many = Detections(np.hstack([corner, corner + 9]), np.linspace(0.01, 0.9, number), np.zeros(number, dtype=int))
+    evidence = collect(FunctionDetector(lambda image: many, ["lamp"], name="many"), images_of(root), CONFIG)
+    for image in evidence.images:
+        assert len(image.scores) == len(image.classes) == len(image.codes) == len(image.kinds) == number
+        assert image.boxes_xyxy.shape == (0 if image.background else number, 4)
+        arrays = [image.boxes_xyxy, image.scores, image.classes, image.codes]
+        held = sum((each if each.base is None else each.base).nbytes for each in arrays)
+        assert held <= (13 if image.background else 45) * number
+        assert not image.background or len(image.truth) == 0
+
+
+def test_kinds_and_their_codes_say_the_same(root: Path) -> None:
+    for image in collect(square_detector(), images_of(root), CONFIG).images:
+        assert image.codes.dtype == np.uint8 and [code_of(kind) for kind in image.kinds] == image.codes.tolist()
+    assert sorted(map(code_of, Kind)) == list(range(len(Kind)))
 
 
 def test_scores_are_rounded_and_boxes_clipped_as_a_scan_does(root: Path) -> None:

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from blobs import draw, find_squares
+from blobs import draw, find_squares, square_detector
 from data_sets import PLAIN, SIZE_WH, Splits, stems, write_voc, write_yolo
 
 from negmine.bank.bank import Bank
@@ -104,6 +104,34 @@ def test_a_negative_cut_from_where_the_data_set_knows_better_is_left_out(
     data = write_yolo(tmp_path / "data", {**PLAIN, split: {**PLAIN[split], "twin.png": [box]}})  # type: ignore[dict-item]
     shutil.copy(source, tmp_path / "data" / "images" / split / "twin.png")
     assert [(reason or "-") in key for key in add(small_bank, tmp_path, data)] == ([True] if reason else [])
+
+
+@pytest.mark.parametrize("known", ["a.png", "b.png"])
+@pytest.mark.parametrize(
+    ("split", "row", "reason"),
+    [
+        ("train", "1 0.35 0.42 0.02 0.02\n", "has an object there"),
+        ("train", "1 0.9 0.9 0.02 0.02\n", None),
+        ("train", "9 9 9\n", "cannot be read"),
+        ("val", "", "images of a split that is not trained on"),
+    ],
+)
+def test_a_negative_that_two_pictures_share_is_left_out_if_the_data_set_knows_better_of_one(
+    tmp_path: Path, known: str, split: str, row: str, reason: str | None
+) -> None:
+    draw(tmp_path / "in" / "a.png", [(60, 40, 80, 60, 90)])
+    draw(tmp_path / "in" / "b.png", [(60, 40, 80, 60, 90), (190, 110, 193, 113, 90)])  # too small to be found
+    config = ScanConfig(crop=CropConfig("context", 1.0, OutputSize("none")))
+    scan(tmp_path / "in", square_detector(), bank=tmp_path / "bank", config=config)
+    with Bank(tmp_path / "bank") as bank:
+        assert (bank.negative_count(), bank.scalar("SELECT count(*) FROM crops")) == (1, 2)  # the same bytes
+    draw(tmp_path / "in" / "c.png", [(60, 40, 80, 60, 20)], seed=3)
+    scan(tmp_path / "in" / "c.png", square_detector(), bank=tmp_path / "bank", config=config)
+    data = write_yolo(tmp_path / "data")
+    shutil.copy(tmp_path / "in" / known, tmp_path / "data" / "images" / split / "twin.png")
+    (tmp_path / "data" / "labels" / split / "twin.txt").write_text(row)
+    withheld = add(tmp_path / "bank", tmp_path, data)
+    assert list(withheld.values()) == ([1] if reason else []) and all(str(reason) in key for key in withheld)
 
 
 def test_a_variant_that_is_an_image_to_measure_on_is_left_out_alone(

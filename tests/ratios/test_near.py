@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from negmine.ratios.near import near_pairs
+from negmine.ratios.near import near_components, near_pairs
 
 
 def brute_force(hashes: list[int], distance: int) -> list[list[int]]:
@@ -56,6 +56,8 @@ def test_a_distance_that_is_none_is_refused() -> None:
     for distance in (-1, 64):
         with pytest.raises(ValueError, match="0 to 63"):
             near_pairs(as_hashes([1]), distance)
+        with pytest.raises(ValueError, match="0 to 63"):
+            near_components(as_hashes([1]), distance)
 
 
 def test_a_hundred_thousand_take_seconds() -> None:
@@ -98,3 +100,41 @@ def test_what_is_split_again_is_found_all_the_same(shared: int) -> None:
     hashes = np.concatenate([hashes, *near])
     rows = (np.flatnonzero(np.bitwise_count(hashes[i + 1 :] ^ hashes[i]) <= 4) + i + 1 for i in range(len(hashes)))
     assert near_pairs(hashes).tolist() == [[i, int(j)] for i, row in enumerate(rows) for j in row]
+
+
+def sorted_components(numbers: np.ndarray) -> list[list[int]]:
+    members: dict[int, list[int]] = {}
+    for index, number in enumerate(numbers.tolist()):
+        members.setdefault(number, []).append(index)
+    return list(members.values())
+
+
+@pytest.mark.parametrize("values", [[], [5], [0, 2**64 - 1]])
+def test_nothing_near_is_linked_to_nothing(values: list[int]) -> None:
+    numbers = near_components(as_hashes(values))
+    assert numbers.dtype == np.int64 and len(set(numbers.tolist())) == len(values)
+
+
+def test_equal_hashes_and_chains_are_one_component() -> None:
+    chain = [(1 << 4 * link) - 1 for link in range(17)]
+    assert sorted_components(near_components(as_hashes([*chain, 7, 7]), 4)) == [list(range(19))]
+    assert sorted_components(near_components(as_hashes([7, 3, 7]), 0)) == [[0, 2], [1]]
+
+
+@pytest.mark.parametrize("shared", [0, 0xFFF, 0xFFF << 52, 0x1FFF << 25, (1 << 26) - 1, (1 << 44) - 1])
+def test_components_are_those_of_all_pairs_where_many_share_bands(shared: int) -> None:
+    rng = np.random.default_rng(shared % 1000)
+    hashes = rng.integers(0, 2**64, size=2500, dtype=np.uint64) & ~np.uint64(shared)
+    near = [hashes[:500] ^ np.uint64(1 << 51) ^ np.uint64(1 << int(bit)) for bit in rng.choice(64, 4, replace=False)]
+    hashes = np.concatenate([hashes, *near])
+    expected = np.arange(len(hashes))
+    for first, second in near_pairs(hashes).tolist():
+        expected[expected == expected[second]] = expected[first]
+    assert sorted_components(near_components(hashes)) == sorted_components(expected)
+
+
+def test_a_chain_inside_a_large_group_is_followed_to_its_end() -> None:
+    hashes = np.arange(3000, dtype=np.uint64) << np.uint64(52)  # each is one bit from one below it, down to 0
+    apart = hashes ^ np.uint64(0b11)
+    (one, other) = sorted_components(near_components(np.concatenate([hashes, apart]), 1))
+    assert (one, other) == (list(range(3000)), list(range(3000, 6000)))

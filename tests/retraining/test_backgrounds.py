@@ -68,6 +68,65 @@ def test_a_background_that_looks_like_an_image_with_objects_is_named(tmp_path: P
     assert "same.png" in note and not found.left_out
 
 
+@pytest.fixture
+def taught(tmp_path: Path) -> Labelled:
+    """A data set that has 10 empty training images, of the same pixels as the backgrounds b100 to b109."""
+    world = make_world(tmp_path / "world", backgrounds=0)
+    for number in range(100, 110):
+        draw(world.data.parent / "images" / "train" / f"e{number}.bmp", seed=number)
+        (world.data.parent / "labels" / "train" / f"e{number}.txt").write_text("")
+    return read_labelled(world.data, {0: "lamp"}, share=0.2, seed=0)
+
+
+def stems(paths: Sequence[Path]) -> set[str]:
+    return {path.stem for path in paths}
+
+
+LEARNED = {f"b{number}" for number in range(100, 110)}
+
+
+def test_what_looks_like_an_empty_training_image_is_mined_and_never_held_out(
+    tmp_path: Path, labelled: Labelled, taught: Labelled
+) -> None:
+    folder = drawn(tmp_path / "in", 30)
+    before, found = read([folder], labelled), read([folder], taught)
+    would_be = stems(before.held_out) & LEARNED
+    assert would_be and stems(found.held_out) == stems(before.held_out) - LEARNED
+    assert stems(found.mined) == stems(before.mined) | would_be
+    assert {sha256(path) for path in found.held_out} == found.held_out_contents
+    (note,) = [note for note in found.notes if "that are trained on" in note]
+    assert note.startswith(f"{len(would_be)} backgrounds are mined, not held out")
+    assert f"{min(would_be)}.png" in note
+    assert not any("that are trained on" in note for note in before.notes)
+
+
+def test_nor_is_what_looks_like_a_training_image_with_objects(tmp_path: Path, labelled: Labelled) -> None:
+    folder = drawn(tmp_path / "in", 20)
+    for number, positive in enumerate(labelled.train):
+        (folder / f"same{number}.png").write_bytes(positive.path.read_bytes() + b"other bytes, same picture")
+    found = read([folder], labelled)
+    assert not [path for path in found.held_out if path.stem.startswith("same")] and found.held_out
+    assert any("look like labelled images with objects" in note for note in found.notes)
+    assert any("backgrounds are mined, not held out" in note for note in found.notes)
+
+
+def test_what_is_named_to_be_held_out_is_left_out_if_it_looks_like_a_training_image(
+    tmp_path: Path, taught: Labelled
+) -> None:
+    folder, apart = drawn(tmp_path / "in", 10, first=200), drawn(tmp_path / "apart", 4, first=108)
+    found = read_backgrounds([folder], None, taught, held_out=[apart], share=0.4, seed=0)
+    assert stems(found.held_out) == {"b110", "b111"} and stems(found.mined) == stems(list(folder.iterdir()))
+    assert stems(list(found.left_out)) == {"b108", "b109"}
+    (note,) = [note for note in found.notes if "that are trained on" in note]
+    assert note.startswith("2 backgrounds are left out, not held out") and "b108.png" in note and "b109.png" in note
+    assert not any("near-duplicates of what is held out" in note for note in found.notes)
+
+
+def test_where_all_look_like_training_images_nothing_is_left_to_measure_on(tmp_path: Path, taught: Labelled) -> None:
+    with pytest.raises(SourceError, match=r"to measure on by --holdout 0\.4 .*look like images that are trained on"):
+        read([drawn(tmp_path / "in", 10)], taught)
+
+
 def test_files_without_an_image_are_left_out_and_counted(tmp_path: Path, labelled: Labelled) -> None:
     folder = drawn(tmp_path / "in", 20)
     (folder / "torn.png").write_bytes(b"no picture")

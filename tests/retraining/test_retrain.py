@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from toy import LAMP, World, copy_tree, make_world, open_toy, seen, sha256, toy_config, write_weights
 from toy import ToyTrainer as Toy
-from toy import World, copy_tree, make_world, open_toy, sha256, toy_config, write_weights
 
 from negmine.bank.bank import Bank
 from negmine.bank.verify import verify
@@ -108,6 +108,19 @@ def test_a_banks_negatives_are_used_but_for_those_of_held_out_pictures(world: Wo
     assert fired_on_by_the_early_one_alone and fired_on_by_the_early_one_alone <= used
     assert any("show what is measured on" in note for note in result.notes)
     assert not (tmp_path / "out" / "bank").exists()
+
+
+def test_a_bank_made_from_the_training_images_brings_no_object_into_the_negatives(world: World, tmp_path: Path) -> None:
+    bank, train = tmp_path / "bank", world.data.parent / "images" / "train"
+    detector = open_toy(DetectorConfig(str(world.weights), conf=0.25))
+    scan([train, world.backgrounds], detector, bank=bank, config=ScanConfig(crop=toy_config().crop))
+    result = go(world, tmp_path / "out", bank=bank, rounds=1, ratio="1:4", max_per_source=3)
+    negatives = given(tmp_path / "out", 1)["negatives"]
+    assert negatives
+    for path in negatives:
+        assert all(kind != LAMP for _, kind, _ in seen(decode_image(Path(path).read_bytes())))
+    (note,) = [note for note in result.notes if "the data has an object" in note]
+    assert "12 negatives of the bank are not trained on" in note
 
 
 def test_a_bank_alone_stands_in_for_backgrounds(world: World, tmp_path: Path) -> None:

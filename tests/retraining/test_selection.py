@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from toy import NATIVE, draw, open_toy, sha256, write_weights
 
@@ -18,6 +19,7 @@ from negmine.mining.config import CropConfig, ScanConfig
 from negmine.mining.scan import scan
 from negmine.retraining.selection import Candidates, Measured, candidates, choose, perceptual_hashes
 from negmine.retraining.variants import expand
+from negmine.structures import FloatArray
 
 NOTHING = Measured(frozenset(), frozenset())
 
@@ -109,6 +111,76 @@ def test_nor_a_negative_that_is_itself_measured_on(tmp_path: Path) -> None:
     by_look = Measured(frozenset(), frozenset([perceptual_hash(decode_image(hardest.path.read_bytes()))]))
     for measured in (by_bytes, by_look):
         assert sources(list_of(tmp_path, weights, measured).negatives) == ["2", "1"]
+
+
+def boxes(*rows: tuple[float, float, float, float]) -> FloatArray:
+    return np.array(rows, dtype=np.float64).reshape(-1, 4)
+
+
+def phash_of(path: Path) -> int:
+    return perceptual_hash(decode_image(path.read_bytes()))
+
+
+@pytest.mark.parametrize(
+    ("objects", "dropped"),
+    [
+        (boxes(), False),
+        (boxes((0, 0, 20, 20)), False),  # ends where the crop begins
+        (boxes((0, 0, 9, 9), (59.5, 59.5, 90, 90)), True),
+    ],
+)
+def test_nor_a_part_of_a_training_image_with_an_object_in_it(
+    tmp_path: Path, objects: FloatArray, dropped: bool
+) -> None:
+    first, *_ = three(tmp_path)
+    weights = fill(tmp_path, 1, 2, 3, crop=CropConfig("context", 1.0, NATIVE.size))  # 20 to 60, as drawn
+    positives = frozenset([phash_of(first)]) if len(objects) else frozenset[int]()
+    found = list_of(tmp_path, weights, Measured(frozenset(), frozenset(), {sha256(first): objects}, positives))
+    assert (sources(found.negatives), found.labelled) == ((["3", "2"], 1) if dropped else (["3", "2", "1"], 0))
+    assert found.measured == 0
+
+
+def test_nor_any_part_of_a_near_duplicate_of_a_training_image_with_objects(tmp_path: Path) -> None:
+    near, *_ = three(tmp_path)
+    weights = fill(tmp_path, 1, 2, 3, crop=CropConfig("context", 1.0, NATIVE.size))
+    positives = frozenset([phash_of(near) ^ 0b1011])
+    other = {"0" * 64: boxes((150, 110, 155, 115))}
+    found = list_of(tmp_path, weights, Measured(frozenset(), frozenset(), other, positives))
+    assert (sources(found.negatives), found.labelled) == (["3", "2"], 1)
+    own = {sha256(near): boxes()}  # its own label says that nothing is in it
+    found = list_of(tmp_path, weights, Measured(frozenset(), frozenset(), other | own, positives))
+    assert (sources(found.negatives), found.labelled) == (["3", "2", "1"], 0)
+
+
+def test_nor_a_negative_that_is_itself_a_training_image_with_objects_or_looks_like_one(tmp_path: Path) -> None:
+    three(tmp_path)
+    weights = fill(tmp_path, 1, 2, 3)
+    with Bank(tmp_path / "bank") as bank:
+        hardest = next(bank.negatives())
+    nothing = frozenset[str]()
+    by_bytes = Measured(nothing, frozenset(), {hardest.sha256: boxes((1, 1, 2, 2))})
+    by_look = Measured(nothing, frozenset(), {}, frozenset([phash_of(hardest.path)]))
+    for measured in (by_bytes, by_look):
+        found = list_of(tmp_path, weights, measured)
+        assert (sources(found.negatives), found.labelled) == (["2", "1"], 1)
+
+
+def test_nor_anything_of_a_labelled_image_that_is_not_used(tmp_path: Path) -> None:
+    first, *_ = three(tmp_path)
+    weights = fill(tmp_path, 1, 2, 3)
+    found = list_of(tmp_path, weights, Measured(frozenset(), frozenset(), unused=frozenset([sha256(first)])))
+    assert (sources(found.negatives), found.labelled, found.measured) == (["3", "2"], 1, 0)
+
+
+def test_nor_what_two_pictures_share_if_one_of_them_has_an_object_there(tmp_path: Path) -> None:
+    first = draw(tmp_path / "in" / "a.png", [(20, 20, 60, 60, 1, 80)], seed=1)
+    second = draw(tmp_path / "in" / "b.png", [(20, 20, 60, 60, 1, 80), (140, 100, 150, 110, 9, 80)], seed=1)
+    weights = fill(tmp_path, 1, crop=CropConfig("context", 1.0, NATIVE.size))
+    for labelled in (first, second):
+        there = Measured(frozenset(), frozenset(), {sha256(labelled): boxes((50, 50, 70, 70))})
+        elsewhere = Measured(frozenset(), frozenset(), {sha256(labelled): boxes((100, 10, 120, 20))})
+        assert list_of(tmp_path, weights, there).labelled == 1
+        assert len(list_of(tmp_path, weights, elsewhere).negatives) == 1
 
 
 def test_a_source_that_is_gone_is_counted_and_its_negatives_left_out(tmp_path: Path) -> None:
