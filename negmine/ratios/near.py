@@ -1,4 +1,4 @@
-"""Pairs and groups of 64-bit hashes that differ in few bits, without comparing each with each."""
+"""Groups of 64-bit hashes that differ in few bits, without comparing each with each."""
 
 from __future__ import annotations
 
@@ -15,35 +15,14 @@ Hashes = npt.NDArray[np.uint64]
 Indices = npt.NDArray[np.int64]
 
 
-def near_pairs(hashes: Hashes, max_distance: int = 4) -> Indices:
-    """Find every pair of hashes at a Hamming distance of `max_distance` or less.
-
-    Cut into `max_distance` + 1 bands of bits, two such hashes agree in at least one band, since so few differing bits
-    cannot touch all (the pigeonhole principle; Norouzi et al., "Fast Search in Hamming Space with Multi-Index Hashing",
-    2012). So only hashes with an equal band are compared: 100,000 unrelated ones take less than a
-    second. The memory needed grows with the hashes and the pairs found, whatever the hashes are.
-
-    Args:
-        hashes: [N] uint64. Equal ones are compared once, but all their pairs are returned.
-        max_distance: 0 to 63 bits.
-
-    Returns:
-        [K, 2] int64, sorted: indices into `hashes`, the first below the second.
-    """
-    _check(max_distance)
-    distinct, inverse, counts = np.unique(hashes, return_inverse=True, return_counts=True)
-    between = _pairs_of_distinct(distinct, max_distance)
-    members = np.argsort(inverse, kind="stable").astype(np.int64)
-    pairs = _written_out(between, members, counts.astype(np.int64))
-    pairs.sort(axis=1)
-    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
-
-
 def near_components(hashes: Hashes, max_distance: int = 4) -> Indices:
     """Number hashes so that those linked by near pairs, directly or through others, have the same number.
 
-    Look-alikes have nearly as many pairs as there could be. So pairs are never all listed: the memory needed grows with
-    the hashes alone.
+    Two hashes are near at a Hamming distance of `max_distance` or less. Cut into `max_distance` + 1 bands of bits, two
+    such hashes agree in at least one band, since so few differing bits cannot touch all (the pigeonhole principle;
+    Norouzi et al., "Fast Search in Hamming Space with Multi-Index Hashing", 2012). So only hashes with an equal band
+    are compared. Look-alikes have nearly as many pairs as there could be, so pairs are never all listed: the memory
+    needed grows with the hashes alone.
 
     Args:
         hashes: [N] uint64, equal ones or not.
@@ -52,7 +31,8 @@ def near_components(hashes: Hashes, max_distance: int = 4) -> Indices:
     Returns:
         [N] int64, numbers below N.
     """
-    _check(max_distance)
+    if not 0 <= max_distance < _BITS:
+        raise ValueError(f"expected a distance of 0 to {_BITS - 1} bits, found {max_distance}")
     distinct, inverse = np.unique(hashes, return_inverse=True)
     labels = np.arange(len(distinct), dtype=np.int64)
     waiting, size = list[Indices](), 0
@@ -65,11 +45,6 @@ def near_components(hashes: Hashes, max_distance: int = 4) -> Indices:
     if waiting:
         labels = _joined(labels, np.concatenate(waiting))
     return labels[inverse]
-
-
-def _check(max_distance: int) -> None:
-    if not 0 <= max_distance < _BITS:
-        raise ValueError(f"expected a distance of 0 to {_BITS - 1} bits, found {max_distance}")
 
 
 def _joined(labels: Indices, pairs: Indices) -> Indices:
@@ -140,30 +115,6 @@ def _grouped(hashes: Hashes, low: int, high: int) -> tuple[Indices, Indices]:
     return order, np.cumsum(np.append(True, ordered[1:] != ordered[:-1])[: len(order)]) - 1
 
 
-def _pairs_of_distinct(hashes: Hashes, max_distance: int, *, bits: int = _BITS, deeper: int = 2) -> Indices:
-    """The near pairs [K, 2] of hashes that are all different, in no order.
-
-    Args:
-        hashes: [N] uint64.
-        max_distance: bits.
-        bits: how many of the lowest bits are in use.
-        deeper: how often a large group may be split again, by its other bits.
-    """
-    found = [np.empty((0, 2), dtype=np.int64)]
-    for low, high in _bands(bits, max_distance):
-        order, group = _grouped(hashes, low, high)
-        sizes = np.bincount(group)
-        large = sizes > (_LARGE if deeper and high > low else len(hashes))
-        found += _side_by_side(hashes, order, group, ~large, max_distance)
-        for number in np.flatnonzero(large):
-            members = order[group == number]
-            rest = _without(hashes[members], low, high)
-            found.append(members[_pairs_of_distinct(rest, max_distance, bits=bits - (high - low), deeper=deeper - 1)])
-    pairs = np.concatenate(found)
-    number = pairs.min(axis=1) * len(hashes) + pairs.max(axis=1)
-    return np.stack(np.divmod(np.unique(number), max(len(hashes), 1)), axis=1)  # a pair may agree in several bands
-
-
 def _side_by_side(
     hashes: Hashes, order: Indices, group: Indices, wanted: npt.NDArray[np.bool_], max_distance: int
 ) -> Iterator[Indices]:
@@ -183,28 +134,3 @@ def _without(hashes: Hashes, low: int, high: int) -> Hashes:
     """The hashes with bits `low` to `high` cut out."""
     below = hashes & np.uint64((1 << low) - 1)
     return below if high == _BITS else below | (hashes >> np.uint64(high)) << np.uint64(low)
-
-
-def _written_out(between: Indices, members: Indices, counts: Indices) -> Indices:
-    """From pairs of distinct hashes to pairs of all that have them.
-
-    Args:
-        between: [K, 2] pairs of distinct hashes.
-        members: [N] indices of all hashes, the equal ones side by side.
-        counts: [D] how often each distinct hash is there.
-    """
-    firsts = np.cumsum(counts) - counts
-    own: list[Indices] = [_of_equals(members[at : at + n]) for at, n in zip(firsts, counts, strict=True) if n > 1]
-    left, right = between[:, 0], between[:, 1]
-    sizes = counts[left] * counts[right]
-    pair = np.repeat(np.arange(len(between)), sizes)
-    number = np.arange(len(pair)) - np.repeat(np.cumsum(sizes) - sizes, sizes)  # which of its pair's combinations
-    width = counts[right][pair]
-    across = np.stack(
-        [members[firsts[left][pair] + number // width], members[firsts[right][pair] + number % width]], axis=1
-    )
-    return np.concatenate([*own, across.reshape(-1, 2)])
-
-
-def _of_equals(members: Indices) -> Indices:
-    return np.stack([members[side] for side in np.triu_indices(len(members), k=1)], axis=1)
