@@ -79,7 +79,8 @@ def command(
 
     SOURCE is an image, a folder, a glob in quotes, a .txt list or a data.yaml. --fail-if takes one of fppi,
     fppi_at_recall, images_with_fp, lamr, map50, map50_95, precision, recall, threshold_at_recall with <, <=, > or >=
-    and a number, and may be repeated. A figure that does not exist, such as where a recall is not reached, fails.
+    and a number, and may be repeated. Of several models the first is what the others are compared with, and is not
+    checked. A figure that does not exist, such as where a recall is never reached, fails.
     """
     if more_backgrounds and not backgrounds:
         raise click.UsageError(

@@ -26,7 +26,13 @@ _TRAIN = _DEFAULT.train
     "--backgrounds", multiple=True, metavar="SOURCE...", help="Images without targets.  [default: those of --bank]"
 )
 @click.option("--bank", metavar="DIR", help="Keeps the negatives; those in it are used too.  [default: OUT/bank]")
-@click.option("--loss", type=click.Choice(get_args(Loss)), default=_TRAIN.loss, show_default=True)
+@click.option(
+    "--loss",
+    type=click.Choice(get_args(Loss)),
+    default=_TRAIN.loss,
+    show_default=True,
+    help="How background counts in training; stock is Ultralytics' own.",
+)
 @click.option("--rounds", default=_DEFAULT.rounds, show_default=True, help="At most; fewer where they stop helping.")
 @click.option("--epochs", default=_TRAIN.epochs, show_default=True, help="Of each round.")
 @click.option("--imgsz", default=_TRAIN.imgsz, show_default=True, help="The detector's input size, pixels.")
@@ -34,6 +40,9 @@ _TRAIN = _DEFAULT.train
 @click.option("--ratio", default=_DEFAULT.ratio, show_default=True, metavar="P:N", help="Positive to negative images.")
 @click.option("--conf", default=_DEFAULT.conf, show_default=True, help="Score from which a detection counts.")
 @click.option("--holdout", default=_DEFAULT.holdout, show_default=True, help="Share of backgrounds only measured on.")
+@click.option(
+    "--held-out", multiple=True, metavar="SOURCE", help="Backgrounds to measure on, instead of a share; repeatable."
+)
 @click.option(
     "--max-recall-loss", default=_DEFAULT.max_recall_loss, show_default=True, help="How much recall may be lost, of 1."
 )
@@ -75,6 +84,7 @@ def command(
     ratio: str,
     conf: float,
     holdout: float,
+    held_out: tuple[str, ...],
     max_recall_loss: float,
     crop: CropPolicy,
     max_per_source: int,
@@ -137,6 +147,7 @@ def command(
                 data,
                 backgrounds=(*backgrounds, *more_backgrounds),
                 bank=bank,
+                held_out=held_out,
                 out=out,
                 config=config,
                 resume=resume,

@@ -53,7 +53,8 @@ def evaluate(
         backgrounds: sources of images without targets.
         config: thresholds, and which classes are judged.
         iou, imgsz, batch, device, trust_weights: how weights are opened, as in `DetectorConfig`.
-        fail_if: checks that no model may meet, such as `fppi_at_recall>0.1`.
+        fail_if: checks that no model may meet, such as `fppi_at_recall>0.1`; of several models the first is what the
+            others are compared with, and is not checked.
         picture: a PNG file for the curves of miss rate against false positives per image.
         on_progress: called with how many images are done, of how many.
 
@@ -92,7 +93,7 @@ def evaluate(
         models=models,
         skipped=evidences[0].skipped,
         findings=_findings(images, detectors, evidences, config),
-        failures=tuple(failure for check in checks for failure in check.failures(models)),
+        failures=tuple(failure for check in checks for failure in check.failures(models[1:] or models)),
         picture=picture,
     )
 

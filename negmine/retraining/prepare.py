@@ -48,6 +48,8 @@ def prepare(
         The parts, and what the user may want to know.
     """
     look(layout, resume=resume)
+    if resume and not layout.state.is_file():
+        on_step(f"nothing to resume in {printable(layout.out)}: this is a new run")
     train = config.train
     settings = DetectorConfig(
         str(start), conf=config.conf, imgsz=train.imgsz, device=train.device, trust_weights=train.trust_weights
