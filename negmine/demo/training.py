@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from negmine.detectors.quiet import quiet_ultralytics
+from negmine.detectors.quiet import no_training_downloads, quiet_ultralytics
 from negmine.errors import ConfigError, TruthError
 
 DEMO_IMGSZ = 256  # px; at 192 the signs can still be told, in half the time
@@ -70,7 +69,7 @@ def train_demo_detector(
     if not data_yaml.is_file():
         raise TruthError(f"demo training: expected a data.yaml, found no file at {data_yaml}; draw the demo data first")
 
-    with quiet_ultralytics() as restore_threads, _no_font():
+    with quiet_ultralytics() as restore_threads, no_training_downloads():
         from ultralytics import YOLO
 
         model = YOLO(str(_MODEL_YAML), task="detect")
@@ -91,16 +90,3 @@ def train_demo_detector(
             for cache in data_yaml.parent.glob("labels/*.cache"):
                 cache.unlink()
     return out_dir / "weights" / "last.pt"
-
-
-@contextmanager
-def _no_font() -> Iterator[None]:
-    """Ultralytics fetches a font for plots, which are off, before any training."""
-    from ultralytics.data import utils
-
-    check_font = utils.check_font
-    utils.check_font = lambda *_: None
-    try:
-        yield
-    finally:
-        utils.check_font = check_font

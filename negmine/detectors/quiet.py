@@ -109,6 +109,39 @@ def keep_threads() -> Iterator[Callable[[], None]]:
         restore()
 
 
+@contextmanager
+def no_training_downloads() -> Iterator[None]:
+    """Training without what Ultralytics fetches for it: a font, whether or not it plots, and on a GPU other weights.
+
+    With these it would try mixed precision; GPUs that are known to fail at it are told by their names all the same.
+    """
+    from ultralytics.data import utils
+    from ultralytics.engine import trainer
+
+    check_font, check_amp = utils.check_font, trainer.check_amp
+    utils.check_font = lambda *_: None
+    trainer.check_amp = lambda model: _without_weights(check_amp, model)
+    try:
+        yield
+    finally:
+        utils.check_font, trainer.check_amp = check_font, check_amp
+
+
+def _without_weights(check_amp: Callable[[object], bool], model: object) -> bool:
+    """Ultralytics' own check as it goes offline: by the name of the GPU alone."""
+    import ultralytics
+
+    def offline(*_: object, **__: object) -> None:
+        raise ConnectionError
+
+    yolo = ultralytics.YOLO
+    ultralytics.YOLO = offline
+    try:
+        return check_amp(model)
+    finally:
+        ultralytics.YOLO = yolo
+
+
 def _import_environment(scratch: Path, config_dir: Path) -> dict[str, str]:
     """A private copy of the settings, and no look-ups: `YOLO_OFFLINE` is read anew when it comes to a download."""
     private = scratch / "Ultralytics"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from negmine.detectors.quiet import quiet_ultralytics
+from negmine.detectors.quiet import no_training_downloads, quiet_ultralytics
 from negmine.detectors.ultralytics_models import one_line, open_model
 from negmine.errors import ConfigError, NegmineError, TrainingError, WeightsError
 from negmine.paths import printable
@@ -88,7 +88,7 @@ class UltralyticsTrainer:
         done = out / _DONE
         if done.is_file():
             return done
-        with quiet_ultralytics() as restore_threads, _no_downloads(), _explained(out):
+        with quiet_ultralytics() as restore_threads, no_training_downloads(), _explained(out):
             from ultralytics.utils.torch_utils import strip_optimizer
 
             from negmine.training.ultralytics_trainer import trainer_class
@@ -193,39 +193,6 @@ def _write_lists(data: TrainingSet, out: Path) -> Path:
     data_yaml = out / "data.yaml"
     data_yaml.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return data_yaml.absolute()
-
-
-@contextmanager
-def _no_downloads() -> Iterator[None]:
-    """Training without what Ultralytics fetches for it: a font, whether or not it plots, and on a GPU other weights.
-
-    With these it would try mixed precision; GPUs that are known to fail at it are told by their names all the same.
-    """
-    from ultralytics.data import utils
-    from ultralytics.engine import trainer
-
-    check_font, check_amp = utils.check_font, trainer.check_amp
-    utils.check_font = lambda *_: None
-    trainer.check_amp = lambda model: _without_weights(check_amp, model)
-    try:
-        yield
-    finally:
-        utils.check_font, trainer.check_amp = check_font, check_amp
-
-
-def _without_weights(check_amp: Callable[[object], bool], model: object) -> bool:
-    """Ultralytics' own check as it goes offline: by the name of the GPU alone."""
-    import ultralytics
-
-    def offline(*_: object, **__: object) -> None:
-        raise ConnectionError
-
-    yolo = ultralytics.YOLO
-    ultralytics.YOLO = offline
-    try:
-        return check_amp(model)
-    finally:
-        ultralytics.YOLO = yolo
 
 
 @contextmanager
