@@ -51,3 +51,15 @@ class Detector(Protocol):
         Returns:
             One result per image, in order; boxes in pixels of that image.
         """
+
+
+def other_size(detector: Detector) -> str | None:
+    """A warning where weights run at another size than they were trained at, which changes every score; else None.
+
+    Args:
+        detector: one whose `trained_imgsz` says so; of others nothing is known.
+    """
+    trained, used = getattr(detector, "trained_imgsz", None), detector.identity.settings.get("imgsz")
+    if trained is None or used is None or trained == used:
+        return None
+    return f"{detector.identity.name} was trained at imgsz {trained} and runs at {used}; --imgsz {trained} may suit it"

@@ -78,6 +78,12 @@ class UltralyticsDetector:
         """How many images run at once: one on a CPU, where more buy nothing, unless `batch` says otherwise."""
         return self._batch_size
 
+    @property
+    def trained_imgsz(self) -> int | None:
+        """The input size that the checkpoint was trained at, in pixels; None where it does not say."""
+        size = self._model.overrides.get("imgsz")
+        return size if isinstance(size, int) else None
+
     def predict(self, images: Sequence[Image]) -> list[Detections]:
         """Detect in each image; what it gives for one does not depend on the others.
 

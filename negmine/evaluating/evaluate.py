@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from negmine.detectors.base import Detector
+from negmine.detectors.base import Detector, other_size
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.open import open_detector
 from negmine.errors import ConfigError, SourceError
@@ -165,4 +165,5 @@ def _findings(
             for each, detector in zip(evidences, detectors, strict=True)
             for finding in opened_above(each.name, detector.identity.settings.get("conf"), config.floor)
         ),
+        *(EvalFinding("other-size", warning) for warning in map(other_size, detectors) if warning is not None),
     )

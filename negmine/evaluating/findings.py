@@ -9,7 +9,9 @@ from typing import Literal
 
 from negmine.paths import printable
 
-EvalFindingKind = Literal["background-with-targets", "background-in-data", "background-copy", "lacking", "opened-above"]
+EvalFindingKind = Literal[
+    "background-with-targets", "background-in-data", "background-copy", "lacking", "opened-above", "other-size"
+]
 
 _SHOWN = 10  # classes in a message
 

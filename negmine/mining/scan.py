@@ -9,7 +9,7 @@ from pathlib import Path
 from negmine._version import __version__
 from negmine.bank.records import RunRecord
 from negmine.bank.writer import BankWriter
-from negmine.detectors.base import Detector
+from negmine.detectors.base import Detector, other_size
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.open import open_detector
 from negmine.labels.base import Truth
@@ -65,7 +65,7 @@ def scan(
         run_id = writer.begin_run(_run_record(model, config))
         reader = Reader(labels, missing_is_empty=config.missing_is_empty)
         loop = ScanLoop(writer, run_id, model, reader, classes, config)
-        notes = _notes(labels, classes)
+        notes = (*filter(None, [other_size(model)]), *_notes(labels, classes))
         started = clock()
         for tally in loop.run(refs):
             if on_progress is not None:

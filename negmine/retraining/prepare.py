@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from negmine.detectors.base import other_size
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.weights_files import hash_weights
 from negmine.evaluating.config import EvalConfig
@@ -54,7 +55,8 @@ def prepare(
     settings = DetectorConfig(
         str(start), conf=config.conf, imgsz=train.imgsz, device=train.device, trust_weights=train.trust_weights
     )
-    names = open_detector(settings).class_names
+    detector = open_detector(settings)
+    names = detector.class_names
     class_names = tuple(names[number] for number in sorted(names))
     trainer.check(start, class_names)
     on_step("reading the labelled images")
@@ -93,7 +95,9 @@ def prepare(
         on_progress=on_progress,
         clock=clock,
     )
-    notes = (*labelled.notes, *backgrounds.notes, *_unlisted(names, labelled))
+    notes = (
+        *filter(None, [other_size(detector)]), *labelled.notes, *backgrounds.notes, *_unlisted(names, labelled)
+    )  # fmt: skip
     for note in notes:
         on_step(note)
     return parts, notes

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from negmine.detectors.base import Detector
+from negmine.detectors.base import Detector, other_size
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.open import open_detector
 from negmine.detectors.quiet import quiet_ultralytics
@@ -148,6 +148,13 @@ def test_the_identity_says_what_was_run(real_data: Path, kangaroos: Detector) ->
     }
     assert set(kangaroos.identity.versions) == {"torch", "ultralytics"}
     assert kangaroos.batch_size == 1 or torch.cuda.is_available()
+
+
+def test_another_size_than_that_of_the_training_is_told(build_checkpoint: BuildCheckpoint) -> None:
+    weights = build_checkpoint("yolo11n")  # trained at 64, by what it says
+    assert other_size(open_detector(DetectorConfig(str(weights), imgsz=64))) is None
+    warning = other_size(open_detector(DetectorConfig(str(weights), imgsz=96)))
+    assert warning == "yolo11n-random.pt was trained at imgsz 64 and runs at 96; --imgsz 64 may suit it"
 
 
 def test_threads_are_kept_nothing_is_printed_and_no_folder_appears(
