@@ -7,6 +7,9 @@ from typing import TypeVar
 
 import click
 
+from negmine.detectors.config import DetectorConfig
+from negmine.thresholds import MatchConfig
+
 _F = TypeVar("_F", bound=Callable[..., object])
 
 
@@ -24,10 +27,57 @@ def json_option(command: _F) -> _F:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")(command)
 
 
-def batch_size(text: str) -> int | None:
-    """What `--batch` says: a number, or None for `auto`."""
+def detector_options(command: _F) -> _F:
+    """How weights are run: `--iou`, `--imgsz`, `--batch` (None for auto), `--device` and `--trust-weights`."""
+    default = DetectorConfig(weights="")
+    for option in (
+        click.option("--trust-weights", is_flag=True, help="Open a .pt even if it would run code from outside torch."),
+        click.option(
+            "--device", default=default.device, show_default=True, metavar="auto|cpu|N", help="Where the detector runs."
+        ),
+        click.option(
+            "--batch",
+            default="auto",
+            show_default=True,
+            metavar="auto|N",
+            callback=lambda ctx, parameter, text: _batch_size(text),
+            help="Images per call of the detector.",
+        ),
+        click.option("--imgsz", default=default.imgsz, show_default=True, help="The detector's input size, pixels."),
+        click.option(
+            "--iou", default=default.iou, show_default=True, help="IoU of the detector's non-maximum suppression."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def match_options(command: _F) -> _F:
+    """Where the matcher draws its lines: `--match-iou` and `--background-iou`."""
+    default = MatchConfig()
+    for option in (
+        click.option(
+            "--background-iou",
+            default=default.background_iou,
+            show_default=True,
+            help="IoU under which nothing is there.",
+        ),
+        click.option(
+            "--match-iou", default=default.match_iou, show_default=True, help="IoU from which an object is found."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def names_in(text: str | None) -> tuple[str, ...]:
+    """The names in a list such as `--classes A,B`."""
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+
+
+def _batch_size(text: str) -> int | None:
     if text == "auto":
         return None
     if not text.isdigit() or int(text) < 1:
-        raise click.BadParameter(f"expected auto or a whole number of 1 or more, found {text!r}", param_hint="--batch")
+        raise click.BadParameter(f"expected auto or a whole number of 1 or more, found {text!r}")
     return int(text)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import click
 
-from negmine.cli._options import batch_size, json_option
+from negmine.cli._options import detector_options, json_option, match_options, names_in
 from negmine.cli._output import count_progress, print_json
-from negmine.detectors.config import DetectorConfig
 from negmine.evaluating.config import EvalConfig
 from negmine.thresholds import MatchConfig
 
-_DETECTOR, _MATCH, _EVAL = DetectorConfig(weights=""), MatchConfig(), EvalConfig()
+_EVAL = EvalConfig()
 
 
 @click.command("eval")
@@ -21,17 +20,9 @@ _DETECTOR, _MATCH, _EVAL = DetectorConfig(weights=""), MatchConfig(), EvalConfig
 @click.option("--backgrounds", multiple=True, metavar="SOURCE...", help="Images without targets.")
 @click.option("--missing-is-empty", is_flag=True, help="An image of the data without a label holds no target.")
 @click.option("--conf", default=_EVAL.conf, show_default=True, help="Score from which a detection counts.")
-@click.option("--iou", default=_DETECTOR.iou, show_default=True, help="IoU of the detector's non-maximum suppression.")
-@click.option("--imgsz", default=_DETECTOR.imgsz, show_default=True, help="The detector's input size, pixels.")
-@click.option("--batch", default="auto", show_default=True, metavar="auto|N", help="Images per call of the detector.")
-@click.option(
-    "--device", default=_DETECTOR.device, show_default=True, metavar="auto|cpu|N", help="Where the detector runs."
-)
+@detector_options
 @click.option("--classes", metavar="A,B", help="Judge only these classes of the data.")
-@click.option("--match-iou", default=_MATCH.match_iou, show_default=True, help="IoU from which an object is found.")
-@click.option(
-    "--background-iou", default=_MATCH.background_iou, show_default=True, help="IoU under which nothing is there."
-)
+@match_options
 @click.option(
     "--fail-if",
     multiple=True,
@@ -40,7 +31,6 @@ _DETECTOR, _MATCH, _EVAL = DetectorConfig(weights=""), MatchConfig(), EvalConfig
 )
 @click.option("--plot", metavar="FILE.png", help="Draw miss rate against false positives per image.")
 @click.option("--workers", type=int, metavar="N", help="Threads that read and decode.  [default: one per core]")
-@click.option("--trust-weights", is_flag=True, help="Open a .pt even if it would run code from outside torch.")
 @json_option
 @click.pass_context
 def command(
@@ -54,7 +44,7 @@ def command(
     conf: float,
     iou: float,
     imgsz: int,
-    batch: str,
+    batch: int | None,
     device: str,
     classes: str | None,
     match_iou: float,
@@ -91,9 +81,8 @@ def command(
         match=MatchConfig(match_iou, background_iou),
         missing_is_empty=missing_is_empty,
         workers=workers,
-        classes=tuple(name.strip() for name in classes.split(",") if name.strip()) if classes else (),
+        classes=names_in(classes),
     )
-    size = batch_size(batch)
     from negmine.cli._eval_view import render
     from negmine.evaluating.evaluate import evaluate
 
@@ -106,7 +95,7 @@ def command(
             config=config,
             iou=iou,
             imgsz=imgsz,
-            batch=size,
+            batch=batch,
             device=device,
             trust_weights=trust_weights,
             fail_if=fail_if,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from negmine.cli._options import bank_option, batch_size, json_option
+from negmine.cli._options import bank_option, detector_options, json_option, match_options, names_in
 from negmine.cli._output import console, print_json, scan_progress
 from negmine.detectors.config import DetectorConfig
 from negmine.mining.config import CropConfig, CropPolicy, OutputSize, ScanConfig
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from negmine.mining.result import ScanResult
 
-_DETECTOR, _MATCH, _CROP, _SCAN = DetectorConfig(weights=""), MatchConfig(), CropConfig(), ScanConfig()
+_DETECTOR, _CROP, _SCAN = DetectorConfig(weights=""), CropConfig(), ScanConfig()
 _SHOWN = 10  # skipped images that are named; --json names them all
 
 
@@ -34,17 +34,9 @@ _SHOWN = 10  # skipped images that are named; --json names them all
 @click.option("--missing-is-empty", is_flag=True, help="With --truth: an image without a label file holds no target.")
 @click.option("--split", metavar="NAME", help="Which split of a data.yaml: train, val or test.")
 @click.option("--conf", default=_DETECTOR.conf, show_default=True, help="Lowest score of a detection.")
-@click.option("--iou", default=_DETECTOR.iou, show_default=True, help="IoU of the detector's non-maximum suppression.")
-@click.option("--imgsz", default=_DETECTOR.imgsz, show_default=True, help="The detector's input size, pixels.")
-@click.option("--batch", default="auto", show_default=True, metavar="auto|N", help="Images per call of the detector.")
-@click.option(
-    "--device", default=_DETECTOR.device, show_default=True, metavar="auto|cpu|N", help="Where the detector runs."
-)
+@detector_options
 @click.option("--classes", metavar="A,B", help="Only these classes of the detector, by name.")
-@click.option("--match-iou", default=_MATCH.match_iou, show_default=True, help="IoU from which an object is found.")
-@click.option(
-    "--background-iou", default=_MATCH.background_iou, show_default=True, help="IoU under which nothing is there."
-)
+@match_options
 @click.option(
     "--crop",
     type=click.Choice(get_args(CropPolicy)),
@@ -60,7 +52,6 @@ _SHOWN = 10  # skipped images that are named; --json names them all
 @click.option("--confirm", is_flag=True, help="Keep only crops on which the detector fires again.")
 @click.option("--max-per-image", type=int, metavar="N", help="Keep the N hardest negatives of an image.")
 @click.option("--workers", type=int, metavar="N", help="Threads that read and decode.  [default: one per core]")
-@click.option("--trust-weights", is_flag=True, help="Open a .pt even if it would run code from outside torch.")
 @json_option
 def command(
     sources: tuple[str, ...],
@@ -72,7 +63,7 @@ def command(
     conf: float,
     iou: float,
     imgsz: int,
-    batch: str,
+    batch: int | None,
     device: str,
     classes: str | None,
     match_iou: float,
@@ -101,9 +92,9 @@ def command(
         conf=conf,
         iou=iou,
         imgsz=imgsz,
-        batch=batch_size(batch),
+        batch=batch,
         device=device,
-        classes=tuple(name.strip() for name in classes.split(",") if name.strip()) if classes else (),
+        classes=names_in(classes),
         trust_weights=trust_weights,
     )
     config = ScanConfig(
