@@ -73,6 +73,15 @@ def test_a_retraining_ends_with_a_table_the_weights_and_what_to_type_next(world:
     assert "backgrounds are held out: false positives on so few say little" in done.stderr
 
 
+def test_backgrounds_that_the_user_holds_out_are_those_that_are_measured_on(world: World, tmp_path: Path) -> None:
+    apart = sorted(world.backgrounds.iterdir())[:4]
+    held_out = [word for path in apart for word in ("--held-out", path)]
+    done = toy_run(world, tmp_path, *held_out, "--rounds", "1")
+    assert done.returncode == 0, done.stderr
+    listed = (tmp_path / "negmine-retrain" / "held-out.txt").read_text().split()
+    assert listed == [str(path) for path in apart]
+
+
 def test_json_is_all_there_is_on_stdout(world: World, tmp_path: Path) -> None:
     done = toy_run(world, tmp_path, "--json", "--out", "here", "--rounds", "1")
     document = json.loads(done.stdout)

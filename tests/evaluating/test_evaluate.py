@@ -68,6 +68,13 @@ def test_val_else_test_else_everything(root: Path) -> None:
         evaluate(square_detector(), data, split="train")
 
 
+def test_the_first_of_several_is_compared_with_and_not_checked(root: Path) -> None:
+    picky, good = picky_detector(60), square_detector()
+    config = EvalConfig(conf=0.3)
+    assert not evaluate(picky, root, config=config, fail_if=["recall<0.6"]).ok
+    assert evaluate([picky, good], root, config=config, fail_if=["recall<0.6"]).ok
+
+
 def test_checks_say_which_model_fails(root: Path) -> None:
     models = [square_detector(), picky_detector(60)]
     result = evaluate(models, root, config=EvalConfig(conf=0.3), fail_if=["recall<0.6", "precision<0.1"])
