@@ -96,16 +96,17 @@ def focal(anchors: Anchors) -> Tensor:
 class GradientHarmonised:
     """Li et al., "Gradient Harmonized Single-stage Detector", AAAI 2019 (GHM-C): weights by how rare a gradient is.
 
-    Keeps the moving average of the bins from batch to batch.
+    Attributes:
+        average: [bins] moving average of the number in each bin, kept from batch to batch; None before the first.
     """
 
     def __init__(self, *, bins: int = 10, momentum: float = 0.75) -> None:
         self._bins, self._momentum = bins, momentum
-        self._average: Tensor | None = None
+        self.average: Tensor | None = None
 
     def __call__(self, anchors: Anchors) -> Tensor:
-        weights, self._average = ghm_c_weights(
-            anchors.logits, anchors.targets, bins=self._bins, momentum=self._momentum, acc=self._average
+        weights, self.average = ghm_c_weights(
+            anchors.logits, anchors.targets, bins=self._bins, momentum=self._momentum, acc=self.average
         )
         return _same_sum(weights, anchors)
 

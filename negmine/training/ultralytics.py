@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,8 +88,6 @@ class UltralyticsTrainer:
         if done.is_file():
             return done
         with quiet_ultralytics() as restore_threads, no_training_downloads(), _explained(out):
-            from ultralytics.utils.torch_utils import strip_optimizer
-
             from negmine.training.ultralytics_trainer import trainer_class
 
             out.mkdir(parents=True, exist_ok=True)
@@ -107,9 +104,7 @@ class UltralyticsTrainer:
                 model.add_callback("on_train_batch_end", kind.end_batch)
                 model.add_callback("on_train_epoch_end", kind.end_epoch)
                 model.train(trainer=kind, **self._arguments(data_yaml, out), **({"resume": True} if trained else {}))
-            part = Path(shutil.copyfile(resume_file, done.with_suffix(".part.pt")))
-            strip_optimizer(part)
-            part.replace(done)
+            _write_weights(resume_file, done)
             resume_file.unlink()
         return done
 
@@ -174,6 +169,21 @@ def _epochs_done(checkpoint: Path) -> int:
     from ultralytics.nn.tasks import load_checkpoint
 
     return int(load_checkpoint(checkpoint)[1]["epoch"]) + 1
+
+
+def _write_weights(checkpoint: Path, weights: Path) -> None:
+    """The averaged weights of a checkpoint, without what only going on with the training needs."""
+    import torch
+    from ultralytics.utils.torch_utils import strip_optimizer
+
+    from negmine.training.ultralytics_trainer import EXACT
+
+    part = weights.with_suffix(".part.pt")
+    whole = torch.load(checkpoint, map_location="cpu", weights_only=False)  # of our own writing
+    whole.pop(EXACT, None)
+    torch.save(whole, part)
+    strip_optimizer(part)
+    part.replace(weights)
 
 
 def _write_lists(data: TrainingSet, out: Path) -> Path:

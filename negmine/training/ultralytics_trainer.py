@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,9 @@ from negmine.paths import printable
 from negmine.training.base import EpochEnd, OnEpoch
 from negmine.training.batches import MixedBatches
 from negmine.training.config import TrainConfig
-from negmine.training.criterion import teach
+from negmine.training.criterion import dense_heads, teach
 
+EXACT = "negmine"  # the key of a checkpoint under which a killed training finds its exact state
 _NAMED = 8  # images of a bad batch that a message names
 _LARGE_PRIME = 1_000_003
 
@@ -63,14 +63,38 @@ def trainer_class(
             super().optimizer_step()
 
         def save_model(self) -> Any:
-            """Keep a copy that is always whole: Ultralytics writes its own in place."""
+            """Keep a copy that is always whole, and exact: Ultralytics writes its own in place, at half precision."""
             saved = super().save_model()
+            checkpoint = torch.load(self.last, map_location="cpu", weights_only=False)  # written a moment ago
             part = resume_file.with_suffix(".part")
-            shutil.copyfile(self.last, part)
-            with part.open("rb+") as file:
+            with part.open("wb") as file:
+                torch.save({**checkpoint, EXACT: self._state()}, file)
+                file.flush()
                 os.fsync(file.fileno())
             part.replace(resume_file)
             return saved
+
+        def _state(self) -> dict[str, Any]:
+            """All that the next epochs depend on, at full precision."""
+            model = unwrap_model(self.model)
+            assert self.ema is not None
+            return {
+                "model": model.state_dict(),
+                "average": self.ema.ema.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "losses": [head.bce.state_dict() for head in dense_heads(model.criterion)],
+            }
+
+        def _restore(self) -> None:
+            """Go on from the exact state instead of the halved one that Ultralytics has read."""
+            state = torch.load(resume_file, map_location=self.device, weights_only=False)[EXACT]
+            model = unwrap_model(self.model)
+            assert self.ema is not None
+            model.load_state_dict(state["model"])
+            self.ema.ema.load_state_dict(state["average"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            for head, kept in zip(dense_heads(model.criterion), state["losses"], strict=True):
+                head.bce.load_state_dict(kept)
 
         def begin(self) -> None:
             """On the live model, once the average of its weights was copied."""
@@ -79,6 +103,8 @@ def trainer_class(
             if getattr(model, "criterion", None) is None:
                 model.criterion = model.init_criterion()
             teach(model.criterion, config)
+            if self.start_epoch:
+                self._restore()
             if self._batches is not None:
                 self._batches.epoch = self.start_epoch
 

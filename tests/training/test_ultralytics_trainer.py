@@ -19,6 +19,7 @@ from negmine.errors import ConfigError, TrainingError, WeightsError
 from negmine.training.base import EpochEnd, TrainingSet
 from negmine.training.config import Loss, TrainConfig
 from negmine.training.open import open_trainer
+from negmine.training.ultralytics_trainer import EXACT
 
 NAMES = tuple(str(number) for number in range(80))  # what a model that was never trained calls its classes
 FAMILIES = ("yolov5n", "yolov8n", "yolov9t", "yolov10n", "yolo11n", "yolo12n", "yolo26n")
@@ -128,8 +129,9 @@ def test_settings_reach_ultralytics(untrained: Callable[[str], Path], data: Trai
     assert (tmp_path / "run" / "results.png").is_file()
 
 
-def test_a_killed_training_goes_on_after_its_last_whole_epoch(
-    untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
+@pytest.mark.parametrize(("family", "loss"), [("yolo11n", "ohem"), ("yolo11n", "ghm"), ("yolo26n", "stock")])
+def test_a_killed_training_goes_on_after_its_last_whole_epoch_as_if_nothing_had_been(
+    family: str, loss: Loss, untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
 ) -> None:
     class Killed(BaseException):
         pass
@@ -138,16 +140,18 @@ def test_a_killed_training_goes_on_after_its_last_whole_epoch(
         if end.epoch == 2:
             raise Killed
 
-    config = _config(epochs=3)
+    config = _config(epochs=3, loss=loss)
+    undisturbed = open_trainer(config).train(untrained(family), data, tmp_path / "undisturbed")
     with pytest.raises(Killed):
-        open_trainer(config).train(untrained("yolo11n"), data, tmp_path / "run", on_epoch=kill)
+        open_trainer(config).train(untrained(family), data, tmp_path / "run", on_epoch=kill)
     (tmp_path / "run" / "weights" / "last.pt").write_bytes(b"cut short")
     told: list[int] = []
     after = open_trainer(config).train(
-        untrained("yolo11n"), data, tmp_path / "run", on_epoch=lambda end: told.append(end.epoch)
+        untrained(family), data, tmp_path / "run", on_epoch=lambda end: told.append(end.epoch)
     )
     assert told == [2, 3]
-    assert after.is_file()
+    assert _parameters(after) == _parameters(undisturbed)
+    assert EXACT not in torch.load(after, weights_only=False)
 
 
 def test_a_loss_that_is_no_number_names_the_images(
