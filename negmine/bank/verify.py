@@ -12,8 +12,7 @@ from typing import Literal
 
 from negmine.bank.bank import Bank, require_bank
 from negmine.bank.files import NEGATIVES, TEMPORARY, VARIANTS, content_name, is_half_written, sha256_of
-from negmine.bank.lock import write_lock
-from negmine.bank.writer import BankWriter
+from negmine.bank.writer import LOCK, BankWriter
 from negmine.boxes import Rect, rect_touches, touched_pixels
 from negmine.paths import printable, sortable
 from negmine.structures import as_boxes_xyxy
@@ -111,7 +110,7 @@ def _no_writer(folder: Path) -> Iterator[None]:
     """Keep writers away; in a folder where nobody can write, there is none."""
     with ExitStack() as stack:
         with suppress(OSError):
-            stack.enter_context(write_lock(folder, purpose="negmine verify"))
+            stack.enter_context(LOCK.hold(folder, purpose="negmine verify"))
         yield
 
 

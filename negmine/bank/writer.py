@@ -13,14 +13,15 @@ from typing import Self
 from negmine.bank.bank import Bank, as_json
 from negmine.bank.connection import DATABASE, bank_errors, connect
 from negmine.bank.files import VARIANTS, ContentFiles, StagedFile, content_name
-from negmine.bank.lock import HOLDER, LOCK, write_lock
 from negmine.bank.records import FileStamp, KnownFile, Parameters, ReviewState, RunRecord, ScannedImage, Stored
 from negmine.bank.store import ImageStore
-from negmine.errors import BankError
+from negmine.errors import BankError, BankLockedError
+from negmine.locks import FolderLock
 from negmine.paths import printable
 from negmine.structures import GroundTruth
 
-_OURS = {LOCK, HOLDER, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"}  # what a kill while making a bank leaves
+LOCK = FolderLock("bank", "bank.lock", "bank.holder", BankLockedError)
+_OURS = {LOCK.file, LOCK.holder, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"}  # what a killed beginning leaves
 
 
 class BankWriter(Bank):
@@ -42,7 +43,7 @@ class BankWriter(Bank):
         self._new_files: list[str] = []
         with ExitStack() as stack, bank_errors(self.folder):
             _make_folder(self.folder)
-            stack.enter_context(write_lock(self.folder, purpose=purpose))
+            stack.enter_context(LOCK.hold(self.folder, purpose=purpose))
             self._connection = connect(self.folder, write=True)
             stack.callback(self._connection.close)
             self._files.clear_temporary()

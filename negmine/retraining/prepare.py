@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def prepare(
     *,
     held_out: Sequence[str | Path],
     layout: Layout,
+    held: ExitStack,
     config: RetrainConfig,
     start: Path,
     resume: bool,
@@ -44,6 +46,8 @@ def prepare(
     clock: Callable[[], float],
 ) -> tuple[Parts, tuple[str, ...]]:
     """Put together all that rounds are made with; nothing is written before everything was found to be in order.
+
+    The folder is this process's own until `held` is closed.
 
     Returns:
         The parts, and what the user may want to know.
@@ -69,7 +73,7 @@ def prepare(
         sources, bank, labelled, held_out=held_out, share=config.holdout, seed=config.seed, workers=config.workers,
         on_progress=lambda done, total: on_progress("backgrounds", done, total),
     )  # fmt: skip
-    claim(layout, _asked(config, start, bank, labelled, backgrounds))
+    held.enter_context(claim(layout, _asked(config, start, bank, labelled, backgrounds)))
     write_file(layout.held_out, b"".join(os.fsencode(path) + b"\n" for path in backgrounds.held_out))
     placed = place_labelled(layout, labelled, lambda done, total: on_progress("labelled images placed", done, total))
     parts = Parts(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,13 +80,14 @@ def retrain(
         )
     start = find_weights(str(weights)) if open_detector is None else Path(weights)
     batches = replace(config.train, ratio=float(Ratio.parse(config.ratio).per_positive))
-    with writing(layout.out):
+    with writing(layout.out), ExitStack() as held:
         parts, notes = prepare(
             Path(data),
             sources,
             given,
             held_out=[held_out] if isinstance(held_out, (str, Path)) else list(held_out),
             layout=layout,
+            held=held,
             config=config,
             start=start,
             resume=resume,

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from negmine.errors import ConfigError
+from negmine.locks import FolderLock
 from negmine.paths import printable
 from negmine.retraining.files import PART, write_file
 from negmine.retraining.layout import Layout
 
 SCHEMA_VERSION = 1
+LOCK = FolderLock("retraining", "retrain.lock", "retrain.holder", ConfigError)
 _OPTIONS = {"nms_iou": "--nms", "settings": "--set"}  # settings that are called something else on the command line
 _CONTENTS = {"weights", "data", "backgrounds"}  # of which a hash of what is in them is kept
 
@@ -31,28 +34,33 @@ def look(layout: Layout, *, resume: bool) -> None:
             raise ConfigError(f"{where} holds a retraining; go on with it with --resume, or name another with --out")
         _read(layout.state)
         return
-    others = [path for path in folder.iterdir() if path.name != layout.state.name + PART] if folder.is_dir() else []
+    ours = {layout.state.name + PART, LOCK.file, LOCK.holder}  # what a killed beginning leaves
+    others = [path for path in folder.iterdir() if path.name not in ours] if folder.is_dir() else []
     if others:
         raise ConfigError(
             f"{where} holds other things ({printable(min(others).name)}); name a new or empty folder with --out"
         )
 
 
-def claim(layout: Layout, settings: Mapping[str, object]) -> None:
-    """Make a folder that was looked at this run's own, or make sure that it is.
+@contextmanager
+def claim(layout: Layout, settings: Mapping[str, object]) -> Iterator[None]:
+    """Make a folder that was looked at this run's own, or make sure that it is, and keep other processes out.
 
     Args:
         layout: of the folder.
         settings: all that the result depends on, as JSON values.
 
     Raises:
-        ConfigError: where it was begun with others.
+        ConfigError: where it was begun with others, or another process is at it.
     """
-    if layout.state.is_file():
-        _require_same(printable(layout.out), _read(layout.state), _as_json(settings))
-        return
-    document = {"written_by": "negmine retrain", "schema_version": SCHEMA_VERSION, "settings": settings}
-    write_file(layout.state, (json.dumps(document, indent=1) + "\n").encode())
+    layout.out.mkdir(parents=True, exist_ok=True)
+    with LOCK.hold(layout.out, purpose="negmine retrain"):
+        if layout.state.is_file():
+            _require_same(printable(layout.out), _read(layout.state), _as_json(settings))
+        else:
+            document = {"written_by": "negmine retrain", "schema_version": SCHEMA_VERSION, "settings": settings}
+            write_file(layout.state, (json.dumps(document, indent=1) + "\n").encode())
+        yield
 
 
 def fingerprint(lines: Iterable[str]) -> str:

@@ -24,7 +24,8 @@ SETTINGS = {
 def begin(folder: Path, settings: dict[str, object] | None = None, *, resume: bool = False) -> None:
     layout = Layout(folder)
     look(layout, resume=resume)
-    claim(layout, {**SETTINGS, **(settings or {})})
+    with claim(layout, {**SETTINGS, **(settings or {})}):
+        pass
 
 
 def test_a_folder_that_is_new_or_empty_is_taken(tmp_path: Path) -> None:
@@ -45,6 +46,15 @@ def test_a_run_needs_resume(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"holds a retraining; go on with it with --resume"):
         begin(tmp_path)
     begin(tmp_path, resume=True)
+
+
+def test_two_runs_at_a_time_are_refused(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "new")
+    for _ in range(2):  # the second time for a folder that was left
+        with claim(layout, SETTINGS):
+            look(layout, resume=True)
+            with pytest.raises(ConfigError, match=r"new is in use by process \d+ \(negmine retrain\); wait until"):
+                begin(layout.out, resume=True)
 
 
 @pytest.mark.parametrize("resume", [False, True])
