@@ -14,6 +14,7 @@ not they are the best: nothing is chosen on what is measured. Arms:
     context          ... with its own loss, and a square around each false positive instead of the whole background
                      (the crop `region` is the whole image too, where no target is)
     two-rounds       ... with its own loss, in two rounds of half the epochs
+    soup             ... with its own loss, two trainings averaged: twice the epochs in all
 
 A result is kept in OUT as soon as it is there, so a run that was stopped goes on. `--folds 5` instead trains a start
 for each fifth of all labelled images, from `--pretrained`, and compares the arms that `--arms` names on that fifth.
@@ -38,7 +39,7 @@ from negmine.training.config import Loss
 
 LOSSES: tuple[Loss, ...] = ("stock", "hard-negative", "ohem", "focal", "ghm", "guided")
 CROPS: tuple[CropPolicy, ...] = ("context",)
-ARMS = ("control", "naive", *LOSSES, *CROPS, "two-rounds")
+ARMS = ("control", "naive", *LOSSES, *CROPS, "two-rounds", "soup")
 RECALLS = (0.6, 0.7, 0.8, 0.9)
 
 
@@ -70,7 +71,7 @@ def run_arm(case: Case, arm: str, seed: int) -> Path:
         if crop == arm:
             config = replace(config, crop=replace(config.crop, crop=crop))
     rounds = 2 if arm == "two-rounds" else 1
-    train = replace(config.train, epochs=case.epochs // rounds)
+    train = replace(config.train, epochs=case.epochs // rounds, soup=2 if arm == "soup" else 1)
     config = replace(config, rounds=rounds, train=train, stop_early=False)
     result = retrain(
         case.weights,

@@ -60,6 +60,7 @@ _TRAIN = _DEFAULT.train
     "--min-neg", default=_TRAIN.min_neg, show_default=True, help="ohem: negatives of an image without objects."
 )
 @click.option("--nms", type=float, metavar="IOU", help="ohem: pass over negatives that overlap a harder one.")
+@click.option("--soup", default=_TRAIN.soup, show_default=True, help="Trainings a round, whose weights are averaged.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any argument of Ultralytics' training.")
 @click.option("--device", default=_TRAIN.device, show_default=True, metavar="auto|cpu|N", help="Where to train.")
 @click.option("--workers", default=_TRAIN.workers, show_default=True, help="Processes that load images for training.")
@@ -91,6 +92,7 @@ def command(
     neg_per_pos: float,
     min_neg: int,
     nms: float | None,
+    soup: int,
     settings: tuple[str, ...],
     device: str,
     workers: int,
@@ -131,6 +133,7 @@ def command(
             neg_per_pos=neg_per_pos,
             min_neg=min_neg,
             nms_iou=nms,
+            soup=soup,
             device=device,
             seed=seed,
             workers=workers,

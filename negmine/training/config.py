@@ -34,6 +34,7 @@ class TrainConfig:
         nms_iou: overlap above which one of two neighbouring negative anchors is passed over, 0 to 1; None for none
             (`ohem`).
         device: `auto`, or what the framework takes: `cpu`, `0`, `cuda:1`, `mps`, ...
+        soup: trainings, each in another order, whose weights are averaged (Wortsman et al., "Model soups", ICML 2022).
         seed: of the order of the images and of their augmentation.
         workers: processes that load images on a GPU; a CPU has none.
         trust_weights: open a pickle without looking at what it would run.
@@ -51,6 +52,7 @@ class TrainConfig:
     neg_per_pos: float = 3.0
     min_neg: int = 64
     nms_iou: float | None = None
+    soup: int = 1
     device: str = "auto"
     seed: int = 0
     workers: int = 8
@@ -60,7 +62,15 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.loss not in get_args(Loss):
             raise ConfigError(f"expected a loss of {', '.join(get_args(Loss))}, found {self.loss!r}")
-        for name, low in (("epochs", 1), ("imgsz", 32), ("batch", 2), ("min_neg", 1), ("workers", 0), ("seed", 0)):
+        for name, low in (
+            ("epochs", 1),
+            ("imgsz", 32),
+            ("batch", 2),
+            ("min_neg", 1),
+            ("soup", 1),
+            ("workers", 0),
+            ("seed", 0),
+        ):
             value = getattr(self, name)
             if value < low:
                 raise ConfigError(f"expected {name} of {low} or more, found {value}")

@@ -186,6 +186,26 @@ def _write_weights(checkpoint: Path, weights: Path) -> None:
     part.replace(weights)
 
 
+def average_weights(checkpoints: Sequence[Path], averaged: Path) -> None:
+    """Write the average of trained checkpoints of one architecture; all but the numbers is the first one's.
+
+    The statistics of batch normalisation are averaged as well. Sums are taken at full precision, in the order of the
+    checkpoints.
+    """
+    import torch
+
+    with quiet_ultralytics(), _explained(averaged.parent):
+        first, *others = (torch.load(path, map_location="cpu", weights_only=False) for path in checkpoints)
+        average = first["model"].state_dict()
+        tables = [average, *(other["model"].state_dict() for other in others)]
+        for name, value in average.items():
+            if value.is_floating_point():
+                value.copy_(torch.stack([table[name].float() for table in tables]).mean(0))
+        part = averaged.with_suffix(".part.pt")
+        torch.save(first, part)
+        part.replace(averaged)
+
+
 def _write_lists(data: TrainingSet, out: Path) -> Path:
     """A data.yaml with lists of files beside it; absolute, since Ultralytics looks for others in a folder of its own.
 

@@ -154,6 +154,36 @@ def test_a_killed_training_goes_on_after_its_last_whole_epoch_as_if_nothing_had_
     assert EXACT not in torch.load(after, weights_only=False)
 
 
+def test_a_soup_is_the_average_of_trainings_with_other_seeds(
+    untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
+) -> None:
+    told: list[tuple[int, int]] = []
+    trainer = open_trainer(_config(soup=2, epochs=2))
+    trainer.check(untrained("yolo11n"), NAMES)
+
+    def train() -> Path:
+        out = tmp_path / "run"
+        return trainer.train(untrained("yolo11n"), data, out, on_epoch=lambda end: told.append((end.epoch, end.epochs)))
+
+    averaged = train()
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    tables = [_table(tmp_path / "run" / f"member-{number}" / "trained.pt") for number in (0, 1)]
+    assert any(not torch.equal(tables[0][name], tables[1][name]) for name in tables[0])
+    for name, value in _table(averaged).items():
+        expected = (tables[0][name] + tables[1][name]) / 2 if value.is_floating_point() else tables[0][name]
+        torch.testing.assert_close(value, expected, rtol=2e-3, atol=1e-6)  # kept in half precision
+    first = averaged.read_bytes()
+    averaged.unlink()  # killed before it was written: the members are not trained again
+    assert train().read_bytes() == first and len(told) == 4
+
+
+def _table(weights: Path) -> dict[str, torch.Tensor]:
+    with quiet_ultralytics():
+        from ultralytics.nn.tasks import load_checkpoint
+
+        return dict(load_checkpoint(weights)[0].float().state_dict())
+
+
 def test_a_loss_that_is_no_number_names_the_images(
     untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
 ) -> None:
