@@ -43,9 +43,11 @@ def detector_options(command: _F) -> _F:
             callback=lambda ctx, parameter, text: _batch_size(text),
             help="Images per call of the detector.",
         ),
-        click.option("--imgsz", default=default.imgsz, show_default=True, help="The detector's input size, pixels."),
         click.option(
-            "--iou", default=default.iou, show_default=True, help="IoU of the detector's non-maximum suppression."
+            "--imgsz", type=int, show_default="the size it was trained at", help="The detector's input size, pixels."
+        ),
+        click.option(
+            "--iou", type=float, show_default="0.7, torchvision 0.5", help="IoU of its non-maximum suppression."
         ),
     ):
         command = option(command)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from negmine.detectors.base import Detector
 from negmine.errors import BoxError, DetectorError
@@ -49,3 +49,13 @@ def _predict_batch(detector: Detector, batch: Sequence[Image]) -> Sequence[Detec
                 f"{sorted(detector.class_names)}; give it class_names for all that it returns"
             )
     return results
+
+
+def groups_of_one_shape(images: Sequence[Image], batch_size: int) -> Iterator[list[int]]:
+    """Indices of images of one shape, at most `batch_size`; in a mixed batch a framework would pad each otherwise."""
+    by_shape: dict[tuple[int, ...], list[int]] = {}
+    for index, image in enumerate(images):
+        by_shape.setdefault(image.shape, []).append(index)
+    for indices in by_shape.values():
+        for start in range(0, len(indices), batch_size):
+            yield indices[start : start + batch_size]

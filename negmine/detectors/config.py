@@ -10,15 +10,18 @@ from negmine.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class DetectorConfig:
-    """How to open weights and what to keep of what they find; the defaults are those of Ultralytics.
+    """How to open weights and what to keep of what they find; the defaults are those of the framework.
 
     Attributes:
-        weights: a file or export folder that Ultralytics opens, or the name of official weights that it downloads.
+        weights: a file or export folder that Ultralytics opens, or the name of official weights that it downloads; a
+            checkpoint of torchvision, or `torchvision:NAME` for the weights that it publishes.
         conf: detections that score below are dropped, 0 to 1.
-        iou: overlap above which the non-maximum suppression drops the lower score, 0 to 1.
-        imgsz: longer side that an image is resized to, pixels.
+        iou: overlap above which the non-maximum suppression drops the lower score, 0 to 1; None for the framework's own
+            (0.7 of Ultralytics, 0.5 of torchvision).
+        imgsz: longer side that an image is resized to, pixels; None for the size that the weights were trained at, 640
+            where they do not say, and torchvision's own rule for its models.
         batch: images that run at once; None means one on a CPU and 16 on anything else.
-        device: `auto`, or what Ultralytics takes: `cpu`, `0`, `cuda:1`, `mps`, ...
+        device: `auto`, or as Ultralytics names them: `cpu`, `0`, `cuda:1`, `mps`, ...
         classes: names of the classes to keep; empty means all.
         trust_weights: open a pickle without looking at what it would run.
 
@@ -28,8 +31,8 @@ class DetectorConfig:
 
     weights: str
     conf: float = 0.25
-    iou: float = 0.7
-    imgsz: int = 640
+    iou: float | None = None
+    imgsz: int | None = None
     batch: int | None = None
     device: str = "auto"
     classes: tuple[str, ...] = ()
@@ -37,9 +40,9 @@ class DetectorConfig:
 
     def __post_init__(self) -> None:
         for name, value in (("conf", self.conf), ("iou", self.iou)):
-            if not (math.isfinite(value) and 0 <= value <= 1):
+            if value is not None and not (math.isfinite(value) and 0 <= value <= 1):
                 raise ConfigError(f"expected {name} from 0 to 1, found {value}")
-        if self.imgsz < 32:
+        if self.imgsz is not None and self.imgsz < 32:
             raise ConfigError(f"expected imgsz of 32 pixels or more, found {self.imgsz}")
         if self.batch is not None and self.batch < 1:
             raise ConfigError(f"expected batch of 1 or more, found {self.batch}; leave it out to have it chosen")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from negmine.detectors.base import DetectorIdentity
+from negmine.detectors.batches import groups_of_one_shape
+from negmine.detectors.classes import wanted_classes
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.quiet import quiet_ultralytics
 from negmine.detectors.ultralytics_models import one_line, open_model
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from ultralytics.engine.results import Results
 
 _ACCELERATOR_BATCH = 16
-_NAMES_SHOWN = 10
+_IOU, _IMGSZ = 0.7, 640  # Ultralytics' own
 _RUNTIMES: Mapping[str, str] = MappingProxyType(
     {"onnx": "onnx onnxruntime", "onnxruntime": "onnxruntime", "openvino": "openvino", "tensorrt": "tensorrt"}
 )
@@ -46,9 +48,11 @@ class UltralyticsDetector:
         with quiet_ultralytics():
             self._model = open_model(path, trusted=config.trust_weights)
             self._class_ids: list[int] | None = None
+            self._iou = _IOU if config.iou is None else config.iou
+            self._imgsz = config.imgsz or self.trained_imgsz or _IMGSZ
             self._start(path)
         self._class_names: Mapping[int, str] = MappingProxyType({int(i): str(n) for i, n in self._model.names.items()})
-        self._class_ids = _class_ids(config.classes, self._class_names)
+        self._class_ids = wanted_classes(config.classes, self._class_names)
         self._batch_size = config.batch or (1 if self._model.predictor.device.type == "cpu" else _ACCELERATOR_BATCH)
         self._identity = DetectorIdentity(
             name=path.name,
@@ -56,8 +60,8 @@ class UltralyticsDetector:
             settings={
                 "kind": "ultralytics",
                 "conf": config.conf,
-                "iou": config.iou,
-                "imgsz": config.imgsz,
+                "iou": self._iou,
+                "imgsz": self._imgsz,
                 "classes": sorted(config.classes),
             },
             versions={name: importlib.metadata.version(name) for name in ("torch", "ultralytics")},
@@ -92,7 +96,7 @@ class UltralyticsDetector:
         """
         found: dict[int, Detections] = {}
         with quiet_ultralytics():
-            for indices in _groups_of_one_shape(images, self._batch_size):
+            for indices in groups_of_one_shape(images, self._batch_size):
                 results = self._run([images[index] for index in indices])
                 found.update(zip(indices, map(_to_detections, results), strict=True))
         return [found[index] for index in range(len(images))]
@@ -101,8 +105,8 @@ class UltralyticsDetector:
         results: list[Results] = self._model.predict(
             images,
             conf=self._config.conf,
-            iou=self._config.iou,
-            imgsz=self._config.imgsz,
+            iou=self._iou,
+            imgsz=self._imgsz,
             device="" if self._config.device == "auto" else self._config.device,
             classes=self._class_ids,
             save=False,
@@ -113,7 +117,7 @@ class UltralyticsDetector:
     def _start(self, path: Path) -> None:
         """Run once, so that a missing runtime or device shows now and not in the middle of a scan."""
         try:
-            self._run([np.zeros((self._config.imgsz, self._config.imgsz, 3), dtype=np.uint8)])
+            self._run([np.zeros((self._imgsz, self._imgsz, 3), dtype=np.uint8)])
         except ModuleNotFoundError as error:
             package = (error.name or "").split(".")[0]
             command = f"pip install {_RUNTIMES.get(package, package)}"
@@ -133,32 +137,11 @@ class UltralyticsDetector:
         if size is None or getattr(backend, "dynamic", False):
             return
         height, width = (size, size) if isinstance(size, int) else size
-        if max(height, width) != self._config.imgsz:
+        if max(height, width) != self._imgsz:
             raise ConfigError(
-                f"{path} was exported for images of {width}x{height} pixels only, found imgsz {self._config.imgsz}; "
+                f"{path} was exported for images of {width}x{height} pixels only, found imgsz {self._imgsz}; "
                 f"use --imgsz {max(height, width)}, or export it again with dynamic=True"
             )
-
-
-def _class_ids(wanted: Sequence[str], class_names: Mapping[int, str]) -> list[int] | None:
-    unknown = [name for name in wanted if name not in class_names.values()]
-    if unknown:
-        known = list(class_names.values())
-        more = f" and {len(known) - _NAMES_SHOWN} more" if len(known) > _NAMES_SHOWN else ""
-        raise ConfigError(
-            f"the model has no class {', '.join(unknown)}; it has {', '.join(known[:_NAMES_SHOWN])}{more}"
-        )
-    return [index for index, name in class_names.items() if name in wanted] if wanted else None
-
-
-def _groups_of_one_shape(images: Sequence[Image], batch_size: int) -> Iterator[list[int]]:
-    """Indices of images of one shape, at most `batch_size`; in a mixed batch Ultralytics would pad each otherwise."""
-    by_shape: dict[tuple[int, ...], list[int]] = {}
-    for index, image in enumerate(images):
-        by_shape.setdefault(image.shape, []).append(index)
-    for indices in by_shape.values():
-        for start in range(0, len(indices), batch_size):
-            yield indices[start : start + batch_size]
 
 
 def _to_detections(result: Results) -> Detections:

@@ -1,0 +1,170 @@
+"""The detectors of torchvision: Faster R-CNN, RetinaNet, FCOS, SSD and SSDlite."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from negmine.detectors.base import DetectorIdentity
+from negmine.detectors.batches import groups_of_one_shape
+from negmine.detectors.classes import wanted_classes
+from negmine.detectors.config import DetectorConfig
+from negmine.detectors.torchvision_models import PUBLISHED, TorchvisionCheckpoint, build, published, read_checkpoint
+from negmine.detectors.weights_files import hash_weights
+from negmine.errors import ConfigError, WeightsError
+from negmine.paths import printable
+from negmine.structures import Detections, Image
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_ACCELERATOR_BATCH = 8
+_FIXED = ("ssd300_vgg16", "ssdlite320_mobilenet_v3_large")
+
+
+class TorchvisionDetector:
+    """Detects as `model.eval()([image])` does, with the score and overlap thresholds of `config`.
+
+    Class ids are torchvision's labels less one, since label 0 is the background; a box that a RetinaNet or FCOS gives that
+    label, which no object had in its training, is dropped, and so is a box without area. Images of one shape run together, so
+    that none is padded for another. As many detections an image are kept as the model was built for (100, or 200).
+
+    Raises:
+        ConfigError: for a device that is not there, a class that the model lacks, or a size for a model of fixed size.
+        WeightsError: for weights that are missing, damaged, or do not say what they are of.
+        UnsafeWeightsError: for a pickle that holds more than tensors.
+    """
+
+    def __init__(self, config: DetectorConfig) -> None:
+        self._config = config
+        checkpoint, name, sha256 = _find(config.weights)
+        self._model = build(checkpoint, name=name)
+        self._device = _device(config.device)
+        self._model.to(self._device)
+        iou = _set_thresholds(self._model, config)
+        imgsz = _set_size(self._model, checkpoint.builder, config.imgsz)
+        self._first_label = checkpoint.first_label
+        self._class_names: Mapping[int, str] = MappingProxyType(dict(enumerate(checkpoint.class_names)))
+        self._wanted = wanted_classes(config.classes, self._class_names)
+        self._batch_size = config.batch or (1 if self._device.type == "cpu" else _ACCELERATOR_BATCH)
+        self._identity = DetectorIdentity(
+            name=name,
+            sha256=sha256,
+            settings={
+                "kind": "torchvision",
+                "builder": checkpoint.builder,
+                "conf": config.conf,
+                "iou": iou,
+                "imgsz": imgsz,
+                "classes": sorted(config.classes),
+            },
+            versions={name: importlib.metadata.version(name) for name in ("torch", "torchvision")},
+        )
+
+    @property
+    def class_names(self) -> Mapping[int, str]:
+        """Class id to name."""
+        return self._class_names
+
+    @property
+    def identity(self) -> DetectorIdentity:
+        """Name and hash of the weights, and the settings that change a detection."""
+        return self._identity
+
+    @property
+    def batch_size(self) -> int:
+        """How many images run at once: one on a CPU, unless `batch` says otherwise."""
+        return self._batch_size
+
+    def predict(self, images: Sequence[Image]) -> list[Detections]:
+        """Detect in each image; what it gives for one does not depend on the others.
+
+        Raises:
+            BoxError: where the model gave boxes or scores that are not finite.
+        """
+        import torch
+
+        found: dict[int, Detections] = {}
+        with torch.inference_mode():
+            for indices in groups_of_one_shape(images, self._batch_size):
+                results = self._model([self._tensor(images[index]) for index in indices])
+                found.update(zip(indices, map(self._detections, results), strict=True))
+        return [found[index] for index in range(len(images))]
+
+    def _tensor(self, image: Image) -> Tensor:
+        """[3, H, W] RGB from 0 to 1."""
+        import torch
+
+        rgb = np.ascontiguousarray(image[:, :, ::-1].transpose(2, 0, 1))
+        return torch.from_numpy(rgb).to(self._device).float() / 255
+
+    def _detections(self, result: Mapping[str, Tensor]) -> Detections:
+        boxes = result["boxes"].cpu().numpy().astype(np.float64)
+        detections = Detections(
+            boxes, result["scores"].cpu().numpy(), result["labels"].cpu().numpy() - self._first_label
+        )
+        x1, y1, x2, y2 = detections.boxes_xyxy.T
+        keep = (x2 > x1) & (y2 > y1) & (detections.class_ids >= 0)
+        if self._wanted is not None:
+            keep &= np.isin(detections.class_ids, self._wanted)
+        return detections.select(keep)
+
+
+def _find(weights: str) -> tuple[TorchvisionCheckpoint, str, str]:
+    """The checkpoint, its name for people, and its hash."""
+    if weights.startswith(PUBLISHED):
+        checkpoint = published(weights.removeprefix(PUBLISHED))
+        return checkpoint, weights, _hash_state(checkpoint.state)
+    path = Path(weights)
+    if not path.is_file():
+        raise WeightsError(f"no weights at {printable(path)}")
+    return read_checkpoint(path), path.name, hash_weights(path)
+
+
+def _hash_state(state: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        digest.update(name.encode() + b"\0" + state[name].cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _device(name: str) -> Any:
+    """The device that Ultralytics' names mean: `auto`, `cpu`, `0`, `cuda:0`, `mps`."""
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(f"cuda:{name}" if name.isdigit() else name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ConfigError(f"expected a device that is there, found {name!r}; use auto or cpu") from error
+    return device
+
+
+def _set_thresholds(model: nn.Module, config: DetectorConfig) -> float:
+    """Set the score threshold, and that of the overlap where the user gave one; return the latter."""
+    head: Any = getattr(model, "roi_heads", model)
+    head.score_thresh = config.conf
+    if config.iou is not None:
+        head.nms_thresh = config.iou
+    return float(head.nms_thresh)
+
+
+def _set_size(model: Any, builder: str, imgsz: int | None) -> int | None:
+    """Have images resized so that their longer side is `imgsz`; None for the model's own rule."""
+    if imgsz is None:
+        return None
+    if builder in _FIXED:
+        size = model.transform.fixed_size[0]
+        if imgsz != size:
+            raise ConfigError(f"{builder} takes images of {size}x{size} pixels only, found imgsz {imgsz}; leave it out")
+        return imgsz
+    model.transform.min_size, model.transform.max_size = (imgsz,), imgsz
+    return imgsz
