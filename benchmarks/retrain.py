@@ -3,7 +3,8 @@
     python benchmarks/retrain.py --weights start.pt --data data.yaml --backgrounds mined/ --held-out held-out.txt \\
         --imgsz 320 --out runs/kangaroo
 
-Every arm trains from the same weights for the same number of epochs, and is measured on the `val` split of DATA and on
+Every arm trains from the same weights for the same number of epochs, but for the last two, which take twice as many,
+and is measured on the `val` split of DATA and on
 the held-out backgrounds, which none of them mines or trains on. Measured are the weights of the last round, whether or
 not they are the best: nothing is chosen on what is measured. Arms:
 
@@ -14,7 +15,8 @@ not they are the best: nothing is chosen on what is measured. Arms:
     context          ... with its own loss, and a square around each false positive instead of the whole background
                      (the crop `region` is the whole image too, where no target is)
     two-rounds       ... with its own loss, in two rounds of half the epochs
-    soup             ... with its own loss, two trainings averaged: twice the epochs in all
+    long             ... with its own loss, twice the epochs, at 0.6 of the rate
+    soup             ... with its own loss, two trainings whose weights are averaged
 
 A result is kept in OUT as soon as it is there, so a run that was stopped goes on. `--folds 5` instead trains a start
 for each fifth of all labelled images, from `--pretrained`, and compares the arms that `--arms` names on that fifth.
@@ -39,7 +41,7 @@ from negmine.training.config import Loss
 
 LOSSES: tuple[Loss, ...] = ("stock", "hard-negative", "ohem", "focal", "ghm", "guided")
 CROPS: tuple[CropPolicy, ...] = ("context",)
-ARMS = ("control", "naive", *LOSSES, *CROPS, "two-rounds", "soup")
+ARMS = ("control", "naive", *LOSSES, *CROPS, "two-rounds", "long", "soup")
 RECALLS = (0.6, 0.7, 0.8, 0.9)
 
 
@@ -71,7 +73,9 @@ def run_arm(case: Case, arm: str, seed: int) -> Path:
         if crop == arm:
             config = replace(config, crop=replace(config.crop, crop=crop))
     rounds = 2 if arm == "two-rounds" else 1
-    train = replace(config.train, epochs=case.epochs // rounds, soup=2 if arm == "soup" else 1)
+    epochs = case.epochs * 2 if arm == "long" else case.epochs // rounds
+    settings = {"lr0": 0.0003} if arm == "long" else {}
+    train = replace(config.train, epochs=epochs, soup=2 if arm == "soup" else 1, settings=settings)
     config = replace(config, rounds=rounds, train=train, stop_early=False)
     result = retrain(
         case.weights,
@@ -255,7 +259,7 @@ def main() -> None:
     parser.add_argument("--backgrounds", action="append", required=True, metavar="SOURCE")
     parser.add_argument("--held-out", action="append", required=True, metavar="SOURCE")
     parser.add_argument("--imgsz", type=int, default=320)
-    parser.add_argument("--epochs", type=int, default=8, help="of every arm, over all its rounds")
+    parser.add_argument("--epochs", type=int, default=8, help="of every arm but the last two, over all rounds")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS)
     parser.add_argument("--folds", type=int, default=0)

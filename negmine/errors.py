@@ -15,6 +15,7 @@
     │   └── BankLockedError     a bank that another process is writing to
     ├── ExportError             a target folder that holds something else
     └── TrainingError           a training that cannot go on
+        └── RunLockedError      a retraining that another process is at
 
 A message says what was expected, what was found, where, and what to do.
 """
@@ -78,3 +79,7 @@ class ExportError(NegmineError):
 
 class TrainingError(NegmineError):
     """A training cannot go on: its loss is no number, memory or disk is full, or its images cannot be used."""
+
+
+class RunLockedError(TrainingError):
+    """Another process is at a retraining's folder."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,12 +24,14 @@ class FolderLock:
         file: name of the lock file.
         holder: name of the note; apart from the lock file, which every process that tries the lock may empty.
         error: what to raise where another process holds the lock.
+        again: what to do once it ended, for the message.
     """
 
     kind: str
     file: str
     holder: str
     error: type[NegmineError]
+    again: str = "run the same command again"
 
     @contextmanager
     def hold(self, folder: Path, *, purpose: str) -> Iterator[None]:
@@ -48,14 +50,15 @@ class FolderLock:
         except Timeout as error:
             raise self.error(
                 f"{self.kind} {printable(folder)} is in use by {self._holder(folder)}; wait until it ends, or stop it "
-                "and run the same command again"
+                f"and {self.again}"
             ) from error
         holder = folder / self.holder
         try:
             holder.write_text(json.dumps({"pid": os.getpid(), "purpose": purpose}), encoding="utf-8")
             yield
         finally:
-            holder.unlink(missing_ok=True)
+            with suppress(OSError):
+                holder.unlink(missing_ok=True)
             lock.release()
 
     def _holder(self, folder: Path) -> str:

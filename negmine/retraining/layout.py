@@ -1,6 +1,6 @@
 """The folder of a retraining: where everything is, and writing what a training reads, in the layout of YOLO.
 
-OUT/retrain.json                 the settings
+OUT/retrain.json                 the settings; retrain.lock keeps other processes out
 OUT/data/images/{train,val}      the labelled images, and labels beside them in data/labels
 OUT/data/images/negatives        negatives of all rounds
 OUT/bank                         unless another is named

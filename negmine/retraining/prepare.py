@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,11 +17,11 @@ from negmine.retraining.backgrounds import Backgrounds, read_backgrounds
 from negmine.retraining.config import RetrainConfig
 from negmine.retraining.files import write_file
 from negmine.retraining.labelled import Labelled, read_labelled
-from negmine.retraining.layout import Layout, place_labelled
+from negmine.retraining.layout import place_labelled
 from negmine.retraining.measuring import Yardstick
 from negmine.retraining.parts import OnProgress, OnStep, OpenDetector, Parts
 from negmine.retraining.selection import Measured
-from negmine.retraining.state import claim, fingerprint, look
+from negmine.retraining.state import OwnFolder, fingerprint
 from negmine.training.base import Trainer
 
 _SHOWN = 5  # classes in a message
@@ -34,8 +33,7 @@ def prepare(
     bank: Path | None,
     *,
     held_out: Sequence[str | Path],
-    layout: Layout,
-    held: ExitStack,
+    folder: OwnFolder,
     config: RetrainConfig,
     start: Path,
     resume: bool,
@@ -47,13 +45,11 @@ def prepare(
 ) -> tuple[Parts, tuple[str, ...]]:
     """Put together all that rounds are made with; nothing is written before everything was found to be in order.
 
-    The folder is this process's own until `held` is closed.
-
     Returns:
         The parts, and what the user may want to know.
     """
-    look(layout, resume=resume)
-    if resume and not layout.state.is_file():
+    layout = folder.layout
+    if resume and not folder.begun:
         on_step(f"nothing to resume in {printable(layout.out)}: this is a new run")
     train = config.train
     settings = DetectorConfig(
@@ -73,7 +69,7 @@ def prepare(
         sources, bank, labelled, held_out=held_out, share=config.holdout, seed=config.seed, workers=config.workers,
         on_progress=lambda done, total: on_progress("backgrounds", done, total),
     )  # fmt: skip
-    held.enter_context(claim(layout, _asked(config, start, bank, labelled, backgrounds)))
+    folder.claim(_asked(config, start, bank, labelled, backgrounds))
     write_file(layout.held_out, b"".join(os.fsencode(path) + b"\n" for path in backgrounds.held_out))
     placed = place_labelled(layout, labelled, lambda done, total: on_progress("labelled images placed", done, total))
     parts = Parts(

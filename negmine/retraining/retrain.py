@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from negmine.retraining.parts import OnProgress, OnStep, OpenDetector
 from negmine.retraining.prepare import prepare
 from negmine.retraining.result import RetrainResult
 from negmine.retraining.rounds import run_rounds
+from negmine.retraining.state import OwnFolder
 from negmine.retraining.verdict import best_round
 from negmine.training.base import Trainer
 from negmine.training.open import open_trainer
@@ -67,7 +67,8 @@ def retrain(
         WeightsError: where the weights cannot be opened, or trained.
         TruthError, SourceError: where the data or the backgrounds cannot be used.
         BankError: where the bank cannot be read or written; what was stored stays.
-        TrainingError: where a training cannot go on, or the disk is full; what was done stays.
+        TrainingError: where a training cannot go on, or the disk is full; what was done stays. RunLockedError where
+            another process is at `out`.
     """
     began, config = clock(), config or RetrainConfig()
     layout = Layout(Path(out))
@@ -80,14 +81,13 @@ def retrain(
         )
     start = find_weights(str(weights)) if open_detector is None else Path(weights)
     batches = replace(config.train, ratio=float(Ratio.parse(config.ratio).per_positive))
-    with writing(layout.out), ExitStack() as held:
+    with writing(layout.out), OwnFolder(layout, resume=resume) as folder:
         parts, notes = prepare(
             Path(data),
             sources,
             given,
             held_out=[held_out] if isinstance(held_out, (str, Path)) else list(held_out),
-            layout=layout,
-            held=held,
+            folder=folder,
             config=config,
             start=start,
             resume=resume,

@@ -1,8 +1,7 @@
 """The rounds: scan with the current weights, choose, mix, train, measure; each step is on disk before the next.
 
 A step that is done is not done again: its last file says so. So a run that was killed goes on in the middle of a round,
-and its result is that of one that was not; but for a kill inside a training, which goes on from its last whole epoch as
-the trainer can (Ultralytics keeps half of the precision, so that weights differ a little from there on).
+and its result is that of one that was not; a kill inside a training loses the epoch that was not whole.
 
 The current weights are always the best so far, in scanning and as the start of the next training: nothing is built on a
 round that lost. As the first round that gains little is the last, they are those of the round before.

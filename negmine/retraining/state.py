@@ -4,63 +4,99 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Self
 
-from negmine.errors import ConfigError
+from negmine.errors import ConfigError, RunLockedError
 from negmine.locks import FolderLock
 from negmine.paths import printable
 from negmine.retraining.files import PART, write_file
 from negmine.retraining.layout import Layout
 
-SCHEMA_VERSION = 1
-LOCK = FolderLock("retraining", "retrain.lock", "retrain.holder", ConfigError)
+SCHEMA_VERSION = 2
+_LOCK = FolderLock(
+    "retraining", "retrain.lock", "retrain.holder", RunLockedError, again="run the same command again with --resume"
+)
 _OPTIONS = {"nms_iou": "--nms", "settings": "--set"}  # settings that are called something else on the command line
 _CONTENTS = {"weights", "data", "backgrounds"}  # of which a hash of what is in them is kept
 
 
-def look(layout: Layout, *, resume: bool) -> None:
-    """See that a folder may be used, before anything is read that takes long.
-
-    Raises:
-        ConfigError: where the folder holds something else, or a run and `resume` is not asked for.
-    """
-    where, folder = printable(layout.out), layout.out
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"{where} is a file, and a retraining needs a folder; name another with --out")
-    if layout.state.is_file():
-        if not resume:
-            raise ConfigError(f"{where} holds a retraining; go on with it with --resume, or name another with --out")
-        _read(layout.state)
-        return
-    ours = {layout.state.name + PART, LOCK.file, LOCK.holder}  # what a killed beginning leaves
-    others = [path for path in folder.iterdir() if path.name not in ours] if folder.is_dir() else []
-    if others:
-        raise ConfigError(
-            f"{where} holds other things ({printable(min(others).name)}); name a new or empty folder with --out"
-        )
-
-
-@contextmanager
-def claim(layout: Layout, settings: Mapping[str, object]) -> Iterator[None]:
-    """Make a folder that was looked at this run's own, or make sure that it is, and keep other processes out.
+class OwnFolder:
+    """The folder of a retraining, which no other process may use until this is closed.
 
     Args:
         layout: of the folder.
-        settings: all that the result depends on, as JSON values.
+        resume: whether a run that is there may be gone on with.
 
     Raises:
-        ConfigError: where it was begun with others, or another process is at it.
+        ConfigError: where the folder holds something else, or a run and `resume` is not asked for.
+        RunLockedError: where another process is at it.
     """
-    layout.out.mkdir(parents=True, exist_ok=True)
-    with LOCK.hold(layout.out, purpose="negmine retrain"):
-        if layout.state.is_file():
-            _require_same(printable(layout.out), _read(layout.state), _as_json(settings))
-        else:
-            document = {"written_by": "negmine retrain", "schema_version": SCHEMA_VERSION, "settings": settings}
-            write_file(layout.state, (json.dumps(document, indent=1) + "\n").encode())
-        yield
+
+    def __init__(self, layout: Layout, *, resume: bool) -> None:
+        self.layout = layout
+        self._resume = resume
+        self._held = ExitStack()
+        self._locked = False
+        self._look()
+        if layout.out.is_dir():  # else nothing is written until everything was found to be in order
+            self._lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a run to go on with."""
+        return self.layout.state.is_file()
+
+    def claim(self, settings: Mapping[str, object]) -> None:
+        """Write down what a new run is begun with, or make sure that one that is there was begun so.
+
+        Args:
+            settings: all that the result depends on, as JSON values.
+
+        Raises:
+            ConfigError: where it was begun with others.
+            RunLockedError: where another process has begun one meanwhile.
+        """
+        if not self._locked:
+            self.layout.out.mkdir(parents=True, exist_ok=True)
+            self._lock()
+            self._look()
+        if self.begun:
+            _require_same(printable(self.layout.out), _read(self.layout.state), _as_json(settings))
+            return
+        document = {"written_by": "negmine retrain", "schema_version": SCHEMA_VERSION, "settings": settings}
+        write_file(self.layout.state, (json.dumps(document, indent=1) + "\n").encode())
+
+    def _lock(self) -> None:
+        self._held.enter_context(_LOCK.hold(self.layout.out, purpose="negmine retrain"))
+        self._locked = True
+
+    def _look(self) -> None:
+        """See that the folder may be used, before anything is read that takes long."""
+        where, folder, state = printable(self.layout.out), self.layout.out, self.layout.state
+        if folder.exists() and not folder.is_dir():
+            raise ConfigError(f"{where} is a file, and a retraining needs a folder; name another with --out")
+        if self.begun:
+            if not self._resume:
+                raise ConfigError(
+                    f"{where} holds a retraining; go on with it with --resume, or name another with --out"
+                )
+            _read(state)
+            return
+        ours = {state.name + PART, _LOCK.file, _LOCK.holder}  # what a killed beginning leaves
+        others = [path for path in folder.iterdir() if path.name not in ours] if folder.is_dir() else []
+        if others:
+            raise ConfigError(
+                f"{where} holds other things ({printable(min(others).name)}); name a new or empty folder with --out"
+            )
 
 
 def fingerprint(lines: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ from negmine.errors import ConfigError
 
 Loss = Literal["ohem", "hard-negative", "focal", "ghm", "guided", "stock"]
 
+MAX_SEED = 2**32 - 2  # NumPy takes one more, and Ultralytics adds one
 # What negmine decides itself: a value for it would be ignored, point the training at other files, or work against the
 # batches that hold every image with objects and the negatives at a ratio.
 _OURS = frozenset(
@@ -25,7 +26,7 @@ class TrainConfig:
 
     Attributes:
         loss: how the classification loss treats negatives; `stock` is that of the framework.
-        epochs: how often every image with objects is shown.
+        epochs: how often every image with objects is shown in a training.
         imgsz: longer side that images are resized to, pixels.
         batch: images of one step.
         ratio: images without objects for each with objects, in every batch.
@@ -33,8 +34,8 @@ class TrainConfig:
         min_neg: negative anchors kept at least in an image without objects (`ohem`, `hard-negative`).
         nms_iou: overlap above which one of two neighbouring negative anchors is passed over, 0 to 1; None for none
             (`ohem`).
+        soup: trainings, each with another seed, whose weights are averaged (Wortsman et al., "Model soups", ICML 2022).
         device: `auto`, or what the framework takes: `cpu`, `0`, `cuda:1`, `mps`, ...
-        soup: trainings, each in another order, whose weights are averaged (Wortsman et al., "Model soups", ICML 2022).
         seed: of the order of the images and of their augmentation.
         workers: processes that load images on a GPU; a CPU has none.
         trust_weights: open a pickle without looking at what it would run.
@@ -74,6 +75,8 @@ class TrainConfig:
             value = getattr(self, name)
             if value < low:
                 raise ConfigError(f"expected {name} of {low} or more, found {value}")
+        if self.seed > MAX_SEED:
+            raise ConfigError(f"expected seed up to {MAX_SEED}, found {self.seed}")
         for name in ("ratio", "neg_per_pos"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):

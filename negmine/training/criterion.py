@@ -103,14 +103,14 @@ class _Weighted(nn.Module):
 
     def get_extra_state(self) -> dict[str, Any]:
         """What was kept from batch to batch."""
-        average = getattr(self._weights, "average", None)
-        return {"normalisers": self._normalisers, "batches": self._batches, "average": average}
+        bins = self._weights.average if isinstance(self._weights, GradientHarmonised) else None
+        return {"normalisers": self._normalisers, "batches": self._batches, "bins": bins}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Go on from there."""
         self._normalisers, self._batches = state["normalisers"], state["batches"]
         if isinstance(self._weights, GradientHarmonised):
-            self._weights.average = state["average"]
+            self._weights.average = state["bins"]
 
     def _usual(self, targets: Tensor) -> float:
         """What to divide by so that a batch without objects weighs as others do; 1 for a batch with objects."""

@@ -105,8 +105,9 @@ class GradientHarmonised:
         self.average: Tensor | None = None
 
     def __call__(self, anchors: Anchors) -> Tensor:
+        before = None if self.average is None else self.average.to(anchors.logits.device)
         weights, self.average = ghm_c_weights(
-            anchors.logits, anchors.targets, bins=self._bins, momentum=self._momentum, acc=self.average
+            anchors.logits, anchors.targets, bins=self._bins, momentum=self._momentum, acc=before
         )
         return _same_sum(weights, anchors)
 

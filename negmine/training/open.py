@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from negmine.training.base import Trainer
-from negmine.training.config import TrainConfig
+from negmine.training.config import MAX_SEED, TrainConfig
 from negmine.training.soup import SoupTrainer
 
 _SEEDS_APART = 100_003  # of the members of a soup, so that those of neighbouring seeds are others
@@ -13,8 +13,8 @@ _SEEDS_APART = 100_003  # of the members of a soup, so that those of neighbourin
 
 def open_trainer(config: TrainConfig) -> Trainer:
     """The trainer of the framework that the weights are of; at present that is always Ultralytics."""
-    from negmine.training.ultralytics import UltralyticsTrainer, average_weights
+    from negmine.training.ultralytics import UltralyticsTrainer, average
 
-    seeds = [config.seed + number * _SEEDS_APART for number in range(config.soup)]
+    seeds = [(config.seed + number * _SEEDS_APART) % (MAX_SEED + 1) for number in range(config.soup)]
     members = [UltralyticsTrainer(replace(config, seed=seed)) for seed in seeds]
-    return members[0] if len(members) == 1 else SoupTrainer(members, average_weights)
+    return members[0] if len(members) == 1 else SoupTrainer(members, average)

@@ -13,8 +13,8 @@ Average = Callable[[Sequence[Path], Path], None]  # checkpoints, and where their
 class SoupTrainer:
     """A model soup (Wortsman et al., "Model soups", ICML 2022): fine-tuned several times, and the weights averaged.
 
-    Trainings from the same start that differ in the order of their images end in the same basin, and their average
-    generalises better than any of them. It costs as many trainings, and nothing when the detector runs.
+    Trainings from the same start that differ in the order and augmentation of their images end near each other, and the
+    paper finds their average to generalise better than each. It costs as many trainings, and nothing when it runs.
 
     Args:
         members: a trainer for each; two or more.

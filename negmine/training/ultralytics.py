@@ -78,6 +78,9 @@ class UltralyticsTrainer:
     def train(self, weights: Path, data: TrainingSet, out: Path, *, on_epoch: OnEpoch | None = None) -> Path:
         """Train in `out`; a training that was killed there is gone on with from its last whole epoch.
 
+        On a CPU it then ends with the weights that it would have had, unless `--set` asks for gradients over several
+        batches (`nbs`) or for a mosaic, of which Ultralytics keeps nothing.
+
         Returns:
             The averaged weights after the last epoch: a checkpoint that plain Ultralytics opens.
 
@@ -88,6 +91,7 @@ class UltralyticsTrainer:
         if done.is_file():
             return done
         with quiet_ultralytics() as restore_threads, no_training_downloads(), _explained(out):
+            from negmine.training.ultralytics_files import save_weights
             from negmine.training.ultralytics_trainer import trainer_class
 
             out.mkdir(parents=True, exist_ok=True)
@@ -96,6 +100,7 @@ class UltralyticsTrainer:
             if trained < self._config.epochs:
                 data_yaml = _write_lists(data, out)
                 model = self._open(resume_file if trained else weights)
+                model.ckpt_path = str(resume_file)  # that it goes on from; what was opened may be a copy
                 kind = trainer_class(
                     self._config, resume_file=resume_file, restore_threads=restore_threads, on_epoch=on_epoch
                 )
@@ -104,7 +109,7 @@ class UltralyticsTrainer:
                 model.add_callback("on_train_batch_end", kind.end_batch)
                 model.add_callback("on_train_epoch_end", kind.end_epoch)
                 model.train(trainer=kind, **self._arguments(data_yaml, out), **({"resume": True} if trained else {}))
-            _write_weights(resume_file, done)
+            save_weights(resume_file, done)
             resume_file.unlink()
         return done
 
@@ -162,6 +167,18 @@ class UltralyticsTrainer:
             )
 
 
+def average(checkpoints: Sequence[Path], averaged: Path) -> None:
+    """Write the average of trained checkpoints of one architecture.
+
+    Raises:
+        TrainingError: where it cannot be written.
+    """
+    with quiet_ultralytics(), _explained(averaged.parent):
+        from negmine.training.ultralytics_files import average_weights
+
+        average_weights(checkpoints, averaged)
+
+
 def _epochs_done(checkpoint: Path) -> int:
     """The whole epochs behind a checkpoint of a killed training; 0 where there is none."""
     if not checkpoint.is_file():
@@ -169,41 +186,6 @@ def _epochs_done(checkpoint: Path) -> int:
     from ultralytics.nn.tasks import load_checkpoint
 
     return int(load_checkpoint(checkpoint)[1]["epoch"]) + 1
-
-
-def _write_weights(checkpoint: Path, weights: Path) -> None:
-    """The averaged weights of a checkpoint, without what only going on with the training needs."""
-    import torch
-    from ultralytics.utils.torch_utils import strip_optimizer
-
-    from negmine.training.ultralytics_trainer import EXACT
-
-    part = weights.with_suffix(".part.pt")
-    whole = torch.load(checkpoint, map_location="cpu", weights_only=False)  # of our own writing
-    whole.pop(EXACT, None)
-    torch.save(whole, part)
-    strip_optimizer(part)
-    part.replace(weights)
-
-
-def average_weights(checkpoints: Sequence[Path], averaged: Path) -> None:
-    """Write the average of trained checkpoints of one architecture; all but the numbers is the first one's.
-
-    The statistics of batch normalisation are averaged as well. Sums are taken at full precision, in the order of the
-    checkpoints.
-    """
-    import torch
-
-    with quiet_ultralytics(), _explained(averaged.parent):
-        first, *others = (torch.load(path, map_location="cpu", weights_only=False) for path in checkpoints)
-        average = first["model"].state_dict()
-        tables = [average, *(other["model"].state_dict() for other in others)]
-        for name, value in average.items():
-            if value.is_floating_point():
-                value.copy_(torch.stack([table[name].float() for table in tables]).mean(0))
-        part = averaged.with_suffix(".part.pt")
-        torch.save(first, part)
-        part.replace(averaged)
 
 
 def _write_lists(data: TrainingSet, out: Path) -> Path:

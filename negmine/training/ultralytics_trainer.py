@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -20,8 +19,8 @@ from negmine.training.base import EpochEnd, OnEpoch
 from negmine.training.batches import MixedBatches
 from negmine.training.config import TrainConfig
 from negmine.training.criterion import dense_heads, teach
+from negmine.training.ultralytics_files import EXACT, load, save
 
-EXACT = "negmine"  # the key of a checkpoint under which a killed training finds its exact state
 _NAMED = 8  # images of a bad batch that a message names
 _LARGE_PRIME = 1_000_003
 
@@ -65,35 +64,28 @@ def trainer_class(
         def save_model(self) -> Any:
             """Keep a copy that is always whole, and exact: Ultralytics writes its own in place, at half precision."""
             saved = super().save_model()
-            checkpoint = torch.load(self.last, map_location="cpu", weights_only=False)  # written a moment ago
-            part = resume_file.with_suffix(".part")
-            with part.open("wb") as file:
-                torch.save({**checkpoint, EXACT: self._state()}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(resume_file)
-            return saved
-
-        def _state(self) -> dict[str, Any]:
-            """All that the next epochs depend on, at full precision."""
             model = unwrap_model(self.model)
             assert self.ema is not None
-            return {
+            exact = {
                 "model": model.state_dict(),
-                "average": self.ema.ema.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
+                "ema": self.ema.ema.state_dict(),
                 "losses": [head.bce.state_dict() for head in dense_heads(model.criterion)],
             }
+            save({**load(self.last), "optimizer": self.optimizer.state_dict(), EXACT: exact}, resume_file)
+            return saved
 
         def _restore(self) -> None:
-            """Go on from the exact state instead of the halved one that Ultralytics has read."""
-            state = torch.load(resume_file, map_location=self.device, weights_only=False)[EXACT]
+            """Go on from the exact state; Ultralytics has read the optimizer, and the rest at half precision."""
+            exact = load(resume_file).get(EXACT)
+            if exact is None:
+                raise TrainingError(
+                    f"{printable(resume_file)} was written by an older negmine; remove it to train this round again"
+                )
             model = unwrap_model(self.model)
             assert self.ema is not None
-            model.load_state_dict(state["model"])
-            self.ema.ema.load_state_dict(state["average"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            for head, kept in zip(dense_heads(model.criterion), state["losses"], strict=True):
+            model.load_state_dict(exact["model"])
+            self.ema.ema.load_state_dict(exact["ema"])
+            for head, kept in zip(dense_heads(model.criterion), exact["losses"], strict=True):
                 head.bce.load_state_dict(kept)
 
         def begin(self) -> None:
@@ -109,7 +101,10 @@ def trainer_class(
                 self._batches.epoch = self.start_epoch
 
         def begin_epoch(self) -> None:
-            """The same augmentations, whether or not the training was killed before this epoch."""
+            """The same augmentations, whether or not the training was killed before this epoch.
+
+            Processes that load images, as on a GPU, have random generators of their own, which this does not reach.
+            """
             seed = (config.seed * _LARGE_PRIME + self.epoch) % (1 << 32)
             random.seed(seed)
             np.random.seed(seed)

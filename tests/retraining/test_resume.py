@@ -15,7 +15,7 @@ from killing import kill_often, seconds, start
 from toy import ToyTrainer, World, copy_tree, draw, make_world, open_toy, toy_config, write_weights
 
 from negmine.bank.verify import verify
-from negmine.errors import ConfigError, NegmineError, TrainingError
+from negmine.errors import ConfigError, NegmineError, RunLockedError, TrainingError
 from negmine.retraining.config import RetrainConfig
 from negmine.retraining.result import RetrainResult
 from negmine.retraining.retrain import retrain
@@ -126,6 +126,23 @@ def test_killed_runs_end_as_an_undisturbed_one(
     kill_often(lambda: begin(tmp_path / "killed"), how, times=6, within=whole / 2)
     assert left(tmp_path / "killed") == left(undisturbed) == left(tmp_path / "whole")
     assert verify(tmp_path / "killed" / "bank").ok
+
+
+def test_while_rounds_run_the_folder_is_kept_from_others(world: World, tmp_path: Path) -> None:
+    refused: list[str] = []
+
+    def told(text: str) -> None:
+        if text.startswith("round"):
+            with pytest.raises(RunLockedError) as error:
+                go(world, tmp_path / "out")
+            refused.append(str(error.value))
+
+    retrain(
+        world.weights, world.data, backgrounds=world.backgrounds, out=tmp_path / "out", config=CONFIG,
+        trainer=TRAINER, open_detector=open_toy, on_step=told,
+    )  # fmt: skip
+    assert refused
+    assert go(world, tmp_path / "out").rounds  # afterwards it is free
 
 
 def test_a_finished_run_is_not_done_again(world: World, undisturbed: Path, tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from negmine.errors import ConfigError
+from negmine.errors import ConfigError, RunLockedError
 from negmine.retraining.layout import Layout
-from negmine.retraining.state import claim, fingerprint, look
+from negmine.retraining.state import OwnFolder, fingerprint
 
 SETTINGS = {
     "weights": "abc",
@@ -22,10 +22,8 @@ SETTINGS = {
 
 
 def begin(folder: Path, settings: dict[str, object] | None = None, *, resume: bool = False) -> None:
-    layout = Layout(folder)
-    look(layout, resume=resume)
-    with claim(layout, {**SETTINGS, **(settings or {})}):
-        pass
+    with OwnFolder(Layout(folder), resume=resume) as own:
+        own.claim({**SETTINGS, **(settings or {})})
 
 
 def test_a_folder_that_is_new_or_empty_is_taken(tmp_path: Path) -> None:
@@ -50,11 +48,18 @@ def test_a_run_needs_resume(tmp_path: Path) -> None:
 
 def test_two_runs_at_a_time_are_refused(tmp_path: Path) -> None:
     layout = Layout(tmp_path / "new")
-    for _ in range(2):  # the second time for a folder that was left
-        with claim(layout, SETTINGS):
-            look(layout, resume=True)
-            with pytest.raises(ConfigError, match=r"new is in use by process \d+ \(negmine retrain\); wait until"):
+    for resume in (False, True):  # the second time in a folder that was left
+        with OwnFolder(layout, resume=resume) as own:
+            own.claim(SETTINGS)
+            with pytest.raises(RunLockedError, match=r"new is in use by process \d+ \(negmine retrain\); .* --resume$"):
                 begin(layout.out, resume=True)
+
+
+def test_a_run_that_began_while_this_one_was_reading_is_not_gone_on_with(tmp_path: Path) -> None:
+    with OwnFolder(Layout(tmp_path / "new"), resume=False) as own:
+        begin(tmp_path / "new")
+        with pytest.raises(ConfigError, match=r"holds a retraining; go on with it with --resume"):
+            own.claim(SETTINGS)
 
 
 @pytest.mark.parametrize("resume", [False, True])
@@ -88,7 +93,7 @@ def test_going_on_with_other_settings_is_refused_by_name(tmp_path: Path, changed
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"settings": 1, "schema_version": 1, "written_by": "negmine retrain"}']
+    "text", ["", "[]", "{}", '{"settings": 1, "schema_version": 2, "written_by": "negmine retrain"}']
 )
 def test_a_file_of_that_name_by_somebody_else(tmp_path: Path, text: str) -> None:
     (tmp_path / "retrain.json").write_text(text)
@@ -98,9 +103,9 @@ def test_a_file_of_that_name_by_somebody_else(tmp_path: Path, text: str) -> None
 
 def test_a_run_of_a_newer_negmine_is_refused(tmp_path: Path) -> None:
     begin(tmp_path)
-    document = json.loads((tmp_path / "retrain.json").read_text()) | {"schema_version": 2}
+    document = json.loads((tmp_path / "retrain.json").read_text()) | {"schema_version": 3}
     (tmp_path / "retrain.json").write_text(json.dumps(document))
-    with pytest.raises(ConfigError, match=r"is of format 2, and this negmine writes 1"):
+    with pytest.raises(ConfigError, match=r"is of format 3, and this negmine writes 2"):
         begin(tmp_path, resume=True)
 
 

@@ -138,3 +138,27 @@ def test_nothing_of_ours_is_in_a_model_once_its_criterion_is_gone() -> None:
 
 def test_a_criterion_without_anchors_has_no_dense_head() -> None:
     assert dense_heads(torch.nn.CrossEntropyLoss()) == []
+
+
+def test_what_is_kept_from_batch_to_batch_can_be_carried_over() -> None:
+    def taught() -> tuple[Any, Any]:
+        model = _model("yolo11n")
+        criterion = model.init_criterion()
+        teach(criterion, TrainConfig(loss="ghm", device="cpu"))
+        return model, criterion
+
+    def loss(model: Any, criterion: Any, objects: int) -> torch.Tensor:
+        batch = _batch(objects)
+        total: torch.Tensor = criterion(model(batch["img"]), batch)[0].sum()
+        return total
+
+    model, whole = taught()
+    loss(model, whole, 1)
+    after = loss(model, whole, 0)  # divided by the objects of the batch before, and with its bins
+    _, halved = taught()
+    assert not torch.isclose(loss(model, halved, 0), after)
+    first, second = taught()[1], taught()[1]
+    loss(model, first, 1)
+    for head, other in zip(dense_heads(first), dense_heads(second), strict=True):
+        other.bce.load_state_dict(head.bce.state_dict())
+    torch.testing.assert_close(loss(model, second, 0), after)

@@ -19,7 +19,7 @@ from negmine.errors import ConfigError, TrainingError, WeightsError
 from negmine.training.base import EpochEnd, TrainingSet
 from negmine.training.config import Loss, TrainConfig
 from negmine.training.open import open_trainer
-from negmine.training.ultralytics_trainer import EXACT
+from negmine.training.ultralytics_files import EXACT, load, save
 
 NAMES = tuple(str(number) for number in range(80))  # what a model that was never trained calls its classes
 FAMILIES = ("yolov5n", "yolov8n", "yolov9t", "yolov10n", "yolo11n", "yolo12n", "yolo26n")
@@ -154,6 +154,40 @@ def test_a_killed_training_goes_on_after_its_last_whole_epoch_as_if_nothing_had_
     assert EXACT not in torch.load(after, weights_only=False)
 
 
+def test_a_checkpoint_of_an_older_negmine_is_not_gone_on_with(
+    untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
+) -> None:
+    def kill(end: EpochEnd) -> None:
+        if end.epoch == 2:
+            raise KeyboardInterrupt
+
+    trainer, out = open_trainer(_config(epochs=3)), tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train(untrained("yolo11n"), data, out, on_epoch=kill)
+    document = load(out / "resume.pt")
+    del document[EXACT]
+    save(document, out / "resume.pt")
+    with pytest.raises(TrainingError, match=r"resume.pt was written by an older negmine; remove it"):
+        trainer.train(untrained("yolo11n"), data, out)
+
+
+def test_a_full_disk_is_said_and_leaves_no_half_of_a_checkpoint(tmp_path: Path) -> None:
+    program = (
+        "import resource, sys, torch\n"
+        "from pathlib import Path\n"
+        "from negmine.training.ultralytics_files import save\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
+        "try:\n"
+        "    save({'w': torch.zeros(1 << 20)}, Path(sys.argv[1]))\n"
+        "except OSError as error:\n"
+        "    print(error.strerror)\n"
+    )
+    path = tmp_path / "a.pt"
+    done = subprocess.run([sys.executable, "-c", program, str(path)], check=True, capture_output=True, text=True)
+    assert done.stdout == "File too large\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_soup_is_the_average_of_trainings_with_other_seeds(
     untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
 ) -> None:
@@ -244,6 +278,8 @@ def test_one_device_only() -> None:
         ({"ratio": -1.0}, "ratio to be a number of 0 or more"),
         ({"ratio": float("nan")}, "ratio to be a number of 0 or more"),
         ({"nms_iou": 0.0}, "nms_iou over 0"),
+        ({"soup": 0}, "soup of 1 or more"),
+        ({"seed": 2**32 - 1}, "seed up to 4294967294"),
     ],
 )
 def test_values_out_of_range(change: dict[str, object], message: str) -> None:

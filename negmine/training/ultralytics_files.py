@@ -1,0 +1,78 @@
+"""The checkpoints of a training with Ultralytics: exact ones to go on with, and the weights that come out."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+EXACT = "negmine"  # the key under which a killed training finds what Ultralytics keeps at half precision
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a checkpoint that this run wrote: it is opened as a program, without a look at what is in it."""
+    document: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=False)
+    return document
+
+
+def save(document: Mapping[str, Any], path: Path) -> None:
+    """Write a checkpoint, whole and on the disk, or not at all.
+
+    Raises:
+        OSError: where it cannot be written; torch's own errors do not say why.
+    """
+    buffer = io.BytesIO()
+    torch.save(dict(document), buffer)
+    part = path.with_suffix(".part")
+    try:
+        with part.open("wb") as file:
+            file.write(buffer.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def save_weights(checkpoint: Path, weights: Path) -> None:
+    """Write what Ultralytics' own final checkpoint holds: the moving average, without what going on needs."""
+    from ultralytics.utils.torch_utils import strip_optimizer
+
+    document = load(checkpoint)
+    document.pop(EXACT, None)
+    part = weights.with_suffix(".stripped.pt")
+    try:
+        save(document, part)
+        strip_optimizer(part)
+        save(load(part), weights)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def average_weights(checkpoints: Sequence[Path], averaged: Path) -> None:
+    """Write the average of trained checkpoints of one architecture.
+
+    Everything with floating point is averaged at full precision, the statistics of batch normalisation too; all else is
+    the first one's, but for the metrics, which are nobody's.
+    """
+    first, *others = map(load, checkpoints)
+    table = first["model"].state_dict()
+    tables = [table, *(other["model"].state_dict() for other in others)]
+    means = {
+        name: torch.stack([each[name].float() for each in tables]).mean(0)
+        for name, value in table.items()
+        if value.is_floating_point()
+    }
+    for name, mean in means.items():
+        table[name].copy_(mean)
+    save({**first, "train_metrics": None, "train_results": None}, averaged)

@@ -1,0 +1,55 @@
+"""One process at a time in a folder."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+from killing import end, start
+
+from negmine.errors import BankLockedError
+from negmine.locks import FolderLock
+
+LOCK = FolderLock("thing", "thing.lock", "thing.holder", BankLockedError, again="try again")
+_SCRIPT = """
+import sys, time
+from pathlib import Path
+from negmine.errors import BankLockedError
+from negmine.locks import FolderLock
+
+with FolderLock("thing", "thing.lock", "thing.holder", BankLockedError).hold(Path(sys.argv[1]), purpose="other"):
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_another_process_is_named_and_its_death_lets_go(tmp_path: Path) -> None:
+    other = start(_SCRIPT, tmp_path)
+    try:
+        with (
+            pytest.raises(BankLockedError, match=rf"in use by process {other.pid} \(other\); .* and try again$"),
+            LOCK.hold(tmp_path, purpose="this"),
+        ):
+            pytest.fail("two processes hold one lock")
+    finally:
+        other.kill()
+        assert end(other) == -signal.SIGKILL
+    assert (tmp_path / "thing.holder").exists()  # the note of the dead one
+    with LOCK.hold(tmp_path, purpose="this"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["thing.lock"]
+
+
+def test_an_exception_inside_lets_go(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), LOCK.hold(tmp_path, purpose="this"):
+        raise ZeroDivisionError
+    with LOCK.hold(tmp_path, purpose="this"):
+        pass
+
+
+def test_a_note_that_cannot_be_read(tmp_path: Path) -> None:
+    with LOCK.hold(tmp_path, purpose="this"):
+        (tmp_path / "thing.holder").write_text("nonsense")
+        with pytest.raises(BankLockedError, match="in use by another process"), LOCK.hold(tmp_path, purpose="this"):
+            pytest.fail("held twice")

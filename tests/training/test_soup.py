@@ -1,0 +1,70 @@
+"""Several trainings, and their average; the members and the average are plain text here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from negmine.training.base import EpochEnd, OnEpoch, Trainer, TrainingSet
+from negmine.training.soup import SoupTrainer
+
+DATA = TrainingSet((), (), (), ("lamp",))
+
+
+@dataclass
+class Writer:
+    """A trainer that writes its number, and dies after `dies_after` epochs."""
+
+    number: int
+    trained: list[int] = field(default_factory=list)
+    dies_after: int = 9
+
+    def check(self, weights: Path, class_names: Sequence[str]) -> None:
+        self.trained.append(-1)
+
+    def train(self, weights: Path, data: TrainingSet, out: Path, *, on_epoch: OnEpoch | None = None) -> Path:
+        done = out / "done"
+        if not done.exists():
+            for epoch in (1, 2):
+                if epoch > self.dies_after:
+                    raise KeyboardInterrupt
+                if on_epoch is not None:
+                    on_epoch(EpochEnd(epoch, 2, {}))
+            out.mkdir(parents=True, exist_ok=True)
+            done.write_text(weights.read_text() + str(self.number))
+            self.trained.append(self.number)
+        return done
+
+
+def _average(checkpoints: Sequence[Path], averaged: Path) -> None:
+    averaged.write_text(" and ".join(path.read_text() for path in checkpoints))
+
+
+def test_members_are_trained_from_the_same_start_and_averaged_in_order(tmp_path: Path) -> None:
+    (tmp_path / "start").write_text("from ")
+    told: list[EpochEnd] = []
+    soup: Trainer = SoupTrainer([Writer(0), Writer(1), Writer(2)], _average)
+    averaged = soup.train(tmp_path / "start", DATA, tmp_path / "run", on_epoch=told.append)
+    assert averaged.read_text() == "from 0 and from 1 and from 2"
+    assert [(end.epoch, end.epochs) for end in told] == [(number, 6) for number in range(1, 7)]
+
+
+def test_members_that_are_done_are_not_trained_again(tmp_path: Path) -> None:
+    (tmp_path / "start").write_text("")
+    first, dying = Writer(0), Writer(1, dies_after=1)
+    with pytest.raises(KeyboardInterrupt):
+        SoupTrainer([first, dying], _average).train(tmp_path / "start", DATA, tmp_path / "run")
+    told: list[tuple[int, int]] = []
+    soup = SoupTrainer([first, Writer(1)], _average)
+    soup.train(tmp_path / "start", DATA, tmp_path / "run", on_epoch=lambda end: told.append((end.epoch, end.epochs)))
+    assert told == [(3, 4), (4, 4)]
+    assert first.trained == [0]
+
+
+def test_one_member_is_asked_whether_weights_can_be_trained(tmp_path: Path) -> None:
+    members = [Writer(0), Writer(1)]
+    SoupTrainer(members, _average).check(tmp_path, ["lamp"])
+    assert [member.trained for member in members] == [[-1], []]
