@@ -31,9 +31,9 @@ _FIXED = ("ssd300_vgg16", "ssdlite320_mobilenet_v3_large")
 class TorchvisionDetector:
     """Detects as `model.eval()([image])` does, with the score and overlap thresholds of `config`.
 
-    Class ids are torchvision's labels less one, since label 0 is the background; a box that a RetinaNet or FCOS gives that
-    label, which no object had in its training, is dropped, and so is a box without area. Images of one shape run together, so
-    that none is padded for another. As many detections an image are kept as the model was built for (100, or 200).
+    Class ids are torchvision's labels less one, since label 0 is the background. A box that a RetinaNet or FCOS gives
+    that label, which no object had in its training, is dropped, and so is a box without area. Images of one shape run
+    together, so that none is padded for another. As many detections an image are kept as the model was built for.
 
     Raises:
         ConfigError: for a device that is not there, a class that the model lacks, or a size for a model of fixed size.
