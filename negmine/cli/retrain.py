@@ -35,8 +35,8 @@ _TRAIN = _DEFAULT.train
 )
 @click.option("--rounds", default=_DEFAULT.rounds, show_default=True, help="At most; fewer where they stop helping.")
 @click.option("--epochs", default=_TRAIN.epochs, show_default=True, help="Of each round.")
-@click.option("--imgsz", default=_TRAIN.imgsz, show_default=True, help="The detector's input size, pixels.")
-@click.option("--batch", default=_TRAIN.batch, show_default=True, help="Images of one step.")
+@click.option("--imgsz", type=int, show_default="the size it was trained at", help="The detector's input size, pixels.")
+@click.option("--batch", type=int, show_default="16, Faster R-CNN 2", help="Images of one step.")
 @click.option("--ratio", default=_DEFAULT.ratio, show_default=True, metavar="P:N", help="Positive to negative images.")
 @click.option("--conf", default=_DEFAULT.conf, show_default=True, help="Score from which a detection counts.")
 @click.option("--holdout", default=_DEFAULT.holdout, show_default=True, help="Share of backgrounds only measured on.")
@@ -60,6 +60,10 @@ _TRAIN = _DEFAULT.train
     "--min-neg", default=_TRAIN.min_neg, show_default=True, help="ohem: negatives of an image without objects."
 )
 @click.option("--nms", type=float, metavar="IOU", help="ohem: pass over negatives that overlap a harder one.")
+@click.option(
+    "--ohem-batch", default=_TRAIN.ohem_batch, show_default=True, help="Faster R-CNN: regions of a step that count."
+)
+@click.option("--ohem-nms", default=_TRAIN.ohem_nms, show_default=True, metavar="IOU", help="Faster R-CNN: as --nms.")
 @click.option("--soup", default=_TRAIN.soup, show_default=True, help="Trainings a round, whose weights are averaged.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any argument of Ultralytics' training.")
 @click.option("--device", default=_TRAIN.device, show_default=True, metavar="auto|cpu|N", help="Where to train.")
@@ -80,8 +84,8 @@ def command(
     loss: Loss,
     rounds: int,
     epochs: int,
-    imgsz: int,
-    batch: int,
+    imgsz: int | None,
+    batch: int | None,
     ratio: str,
     conf: float,
     holdout: float,
@@ -92,6 +96,8 @@ def command(
     neg_per_pos: float,
     min_neg: int,
     nms: float | None,
+    ohem_batch: int,
+    ohem_nms: float,
     soup: int,
     settings: tuple[str, ...],
     device: str,
@@ -133,6 +139,8 @@ def command(
             neg_per_pos=neg_per_pos,
             min_neg=min_neg,
             nms_iou=nms,
+            ohem_batch=ohem_batch,
+            ohem_nms=ohem_nms,
             soup=soup,
             device=device,
             seed=seed,

@@ -15,9 +15,17 @@ from negmine.detectors.base import DetectorIdentity
 from negmine.detectors.batches import groups_of_one_shape
 from negmine.detectors.classes import wanted_classes
 from negmine.detectors.config import DetectorConfig
-from negmine.detectors.torchvision_models import PUBLISHED, TorchvisionCheckpoint, build, published, read_checkpoint
+from negmine.detectors.torchvision_models import (
+    PUBLISHED,
+    TorchvisionCheckpoint,
+    build,
+    open_device,
+    published,
+    read_checkpoint,
+    set_size,
+)
 from negmine.detectors.weights_files import hash_weights
-from negmine.errors import ConfigError, WeightsError
+from negmine.errors import WeightsError
 from negmine.paths import printable
 from negmine.structures import Detections, Image
 
@@ -25,7 +33,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _ACCELERATOR_BATCH = 8
-_FIXED = ("ssd300_vgg16", "ssdlite320_mobilenet_v3_large")
 
 
 class TorchvisionDetector:
@@ -45,10 +52,10 @@ class TorchvisionDetector:
         self._config = config
         checkpoint, name, sha256 = _find(config.weights)
         self._model = build(checkpoint, name=name)
-        self._device = _device(config.device)
+        self._device = open_device(config.device)
         self._model.to(self._device)
         iou = _set_thresholds(self._model, config)
-        imgsz = _set_size(self._model, checkpoint.builder, config.imgsz)
+        imgsz = set_size(self._model, checkpoint.builder, config.imgsz)
         self._first_label = checkpoint.first_label
         self._class_names: Mapping[int, str] = MappingProxyType(dict(enumerate(checkpoint.class_names)))
         self._wanted = wanted_classes(config.classes, self._class_names)
@@ -134,20 +141,6 @@ def _hash_state(state: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _device(name: str) -> Any:
-    """The device that Ultralytics' names mean: `auto`, `cpu`, `0`, `cuda:0`, `mps`."""
-    import torch
-
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(f"cuda:{name}" if name.isdigit() else name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ConfigError(f"expected a device that is there, found {name!r}; use auto or cpu") from error
-    return device
-
-
 def _set_thresholds(model: nn.Module, config: DetectorConfig) -> float:
     """Set the score threshold, and that of the overlap where the user gave one; return the latter."""
     head: Any = getattr(model, "roi_heads", model)
@@ -155,16 +148,3 @@ def _set_thresholds(model: nn.Module, config: DetectorConfig) -> float:
     if config.iou is not None:
         head.nms_thresh = config.iou
     return float(head.nms_thresh)
-
-
-def _set_size(model: Any, builder: str, imgsz: int | None) -> int | None:
-    """Have images resized so that their longer side is `imgsz`; None for the model's own rule."""
-    if imgsz is None:
-        return None
-    if builder in _FIXED:
-        size = model.transform.fixed_size[0]
-        if imgsz != size:
-            raise ConfigError(f"{builder} takes images of {size}x{size} pixels only, found imgsz {imgsz}; leave it out")
-        return imgsz
-    model.transform.min_size, model.transform.max_size = (imgsz,), imgsz
-    return imgsz

@@ -1,7 +1,7 @@
 """The detectors of torchvision: the files they are kept in, and building them again; for detectors and trainers.
 
 A state_dict does not say what it is of. So a checkpoint also names the function of `torchvision.models.detection` that
-built the model, its arguments, and the classes: as the metadata of a safetensors file, or as a dictionary that was
+built the model, its arguments, and the classes: in the metadata of a safetensors file, or in a dictionary that was
 saved with `torch.save`, which is opened with `weights_only=True`. Neither can run code.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
-from negmine.errors import UnsafeWeightsError, WeightsError
+from negmine.errors import ConfigError, UnsafeWeightsError, WeightsError
 from negmine.paths import printable
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ BUILDERS = (
 )
 SUFFIXES = (".safetensors", ".pth")
 PUBLISHED = "torchvision:"
+_KEY = "negmine"  # of the metadata of a safetensors file
 _WITHOUT_BACKGROUND = ("retinanet", "fcos")  # sigmoids, one a class: label 0 is one that is merely never used
+_FIXED = ("ssd300_vgg16", "ssdlite320_mobilenet_v3_large")
 _BACKGROUND = ("__background__", "background")
 _HOW = (
     "write it with negmine.save_torchvision, or torch.save({'builder': 'fasterrcnn_resnet50_fpn', 'class_names': "
@@ -73,6 +75,15 @@ def is_torchvision(weights: str) -> bool:
     return weights.startswith(PUBLISHED) or weights.lower().endswith(SUFFIXES)
 
 
+def is_regions(path: Path) -> bool:
+    """Whether a checkpoint is of a detector that judges regions, a Faster R-CNN.
+
+    Raises:
+        WeightsError: where it cannot be read.
+    """
+    return read_checkpoint(path).builder.startswith("fasterrcnn")
+
+
 def build(checkpoint: TorchvisionCheckpoint, *, name: str) -> nn.Module:
     """Build the model of a checkpoint, ready to be run.
 
@@ -106,6 +117,33 @@ def build(checkpoint: TorchvisionCheckpoint, *, name: str) -> nn.Module:
         ) from error
     built: nn.Module = model.eval()
     return built
+
+
+def open_device(name: str) -> Any:
+    """The device that Ultralytics' names mean: `auto`, `cpu`, `0`, `cuda:0`, `mps`."""
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(f"cuda:{name}" if name.isdigit() else name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ConfigError(f"expected a device that is there, found {name!r}; use auto or cpu") from error
+    return device
+
+
+def set_size(model: Any, builder: str, imgsz: int | None) -> int | None:
+    """Have images resized so that their longer side is `imgsz`; None for the model's own rule."""
+    if imgsz is None:
+        return None
+    if builder in _FIXED:
+        size = model.transform.fixed_size[0]
+        if imgsz != size:
+            raise ConfigError(f"{builder} takes images of {size}x{size} pixels only, found imgsz {imgsz}; leave it out")
+        return imgsz
+    model.transform.min_size, model.transform.max_size = (imgsz,), imgsz
+    return imgsz
 
 
 def read_checkpoint(path: Path) -> TorchvisionCheckpoint:
@@ -149,14 +187,14 @@ def write_checkpoint(checkpoint: TorchvisionCheckpoint, path: Path) -> None:
     """
     from safetensors.torch import save_file
 
-    metadata = {
-        "format": "pt",
+    document = {
         "builder": checkpoint.builder,
-        "num_classes": json.dumps(checkpoint.num_classes),
-        "class_names": json.dumps(list(checkpoint.class_names)),
-        "arguments": json.dumps(dict(checkpoint.arguments), sort_keys=True),
-        "frozen_eps": json.dumps(checkpoint.frozen_eps),
+        "num_classes": checkpoint.num_classes,
+        "class_names": list(checkpoint.class_names),
+        "arguments": dict(checkpoint.arguments),
+        "frozen_eps": checkpoint.frozen_eps,
     }
+    metadata = {_KEY: json.dumps(document, sort_keys=True)}  # one entry: several come in another order each time
     part = path.with_name(f"{path.name}.negmine-part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -246,14 +284,11 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             state = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{printable(path)} cannot be read as safetensors: {_first_line(error)}") from error
-    document: dict[str, Any] = dict(metadata)
-    for key in ("num_classes", "class_names", "arguments", "frozen_eps"):
-        if key in document:
-            try:
-                document[key] = json.loads(document[key])
-            except ValueError as error:
-                raise WeightsError(f"{printable(path)}: its {key} is no JSON") from error
-    return document, state
+    try:
+        document = json.loads(metadata.get(_KEY, "{}"))
+    except ValueError as error:
+        raise WeightsError(f"{printable(path)}: its metadata {_KEY} is no JSON; {_HOW}") from error
+    return (document if isinstance(document, dict) else {}), state
 
 
 def _read_pickle(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 
 from negmine.detectors.quiet import quiet_ultralytics
+from negmine.detectors.torchvision_models import PUBLISHED, is_torchvision, read_checkpoint, write_checkpoint
 from negmine.errors import WeightsError
+from negmine.paths import printable
 
 _CHUNK_BYTES = 1 << 20
 _FILES = (".pt", ".onnx", ".engine", ".torchscript", ".tflite", ".pb", ".mnn")
@@ -29,6 +32,8 @@ def find_weights(weights: str) -> Path:
     if not weights.strip():
         raise WeightsError("no weights were given; name a .pt, .onnx or .engine file, an OpenVINO folder or yolo11n.pt")
     path = Path(weights)
+    if is_torchvision(weights):
+        return _find_torchvision(weights)
     if path.is_dir():
         return _check_folder(path)
     if path.is_file():
@@ -38,6 +43,35 @@ def find_weights(weights: str) -> Path:
             raise WeightsError(f"{path} has no ending of weights; expected one of {' '.join(_FILES)}")
         return path
     return _download(weights)
+
+
+def _find_torchvision(weights: str) -> Path:
+    if weights.startswith(PUBLISHED):
+        raise WeightsError(
+            f"expected a file to train, found {printable(weights)}; save it with negmine.save_torchvision first, with "
+            "the classes of the data"
+        )
+    if not Path(weights).is_file():
+        raise WeightsError(f"no weights at {printable(weights)}")
+    return Path(weights)
+
+
+def written_suffix(weights: Path) -> str:
+    """The suffix of the checkpoints that are written of weights: torchvision's are always safetensors."""
+    return ".safetensors" if is_torchvision(weights.name) else ".pt"
+
+
+def copy_weights(weights: Path, target: Path) -> None:
+    """Copy a checkpoint as one of the suffix that `written_suffix` says, whatever the target's is.
+
+    Raises:
+        WeightsError: where it has to be read for that, and cannot be.
+        OSError: where it cannot be written.
+    """
+    if weights.suffix.lower() != written_suffix(weights) and is_torchvision(weights.name):
+        write_checkpoint(read_checkpoint(weights), target)
+    else:
+        shutil.copyfile(weights, target)
 
 
 def hash_weights(path: Path) -> str:

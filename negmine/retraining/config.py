@@ -61,7 +61,7 @@ class RetrainConfig:
     def __post_init__(self) -> None:
         ratio, batch = float(Ratio.parse(self.ratio).per_positive), self.train.batch
         needed = 1 + max(ratio, 1 / ratio)
-        if needed > batch:
+        if batch is not None and needed > batch:
             raise ConfigError(
                 f"a batch of {batch} cannot hold images with and without objects at {self.ratio}; expected a batch of "
                 f"{math.ceil(needed)} or more, or another ratio"

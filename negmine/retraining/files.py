@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from negmine.detectors.weights_files import copy_weights
 from negmine.errors import TrainingError
 from negmine.images import decode_image
 from negmine.images.encoding import encode_jpeg
@@ -57,6 +58,15 @@ def copy_file(source: Path, target: Path) -> None:
 
     def make(part: Path) -> None:
         shutil.copyfile(source, part)
+
+    _replace(target, make)
+
+
+def copy_start(source: Path, target: Path) -> None:
+    """Copy the weights that a retraining begins with, as `write_file` writes."""
+
+    def make(part: Path) -> None:
+        copy_weights(source, part)
 
     _replace(target, make)
 

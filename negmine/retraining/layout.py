@@ -33,9 +33,11 @@ class Layout:
 
     Attributes:
         out: the folder of the retraining.
+        suffix: of checkpoints.
     """
 
     out: Path
+    suffix: str = ".pt"
 
     @property
     def state(self) -> Path:
@@ -60,7 +62,7 @@ class Layout:
     @property
     def best(self) -> Path:
         """The result."""
-        return self.out / "best.pt"
+        return self.out / f"best{self.suffix}"
 
     def images(self, kind: str) -> Path:
         """The folder of the images of a kind: `train`, `val` or `negatives`."""
@@ -68,7 +70,7 @@ class Layout:
 
     def round(self, number: int) -> RoundFolder:
         """The folder of a round."""
-        return RoundFolder(self.out / f"round-{number}")
+        return RoundFolder(self.out / f"round-{number}", self.suffix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +79,16 @@ class RoundFolder:
 
     Attributes:
         path: where it is.
+        suffix: of checkpoints.
     """
 
     path: Path
+    suffix: str = ".pt"
 
     @property
     def weights(self) -> Path:
         """What the round trained; of round 0 the start."""
-        return self.path / "weights.pt"
+        return self.path / f"weights{self.suffix}"
 
     @property
     def metrics(self) -> Path:

@@ -90,7 +90,7 @@ class RetrainResult:
         start: the weights that it began with.
         data_yaml: a data set whose split `val` is what was measured on.
         held_out: a list of the backgrounds that were only measured on.
-        imgsz: of training and measuring, pixels.
+        imgsz: of training and measuring, pixels; None for what the weights were trained at.
         seconds: for everything.
     """
 
@@ -103,7 +103,7 @@ class RetrainResult:
     start: Path
     data_yaml: Path
     held_out: Path
-    imgsz: int
+    imgsz: int | None
     seconds: float
 
     @property

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from negmine.detectors.open import open_detector as open_with_framework
-from negmine.detectors.weights_files import find_weights
+from negmine.detectors.weights_files import find_weights, written_suffix
 from negmine.errors import ConfigError
 from negmine.ratios.target import Ratio
 from negmine.retraining.config import DEFAULT_OUT, RetrainConfig
@@ -71,7 +71,6 @@ def retrain(
             another process is at `out`.
     """
     began, config = clock(), config or RetrainConfig()
-    layout = Layout(Path(out))
     sources = [backgrounds] if isinstance(backgrounds, (str, Path)) else list(backgrounds)
     given = None if bank is None else Path(bank)
     if not sources and given is None:
@@ -80,6 +79,7 @@ def retrain(
             "with --bank"
         )
     start = find_weights(str(weights)) if open_detector is None else Path(weights)
+    layout = Layout(Path(out), written_suffix(start))
     batches = replace(config.train, ratio=float(Ratio.parse(config.ratio).per_positive))
     with writing(layout.out), OwnFolder(layout, resume=resume) as folder:
         parts, notes = prepare(
@@ -91,7 +91,7 @@ def retrain(
             config=config,
             start=start,
             resume=resume,
-            trainer=trainer or open_trainer(batches),
+            trainer=trainer or open_trainer(batches, start),
             open_detector=open_detector or open_with_framework,
             on_step=on_step or _silent,
             on_progress=on_progress or _silent,

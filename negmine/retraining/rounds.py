@@ -17,7 +17,7 @@ from pathlib import Path
 from negmine.detectors.weights_files import hash_weights
 from negmine.errors import ConfigError
 from negmine.evaluating.figures import ModelFigures
-from negmine.retraining.files import copy_file, write_file
+from negmine.retraining.files import copy_file, copy_start, write_file
 from negmine.retraining.layout import place_negatives, read_negatives, write_data_yaml
 from negmine.retraining.mixing import Mix, mix_of
 from negmine.retraining.parts import Parts
@@ -68,7 +68,7 @@ def _start(parts: Parts) -> RoundResult:
     """Round 0: the weights as they came."""
     began, folder = parts.clock(), parts.layout.round(0)
     if not folder.weights.is_file():
-        copy_file(parts.start, folder.weights)
+        copy_start(parts.start, folder.weights)
     write_data_yaml(folder, parts.class_names, negatives=False)
     place_negatives(parts.layout, folder, [], [])
     return _measure(parts, 0, Mix(0, 0, 0, len(parts.placed.empties)), None, began)

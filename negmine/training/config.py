@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from negmine.errors import ConfigError
 
-Loss = Literal["ohem", "hard-negative", "focal", "ghm", "guided", "stock"]
+Loss = Literal["ohem", "hard-negative", "focal", "ghm", "guided", "stock", "heuristic", "random"]
 
 MAX_SEED = 2**32 - 2  # NumPy takes one more, and Ultralytics adds one
 # What negmine decides itself: a value for it would be ignored, point the training at other files, or work against the
@@ -25,13 +25,18 @@ class TrainConfig:
     """How a detector is trained further; the defaults are for fine-tuning, and were chosen by `benchmarks/retrain.py`.
 
     Attributes:
-        loss: how the classification loss treats negatives; `stock` is that of the framework.
+        loss: how the classification loss treats negatives; `stock` is that of the framework, and `heuristic` and
+            `random` are the samples that OHEM is compared with, for a Faster R-CNN.
         epochs: how often every image with objects is shown in a training.
-        imgsz: longer side that images are resized to, pixels.
-        batch: images of one step.
+        imgsz: longer side that images are resized to, pixels; None for what the weights were trained at.
+        batch: images of one step; None for 16, and 2 for a Faster R-CNN.
         ratio: images without objects for each with objects, in every batch.
         neg_per_pos: hardest negative anchors for each positive one (`ohem`, `hard-negative`).
         min_neg: negative anchors kept at least in an image without objects (`ohem`, `hard-negative`).
+        ohem_batch: regions of all images of a step together that a Faster R-CNN learns from (`ohem`, `heuristic`,
+            `random`).
+        ohem_nms: overlap above which of two of its regions only the harder can be chosen, 0 to 1; None for
+            no suppression (`ohem`).
         nms_iou: overlap above which one of two neighbouring negative anchors is passed over, 0 to 1; None for none
             (`ohem`).
         soup: trainings, each with another seed, whose weights are averaged (Wortsman et al., "Model soups", ICML 2022).
@@ -47,11 +52,13 @@ class TrainConfig:
 
     loss: Loss = "ohem"
     epochs: int = 8
-    imgsz: int = 640
-    batch: int = 16
+    imgsz: int | None = None
+    batch: int | None = None
     ratio: float = 1.0
     neg_per_pos: float = 3.0
     min_neg: int = 64
+    ohem_batch: int = 128
+    ohem_nms: float | None = 0.7
     nms_iou: float | None = None
     soup: int = 1
     device: str = "auto"
@@ -69,11 +76,12 @@ class TrainConfig:
             ("batch", 2),
             ("min_neg", 1),
             ("soup", 1),
+            ("ohem_batch", 1),
             ("workers", 0),
             ("seed", 0),
         ):
             value = getattr(self, name)
-            if value < low:
+            if value is not None and value < low:
                 raise ConfigError(f"expected {name} of {low} or more, found {value}")
         if self.seed > MAX_SEED:
             raise ConfigError(f"expected seed up to {MAX_SEED}, found {self.seed}")
@@ -81,8 +89,10 @@ class TrainConfig:
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise ConfigError(f"expected {name} to be a number of 0 or more, found {value}")
-        if self.nms_iou is not None and not 0 < self.nms_iou <= 1:
-            raise ConfigError(f"expected nms_iou over 0 and up to 1, found {self.nms_iou}")
+        for name in ("nms_iou", "ohem_nms"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value <= 1:
+                raise ConfigError(f"expected {name} over 0 and up to 1, found {value}")
         for name in self.settings:
             if name in _OURS:
                 raise ConfigError(f"{name} is not to be set with --set: negmine decides it, or has an option for it")

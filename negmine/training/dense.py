@@ -22,9 +22,9 @@ from torch import Tensor
 
 from negmine.losses.ghm import ghm_c_weights
 from negmine.losses.hard_negative import hardest_negatives
+from negmine.training.suppression import suppressed
 
 _TINY = 1e-12
-_LOOKED_AT = 1000  # anchors of an image that the suppression looks at, those of the highest loss
 _FOCAL_ALPHA, _FOCAL_GAMMA = 0.25, 2.0
 
 
@@ -74,7 +74,9 @@ class HardestNegatives:
 
     def __call__(self, anchors: Anchors) -> Tensor:
         loss = anchors.loss.sum(2)  # [B, A]
-        passed_over = None if self.nms_iou is None else _suppressed(loss, anchors, self.nms_iou)
+        passed_over = (
+            None if self.nms_iou is None else suppressed(loss, anchors.positive, anchors.boxes, iou=self.nms_iou)
+        )
         kept = hardest_negatives(
             loss, anchors.positive, neg_per_pos=self.neg_per_pos, min_neg=self.min_neg, ignore=passed_over
         )
@@ -116,16 +118,3 @@ def _same_sum(weights: Tensor, anchors: Anchors) -> Tensor:
     """Scale weights [B, A, C] such that the weighted sum is the plain one."""
     weighted: Tensor = (weights * anchors.loss).sum()
     return weights * anchors.loss.sum() / weighted.clamp(min=_TINY)
-
-
-def _suppressed(loss: Tensor, anchors: Anchors, iou: float) -> Tensor:
-    """Mask [B, A] of the negatives that overlap one of higher loss by more than `iou`, or are not among the highest."""
-    from torchvision.ops import nms
-
-    passed_over = torch.ones_like(anchors.positive)
-    ranked = loss.masked_fill(anchors.positive, -1.0)
-    highest = ranked.topk(min(_LOOKED_AT, loss.shape[1]), dim=1).indices  # [B, K]
-    for image, candidates in enumerate(highest):
-        kept = candidates[nms(anchors.boxes[image, candidates].float(), ranked[image, candidates].float(), iou)]
-        passed_over[image, kept] = False
-    return passed_over & ~anchors.positive  # a positive decides how many negatives there are, wherever it ranks

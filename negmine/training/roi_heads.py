@@ -131,9 +131,9 @@ class OhemRoIHeads(AllRoIHeads):
                     [
                         self._losses(_of_image(features, image), [part], [sizes[image]], label, offset)
                         for part, label, offset in zip(
-                            boxes[image].split(_CHUNK),
-                            labels[image].split(_CHUNK),
-                            offsets[image].split(_CHUNK),
+                            torch.split(boxes[image], _CHUNK),
+                            torch.split(labels[image], _CHUNK),
+                            torch.split(offsets[image], _CHUNK),
                             strict=True,
                         )
                     ]
@@ -159,7 +159,7 @@ class OhemRoIHeads(AllRoIHeads):
         ranked = torch.cat([loss[rows] for loss, rows in zip(losses, stay, strict=True)])
         kept = torch.zeros(len(ranked), dtype=torch.bool, device=ranked.device)
         kept[ohem_select(ranked, keep=self._batch)] = True
-        return [rows[mask] for rows, mask in zip(stay, kept.split([len(rows) for rows in stay]), strict=True)]
+        return [rows[mask] for rows, mask in zip(stay, torch.split(kept, [len(rows) for rows in stay]), strict=True)]
 
     def _at_once(
         self, features: Features, proposals: list[Tensor], sizes: Sizes, targets: Targets | None
@@ -170,7 +170,7 @@ class OhemRoIHeads(AllRoIHeads):
         predicted = _of_class(regression, target)
         with torch.no_grad():
             losses = ohem_row_losses(logits, target, predicted, wanted, beta=_BETA)
-            chosen = self._hardest(list(losses.split([len(each) for each in boxes])), boxes)
+            chosen = self._hardest(list(torch.split(losses, [len(each) for each in boxes])), boxes)
             starts = torch.tensor([0, *(len(each) for each in boxes)]).cumsum(0)[:-1]
             rows = torch.cat([each + int(start) for each, start in zip(chosen, starts, strict=True)])
         objects = rows[target[rows] > 0]

@@ -31,7 +31,7 @@ class SoupTrainer:
 
     def train(self, weights: Path, data: TrainingSet, out: Path, *, on_epoch: OnEpoch | None = None) -> Path:
         """Train each member in a folder of its own; those that are done are not trained again."""
-        averaged = out / "soup.pt"
+        averaged = out / f"soup{weights.suffix.lower()}"
         if not averaged.is_file():
             ends = [
                 member.train(weights, data, out / f"member-{number}", on_epoch=self._told(on_epoch, number))

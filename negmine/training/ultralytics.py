@@ -9,14 +9,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import yaml
-
 from negmine.detectors.quiet import no_training_downloads, quiet_ultralytics
 from negmine.detectors.ultralytics_models import one_line, open_model
 from negmine.errors import ConfigError, NegmineError, TrainingError, WeightsError
 from negmine.paths import printable
 from negmine.training.base import OnEpoch, TrainingSet
 from negmine.training.config import TrainConfig
+from negmine.training.lists import write_lists
 
 if TYPE_CHECKING:
     from ultralytics import YOLO
@@ -38,6 +37,7 @@ FINE_TUNING: Mapping[str, object] = MappingProxyType(
         "plots": False,
     }
 )
+_IMGSZ = 640  # of weights that do not say
 _RESUME = "resume.pt"  # the last whole checkpoint; Ultralytics writes its own in place, where a kill cuts it short
 _DONE = "trained.pt"
 _NAMES_SHOWN = 10
@@ -98,7 +98,7 @@ class UltralyticsTrainer:
             resume_file = out / _RESUME
             trained = _epochs_done(resume_file)
             if trained < self._config.epochs:
-                data_yaml = _write_lists(data, out)
+                data_yaml = write_lists(data, out)
                 model = self._open(resume_file if trained else weights)
                 model.ckpt_path = str(resume_file)  # that it goes on from; what was opened may be a copy
                 kind = trainer_class(
@@ -108,7 +108,11 @@ class UltralyticsTrainer:
                 model.add_callback("on_train_epoch_start", kind.begin_epoch)
                 model.add_callback("on_train_batch_end", kind.end_batch)
                 model.add_callback("on_train_epoch_end", kind.end_epoch)
-                model.train(trainer=kind, **self._arguments(data_yaml, out), **({"resume": True} if trained else {}))
+                model.train(
+                    trainer=kind,
+                    **self._arguments(data_yaml, out, imgsz=_trained_imgsz(model)),
+                    **({"resume": True} if trained else {}),
+                )
             save_weights(resume_file, done)
             resume_file.unlink()
         return done
@@ -134,13 +138,15 @@ class UltralyticsTrainer:
             )
         return model
 
-    def _arguments(self, data_yaml: Path, out: Path) -> dict[str, object]:
+    def _arguments(self, data_yaml: Path, out: Path, *, imgsz: int = _IMGSZ) -> dict[str, object]:
+        """All that Ultralytics is told; `imgsz` is that of the weights."""
         config = self._config
+        assert config.batch is not None  # `open_trainer` has chosen one
         ours = {
             "data": str(data_yaml),
             "save_dir": str(out),
             "epochs": config.epochs,
-            "imgsz": config.imgsz,
+            "imgsz": config.imgsz or imgsz,
             "batch": config.batch,
             "nbs": config.batch,  # a step for every batch
             "device": None if config.device == "auto" else config.device,
@@ -167,7 +173,7 @@ class UltralyticsTrainer:
             )
 
 
-def average(checkpoints: Sequence[Path], averaged: Path) -> None:
+def average_ultralytics(checkpoints: Sequence[Path], averaged: Path) -> None:
     """Write the average of trained checkpoints of one architecture.
 
     Raises:
@@ -179,6 +185,11 @@ def average(checkpoints: Sequence[Path], averaged: Path) -> None:
         average_weights(checkpoints, averaged)
 
 
+def _trained_imgsz(model: YOLO) -> int:
+    size = model.overrides.get("imgsz")
+    return size if isinstance(size, int) else _IMGSZ
+
+
 def _epochs_done(checkpoint: Path) -> int:
     """The whole epochs behind a checkpoint of a killed training; 0 where there is none."""
     if not checkpoint.is_file():
@@ -186,25 +197,6 @@ def _epochs_done(checkpoint: Path) -> int:
     from ultralytics.nn.tasks import load_checkpoint
 
     return int(load_checkpoint(checkpoint)[1]["epoch"]) + 1
-
-
-def _write_lists(data: TrainingSet, out: Path) -> Path:
-    """A data.yaml with lists of files beside it; absolute, since Ultralytics looks for others in a folder of its own.
-
-    Raises:
-        TrainingError: for a path that a list cannot hold.
-    """
-    validated = data.val or data.positives  # Ultralytics insists on some
-    for name, paths in (("train", (*data.positives, *data.negatives)), ("val", validated)):
-        lines = [str(path.absolute()) for path in paths]
-        broken = next((line for line in lines if len(line.splitlines()) != 1 or line != line.strip()), None)
-        if broken is not None:
-            raise TrainingError(f"{printable(broken)} cannot stand in a list of files; rename it")
-        (out / f"{name}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    document = {"path": str(out.absolute()), "train": "train.txt", "val": "val.txt", "names": list(data.class_names)}
-    data_yaml = out / "data.yaml"
-    data_yaml.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    return data_yaml.absolute()
 
 
 @contextmanager

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from negmine.training.saving import save
 
 EXACT = "negmine"  # the key under which a killed training finds what Ultralytics keeps at half precision
 
@@ -17,31 +17,6 @@ def load(path: Path) -> dict[str, Any]:
     """Read a checkpoint that this run wrote: it is opened as a program, without a look at what is in it."""
     document: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=False)
     return document
-
-
-def save(document: Mapping[str, Any], path: Path) -> None:
-    """Write a checkpoint, whole and on the disk, or not at all.
-
-    Raises:
-        OSError: where it cannot be written; torch's own errors do not say why.
-    """
-    buffer = io.BytesIO()
-    torch.save(dict(document), buffer)
-    part = path.with_suffix(".part")
-    try:
-        with part.open("wb") as file:
-            file.write(buffer.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def save_weights(checkpoint: Path, weights: Path) -> None:

@@ -19,7 +19,8 @@ from negmine.training.base import EpochEnd, OnEpoch
 from negmine.training.batches import MixedBatches
 from negmine.training.config import TrainConfig
 from negmine.training.criterion import dense_heads, teach
-from negmine.training.ultralytics_files import EXACT, load, save
+from negmine.training.saving import save
+from negmine.training.ultralytics_files import EXACT, load
 
 _NAMED = 8  # images of a bad batch that a message names
 _LARGE_PRIME = 1_000_003
@@ -143,4 +144,5 @@ def _mixed(dataset: Any, config: TrainConfig) -> MixedBatches:
     negatives = [index for index, has in enumerate(has_objects) if not has]
     if not positives:
         raise TrainingError("no training image has an object that Ultralytics can read; check the labels")
+    assert config.batch is not None  # `open_trainer` has chosen one
     return MixedBatches(positives, negatives, batch=config.batch, ratio=config.ratio, seed=config.seed)

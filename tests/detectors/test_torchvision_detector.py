@@ -196,6 +196,13 @@ def test_another_number_of_classes_is_named(mobilenet: Callable[[], Path], tmp_p
         open_detector(DetectorConfig(str(tmp_path / "one.safetensors"), device="cpu"))
 
 
+def test_the_same_checkpoint_gives_the_same_bytes(mobilenet: Callable[[], Path], tmp_path: Path) -> None:
+    checkpoint = read_checkpoint(mobilenet())
+    for number in range(8):
+        write_checkpoint(checkpoint, tmp_path / f"{number}.safetensors")
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+
+
 def test_damaged_and_foreign_files(tmp_path: Path) -> None:
     (tmp_path / "a.safetensors").write_bytes(b"nonsense")
     (tmp_path / "a.pth").write_bytes(pickle.dumps({"a": 1}))

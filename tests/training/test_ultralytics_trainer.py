@@ -19,7 +19,8 @@ from negmine.errors import ConfigError, TrainingError, WeightsError
 from negmine.training.base import EpochEnd, TrainingSet
 from negmine.training.config import Loss, TrainConfig
 from negmine.training.open import open_trainer
-from negmine.training.ultralytics_files import EXACT, load, save
+from negmine.training.saving import save
+from negmine.training.ultralytics_files import EXACT, load
 
 NAMES = tuple(str(number) for number in range(80))  # what a model that was never trained calls its classes
 FAMILIES = ("yolov5n", "yolov8n", "yolov9t", "yolov10n", "yolo11n", "yolo12n", "yolo26n")
@@ -175,7 +176,7 @@ def test_a_full_disk_is_said_and_leaves_no_half_of_a_checkpoint(tmp_path: Path) 
     program = (
         "import resource, sys, torch\n"
         "from pathlib import Path\n"
-        "from negmine.training.ultralytics_files import save\n"
+        "from negmine.training.saving import save\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
         "try:\n"
         "    save({'w': torch.zeros(1 << 20)}, Path(sys.argv[1]))\n"

@@ -1,0 +1,216 @@
+"""Training the detectors of torchvision further: Faster R-CNN with OHEM as in the paper, and the one-stage families."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from negmine.detectors.torchvision_models import (
+    TorchvisionCheckpoint,
+    build,
+    open_device,
+    read_checkpoint,
+    set_size,
+    write_checkpoint,
+)
+from negmine.errors import TrainingError, WeightsError
+from negmine.paths import printable
+from negmine.training.base import EpochEnd, OnEpoch, TrainingSet
+from negmine.training.batches import MixedBatches
+from negmine.training.config import TrainConfig
+from negmine.training.lists import write_lists
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+_RESUME, _DONE, _LOG = "resume.pt", "trained.safetensors", "log.jsonl"
+_LARGE_PRIME = 1_000_003
+_NAMES_SHOWN = 10
+
+
+class TorchvisionTrainer:
+    """Trains a checkpoint of torchvision; a plain loop, an epoch a line in `log.jsonl`.
+
+    Raises:
+        ConfigError: for a device that is not there, or a setting that there is not.
+    """
+
+    def __init__(self, config: TrainConfig) -> None:
+        from negmine.training.torchvision_loop import Settings
+
+        self._config = config
+        self._settings = Settings.of(config.settings)
+
+    def check(self, weights: Path, class_names: Sequence[str]) -> None:
+        """Open the weights, and see that they are of these classes and can take the loss.
+
+        Raises:
+            WeightsError: for weights that are missing, damaged, of other classes, or of a family without this loss.
+            ConfigError: for an input size that the model does not take.
+        """
+        checkpoint = read_checkpoint(weights)
+        if list(checkpoint.class_names) != list(class_names):
+            raise WeightsError(
+                f"{printable(weights)} has the classes {_shown(checkpoint.class_names)}, and the data "
+                f"{_shown(class_names)}; train with the detector's own list of classes, in its order"
+            )
+        self._prepared(checkpoint, printable(weights))
+
+    def train(self, weights: Path, data: TrainingSet, out: Path, *, on_epoch: OnEpoch | None = None) -> Path:
+        """Train in `out`; a training that was killed there goes on from its last whole epoch, as if it had not been.
+
+        On a GPU with processes that load images the same holds for the same number of them, as far as the GPU repeats
+        its sums.
+
+        Raises:
+            TrainingError: where the loss is no number, an image cannot be read, or memory or disk is full.
+        """
+        done = out / _DONE
+        if done.is_file():
+            return done
+        out.mkdir(parents=True, exist_ok=True)
+        checkpoint = read_checkpoint(weights)
+        try:
+            trained = self._train(checkpoint, data, out, on_epoch)
+        except RuntimeError as error:
+            if "out of memory" in str(error).lower():
+                raise TrainingError("the training ran out of memory; use a smaller --batch or --imgsz") from error
+            raise
+        write_checkpoint(replace(checkpoint, state=trained), done)
+        (out / _RESUME).unlink(missing_ok=True)
+        return done
+
+    def _train(
+        self, checkpoint: TorchvisionCheckpoint, data: TrainingSet, out: Path, on_epoch: OnEpoch | None
+    ) -> Mapping[str, torch.Tensor]:
+        """All epochs that are not done; returns the state_dict."""
+        import torch
+
+        from negmine.training.torchvision_loop import make_optimizer, rate_at, train_one_epoch
+
+        config, settings = self._config, self._settings
+        device = open_device(config.device)
+        model, rule = self._prepared(checkpoint, "the weights")
+        model.to(device)
+        optimizer = make_optimizer(model, settings)
+        scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
+        parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "scaler": scaler}
+        if hasattr(rule, "state_dict"):
+            parts["rule"] = rule
+        begun = _restore(out / _RESUME, parts, device)
+        images, order = self._images(checkpoint, data, out)
+        order.epoch = begun
+        warmup, steps = min(settings.warmup, len(order)), config.epochs * len(order)
+        for epoch in range(begun, config.epochs):
+            self._seed(epoch)
+            batches = list(order)
+            losses = train_one_epoch(
+                model,
+                optimizer,
+                self._loader(images, batches, device, epoch),
+                [[images.path(index) for index in batch] for batch in batches],
+                device=device,
+                rates=[rate_at(epoch * len(order) + step, steps, warmup, settings) for step in range(len(order))],
+                settings=settings,
+                scaler=scaler,
+            )
+            self._keep(out, parts, epoch + 1, losses)
+            if on_epoch is not None:
+                on_epoch(EpochEnd(epoch + 1, config.epochs, losses))
+        return model.state_dict()
+
+    def _prepared(self, checkpoint: TorchvisionCheckpoint, name: str) -> tuple[nn.Module, object]:
+        """The model with the asked loss, and the rule behind it, if there is one."""
+        from negmine.training.torchvision_losses import teach
+
+        model = build(checkpoint, name=name)
+        set_size(model, checkpoint.builder, self._config.imgsz)
+        return model, teach(model, checkpoint.builder, self._config)
+
+    def _images(self, checkpoint: TorchvisionCheckpoint, data: TrainingSet, out: Path) -> tuple[Any, MixedBatches]:
+        from negmine.training.torchvision_data import TrainingImages
+
+        images = TrainingImages(
+            (*data.positives, *data.negatives),
+            write_lists(data, out),
+            checkpoint.class_names,
+            checkpoint.first_label,
+            augment=True,
+        )
+        positives = range(len(data.positives))
+        negatives = range(len(data.positives), len(images))
+        config = self._config
+        assert config.batch is not None  # `open_trainer` has chosen one
+        return images, MixedBatches(positives, negatives, batch=config.batch, ratio=config.ratio, seed=config.seed)
+
+    def _loader(self, images: Any, batches: list[list[int]], device: torch.device, epoch: int) -> Any:
+        import torch
+        from torch.utils.data import DataLoader
+
+        from negmine.training.torchvision_data import as_batch
+
+        return DataLoader(
+            images,
+            batch_sampler=batches,
+            collate_fn=as_batch,
+            num_workers=0 if device.type == "cpu" else self._config.workers,
+            pin_memory=device.type == "cuda",
+            generator=torch.Generator().manual_seed(self._config.seed * _LARGE_PRIME + epoch),
+        )
+
+    def _seed(self, epoch: int) -> None:
+        import torch
+
+        seed = (self._config.seed * _LARGE_PRIME + epoch) % (1 << 32)
+        random.seed(seed)
+        torch.manual_seed(seed)
+
+    def _keep(self, out: Path, parts: Mapping[str, Any], epoch: int, losses: Mapping[str, float]) -> None:
+        """Write what going on needs, and the line of the epoch."""
+        from negmine.training.saving import save
+
+        try:
+            save({"epoch": epoch, **{name: part.state_dict() for name, part in parts.items()}}, out / _RESUME)
+            with (out / _LOG).open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"epoch": epoch, **losses}) + "\n")
+        except OSError as error:
+            raise TrainingError(
+                f"{printable(out)}: {error.strerror or error}; free some space, and go on with --resume"
+            ) from error
+
+
+def average_torchvision(checkpoints: Sequence[Path], averaged: Path) -> None:
+    """Write the average of trained checkpoints of one model; what is no floating point is the first one's."""
+    import torch
+
+    first, *others = map(read_checkpoint, checkpoints)
+    state = {
+        name: torch.stack([value.float(), *(other.state[name].float() for other in others)]).mean(0).to(value.dtype)
+        if value.is_floating_point()
+        else value
+        for name, value in first.state.items()
+    }
+    write_checkpoint(replace(first, state=state), averaged)
+
+
+def _restore(path: Path, parts: Mapping[str, Any], device: torch.device) -> int:
+    """Bring the parts to where a killed training left them; returns the epochs that were done."""
+    if not path.is_file():
+        return 0
+    import torch
+
+    state = torch.load(path, map_location=device, weights_only=True)
+    for name, part in parts.items():
+        part.load_state_dict(state[name])
+    return int(state["epoch"])
+
+
+def _shown(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return printable(", ".join(names[:_NAMES_SHOWN])) + more

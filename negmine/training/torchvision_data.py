@@ -1,0 +1,77 @@
+"""The images of a training as the detectors of torchvision take them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+from negmine.errors import ImageError, LabelError, TrainingError
+from negmine.images import decode_image
+from negmine.labels.yolo import YoloTruth
+from negmine.paths import printable
+
+Sample = tuple[Tensor, dict[str, Tensor]]
+
+
+class TrainingImages(Dataset[Sample]):
+    """Images and their objects, mirrored and re-coloured at random.
+
+    Args:
+        images: at `.../images/...`, with YOLO labels at `.../labels/...`.
+        data_yaml: names the classes.
+        class_names: of the labels `first_label`, `first_label` + 1, ...
+        first_label: of the model.
+        augment: whether images are changed at random, by torch's generator.
+
+    An item is the image [3, H, W] from 0 to 1, and `boxes` [N, 4] xyxy and `labels` [N], which may be none.
+    """
+
+    def __init__(
+        self, images: Sequence[Path], data_yaml: Path, class_names: Sequence[str], first_label: int, *, augment: bool
+    ) -> None:
+        self._images = list(images)
+        self._truth = YoloTruth(data_yaml)
+        self._labels: Mapping[str, int] = {name: first_label + number for number, name in enumerate(class_names)}
+        changes = [v2.RandomHorizontalFlip(0.5), v2.RandomPhotometricDistort(p=0.5)] if augment else []
+        self._change = v2.Compose([*changes, v2.SanitizeBoundingBoxes(min_size=1)])
+
+    def path(self, index: int) -> Path:
+        """Where an image is."""
+        return self._images[index]
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, index: int) -> Sample:
+        path = self._images[index]
+        try:
+            image = decode_image(path.read_bytes())
+            height, width = image.shape[:2]
+            truth = self._truth.read(path, (width, height))
+        except (ImageError, LabelError, OSError) as error:
+            raise TrainingError(f"{printable(path)} cannot be trained on: {error}; remove it") from error
+        boxes = truth.boxes_xyxy if truth is not None else np.zeros((0, 4))
+        names = truth.class_names if truth is not None else ()
+        picture = tv_tensors.Image(torch.from_numpy(np.ascontiguousarray(image[:, :, ::-1].transpose(2, 0, 1))))
+        target = {
+            "boxes": tv_tensors.BoundingBoxes(
+                torch.as_tensor(boxes, dtype=torch.float32).reshape(-1, 4), format="XYXY", canvas_size=(height, width)
+            ),
+            "labels": torch.tensor([self._labels[name] for name in names], dtype=torch.int64),
+        }
+        picture, target = self._change(picture, target)
+        tensor: Tensor = picture.as_subclass(torch.Tensor).float() / 255
+        return tensor, {"boxes": target["boxes"].as_subclass(torch.Tensor), "labels": target["labels"]}
+
+
+def as_batch(samples: Sequence[Sample]) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
+    """Images of different sizes in a list each, as torchvision takes them."""
+    images, targets = zip(*samples, strict=True)
+    return list(images), list(targets)

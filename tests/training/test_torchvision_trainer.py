@@ -1,0 +1,193 @@
+"""Training real, small detectors of torchvision: every family, with and without objects, killed and not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from blobs import draw
+from torchvision.models import get_model
+
+from negmine.detectors.config import DetectorConfig
+from negmine.detectors.open import open_detector
+from negmine.detectors.torchvision_models import checkpoint_of, read_checkpoint, write_checkpoint
+from negmine.errors import ConfigError, TrainingError, WeightsError
+from negmine.training.base import EpochEnd, TrainingSet
+from negmine.training.config import TrainConfig
+from negmine.training.open import open_trainer
+
+NAMES = ("lamp", "clock")
+SMALL: dict[str, Any] = {"min_size": 64, "max_size": 96}
+FASTER, RETINA, FCOS, SSD = (
+    "fasterrcnn_mobilenet_v3_large_320_fpn",
+    "retinanet_resnet50_fpn",
+    "fcos_resnet50_fpn",
+    "ssdlite320_mobilenet_v3_large",
+)
+LOSSES = {
+    FASTER: ("stock", "ohem", "heuristic", "random"),
+    RETINA: ("stock", "focal", "ohem", "hard-negative", "ghm", "guided"),
+    FCOS: ("stock", "ohem", "hard-negative", "ghm", "guided"),
+    SSD: ("stock", "ohem", "hard-negative"),
+}
+PAIRS = [(family, loss) for family, losses in LOSSES.items() for loss in losses]
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A builder's name to a checkpoint with random weights."""
+    folder = tmp_path_factory.mktemp("untrained")
+
+    def make(builder: str) -> Path:
+        path = folder / f"{builder}.safetensors"
+        if not path.exists():
+            torch.manual_seed(0)
+            arguments = {} if builder == SSD else SMALL
+            model = get_model(builder, weights=None, weights_backbone=None, num_classes=3, **arguments)
+            write_checkpoint(checkpoint_of(model, builder, NAMES, arguments), path)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> TrainingSet:
+    """Three pictures with a square each, and two without."""
+
+    def picture(number: int, *, empty: bool = False) -> Path:
+        squares = [] if empty else [(20, 15, 60, 55, 90)]
+        kind = "negatives" if empty else "train"
+        path = draw(tmp_path / "images" / kind / f"{number}.png", squares, size_wh=(96, 80), seed=number)
+        label = tmp_path / "labels" / kind / f"{number}.txt"
+        label.parent.mkdir(parents=True, exist_ok=True)
+        label.write_text("" if empty else "1 0.4167 0.4375 0.4167 0.5\n")
+        return path
+
+    return TrainingSet(
+        positives=tuple(picture(number) for number in range(3)),
+        negatives=tuple(picture(number, empty=True) for number in range(2)),
+        val=(),
+        class_names=NAMES,
+    )
+
+
+def _config(**changes: Any) -> TrainConfig:
+    settings: dict[str, Any] = {"epochs": 1, "batch": 2, "device": "cpu", "min_neg": 4}
+    return TrainConfig(**(settings | changes))
+
+
+@pytest.mark.parametrize(("family", "loss"), PAIRS)
+def test_every_loss_of_every_family_trains(
+    family: str, loss: Any, untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
+) -> None:
+    before = untrained(family)
+    trainer = open_trainer(_config(loss=loss), before)
+    trainer.check(before, NAMES)
+    told: list[EpochEnd] = []
+    after = trainer.train(before, data, tmp_path / "run", on_epoch=told.append)
+    assert [end.epoch for end in told] == [1]
+    assert all(value == value and value >= 0 for value in told[0].losses.values())
+    old, new = read_checkpoint(before), read_checkpoint(after)
+    assert (new.builder, new.class_names, new.arguments) == (old.builder, old.class_names, old.arguments)
+    assert any(not torch.equal(old.state[name], new.state[name]) for name in old.state)
+    assert json.loads((tmp_path / "run" / "log.jsonl").read_text()).keys() == {"epoch", *told[0].losses}
+    open_detector(DetectorConfig(str(after), device="cpu"))
+
+
+@pytest.mark.parametrize(("family", "loss"), [(FASTER, "ohem"), (RETINA, "ghm")])
+def test_a_killed_training_ends_as_an_undisturbed_one(
+    family: str, loss: Any, untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def kill(end: EpochEnd) -> None:
+        if end.epoch == 2:
+            raise Killed
+
+    before = untrained(family)
+    config = _config(loss=loss, epochs=3)
+    whole = open_trainer(config, before).train(before, data, tmp_path / "whole")
+    with pytest.raises(Killed):
+        open_trainer(config, before).train(before, data, tmp_path / "run", on_epoch=kill)
+    told: list[int] = []
+    after = open_trainer(config, before).train(
+        before, data, tmp_path / "run", on_epoch=lambda end: told.append(end.epoch)
+    )
+    assert told == [3]
+    assert after.read_bytes() == whole.read_bytes()
+    assert not (tmp_path / "run" / "resume.pt").exists()
+    assert open_trainer(config, before).train(before, data, tmp_path / "run") == after  # what is done is done
+
+
+def test_another_seed_gives_other_weights_and_a_soup_is_their_average(
+    untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
+) -> None:
+    before = untrained(FASTER)
+    averaged = open_trainer(_config(soup=2), before).train(before, data, tmp_path / "run")
+    members = [read_checkpoint(tmp_path / "run" / f"member-{number}" / "trained.safetensors") for number in (0, 1)]
+    name = "roi_heads.box_predictor.cls_score.weight"
+    assert not torch.equal(members[0].state[name], members[1].state[name])
+    torch.testing.assert_close(
+        read_checkpoint(averaged).state[name], (members[0].state[name] + members[1].state[name]) / 2
+    )
+
+
+@pytest.mark.parametrize(
+    ("family", "loss", "message"),
+    [
+        (FASTER, "focal", "chooses among regions, and the loss focal weighs anchors; expected a loss of stock, ohem"),
+        (RETINA, "heuristic", "has no regions to sample, which the loss heuristic does"),
+        (SSD, "ghm", "has a softmax over the classes, which the loss ghm is not made for"),
+    ],
+)
+def test_a_loss_that_a_family_cannot_take_is_refused_by_name(
+    family: str, loss: Any, message: str, untrained: Callable[[str], Path]
+) -> None:
+    before = untrained(family)
+    with pytest.raises(WeightsError, match=message):
+        open_trainer(_config(loss=loss), before).check(before, NAMES)
+
+
+def test_other_classes_sizes_and_settings_are_refused(untrained: Callable[[str], Path]) -> None:
+    with pytest.raises(WeightsError, match=r"has the classes lamp, clock, and the data lamp; train with"):
+        open_trainer(_config(), untrained(FASTER)).check(untrained(FASTER), ["lamp"])
+    with pytest.raises(ConfigError, match=r"takes images of 320x320 pixels only, found imgsz 64"):
+        open_trainer(_config(imgsz=64, loss="stock"), untrained(SSD)).check(untrained(SSD), NAMES)
+    for settings, message in (
+        ({"mosaic": 1}, "has no setting mosaic; there are optimizer, lr0"),
+        ({"lr0": "fast"}, "expected lr0 over 0 in --set, found 'fast'"),
+        ({"optimizer": "lion"}, "expected optimizer=adamw or sgd"),
+        ({"momentum": 1}, "momentum from 0 and under 1"),
+        ({"frozen_norm": 1}, "frozen_norm=true or false"),
+        ({"warmup": -1}, "warmup of 0 or more"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            open_trainer(_config(settings=settings), untrained(FASTER))
+
+
+def test_a_loss_that_is_no_number_names_the_images(
+    untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
+) -> None:
+    checkpoint = read_checkpoint(untrained(FASTER))
+    state = dict(checkpoint.state)
+    state["roi_heads.box_predictor.cls_score.bias"] = torch.full((3,), float("nan"))
+    broken = tmp_path / "broken.safetensors"
+    write_checkpoint(type(checkpoint)(checkpoint.builder, NAMES, state, checkpoint.arguments), broken)
+    with pytest.raises(TrainingError, match=r"no finite number on the batch of \d\.png, \d\.png; look") as caught:
+        open_trainer(_config(loss="stock"), broken).train(broken, data, tmp_path / "run")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_batch_is_two_images_for_regions_and_holds_the_ratio(untrained: Callable[[str], Path]) -> None:
+    def batch(family: str, ratio: float) -> Any:
+        trainer: Any = open_trainer(_config(batch=None, ratio=ratio), untrained(family))
+        return trainer._config.batch
+
+    assert batch(FASTER, 1.0) == 2
+    assert batch(FASTER, 3.0) == 4
+    assert batch(SSD, 1.0) == 16
