@@ -53,7 +53,7 @@ class TrainConfig:
     neg_per_pos: float = 3.0
     min_neg: int = 64
     nms_iou: float | None = None
-    soup: int = 1
+    soup: int = 2
     device: str = "auto"
     seed: int = 0
     workers: int = 8
