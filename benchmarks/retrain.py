@@ -98,7 +98,7 @@ def _control(case: Case, out: Path, seed: int) -> Path:
     placed = _placed(case)
     train, val = (tuple(sorted((placed / "images" / split).iterdir())) for split in ("train", "val"))
     trainer = open_trainer(
-        TrainConfig(loss="stock", epochs=case.epochs, imgsz=case.imgsz, device="cpu", seed=seed, ratio=0)
+        TrainConfig(loss="stock", epochs=case.epochs, imgsz=case.imgsz, soup=1, device="cpu", seed=seed, ratio=0)
     )
     return trainer.train(case.weights, TrainingSet(train, (), val, _names(case.weights)), out)
 

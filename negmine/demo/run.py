@@ -166,7 +166,7 @@ def _retrain(
     on_count: OnProgress | None,
 ) -> RetrainResult:
     out = folder / "retrain"
-    train = TrainConfig(epochs=_EPOCHS, imgsz=DEMO_IMGSZ, device="cpu", seed=seed)
+    train = TrainConfig(epochs=_EPOCHS, imgsz=DEMO_IMGSZ, soup=1, device="cpu", seed=seed)
     return retrain(
         weights,
         data.data_yaml,

@@ -60,7 +60,7 @@ class TrainConfig:
     ohem_batch: int = 128
     ohem_nms: float | None = 0.7
     nms_iou: float | None = None
-    soup: int = 1
+    soup: int = 2
     device: str = "auto"
     seed: int = 0
     workers: int = 8

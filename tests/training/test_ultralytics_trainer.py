@@ -66,7 +66,7 @@ def data(tmp_path: Path) -> TrainingSet:
 
 
 def _config(**changes: object) -> TrainConfig:
-    settings: dict[str, object] = {"epochs": 1, "imgsz": 64, "batch": 4, "device": "cpu", "min_neg": 4}
+    settings: dict[str, object] = {"epochs": 1, "imgsz": 64, "batch": 4, "device": "cpu", "min_neg": 4, "soup": 1}
     return TrainConfig(**(settings | changes))  # type: ignore[arg-type]
 
 
