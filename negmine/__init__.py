@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from negmine.detectors.config import DetectorConfig
     from negmine.detectors.function import FunctionDetector
     from negmine.detectors.open import open_detector
+    from negmine.detectors.torchvision_models import save_torchvision
     from negmine.errors import NegmineError
     from negmine.evaluating.config import EvalConfig
     from negmine.evaluating.evaluate import evaluate
@@ -59,6 +60,7 @@ __all__ = [
     "open_truth",
     "ratio",
     "retrain",
+    "save_torchvision",
     "scan",
     "sharpen",
     "verify",
@@ -89,6 +91,7 @@ _WHERE = {
     "open_truth": "negmine.labels.recognise",
     "ratio": "negmine.ratios.ratio",
     "retrain": "negmine.retraining.retrain",
+    "save_torchvision": "negmine.detectors.torchvision_models",
     "scan": "negmine.mining.scan",
     "sharpen": "negmine.augmenting.operations",
     "verify": "negmine.bank.verify",

@@ -64,6 +64,9 @@ _TRAIN = _DEFAULT.train
     "--ohem-batch", default=_TRAIN.ohem_batch, show_default=True, help="Faster R-CNN: regions of a step that count."
 )
 @click.option("--ohem-nms", default=_TRAIN.ohem_nms, show_default=True, metavar="IOU", help="Faster R-CNN: as --nms.")
+@click.option(
+    "--bg-lo", default=_TRAIN.bg_lo, show_default=True, help="heuristic: overlap from which a region is a negative."
+)
 @click.option("--soup", default=_TRAIN.soup, show_default=True, help="Trainings a round, whose weights are averaged.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any argument of Ultralytics' training.")
 @click.option("--device", default=_TRAIN.device, show_default=True, metavar="auto|cpu|N", help="Where to train.")
@@ -98,6 +101,7 @@ def command(
     nms: float | None,
     ohem_batch: int,
     ohem_nms: float,
+    bg_lo: float,
     soup: int,
     settings: tuple[str, ...],
     device: str,
@@ -141,6 +145,7 @@ def command(
             nms_iou=nms,
             ohem_batch=ohem_batch,
             ohem_nms=ohem_nms,
+            bg_lo=bg_lo,
             soup=soup,
             device=device,
             seed=seed,

@@ -37,6 +37,7 @@ class TrainConfig:
             `random`).
         ohem_nms: overlap above which of two of its regions only the harder can be chosen, 0 to 1; None for
             no suppression (`ohem`).
+        bg_lo: overlap with an object from which a region without one may be drawn, 0 to 0.5 (`heuristic`).
         nms_iou: overlap above which one of two neighbouring negative anchors is passed over, 0 to 1; None for none
             (`ohem`).
         soup: trainings, each with another seed, whose weights are averaged (Wortsman et al., "Model soups", ICML 2022).
@@ -59,6 +60,7 @@ class TrainConfig:
     min_neg: int = 64
     ohem_batch: int = 128
     ohem_nms: float | None = 0.7
+    bg_lo: float = 0.1
     nms_iou: float | None = None
     soup: int = 2
     device: str = "auto"
@@ -93,6 +95,8 @@ class TrainConfig:
             value = getattr(self, name)
             if value is not None and not 0 < value <= 1:
                 raise ConfigError(f"expected {name} over 0 and up to 1, found {value}")
+        if not 0 <= self.bg_lo <= 0.5:
+            raise ConfigError(f"expected bg_lo from 0 to 0.5, found {self.bg_lo}")
         for name in self.settings:
             if name in _OURS:
                 raise ConfigError(f"{name} is not to be set with --set: negmine decides it, or has an option for it")

@@ -39,7 +39,7 @@ def _heads(heads: Any, builder: str, config: TrainConfig) -> nn.Module:
     if config.loss == "ohem":
         return OhemRoIHeads(heads, batch=config.ohem_batch, nms_iou=config.ohem_nms)
     if config.loss == "heuristic":
-        return BiasedRoIHeads(heads, batch=config.ohem_batch)
+        return BiasedRoIHeads(heads, batch=config.ohem_batch, bg_lo=config.bg_lo)
     if config.loss == "random":
         return BiasedRoIHeads(heads, batch=config.ohem_batch, positive_fraction=None)
     raise WeightsError(

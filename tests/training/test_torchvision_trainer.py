@@ -76,7 +76,7 @@ def data(tmp_path: Path) -> TrainingSet:
 
 
 def _config(**changes: Any) -> TrainConfig:
-    settings: dict[str, Any] = {"epochs": 1, "batch": 2, "device": "cpu", "min_neg": 4}
+    settings: dict[str, Any] = {"epochs": 1, "batch": 2, "device": "cpu", "min_neg": 4, "soup": 1}
     return TrainConfig(**(settings | changes))
 
 

@@ -1,0 +1,215 @@
+"""OHEM against the heuristics that it replaced, for a Faster R-CNN: what it finds, what it costs.
+
+    python benchmarks/ohem.py cost
+    python benchmarks/ohem.py train --data data.yaml --backgrounds mined/ --held-out held-out.txt --out runs/ohem
+
+`cost` times one step of the box head on the same features and proposals, each way in a process of its own and in turn,
+and says how much memory the process had at most. `train` trains the same untrained detector (Faster R-CNN with
+MobileNetV3, 320 pixels) with each choice of regions, for the same number of epochs, on the labelled images and as many
+backgrounds drawn at random, and measures it as `negmine eval` does. Arms, after Shrivastava et al. (2016), table 1:
+
+    heuristic     1:3, B = 128, negatives that overlap an object by 0.1 or more
+    bg-lo-0       1:3, B = 128, any negatives
+    all           B = 2048, which is nearly every region
+    ohem-no-nms   the 128 hardest
+    ohem          the 128 hardest that do not overlap
+
+A result is kept in OUT as soon as it is there, so a run that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from negmine.training.config import TrainConfig
+
+BUILDER = "fasterrcnn_mobilenet_v3_large_320_fpn"
+WAYS = ("sampling", "two passes", "one pass")
+RECALLS = (0.6, 0.7, 0.8, 0.9)
+
+
+def arms() -> dict[str, TrainConfig]:
+    """Each choice of regions, as the settings of a training."""
+    base = TrainConfig(batch=2, soup=1)
+    return {
+        "heuristic": replace(base, loss="heuristic", bg_lo=0.1),
+        "bg-lo-0": replace(base, loss="heuristic", bg_lo=0.0),
+        "all": replace(base, loss="heuristic", bg_lo=0.0, ohem_batch=2048),
+        "ohem-no-nms": replace(base, loss="ohem", ohem_nms=None),
+        "ohem": replace(base, loss="ohem"),
+    }
+
+
+def cost(args: argparse.Namespace) -> None:
+    """Time and memory of a step of each way, interleaved."""
+    if args.way:
+        print(json.dumps(_step(args.way, args.steps, args.images)))
+        return
+    runs: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
+    for _ in range(args.rounds):
+        for way in WAYS:
+            command = [sys.executable, __file__, "cost", "--way", way, "--steps", str(args.steps)]
+            done = subprocess.run([*command, "--images", str(args.images)], check=True, capture_output=True, text=True)
+            runs[way].append(json.loads(done.stdout))
+    plain = statistics.median(run["seconds"] for run in runs["sampling"])
+    print("| the box head | ms a step | times sampling | peak MiB above the start |\n|---|---|---|---|")
+    for way, measured in runs.items():
+        seconds = statistics.median(run["seconds"] for run in measured)
+        memory = statistics.median(run["mib"] for run in measured)
+        print(f"| {way} | {seconds * 1000:.0f} | {seconds / plain:.2f} | {memory:.0f} |")
+
+
+def _step(way: str, steps: int, images: int) -> dict[str, float]:
+    """Forward and backward of the box head, on 2,000 proposals an image."""
+    import torch
+    from torchvision.models import get_model
+
+    from negmine.training.roi_heads import BiasedRoIHeads, OhemRoIHeads
+
+    torch.manual_seed(0)
+    model: Any = get_model("fasterrcnn_resnet50_fpn", weights=None, weights_backbone=None, num_classes=3)
+    heads: Any
+    if way == "sampling":
+        heads = BiasedRoIHeads(model.roi_heads, batch=64 * images, bg_lo=0.0)
+    else:
+        heads = OhemRoIHeads(model.roi_heads, batch=64 * images, read_only=way == "two passes")
+    heads.train()
+    features = {
+        str(level): torch.rand(images, 256, 200 >> level, 272 >> level, requires_grad=True) for level in range(4)
+    }
+    corners = torch.rand(images, 2000, 2) * 600
+    proposals = [torch.cat([each, each + 20 + torch.rand(2000, 2) * 180], 1) for each in corners]
+    target = {"boxes": torch.tensor([[100.0, 100.0, 260.0, 300.0]]), "labels": torch.tensor([1])}
+    before = _peak_mib()
+    began = time.perf_counter()
+    for _ in range(steps):
+        losses = heads(features, [each.clone() for each in proposals], [(800, 1088)] * images, [target] * images)[1]
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+    return {"seconds": (time.perf_counter() - began) / steps, "mib": _peak_mib() - before}
+
+
+def _peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def train(args: argparse.Namespace) -> None:
+    """Train and measure what is missing, and print the table."""
+    from negmine import evaluate
+    from negmine.detectors.torchvision_models import checkpoint_of, write_checkpoint
+    from negmine.training.open import open_trainer
+
+    data, names = _training_set(args)
+    start = args.out / "start.safetensors"
+    if not start.exists():
+        import torch
+        from torchvision.models import get_model
+
+        torch.manual_seed(0)
+        model = get_model(BUILDER, weights=None, weights_backbone=None, num_classes=len(names) + 1)
+        write_checkpoint(checkpoint_of(model, BUILDER, names), start)
+    results = []
+    for seed in args.seeds:
+        for arm in args.arms:
+            kept = args.out / f"{arm}-{seed}.json"
+            if not kept.exists():
+                settings = {"lr0": args.lr0, "frozen_norm": False}
+                config = replace(
+                    arms()[arm], epochs=args.epochs, device=args.device, seed=seed, settings=settings, batch=args.batch
+                )
+                began = time.perf_counter()
+                weights = open_trainer(config, start).train(start, data, args.out / f"{arm}-{seed}")
+                minutes = (time.perf_counter() - began) / 60
+                found = evaluate([weights], args.data, split="val", backgrounds=args.held_out, device=args.device)
+                figures = dict(found.models[0].to_dict())
+                kept.write_text(json.dumps({"arm": arm, "seed": seed, "minutes": minutes, "figures": figures}))
+            results.append(json.loads(kept.read_text()))
+    print(_table(results))
+
+
+def _training_set(args: argparse.Namespace) -> tuple[Any, tuple[str, ...]]:
+    """The labelled images of `train`, and as many backgrounds with empty labels."""
+    from negmine.datasets.open import open_dataset
+    from negmine.sources.expand import expand_sources
+    from negmine.training.base import TrainingSet
+
+    dataset = open_dataset(args.data)
+    positives = tuple(sorted(path for split in dataset.splits if split.name == "train" for path in split.images))
+    backgrounds = sorted(ref.path for ref in expand_sources(args.backgrounds))
+    drawn = random.Random(0).sample(backgrounds, min(len(positives), len(backgrounds)))
+    images, labels = args.out / "images", args.out / "labels"
+    for folder in (images, labels):
+        folder.mkdir(parents=True, exist_ok=True)
+    negatives = []
+    for number, path in enumerate(drawn):
+        target = images / f"{number}{path.suffix}"
+        if not target.exists():
+            target.write_bytes(path.read_bytes())
+        (labels / f"{number}.txt").touch()
+        negatives.append(target)
+    names = dataset.truth.class_names
+    return TrainingSet(positives, tuple(negatives), (), names), names
+
+
+def _table(results: Sequence[dict[str, Any]]) -> str:
+    head = ["arm", "mAP50", "mAP50-95", *(f"FPPI at recall {recall}" for recall in RECALLS), "LAMR", "minutes"]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for arm in dict.fromkeys(each["arm"] for each in results):
+        rows = [each for each in results if each["arm"] == arm]
+        columns = [
+            [each["figures"]["map50"] for each in rows],
+            [each["figures"]["map50_95"] for each in rows],
+            *([{float(k): v for k, v in each["figures"]["fppi_at"].items()}[r] for each in rows] for r in RECALLS),
+            [each["figures"]["lamr"] for each in rows],
+            [each["minutes"] for each in rows],
+        ]
+        lines.append(f"| {arm} | " + " | ".join(map(_cell, columns)) + " |")
+    return "\n".join(lines)
+
+
+def _cell(values: Sequence[float | None]) -> str:
+    there = [value for value in values if value is not None]
+    if len(there) < len(values):
+        return "not reached" if not there else f"{len(values) - len(there)} of {len(values)} not reached"
+    spread = (max(there) - min(there)) / 2
+    return f"{statistics.mean(there):.3f}" + (f" ± {spread:.3f}" if len(there) > 1 else "")
+
+
+def main() -> None:
+    """Parse, and do one of the two."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    one = commands.add_parser("cost")
+    one.add_argument("--rounds", type=int, default=3)
+    one.add_argument("--steps", type=int, default=2)
+    one.add_argument("--images", type=int, default=2)
+    one.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)  # what a process of its own does
+    one.set_defaults(run=cost)
+    two = commands.add_parser("train")
+    two.add_argument("--data", type=Path, required=True, help="a data.yaml with train and val")
+    two.add_argument("--backgrounds", action="append", required=True, metavar="SOURCE")
+    two.add_argument("--held-out", action="append", required=True, metavar="SOURCE")
+    two.add_argument("--epochs", type=int, default=30)
+    two.add_argument("--batch", type=int, default=2)
+    two.add_argument("--lr0", type=float, default=0.0005)
+    two.add_argument("--device", default="auto")
+    two.add_argument("--seeds", type=int, nargs="+", default=[0])
+    two.add_argument("--arms", nargs="+", default=list(arms()), choices=list(arms()))
+    two.add_argument("--out", type=Path, required=True)
+    two.set_defaults(run=train)
+    args = parser.parse_args()
+    args.run(args)
+
+
+if __name__ == "__main__":
+    main()
