@@ -127,21 +127,26 @@ class UltralyticsDetector:
                 raise ConfigError(
                     f"expected a device that is there, found {self._config.device!r}; use auto or cpu"
                 ) from error
-            self._check_size(path)
-            raise WeightsError(f"{path} cannot be run as a detector: {one_line(error)}") from error
-        self._check_size(path)
+            if max(self._fixed_size_hw() or (self._imgsz,)) == self._imgsz:
+                raise WeightsError(f"{path} cannot be run as a detector: {one_line(error)}") from error
+        fixed = self._fixed_size_hw()
+        if fixed is None or max(fixed) == self._imgsz:
+            return
+        if self._config.imgsz is not None:
+            raise ConfigError(
+                f"{path} was exported for images of {fixed[1]}x{fixed[0]} pixels only, found imgsz {self._imgsz}; "
+                f"use --imgsz {max(fixed)}, or export it again with dynamic=True"
+            )
+        self._imgsz = max(fixed)
+        self._start(path)
 
-    def _check_size(self, path: Path) -> None:
+    def _fixed_size_hw(self) -> tuple[int, int] | None:
+        """The only size that an exported model takes; None where it takes any."""
         backend = getattr(self._model.predictor, "model", None)
         size = getattr(backend, "imgsz", None)
         if size is None or getattr(backend, "dynamic", False):
-            return
-        height, width = (size, size) if isinstance(size, int) else size
-        if max(height, width) != self._imgsz:
-            raise ConfigError(
-                f"{path} was exported for images of {width}x{height} pixels only, found imgsz {self._imgsz}; "
-                f"use --imgsz {max(height, width)}, or export it again with dynamic=True"
-            )
+            return None
+        return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
 
 
 def _to_detections(result: Results) -> Detections:

@@ -12,9 +12,9 @@ from negmine.detectors.config import DetectorConfig
 from negmine.errors import ConfigError
 
 
-def test_defaults_are_those_of_ultralytics() -> None:
+def test_what_a_framework_has_a_default_of_is_left_to_it() -> None:
     config = DetectorConfig("w.pt")
-    assert (config.conf, config.iou, config.imgsz) == (0.25, 0.7, 640)
+    assert (config.conf, config.iou, config.imgsz, config.batch) == (0.25, None, None, None)
 
 
 @pytest.mark.parametrize(

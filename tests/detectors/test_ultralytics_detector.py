@@ -155,6 +155,8 @@ def test_another_size_than_that_of_the_training_is_told(build_checkpoint: BuildC
     assert other_size(open_detector(DetectorConfig(str(weights), imgsz=64))) is None
     warning = other_size(open_detector(DetectorConfig(str(weights), imgsz=96)))
     assert warning == "yolo11n-random.pt was trained at imgsz 64 and runs at 96; --imgsz 64 may suit it"
+    unasked = open_detector(DetectorConfig(str(weights)))
+    assert unasked.identity.settings["imgsz"] == 64 and other_size(unasked) is None
 
 
 def test_threads_are_kept_nothing_is_printed_and_no_folder_appears(
@@ -279,7 +281,8 @@ def test_an_onnx_export_finds_what_its_checkpoint_finds(
 def test_an_onnx_export_for_another_size_says_which(onnx_weights: Callable[..., Path]) -> None:
     path = str(onnx_weights())
     with pytest.raises(ConfigError, match="64x64 pixels only, found imgsz 640; use --imgsz 64"):
-        open_detector(DetectorConfig(path))
+        open_detector(DetectorConfig(path, imgsz=640))
+    assert open_detector(DetectorConfig(path)).identity.settings["imgsz"] == 64
     assert open_detector(DetectorConfig(str(onnx_weights(dynamic=True)), imgsz=96)).predict([noise(50, 90)])
 
 
