@@ -15,6 +15,7 @@ from negmine.detectors.base import DetectorIdentity
 from negmine.detectors.batches import groups_of_one_shape
 from negmine.detectors.classes import wanted_classes
 from negmine.detectors.config import DetectorConfig
+from negmine.detectors.devices import open_device
 from negmine.detectors.torchvision_models import PUBLISHED, TorchvisionCheckpoint, build, published, read_checkpoint
 from negmine.detectors.weights_files import hash_weights
 from negmine.errors import ConfigError, WeightsError
@@ -31,9 +32,10 @@ _FIXED = ("ssd300_vgg16", "ssdlite320_mobilenet_v3_large")
 class TorchvisionDetector:
     """Detects as `model.eval()([image])` does, with the score and overlap thresholds of `config`.
 
-    Class ids are torchvision's labels less one, since label 0 is the background; a box that a RetinaNet or FCOS gives that
-    label, which no object had in its training, is dropped, and so is a box without area. Images of one shape run together, so
-    that none is padded for another. As many detections an image are kept as the model was built for (100, or 200).
+    Class ids are torchvision's labels less one, since label 0 is the background; a box that a RetinaNet or FCOS gives
+    that label, which no object had in its training, is dropped, and so is a box without area. Images of one shape run
+    together, so that none is padded for another. As many detections an image are kept as the model was built for (100,
+    or 200).
 
     Raises:
         ConfigError: for a device that is not there, a class that the model lacks, or a size for a model of fixed size.
@@ -45,7 +47,7 @@ class TorchvisionDetector:
         self._config = config
         checkpoint, name, sha256 = _find(config.weights)
         self._model = build(checkpoint, name=name)
-        self._device = _device(config.device)
+        self._device = open_device(config.device)
         self._model.to(self._device)
         iou = _set_thresholds(self._model, config)
         imgsz = _set_size(self._model, checkpoint.builder, config.imgsz)
@@ -132,20 +134,6 @@ def _hash_state(state: Mapping[str, Tensor]) -> str:
     for name in sorted(state):
         digest.update(name.encode() + b"\0" + state[name].cpu().numpy().tobytes())
     return digest.hexdigest()
-
-
-def _device(name: str) -> Any:
-    """The device that Ultralytics' names mean: `auto`, `cpu`, `0`, `cuda:0`, `mps`."""
-    import torch
-
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(f"cuda:{name}" if name.isdigit() else name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ConfigError(f"expected a device that is there, found {name!r}; use auto or cpu") from error
-    return device
 
 
 def _set_thresholds(model: nn.Module, config: DetectorConfig) -> float:
