@@ -119,10 +119,16 @@ def _opened(weights: Weights | Sequence[Weights], base: DetectorConfig) -> list[
     wanted = _as_list(weights)
     if not wanted:
         raise ConfigError("expected weights of at least one detector, found none; name a file")
-    names = [str(each) for each in wanted if isinstance(each, str | Path)]
-    if base.onnx_layout is not None and not any(map(is_onnx, names)):
-        raise ConfigError("onnx_layout is for .onnx files, found none among the weights; leave --onnx-layout out")
+    _require_onnx([str(each) for each in wanted if isinstance(each, str | Path)], base)
     return [_open(each, base) for each in wanted]
+
+
+def _require_onnx(weights: Sequence[str], base: DetectorConfig) -> None:
+    """Refuse what describes ONNX files where there is none to describe."""
+    if base.onnx_layout is not None and not any(map(is_onnx, weights)):
+        raise ConfigError("onnx_layout is for .onnx files, found none among the weights; leave --onnx-layout out")
+    if base.class_names is not None and base.onnx_layout is None:
+        raise ConfigError("expected class_names with an onnx_layout, or with predictions; other weights name their own")
 
 
 def _open(weights: Weights, base: DetectorConfig) -> Detector:

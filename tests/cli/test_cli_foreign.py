@@ -35,11 +35,11 @@ def test_a_scan_of_predictions_needs_no_model(run: Run, world: Path) -> None:
     (world / "said/a.txt").unlink()
     done = run("scan", "backgrounds", "--predictions", "said", "--json")
     document = json.loads(done.stdout)
-    assert (done.returncode, document["scanned"], document["added"]) == (0, 2, 1), done
+    assert (done.returncode, document["images"]["scanned"], document["negatives"]["added"]) == (0, 2, 1), done
     with Bank(world / "negmine-bank") as bank:
         assert len(list(bank.negatives())) == 1
     again = json.loads(run("scan", "backgrounds", "--predictions", "said", "--json").stdout)
-    assert (again["scanned"], again["unchanged"]) == (0, 2)
+    assert (again["images"]["scanned"], again["images"]["unchanged"]) == (0, 2)
 
 
 def test_an_evaluation_compares_predictions(run: Run, world: Path) -> None:
@@ -60,7 +60,7 @@ def test_coco_results_come_with_the_file_of_their_images(run: Run, world: Path) 
         json.dumps(images | {"annotations": [], "categories": [{"id": 3, "name": "lamp"}]})
     )
     told = ["--predictions", "results.json", "--predictions-images", "coco.json"]
-    assert json.loads(run("scan", "backgrounds", *told, "--json").stdout)["added"] == 1
+    assert json.loads(run("scan", "backgrounds", *told, "--json").stdout)["negatives"]["added"] == 1
     line = one_line(run("scan", "images", *told))
     assert "predictions for 1 images that are not among the sources: c.png" in line
 
@@ -97,7 +97,10 @@ def test_usage_errors(run: Run, world: Path, command: list[str], options: list[s
         (["eval", "--data", "data.yaml", "--weights", "a.pt", "--onnx-layout", "ssd"], "found none among the weights"),
         (["eval", "--data", "data.yaml", "--weights", "a.pt", "--class-names", "data.yaml"], "with an onnx_layout"),
         (["eval", "--data", "data.yaml", "--predictions", "said"], "not among the sources: c, d;"),
-        (["retrain", "--data", "data.yaml", "--weights", "r.json"], "r.json is no model, which is needed here"),
+        (
+            ["retrain", "--data", "data.yaml", "--weights", "r.json", "--backgrounds", "backgrounds"],
+            "r.json is no model, which is needed here",
+        ),
     ],
 )
 def test_bad_input_is_one_line(run: Run, world: Path, command: list[str], message: str) -> None:
@@ -112,7 +115,8 @@ def test_an_onnx_model_of_another_make_is_scanned(run: Run, world: Path, real_da
     photograph = real_data / "images/kangaroo/images/00001.jpg"
     done = run("scan", photograph, "--weights", weights, "--onnx-layout", "yolox", "--device", "cpu", "--json")
     document = json.loads(done.stdout)
-    assert (done.returncode, document["scanned"]) == (0, 1) and document["classes"].keys() >= {"person", "dog"}, done
+    assert (done.returncode, document["images"]["scanned"]) == (0, 1), done
+    assert document["false_positives_by_class"].keys() >= {"person", "dog"}
     told = ["--onnx-layout", "yolox", "--device", "cpu", "--json"]
     (world / "coco.yaml").write_text("train: images\nval: images\nnames: [person]\n")
     done = run("eval", "--data", "coco.yaml", "--weights", weights, *told)
