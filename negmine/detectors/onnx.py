@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -48,15 +49,17 @@ class OnnxDetector:
         self._where, self._config = printable(path), config
         self._session = open_session(path, config.device)
         self._input = only_input(self._session, self._where)
+        names = [output.name for output in self._session.get_outputs()]
+        self._outputs = sorted(names, key=lambda name: "box" not in name.lower())  # boxes first, where they say so
         self._layout, classes = self._start()
-        self._iou = config.iou if config.iou is not None and self._layout.iou is not None else self._layout.iou
+        self._iou = self._layout.iou if config.iou is None or self._layout.iou is None else config.iou
         self._class_names: Mapping[int, str] = MappingProxyType(self._names(classes))
         self._wanted = wanted_classes(config.classes, self._class_names)
         on_cpu = self._session.get_providers()[0] == "CPUExecutionProvider"
         self._batch_size = (config.batch or (1 if on_cpu else _ACCELERATOR_BATCH)) if self._takes_batches() else 1
         self._identity = DetectorIdentity(
             name=path.name,
-            sha256=hash_weights(path),
+            sha256=_hash(path),
             settings={
                 "kind": "onnx",
                 "layout": self._layout.name,
@@ -113,7 +116,7 @@ class OnnxDetector:
         tensor = tensor.astype(FLOATS[self._input.type])
         if len(self._input.shape) == 3:
             tensor = tensor[0]
-        outputs: list[Any] = self._session.run(None, {self._input.name: tensor})
+        outputs: list[Any] = self._session.run(self._outputs, {self._input.name: tensor})
         if not self._has_batch_axis(outputs):
             return [outputs]
         return [[output[index] for output in outputs] for index in range(len(images))]
@@ -168,7 +171,8 @@ class OnnxDetector:
         if not names and classes == _COCO_CLASSES:
             return dict(enumerate(coco_names()))
         if not names:
-            raise ConfigError(f"{self._where} does not name its {classes or ''} classes; give --class-names FILE")
+            count = f", of which it has {classes}" if classes else ""
+            raise ConfigError(f"{self._where} does not name its classes{count}; give --class-names FILE")
         if self._layout.name == "ssd" and names.get(0) in _BACKGROUND:
             names = {number - 1: name for number, name in names.items() if number}
         if classes and sorted(names) != list(range(classes)):
@@ -176,3 +180,10 @@ class OnnxDetector:
                 f"{self._where} has {classes} classes, found {len(names)} names in {source}; correct them"
             )
         return names
+
+
+def _hash(path: Path) -> str:
+    """Of the file, and of the one beside it that large exports keep their tensors in."""
+    beside = [path.with_name(f"{path.name}{ending}") for ending in (".data", "_data")]
+    hashes = [hash_weights(each) for each in (path, *beside) if each.is_file()]
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()

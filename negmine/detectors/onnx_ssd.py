@@ -47,7 +47,7 @@ def decode_raw(outputs: Outputs, decoding: Decoding) -> Detections:
 
     Args:
         outputs: boxes [N, 4] xyxy in shares of the image, and scores [N, 1 + C] after the softmax, background first; in
-            any order where C is not 3.
+            any order where C is not 3, and boxes first where it is.
         decoding: sizes and thresholds.
     """
     boxes, scores = _boxes_first(outputs)

@@ -56,7 +56,7 @@ def _names_beside(folder: Path) -> Path:
 
 
 def _is_predictions(path: Path, named: Path) -> bool:
-    return path.suffix.lower() == ".txt" and path.name != "classes.txt" and path != named and path.is_file()
+    return path.suffix.lower() == ".txt" and path.name != "classes.txt" and path.is_file() and not path.samefile(named)
 
 
 def _rows(path: Path, data: bytes, *, names: dict[int, str]) -> FloatArray:

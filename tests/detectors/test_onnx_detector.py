@@ -57,6 +57,14 @@ def test_what_changes_a_detection_is_part_of_the_identity(lamp: Callable[..., On
         assert lamp(**settings).identity.settings != same.settings, settings
 
 
+def test_tensors_in_a_file_beside_are_part_of_the_identity(lamp: Callable[..., OnnxDetector], tmp_path: Path) -> None:
+    alone = lamp().identity.sha256
+    (tmp_path / "lamp.onnx.data").write_bytes(b"1")
+    one = lamp().identity.sha256
+    (tmp_path / "lamp.onnx.data").write_bytes(b"2")
+    assert len({alone, one, lamp().identity.sha256}) == 3
+
+
 @pytest.mark.parametrize("inside", ["{0: 'lamp', 1: 'sign'}", "['lamp', 'sign']"])
 def test_names_inside_the_file_are_used(lamp: Callable[..., OnnxDetector], inside: str) -> None:
     assert dict(lamp(inside=inside).class_names) == {0: "lamp", 1: "sign"} and ast.literal_eval(inside)
@@ -134,7 +142,9 @@ def test_inputs_that_are_no_image_are_refused(lamp: Callable[..., OnnxDetector],
 
 def test_class_names_are_asked_for_and_counted(tmp_path: Path, names: Callable[..., str]) -> None:
     two = graph(tmp_path / "two.onnx", {"out": raw((1, 1, 1, 1, 0.5, 0.5))})
-    with pytest.raises(ConfigError, match=r"two.onnx does not name its 2 classes; give --class-names FILE"):
+    with pytest.raises(
+        ConfigError, match=r"two.onnx does not name its classes, of which it has 2; give --class-names FILE"
+    ):
         opened(two, "ultralytics")
     with pytest.raises(ConfigError, match=r"has 2 classes, found 3 names in .*names.txt"):
         opened(two, "ultralytics", class_names=names("a", "b", "c"))

@@ -122,6 +122,17 @@ def test_ssd_raw_boxes_are_shares_and_every_class_counts(tmp_path: Path, names: 
         assert len(less) == 3  # 0.75 high and 0.5 high: an IoU of 2 / 3
 
 
+def test_ssd_raw_boxes_of_three_classes_are_told_from_the_scores_by_their_name(
+    tmp_path: Path, names: Callable[..., str]
+) -> None:
+    """Both are [1, N, 4] then."""
+    boxes = np.array([[[0.25, 0.5, 0.5, 1.0]]], np.float32)
+    scores = np.array([[[0.1, 0.2, 0.6, 0.1]]], np.float32)
+    path = graph(tmp_path / "a.onnx", {"scores": scores, "boxes": boxes})
+    (found,) = opened(path, "ssd", class_names=names("a", "b", "c")).predict([np.zeros((100, 200, 3), np.uint8)])
+    assert rows(found) == [([50, 50, 100, 100], 0.6, 1)]
+
+
 def test_ssd_resizes_to_the_input_whatever_the_shape() -> None:
     image = np.zeros((10, 40, 3), np.uint8)
     image[:, 20:] = (0, 127, 255)

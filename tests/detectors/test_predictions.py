@@ -152,6 +152,13 @@ def test_yolo_class_names_are_found_beside(place: str, here: Path) -> None:
     detector.check_paths(paths("x.jpg"))  # the names are no predictions
 
 
+def test_the_file_of_class_names_is_no_prediction_however_it_is_written(here: Path) -> None:
+    Path("labels").mkdir()
+    Path("labels/words.txt").write_text("clock\nlamp\n")
+    detector = yolo({"x.txt": "1 0.5 0.5 0.25 0.5 0.9\n"}, class_names=str(here / "labels/words.txt"))
+    assert len(detector.predict_path(Path("x.jpg"), SIZE)) == 1
+
+
 def test_low_scores_other_classes_and_boxes_without_area_are_dropped() -> None:
     results = [result(score=0.3), result(score=0.29), result(category=90, score=0.8), result(box=[1, 1, 0, 5])]
     assert coco(results, conf=0.3).predict_path(Path("a/x.jpg"), SIZE).scores.tolist() == [0.3, 0.8]
