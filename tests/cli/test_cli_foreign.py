@@ -96,6 +96,10 @@ def test_usage_errors(run: Run, world: Path, command: list[str], options: list[s
         (["scan", "backgrounds", "--weights", "a.pt", "--class-names", "data.yaml"], "with an onnx_layout"),
         (["eval", "--data", "data.yaml", "--weights", "a.pt", "--onnx-layout", "ssd"], "found none among the weights"),
         (["eval", "--data", "data.yaml", "--weights", "a.pt", "--class-names", "data.yaml"], "with an onnx_layout"),
+        (
+            ["eval", "--data", "data.yaml", "--weights", "a.pt", "--weights", "b.onnx", "--onnx-layout", "ssd"],
+            "no weights at a.pt",  # the layout is the other's
+        ),
         (["eval", "--data", "data.yaml", "--predictions", "said"], "not among the sources: c, d;"),
         (
             ["retrain", "--data", "data.yaml", "--weights", "r.json", "--backgrounds", "backgrounds"],

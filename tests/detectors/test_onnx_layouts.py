@@ -39,6 +39,13 @@ def test_ultralytics_raw_boxes_are_moved_back_from_the_middle_of_the_letterbox(
     ]
 
 
+def test_ultralytics_sides_that_were_rounded_are_undone_as_rounded(tmp_path: Path, names: Callable[..., str]) -> None:
+    """100x33 becomes 64x21, not 64x21.12, and lies between the rows 21 and 42."""
+    path = graph(tmp_path / "a.onnx", {"out": raw((32, 31.5, 64, 21, 0.9, 0.0))})
+    (found,) = opened(path, "ultralytics", class_names=names("a", "b")).predict([np.zeros((33, 100, 3), np.uint8)])
+    assert rows(found) == [([0, 0, 100, 33], 0.9, 0)]
+
+
 def test_ultralytics_suppresses_above_its_threshold_alone(tmp_path: Path, names: Callable[..., str]) -> None:
     """Boxes of 10x10 that are moved by 2 have an IoU of 8 / 12."""
     columns = [(20, 20, 10, 10, 0.9, 0.0), (22, 20, 10, 10, 0.8, 0.0)]
@@ -120,6 +127,14 @@ def test_ssd_raw_boxes_are_shares_and_every_class_counts(tmp_path: Path, names: 
             [np.zeros((100, 200, 3), np.uint8)]
         )
         assert len(less) == 3  # 0.75 high and 0.5 high: an IoU of 2 / 3
+
+
+def test_ssd_raw_boxes_that_overlap_by_less_than_half_go_too(tmp_path: Path, names: Callable[..., str]) -> None:
+    boxes = np.array([[[0, 0, 0.5, 1], [0, 0, 0.5, 0.47], [0, 0, 0.5, 0.44]]], np.float32)
+    scores = np.array([[[0.1, 0.9], [0.2, 0.8], [0.3, 0.7]]], np.float32)
+    path = graph(tmp_path / "a.onnx", {"boxes": boxes, "scores": scores})
+    (found,) = opened(path, "ssd", class_names=names("lamp")).predict([np.zeros((100, 100, 3), np.uint8)])
+    assert found.scores.tolist() == pytest.approx([0.9, 0.7])
 
 
 def test_ssd_raw_boxes_of_three_classes_are_told_from_the_scores_by_their_name(

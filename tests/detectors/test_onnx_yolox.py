@@ -91,3 +91,5 @@ def test_yolox_letterboxes_into_the_top_left_corner_without_changing_colours() -
     assert tensor.shape == (3, 64, 64) and tensor.dtype == np.float32
     assert tensor[:, 0, 0].tolist() == tensor[:, 31, 63].tolist() == [1, 2, 3]
     assert tensor[:, 32, 0].tolist() == [114, 114, 114]
+    tall = prepare_yolox(np.zeros((30, 20, 3), np.uint8), (64, 64))  # 64 / 30 times 20 is 42.7
+    assert tall[0, 0, 41:43].tolist() == [0, 114]

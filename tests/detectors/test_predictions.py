@@ -179,6 +179,10 @@ def test_a_box_may_stick_out_by_a_hundredth_or_a_pixel(box: list[float], kept: l
     assert isinstance(found, BoxError) and "outside the image of 200x100 pixels" in str(found)
 
 
+def test_a_pixel_is_allowed_where_a_hundredth_is_less() -> None:
+    assert len(coco([result(box=[40, 40, 10.9, 10.9])]).predict_path(Path("a/x.jpg"), (50, 50))) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
