@@ -37,6 +37,23 @@ def _rt_detr() -> tuple[Any, Any]:
     )
 
 
+def _d_fine() -> tuple[Any, Any]:
+    backbone = transformers.HGNetV2Config(
+        stem_channels=[3, 8, 8], stage_in_channels=[8, 8, 8, 8], stage_mid_channels=[8, 8, 8, 8],
+        stage_out_channels=[8, 8, 8, 8], stage_num_blocks=[1, 1, 1, 1], stage_downsample=[False, True, True, True],
+        stage_light_block=[False, False, False, False], stage_kernel_size=[3, 3, 3, 3],
+        stage_numb_of_layers=[1, 1, 1, 1], hidden_sizes=[8, 8, 8, 8], depths=[1, 1, 1, 1], out_features=["stage2", "stage3", "stage4"],
+    )  # fmt: skip
+    config = transformers.DFineConfig(
+        backbone_config=backbone, encoder_hidden_dim=16, encoder_in_channels=[8, 8, 8],
+        decoder_in_channels=[16, 16, 16], d_model=16, encoder_ffn_dim=16, decoder_ffn_dim=16, decoder_layers=2,
+        num_queries=10, encoder_attention_heads=2, decoder_attention_heads=2, id2label=NAMES,
+    )  # fmt: skip
+    return transformers.DFineForObjectDetection(config), transformers.RTDetrImageProcessor(
+        size={"height": 64, "width": 64}
+    )
+
+
 def _detr() -> tuple[Any, Any]:
     backbone = transformers.ResNetConfig(
         embedding_size=8, hidden_sizes=[8, 8, 8, 8], depths=[1, 1, 1, 1], layer_type="basic", out_features=["stage4"]
@@ -51,7 +68,7 @@ def _detr() -> tuple[Any, Any]:
     )
 
 
-BUILDERS: dict[str, Callable[[], tuple[Any, Any]]] = {"rt-detr": _rt_detr, "detr": _detr}
+BUILDERS: dict[str, Callable[[], tuple[Any, Any]]] = {"rt-detr": _rt_detr, "d-fine": _d_fine, "detr": _detr}
 
 
 @pytest.fixture(scope="module")
