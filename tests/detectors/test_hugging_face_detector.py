@@ -39,10 +39,10 @@ def _rt_detr() -> tuple[Any, Any]:
 
 def _d_fine() -> tuple[Any, Any]:
     backbone = transformers.HGNetV2Config(
-        stem_channels=[3, 8, 8], stage_in_channels=[8, 8, 8, 8], stage_mid_channels=[8, 8, 8, 8],
-        stage_out_channels=[8, 8, 8, 8], stage_num_blocks=[1, 1, 1, 1], stage_downsample=[False, True, True, True],
-        stage_light_block=[False, False, False, False], stage_kernel_size=[3, 3, 3, 3],
-        stage_numb_of_layers=[1, 1, 1, 1], hidden_sizes=[8, 8, 8, 8], depths=[1, 1, 1, 1], out_features=["stage2", "stage3", "stage4"],
+        stem_channels=[3, 8, 8], stage_in_channels=[8] * 4, stage_mid_channels=[8] * 4, stage_out_channels=[8] * 4,
+        stage_num_blocks=[1] * 4, stage_downsample=[False, True, True, True], stage_light_block=[False] * 4,
+        stage_kernel_size=[3] * 4, stage_numb_of_layers=[1] * 4, hidden_sizes=[8] * 4, depths=[1] * 4,
+        out_features=["stage2", "stage3", "stage4"],
     )  # fmt: skip
     config = transformers.DFineConfig(
         backbone_config=backbone, encoder_hidden_dim=16, encoder_in_channels=[8, 8, 8],
