@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from negmine.augmenting.operations import average_blur, gaussian_blur, linear_contrast, median_blur, sharpen
     from negmine.bank.bank import Bank
     from negmine.bank.verify import verify
-    from negmine.detectors.config import DetectorConfig
+    from negmine.detectors.config import DetectorConfig, PredictionsConfig
     from negmine.detectors.function import FunctionDetector
     from negmine.detectors.open import open_detector
     from negmine.detectors.torchvision_models import save_torchvision
@@ -45,6 +45,7 @@ __all__ = [
     "FunctionDetector",
     "GroundTruth",
     "NegmineError",
+    "PredictionsConfig",
     "RetrainConfig",
     "ScanConfig",
     "TrainConfig",
@@ -77,6 +78,7 @@ _WHERE = {
     "FunctionDetector": "negmine.detectors.function",
     "GroundTruth": "negmine.structures",
     "NegmineError": "negmine.errors",
+    "PredictionsConfig": "negmine.detectors.config",
     "RetrainConfig": "negmine.retraining.config",
     "ScanConfig": "negmine.mining.config",
     "TrainConfig": "negmine.training.config",

@@ -8,6 +8,7 @@
     ├── WeightsError            weights that are missing, corrupt or of a kind negmine does not run
     │   └── UnsafeWeightsError  a pickle that would run code from outside torch, ultralytics and numpy
     ├── DetectorError           a detector that broke its contract
+    │   └── PredictionsError    predictions that cannot be read, or that are of images which nobody named
     ├── TruthError              a data set of labels that cannot be opened, or has no class in common with the model
     │   └── LabelError          the labels of one image; a scan skips and counts the image
     ├── BankError               a folder that is no bank, or a bank that cannot be read or written
@@ -51,6 +52,10 @@ class UnsafeWeightsError(WeightsError):
 
 class DetectorError(NegmineError):
     """A detector broke its contract: wrong number of results, or results that are no detections."""
+
+
+class PredictionsError(DetectorError):
+    """A file of predictions cannot be read, or speaks of images that are not among the sources."""
 
 
 class TruthError(NegmineError):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import click
 
-from negmine.detectors.config import DetectorConfig
+from negmine.detectors.config import DetectorConfig, OnnxLayout
 from negmine.thresholds import MatchConfig
 
 _F = TypeVar("_F", bound=Callable[..., object])
@@ -52,6 +52,41 @@ def detector_options(command: _F) -> _F:
     ):
         command = option(command)
     return command
+
+
+def foreign_options(command: _F) -> _F:
+    """What describes a detector that does not describe itself: `--onnx-layout`, `--class-names` and predictions."""
+    for option in (
+        click.option("--class-names", metavar="FILE", help="For those two: a .txt with a name a line, or a data.yaml."),
+        click.option(
+            "--onnx-layout",
+            type=click.Choice(get_args(OnnxLayout)),
+            help="What an .onnx is that Ultralytics did not export.",
+        ),
+        click.option(
+            "--predictions-images", metavar="COCO.json", help="The images and categories of COCO --predictions."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def require_one_kind(weights: object, predictions: object, images: str | None, **of_models: object) -> None:
+    """Refuse a command line with both or neither of `--weights` and `--predictions`, or options of the wrong one.
+
+    Args:
+        weights, predictions, images: what was given, the last with `--predictions-images`.
+        of_models: options by the name of their parameter that mean nothing for predictions; None is not given.
+    """
+    if weights and predictions:
+        raise click.UsageError("expected --weights or --predictions, found both")
+    if not weights and not predictions:
+        raise click.UsageError("Missing option '--weights' (or --predictions).")
+    if images is not None and not predictions:
+        raise click.UsageError("expected --predictions with --predictions-images, found --weights")
+    given = [f"--{name.replace('_', '-')}" for name, value in of_models.items() if value is not None]
+    if predictions and given:
+        raise click.UsageError(f"{', '.join(given)} is for models, and --predictions has none; leave it out")
 
 
 def match_options(command: _F) -> _F:

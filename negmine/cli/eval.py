@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import click
 
-from negmine.cli._options import detector_options, json_option, match_options, names_in
+from negmine.cli._options import (
+    detector_options,
+    foreign_options,
+    json_option,
+    match_options,
+    names_in,
+    require_one_kind,
+)
 from negmine.cli._output import count_progress, print_json
+from negmine.detectors.config import OnnxLayout, PredictionsConfig
 from negmine.evaluating.config import EvalConfig
 from negmine.thresholds import MatchConfig
 
@@ -14,7 +22,9 @@ _EVAL = EvalConfig()
 
 @click.command("eval")
 @click.argument("more_backgrounds", nargs=-1, metavar="[SOURCE]...")
-@click.option("--weights", multiple=True, required=True, metavar="W", help="A detector; repeat it to compare several.")
+@click.option("--weights", multiple=True, metavar="W", help="A detector; repeat it to compare several.")
+@click.option("--predictions", multiple=True, metavar="PATH", help="Instead: what one said; COCO results or YOLO .txt.")
+@foreign_options
 @click.option("--data", required=True, metavar="DATA", help="The labelled images: VOC, YOLO (data.yaml) or COCO.")
 @click.option("--split", metavar="NAME", help="Of the data.  [default: val, else test, else everything]")
 @click.option("--backgrounds", multiple=True, metavar="SOURCE...", help="Images without targets.")
@@ -37,6 +47,10 @@ def command(
     ctx: click.Context,
     more_backgrounds: tuple[str, ...],
     weights: tuple[str, ...],
+    predictions: tuple[str, ...],
+    predictions_images: str | None,
+    onnx_layout: OnnxLayout | None,
+    class_names: str | None,
     data: str,
     split: str | None,
     backgrounds: tuple[str, ...],
@@ -76,6 +90,8 @@ def command(
         raise click.UsageError(
             f"expected --backgrounds before {more_backgrounds[0]!r}; repeat --weights for each model"
         )
+    require_one_kind(weights, predictions, predictions_images, onnx_layout=onnx_layout, iou=iou, imgsz=imgsz)
+    written = [PredictionsConfig(path, predictions_images, class_names) for path in predictions]
     config = EvalConfig(
         conf=conf,
         match=MatchConfig(match_iou, background_iou),
@@ -88,7 +104,7 @@ def command(
 
     with count_progress("images measured") as on_progress:
         result = evaluate(
-            weights,
+            written or weights,
             data,
             split=split,
             backgrounds=(*backgrounds, *more_backgrounds),
@@ -98,6 +114,8 @@ def command(
             batch=batch,
             device=device,
             trust_weights=trust_weights,
+            onnx_layout=onnx_layout,
+            class_names=class_names if weights else None,
             fail_if=fail_if,
             picture=plot,
             on_progress=on_progress,

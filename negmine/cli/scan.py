@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from negmine.cli._options import bank_option, detector_options, json_option, match_options, names_in
+from negmine.cli._options import (
+    bank_option,
+    detector_options,
+    foreign_options,
+    json_option,
+    match_options,
+    names_in,
+    require_one_kind,
+)
 from negmine.cli._output import console, print_json, scan_progress
-from negmine.detectors.config import DetectorConfig
+from negmine.detectors.config import DetectorConfig, OnnxLayout, PredictionsConfig
 from negmine.mining.config import CropConfig, CropPolicy, OutputSize, ScanConfig
 from negmine.paths import printable
 from negmine.thresholds import MatchConfig
@@ -26,7 +34,9 @@ _SHOWN = 10  # skipped images that are named; --json names them all
 
 @click.command("scan")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
-@click.option("--weights", required=True, metavar="W", help="The detector: .pt, .onnx, .engine, or an OpenVINO folder.")
+@click.option("--weights", metavar="W", help="The detector: .pt, .onnx, .engine, .safetensors, a folder, hf:PATH.")
+@click.option("--predictions", metavar="PATH", help="Instead: what it said, as COCO results or YOLO .txt with scores.")
+@foreign_options
 @bank_option
 @click.option(
     "--truth", metavar="PATH", help="Labels of the images: Pascal VOC, YOLO or COCO. Without: all are background."
@@ -55,7 +65,11 @@ _SHOWN = 10  # skipped images that are named; --json names them all
 @json_option
 def command(
     sources: tuple[str, ...],
-    weights: str,
+    weights: str | None,
+    predictions: str | None,
+    predictions_images: str | None,
+    onnx_layout: OnnxLayout | None,
+    class_names: str | None,
     bank: str,
     truth: str | None,
     missing_is_empty: bool,
@@ -86,17 +100,25 @@ def command(
     \b
     negmine scan backgrounds/ --weights best.pt
     negmine scan data.yaml --split train --truth data.yaml --weights best.pt --imgsz 320
+    negmine scan backgrounds/ --predictions results.json --predictions-images images.json
     """
-    detector = DetectorConfig(
-        weights=weights,
-        conf=conf,
-        iou=iou,
-        imgsz=imgsz,
-        batch=batch,
-        device=device,
-        classes=names_in(classes),
-        trust_weights=trust_weights,
-    )
+    require_one_kind(weights, predictions, predictions_images, onnx_layout=onnx_layout, iou=iou, imgsz=imgsz)
+    detector: DetectorConfig | PredictionsConfig
+    if predictions is not None:
+        detector = PredictionsConfig(predictions, predictions_images, class_names, conf, names_in(classes))
+    else:
+        detector = DetectorConfig(
+            weights=weights or "",
+            conf=conf,
+            iou=iou,
+            imgsz=imgsz,
+            batch=batch,
+            device=device,
+            classes=names_in(classes),
+            trust_weights=trust_weights,
+            onnx_layout=onnx_layout,
+            class_names=class_names,
+        )
     config = ScanConfig(
         match=MatchConfig(match_iou, background_iou),
         crop=CropConfig(crop, context, OutputSize.parse(size), min_side),

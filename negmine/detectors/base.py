@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from negmine.structures import Detections, Image
@@ -51,6 +52,39 @@ class Detector(Protocol):
         Returns:
             One result per image, in order; boxes in pixels of that image.
         """
+
+
+@runtime_checkable
+class PathDetector(Detector, Protocol):
+    """A detector that looks at no pixels: it knows each image by its file, and has only images in files to speak of."""
+
+    def check_paths(self, paths: Sequence[Path]) -> None:
+        """Be told all images that will be asked for, before the first.
+
+        Raises:
+            PredictionsError: where it speaks of an image that is none of them, or may be several.
+        """
+
+    def predict_path(self, path: Path, size_wh: tuple[int, int]) -> Detections:
+        """What it says of a file.
+
+        Args:
+            path: of the image.
+            size_wh: of the upright image, in pixels.
+
+        Raises:
+            BoxError: where that cannot be of this image.
+        """
+
+
+def check_paths(detector: Detector, paths: Sequence[Path]) -> None:
+    """Tell a detector all images that it will be asked for, where it wants to know.
+
+    Raises:
+        PredictionsError: where it speaks of an image that is none of them, or may be several.
+    """
+    if isinstance(detector, PathDetector):
+        detector.check_paths(paths)
 
 
 def other_size(detector: Detector) -> str | None:

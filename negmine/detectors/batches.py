@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from negmine.detectors.base import Detector
+from negmine.detectors.base import Detector, PathDetector
 from negmine.errors import BoxError, DetectorError
 from negmine.structures import Detections, Image
 
 
-def predict_each(detector: Detector, images: Sequence[Image]) -> list[Detections | BoxError]:
+def predict_each(
+    detector: Detector, images: Sequence[Image], paths: Sequence[Path] | None = None
+) -> list[Detections | BoxError]:
     """Run the detector in batches of its own size.
 
     Args:
         detector: any detector.
         images: each [H, W, 3] uint8 BGR.
+        paths: the files that the images are of, for a detector that knows them by that; None for images of no file.
 
     Returns:
         For each image, in order, its detections, or what is wrong with them.
@@ -22,11 +26,20 @@ def predict_each(detector: Detector, images: Sequence[Image]) -> list[Detections
     Raises:
         DetectorError: where the detector does not give one result per image, or names a class that it does not list.
     """
+    if paths is not None and isinstance(detector, PathDetector):
+        return [_predict_path(detector, path, image) for path, image in zip(paths, images, strict=True)]
     size = detector.batch_size
     results: list[Detections | BoxError] = []
     for start in range(0, len(images), size):
         results += _predict_batch(detector, images[start : start + size])
     return results
+
+
+def _predict_path(detector: PathDetector, path: Path, image: Image) -> Detections | BoxError:
+    try:
+        return detector.predict_path(path, (image.shape[1], image.shape[0]))
+    except BoxError as error:
+        return error
 
 
 def _predict_batch(detector: Detector, batch: Sequence[Image]) -> Sequence[Detections | BoxError]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from negmine.errors import ConfigError
+
+OnnxLayout = Literal["yolox", "ultralytics", "ssd"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,16 +18,20 @@ class DetectorConfig:
 
     Attributes:
         weights: a file or export folder that Ultralytics opens, or the name of official weights that it downloads; a
-            checkpoint of torchvision, or `torchvision:NAME` for the weights that it publishes.
+            checkpoint of torchvision, or `torchvision:NAME` for the weights that it publishes; `hf:PATH` for a detector
+            of transformers, a folder or a name on the hub; with `onnx_layout` any ONNX file.
         conf: detections that score below are dropped, 0 to 1.
         iou: overlap above which the non-maximum suppression drops the lower score, 0 to 1; None for the framework's own
-            (0.7 of Ultralytics, 0.5 of torchvision).
+            (0.7 of Ultralytics, 0.5 of torchvision, 0.65 of YOLOX, 0.45 of SSD). Models without one, such as DETR,
+            take no notice.
         imgsz: longer side that an image is resized to, pixels; None for the size that the weights were trained at, 640
             where they do not say, and torchvision's own rule for its models.
         batch: images that run at once; None means one on a CPU and 16 on anything else.
         device: `auto`, or as Ultralytics names them: `cpu`, `0`, `cuda:1`, `mps`, ...
         classes: names of the classes to keep; empty means all.
         trust_weights: open a pickle without looking at what it would run.
+        onnx_layout: what goes into an ONNX model that Ultralytics did not export, and what comes out of it.
+        class_names: a file of class names for such a model: a `.txt` with one a line, or a `data.yaml`.
 
     Raises:
         ConfigError: where a value is out of its range.
@@ -37,16 +45,57 @@ class DetectorConfig:
     device: str = "auto"
     classes: tuple[str, ...] = ()
     trust_weights: bool = False
+    onnx_layout: OnnxLayout | None = None
+    class_names: str | None = None
 
     def __post_init__(self) -> None:
-        for name, value in (("conf", self.conf), ("iou", self.iou)):
-            if value is not None and not (math.isfinite(value) and 0 <= value <= 1):
-                raise ConfigError(f"expected {name} from 0 to 1, found {value}")
+        _check_share("conf", self.conf)
+        _check_share("iou", self.iou)
         if self.imgsz is not None and self.imgsz < 32:
             raise ConfigError(f"expected imgsz of 32 pixels or more, found {self.imgsz}")
         if self.batch is not None and self.batch < 1:
             raise ConfigError(f"expected batch of 1 or more, found {self.batch}; leave it out to have it chosen")
         if not self.device.strip():
             raise ConfigError("expected a device such as auto, cpu or 0, found an empty text")
-        if len(set(self.classes)) != len(self.classes):
-            raise ConfigError(f"expected every class once, found {', '.join(self.classes)}")
+        if self.onnx_layout is not None and self.onnx_layout not in get_args(OnnxLayout):
+            raise ConfigError(
+                f"expected an onnx_layout of {', '.join(get_args(OnnxLayout))}, found {self.onnx_layout!r}"
+            )
+        _check_once(self.classes)
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionsConfig:
+    """Predictions that some detector wrote down, in place of the detector.
+
+    Attributes:
+        predictions: a COCO results JSON, or a folder of YOLO text files with scores, one an image.
+        images: the COCO file of those images and categories; None where the results name the images themselves.
+        class_names: a `.txt` with a name a line, or a `data.yaml`; for YOLO files, None for the `data.yaml` or
+            `classes.txt` in the folder or above it.
+        conf: predictions that score below are dropped, 0 to 1.
+        classes: names of the classes to keep; empty means all.
+
+    Raises:
+        ConfigError: where a value is out of its range.
+    """
+
+    predictions: str
+    images: str | None = None
+    class_names: str | None = None
+    conf: float = 0.25
+    classes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_share("conf", self.conf)
+        _check_once(self.classes)
+
+
+def _check_share(name: str, value: float | None) -> None:
+    if value is not None and not (math.isfinite(value) and 0 <= value <= 1):
+        raise ConfigError(f"expected {name} from 0 to 1, found {value}")
+
+
+def _check_once(classes: Sequence[str]) -> None:
+    if len(set(classes)) != len(classes):
+        raise ConfigError(f"expected every class once, found {', '.join(classes)}")

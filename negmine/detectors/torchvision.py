@@ -15,11 +15,11 @@ from negmine.detectors.base import DetectorIdentity
 from negmine.detectors.batches import groups_of_one_shape
 from negmine.detectors.classes import wanted_classes
 from negmine.detectors.config import DetectorConfig
+from negmine.detectors.devices import open_device
 from negmine.detectors.torchvision_models import (
     PUBLISHED,
     TorchvisionCheckpoint,
     build,
-    open_device,
     published,
     read_checkpoint,
     set_size,

@@ -119,20 +119,6 @@ def build(checkpoint: TorchvisionCheckpoint, *, name: str) -> nn.Module:
     return built
 
 
-def open_device(name: str) -> Any:
-    """The device that Ultralytics' names mean: `auto`, `cpu`, `0`, `cuda:0`, `mps`."""
-    import torch
-
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(f"cuda:{name}" if name.isdigit() else name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ConfigError(f"expected a device that is there, found {name!r}; use auto or cpu") from error
-    return device
-
-
 def set_size(model: Any, builder: str, imgsz: int | None) -> int | None:
     """Have images resized so that their longer side is `imgsz`; None for the model's own rule."""
     if imgsz is None:

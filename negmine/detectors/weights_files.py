@@ -39,6 +39,10 @@ def find_weights(weights: str) -> Path:
     if path.is_file():
         if path.suffix.lower() in {".yaml", ".yml"}:
             raise WeightsError(f"{path} describes a model without its weights; give the .pt that was trained from it")
+        if path.suffix.lower() == ".json":
+            raise WeightsError(
+                f"{path} is no model, which is needed here; predictions go to scan and eval --predictions"
+            )
         if path.suffix.lower() not in _FILES:  # Ultralytics would open `x.pt?y` as a pickle that nobody looked into
             raise WeightsError(f"{path} has no ending of weights; expected one of {' '.join(_FILES)}")
         return path

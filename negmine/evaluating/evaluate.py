@@ -6,22 +6,28 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from negmine.detectors.base import Detector, other_size
-from negmine.detectors.config import DetectorConfig
-from negmine.detectors.open import open_detector
+from negmine.detectors.base import Detector, check_paths, other_size
+from negmine.detectors.config import DetectorConfig, OnnxLayout, PredictionsConfig
+from negmine.detectors.open import is_onnx, open_detector
 from negmine.errors import ConfigError, SourceError
 from negmine.evaluating.checks import Check
 from negmine.evaluating.config import EvalConfig
 from negmine.evaluating.data import EvalData, open_data
 from negmine.evaluating.evidence import EvalImages, Evidence, OnCount, collect_each
 from negmine.evaluating.figures import ModelFigures, curve_of, figures, recall_at
-from negmine.evaluating.findings import EvalFinding, lacking_finding, opened_above, with_targets_finding
+from negmine.evaluating.findings import (
+    EvalFinding,
+    lacking_finding,
+    opened_above,
+    predicted_above,
+    with_targets_finding,
+)
 from negmine.evaluating.names import distinct_names
 from negmine.evaluating.picture import require_picture_path, write_picture
 from negmine.evaluating.result import EvalResult
 from negmine.paths import printable
 
-Weights = str | Path | DetectorConfig | Detector
+Weights = str | Path | DetectorConfig | PredictionsConfig | Detector
 _DETECTOR = DetectorConfig(weights="")
 
 
@@ -37,6 +43,8 @@ def evaluate(
     batch: int | None = _DETECTOR.batch,
     device: str = _DETECTOR.device,
     trust_weights: bool = _DETECTOR.trust_weights,
+    onnx_layout: OnnxLayout | None = _DETECTOR.onnx_layout,
+    class_names: str | None = _DETECTOR.class_names,
     fail_if: Sequence[str] = (),
     picture: str | Path | None = None,
     on_progress: OnCount | None = None,
@@ -47,12 +55,13 @@ def evaluate(
     `config.floor`; all figures are derived from that.
 
     Args:
-        weights: detectors, the settings to open them with, or weights; of settings, conf is not used.
+        weights: detectors, the settings to open them with, predictions, or weights; of settings, conf is not used.
         data: labelled images: Pascal VOC, YOLO or COCO.
         split: of the data; `val` where None, else `test`, else everything in it.
         backgrounds: sources of images without targets.
         config: thresholds, and which classes are judged.
         iou, imgsz, batch, device, trust_weights: how weights are opened, as in `DetectorConfig`.
+        onnx_layout, class_names: the same, for those of the weights that are ONNX files.
         fail_if: checks that no model may meet, such as `fppi_at_recall>0.1`; of several models the first is what the
             others are compared with, and is not checked.
         picture: a PNG file for the curves of miss rate against false positives per image.
@@ -61,6 +70,7 @@ def evaluate(
     Raises:
         ConfigError: for a setting, check or picture that cannot be.
         WeightsError: where weights cannot be opened.
+        PredictionsError: where predictions cannot be read, or are of images that are not measured on.
         TruthError: where the data cannot be opened, or shares no class with a detector.
         SourceError: where images are missing, or none of them can be used.
     """
@@ -71,9 +81,11 @@ def evaluate(
         require_picture_path(picture)
     sources = [backgrounds] if isinstance(backgrounds, str | Path) else list(backgrounds)
     base = DetectorConfig("", conf=config.floor, iou=iou, imgsz=imgsz, batch=batch, device=device)
-    base = replace(base, trust_weights=trust_weights)
+    base = replace(base, trust_weights=trust_weights, onnx_layout=onnx_layout, class_names=class_names)
     images = open_data(data, split=split, backgrounds=sources)
     detectors = _opened(weights, base)
+    for detector in detectors:
+        check_paths(detector, [*images.labelled, *images.backgrounds, *images.with_targets])
     evidences = collect_each(detectors, _measured(images), config, on_progress)
     _require_images(images, evidences[0], sources)
     evidences = [
@@ -107,19 +119,34 @@ def _opened(weights: Weights | Sequence[Weights], base: DetectorConfig) -> list[
     wanted = _as_list(weights)
     if not wanted:
         raise ConfigError("expected weights of at least one detector, found none; name a file")
+    _require_onnx([str(each) for each in wanted if isinstance(each, str | Path)], base)
     return [_open(each, base) for each in wanted]
+
+
+def _require_onnx(weights: Sequence[str], base: DetectorConfig) -> None:
+    """Refuse what describes ONNX files where there is none to describe."""
+    if base.onnx_layout is not None and not any(map(is_onnx, weights)):
+        raise ConfigError("onnx_layout is for .onnx files, found none among the weights; leave --onnx-layout out")
+    if base.class_names is not None and base.onnx_layout is None:
+        raise ConfigError("expected class_names with an onnx_layout, or with predictions; other weights name their own")
 
 
 def _open(weights: Weights, base: DetectorConfig) -> Detector:
     if isinstance(weights, str | Path):
+        if not is_onnx(str(weights)):
+            base = replace(base, onnx_layout=None, class_names=None)
         return open_detector(replace(base, weights=str(weights)))
-    return open_detector(replace(weights, conf=base.conf)) if isinstance(weights, DetectorConfig) else weights
+    if isinstance(weights, DetectorConfig | PredictionsConfig):
+        return open_detector(replace(weights, conf=base.conf))
+    return weights
 
 
 def _named(weights: Weights) -> Path:
     """What a model is called in full: its path, or the name of what has none."""
     if isinstance(weights, DetectorConfig):
         weights = weights.weights
+    if isinstance(weights, PredictionsConfig):
+        weights = weights.predictions
     return Path(weights) if isinstance(weights, str | Path) else Path(weights.identity.name)
 
 
@@ -164,6 +191,11 @@ def _findings(
             finding
             for each, detector in zip(evidences, detectors, strict=True)
             for finding in opened_above(each.name, detector.identity.settings.get("conf"), config.floor)
+        ),
+        *(
+            finding
+            for each, detector in zip(evidences, detectors, strict=True)
+            for finding in predicted_above(each.name, getattr(detector, "lowest_score", None), config.floor)
         ),
         *(EvalFinding("other-size", warning) for warning in map(other_size, detectors) if warning is not None),
     )

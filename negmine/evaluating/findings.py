@@ -14,6 +14,7 @@ EvalFindingKind = Literal[
 ]
 
 _SHOWN = 10  # classes in a message
+_CUT_OFF = 0.05  # the lowest of many scores is under this where none was dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,14 @@ def opened_above(model: str, conf: object, floor: float) -> tuple[EvalFinding, .
     if not isinstance(conf, float) or conf <= floor:
         return ()
     message = f"{model} was opened with conf {conf:g}, so its curve ends there; open it with conf {floor:g}"
+    return (EvalFinding("opened-above", message),)
+
+
+def predicted_above(model: str, lowest: float | None, floor: float) -> tuple[EvalFinding, ...]:
+    """That predictions seem to have been cut off at a score; () where they do not, or it is no file of predictions."""
+    if lowest is None or lowest <= max(floor, _CUT_OFF):
+        return ()
+    message = f"{model} has no score under {lowest:g}, so its curve ends there; write predictions down to {floor:g}"
     return (EvalFinding("opened-above", message),)
 
 

@@ -114,7 +114,9 @@ class Judge:
 
     def look(self, subjects: Sequence[Subject], pool: ThreadPoolExecutor) -> list[SeenImage | SkippedImage]:
         """One result for each image, in order."""
-        found = predict_each(self._detector, [subject.decoded.image for subject in subjects])
+        decoded = [subject.decoded for subject in subjects]
+        paths = [each.peeked.stamp.path for each in decoded]
+        found = predict_each(self._detector, [each.image for each in decoded], paths)
         return list(pool.map(self._seen, subjects, found))
 
     def _seen(self, subject: Subject, found: Detections | BoxError) -> SeenImage | SkippedImage:

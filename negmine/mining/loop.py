@@ -126,7 +126,7 @@ class ScanLoop:
 
     def _examine(self, decoded: list[Decoded], pool: ThreadPoolExecutor) -> list[ScannedImage | SkippedImage]:
         """Run the detector on decoded images and judge what it found."""
-        found = predict_each(self._detector, [each.image for each in decoded])
+        found = predict_each(self._detector, [each.image for each in decoded], [_path(each) for each in decoded])
         truths = [self._bank.known_truth(each.peeked.sha256) for each in decoded]
         outcomes = pool.map(self._judge, decoded, found, truths)
         return [self._confirmed(outcome) if self._config.confirm else outcome for outcome in outcomes]

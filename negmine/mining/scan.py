@@ -9,9 +9,10 @@ from pathlib import Path
 from negmine._version import __version__
 from negmine.bank.records import RunRecord
 from negmine.bank.writer import BankWriter
-from negmine.detectors.base import Detector, other_size
-from negmine.detectors.config import DetectorConfig
+from negmine.detectors.base import Detector, PathDetector, check_paths, other_size
+from negmine.detectors.config import DetectorConfig, PredictionsConfig
 from negmine.detectors.open import open_detector
+from negmine.errors import ConfigError
 from negmine.labels.base import Truth
 from negmine.labels.classes import match_class_names
 from negmine.labels.recognise import open_truth
@@ -26,7 +27,7 @@ from negmine.sources.expand import expand_sources
 
 def scan(
     sources: str | Path | Sequence[str | Path],
-    detector: Detector | DetectorConfig | str | Path,
+    detector: Detector | DetectorConfig | PredictionsConfig | str | Path,
     *,
     bank: str | Path = DEFAULT_BANK,
     truth: Truth | str | Path | None = None,
@@ -42,7 +43,7 @@ def scan(
 
     Args:
         sources: image files, folders, globs, `.txt` lists or `data.yaml` files.
-        detector: a detector, the settings to open one with, or weights to open with the defaults.
+        detector: a detector, the settings to open one with, predictions, or weights to open with the defaults.
         bank: the bank's folder; made where there is none.
         truth: labels for the images, or where they are; None says that no image holds a target.
         split: which split of a `data.yaml` in `sources`.
@@ -53,6 +54,8 @@ def scan(
     Raises:
         SourceError: where a source is missing or holds no image.
         WeightsError: where the weights cannot be opened.
+        PredictionsError: where predictions cannot be read, or are of images that are not among the sources.
+        ConfigError: where crops are to be confirmed by predictions.
         TruthError: where the labels cannot be opened, or share no class with the detector.
         BankError: where the bank cannot be written; what was stored before stays.
     """
@@ -60,6 +63,9 @@ def scan(
     refs = expand_sources([sources] if isinstance(sources, (str, Path)) else sources, split=split)
     labels = open_truth(Path(truth)) if isinstance(truth, (str, Path)) else truth
     model = _detector(detector)
+    if config.confirm and isinstance(model, PathDetector):
+        raise ConfigError("confirm runs the detector on its crops and needs a model, found predictions; leave it out")
+    check_paths(model, [ref.path for ref in refs])
     classes = _classes(model, labels)
     with BankWriter(bank, purpose="negmine scan") as writer:
         run_id = writer.begin_run(_run_record(model, config))
@@ -73,10 +79,10 @@ def scan(
         return loop.tally.result(writer.folder, writer.negative_count(), clock() - started)
 
 
-def _detector(detector: Detector | DetectorConfig | str | Path) -> Detector:
+def _detector(detector: Detector | DetectorConfig | PredictionsConfig | str | Path) -> Detector:
     if isinstance(detector, (str, Path)):
         detector = DetectorConfig(str(detector))
-    return open_detector(detector) if isinstance(detector, DetectorConfig) else detector
+    return open_detector(detector) if isinstance(detector, DetectorConfig | PredictionsConfig) else detector
 
 
 def _classes(detector: Detector, truth: Truth | None) -> Classes:

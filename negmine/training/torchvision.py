@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from negmine.detectors.devices import open_device
 from negmine.detectors.torchvision_models import (
     TorchvisionCheckpoint,
     build,
-    open_device,
     read_checkpoint,
     set_size,
     write_checkpoint,

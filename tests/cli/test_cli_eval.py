@@ -47,7 +47,7 @@ def test_bad_input_is_one_line(run: Run, demo_dataset: DemoDataset, options: lis
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "Missing option '--weights'"),
+        (["--data", "d"], "Missing option '--weights'"),
         (["--weights", "a.pt"], "Missing option '--data'"),
         (["--weights", "a.pt", "b.pt", "--data", "d"], "--backgrounds"),
         (["--weights", "a.pt", "--data", "d", "--batch", "0"], "--batch"),

@@ -43,3 +43,14 @@ def build_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> BuildCheckpoin
         return path
 
     return build
+
+
+@pytest.fixture
+def names(tmp_path: Path) -> Callable[..., str]:
+    """A file with class names."""
+
+    def write(*words: str) -> str:
+        (tmp_path / "names.txt").write_text("\n".join(words))
+        return str(tmp_path / "names.txt")
+
+    return write

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from negmine.detectors.config import DetectorConfig
+from negmine.detectors.config import DetectorConfig, PredictionsConfig
 from negmine.errors import ConfigError
 
 
@@ -27,11 +27,20 @@ def test_what_a_framework_has_a_default_of_is_left_to_it() -> None:
         ({"batch": 0}, "batch of 1 or more, found 0"),
         ({"device": " "}, "auto, cpu or 0"),
         ({"classes": ("cat", "cat")}, "every class once"),
+        ({"onnx_layout": "v7"}, "onnx_layout of yolox, ultralytics, ssd, found 'v7'"),
     ],
 )
 def test_a_setting_out_of_range_is_refused_with_what_was_expected(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         DetectorConfig("w.pt", **settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"), [({"conf": -0.01}, "conf from 0 to 1"), ({"classes": ("cat", "cat")}, "every class once")]
+)
+def test_so_is_one_of_predictions(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        PredictionsConfig("results.json", **settings)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("edge", [0.0, 1.0])

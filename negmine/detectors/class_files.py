@@ -1,0 +1,55 @@
+"""Class names from a file: a text with one a line, or a `data.yaml`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from negmine.errors import ConfigError
+from negmine.paths import printable
+
+_YAML = (".yaml", ".yml")
+
+
+def read_class_names(path: Path) -> dict[int, str]:
+    """Class id to name; in a text, a line's number from 0 is the id.
+
+    Raises:
+        ConfigError: where the file cannot be read, or names no classes.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise ConfigError(f"cannot read class names from {printable(path)}: {reason}") from error
+    return _from_yaml(path, text) if path.suffix.lower() in _YAML else _from_lines(path, text)
+
+
+def _from_lines(path: Path, text: str) -> dict[int, str]:
+    lines = [line.strip() for line in text.rstrip().splitlines()]
+    if not lines:
+        raise ConfigError(f"{printable(path)} names no classes; expected a name a line")
+    if "" in lines:
+        raise ConfigError(f"{printable(path)}:{lines.index('') + 1}: expected a class name, found an empty line")
+    return dict(enumerate(lines))
+
+
+def _from_yaml(path: Path, text: str) -> dict[int, str]:
+    try:
+        document = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: an absurd number
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ConfigError(f"{printable(path)} cannot be read as YAML: {printable(reason)}; correct the file") from error
+    names = document.get("names") if isinstance(document, dict) else None
+    pairs: Mapping[object, object] = {}
+    if isinstance(names, (dict, list)) and names:
+        pairs = names if isinstance(names, dict) else dict(enumerate(names))
+    if not pairs or not all(_is_id(key) and isinstance(name, (str, int, float)) for key, name in pairs.items()):
+        raise ConfigError(f"{printable(path)}: expected names, a list or a mapping by number; add it")
+    return {int(str(key)): str(name) for key, name in pairs.items()}
+
+
+def _is_id(key: object) -> bool:
+    return isinstance(key, (int, str)) and not isinstance(key, bool) and str(key).isdecimal()

@@ -1,0 +1,176 @@
+"""Object detectors of Hugging Face's transformers: DETR, RT-DETR, D-FINE and whatever else it opens as one."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from negmine.detectors.base import DetectorIdentity
+from negmine.detectors.batches import groups_of_one_shape
+from negmine.detectors.classes import wanted_classes
+from negmine.detectors.config import DetectorConfig
+from negmine.detectors.devices import open_device
+from negmine.errors import ConfigError, WeightsError
+from negmine.paths import printable
+from negmine.structures import Detections, Image
+
+PREFIX = "hf:"
+_ON_HUB = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?")
+_ACCELERATOR_BATCH = 8
+_HASHED = (".safetensors", "config.json")  # config.json and preprocessor_config.json
+
+
+class HuggingFaceDetector:
+    """Detects as `processor.post_process_object_detection(model(**processor(image)), threshold=conf)` does.
+
+    The weights are a folder or a name on the hub, in safetensors alone; no code that comes with them is run. Images of
+    one shape run together, so that none is padded for another. Boxes without area are dropped.
+
+    Raises:
+        ConfigError: for a device that is not there, a class that the model lacks, or an imgsz it cannot run at.
+        WeightsError: for weights that are missing or cannot be opened, or where transformers is not installed.
+    """
+
+    def __init__(self, config: DetectorConfig) -> None:
+        self._config = config
+        name = config.weights.removeprefix(PREFIX)
+        self._processor, self._model, folder = _open(name)
+        self._device = open_device(config.device)
+        self._model.to(self._device)
+        imgsz = _set_size(self._processor, config.imgsz)
+        self._class_names: Mapping[int, str] = MappingProxyType(
+            {int(number): str(label) for number, label in self._model.config.id2label.items()}
+        )
+        self._wanted = wanted_classes(config.classes, self._class_names)
+        self._batch_size = config.batch or (1 if self._device.type == "cpu" else _ACCELERATOR_BATCH)
+        self._identity = DetectorIdentity(
+            name=config.weights,
+            sha256=_hash(folder),
+            settings={"kind": "hf", "conf": config.conf, "imgsz": imgsz, "classes": sorted(config.classes)},
+            versions={name: importlib.metadata.version(name) for name in ("torch", "transformers")},
+        )
+
+    @property
+    def class_names(self) -> Mapping[int, str]:
+        """Class id to name."""
+        return self._class_names
+
+    @property
+    def identity(self) -> DetectorIdentity:
+        """Name and hash of the weights and their settings, and the settings that change a detection."""
+        return self._identity
+
+    @property
+    def batch_size(self) -> int:
+        """How many images run at once: one on a CPU, unless `batch` says otherwise."""
+        return self._batch_size
+
+    def predict(self, images: Sequence[Image]) -> list[Detections]:
+        """Detect in each image; what it gives for one does not depend on the others.
+
+        Raises:
+            BoxError: where the model gave boxes or scores that are not finite.
+        """
+        import torch
+
+        found: dict[int, Detections] = {}
+        with torch.inference_mode():
+            for indices in groups_of_one_shape(images, self._batch_size):
+                results = self._run([images[index] for index in indices])
+                found.update(zip(indices, map(self._detections, results), strict=True))
+        return [found[index] for index in range(len(images))]
+
+    def _run(self, images: Sequence[Image]) -> list[Mapping[str, Any]]:
+        rgb = [np.ascontiguousarray(image[:, :, ::-1]) for image in images]
+        inputs = self._processor(images=rgb, return_tensors="pt", input_data_format="channels_last")
+        outputs = self._model(**inputs.to(self._device))
+        results: list[Mapping[str, Any]] = self._processor.post_process_object_detection(
+            outputs, threshold=self._config.conf, target_sizes=[image.shape[:2] for image in images]
+        )
+        return results
+
+    def _detections(self, result: Mapping[str, Any]) -> Detections:
+        boxes, scores, labels = (result[key].cpu().numpy() for key in ("boxes", "scores", "labels"))
+        detections = Detections(boxes.astype(np.float64), scores, labels)
+        x1, y1, x2, y2 = detections.boxes_xyxy.T
+        keep = (x2 > x1) & (y2 > y1)
+        if self._wanted is not None:
+            keep &= np.isin(detections.class_ids, self._wanted)
+        return detections.select(keep)
+
+
+def _open(name: str) -> tuple[Any, Any, Path]:
+    """The processor, the model, and the folder that they were read from."""
+    where = f"{PREFIX}{printable(name)}"
+    try:
+        from transformers import AutoImageProcessor, AutoModelForObjectDetection
+        from transformers.utils import cached_file
+    except ModuleNotFoundError as error:
+        raise WeightsError(
+            f"{where} needs the package transformers, which is not installed; pip install 'negmine[hf]'"
+        ) from error
+    if not name or not (Path(name).is_dir() or _ON_HUB.fullmatch(name)):
+        raise WeightsError(f"no folder of weights at {printable(name)!r}, and no name on the hub looks like this")
+    try:
+        with _quiet():
+            processor = AutoImageProcessor.from_pretrained(name, trust_remote_code=False)
+            model = AutoModelForObjectDetection.from_pretrained(name, use_safetensors=True, trust_remote_code=False)
+            folder = Path(str(cached_file(name, "config.json"))).parent
+    except ImportError as error:  # a backbone or processor of a package that is not there
+        raise WeightsError(f"{where} needs a package that is not installed: {_line(error)}") from error
+    except Exception as error:  # transformers, safetensors and the hub all have their own
+        raise WeightsError(f"{where} cannot be opened as a detector: {_line(error)}") from error
+    return processor, model.eval(), folder
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers' log and progress bars off stderr while it opens something; what is wrong is raised anyway."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(logging.CRITICAL)
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _set_size(processor: Any, imgsz: int | None) -> int | None:
+    """Have images resized so that their longer side is `imgsz`; None for the processor's own rule."""
+    if imgsz is None:
+        return None
+    size = dict(processor.size)
+    if set(size) >= {"height", "width"}:
+        processor.size = {"height": imgsz, "width": imgsz}
+    elif set(size) >= {"shortest_edge", "longest_edge"}:
+        processor.size = {"shortest_edge": imgsz, "longest_edge": imgsz}
+    else:
+        raise ConfigError(f"this model's images are resized to {size}, found imgsz {imgsz}; leave it out")
+    return imgsz
+
+
+def _hash(folder: Path) -> str:
+    """SHA-256, hex, of the weights and of what says how they are run."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.iterdir() if path.name.endswith(_HASHED) and path.is_file()):
+        with path.open("rb") as stream:
+            digest.update(f"{path.name}\0{hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def _line(error: Exception) -> str:
+    return printable((str(error).strip().splitlines() or [type(error).__name__])[0][:200])
