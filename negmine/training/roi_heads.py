@@ -42,15 +42,36 @@ def _arguments(heads: RoIHeads) -> dict[str, Any]:
     }
 
 
-class AllRoIHeads(RoIHeads):  # type: ignore[misc]
+class _ChoosingRoIHeads(RoIHeads):  # type: ignore[misc]
+    """torchvision's heads, whose loss is 0 where no region was chosen; theirs is no number then."""
+
+    def __init__(self, heads: RoIHeads) -> None:
+        super().__init__(**_arguments(heads))
+        self._chosen = 0
+
+    def select_training_samples(self, proposals: list[Tensor], targets: Targets | None) -> _Regions:
+        """As torchvision's; counts the regions."""
+        regions: _Regions = super().select_training_samples(proposals, targets)
+        self._chosen = sum(map(len, regions[0]))
+        return regions
+
+    def forward(
+        self, features: Features, proposals: list[Tensor], image_shapes: Sizes, targets: Targets | None = None
+    ) -> tuple[list[dict[str, Tensor]], dict[str, Tensor]]:
+        """As torchvision's."""
+        result, losses = super().forward(features, proposals, image_shapes, targets)
+        if self.training and not self._chosen:
+            nothing = torch.stack([feature.sum() for feature in features.values()]).sum() * 0
+            losses = dict.fromkeys(losses, nothing)
+        return result, losses
+
+
+class AllRoIHeads(_ChoosingRoIHeads):
     """Trains on every region: the ground truth and all proposals, background from an overlap of 0.
 
     Args:
         heads: of a Faster R-CNN; its modules become those of this one.
     """
-
-    def __init__(self, heads: RoIHeads) -> None:
-        super().__init__(**_arguments(heads))
 
     def subsample(self, labels: list[Tensor]) -> list[Tensor]:
         """Indices, for each image, of the regions that count: all but those between two thresholds."""
@@ -180,7 +201,7 @@ class OhemRoIHeads(AllRoIHeads):
         return [], {"loss_classifier": classification / count, "loss_box_reg": box / count}
 
 
-class BiasedRoIHeads(RoIHeads):  # type: ignore[misc]
+class BiasedRoIHeads(_ChoosingRoIHeads):
     """Trains on a random sample with at most a share of objects: the heuristic that OHEM does away with.
 
     Girshick, "Fast R-CNN", ICCV 2015, section 2.3. With `bg_lo` 0.1 an image without objects gives no region at all.
@@ -195,7 +216,7 @@ class BiasedRoIHeads(RoIHeads):  # type: ignore[misc]
     def __init__(
         self, heads: RoIHeads, *, batch: int = 128, positive_fraction: float | None = 0.25, bg_lo: float = 0.1
     ) -> None:
-        super().__init__(**_arguments(heads))
+        super().__init__(heads)
         self._batch = batch
         self._positive_fraction = positive_fraction
         self._bg_lo = bg_lo

@@ -29,11 +29,20 @@ def test_an_architecture_is_no_weights(tmp_path: Path) -> None:
         find_weights(str(tmp_path / "yolo11n.yaml"))
 
 
-@pytest.mark.parametrize("name", ["w.pth", "w.pt.bak", "w.pt?x", "w"])
+@pytest.mark.parametrize("name", ["w.ckpt", "w.pt.bak", "w.pt?x", "w"])
 def test_an_ending_that_ultralytics_may_take_for_a_pickle_is_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"")
     with pytest.raises(WeightsError, match=r"expected one of \.pt"):
         find_weights(str(tmp_path / name))
+
+
+def test_weights_of_torchvision_are_files_here(tmp_path: Path) -> None:
+    (tmp_path / "w.safetensors").touch()
+    assert find_weights(str(tmp_path / "w.safetensors")) == tmp_path / "w.safetensors"
+    with pytest.raises(WeightsError, match=r"no weights at .*gone\.pth"):
+        find_weights(str(tmp_path / "gone.pth"))
+    with pytest.raises(WeightsError, match=r"expected a file to train, found torchvision:ssd300_vgg16; save it"):
+        find_weights("torchvision:ssd300_vgg16")
 
 
 def test_a_folder_is_a_model_only_under_its_name(tmp_path: Path) -> None:

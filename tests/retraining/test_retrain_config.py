@@ -47,7 +47,8 @@ def test_the_settings_hold_all_that_the_result_depends_on() -> None:
 
 def test_a_ratio_must_fit_into_a_batch() -> None:
     with pytest.raises(ConfigError, match=r"a batch of 16 cannot hold .* at 1:20; expected a batch of 21 or more"):
-        RetrainConfig(ratio="1:20")
+        RetrainConfig(ratio="1:20", train=TrainConfig(batch=16))
     with pytest.raises(ConfigError, match="expected a batch of 101 or more"):
-        RetrainConfig(ratio="100:1")
+        RetrainConfig(ratio="100:1", train=TrainConfig(batch=100))
     assert RetrainConfig(ratio="1:20", train=TrainConfig(batch=21)).ratio == "1:20"
+    assert RetrainConfig(ratio="1:20").train.batch is None  # one that fits is chosen later
