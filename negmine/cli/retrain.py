@@ -20,7 +20,7 @@ _TRAIN = _DEFAULT.train
 
 @click.command("retrain")
 @click.argument("more_backgrounds", nargs=-1, metavar="[SOURCE]...")
-@click.option("--weights", required=True, metavar="W", help="Where to start: a .pt. It is left as it is.")
+@click.option("--weights", required=True, metavar="W", help="Where to start: .pt or .safetensors; left as it is.")
 @click.option("--data", required=True, metavar="DATA", help="The labelled images: VOC, YOLO (data.yaml) or COCO.")
 @click.option(
     "--backgrounds", multiple=True, metavar="SOURCE...", help="Images without targets.  [default: those of --bank]"
@@ -31,7 +31,7 @@ _TRAIN = _DEFAULT.train
     type=click.Choice(get_args(Loss)),
     default=_TRAIN.loss,
     show_default=True,
-    help="How background counts in training; stock is Ultralytics' own.",
+    help="How background counts in training; stock is the framework's own.",
 )
 @click.option("--rounds", default=_DEFAULT.rounds, show_default=True, help="At most; fewer where they stop helping.")
 @click.option("--epochs", default=_TRAIN.epochs, show_default=True, help="Of each round.")
@@ -68,7 +68,7 @@ _TRAIN = _DEFAULT.train
     "--bg-lo", default=_TRAIN.bg_lo, show_default=True, help="heuristic: overlap from which a region is a negative."
 )
 @click.option("--soup", default=_TRAIN.soup, show_default=True, help="Trainings a round, whose weights are averaged.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any argument of Ultralytics' training.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any argument of the framework's training.")
 @click.option("--device", default=_TRAIN.device, show_default=True, metavar="auto|cpu|N", help="Where to train.")
 @click.option("--workers", default=_TRAIN.workers, show_default=True, help="Processes that load images for training.")
 @click.option("--seed", default=_TRAIN.seed, show_default=True, help="Of the split, the variants and the training.")

@@ -12,6 +12,7 @@ from negmine.errors import ConfigError
 Loss = Literal["ohem", "hard-negative", "focal", "ghm", "guided", "stock", "heuristic", "random"]
 
 MAX_SEED = 2**32 - 2  # NumPy takes one more, and Ultralytics adds one
+OF_REGIONS: tuple[Loss, ...] = ("heuristic", "random")  # which regions count: for detectors that judge regions
 # What negmine decides itself: a value for it would be ignored, point the training at other files, or work against the
 # batches that hold every image with objects and the negatives at a ratio.
 _OURS = frozenset(

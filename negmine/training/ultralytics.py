@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from negmine.detectors.quiet import no_training_downloads, quiet_ultralytics
 from negmine.detectors.ultralytics_models import one_line, open_model
 from negmine.errors import ConfigError, NegmineError, TrainingError, WeightsError
 from negmine.paths import printable
 from negmine.training.base import OnEpoch, TrainingSet
-from negmine.training.config import TrainConfig
+from negmine.training.config import OF_REGIONS, Loss, TrainConfig
 from negmine.training.lists import write_lists
 
 if TYPE_CHECKING:
@@ -65,6 +65,11 @@ class UltralyticsTrainer:
             UnsafeWeightsError: for a pickle that would run foreign code.
             ConfigError: for a setting that Ultralytics does not have.
         """
+        if self._config.loss in OF_REGIONS:
+            raise WeightsError(
+                f"{printable(weights)} has no regions to sample, which the loss {self._config.loss} does; expected a "
+                f"loss of {', '.join(loss for loss in get_args(Loss) if loss not in OF_REGIONS)}"
+            )
         with quiet_ultralytics():
             model = self._open(weights)
             found = [str(name) for _, name in sorted(model.names.items())]

@@ -17,7 +17,7 @@ from blobs import draw
 from negmine.detectors.quiet import quiet_ultralytics
 from negmine.errors import ConfigError, TrainingError, WeightsError
 from negmine.training.base import EpochEnd, TrainingSet
-from negmine.training.config import Loss, TrainConfig
+from negmine.training.config import OF_REGIONS, Loss, TrainConfig
 from negmine.training.open import open_trainer
 from negmine.training.saving import save
 from negmine.training.ultralytics_files import EXACT, load
@@ -99,7 +99,7 @@ def _parameters(weights: Path) -> list[float]:
     return [float(value.double().sum()) for value in model.state_dict().values()]
 
 
-@pytest.mark.parametrize("loss", get_args(Loss))
+@pytest.mark.parametrize("loss", [loss for loss in get_args(Loss) if loss not in OF_REGIONS])
 def test_every_loss_trains(loss: Loss, untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path) -> None:
     told: list[EpochEnd] = []
     trainer = open_trainer(_config(loss=loss, epochs=2))
@@ -239,6 +239,12 @@ def test_a_loss_that_is_no_number_names_the_images(
 def test_other_families_are_refused_by_name(name: str, message: str, untrained: Callable[[str], Path]) -> None:
     with pytest.raises(WeightsError, match=message):
         open_trainer(_config()).check(untrained(name), NAMES)
+
+
+@pytest.mark.parametrize("loss", OF_REGIONS)
+def test_losses_of_regions_are_refused(loss: Loss, untrained: Callable[[str], Path]) -> None:
+    with pytest.raises(WeightsError, match=rf"no regions to sample, which the loss {loss} does; expected .* ohem"):
+        open_trainer(_config(loss=loss)).check(untrained("yolo11n"), NAMES)
 
 
 def test_classes_must_be_the_models(untrained: Callable[[str], Path]) -> None:
