@@ -87,6 +87,29 @@ def check_paths(detector: Detector, paths: Sequence[Path]) -> None:
         detector.check_paths(paths)
 
 
+class DescribedDetector:
+    """What detectors say of themselves; an adapter sets the three fields, and has `predict`."""
+
+    _class_names: Mapping[int, str]
+    _identity: DetectorIdentity
+    _batch_size: int
+
+    @property
+    def class_names(self) -> Mapping[int, str]:
+        """Class id to name, of all classes of the model."""
+        return self._class_names
+
+    @property
+    def identity(self) -> DetectorIdentity:
+        """Name and hash of what it is, and the settings that change a detection."""
+        return self._identity
+
+    @property
+    def batch_size(self) -> int:
+        """How many images run at once: one on a CPU, where more buy nothing, unless it was told otherwise."""
+        return self._batch_size
+
+
 def other_size(detector: Detector) -> str | None:
     """A warning where weights run at another size than they were trained at, which changes every score; else None.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from negmine.detectors.base import Detector, PathDetector
@@ -72,3 +72,13 @@ def groups_of_one_shape(images: Sequence[Image], batch_size: int) -> Iterator[li
     for indices in by_shape.values():
         for start in range(0, len(indices), batch_size):
             yield indices[start : start + batch_size]
+
+
+def predict_by_shape(
+    images: Sequence[Image], batch_size: int, run: Callable[[list[Image]], list[Detections]]
+) -> list[Detections]:
+    """Run a model on batches of images of one shape, and give the results in the order of the images."""
+    found: dict[int, Detections] = {}
+    for indices in groups_of_one_shape(images, batch_size):
+        found.update(zip(indices, run([images[index] for index in indices]), strict=True))
+    return [found[index] for index in range(len(images))]

@@ -9,14 +9,14 @@ from typing import TypeAlias
 
 import numpy.typing as npt
 
-from negmine.detectors.base import DetectorIdentity
+from negmine.detectors.base import DescribedDetector, DetectorIdentity
 from negmine.errors import ConfigError, DetectorError
 from negmine.structures import Detections, Image
 
 FunctionResult: TypeAlias = Detections | tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]
 
 
-class FunctionDetector:
+class FunctionDetector(DescribedDetector):
     """A detector that calls a function for every image.
 
     Nothing can see from outside that a function's code or weights changed. Change `key` when they do: an image that the
@@ -53,21 +53,6 @@ class FunctionDetector:
         self._batch_size = batch_size
         digest = hashlib.sha256(f"{name}\0{key or ''}".encode()).hexdigest()
         self._identity = DetectorIdentity(name=name, sha256=digest, settings={"kind": "function"})
-
-    @property
-    def class_names(self) -> Mapping[int, str]:
-        """Class id to name."""
-        return self._class_names
-
-    @property
-    def identity(self) -> DetectorIdentity:
-        """The name, and a hash of name and key."""
-        return self._identity
-
-    @property
-    def batch_size(self) -> int:
-        """How many images `predict` likes to be handed at once."""
-        return self._batch_size
 
     def predict(self, images: Sequence[Image]) -> list[Detections]:
         """Call the function for each image.

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from negmine.detectors.base import DetectorIdentity
-from negmine.detectors.batches import groups_of_one_shape
+from negmine.detectors.base import DescribedDetector, DetectorIdentity
+from negmine.detectors.batches import predict_by_shape
 from negmine.detectors.classes import wanted_classes
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.devices import open_device
@@ -29,7 +29,7 @@ _ACCELERATOR_BATCH = 8
 _HASHED = (".safetensors", "config.json")  # config.json and preprocessor_config.json
 
 
-class HuggingFaceDetector:
+class HuggingFaceDetector(DescribedDetector):
     """Detects as `processor.post_process_object_detection(model(**processor(image)), threshold=conf)` does.
 
     The weights are a folder or a name on the hub, in safetensors alone; no code that comes with them is run. Images of
@@ -59,21 +59,6 @@ class HuggingFaceDetector:
             versions={name: importlib.metadata.version(name) for name in ("torch", "transformers")},
         )
 
-    @property
-    def class_names(self) -> Mapping[int, str]:
-        """Class id to name."""
-        return self._class_names
-
-    @property
-    def identity(self) -> DetectorIdentity:
-        """Name and hash of the weights and their settings, and the settings that change a detection."""
-        return self._identity
-
-    @property
-    def batch_size(self) -> int:
-        """How many images run at once: one on a CPU, unless `batch` says otherwise."""
-        return self._batch_size
-
     def predict(self, images: Sequence[Image]) -> list[Detections]:
         """Detect in each image; what it gives for one does not depend on the others.
 
@@ -82,12 +67,11 @@ class HuggingFaceDetector:
         """
         import torch
 
-        found: dict[int, Detections] = {}
+        def run(batch: list[Image]) -> list[Detections]:
+            return [self._detections(result) for result in self._run(batch)]
+
         with torch.inference_mode():
-            for indices in groups_of_one_shape(images, self._batch_size):
-                results = self._run([images[index] for index in indices])
-                found.update(zip(indices, map(self._detections, results), strict=True))
-        return [found[index] for index in range(len(images))]
+            return predict_by_shape(images, self._batch_size, run)
 
     def _run(self, images: Sequence[Image]) -> list[Mapping[str, Any]]:
         rgb = [np.ascontiguousarray(image[:, :, ::-1]) for image in images]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from negmine.detectors.base import DetectorIdentity
+from negmine.detectors.base import DescribedDetector, DetectorIdentity
 from negmine.detectors.class_files import read_class_names
 from negmine.detectors.classes import wanted_classes
 from negmine.detectors.config import DetectorConfig
@@ -33,7 +33,7 @@ _BACKGROUND = ("__background__", "background", "BACKGROUND")
 _COCO_CLASSES = 80
 
 
-class OnnxDetector:
+class OnnxDetector(DescribedDetector):
     """Detects as `config.onnx_layout` says; class names are those of `config.class_names`, of the file, or COCO's 80.
 
     Raises:
@@ -71,21 +71,6 @@ class OnnxDetector:
             },
             versions={"onnxruntime": importlib.metadata.version("onnxruntime")},
         )
-
-    @property
-    def class_names(self) -> Mapping[int, str]:
-        """Class id to name."""
-        return self._class_names
-
-    @property
-    def identity(self) -> DetectorIdentity:
-        """Name and hash of the file, and the settings that change a detection."""
-        return self._identity
-
-    @property
-    def batch_size(self) -> int:
-        """How many images run at once: one on a CPU, or where the graph takes no more."""
-        return self._batch_size
 
     def predict(self, images: Sequence[Image]) -> list[Detections]:
         """Detect in each image; what it gives for one does not depend on the others.

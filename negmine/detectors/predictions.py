@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from negmine.detectors.base import DetectorIdentity
+from negmine.detectors.base import DescribedDetector, DetectorIdentity
 from negmine.detectors.classes import wanted_classes
 from negmine.detectors.config import PredictionsConfig
 from negmine.detectors.predictions_coco import read_coco
@@ -20,7 +20,7 @@ from negmine.paths import printable
 from negmine.structures import Detections, Image
 
 
-class PredictionsDetector:
+class PredictionsDetector(DescribedDetector):
     """Says of an image what a file of predictions says of it, by the image's name.
 
     An image that the predictions do not name has none, unless `images` lists those that were predicted on: then the
@@ -43,21 +43,7 @@ class PredictionsDetector:
             sha256=self._predictions.sha256,
             settings={"kind": "predictions", "conf": config.conf, "classes": sorted(config.classes)},
         )
-
-    @property
-    def class_names(self) -> Mapping[int, str]:
-        """Class id to name; ids of a COCO file are counted anew from 0, in its order."""
-        return self._class_names
-
-    @property
-    def identity(self) -> DetectorIdentity:
-        """Name and hash of the predictions, and the settings that drop some of them."""
-        return self._identity
-
-    @property
-    def batch_size(self) -> int:
-        """One: there is nothing to gain."""
-        return 1
+        self._batch_size = 1  # there is nothing to gain
 
     @property
     def lowest_score(self) -> float | None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from negmine.detectors.base import DetectorIdentity
-from negmine.detectors.batches import groups_of_one_shape
+from negmine.detectors.base import DescribedDetector, DetectorIdentity
+from negmine.detectors.batches import predict_by_shape
 from negmine.detectors.classes import wanted_classes
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.devices import open_device
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _ACCELERATOR_BATCH = 8
 
 
-class TorchvisionDetector:
+class TorchvisionDetector(DescribedDetector):
     """Detects as `model.eval()([image])` does, with the score and overlap thresholds of `config`.
 
     Class ids are torchvision's labels less one, since label 0 is the background. A box that a RetinaNet or FCOS gives
@@ -74,21 +74,6 @@ class TorchvisionDetector:
             versions={name: importlib.metadata.version(name) for name in ("torch", "torchvision")},
         )
 
-    @property
-    def class_names(self) -> Mapping[int, str]:
-        """Class id to name."""
-        return self._class_names
-
-    @property
-    def identity(self) -> DetectorIdentity:
-        """Name and hash of the weights, and the settings that change a detection."""
-        return self._identity
-
-    @property
-    def batch_size(self) -> int:
-        """How many images run at once: one on a CPU, unless `batch` says otherwise."""
-        return self._batch_size
-
     def predict(self, images: Sequence[Image]) -> list[Detections]:
         """Detect in each image; what it gives for one does not depend on the others.
 
@@ -97,12 +82,11 @@ class TorchvisionDetector:
         """
         import torch
 
-        found: dict[int, Detections] = {}
+        def run(batch: list[Image]) -> list[Detections]:
+            return [self._detections(result) for result in self._model([self._tensor(image) for image in batch])]
+
         with torch.inference_mode():
-            for indices in groups_of_one_shape(images, self._batch_size):
-                results = self._model([self._tensor(images[index]) for index in indices])
-                found.update(zip(indices, map(self._detections, results), strict=True))
-        return [found[index] for index in range(len(images))]
+            return predict_by_shape(images, self._batch_size, run)
 
     def _tensor(self, image: Image) -> Tensor:
         """[3, H, W] RGB from 0 to 1."""

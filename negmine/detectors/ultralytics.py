@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from negmine.detectors.base import DetectorIdentity
-from negmine.detectors.batches import groups_of_one_shape
+from negmine.detectors.base import DescribedDetector, DetectorIdentity
+from negmine.detectors.batches import predict_by_shape
 from negmine.detectors.classes import wanted_classes
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.quiet import quiet_ultralytics
@@ -30,7 +30,7 @@ _RUNTIMES: Mapping[str, str] = MappingProxyType(
 )
 
 
-class UltralyticsDetector:
+class UltralyticsDetector(DescribedDetector):
     """Detects as `YOLO(weights).predict(image, conf=, iou=, imgsz=)` does, without its side effects.
 
     Models that segment, find poses or oriented boxes give the upright boxes around what they find. At most 300
@@ -68,21 +68,6 @@ class UltralyticsDetector:
         )
 
     @property
-    def class_names(self) -> Mapping[int, str]:
-        """Class id to name, of all classes of the model."""
-        return self._class_names
-
-    @property
-    def identity(self) -> DetectorIdentity:
-        """File name and hash of the weights, and the settings that change a detection."""
-        return self._identity
-
-    @property
-    def batch_size(self) -> int:
-        """How many images run at once: one on a CPU, where more buy nothing, unless `batch` says otherwise."""
-        return self._batch_size
-
-    @property
     def trained_imgsz(self) -> int | None:
         """The input size that the checkpoint was trained at, in pixels; None where it does not say."""
         size = self._model.overrides.get("imgsz")
@@ -94,12 +79,12 @@ class UltralyticsDetector:
         Raises:
             BoxError: where the model gave boxes or scores that are not finite.
         """
-        found: dict[int, Detections] = {}
+
+        def run(batch: list[Image]) -> list[Detections]:
+            return [_to_detections(result) for result in self._run(batch)]
+
         with quiet_ultralytics():
-            for indices in groups_of_one_shape(images, self._batch_size):
-                results = self._run([images[index] for index in indices])
-                found.update(zip(indices, map(_to_detections, results), strict=True))
-        return [found[index] for index in range(len(images))]
+            return predict_by_shape(images, self._batch_size, run)
 
     def _run(self, images: list[Image]) -> list[Results]:
         results: list[Results] = self._model.predict(

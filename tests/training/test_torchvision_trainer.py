@@ -19,6 +19,7 @@ from negmine.errors import ConfigError, TrainingError, WeightsError
 from negmine.training.base import EpochEnd, TrainingSet
 from negmine.training.config import TrainConfig
 from negmine.training.open import open_trainer
+from negmine.training.torchvision_loop import Settings, rate_at
 
 NAMES = ("lamp", "clock")
 SMALL: dict[str, Any] = {"min_size": 64, "max_size": 96}
@@ -181,6 +182,28 @@ def test_a_loss_that_is_no_number_names_the_images(
     with pytest.raises(TrainingError, match=r"no finite number on the batch of \d\.png, \d\.png; look") as caught:
         open_trainer(_config(loss="stock"), broken).train(broken, data, tmp_path / "run")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_statistics_of_batch_normalisation_stay_unless_asked(
+    frozen: bool, untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
+) -> None:
+    before = untrained(FASTER)
+    settings = {} if frozen else {"frozen_norm": False}
+    after = open_trainer(_config(settings=settings), before).train(before, data, tmp_path / "run")
+    old, new = read_checkpoint(before).state, read_checkpoint(after).state
+    names = [name for name in old if name.endswith("running_mean")]
+    assert names
+    assert all(torch.equal(old[name], new[name]) for name in names) is frozen
+
+
+def test_the_rate_rises_and_falls_along_a_cosine() -> None:
+    settings = Settings(lr0=1.0, lrf=0.1)
+    assert rate_at(0, 100, 0, settings) == 1.0
+    assert rate_at(50, 100, 0, settings) == pytest.approx(0.55)
+    assert rate_at(100, 100, 0, settings) == pytest.approx(0.1)
+    assert rate_at(0, 100, 10, settings) == pytest.approx(0.1)
+    assert rate_at(4, 10**9, 10, settings) == pytest.approx(0.5)
 
 
 def test_a_batch_is_two_images_for_regions_and_holds_the_ratio(untrained: Callable[[str], Path]) -> None:
