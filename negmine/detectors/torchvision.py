@@ -40,7 +40,8 @@ class TorchvisionDetector(DescribedDetector):
 
     Class ids are torchvision's labels less one, since label 0 is the background. A box that a RetinaNet or FCOS gives
     that label, which no object had in its training, is dropped, and so is a box without area. Images of one shape run
-    together, so that none is padded for another. As many detections an image are kept as the model was built for.
+    together, so that none is padded for another. As many detections an image are kept as the model was built for. Where
+    the weights bring a score threshold for each class (those of a training with guided loss scaling do), it holds too.
 
     Raises:
         ConfigError: for a device that is not there, a class that the model lacks, or a size for a model of fixed size.
@@ -57,6 +58,7 @@ class TorchvisionDetector(DescribedDetector):
         iou = _set_thresholds(self._model, config)
         imgsz = set_size(self._model, checkpoint.builder, config.imgsz)
         self._first_label = checkpoint.first_label
+        self._thresholds = np.array(checkpoint.score_thresholds or [0.0] * len(checkpoint.class_names))
         self._class_names: Mapping[int, str] = MappingProxyType(dict(enumerate(checkpoint.class_names)))
         self._wanted = wanted_classes(config.classes, self._class_names)
         self._batch_size = config.batch or (1 if self._device.type == "cpu" else _ACCELERATOR_BATCH)
@@ -102,6 +104,8 @@ class TorchvisionDetector(DescribedDetector):
         )
         x1, y1, x2, y2 = detections.boxes_xyxy.T
         keep = (x2 > x1) & (y2 > y1) & (detections.class_ids >= 0)
+        detections = detections.select(keep)
+        keep = detections.scores >= self._thresholds[detections.class_ids]
         if self._wanted is not None:
             keep &= np.isin(detections.class_ids, self._wanted)
         return detections.select(keep)

@@ -55,6 +55,8 @@ class TorchvisionCheckpoint:
         arguments: further arguments of the builder (`min_size`, `box_detections_per_img`, ...); JSON values.
         frozen_eps: where the backbone's batch normalisation is frozen, as it is after training from torchvision's own
             weights: its epsilon. None where it is not frozen.
+        first_label: the label of the first class: 1, or 0 for a RetinaNet or FCOS that was built without a background.
+        score_thresholds: of each class, under which its detections are dropped; None where there are none.
     """
 
     builder: str
@@ -63,6 +65,7 @@ class TorchvisionCheckpoint:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     frozen_eps: float | None = None
     first_label: int = 1
+    score_thresholds: tuple[float, ...] | None = None
 
     @property
     def num_classes(self) -> int:
@@ -162,7 +165,9 @@ def read_checkpoint(path: Path) -> TorchvisionCheckpoint:
             "the background"
         )
     frozen = document.get("frozen_eps", _looks_frozen(builder, state))
-    return TorchvisionCheckpoint(builder, tuple(names), state, dict(document.get("arguments") or {}), frozen, first)
+    arguments = dict(document.get("arguments") or {})
+    thresholds = _thresholds(document.get("score_thresholds"), len(names), where)
+    return TorchvisionCheckpoint(builder, tuple(names), state, arguments, frozen, first, thresholds)
 
 
 def write_checkpoint(checkpoint: TorchvisionCheckpoint, path: Path) -> None:
@@ -180,6 +185,8 @@ def write_checkpoint(checkpoint: TorchvisionCheckpoint, path: Path) -> None:
         "arguments": dict(checkpoint.arguments),
         "frozen_eps": checkpoint.frozen_eps,
     }
+    if checkpoint.score_thresholds is not None:
+        document["score_thresholds"] = list(checkpoint.score_thresholds)
     metadata = {_KEY: json.dumps(document, sort_keys=True)}  # one entry: several come in another order each time
     part = path.with_name(f"{path.name}.negmine-part")
     try:
@@ -297,6 +304,19 @@ def _read_pickle(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise WeightsError(f"{printable(path)}: expected tensors in state_dict, found {type(state[wrong]).__name__} as "
                            f"{printable(wrong)}")  # fmt: skip
     return dict(document), state
+
+
+def _thresholds(found: object, count: int, where: str) -> tuple[float, ...] | None:
+    """The score threshold of each class, as a file has them."""
+    if found is None:
+        return None
+    numbers = found if isinstance(found, (list, tuple)) else ()
+    if len(numbers) != count or not all(type(number) in (int, float) and 0 <= number <= 1 for number in numbers):
+        raise WeightsError(
+            f"{where}: expected score_thresholds to be {count} numbers from 0 to 1, one a class, found "
+            f"{printable(str(found)[:80])}; leave them out"
+        )
+    return tuple(map(float, numbers))
 
 
 def _looks_frozen(builder: str, state: Mapping[str, Tensor]) -> float | None:

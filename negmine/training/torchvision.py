@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _RESUME, _DONE, _LOG = "resume.pt", "trained.safetensors", "log.jsonl"
 _LARGE_PRIME = 1_000_003
 _NAMES_SHOWN = 10
+_COUNTED = 100  # batches of an epoch whose anchors tell how rare objects are
 
 
 class TorchvisionTrainer:
@@ -82,14 +83,14 @@ class TorchvisionTrainer:
             if "out of memory" in str(error).lower():
                 raise TrainingError("the training ran out of memory; use a smaller --batch or --imgsz") from error
             raise
-        write_checkpoint(replace(checkpoint, state=trained), done)
+        write_checkpoint(trained, done)
         (out / _RESUME).unlink(missing_ok=True)
         return done
 
     def _train(
         self, checkpoint: TorchvisionCheckpoint, data: TrainingSet, out: Path, on_epoch: OnEpoch | None
-    ) -> Mapping[str, torch.Tensor]:
-        """All epochs that are not done; returns the state_dict."""
+    ) -> TorchvisionCheckpoint:
+        """All epochs that are not done."""
         import torch
 
         from negmine.training.torchvision_loop import make_optimizer, rate_at, train_one_epoch
@@ -103,8 +104,10 @@ class TorchvisionTrainer:
         parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "scaler": scaler}
         if hasattr(rule, "state_dict"):
             parts["rule"] = rule
-        begun = _restore(out / _RESUME, parts, device)
         images, order = self._images(checkpoint, data, out)
+        if config.loss == "guided":
+            checkpoint = self._with_prior(checkpoint, model, images, order, device)
+        begun = _restore(out / _RESUME, parts, device)
         order.epoch = begun
         warmup, steps = min(settings.warmup, len(order)), config.epochs * len(order)
         for epoch in range(begun, config.epochs):
@@ -123,7 +126,24 @@ class TorchvisionTrainer:
             self._keep(out, parts, epoch + 1, losses)
             if on_epoch is not None:
                 on_epoch(EpochEnd(epoch + 1, config.epochs, losses))
-        return model.state_dict()
+        return replace(checkpoint, state=model.state_dict())
+
+    def _with_prior(
+        self,
+        checkpoint: TorchvisionCheckpoint,
+        model: nn.Module,
+        images: Any,
+        order: MixedBatches,
+        device: torch.device,
+    ) -> TorchvisionCheckpoint:
+        """Set the bias of a head that was never trained; returns the checkpoint with the thresholds of its classes."""
+        from negmine.training.torchvision_prior import count_anchors, score_thresholds, set_optimal_bias
+
+        self._seed(0)
+        loader = self._loader(images, list(order)[:_COUNTED], device, 0)
+        counts = count_anchors(model, checkpoint.builder, loader, device=device)
+        set_optimal_bias(model, counts)
+        return replace(checkpoint, score_thresholds=score_thresholds(counts, checkpoint.first_label))
 
     def _prepared(self, checkpoint: TorchvisionCheckpoint, name: str) -> tuple[nn.Module, object]:
         """The model with the asked loss, and the rule behind it, if there is one."""

@@ -7,7 +7,8 @@ are replaced in what it returns; on the live model alone, so that a state_dict i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -83,9 +84,27 @@ def teach(model: nn.Module, builder: str, config: TrainConfig) -> Rule | None:
     rule = _rule(builder, config)
     if rule is None:
         return None
-    place: Any = model if builder.startswith("ssd") else model.head
+    place = _place(model, builder)
     place.compute_loss = _Ruled(place.compute_loss, rule, _coder(model, builder), offsets="fcos" not in builder)
     return rule
+
+
+@contextmanager
+def ruled_by(model: nn.Module, builder: str, rule: Rule) -> Iterator[None]:
+    """Put a rule behind the losses for a while; afterwards they are what they were."""
+    place = _place(model, builder)
+    before = place.compute_loss
+    compute = before.compute if isinstance(before, _Ruled) else before
+    place.compute_loss = _Ruled(compute, rule, _coder(model, builder), offsets="fcos" not in builder)
+    try:
+        yield
+    finally:
+        place.compute_loss = before
+
+
+def _place(model: Any, builder: str) -> Any:
+    """The module whose `compute_loss` it is."""
+    return model if builder.startswith("ssd") else model.head
 
 
 def _rule(builder: str, config: TrainConfig) -> Rule | None:
@@ -118,7 +137,7 @@ class _Ruled:
     """torchvision's `compute_loss`, with a rule behind it."""
 
     def __init__(self, compute: Callable[..., Losses], rule: Rule, coder: Any, *, offsets: bool) -> None:
-        self._compute = compute
+        self.compute = compute
         self._rule = rule
         self._coder = coder
         self._offsets = offsets
@@ -130,7 +149,7 @@ class _Ruled:
         anchors: Sequence[Tensor],
         matched_idxs: Sequence[Tensor],
     ) -> Losses:
-        losses = self._compute(targets, head_outputs, anchors, matched_idxs)
+        losses = self.compute(targets, head_outputs, anchors, matched_idxs)
         indices = torch.stack(list(matched_idxs))  # [B, A]
         labels = torch.stack([_labels(target, index) for target, index in zip(targets, matched_idxs, strict=True)])
         regression = head_outputs["bbox_regression"]

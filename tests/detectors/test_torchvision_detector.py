@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,28 @@ def test_thresholds_classes_and_size_are_those_asked_for(mobilenet: Callable[[],
     assert set(found(conf=0.01, classes=("clock",)).class_ids) == {1}
     assert len(found(conf=0.01, iou=0.01)) < len(everything)
     assert found(conf=0.01, imgsz=64).boxes_xyxy.shape != everything.boxes_xyxy.shape
+
+
+def test_score_thresholds_of_the_weights_hold_for_each_class(mobilenet: Callable[[], Path], tmp_path: Path) -> None:
+    everything = open_detector(DetectorConfig(str(mobilenet()), conf=0.01, device="cpu")).predict([_image(1)])[0]
+    middle = float(np.median(everything.scores[everything.class_ids == 0]))
+    path = tmp_path / "with.safetensors"
+    write_checkpoint(replace(read_checkpoint(mobilenet()), score_thresholds=(middle, 0.0)), path)
+    found = open_detector(DetectorConfig(str(path), conf=0.01, device="cpu")).predict([_image(1)])[0]
+    kept = (everything.class_ids == 1) | (everything.scores >= middle)
+    assert 0 < kept.sum() < len(everything) and {0, 1} == set(everything.class_ids[kept])
+    np.testing.assert_array_equal(found.scores, everything.scores[kept])
+
+
+@pytest.mark.parametrize("thresholds", [[0.1], [0.1, 2], [0.1, "high"], 0.1, {"lamp": 0.1}])
+def test_score_thresholds_that_are_none_are_refused(
+    thresholds: Any, mobilenet: Callable[[], Path], tmp_path: Path
+) -> None:
+    checkpoint = read_checkpoint(mobilenet())
+    document = {"builder": checkpoint.builder, "class_names": list(NAMES), "score_thresholds": thresholds}
+    torch.save({**document, "state_dict": dict(checkpoint.state)}, tmp_path / "bad.pth")
+    with pytest.raises(WeightsError, match=r"expected score_thresholds to be 2 numbers from 0 to 1, one a class"):
+        read_checkpoint(tmp_path / "bad.pth")
 
 
 def test_an_identity_tells_detectors_apart(mobilenet: Callable[[], Path]) -> None:

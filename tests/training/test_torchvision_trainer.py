@@ -99,7 +99,7 @@ def test_every_loss_of_every_family_trains(
     open_detector(DetectorConfig(str(after), device="cpu"))
 
 
-@pytest.mark.parametrize(("family", "loss"), [(FASTER, "ohem"), (RETINA, "ghm")])
+@pytest.mark.parametrize(("family", "loss"), [(FASTER, "ohem"), (RETINA, "ghm"), (FCOS, "guided")])
 def test_a_killed_training_ends_as_an_undisturbed_one(
     family: str, loss: Any, untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
 ) -> None:
@@ -123,6 +123,24 @@ def test_a_killed_training_ends_as_an_undisturbed_one(
     assert after.read_bytes() == whole.read_bytes()
     assert not (tmp_path / "run" / "resume.pt").exists()
     assert open_trainer(config, before).train(before, data, tmp_path / "run") == after  # what is done is done
+
+
+def test_guided_loss_scaling_sets_the_bias_of_a_fresh_head_and_keeps_thresholds(
+    untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
+) -> None:
+    before = untrained(RETINA)
+    once = open_trainer(_config(loss="guided"), before).train(before, data, tmp_path / "once")
+    bias = "head.classification_head.cls_logits.bias"
+    first, second = read_checkpoint(before), read_checkpoint(once)
+    assert float((second.state[bias] - first.state[bias]).mean()) < -0.3  # four steps alone move it by 0.0004
+    assert first.score_thresholds is None
+    assert second.score_thresholds is not None
+    lamp, clock = second.score_thresholds  # all objects are clocks
+    assert lamp == 0 and 0 < clock < 0.01
+    again = open_trainer(_config(loss="guided"), once).train(once, data, tmp_path / "again")
+    assert float((read_checkpoint(again).state[bias] - second.state[bias]).abs().max()) < 0.01
+    stock = open_trainer(_config(loss="stock"), before).train(before, data, tmp_path / "stock")
+    assert read_checkpoint(stock).score_thresholds is None
 
 
 def test_another_seed_gives_other_weights_and_a_soup_is_their_average(
