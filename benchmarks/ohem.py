@@ -1,16 +1,18 @@
 """OHEM against the heuristics that it replaced, for a Faster R-CNN: what it finds, what it costs.
 
     python benchmarks/ohem.py cost
-    python benchmarks/ohem.py train --data data.yaml --backgrounds mined/ --held-out held-out.txt --out runs/ohem
+    python benchmarks/ohem.py train --backbone yolo11n.pt --data data.yaml --backgrounds mined/ \\
+        --held-out held-out.txt --out runs/ohem
 
 `cost` times one step of the box head on the same features and proposals, each way in a process of its own and in turn,
-and says how much memory the process had at most. `train` trains the same untrained detector (Faster R-CNN with
-MobileNetV3, 320 pixels) with each choice of regions, for the same number of epochs, on the labelled images and as many
-backgrounds drawn at random, and measures it as `negmine eval` does. Arms, after Shrivastava et al. (2016), table 1:
+and says how much memory the process had at most. `train` trains the same Faster R-CNN with each choice of regions, for
+the same number of epochs, on the labelled images and as many backgrounds drawn at random, and measures it as `negmine
+eval` does. Its heads are random; its features are those of a detector of Ultralytics (`--backbone yolo11n.pt`), or of a
+MobileNetV3 that starts from nothing. Arms, after Shrivastava et al. (2016), table 1:
 
     heuristic     1:3, B = 128, negatives that overlap an object by 0.1 or more
     bg-lo-0       1:3, B = 128, any negatives
-    all           B = 2048, which is nearly every region
+    all           B = 2048, which is every region that there is
     ohem-no-nms   the 128 hardest
     ohem          the 128 hardest that do not overlap
 
@@ -32,16 +34,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from negmine.training.base import TrainingSet
 from negmine.training.config import TrainConfig
 
-BUILDER = "fasterrcnn_mobilenet_v3_large_320_fpn"
 WAYS = ("sampling", "two passes", "one pass")
 RECALLS = (0.6, 0.7, 0.8, 0.9)
 
 
 def arms() -> dict[str, TrainConfig]:
     """Each choice of regions, as the settings of a training."""
-    base = TrainConfig(batch=2, soup=1)
+    base = TrainConfig()
     return {
         "heuristic": replace(base, loss="heuristic", bg_lo=0.1),
         "bg-lo-0": replace(base, loss="heuristic", bg_lo=0.0),
@@ -105,43 +107,75 @@ def _peak_mib() -> float:
 
 def train(args: argparse.Namespace) -> None:
     """Train and measure what is missing, and print the table."""
-    from negmine import evaluate
-    from negmine.detectors.torchvision_models import checkpoint_of, write_checkpoint
-    from negmine.training.open import open_trainer
-
-    data, names = _training_set(args)
-    start = args.out / "start.safetensors"
-    if not start.exists():
-        import torch
-        from torchvision.models import get_model
-
-        torch.manual_seed(0)
-        model = get_model(BUILDER, weights=None, weights_backbone=None, num_classes=len(names) + 1)
-        write_checkpoint(checkpoint_of(model, BUILDER, names), start)
     results = []
     for seed in args.seeds:
         for arm in args.arms:
             kept = args.out / f"{arm}-{seed}.json"
             if not kept.exists():
-                settings = {"lr0": args.lr0, "frozen_norm": False}
-                config = replace(
-                    arms()[arm], epochs=args.epochs, device=args.device, seed=seed, settings=settings, batch=args.batch
-                )
-                began = time.perf_counter()
-                weights = open_trainer(config, start).train(start, data, args.out / f"{arm}-{seed}")
-                minutes = (time.perf_counter() - began) / 60
-                found = evaluate([weights], args.data, split="val", backgrounds=args.held_out, device=args.device)
-                figures = dict(found.models[0].to_dict())
-                kept.write_text(json.dumps({"arm": arm, "seed": seed, "minutes": minutes, "figures": figures}))
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                kept.write_text(json.dumps({"arm": arm, "seed": seed, **_run(args, arm, seed)}))
             results.append(json.loads(kept.read_text()))
     print(_table(results))
 
 
-def _training_set(args: argparse.Namespace) -> tuple[Any, tuple[str, ...]]:
+def _run(args: argparse.Namespace, arm: str, seed: int) -> dict[str, Any]:
+    """Train one arm, and measure it."""
+    from region_detector import as_detector, make_model
+
+    from negmine import evaluate
+
+    data, names = _training_set(args)
+    model = make_model(args.backbone, len(names), args.imgsz, seed)
+    began = time.perf_counter()
+    _fit(model, arms()[arm], data, args, seed)
+    minutes = (time.perf_counter() - began) / 60
+    detector = as_detector(model, names, arm)
+    found = evaluate(detector, args.data, split="val", backgrounds=args.held_out)
+    return {"minutes": minutes, "figures": dict(found.models[0].to_dict())}
+
+
+def _fit(model: Any, config: TrainConfig, data: TrainingSet, args: argparse.Namespace, seed: int) -> None:
+    """The same epochs, images, order and rates for every choice of regions."""
+    import torch
+    from torch.utils.data import DataLoader
+
+    from negmine.training.batches import MixedBatches
+    from negmine.training.lists import write_lists
+    from negmine.training.torchvision_data import TrainingImages, as_batch
+    from negmine.training.torchvision_loop import Settings, make_optimizer, rate_at, train_one_epoch
+    from negmine.training.torchvision_losses import teach
+
+    settings = Settings(lr0=args.lr0, frozen_norm=args.backbone is not None)
+    device = torch.device(args.device)
+    images = TrainingImages(
+        (*data.positives, *data.negatives), write_lists(data, args.out), data.class_names, 1, augment=True
+    )
+    positives, everything = len(data.positives), len(images)
+    order = MixedBatches(range(positives), range(positives, everything), batch=args.batch, ratio=1.0, seed=seed)
+    teach(model, "fasterrcnn", config)
+    model.to(device)
+    optimizer = make_optimizer(model, settings)
+    steps = args.epochs * len(order)
+    for epoch in range(args.epochs):
+        torch.manual_seed(seed * 1000 + epoch)
+        batches = list(order)
+        losses = train_one_epoch(
+            model,
+            optimizer,
+            DataLoader(images, batch_sampler=batches, collate_fn=as_batch),
+            [[images.path(index) for index in batch] for batch in batches],
+            device=device,
+            rates=[rate_at(epoch * len(order) + step, steps, settings.warmup, settings) for step in range(len(order))],
+            settings=settings,
+            scaler=torch.amp.GradScaler(device.type, enabled=device.type == "cuda"),
+        )
+        print(f"epoch {epoch + 1}: " + ", ".join(f"{name} {value:.4f}" for name, value in losses.items()), flush=True)
+
+
+def _training_set(args: argparse.Namespace) -> tuple[TrainingSet, tuple[str, ...]]:
     """The labelled images of `train`, and as many backgrounds with empty labels."""
     from negmine.datasets.open import open_dataset
     from negmine.sources.expand import expand_sources
-    from negmine.training.base import TrainingSet
 
     dataset = open_dataset(args.data)
     positives = tuple(sorted(path for split in dataset.splits if split.name == "train" for path in split.images))
@@ -199,10 +233,12 @@ def main() -> None:
     two.add_argument("--data", type=Path, required=True, help="a data.yaml with train and val")
     two.add_argument("--backgrounds", action="append", required=True, metavar="SOURCE")
     two.add_argument("--held-out", action="append", required=True, metavar="SOURCE")
-    two.add_argument("--epochs", type=int, default=30)
+    two.add_argument("--backbone", type=Path, help="a detector of Ultralytics; without it, random weights")
+    two.add_argument("--imgsz", type=int, default=320)
+    two.add_argument("--epochs", type=int, default=12)
     two.add_argument("--batch", type=int, default=2)
     two.add_argument("--lr0", type=float, default=0.0005)
-    two.add_argument("--device", default="auto")
+    two.add_argument("--device", default="cpu")
     two.add_argument("--seeds", type=int, nargs="+", default=[0])
     two.add_argument("--arms", nargs="+", default=list(arms()), choices=list(arms()))
     two.add_argument("--out", type=Path, required=True)
