@@ -178,6 +178,8 @@ def _training_set(args: argparse.Namespace) -> tuple[TrainingSet, tuple[str, ...
     from negmine.sources.expand import expand_sources
 
     dataset = open_dataset(args.data)
+    if not dataset.format_name.startswith("YOLO"):
+        sys.exit(f"expected a data.yaml of YOLO, found {dataset.format_name}")
     positives = tuple(sorted(path for split in dataset.splits if split.name == "train" for path in split.images))
     backgrounds = sorted(ref.path for ref in expand_sources(args.backgrounds))
     drawn = random.Random(0).sample(backgrounds, min(len(positives), len(backgrounds)))
