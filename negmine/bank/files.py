@@ -51,13 +51,17 @@ class ContentFiles:
         self._numbers = itertools.count()
         self._unflushed: set[Path] = set()
 
-    def stage(self, data: bytes) -> StagedFile:
+    def stage(self, data: bytes, sha256: str | None = None) -> StagedFile:
         """Write a file under a temporary name; threads may do so at the same time.
+
+        Args:
+            data: its bytes.
+            sha256: of them, where the caller knows it.
 
         Raises:
             OSError: where it cannot be written; nothing is left of it then.
         """
-        sha256 = sha256_of(data)
+        sha256 = sha256 or sha256_of(data)
         path = self._temporary / f"{sha256}-{next(self._numbers)}.part"
         try:
             with _opened(path) as file:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -56,6 +57,14 @@ class KnownFile:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownSource:
+    """What the bank knows of a content: whether a run is done with it, and whether it has labels."""
+
+    done: bool
+    labelled: bool
+
+
+@dataclass(frozen=True, slots=True)
 class NewNegative:
     """A finished negative, ready to be stored."""
 
@@ -63,6 +72,10 @@ class NewNegative:
     size_wh: tuple[int, int]  # of the picture in it, pixels
     phash: str  # perceptual hash, 16 hex digits
     rect: Rect  # where it was cut, pixels of the source
+    sha256: str = field(init=False)  # of the data, hex; by whichever thread makes this
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sha256", hashlib.sha256(self.data).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)

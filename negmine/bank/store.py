@@ -7,7 +7,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable
 
-from negmine.bank.files import NEGATIVES, content_name, sha256_of
+from negmine.bank.files import NEGATIVES, content_name
 from negmine.bank.records import FileStamp, NewNegative, ScannedImage, Stored
 from negmine.boxes import Rect, rect_touches, touched_pixels
 from negmine.paths import printable
@@ -19,14 +19,16 @@ class ImageStore:
 
     Args:
         connection: an open bank.
-        put: stores a file under a name relative to the bank.
+        put: stores the file of a negative under a name relative to the bank.
     """
 
-    def __init__(self, connection: sqlite3.Connection, put: Callable[[str, bytes], None]) -> None:
+    def __init__(self, connection: sqlite3.Connection, put: Callable[[str, NewNegative], None]) -> None:
         self._connection = connection
         self._put = put
 
-    def register(self, stamp: FileStamp, sha256: str, size_wh: tuple[int, int], truth: GroundTruth | None) -> int:
+    def register(
+        self, stamp: FileStamp, sha256: str, size_wh: tuple[int, int] | None, truth: GroundTruth | None
+    ) -> int:
         """Store where a picture was found and what labels it has there; return how many negatives that withdrew."""
         source_id = self._source(stamp, sha256, size_wh)
         self._name(stamp, source_id, truth)
@@ -52,12 +54,13 @@ class ImageStore:
         added = tuple(index for index, (_, new) in enumerate(stored) if new)
         return Stored(added=added, withdrawn=withdrawn + len(unfounded))
 
-    def _source(self, stamp: FileStamp, sha256: str, size_wh: tuple[int, int]) -> int:
-        self._connection.execute(
-            "INSERT INTO sources (sha256, path, path_bytes, width, height, truth_key) VALUES (?, ?, ?, ?, ?, '')"
-            " ON CONFLICT DO NOTHING",
-            (sha256, printable(stamp.path), os.fsencode(stamp.path), *size_wh),
-        )
+    def _source(self, stamp: FileStamp, sha256: str, size_wh: tuple[int, int] | None) -> int:
+        if size_wh is not None:
+            self._connection.execute(
+                "INSERT INTO sources (sha256, path, path_bytes, width, height, truth_key) VALUES (?, ?, ?, ?, ?, '')"
+                " ON CONFLICT DO NOTHING",
+                (sha256, printable(stamp.path), os.fsencode(stamp.path), *size_wh),
+            )
         return int(self._connection.execute("SELECT id FROM sources WHERE sha256 = ?", (sha256,)).fetchone()[0])
 
     def _name(self, stamp: FileStamp, source_id: int, truth: GroundTruth | None) -> None:
@@ -105,14 +108,14 @@ class ImageStore:
 
     def _negative(self, negative: NewNegative, source_id: int) -> tuple[int, bool]:
         """Store a negative, file first; return its number and whether it is new."""
-        sha256 = sha256_of(negative.data)
-        row = self._connection.execute("SELECT id FROM negatives WHERE sha256 = ?", (sha256,)).fetchone()
+        question = "SELECT id FROM negatives WHERE sha256 = ?"
+        row = self._connection.execute(question, (negative.sha256,)).fetchone()
         if row is None:
-            name = content_name(NEGATIVES, sha256)
-            self._put(name, negative.data)
+            name = content_name(NEGATIVES, negative.sha256)
+            self._put(name, negative)
             row = self._connection.execute(
                 "INSERT INTO negatives (sha256, file, width, height, phash) VALUES (?, ?, ?, ?, ?) RETURNING id",
-                (sha256, name, *negative.size_wh, negative.phash),
+                (negative.sha256, name, *negative.size_wh, negative.phash),
             ).fetchone()
             new = True
         else:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
 
-from negmine.bank.bank import Bank, as_json
+from negmine.bank.bank import as_json
+from negmine.bank.catalogue import Catalogue
 from negmine.bank.connection import DATABASE, bank_errors, connect
 from negmine.bank.files import VARIANTS, ContentFiles, StagedFile, content_name
-from negmine.bank.records import FileStamp, KnownFile, Parameters, ReviewState, RunRecord, ScannedImage, Stored
+from negmine.bank.records import FileStamp, NewNegative, Parameters, ReviewState, RunRecord, ScannedImage, Stored
 from negmine.bank.store import ImageStore
 from negmine.errors import BankError, BankLockedError
 from negmine.locks import FolderLock
@@ -24,7 +24,7 @@ LOCK = FolderLock("bank", "bank.lock", "bank.holder", BankLockedError)
 _OURS = {LOCK.file, LOCK.holder, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"}  # what a killed beginning leaves
 
 
-class BankWriter(Bank):
+class BankWriter(Catalogue):
     """A bank, opened for writing by this process alone; made where there is none.
 
     Args:
@@ -92,58 +92,19 @@ class BankWriter(Bank):
             )
         return int(self.scalar("SELECT id FROM runs WHERE key = ?", (key,)) or 0)
 
-    def known_file(self, run_id: int, path: Path) -> KnownFile | None:
-        """What the bank knows of a path, and whether a run is done with its content and labels; None if nothing."""
-        row = next(
-            self.query(
-                "SELECT f.size, f.mtime_ns, f.truth_hash, s.sha256,"
-                " EXISTS (SELECT 1 FROM scans WHERE run_id = ? AND source_id = s.id AND truth_key = s.truth_key)"
-                " FROM files f JOIN sources s ON s.id = f.source_id WHERE f.path_bytes = ?",
-                (run_id, os.fsencode(path)),
-            ),
-            None,
-        )
-        if row is None:
-            return None
-        size, mtime_ns, truth_hash, sha256, done = row
-        return KnownFile(FileStamp(path, size, mtime_ns, truth_hash), sha256, bool(done))
-
-    def is_done(self, run_id: int, sha256: str) -> bool:
-        """Whether a run has judged this content, wherever it was found, with the labels that are known now."""
-        question = (
-            "SELECT 1 FROM sources s JOIN scans x ON x.source_id = s.id AND x.truth_key = s.truth_key"
-            " WHERE x.run_id = ? AND s.sha256 = ?"
-        )
-        return self.scalar(question, (run_id, sha256)) is not None
-
-    def known_truth(self, sha256: str) -> GroundTruth:
-        """The objects that files of this content are labelled with."""
-        rows = list(
-            self.query(
-                "SELECT o.x1, o.y1, o.x2, o.y2, o.class_name, o.difficult, o.crowd FROM sources s"
-                " JOIN truths t ON t.source_id = s.id JOIN objects o ON o.truth_id = t.id WHERE s.sha256 = ?"
-                " ORDER BY o.id",
-                (sha256,),
-            )
-        )
-        return GroundTruth.of(
-            [row[:4] for row in rows],
-            [row[4] for row in rows],
-            difficult=[bool(row[5]) for row in rows],
-            crowd=[bool(row[6]) for row in rows],
-        )
-
     def store(self, run_id: int, image: ScannedImage) -> Stored:
         """Store what a run found in one image, in place of what it found there before. Call it in a transaction."""
         return ImageStore(self._connection, self._put).store(run_id, image)
 
-    def register(self, stamp: FileStamp, sha256: str, size_wh: tuple[int, int], truth: GroundTruth | None) -> int:
+    def register(
+        self, stamp: FileStamp, sha256: str, size_wh: tuple[int, int] | None, truth: GroundTruth | None
+    ) -> int:
         """Store where a picture was found and what labels it has there. Call it in a transaction.
 
         Args:
             stamp: the file.
             sha256: of its bytes.
-            size_wh: of the upright image, pixels.
+            size_wh: of the upright image, pixels; None where the bank knows the content.
             truth: its labels; None to leave those that the bank has, if any.
 
         Returns:
@@ -212,24 +173,24 @@ class BankWriter(Bank):
         with bank_errors(self.folder):
             self._files.remove(names)
 
-    def _put(self, name: str, data: bytes) -> None:
+    def _put(self, name: str, negative: NewNegative) -> None:
         self._new_files.append(name)
-        self._files.place(name, self._files.stage(data))
+        self._files.place(name, self._files.stage(negative.data, negative.sha256))
 
     def _has_row(self, name: str) -> bool:
-        question = "SELECT 1 FROM negatives WHERE file = ?1 UNION ALL SELECT 1 FROM variants WHERE file = ?1"
-        return self._connection.execute(question, (name,)).fetchone() is not None
+        """Whether a file belongs to a row; found by the hash in its name, which has an index."""
+        sha256 = Path(name).stem
+        return any(
+            self._connection.execute(f"SELECT 1 FROM {table} WHERE sha256 = ? AND file = ?", (sha256, name)).fetchone()
+            for table in ("negatives", "variants")
+        )
 
     def _finish_removals(self) -> None:
         """Remove the files whose rows are gone; those that came back meanwhile stay."""
-        (waiting,) = self._connection.execute("SELECT count(*) FROM removals").fetchone()
-        if not waiting:
-            return
-        names = self._connection.execute(
-            "SELECT file FROM removals WHERE file NOT IN (SELECT file FROM negatives UNION SELECT file FROM variants)"
-        ).fetchall()
-        self._files.remove(name for (name,) in names)
-        self._connection.execute("DELETE FROM removals")
+        names = [name for (name,) in self._connection.execute("SELECT file FROM removals").fetchall()]
+        if names:
+            self._files.remove(name for name in names if not self._has_row(name))
+            self._connection.execute("DELETE FROM removals")
 
 
 def _make_folder(folder: Path) -> None:

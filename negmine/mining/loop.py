@@ -1,36 +1,45 @@
-"""The loop of a scan: the next chunk of images is read and decoded while the detector works on this one.
+"""The loop of a scan: pictures are read ahead of the detector, judged behind it, and stored chunk by chunk, in order.
 
-What is decided ahead is a guess. What is done with a chunk is decided when the chunk before it is stored, and depends
-on the bank at that moment and on the chunk's images alone: a scan that was killed goes on with the batches that an
-undisturbed one has, and ends with the same bank to the last bit. First the names and labels of a chunk are stored,
-then each picture that is not done is judged, once, with the labels of all its names.
+What is told ahead is a guess. What is done with a chunk is decided when its turn comes, and depends on the chunk's
+images and on what the bank holds once all chunks before it are stored, and on nothing else: a scan that was killed
+goes on with the batches that an undisturbed one has, and ends with the same bank to the last bit.
+
+Most chunks are apart from those still under way: they share no picture with them and change no labels that the bank
+has. Such a chunk may be examined before those are stored, since that cannot change what is decided about it. Any other
+waits until all before it are stored, and goes through the bank step by step: first its names and labels are stored,
+then each picture that is not done is judged, once, with the labels of all its names. Rows are always written in the
+same order: chunk by chunk, of each first the names and labels, then the results.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
+from itertools import takewhile
 
-from negmine.bank.files import sha256_of
-from negmine.bank.records import KnownFile, ScannedImage
+from negmine.bank.records import KnownFile, KnownSource, ScannedImage
 from negmine.bank.writer import BankWriter
 from negmine.detectors.base import Detector
-from negmine.detectors.batches import predict_each
-from negmine.errors import BoxError, ImageError
-from negmine.labels.classes import paired_class_names
+from negmine.errors import BankError
 from negmine.matching import FALSE_POSITIVES, Kind
 from negmine.mining.config import ScanConfig
-from negmine.mining.judge import Classes, canonical, confirm_negatives, judge
-from negmine.mining.reading import Decoded, Peeked, Reader
+from negmine.mining.examining import Examiner
+from negmine.mining.jobs import Job, Named, apart
+from negmine.mining.judge import Classes
+from negmine.mining.reading import Decoded, Peeked, Read, Reader
 from negmine.mining.result import HardNegative, SkippedImage, Tally
-from negmine.structures import Detections, GroundTruth, ImageRef
+from negmine.mining.survey import Piece, Survey
+from negmine.structures import ImageRef
 
-_CHUNK = 8  # images stored together, at least; two chunks are in memory at a time
+_CHUNK = 8  # images stored together, at least
+_AHEAD = 2  # chunks that are being read and decoded
+_UNDER_WAY = 3  # chunks that wait for the detector, are examined, or wait to be stored
 
-_Entry = SkippedImage | Peeked | Decoded
+_Begun = tuple[Piece, list[Future[Read]]]  # a piece, and the reading of what seems new in it
 
 
 class ScanLoop:
@@ -51,113 +60,147 @@ class ScanLoop:
         self.tally = Tally()
         self._bank = bank
         self._run_id = run_id
-        self._detector = detector
         self._reader = reader
-        self._classes = classes
         self._config = config
+        self._size = -(-_CHUNK // detector.batch_size) * detector.batch_size
+        self._pool = ThreadPoolExecutor(config.workers or os.cpu_count(), thread_name_prefix="negmine")
+        self._survey = Survey(bank, run_id, reader, self._pool, size=self._size)
+        self._examiner = Examiner(detector, classes, config, self._pool)
+        self._jobs: deque[Job] = deque()
 
     def run(self, refs: Sequence[ImageRef]) -> Iterator[Tally]:
-        """Scan everything; yields the counts before the first chunk and after each."""
-        size = -(-_CHUNK // self._detector.batch_size) * self._detector.batch_size
-        pool = ThreadPoolExecutor(self._config.workers or os.cpu_count(), thread_name_prefix="negmine")
-        try:
+        """Scan everything, once; yields the counts before the first image and now and then."""
+        ahead: deque[_Begun] = deque()
+        with ExitStack() as stack:
+            stack.callback(self._pool.shutdown, cancel_futures=True)
+            stack.enter_context(self._examiner)
             yield self.tally
-            ahead = self._begin(refs[:size], pool)
-            for start in range(size, len(refs) + size, size):
-                chunk, ahead = ahead, self._begin(refs[start : start + size], pool)
-                self._finish(chunk, pool)
+            try:
+                for piece in self._survey.pieces(refs):
+                    ahead.append(self._begin(piece))
+                    if len(ahead) > _AHEAD:
+                        self._take(*ahead.popleft())
+                        yield self.tally
+                while ahead:
+                    self._take(*ahead.popleft())
+                    yield self.tally
+                self._store_jobs(leave=0)
                 yield self.tally
-        finally:
-            pool.shutdown(cancel_futures=True)
+            except BankError:
+                raise
+            except BaseException:
+                self._store_done()  # what is finished when it is interrupted, or the detector fails, need not be lost
+                raise
 
-    def _begin(
-        self, refs: Sequence[ImageRef], pool: ThreadPoolExecutor
-    ) -> list[SkippedImage | Peeked | Future[_Entry]]:
-        """Tell what seems to be new, and start decoding that."""
-        known = [self._bank.known_file(self._run_id, ref.path) for ref in refs]
-        entries: list[SkippedImage | Peeked | Future[_Entry]] = []
-        for peeked, before in zip(pool.map(self._reader.peek, refs, known), known, strict=True):
-            new = isinstance(peeked, Peeked) and not _is_done(peeked, before)
-            entries.append(pool.submit(self._reader.decode, peeked) if new and isinstance(peeked, Peeked) else peeked)
-        return entries
-
-    def _finish(self, chunk: list[SkippedImage | Peeked | Future[_Entry]], pool: ThreadPoolExecutor) -> None:
-        """Store the names and labels of a chunk, judge what is not done, and store that, in the order of its images."""
-        entries = [self._settled(entry.result() if isinstance(entry, Future) else entry) for entry in chunk]
-        known = [
-            None if isinstance(e, SkippedImage) else self._bank.known_file(self._run_id, _path(e)) for e in entries
+    def _begin(self, piece: Piece) -> _Begun:
+        """Start reading what seems to be new."""
+        return piece, [
+            self._pool.submit(self._reader.read, ref, known, self._seems_done)
+            for ref, known, same in zip(piece.refs, piece.known, piece.same, strict=True)
+            if not same
         ]
-        self._register(entries)
-        fresh: dict[str, Decoded] = {}
-        for entry in entries:
-            if isinstance(entry, Decoded) and not self._bank.is_done(self._run_id, entry.peeked.sha256):
-                fresh.setdefault(entry.peeked.sha256, entry)
-        outcomes = dict(zip(fresh, self._examine(list(fresh.values()), pool), strict=True))
-        with self._bank.transaction():
-            for entry, before in zip(entries, known, strict=True):
-                sha256 = entry.peeked.sha256 if isinstance(entry, Decoded) else ""
-                outcome = outcomes.get(sha256)
-                if isinstance(entry, SkippedImage):
-                    self.tally.skipped.append(entry)
-                elif isinstance(outcome, SkippedImage):
-                    self.tally.skipped.append(replace(outcome, source=_path(entry)))
-                elif outcome is not None and fresh[sha256] is entry:
-                    self._store(outcome)
-                elif isinstance(entry, Peeked) or (before is not None and before.sha256 == sha256):
-                    self.tally.unchanged += 1
-                else:
-                    self.tally.duplicates += 1
 
-    def _settled(self, entry: _Entry) -> _Entry:
-        """Decode after all what was thought to be done, if the chunk before has brought other labels for it."""
-        if isinstance(entry, Peeked) and not _is_done(entry, self._bank.known_file(self._run_id, entry.stamp.path)):
+    def _seems_done(self, sha256: str) -> bool:
+        return self._bank.seems_done(self._run_id, sha256)
+
+    def _take(self, piece: Piece, reading: list[Future[Read]]) -> None:
+        """Decide about a piece, now that all before it are decided, and store what was finished meanwhile."""
+        if self._survey.is_current(piece):
+            self._decide(piece, reading)
+        elif piece.passed:
+            for again in self._survey.again(piece):
+                self._decide(*self._begin(again))
+        else:
+            self._decide(replace(piece, known=self._known_files(piece)), reading)
+        self._store_jobs(leave=_UNDER_WAY)
+
+    def _decide(self, piece: Piece, reading: list[Future[Read]]) -> None:
+        """Pass over a piece, have its new pictures examined, or go through the bank step by step."""
+        if piece.passed:
+            self.tally.unchanged += len(piece.refs)
+            return
+        left = iter(reading)
+        entries = [
+            self._reader.as_known(before) if before is not None and same else next(left).result()
+            for before, same in zip(piece.known, piece.same, strict=True)
+        ]
+        sources = self._sources(entries)
+        if apart(entries, piece.known, sources, {sha256 for job in self._jobs for sha256 in job.pictures}):
+            self._jobs.append(self._job(entries, piece.known, sources))
+        else:
+            self._go_through(piece, entries)
+
+    def _go_through(self, piece: Piece, entries: Sequence[Read]) -> None:
+        """Store all before it, then its names and labels; then examine what is not done, and store that."""
+        self._store_jobs(leave=0)
+        known = self._known_files(piece)
+        entries = [self._settled(entry, before) for entry, before in zip(entries, known, strict=True)]
+        with self._bank.transaction():
+            self._store_names(_named(entries, known))
+        job = self._job(entries, known, self._sources(entries))
+        job.examination.outcomes()
+        with self._bank.transaction():
+            self._store_results(job)
+        self._survey.expire()
+
+    def _settled(self, entry: Read, before: KnownFile | None) -> Read:
+        """Decode after all what was thought to be done."""
+        if isinstance(entry, Peeked) and not (
+            before is not None and before.done and (before.stamp, before.sha256) == (entry.stamp, entry.sha256)
+        ):
             return self._reader.decode(entry)
         return entry
 
-    def _register(self, entries: Sequence[_Entry]) -> None:
-        """Store where pictures were found and what labels they have, before any of them is judged."""
-        with self._bank.transaction():
-            for entry in entries:
-                if isinstance(entry, Decoded):
-                    truth = entry.truth if entry.peeked.labelled else None
-                    self.tally.withdrawn += self._bank.register(
-                        entry.peeked.stamp, entry.peeked.sha256, entry.size_wh, truth
-                    )
+    def _job(
+        self, entries: Sequence[Read], known: Sequence[KnownFile | None], sources: Mapping[str, KnownSource]
+    ) -> Job:
+        """Have examined what is decoded and not done, once each, with all labels that it has."""
+        fresh: dict[str, int] = {}
+        for index, entry in enumerate(entries):
+            if isinstance(entry, Decoded) and not (entry.sha256 in sources and sources[entry.sha256].done):
+                fresh.setdefault(entry.sha256, index)
+        decoded = [entry for index in fresh.values() if isinstance(entry := entries[index], Decoded)]
+        truths = [self._bank.known_truth(each.sha256) if each.sha256 in sources else each.truth for each in decoded]
+        return Job(_named(entries, known), fresh, self._examiner.begin(decoded, truths))
 
-    def _examine(self, decoded: list[Decoded], pool: ThreadPoolExecutor) -> list[ScannedImage | SkippedImage]:
-        """Run the detector on decoded images and judge what it found."""
-        found = predict_each(self._detector, [each.image for each in decoded], [_path(each) for each in decoded])
-        truths = [self._bank.known_truth(each.peeked.sha256) for each in decoded]
-        outcomes = pool.map(self._judge, decoded, found, truths)
-        return [self._confirmed(outcome) if self._config.confirm else outcome for outcome in outcomes]
+    def _store_jobs(self, *, leave: int) -> None:
+        """Wait until no more than so many chunks are unfinished, and store those that are finished."""
+        for job in list(self._jobs)[: max(len(self._jobs) - leave, 0)]:
+            job.examination.outcomes()
+        self._store_done()
 
-    def _judge(self, each: Decoded, found: Detections | BoxError, truth: GroundTruth) -> ScannedImage | SkippedImage:
-        if isinstance(found, BoxError):
-            return SkippedImage(each.peeked.stamp.path, "detector", str(found))
-        detections = canonical(found, each.size_wh)
-        try:
-            judged, negatives = judge(each.image, detections, truth, self._classes_of(each, truth), self._config)
-        except ImageError as error:
-            return SkippedImage(each.peeked.stamp.path, "unreadable", str(error))
-        own = each.truth if each.peeked.labelled else None
-        return ScannedImage(each.peeked.stamp, each.peeked.sha256, each.size_wh, own, judged, negatives)
+    def _store_done(self) -> None:
+        """Store the chunks that are finished, up to the first that is not."""
+        ready = list(takewhile(lambda job: job.examination.done and not job.examination.failed, self._jobs))
+        for _ in ready:
+            self._jobs.popleft()  # before they are stored: after an interrupt nothing is stored a second time
+        if ready:
+            with self._bank.transaction():
+                for job in ready:
+                    self._store_names(job.entries)
+                    self._store_results(job)
 
-    def _classes_of(self, each: Decoded, truth: GroundTruth) -> Classes:
-        """The scan's classes; for a picture that has labels from earlier, by the names that those use."""
-        if each.peeked.labelled or not len(truth):
-            return self._classes
-        names = self._classes.model_names
-        return Classes(names, {**names, **paired_class_names(names, truth.class_names)}, judged=None)
+    def _store_names(self, entries: Sequence[SkippedImage | Named]) -> None:
+        """Store where pictures were found and what labels they have, before what was found in any of them."""
+        for entry in entries:
+            if isinstance(entry, Named) and entry.is_news:
+                self.tally.withdrawn += self._bank.register(entry.stamp, entry.sha256, entry.size_wh, entry.truth)
 
-    def _confirmed(self, outcome: ScannedImage | SkippedImage) -> ScannedImage | SkippedImage:
-        """Drop the negatives on which the detector does not fire."""
-        if isinstance(outcome, SkippedImage):
-            return outcome
-        try:
-            judged, negatives = confirm_negatives(outcome.detections, outcome.negatives, self._detector, self._config)
-        except BoxError as error:
-            return SkippedImage(outcome.stamp.path, "detector", str(error))
-        return ScannedImage(outcome.stamp, outcome.sha256, outcome.size_wh, outcome.truth, judged, negatives)
+    def _store_results(self, job: Job) -> None:
+        """Store what was found in the pictures of a chunk, and count them, in the order of its images."""
+        outcomes = dict(zip(job.fresh, job.examination.outcomes(), strict=True))
+        for index, entry in enumerate(job.entries):
+            outcome = outcomes.get(entry.sha256) if isinstance(entry, Named) and entry.was_decoded else None
+            if isinstance(entry, SkippedImage):
+                self.tally.skipped.append(entry)
+            elif isinstance(outcome, SkippedImage):
+                self.tally.skipped.append(replace(outcome, source=entry.stamp.path))
+            elif outcome is not None and job.fresh[entry.sha256] == index:
+                self._store(outcome)
+            elif entry.was_there:
+                self.tally.unchanged += 1
+            else:
+                self.tally.duplicates += 1
 
     def _store(self, image: ScannedImage) -> None:
         stored = self._bank.store(self._run_id, image)
@@ -171,14 +214,19 @@ class ScanLoop:
         tally.withdrawn += stored.withdrawn
         for index in stored.added:
             hardest = max((d for d in image.detections if d.negative == index), key=lambda d: d.score)
-            sha256 = sha256_of(image.negatives[index].data)
+            sha256 = image.negatives[index].sha256
             tally.keep_hardest(HardNegative(hardest.score, hardest.class_name, image.stamp.path, sha256))
 
+    def _known_files(self, piece: Piece) -> list[KnownFile | None]:
+        return self._bank.known_files(self._run_id, [ref.path for ref in piece.refs])
 
-def _is_done(peeked: Peeked, known: KnownFile | None) -> bool:
-    """Whether the bank has all of a file: its content under this run, its labels, its size and time."""
-    return known is not None and known.done and (known.stamp, known.sha256) == (peeked.stamp, peeked.sha256)
+    def _sources(self, entries: Sequence[Read]) -> dict[str, KnownSource]:
+        hashes = [entry.sha256 for entry in entries if not isinstance(entry, SkippedImage)]
+        return self._bank.known_sources(self._run_id, hashes)
 
 
-def _path(entry: Peeked | Decoded) -> Path:
-    return (entry.peeked if isinstance(entry, Decoded) else entry).stamp.path
+def _named(entries: Sequence[Read], known: Sequence[KnownFile | None]) -> list[SkippedImage | Named]:
+    return [
+        entry if isinstance(entry, SkippedImage) else Named.of(entry, before)
+        for entry, before in zip(entries, known, strict=True)
+    ]

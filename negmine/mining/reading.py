@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from negmine.bank.files import sha256_of
 from negmine.bank.records import FileStamp, KnownFile
@@ -45,6 +48,24 @@ class Decoded:
         """Width and height of the upright image, in pixels."""
         return self.image.shape[1], self.image.shape[0]
 
+    @property
+    def stamp(self) -> FileStamp:
+        """The file."""
+        return self.peeked.stamp
+
+    @property
+    def sha256(self) -> str:
+        """Of its bytes, hex."""
+        return self.peeked.sha256
+
+    @property
+    def own_truth(self) -> GroundTruth | None:
+        """The labels of this file alone; None where `--truth` does not speak of it."""
+        return self.truth if self.peeked.labelled else None
+
+
+Read: TypeAlias = SkippedImage | Peeked | Decoded
+
 
 class Reader:
     """Reads images and their labels. Holds no state, so that any number of threads may share one.
@@ -59,6 +80,31 @@ class Reader:
         self._missing_is_empty = missing_is_empty
         classes = "\n".join(truth.class_names) if truth else ""
         self._classes_hash = hashlib.sha256(classes.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def unchanged(self, known: Sequence[KnownFile | None]) -> list[bool]:
+        """Whether the bank has all of a file: its content under this run, its labels, its size and time."""
+        return [each is not None and each.done and self._same(each) for each in known]
+
+    def as_known(self, known: KnownFile) -> Peeked:
+        """A file that is unchanged."""
+        return Peeked(known.stamp, known.sha256, None, labelled=self._truth is not None)
+
+    def read(self, ref: ImageRef, known: KnownFile | None, seems_done: Callable[[str], bool]) -> Read:
+        """Tell what an image file is, and read pixels and objects unless the bank seems to have all of them.
+
+        Args:
+            ref: the image.
+            known: what the bank knew of it when the scan looked.
+            seems_done: whether the bank may have the results for a hash; where it has not, the caller finds out.
+        """
+        peeked = self.peek(ref, known)
+        if isinstance(peeked, SkippedImage):
+            return peeked
+        if known is not None:
+            done = known.done and known.sha256 == peeked.sha256 and known.stamp.truth_hash == peeked.stamp.truth_hash
+        else:
+            done = not peeked.labelled and seems_done(peeked.sha256)
+        return replace(peeked, data=None) if done else self.decode(peeked)
 
     def peek(self, ref: ImageRef, known: KnownFile | None) -> Peeked | SkippedImage:
         """Tell what an image file is; its bytes are read only where size or time differ from what the bank knows."""
@@ -95,6 +141,17 @@ class Reader:
         except OSError as error:
             return SkippedImage(path, "unreadable", _os_reason(error))
         return Decoded(peeked, image, truth)
+
+    def _same(self, known: KnownFile) -> bool:
+        stamp = known.stamp
+        try:
+            stat = os.stat(stamp.path)  # noqa: PTH116  (a million of them)
+            if (stat.st_size, stat.st_mtime_ns) != (stamp.size, stamp.mtime_ns):
+                return False
+            truth_hash = self._truth_hash(stamp.path)
+            return self._truth is None or (truth_hash is not None and truth_hash == stamp.truth_hash)
+        except (OSError, ValueError, LabelError):  # whoever reads it says what is wrong
+            return False
 
     def _truth_hash(self, path: Path) -> str | None:
         """The hash of an image's labels and of the classes that were looked for; None where it has none."""
