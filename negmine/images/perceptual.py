@@ -23,6 +23,9 @@ def perceptual_hash(image: Image) -> int:
     """
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     height, width = grey.shape
+    while min(height, width) >= 4 * _LARGE and not (height % 2 or width % 2):  # in halves, which is faster still
+        height, width = height // 2, width // 2
+        grey = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
     if max(height, width) > _LARGE:
         grey = cv2.resize(grey, (min(width, _LARGE), min(height, _LARGE)), interpolation=cv2.INTER_AREA)
     return int(str(imagehash.phash(PillowImage.fromarray(grey))), 16)

@@ -19,6 +19,8 @@ def resize_without_stretching(image: Image, size_wh: tuple[int, int], *, pad: in
     fitted_wh = (min(max(round(width * scale), 1), out_width), min(max(round(height * scale), 1), out_height))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     fitted = image if fitted_wh == (width, height) else cv2.resize(image, fitted_wh, interpolation=method)
+    if fitted_wh == size_wh:
+        return np.asarray(fitted, dtype=np.uint8)
     result = np.full((out_height, out_width, 3), pad, dtype=np.uint8)
     left, top = (out_width - fitted_wh[0]) // 2, (out_height - fitted_wh[1]) // 2
     result[top : top + fitted_wh[1], left : left + fitted_wh[0]] = fitted

@@ -10,7 +10,7 @@ from pathlib import Path
 from negmine.errors import SourceError
 from negmine.paths import printable, sortable
 from negmine.sources.data_yaml import split_entries
-from negmine.sources.folders import IMAGE_SUFFIXES, images_under, suffixes
+from negmine.sources.folders import IMAGE_SUFFIXES, images_under, names_under, suffixes
 from negmine.sources.lists import images_listed
 from negmine.structures import ImageRef
 
@@ -37,32 +37,32 @@ def expand_sources(sources: Sequence[str | Path], *, split: str | None = None) -
     found: dict[str, ImageRef] = {}
     real_folders: dict[str, str] = {}
     for source in sources:
-        for path in _expand(str(source), split):
+        for path, is_link in _expand(str(source), split):
             absolute = os.path.abspath(path)
-            found.setdefault(_real(absolute, real_folders), ImageRef(Path(absolute)))
+            real = os.path.realpath(absolute) if is_link else _real(absolute, real_folders)
+            if real not in found:
+                found[real] = ImageRef(Path(absolute))
     return list(found.values())
 
 
 def _real(path: str, real_folders: dict[str, str]) -> str:
-    """The path without links. Folders are resolved once each, since a million images may lie in a few."""
-    if os.path.islink(path):
-        return os.path.realpath(path)
+    """A file's path without links in its folders. These are resolved once each: a million images may lie in a few."""
     folder, name = os.path.split(path)
     if folder not in real_folders:
         real_folders[folder] = os.path.realpath(folder)
     return os.path.join(real_folders[folder], name)
 
 
-def _expand(source: str, split: str | None) -> list[Path]:
+def _expand(source: str, split: str | None) -> list[tuple[str, bool]]:
+    """The names of images, each with whether it is a link itself."""
     if not source:
         raise SourceError(f"a source is the empty text; {_EXPECTED}")
-    path = Path(source)
     if os.path.isdir(source):
-        return images_under(path)
+        return names_under(str(Path(source)))
     if os.path.exists(source):
-        return _file(path, split)
+        return [(str(path), os.path.islink(path)) for path in _file(Path(source), split)]
     if glob.has_magic(source):
-        return _glob(source)
+        return [(str(path), os.path.islink(path)) for path in _glob(source)]
     if os.path.islink(source):
         raise SourceError(f"source {printable(source)} is a link to nothing; mend the link or name the images")
     raise SourceError(f"source {printable(source)} does not exist; {_EXPECTED}")

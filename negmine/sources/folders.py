@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from negmine.errors import SourceError
-from negmine.paths import printable, sortable
+from negmine.paths import printable
 
 # What OpenCV reads, by the names that such files have. A file named explicitly may have any name.
 # HEIC is not read; but phones fill folders with it, and a counted skip that says so beats silence.
@@ -25,9 +25,18 @@ def images_under(folder: Path) -> list[Path]:
     Raises:
         SourceError: where a folder cannot be searched, or there is no image.
     """
-    images: list[Path] = []
+    return [Path(name) for name, _ in names_under(str(folder))]
+
+
+def names_under(folder: str) -> list[tuple[str, bool]]:
+    """What `images_under` lists, as text, each with whether it is a link itself; a million take a few seconds.
+
+    Raises:
+        SourceError: where a folder cannot be searched, or there is no image.
+    """
+    images: list[tuple[str, bool]] = []
     seen: set[tuple[int, int]] = set()
-    folders, links = [str(folder)], list[str]()
+    folders, links = [folder], list[str]()
     while folders or links:
         here = folders.pop() if folders else links.pop(0)
         for entry in _entries(here, seen):
@@ -36,11 +45,14 @@ def images_under(folder: Path) -> list[Path]:
             is_link = entry.is_symlink()
             if os.path.isdir(entry.path) if is_link else entry.is_dir():
                 (links if is_link else folders).append(entry.path)
-            elif Path(entry.name).suffix.lower() in IMAGE_SUFFIXES and _may_be_read(entry):
-                images.append(Path(entry.path))
+            elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES and _may_be_read(entry, is_link):
+                images.append((entry.path, is_link))
     if not images:
-        raise SourceError(f"source {printable(folder)} holds no image (looked for {suffixes()}): {_there(folder)}")
-    return sorted(images, key=sortable)
+        raise SourceError(
+            f"source {printable(folder)} holds no image (looked for {suffixes()}): {_there(Path(folder))}"
+        )
+    images.sort(key=lambda image: os.fsencode(image[0]))
+    return images
 
 
 def suffixes() -> str:
@@ -63,8 +75,10 @@ def _entries(folder: str, seen: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
         ) from error
 
 
-def _may_be_read(entry: os.DirEntry[str]) -> bool:
+def _may_be_read(entry: os.DirEntry[str], is_link: bool) -> bool:
     """Pipes and devices are not: reading one could wait for ever. A link to nothing is left to be skipped, counted."""
+    if not is_link and entry.is_file():  # the folder's listing says so, without a look at the file
+        return True
     return os.path.isfile(entry.path) or not os.path.exists(entry.path)
 
 
