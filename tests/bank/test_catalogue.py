@@ -1,0 +1,55 @@
+"""Questions of a scan to the bank: many at once, and each answered as if it were asked alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from negmine.bank.files import sha256_of
+from negmine.bank.records import KnownSource, ScannedImage
+from negmine.bank.writer import BankWriter
+from negmine.structures import GroundTruth
+
+Make = Callable[..., ScannedImage]
+Store = Callable[..., None]
+
+
+def test_nothing_is_known_of_nothing(bank: BankWriter) -> None:
+    assert bank.known_files(1, []) == [] and bank.known_sources(1, []) == {}
+    assert bank.known_files(1, [Path("/pictures/a.jpg")]) == [None]
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 127, 128, 129, 300])
+def test_many_files_at_once_in_their_order(bank: BankWriter, store: Store, image: Make, count: int) -> None:
+    names = [f"{i}.jpg" for i in range(count)]
+    store(*(image(name, mtime_ns=i) for i, name in enumerate(names)))
+    asked = [Path("/pictures") / name for name in reversed(names)]
+    known = bank.known_files(1, [Path("/elsewhere"), *asked])
+    assert known[0] is None
+    assert [each and (each.stamp.path, each.stamp.mtime_ns, each.done) for each in known[1:]] == [
+        (path, count - 1 - i, True) for i, path in enumerate(asked)
+    ]
+    hashes = [sha256_of(name.encode()) for name in names]
+    assert bank.known_sources(1, [*hashes, "0" * 64]) == dict.fromkeys(hashes, KnownSource(True, labelled=False))
+
+
+def test_a_source_is_done_for_its_run_and_says_whether_it_has_labels(
+    bank: BankWriter, store: Store, image: Make
+) -> None:
+    store(image("a.jpg", truth=GroundTruth.of([(0, 0, 5, 5)], ["dog"]), truth_hash="t"))
+    sha256 = sha256_of(b"a.jpg")
+    assert bank.known_sources(1, [sha256]) == {sha256: KnownSource(True, labelled=True)}
+    assert bank.known_sources(2, [sha256]) == {sha256: KnownSource(False, labelled=True)}
+    assert bank.is_done(1, sha256) and bank.seems_done(1, sha256) and not bank.is_done(2, sha256)
+
+
+def test_a_known_picture_gets_another_name_without_being_decoded(bank: BankWriter, store: Store, image: Make) -> None:
+    store(image("a.jpg", negatives=(b"one",)))
+    other = image("b.jpg", content="a.jpg")
+    with bank.transaction():
+        assert bank.register(other.stamp, other.sha256, None, None) == 0
+    (known,) = bank.known_files(1, [Path("/pictures/b.jpg")])
+    assert known is not None and known.done and known.sha256 == sha256_of(b"a.jpg")
+    assert bank.scalar("SELECT count(*) FROM sources") == 1 and bank.negative_count() == 1

@@ -1,0 +1,124 @@
+"""The loop of a scan: reading ahead, examining and storing at the same time change nothing about the bank."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from banks import contents
+from blobs import draw, find_squares, square_detector, voc_xml
+
+from negmine.bank.verify import verify
+from negmine.detectors.function import FunctionDetector
+from negmine.mining.config import ScanConfig
+from negmine.mining.scan import scan
+from negmine.structures import Detections, Image
+
+
+class Stopped(Exception):
+    """What the detector below raises."""
+
+
+def stopping(after: int, *, batch_size: int = 3) -> FunctionDetector:
+    """The detector of squares, which gives up after so many images."""
+    left = iter(range(after))
+
+    def look(image: Image) -> Detections:
+        if next(left, None) is None:
+            raise Stopped
+        return find_squares(image)
+
+    return FunctionDetector(look, {0: "lamp", 1: "sign"}, name="squares", batch_size=batch_size, key="1")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Forty pictures, with twins near and far from each other, and a broken one."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for i in range(40):
+        draw(folder / f"{i:02d}.png", [(20 + i, 40, 40 + i, 60, 40 + i)] if i % 3 else [], seed=i)
+    for twin, original in ((5, 4), (12, 1), (22, 20), (39, 2)):
+        shutil.copy(folder / f"{original:02d}.png", folder / f"{twin:02d}.png")
+    (folder / "17.png").write_bytes(b"no picture")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """The bank of one scan."""
+    bank = tmp_path_factory.mktemp("undisturbed") / "bank"
+    result = scan(pictures, square_detector(batch_size=3), bank=bank, config=ScanConfig(workers=1))
+    assert (result.scanned, result.duplicates, len(result.skipped)) == (35, 4, 1)
+    return contents(bank)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 16])
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_workers_and_batches_do_not_matter_with_twins(
+    pictures: Path, undisturbed: dict[str, object], tmp_path: Path, workers: int, batch_size: int
+) -> None:
+    scan(pictures, square_detector(batch_size=batch_size), bank=tmp_path / "bank", config=ScanConfig(workers=workers))
+    assert contents(tmp_path / "bank") == undisturbed
+
+
+@pytest.mark.parametrize("after", [0, 1, 8, 9, 10, 17, 20, 26, 34])
+def test_a_scan_whose_detector_stopped_anywhere_goes_on_to_the_same_bank(
+    pictures: Path, undisturbed: dict[str, object], tmp_path: Path, after: int
+) -> None:
+    for _ in range(2):
+        with pytest.raises(Stopped):
+            scan(pictures, stopping(after // 2), bank=tmp_path / "bank")
+    scan(pictures, square_detector(batch_size=3), bank=tmp_path / "bank")
+    assert contents(tmp_path / "bank") == undisturbed
+
+
+def test_what_was_finished_when_the_detector_stopped_is_kept(tmp_path: Path) -> None:
+    for i in range(40):
+        draw(tmp_path / "in" / f"{i:02d}.png", [(60, 40, 80, 60, 40 + i)], seed=i)
+    with pytest.raises(Stopped):
+        scan(tmp_path / "in", stopping(20, batch_size=1), bank=tmp_path / "bank")
+    again = scan(tmp_path / "in", square_detector(), bank=tmp_path / "bank")
+    assert (again.unchanged, again.scanned) == (16, 24)  # the two chunks of eight before the one in which it stopped
+
+
+def test_a_folder_that_was_moved_is_named_anew_and_not_scanned(pictures: Path, tmp_path: Path) -> None:
+    bank, old = tmp_path / "bank", tmp_path / "old"
+    shutil.copytree(pictures, old)
+    first = scan(old, square_detector(), bank=bank)
+    moved = old.rename(tmp_path / "new")
+    result = scan(moved, square_detector(), bank=bank)
+    assert (result.scanned, result.duplicates, result.total) == (0, 39, first.total)
+    assert scan(moved, square_detector(), bank=bank).unchanged == 39 and verify(bank).ok
+
+
+def test_pictures_of_an_earlier_run_are_scanned_for_another_and_nothing_is_withdrawn(
+    pictures: Path, tmp_path: Path
+) -> None:
+    first = scan(pictures, square_detector(), bank=tmp_path / "bank")
+    second = scan(pictures, square_detector(key="2"), bank=tmp_path / "bank")
+    assert (second.scanned, second.unchanged) == (35, 4)  # twins were named before: known, and judged by their picture
+    assert (second.added, second.withdrawn, second.total) == (0, 0, first.total)
+
+
+def test_images_that_were_backgrounds_and_have_no_label_are_skipped_under_a_truth(tmp_path: Path) -> None:
+    for name in "ab":
+        draw(tmp_path / "set" / "images" / f"{name}.png", seed=ord(name))
+    scan(tmp_path / "set" / "images", square_detector(), bank=tmp_path / "bank")
+    voc_xml(tmp_path / "set" / "annotations" / "a.xml", "a.png", [("lamp", 61, 41, 80, 60)])
+    result = scan(tmp_path / "set" / "images", square_detector(), bank=tmp_path / "bank", truth=tmp_path / "set")
+    assert [(s.source.name, s.kind) for s in result.skipped] == [("b.png", "unlabelled")]
+
+
+def test_of_many_images_only_the_changed_ones_are_scanned(tmp_path: Path) -> None:
+    first = draw(tmp_path / "in" / "0000.png", [(60, 40, 80, 60, 50)])
+    for i in range(1, 2100):  # more than two blocks of the survey
+        os.link(first, tmp_path / "in" / f"{i:04d}.png")
+    assert scan(tmp_path / "in", square_detector(), bank=tmp_path / "bank").duplicates == 2099
+    for i in (0, 1000, 1030, 2099):
+        (tmp_path / "in" / f"{i:04d}.png").unlink()
+        draw(tmp_path / "in" / f"{i:04d}.png", seed=i + 1)
+    result = scan(tmp_path / "in", square_detector(), bank=tmp_path / "bank")
+    assert (result.scanned, result.unchanged, result.duplicates) == (4, 2096, 0)
+    assert scan(tmp_path / "in", square_detector(), bank=tmp_path / "bank").unchanged == 2100
