@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import weakref
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,18 @@ def test_of_many_images_only_the_changed_ones_are_scanned(tmp_path: Path) -> Non
     result = scan(tmp_path / "in", square_detector(), bank=tmp_path / "bank")
     assert (result.scanned, result.unchanged, result.duplicates) == (4, 2096, 0)
     assert scan(tmp_path / "in", square_detector(), bank=tmp_path / "bank").unchanged == 2100
+
+
+def test_pictures_do_not_pile_up(tmp_path: Path) -> None:
+    for i in range(120):
+        draw(tmp_path / "in" / f"{i:03d}.png", [(60, 40, 80, 60, 40 + i % 50)], seed=i)
+    seen: list[weakref.ref[Image]] = []
+    alive: list[int] = []
+
+    def look(image: Image) -> Detections:
+        seen.append(weakref.ref(image))
+        alive.append(sum(each() is not None for each in seen))
+        return find_squares(image)
+
+    scan(tmp_path / "in", FunctionDetector(look, {0: "lamp", 1: "sign"}), bank=tmp_path / "bank")
+    assert len(alive) == 120 and max(alive) <= 40  # four chunks of eight under way, and one to spare

@@ -86,3 +86,17 @@ def test_two_scans_on_one_bank_the_second_names_the_first(pictures: Path, tmp_pa
     finally:
         process.send_signal(signal.SIGCONT)
         assert end(process) == 0
+
+
+def test_an_interrupt_waits_for_one_batch_and_keeps_what_was_finished(pictures: Path, tmp_path: Path) -> None:
+    slow = _SCRIPT.replace("time.sleep(0.004)", "time.sleep(0.004 if calls.__next__() < 17 else 1.5)")
+    process = start(
+        slow.replace("def slow", "import itertools\ncalls = itertools.count()\n\ndef slow").replace("=3,", "=1,"),
+        *(pictures, tmp_path / "bank"),
+    )
+    time.sleep(3)  # by now it is in the third chunk of eight, which alone would take many seconds
+    interrupted = time.perf_counter()
+    process.send_signal(signal.SIGINT)
+    assert end(process) != 0 and time.perf_counter() - interrupted < 5
+    result = scan(pictures, square_detector(), bank=tmp_path / "bank")
+    assert result.unchanged >= 16 and verify(tmp_path / "bank").ok
