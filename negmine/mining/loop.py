@@ -61,7 +61,6 @@ class ScanLoop:
         self._bank = bank
         self._run_id = run_id
         self._reader = reader
-        self._config = config
         self._size = -(-_CHUNK // detector.batch_size) * detector.batch_size
         self._pool = ThreadPoolExecutor(config.workers or os.cpu_count(), thread_name_prefix="negmine")
         self._survey = Survey(bank, run_id, reader, self._pool, size=self._size)
