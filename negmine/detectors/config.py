@@ -10,6 +10,7 @@ from typing import Literal, get_args
 from negmine.errors import ConfigError
 
 OnnxLayout = Literal["yolox", "ultralytics", "ssd"]
+Backend = Literal["auto", "torch", "openvino", "onnx", "tensorrt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,10 @@ class DetectorConfig:
         trust_weights: open a pickle without looking at what it would run.
         onnx_layout: what goes into an ONNX model that Ultralytics did not export, and what comes out of it.
         class_names: a file of class names for such a model: a `.txt` with one a line, or a `data.yaml`.
+        backend: what runs a `.pt` of Ultralytics: `torch` runs the weights themselves, the others a copy that is
+            converted once and kept. `auto` is the fastest that agrees with the weights on images of the user's, and
+            `torch` where there are none to compare on.
+        int8: run with 8-bit weights on OpenVINO, calibrated on images of the user's; its detections are others.
 
     Raises:
         ConfigError: where a value is out of its range.
@@ -47,6 +52,8 @@ class DetectorConfig:
     trust_weights: bool = False
     onnx_layout: OnnxLayout | None = None
     class_names: str | None = None
+    backend: Backend = "auto"
+    int8: bool = False
 
     def __post_init__(self) -> None:
         _check_share("conf", self.conf)
@@ -61,6 +68,10 @@ class DetectorConfig:
             raise ConfigError(
                 f"expected an onnx_layout of {', '.join(get_args(OnnxLayout))}, found {self.onnx_layout!r}"
             )
+        if self.backend not in get_args(Backend):
+            raise ConfigError(f"expected a backend of {', '.join(get_args(Backend))}, found {self.backend!r}")
+        if self.int8 and self.backend not in ("auto", "openvino"):
+            raise ConfigError(f"int8 runs on OpenVINO, found backend {self.backend}; leave one of them out")
         _check_once(self.classes)
 
 
