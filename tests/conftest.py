@@ -15,6 +15,18 @@ from negmine.demo.training import train_demo_detector
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, and before torch is there
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The user's cache folder, of processes that tests start too: converted models are shared, and leave nothing."""
+    folder = tmp_path_factory.mktemp("cache")
+    fonts = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "matplotlib"
+    if fonts.is_dir():  # it looks at all fonts of the machine where it has no list of them
+        (folder / "matplotlib").symlink_to(fonts.absolute())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder / "negmine"
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real images and weights beside the checkout; the test is skipped where there is none."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from negmine.errors import ConfigError
+from negmine.paths import printable
 
 OnnxLayout = Literal["yolox", "ultralytics", "ssd"]
 Backend = Literal["auto", "torch", "openvino", "onnx", "tensorrt"]
@@ -100,6 +101,17 @@ class PredictionsConfig:
     def __post_init__(self) -> None:
         _check_share("conf", self.conf)
         _check_once(self.classes)
+
+
+def require_no_backend(config: DetectorConfig) -> None:
+    """Refuse a choice of backend for weights that have one of their own.
+
+    Raises:
+        ConfigError: where there is such a choice.
+    """
+    if config.backend not in ("auto", "torch") or config.int8:
+        asked = "int8" if config.int8 else f"backend {config.backend}"
+        raise ConfigError(f"{asked} is for a .pt of Ultralytics, found {printable(config.weights)}; leave it out")
 
 
 def _check_share(name: str, value: float | None) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import io
+import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from negmine.detectors.converted import Output
@@ -26,19 +27,19 @@ def convert(module: Any) -> dict[str, bytes]:
     """
     import torch
 
-    file = io.BytesIO()
-    with tracing():
+    with tracing(), tempfile.TemporaryDirectory(prefix="negmine-") as folder:
+        path = Path(folder) / "model.onnx"
         torch.onnx.export(
             Traceable(module, "onnx"),
             (example(),),
-            file,
+            str(path),
             dynamo=False,
             opset_version=_OPSET,
             input_names=["picture"],
             output_names=["output"],
             dynamic_axes={"picture": {1: "height", 2: "width"}, "output": {1: "rows", 2: "columns"}},
         )
-    return {"model.onnx": file.getvalue()}
+        return {path.name: path.read_bytes()}
 
 
 class OnnxRunner:

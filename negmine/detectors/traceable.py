@@ -6,7 +6,7 @@ import copy
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -35,7 +35,7 @@ class Traceable(torch.nn.Module):
         """
         super().__init__()
         self.module = copy.deepcopy(module).float().cpu().eval()
-        head = self.module.model[-1]  # type: ignore[index]
+        head: Any = self.module.model[-1]  # type: ignore[index]
         head.export, head.dynamic, head.format = True, True, runtime
         head.postprocess = _unchanged
 

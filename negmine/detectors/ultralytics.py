@@ -43,12 +43,15 @@ class UltralyticsDetector(DescribedDetector):
         UnsafeWeightsError: for a pickle that would run foreign code, unless `config.trust_weights`.
     """
 
-    def __init__(self, config: DetectorConfig, *, half: bool = False) -> None:
+    def __init__(
+        self, config: DetectorConfig, *, half: bool = False, stands_for: DetectorIdentity | None = None
+    ) -> None:
         """Open it.
 
         Args:
             config: what to open, and how.
             half: compute in half precision, on an accelerator.
+            stands_for: the checkpoint of which these weights are the engine.
         """
         path = find_weights(config.weights)
         self._config = config
@@ -61,17 +64,18 @@ class UltralyticsDetector(DescribedDetector):
             self._start(path)
         self._class_names: Mapping[int, str] = MappingProxyType({int(i): str(n) for i, n in self._model.names.items()})
         self._class_ids = wanted_classes(config.classes, self._class_names)
-        self._batch_size = config.batch or (1 if self.on_cpu else _ACCELERATOR_BATCH)
+        self._batch_size = config.batch or (1 if self.device_type == "cpu" else _ACCELERATOR_BATCH)
+        backend = "tensorrt" if stands_for else "torch half" if half else "torch"
         self._identity = DetectorIdentity(
-            name=path.name,
-            sha256=hash_weights(path),
+            name=stands_for.name if stands_for else path.name,
+            sha256=stands_for.sha256 if stands_for else hash_weights(path),
             settings={
                 "kind": "ultralytics",
                 "conf": config.conf,
                 "iou": self._iou,
                 "imgsz": self._imgsz,
                 "classes": sorted(config.classes),
-                **({"backend": "torch half" if half else "torch"} if path.suffix.lower() == ".pt" else {}),
+                **({"backend": backend} if stands_for or path.suffix.lower() == ".pt" else {}),
             },
             versions={name: importlib.metadata.version(name) for name in ("torch", "ultralytics")},
         )
@@ -83,9 +87,9 @@ class UltralyticsDetector(DescribedDetector):
         return size if isinstance(size, int) else None
 
     @property
-    def on_cpu(self) -> bool:
-        """Whether it runs on the CPU."""
-        return bool(self._model.predictor.device.type == "cpu")
+    def device_type(self) -> str:
+        """What it runs on, by torch's name: `cpu`, `cuda`, `mps`."""
+        return str(self._model.predictor.device.type)
 
     @property
     def predictor(self) -> DetectionPredictor:
