@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from negmine.detectors.converted_files import pack
 from negmine.detectors.quiet import quiet_ultralytics
 from negmine.structures import Image
 
@@ -36,8 +38,8 @@ def write_firing_checkpoint(
         head = model.model[-1]
         for name in ("cv3", "one2one_cv3"):
             for branch in getattr(head, name, None) or ():
-                torch.nn.init.normal_(branch[-1].weight, std=0.15)
-                torch.nn.init.constant_(branch[-1].bias, -2.5)
+                torch.nn.init.normal_(branch[-1].weight, std=0.05)
+                torch.nn.init.constant_(branch[-1].bias, -2.0)
         if without_suppression:
             model.end2end = True
             model.eval().fuse(verbose=False)
@@ -46,12 +48,21 @@ def write_firing_checkpoint(
     return path
 
 
+def break_model(file: Path) -> None:
+    """Give a converted model on OpenVINO other weights, in a file that is whole."""
+    with zipfile.ZipFile(file) as opened:
+        parts = {name: opened.read(name) for name in opened.namelist()}
+    weights = parts["model.bin"]
+    file.write_bytes(pack(parts | {"model.bin": weights[: len(weights) // 2].ljust(len(weights), b"\0")}))
+
+
 def _settle(model: torch.nn.Module) -> None:
     """Give all normalisations the statistics of noise, as a training would; without, nothing gets through."""
     import torch
 
     layers = [each for each in model.modules() if isinstance(each, torch.nn.BatchNorm2d)]
     for layer in layers:
+        layer.reset_running_stats()  # building it has run it on an empty picture
         layer.momentum = None  # the average of all that is seen
     noise = [cv2.resize(picture, (96, 96))[..., ::-1] / 255.0 for picture in pictures(8)]
     with torch.no_grad():

@@ -66,7 +66,7 @@ def test_no_images_give_no_results(model: Model) -> None:
     assert model.open()[1].predict([]) == []
 
 
-@pytest.mark.parametrize("settings", [{}, {"imgsz": 64}, {"imgsz": 150}, {"iou": 0.3}, {"classes": ("3", "5", "7")}])
+@pytest.mark.parametrize("settings", [{}, {"imgsz": 150, "iou": 0.3}, {"classes": ("3", "5", "7")}])
 def test_it_finds_what_the_checkpoint_finds(model: Model, settings: dict[str, object]) -> None:
     original, converted = model.open(**settings)
     images = pictures(7)
