@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,9 @@ from negmine.structures import Image
 
 if TYPE_CHECKING:
     import torch
+
+
+_FLOATS = re.compile(rb'<data element_type="f32" shape="[^"]*" offset="(\d+)" size="(\d+)"')
 
 
 def write_firing_checkpoint(
@@ -52,8 +56,11 @@ def break_model(file: Path) -> None:
     """Give a converted model on OpenVINO other weights, in a file that is whole."""
     with zipfile.ZipFile(file) as opened:
         parts = {name: opened.read(name) for name in opened.namelist()}
-    weights = parts["model.bin"]
-    file.write_bytes(pack(parts | {"model.bin": weights[: len(weights) // 2].ljust(len(weights), b"\0")}))
+    weights = bytearray(parts["model.bin"])
+    for offset, size in _FLOATS.findall(parts["model.xml"]):
+        if int(size) > 1000:  # of a layer; what is smaller may be a constant of the arithmetic
+            weights[int(offset) : int(offset) + int(size)] = bytes(int(size))
+    file.write_bytes(pack(parts | {"model.bin": bytes(weights)}))
 
 
 def _settle(model: torch.nn.Module) -> None:

@@ -150,7 +150,11 @@ class _Made:
         original = UltralyticsDetector(config)
         converted = ConvertedDetector(original, config, self.runner, {}, self.runtime.package)
         images = list(samples(_COMPARED))
-        return agreement(original.predict(images), converted.predict(images), self.config.conf)
+        try:
+            ours = converted.predict(images)
+        except Exception as error:  # boxes that are no numbers, or whatever the runtime raises
+            return Agreement(0, f"it fails with {one_line(error)}")
+        return agreement(original.predict(images), ours, self.config.conf)
 
     def _asked(self) -> str:
         """What a comparison depends on, besides the model."""

@@ -49,7 +49,7 @@ def test_a_scan_takes_openvino_and_what_it_resolves_to_is_the_run(
     assert scan(backgrounds, config(firing_weights), bank=bank, config=IMAGE).unchanged == 7
     assert scan(backgrounds, config(firing_weights, backend="openvino"), bank=bank, config=IMAGE).unchanged == 7
     torch = scan(backgrounds, config(firing_weights, backend="torch"), bank=tmp_path / "torch", config=IMAGE)
-    assert (torch.added, torch.kinds) == (first.added, first.kinds)
+    assert (torch.scanned, torch.added) == (first.scanned, first.added)
     assert sources_and_scores(bank) == sources_and_scores(tmp_path / "torch")
     assert scan(backgrounds, config(firing_weights, backend="torch"), bank=bank, config=IMAGE).scanned == 7
 
