@@ -32,14 +32,14 @@ def convert_to_int8(module: Any, original: UltralyticsDetector, samples: Samples
         ConfigError: where there are no images.
     """
     if importlib.util.find_spec("nncf") is None:
-        raise WeightsError("8-bit weights need the package nncf, which is not installed; pip install 'negmine[int8]'")
+        raise WeightsError("int8 needs the package nncf, which is not installed; pip install 'negmine[int8]'")
     from ultralytics.data.augment import LetterBox
 
     predictor = original.predictor
     letterbox = LetterBox(predictor.imgsz, auto=True, stride=predictor.model.stride)
     images = [] if samples is None else list(samples(_CALIBRATED_ON))
     if not images:
-        raise ConfigError("8-bit weights are calibrated on images, found none; leave int8 out, or scan images with it")
+        raise ConfigError("int8 is calibrated on images, found none; leave it out, or scan images with it")
     return to_parts(_quantized(read_model(convert(module)), [letterbox(image=image)[None] for image in images]))
 
 

@@ -165,7 +165,7 @@ def test_nncf_that_is_missing_is_named(firing_weights: Path) -> None:
 
 @pytest.mark.skipif(importlib.util.find_spec("nncf") is None, reason="nncf is not installed")
 def test_8_bit_weights_are_calibrated_once_and_say_how_they_differ(converted: Path, firing_weights: Path) -> None:
-    with pytest.raises(ConfigError, match="calibrated on images, found none"):
+    with pytest.raises(ConfigError, match="int8 is calibrated on images, found none"):
         open_detector(config(firing_weights, int8=True))
     samples = Asked()
     first = open_detector(config(firing_weights, int8=True), samples)
