@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from firing import pictures, write_firing_checkpoint
 
+from negmine.boxes import box_iou
 from negmine.detectors import onnx_converted, openvino
-from negmine.detectors.agreement import agreement
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.converted import ConvertedDetector, Runner
 from negmine.detectors.quiet import quiet_ultralytics
@@ -62,17 +62,28 @@ def same(one: Detections, other: Detections) -> bool:
     )
 
 
+def found_again(theirs: Detections, ours: Detections) -> int:
+    """How many have a partner of the same class, IoU >= 0.99, score within 0.001."""
+    partners = (
+        (theirs.class_ids[:, None] == ours.class_ids[None])
+        & (np.abs(theirs.scores[:, None] - ours.scores[None]) <= 0.001)
+        & (box_iou(theirs.boxes_xyxy, ours.boxes_xyxy) >= 0.99)
+    )
+    return int(partners.any(axis=1).sum())
+
+
 def test_no_images_give_no_results(model: Model) -> None:
     assert model.open()[1].predict([]) == []
 
 
-@pytest.mark.parametrize("settings", [{}, {"imgsz": 150, "iou": 0.3}, {"classes": ("3", "5", "7")}])
+@pytest.mark.parametrize("settings", [{}, {"imgsz": 150}, {"iou": 0.3, "conf": 0.6}, {"classes": ("3", "5", "7")}])
 def test_it_finds_what_the_checkpoint_finds(model: Model, settings: dict[str, object]) -> None:
     original, converted = model.open(**settings)
     images = pictures(7)
     theirs, ours = original.predict(images), converted.predict(images)
-    result = agreement(theirs, ours, 0.05)
-    assert result.difference is None and result.compared > 10
+    total, again = sum(map(len, theirs)), sum(map(found_again, theirs, ours))
+    # among hundreds of overlapping boxes the suppression has its close calls, and one that falls otherwise moves others
+    assert total > 10 and again >= 0.95 * total and sum(map(len, ours)) <= 1.05 * total
     assert {number for found in ours for number in found.class_ids.tolist()} <= set(original.class_ids or range(80))
 
 
