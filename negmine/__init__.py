@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from negmine.detectors.config import DetectorConfig, PredictionsConfig
     from negmine.detectors.function import FunctionDetector
     from negmine.detectors.open import open_detector
+    from negmine.detectors.samples import samples_of
     from negmine.detectors.torchvision_models import save_torchvision
     from negmine.errors import NegmineError
     from negmine.evaluating.config import EvalConfig
@@ -61,6 +62,7 @@ __all__ = [
     "open_truth",
     "ratio",
     "retrain",
+    "samples_of",
     "save_torchvision",
     "scan",
     "sharpen",
@@ -93,6 +95,7 @@ _WHERE = {
     "open_truth": "negmine.labels.recognise",
     "ratio": "negmine.ratios.ratio",
     "retrain": "negmine.retraining.retrain",
+    "samples_of": "negmine.detectors.samples",
     "save_torchvision": "negmine.detectors.torchvision_models",
     "scan": "negmine.mining.scan",
     "sharpen": "negmine.augmenting.operations",

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from firing import write_firing_checkpoint
 
 from negmine.demo.dataset import DemoDataset, write_demo_dataset
 from negmine.demo.training import train_demo_detector
+from negmine.detectors.config import DetectorConfig
+from negmine.detectors.open import open_detector
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, and before torch is there
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The user's cache folder, of processes that tests start too: converted models are shared, and leave nothing."""
+    folder = tmp_path_factory.mktemp("cache")
+    fonts = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "matplotlib"
+    if fonts.is_dir():  # it looks at all fonts of the machine where it has no list of them
+        (folder / "matplotlib").symlink_to(fonts.absolute())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder / "negmine"
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +50,24 @@ def demo_dataset(tmp_path_factory: pytest.TempPathFactory) -> DemoDataset:
 def demo_weights(demo_dataset: DemoDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small YOLO that finds speed-limit signs and fires on look-alikes; best run at imgsz 192. About 30 s, once."""
     return train_demo_detector(demo_dataset.data_yaml, tmp_path_factory.mktemp("demo-run"), epochs=15, imgsz=192)
+
+
+@pytest.fixture(scope="session")
+def firing_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained YOLO11 that fires everywhere; converted once for all tests that take it, as they share the cache."""
+    return write_firing_checkpoint(tmp_path_factory.mktemp("firing") / "firing.pt")
+
+
+@pytest.fixture
+def converted(tmp_path: Path, cache_folder: Path, firing_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The one file of a cache folder of its own: the checkpoint that fires, on OpenVINO, compared with nothing yet."""
+    pytest.importorskip("openvino")
+    sha256 = open_detector(DetectorConfig(str(firing_weights), device="cpu", backend="openvino")).identity.sha256
+    (file,) = cache_folder.glob(f"{sha256[:16]}-openvino-*.zip")
+    folder = tmp_path / "cache" / "negmine"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder.parent))
+    return Path(shutil.copy(file, folder))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import TypeVar, get_args
 
 import click
 
-from negmine.detectors.config import DetectorConfig, OnnxLayout
+from negmine.detectors.config import Backend, DetectorConfig, OnnxLayout
 from negmine.thresholds import MatchConfig
 
 _F = TypeVar("_F", bound=Callable[..., object])
@@ -52,6 +52,30 @@ def detector_options(command: _F) -> _F:
     ):
         command = option(command)
     return command
+
+
+def backend_options(default: Backend, why: str) -> Callable[[_F], _F]:
+    """What runs a checkpoint of Ultralytics: `--backend` and `--int8`.
+
+    Args:
+        default: of this command.
+        why: that is so, for the help.
+    """
+
+    def decorate(command: _F) -> _F:
+        for option in (
+            click.option(
+                "--int8", is_flag=True, help="8-bit weights on OpenVINO: faster, other scores. Needs nncf."
+            ),
+            click.option(
+                "--backend", type=click.Choice(get_args(Backend)), default=default, show_default=True,
+                help=f"What runs a .pt of Ultralytics. {why}",
+            ),
+        ):  # fmt: skip
+            command = option(command)
+        return command
+
+    return decorate
 
 
 def foreign_options(command: _F) -> _F:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from negmine.cli._options import (
+    backend_options,
     detector_options,
     foreign_options,
     json_option,
@@ -13,7 +14,7 @@ from negmine.cli._options import (
     require_one_kind,
 )
 from negmine.cli._output import count_progress, print_json
-from negmine.detectors.config import OnnxLayout, PredictionsConfig
+from negmine.detectors.config import Backend, OnnxLayout, PredictionsConfig
 from negmine.evaluating.config import EvalConfig
 from negmine.thresholds import MatchConfig
 
@@ -31,6 +32,7 @@ _EVAL = EvalConfig()
 @click.option("--missing-is-empty", is_flag=True, help="An image of the data without a label holds no target.")
 @click.option("--conf", default=_EVAL.conf, show_default=True, help="Score from which a detection counts.")
 @detector_options
+@backend_options("torch", "torch: the figures are those of the weights themselves.")
 @click.option("--classes", metavar="A,B", help="Judge only these classes of the data.")
 @match_options
 @click.option(
@@ -60,6 +62,8 @@ def command(
     imgsz: int | None,
     batch: int | None,
     device: str,
+    backend: Backend,
+    int8: bool,
     classes: str | None,
     match_iou: float,
     background_iou: float,
@@ -90,7 +94,10 @@ def command(
         raise click.UsageError(
             f"expected --backgrounds before {more_backgrounds[0]!r}; repeat --weights for each model"
         )
-    require_one_kind(weights, predictions, predictions_images, onnx_layout=onnx_layout, iou=iou, imgsz=imgsz)
+    require_one_kind(
+        weights, predictions, predictions_images, onnx_layout=onnx_layout, iou=iou, imgsz=imgsz,
+        backend=None if backend == "torch" else backend, int8=int8 or None,
+    )  # fmt: skip
     written = [PredictionsConfig(path, predictions_images, class_names) for path in predictions]
     config = EvalConfig(
         conf=conf,
@@ -116,6 +123,8 @@ def command(
             trust_weights=trust_weights,
             onnx_layout=onnx_layout,
             class_names=class_names if weights else None,
+            backend=backend,
+            int8=int8,
             fail_if=fail_if,
             picture=plot,
             on_progress=on_progress,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from negmine.cli._options import (
+    backend_options,
     bank_option,
     detector_options,
     foreign_options,
@@ -18,7 +19,7 @@ from negmine.cli._options import (
     require_one_kind,
 )
 from negmine.cli._output import console, print_json, scan_progress
-from negmine.detectors.config import DetectorConfig, OnnxLayout, PredictionsConfig
+from negmine.detectors.config import Backend, DetectorConfig, OnnxLayout, PredictionsConfig
 from negmine.mining.config import CropConfig, CropPolicy, OutputSize, ScanConfig
 from negmine.paths import printable
 from negmine.thresholds import MatchConfig
@@ -45,6 +46,7 @@ _SHOWN = 10  # skipped images that are named; --json names them all
 @click.option("--split", metavar="NAME", help="Which split of a data.yaml: train, val or test.")
 @click.option("--conf", default=_DETECTOR.conf, show_default=True, help="Lowest score of a detection.")
 @detector_options
+@backend_options("auto", "auto: the fastest that finds the same on images of the scan.")
 @click.option("--classes", metavar="A,B", help="Only these classes of the detector, by name.")
 @match_options
 @click.option(
@@ -79,6 +81,8 @@ def command(
     imgsz: int | None,
     batch: int | None,
     device: str,
+    backend: Backend,
+    int8: bool,
     classes: str | None,
     match_iou: float,
     background_iou: float,
@@ -102,7 +106,10 @@ def command(
     negmine scan data.yaml --split train --truth data.yaml --weights best.pt --imgsz 320
     negmine scan backgrounds/ --predictions results.json --predictions-images images.json
     """
-    require_one_kind(weights, predictions, predictions_images, onnx_layout=onnx_layout, iou=iou, imgsz=imgsz)
+    require_one_kind(
+        weights, predictions, predictions_images, onnx_layout=onnx_layout, iou=iou, imgsz=imgsz,
+        backend=None if backend == "auto" else backend, int8=int8 or None,
+    )  # fmt: skip
     detector: DetectorConfig | PredictionsConfig
     if predictions is not None:
         detector = PredictionsConfig(predictions, predictions_images, class_names, conf, names_in(classes))
@@ -118,6 +125,8 @@ def command(
             trust_weights=trust_weights,
             onnx_layout=onnx_layout,
             class_names=class_names,
+            backend=backend,
+            int8=int8,
         )
     config = ScanConfig(
         match=MatchConfig(match_iou, background_iou),

@@ -88,11 +88,12 @@ def check_paths(detector: Detector, paths: Sequence[Path]) -> None:
 
 
 class DescribedDetector:
-    """What detectors say of themselves; an adapter sets the three fields, and has `predict`."""
+    """What detectors say of themselves; an adapter sets the first three fields, and has `predict`."""
 
     _class_names: Mapping[int, str]
     _identity: DetectorIdentity
     _batch_size: int
+    _notes: tuple[str, ...] = ()
 
     @property
     def class_names(self) -> Mapping[int, str]:
@@ -108,6 +109,21 @@ class DescribedDetector:
     def batch_size(self) -> int:
         """How many images run at once: one on a CPU, where more buy nothing, unless it was told otherwise."""
         return self._batch_size
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user may want to know of how it was opened, a sentence each."""
+        return self._notes
+
+    def note(self, *notes: str) -> None:
+        """Add to what it says of how it was opened."""
+        self._notes = (*self._notes, *notes)
+
+
+def opening_notes(detector: Detector) -> tuple[str, ...]:
+    """What a detector has to say before its first image: how it was opened, and an input size that is not its own."""
+    notes: tuple[str, ...] = getattr(detector, "notes", ())
+    return (*notes, *filter(None, [other_size(detector)]))
 
 
 def other_size(detector: Detector) -> str | None:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from negmine.errors import ConfigError
+from negmine.paths import printable
 
 OnnxLayout = Literal["yolox", "ultralytics", "ssd"]
+Backend = Literal["auto", "torch", "openvino", "onnx", "tensorrt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,10 @@ class DetectorConfig:
         trust_weights: open a pickle without looking at what it would run.
         onnx_layout: what goes into an ONNX model that Ultralytics did not export, and what comes out of it.
         class_names: a file of class names for such a model: a `.txt` with one a line, or a `data.yaml`.
+        backend: what runs a `.pt` of Ultralytics: `torch` runs the weights themselves, the others a copy that is
+            converted once and kept. `auto` is the fastest that agrees with the weights on images of the user's, and
+            `torch` where there are none to compare on.
+        int8: run with 8-bit weights on OpenVINO, calibrated on images of the user's; its detections are others.
 
     Raises:
         ConfigError: where a value is out of its range.
@@ -47,6 +53,8 @@ class DetectorConfig:
     trust_weights: bool = False
     onnx_layout: OnnxLayout | None = None
     class_names: str | None = None
+    backend: Backend = "auto"
+    int8: bool = False
 
     def __post_init__(self) -> None:
         _check_share("conf", self.conf)
@@ -61,6 +69,10 @@ class DetectorConfig:
             raise ConfigError(
                 f"expected an onnx_layout of {', '.join(get_args(OnnxLayout))}, found {self.onnx_layout!r}"
             )
+        if self.backend not in get_args(Backend):
+            raise ConfigError(f"expected a backend of {', '.join(get_args(Backend))}, found {self.backend!r}")
+        if self.int8 and self.backend not in ("auto", "openvino"):
+            raise ConfigError(f"int8 runs on OpenVINO, found backend {self.backend}; leave one of them out")
         _check_once(self.classes)
 
 
@@ -89,6 +101,17 @@ class PredictionsConfig:
     def __post_init__(self) -> None:
         _check_share("conf", self.conf)
         _check_once(self.classes)
+
+
+def require_no_backend(config: DetectorConfig) -> None:
+    """Refuse a choice of backend for weights that have one of their own.
+
+    Raises:
+        ConfigError: where there is such a choice.
+    """
+    if config.backend not in ("auto", "torch") or config.int8:
+        asked = "int8" if config.int8 else f"backend {config.backend}"
+        raise ConfigError(f"{asked} is for a .pt of Ultralytics, found {printable(config.weights)}; leave it out")
 
 
 def _check_share(name: str, value: float | None) -> None:

@@ -44,6 +44,16 @@ def open_session(path: Path, device: str) -> Any:
     return session
 
 
+def load_session(data: bytes) -> Any:
+    """Load a model that negmine made, to be run on one core by each of several threads."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what is wrong arrives as an exception
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+
+
 def _providers(device: str, available: Sequence[str]) -> list[Any]:
     """onnxruntime's names for the devices that Ultralytics' names mean: `auto`, `cpu`, `0`, `cuda:0`."""
     cpu, cuda = "CPUExecutionProvider", "CUDAExecutionProvider"

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from negmine.detectors.base import Detector
-from negmine.detectors.config import DetectorConfig, PredictionsConfig
+from negmine.detectors.config import DetectorConfig, PredictionsConfig, require_no_backend
 from negmine.detectors.torchvision_models import is_torchvision
 from negmine.errors import ConfigError
 from negmine.paths import printable
 
+if TYPE_CHECKING:
+    from negmine.detectors.samples import Samples
+
 HUGGING_FACE = "hf:"
 
 
-def open_detector(config: DetectorConfig | PredictionsConfig) -> Detector:
+def open_detector(config: DetectorConfig | PredictionsConfig, samples: Samples | None = None) -> Detector:
     """Open weights with the framework that they are of, or predictions without any.
 
+    Args:
+        config: what to open.
+        samples: gives so many of the images that the detector is for, such as `samples_of(paths)`. A faster backend is
+            compared with the weights on them; without them `backend="auto"` is torch.
+
     Raises:
-        ConfigError: for a device that is not there, a class or an imgsz that the model lacks, or a layout for weights
-            that are no ONNX file.
+        ConfigError: for a device that is not there, a class or an imgsz that the model lacks, a layout for weights
+            that are no ONNX file, or a backend for weights that are no checkpoint of Ultralytics.
         WeightsError: for weights that are missing, corrupt, foreign, no detector's, or lack their runtime.
         UnsafeWeightsError: for a pickle that would run foreign code; `config.trust_weights` opens those of Ultralytics
             all the same.
@@ -33,20 +43,23 @@ def open_detector(config: DetectorConfig | PredictionsConfig) -> Detector:
             raise ConfigError(
                 f"onnx_layout is for .onnx files, found {printable(config.weights)}; leave --onnx-layout out"
             )
+        require_no_backend(config)
         from negmine.detectors.onnx import OnnxDetector
 
         return OnnxDetector(config)
     if config.weights.startswith(HUGGING_FACE):
+        require_no_backend(config)
         from negmine.detectors.hugging_face import HuggingFaceDetector
 
         return HuggingFaceDetector(config)
     if is_torchvision(config.weights):
+        require_no_backend(config)
         from negmine.detectors.torchvision import TorchvisionDetector
 
         return TorchvisionDetector(config)
-    from negmine.detectors.ultralytics import UltralyticsDetector
+    from negmine.detectors.backends import open_ultralytics
 
-    return UltralyticsDetector(config)
+    return open_ultralytics(config, samples)
 
 
 def is_onnx(weights: str) -> bool:

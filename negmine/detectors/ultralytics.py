@@ -22,6 +22,7 @@ from negmine.structures import Detections, Image
 
 if TYPE_CHECKING:
     from ultralytics.engine.results import Results
+    from ultralytics.models.yolo.detect import DetectionPredictor
 
 _ACCELERATOR_BATCH = 16
 _IOU, _IMGSZ = 0.7, 640  # Ultralytics' own
@@ -42,9 +43,19 @@ class UltralyticsDetector(DescribedDetector):
         UnsafeWeightsError: for a pickle that would run foreign code, unless `config.trust_weights`.
     """
 
-    def __init__(self, config: DetectorConfig) -> None:
+    def __init__(
+        self, config: DetectorConfig, *, half: bool = False, stands_for: DetectorIdentity | None = None
+    ) -> None:
+        """Open it.
+
+        Args:
+            config: what to open, and how.
+            half: compute in half precision, on an accelerator.
+            stands_for: the checkpoint of which these weights are the engine.
+        """
         path = find_weights(config.weights)
         self._config = config
+        self._half = half
         with quiet_ultralytics():
             self._model = open_model(path, trusted=config.trust_weights)
             self._class_ids: list[int] | None = None
@@ -53,16 +64,18 @@ class UltralyticsDetector(DescribedDetector):
             self._start(path)
         self._class_names: Mapping[int, str] = MappingProxyType({int(i): str(n) for i, n in self._model.names.items()})
         self._class_ids = wanted_classes(config.classes, self._class_names)
-        self._batch_size = config.batch or (1 if self._model.predictor.device.type == "cpu" else _ACCELERATOR_BATCH)
+        self._batch_size = config.batch or (1 if self.device_type == "cpu" else _ACCELERATOR_BATCH)
+        backend = "tensorrt" if stands_for else "torch half" if half else "torch"
         self._identity = DetectorIdentity(
-            name=path.name,
-            sha256=hash_weights(path),
+            name=stands_for.name if stands_for else path.name,
+            sha256=stands_for.sha256 if stands_for else hash_weights(path),
             settings={
                 "kind": "ultralytics",
                 "conf": config.conf,
                 "iou": self._iou,
                 "imgsz": self._imgsz,
                 "classes": sorted(config.classes),
+                **({"backend": backend} if stands_for or path.suffix.lower() == ".pt" else {}),
             },
             versions={name: importlib.metadata.version(name) for name in ("torch", "ultralytics")},
         )
@@ -72,6 +85,21 @@ class UltralyticsDetector(DescribedDetector):
         """The input size that the checkpoint was trained at, in pixels; None where it does not say."""
         size = self._model.overrides.get("imgsz")
         return size if isinstance(size, int) else None
+
+    @property
+    def device_type(self) -> str:
+        """What it runs on, by torch's name: `cpu`, `cuda`, `mps`."""
+        return str(self._model.predictor.device.type)
+
+    @property
+    def predictor(self) -> DetectionPredictor:
+        """What Ultralytics runs it with: the module, fused, and all settings as they are used."""
+        return self._model.predictor
+
+    @property
+    def class_ids(self) -> list[int] | None:
+        """The classes that are kept; None for all."""
+        return self._class_ids
 
     def predict(self, images: Sequence[Image]) -> list[Detections]:
         """Detect in each image; what it gives for one does not depend on the others.
@@ -96,6 +124,7 @@ class UltralyticsDetector(DescribedDetector):
             classes=self._class_ids,
             save=False,
             verbose=False,
+            **({"quantize": 16} if self._half else {}),
         )
         return results
 
@@ -140,6 +169,10 @@ def _to_detections(result: Results) -> Detections:
     if result.boxes is None:  # what encloses an oriented box may reach over the image's edge
         height, width = result.orig_shape
         boxes = boxes.clip(0, [width, height, width, height])
-    detections = Detections(boxes, found.conf.cpu().numpy(), found.cls.cpu().numpy())
+    return with_area(Detections(boxes, found.conf.cpu().numpy(), found.cls.cpu().numpy()))
+
+
+def with_area(detections: Detections) -> Detections:
+    """Those whose boxes have one."""
     x1, y1, x2, y2 = detections.boxes_xyxy.T
     return detections.select((x2 > x1) & (y2 > y1))

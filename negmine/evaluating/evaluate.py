@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from negmine.detectors.base import Detector, check_paths, other_size
-from negmine.detectors.config import DetectorConfig, OnnxLayout, PredictionsConfig
+from negmine.detectors.config import Backend, DetectorConfig, OnnxLayout, PredictionsConfig
 from negmine.detectors.open import is_onnx, open_detector
+from negmine.detectors.samples import Samples, samples_of
 from negmine.errors import ConfigError, SourceError
 from negmine.evaluating.checks import Check
 from negmine.evaluating.config import EvalConfig
@@ -45,6 +46,8 @@ def evaluate(
     trust_weights: bool = _DETECTOR.trust_weights,
     onnx_layout: OnnxLayout | None = _DETECTOR.onnx_layout,
     class_names: str | None = _DETECTOR.class_names,
+    backend: Backend = "torch",
+    int8: bool = _DETECTOR.int8,
     fail_if: Sequence[str] = (),
     picture: str | Path | None = None,
     on_progress: OnCount | None = None,
@@ -62,6 +65,8 @@ def evaluate(
         config: thresholds, and which classes are judged.
         iou, imgsz, batch, device, trust_weights: how weights are opened, as in `DetectorConfig`.
         onnx_layout, class_names: the same, for those of the weights that are ONNX files.
+        backend, int8: the same, for those that are checkpoints of Ultralytics; torch, so that the figures are those of
+            the weights themselves. Settings that leave the backend to be chosen are measured with torch too.
         fail_if: checks that no model may meet, such as `fppi_at_recall>0.1`; of several models the first is what the
             others are compared with, and is not checked.
         picture: a PNG file for the curves of miss rate against false positives per image.
@@ -82,8 +87,10 @@ def evaluate(
     sources = [backgrounds] if isinstance(backgrounds, str | Path) else list(backgrounds)
     base = DetectorConfig("", conf=config.floor, iou=iou, imgsz=imgsz, batch=batch, device=device)
     base = replace(base, trust_weights=trust_weights, onnx_layout=onnx_layout, class_names=class_names)
+    base = replace(base, backend="auto" if int8 and backend == "torch" else backend, int8=int8)
     images = open_data(data, split=split, backgrounds=sources)
-    detectors = _opened(weights, base)
+    samples = samples_of([*images.labelled, *images.backgrounds])
+    detectors = _opened(weights, base, samples)
     for detector in detectors:
         check_paths(detector, [*images.labelled, *images.backgrounds, *images.with_targets])
     evidences = collect_each(detectors, _measured(images), config, on_progress)
@@ -114,13 +121,13 @@ def _as_list(weights: Weights | Sequence[Weights]) -> list[Weights]:
     return list(weights) if isinstance(weights, Sequence) and not isinstance(weights, str) else [weights]
 
 
-def _opened(weights: Weights | Sequence[Weights], base: DetectorConfig) -> list[Detector]:
+def _opened(weights: Weights | Sequence[Weights], base: DetectorConfig, samples: Samples) -> list[Detector]:
     """All detectors, before the first one runs, so that what is wrong with the last is known at once."""
     wanted = _as_list(weights)
     if not wanted:
         raise ConfigError("expected weights of at least one detector, found none; name a file")
     _require_onnx([str(each) for each in wanted if isinstance(each, str | Path)], base)
-    return [_open(each, base) for each in wanted]
+    return [_open(each, base, samples) for each in wanted]
 
 
 def _require_onnx(weights: Sequence[str], base: DetectorConfig) -> None:
@@ -131,13 +138,15 @@ def _require_onnx(weights: Sequence[str], base: DetectorConfig) -> None:
         raise ConfigError("expected class_names with an onnx_layout, or with predictions; other weights name their own")
 
 
-def _open(weights: Weights, base: DetectorConfig) -> Detector:
+def _open(weights: Weights, base: DetectorConfig, samples: Samples) -> Detector:
     if isinstance(weights, str | Path):
         if not is_onnx(str(weights)):
             base = replace(base, onnx_layout=None, class_names=None)
-        return open_detector(replace(base, weights=str(weights)))
+        return open_detector(replace(base, weights=str(weights)), samples)
+    if isinstance(weights, DetectorConfig) and weights.backend == "auto" and not weights.int8:
+        weights = replace(weights, backend="torch")
     if isinstance(weights, DetectorConfig | PredictionsConfig):
-        return open_detector(replace(weights, conf=base.conf))
+        return open_detector(replace(weights, conf=base.conf), samples)
     return weights
 
 
@@ -197,5 +206,6 @@ def _findings(
             for each, detector in zip(evidences, detectors, strict=True)
             for finding in predicted_above(each.name, getattr(detector, "lowest_score", None), config.floor)
         ),
+        *(EvalFinding("backend", note) for detector in detectors for note in getattr(detector, "notes", ())),
         *(EvalFinding("other-size", warning) for warning in map(other_size, detectors) if warning is not None),
     )

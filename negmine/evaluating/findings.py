@@ -10,7 +10,13 @@ from typing import Literal
 from negmine.paths import printable
 
 EvalFindingKind = Literal[
-    "background-with-targets", "background-in-data", "background-copy", "lacking", "opened-above", "other-size"
+    "background-with-targets",
+    "background-in-data",
+    "background-copy",
+    "lacking",
+    "opened-above",
+    "other-size",
+    "backend",
 ]
 
 _SHOWN = 10  # classes in a message

@@ -9,9 +9,10 @@ from pathlib import Path
 from negmine._version import __version__
 from negmine.bank.records import RunRecord
 from negmine.bank.writer import BankWriter
-from negmine.detectors.base import Detector, PathDetector, check_paths, other_size
+from negmine.detectors.base import Detector, PathDetector, check_paths, opening_notes
 from negmine.detectors.config import DetectorConfig, PredictionsConfig
 from negmine.detectors.open import open_detector
+from negmine.detectors.samples import samples_of
 from negmine.errors import ConfigError
 from negmine.labels.base import Truth
 from negmine.labels.classes import match_class_names
@@ -62,7 +63,7 @@ def scan(
     config = config or ScanConfig()
     refs = expand_sources([sources] if isinstance(sources, (str, Path)) else sources, split=split)
     labels = open_truth(Path(truth)) if isinstance(truth, (str, Path)) else truth
-    model = _detector(detector)
+    model = _detector(detector, [ref.path for ref in refs])
     if config.confirm and isinstance(model, PathDetector):
         raise ConfigError("confirm runs the detector on its crops and needs a model, found predictions; leave it out")
     check_paths(model, [ref.path for ref in refs])
@@ -71,7 +72,7 @@ def scan(
         run_id = writer.begin_run(_run_record(model, config))
         reader = Reader(labels, missing_is_empty=config.missing_is_empty)
         loop = ScanLoop(writer, run_id, model, reader, classes, config)
-        notes = (*filter(None, [other_size(model)]), *_notes(labels, classes))
+        notes = (*opening_notes(model), *_notes(labels, classes))
         started = clock()
         for tally in loop.run(refs):
             if on_progress is not None:
@@ -79,10 +80,12 @@ def scan(
         return loop.tally.result(writer.folder, writer.negative_count(), clock() - started)
 
 
-def _detector(detector: Detector | DetectorConfig | PredictionsConfig | str | Path) -> Detector:
+def _detector(detector: Detector | DetectorConfig | PredictionsConfig | str | Path, images: Sequence[Path]) -> Detector:
     if isinstance(detector, (str, Path)):
         detector = DetectorConfig(str(detector))
-    return open_detector(detector) if isinstance(detector, DetectorConfig | PredictionsConfig) else detector
+    if isinstance(detector, DetectorConfig | PredictionsConfig):
+        return open_detector(detector, samples_of(images))
+    return detector
 
 
 def _classes(detector: Detector, truth: Truth | None) -> Classes:

@@ -53,7 +53,12 @@ def prepare(
         on_step(f"nothing to resume in {printable(layout.out)}: this is a new run")
     train = config.train
     settings = DetectorConfig(
-        str(start), conf=config.conf, imgsz=train.imgsz, device=train.device, trust_weights=train.trust_weights
+        str(start),
+        conf=config.conf,
+        imgsz=train.imgsz,
+        device=train.device,
+        trust_weights=train.trust_weights,
+        backend="torch",  # a round is judged by its weights, not by what they are converted into
     )
     detector = open_detector(settings)
     names = detector.class_names

@@ -77,6 +77,9 @@ def test_coco_results_come_with_the_file_of_their_images(run: Run, world: Path) 
         (["--predictions", "said", "--onnx-layout", "ssd"], "--onnx-layout is for models"),
         (["--predictions", "said", "--imgsz", "320"], "--imgsz is for models"),
         (["--predictions", "said", "--iou", "0.5"], "--iou is for models"),
+        (["--predictions", "said", "--backend", "onnx"], "--backend is for models"),
+        (["--predictions", "said", "--int8"], "--int8 is for models"),
+        (["--weights", "a.pt", "--backend", "cuda"], "--backend"),
         (["--weights", "a.onnx", "--onnx-layout", "v7"], "--onnx-layout"),
     ],
 )
@@ -94,6 +97,11 @@ def test_usage_errors(run: Run, world: Path, command: list[str], options: list[s
         (["scan", "backgrounds", "--predictions", "said"], "1 images that are not among the sources: a;"),
         (["scan", "backgrounds", "--weights", "a.pt", "--onnx-layout", "ssd"], "is for .onnx files, found a.pt"),
         (["scan", "backgrounds", "--weights", "a.pt", "--class-names", "data.yaml"], "with an onnx_layout"),
+        (
+            ["scan", "backgrounds", "--weights", "hf:a", "--backend", "openvino"],
+            "is for a .pt of Ultralytics, found hf:a",
+        ),
+        (["eval", "--data", "data.yaml", "--weights", "hf:a", "--int8"], "is for a .pt of Ultralytics, found hf:a"),
         (["eval", "--data", "data.yaml", "--weights", "a.pt", "--onnx-layout", "ssd"], "found none among the weights"),
         (["eval", "--data", "data.yaml", "--weights", "a.pt", "--class-names", "data.yaml"], "with an onnx_layout"),
         (

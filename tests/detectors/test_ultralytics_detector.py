@@ -145,6 +145,7 @@ def test_the_identity_says_what_was_run(real_data: Path, kangaroos: Detector) ->
         "iou": 0.7,
         "imgsz": 320,
         "classes": [],
+        "backend": "torch",
     }
     assert set(kangaroos.identity.versions) == {"torch", "ultralytics"}
     assert kangaroos.batch_size == 1 or torch.cuda.is_available()

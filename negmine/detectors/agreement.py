@@ -1,0 +1,84 @@
+"""Whether a converted model finds what its original finds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from negmine.boxes import box_iou
+from negmine.structures import Detections
+
+LOWEST_SCORE = 0.05  # below, scores are noise in the original too
+_IOU, _SCORE = 0.99, 0.01  # a partner overlaps by so much, and its score is that close
+_SAME_IOU = 0.5  # 8-bit weights: the same thing was found
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How two detectors compare on the same images.
+
+    Attributes:
+        compared: detections of the original that had to be found again.
+        difference: the first thing that differs, in words; None where nothing does.
+    """
+
+    compared: int
+    difference: str | None
+
+
+def agreement(original: Sequence[Detections], converted: Sequence[Detections], conf: float) -> Agreement:
+    """Look for a partner of every detection, both ways: same class, IoU >= 0.99, score within 0.01.
+
+    Args:
+        original, converted: for each image what was found down to a score of `conf` or `LOWEST_SCORE`, the lower one.
+        conf: detections are compared that score this or `LOWEST_SCORE`, the higher one; where the original has none,
+            all from `LOWEST_SCORE`. Those within 0.01 of that line may be missing.
+    """
+    lines = dict.fromkeys((max(conf, LOWEST_SCORE), LOWEST_SCORE))
+    for line in lines:
+        compared = sum(int((found.scores >= line).sum()) for found in original)
+        difference = _first_difference(original, converted, line)
+        if compared or difference is not None:
+            return Agreement(compared, difference)
+    return Agreement(0, None)
+
+
+def _first_difference(original: Sequence[Detections], converted: Sequence[Detections], line: float) -> str | None:
+    for theirs, ours in zip(original, converted, strict=True):
+        for one, other, who in ((theirs, ours, "the original"), (ours, theirs, "the converted model")):
+            lonely = _without_partner(one, other, line)
+            if lonely is not None:
+                return (
+                    f"{who} alone finds class {int(one.class_ids[lonely])} at score {one.scores[lonely]:.3f} "
+                    f"in {np.round(one.boxes_xyxy[lonely]).astype(int).tolist()}"
+                )
+    return None
+
+
+def _without_partner(one: Detections, other: Detections, line: float) -> int | None:
+    """The first detection that scores `line`, and by more than the tolerance, and has no partner in the other."""
+    partners = (
+        (one.class_ids[:, None] == other.class_ids[None])
+        & (np.abs(one.scores[:, None] - other.scores[None]) <= _SCORE)
+        & (box_iou(one.boxes_xyxy, other.boxes_xyxy) >= _IOU)
+    )  # [N, M]
+    lonely = np.flatnonzero((one.scores > line + _SCORE) & ~partners.any(axis=1))
+    return int(lonely[0]) if len(lonely) else None
+
+
+def differences_in_words(original: Sequence[Detections], converted: Sequence[Detections]) -> str:
+    """How much a model with 8-bit weights finds of what its original finds: same class, IoU >= 0.5."""
+    again, extra, changes = 0, 0, [0.0]
+    for theirs, ours in zip(original, converted, strict=True):
+        same = (theirs.class_ids[:, None] == ours.class_ids[None]) & (
+            box_iou(theirs.boxes_xyxy, ours.boxes_xyxy) >= _SAME_IOU
+        )
+        again += int(same.any(axis=1).sum())
+        extra += int((~same.any(axis=0)).sum())
+        changes += np.abs(theirs.scores[:, None] - ours.scores[None])[same].tolist()
+    return (
+        f"on {len(original)} images it finds {again} of {sum(map(len, original))} detections again and {extra} others; "
+        f"scores differ by {max(changes):.2f} at most"
+    )

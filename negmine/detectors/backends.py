@@ -1,0 +1,105 @@
+"""What runs a checkpoint of Ultralytics: what was asked for, or the fastest that finds what the checkpoint finds."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import replace
+from pathlib import Path
+
+from negmine.detectors.base import Detector
+from negmine.detectors.config import DetectorConfig, require_no_backend
+from negmine.detectors.conversion import Runtime, open_converted
+from negmine.detectors.samples import Samples
+from negmine.detectors.tensorrt import open_tensorrt
+from negmine.detectors.traceable import why_not
+from negmine.detectors.ultralytics import UltralyticsDetector
+from negmine.detectors.weights_files import find_weights
+from negmine.errors import ConfigError, WeightsError
+from negmine.paths import printable
+
+
+def open_ultralytics(config: DetectorConfig, samples: Samples | None) -> Detector:
+    """Open what Ultralytics opens, on the backend that is asked for.
+
+    Raises:
+        ConfigError: for a backend that does not run these weights or this device.
+        WeightsError: for weights that cannot be opened or converted, or whose runtime is missing.
+    """
+    if config.backend == "torch":
+        return UltralyticsDetector(config)
+    path = find_weights(config.weights)
+    if path.suffix.lower() != ".pt":
+        require_no_backend(config)
+        return UltralyticsDetector(config)
+    config = replace(config, weights=str(path))
+    if config.backend == "auto" and not config.int8:
+        return _fastest(config, samples)
+    if config.backend == "tensorrt":
+        return open_tensorrt(config, samples)
+    return _asked_for(config, path, samples)
+
+
+def _fastest(config: DetectorConfig, samples: Samples | None) -> Detector:
+    """Without images to compare on, and wherever else it cannot be vouched for another one: the weights themselves."""
+    original = UltralyticsDetector(config)
+    if samples is None:
+        return original
+    if original.device_type == "cuda":
+        return UltralyticsDetector(config, half=True)
+    if original.device_type != "cpu" or why_not(original) is not None or not _imports("openvino"):
+        return original
+    try:
+        return open_converted(original, config, _runtime(config, original, samples), samples)
+    except WeightsError as error:
+        original.note(f"warning: torch is used, which is slower: {error}")
+        return original
+
+
+def _asked_for(config: DetectorConfig, path: Path, samples: Samples | None) -> Detector:
+    backend = "openvino" if config.int8 else config.backend
+    if config.device not in ("auto", "cpu"):
+        raise ConfigError(f"backend {backend} runs on the CPU, found device {config.device!r}; leave one of them out")
+    package = "openvino" if backend == "openvino" else "onnxruntime"
+    for needed in (package,) if backend == "openvino" else ("onnx", package):
+        if not _imports(needed):
+            raise WeightsError(
+                f"backend {backend} needs the package {needed}, which is not installed; "
+                f"pip install 'negmine[{backend}]'"
+            )
+    config = replace(config, device="cpu")
+    original = UltralyticsDetector(config)
+    reason = why_not(original)
+    if reason is not None:
+        raise ConfigError(f"{printable(path)} does not run on backend {backend}: {reason}; leave --backend out")
+    return open_converted(original, config, _runtime(config, original, samples), samples)
+
+
+def _runtime(config: DetectorConfig, original: UltralyticsDetector, samples: Samples | None) -> Runtime:
+    if config.backend == "onnx":
+        from negmine.detectors import onnx_converted
+
+        return Runtime(
+            "onnx", "onnxruntime", onnx_converted.convert, onnx_converted.OnnxRunner, lambda _: {"backend": "onnx"}
+        )
+    from negmine.detectors import openvino
+
+    if config.int8:
+        from negmine.detectors import int8
+
+        return Runtime(
+            "openvino-int8",
+            "openvino",
+            lambda module: int8.convert_to_int8(module, original, samples),
+            lambda parts: openvino.OpenVinoRunner(parts, fixed_shapes=True),
+            int8.settings_of,
+            lossy=True,
+        )
+    return Runtime("openvino", "openvino", openvino.convert, openvino.OpenVinoRunner, lambda _: {"backend": "openvino"})
+
+
+def _imports(package: str) -> bool:
+    try:
+        importlib.import_module(package)
+    except ImportError:  # missing, or broken
+        return False
+    return True

@@ -1,0 +1,162 @@
+"""From a checkpoint to a converted model that may be used: converted once, and compared with the checkpoint.
+
+A conversion that finds other things than the checkpoint is not used, whatever was asked for. With 8-bit weights that is
+what was asked for, so it is only said.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from negmine.detectors.agreement import LOWEST_SCORE, Agreement, agreement, differences_in_words
+from negmine.detectors.base import Detector
+from negmine.detectors.config import DetectorConfig
+from negmine.detectors.converted import ConvertedDetector, Runner
+from negmine.detectors.converted_files import ConvertedFile, fingerprint
+from negmine.detectors.quiet import quiet_ultralytics
+from negmine.detectors.samples import Samples
+from negmine.detectors.ultralytics import UltralyticsDetector
+from negmine.detectors.ultralytics_models import one_line
+from negmine.errors import NegmineError, WeightsError
+from negmine.paths import printable
+
+_COMPARED, _COMPARED_INT8 = 4, 16  # images
+
+Parts = Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """A way to run a checkpoint.
+
+    Attributes:
+        name: of the backend.
+        package: that runs it.
+        convert: from the checkpoint's fused module to the parts of a converted model.
+        load: those parts, ready to run.
+        settings: from the parts to what the identity says of it.
+        lossy: it is expected to find other things than the checkpoint.
+    """
+
+    name: str
+    package: str
+    convert: Callable[[Any], Parts]
+    load: Callable[[Parts], Runner]
+    settings: Callable[[Parts], Mapping[str, object]]
+    lossy: bool = False
+
+
+def open_converted(
+    original: UltralyticsDetector, config: DetectorConfig, runtime: Runtime, samples: Samples | None
+) -> Detector:
+    """Open the converted model of a checkpoint, or give back the original where it finds other things.
+
+    Args:
+        original: opened with `config`.
+        config: what was asked for.
+        runtime: what to convert it for.
+        samples: the user's images; None where there are none to compare on.
+
+    Raises:
+        WeightsError: where it cannot be converted.
+    """
+    made_by = {
+        "backend": runtime.name,
+        "ultralytics": importlib.metadata.version("ultralytics"),
+        runtime.package: importlib.metadata.version(runtime.package),
+    }
+    file = ConvertedFile.of(original.identity.sha256, made_by)
+    parts, runner = _loaded(original, file, runtime)
+    made = _Made(original, config, runtime, file, parts, runner)
+    return made.described(samples) if runtime.lossy else made.compared(samples)
+
+
+def _loaded(original: UltralyticsDetector, file: ConvertedFile, runtime: Runtime) -> tuple[Parts, Runner]:
+    """The model from its file, or converted now where the file is missing or cannot be used."""
+    kept = file.read()
+    if kept is not None:
+        with contextlib.suppress(Exception):  # whole, and still no model: every runtime has its own errors
+            return kept, runtime.load(kept)
+    try:
+        with quiet_ultralytics():
+            parts = runtime.convert(original.predictor.model.backend.model)
+        runner = runtime.load(parts)
+    except NegmineError:
+        raise
+    except Exception as error:
+        raise WeightsError(
+            f"{printable(original.identity.name)} cannot be converted for {runtime.name}: {one_line(error)}; use "
+            "--backend torch"
+        ) from error
+    file.write(parts)
+    return parts, runner
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A converted model beside its original."""
+
+    original: UltralyticsDetector
+    config: DetectorConfig
+    runtime: Runtime
+    file: ConvertedFile
+    parts: Parts
+    runner: Runner
+
+    def compared(self, samples: Samples | None) -> Detector:
+        """The converted model where it finds what the original does, which is noted; else the original."""
+        detector, sha256 = self._detector(), fingerprint(self.parts)
+        if self._asked() in self.file.findings(sha256):
+            return detector
+        name = printable(detector.identity.name)
+        if samples is None:
+            detector.note(f"{name} runs on {self.runtime.name} and was not compared with the weights: no images for it")
+            return detector
+        result = self._agreement(samples)
+        if result.difference is not None:
+            where = f"; delete {printable(self.file.path)} to convert it anew" if self.file.path else ""
+            self.original.note(
+                f"warning: {name} does not find the same on {self.runtime.name} as on torch ({result.difference}), so "
+                f"torch is used, which is slower{where}"
+            )
+            return self.original
+        if result.compared:
+            self.file.note(sha256, self._asked(), f"the same {result.compared} detections as torch")
+        return detector
+
+    def described(self, samples: Samples | None) -> Detector:
+        """The converted model, which says how much it differs."""
+        detector, sha256 = self._detector(), fingerprint(self.parts)
+        said = self.file.findings(sha256).get(self._asked())
+        if said is None and samples is not None:
+            images = list(samples(_COMPARED_INT8))
+            said = differences_in_words(self.original.predict(images), detector.predict(images))
+            self.file.note(sha256, self._asked(), said)
+        said = said or "it was not compared with the weights: no images for it"
+        detector.note(f"{printable(detector.identity.name)} runs with 8-bit weights: {said}")
+        return detector
+
+    def _detector(self) -> ConvertedDetector:
+        settings = self.runtime.settings(self.parts)
+        return ConvertedDetector(self.original, self.config, self.runner, settings, self.runtime.package)
+
+    def _agreement(self, samples: Samples) -> Agreement:
+        config = replace(self.config, conf=min(self.config.conf, LOWEST_SCORE))
+        original = UltralyticsDetector(config)
+        converted = ConvertedDetector(original, config, self.runner, {}, self.runtime.package)
+        images = list(samples(_COMPARED))
+        try:
+            ours = converted.predict(images)
+        except Exception as error:  # boxes that are no numbers, or whatever the runtime raises
+            return Agreement(0, f"it fails with {one_line(error)}")
+        return agreement(original.predict(images), ours, self.config.conf)
+
+    def _asked(self) -> str:
+        """What a comparison depends on, besides the model."""
+        settings = self.original.identity.settings
+        return json.dumps({key: settings[key] for key in ("conf", "iou", "imgsz", "classes")}, sort_keys=True)

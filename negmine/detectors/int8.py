@@ -1,0 +1,80 @@
+"""8-bit weights for OpenVINO, calibrated on images of the user's. The only place that imports nncf."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import io
+import logging
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from negmine.detectors.openvino import convert, read_model, to_parts
+from negmine.detectors.samples import Samples
+from negmine.detectors.ultralytics import UltralyticsDetector
+from negmine.errors import ConfigError, WeightsError
+
+_CALIBRATED_ON = 128  # images, at most
+
+
+def convert_to_int8(module: Any, original: UltralyticsDetector, samples: Samples | None) -> dict[str, bytes]:
+    """Convert a fused module, and calibrate it.
+
+    Args:
+        module: of `original`.
+        original: whose letterbox prepares the images.
+        samples: the user's images.
+
+    Raises:
+        WeightsError: where nncf is not installed.
+        ConfigError: where there are no images.
+    """
+    if importlib.util.find_spec("nncf") is None:
+        raise WeightsError("int8 needs the package nncf, which is not installed; pip install 'negmine[int8]'")
+    from ultralytics.data.augment import LetterBox
+
+    predictor = original.predictor
+    letterbox = LetterBox(predictor.imgsz, auto=True, stride=predictor.model.stride)
+    images = [] if samples is None else list(samples(_CALIBRATED_ON))
+    if not images:
+        raise ConfigError("int8 is calibrated on images, found none; leave it out, or scan images with it")
+    return to_parts(_quantized(read_model(convert(module)), [letterbox(image=image)[None] for image in images]))
+
+
+def settings_of(parts: Mapping[str, bytes]) -> dict[str, object]:
+    """What the identity says: the weights themselves, as they depend on the images of the calibration."""
+    return {"backend": "openvino", "int8": hashlib.sha256(parts["model.bin"]).hexdigest()[:16]}
+
+
+def _quantized(model: Any, pictures: list[Any]) -> Any:
+    """All layers but the head, whose boxes and scores would suffer most; as Ultralytics' own export does."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        import nncf
+
+        logger = logging.getLogger("nncf")
+        level = logger.level
+        logger.setLevel(logging.ERROR)
+        try:
+            return nncf.quantize(
+                model,
+                nncf.Dataset(pictures),
+                preset=nncf.QuantizationPreset.MIXED,
+                subset_size=len(pictures),
+                ignored_scope=nncf.IgnoredScope(names=_head(model)),
+            )
+        finally:
+            logger.setLevel(level)
+
+
+def _head(model: Any) -> list[str]:
+    operations = model.get_ordered_ops()
+    sigmoids = [each.get_friendly_name() for each in operations if each.get_type_name() == "Sigmoid"]
+    scope = sigmoids[-1].split("/", 1)[0]
+    return [
+        each.get_friendly_name()
+        for each in operations
+        if each.get_type_name() == "Sigmoid" or each.get_friendly_name().startswith((f"{scope}/", f"{scope}.dfl"))
+    ]

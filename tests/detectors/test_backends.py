@@ -1,0 +1,179 @@
+"""Which backend runs a checkpoint, and that a converted model which finds other things is not used."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from firing import break_model, pictures
+
+from negmine.detectors.agreement import agreement
+from negmine.detectors.base import opening_notes
+from negmine.detectors.config import DetectorConfig
+from negmine.detectors.converted_files import pack
+from negmine.detectors.open import open_detector
+from negmine.errors import ConfigError, WeightsError
+from negmine.structures import Image
+
+openvino = pytest.importorskip("openvino")
+
+
+class Asked:
+    """Samples that remember for how many they were asked."""
+
+    def __init__(self) -> None:
+        self.counts: list[int] = []
+
+    def __call__(self, most: int) -> Iterator[Image]:
+        self.counts.append(most)
+        return iter(pictures(min(most, 7)))
+
+
+def config(weights: Path, **settings: object) -> DetectorConfig:
+    return DetectorConfig(str(weights), **{"device": "cpu", "conf": 0.3} | settings)  # type: ignore[arg-type]
+
+
+def backend_of(weights: Path, samples: Callable[[int], Iterator[Image]] | None, **settings: object) -> object:
+    return open_detector(config(weights, **settings), samples).identity.settings["backend"]
+
+
+def test_without_images_to_compare_on_it_is_the_weights_themselves(firing_weights: Path) -> None:
+    assert backend_of(firing_weights, None) == "torch"
+    assert backend_of(firing_weights, Asked(), backend="torch") == "torch"
+
+
+def test_with_images_it_is_openvino_once_it_has_found_the_same(converted: Path, firing_weights: Path) -> None:
+    samples = Asked()
+    first = open_detector(config(firing_weights), samples)
+    assert (first.identity.settings["backend"], samples.counts, opening_notes(first)) == ("openvino", [4], ())
+    again = open_detector(config(firing_weights), samples)
+    assert samples.counts == [4], "what was compared once is not compared again"
+    asked_for = open_detector(config(firing_weights, backend="openvino"))
+    assert again.identity == first.identity == asked_for.identity
+    original = open_detector(config(firing_weights))
+    result = agreement(original.predict(pictures(7)), first.predict(pictures(7)), 0.3)
+    assert result.difference is None and result.compared > 10
+    assert backend_of(firing_weights, samples, iou=0.5) == "openvino" and samples.counts == [4, 4]
+
+
+@pytest.mark.parametrize("backend", ["auto", "openvino"])
+def test_a_model_that_finds_other_things_is_refused_loudly_each_time(
+    converted: Path, firing_weights: Path, backend: str
+) -> None:
+    assert backend_of(firing_weights, Asked()) == "openvino"  # and noted
+    break_model(converted)
+    for _ in range(2):
+        detector = open_detector(config(firing_weights, backend=backend), Asked())
+        assert detector.identity.settings["backend"] == "torch"
+        (note,) = opening_notes(detector)[:1]
+        assert note.startswith("warning: firing.pt does not find the same on openvino as on torch")
+        assert str(converted) in note and "\n" not in note
+
+
+def test_where_nothing_is_found_nothing_is_noted(converted: Path, firing_weights: Path) -> None:
+    asked: list[int] = []
+
+    def nothing(most: int) -> Iterator[Image]:
+        asked.append(most)
+        return iter(())
+
+    assert backend_of(firing_weights, nothing) == backend_of(firing_weights, nothing) == "openvino"
+    assert asked == [4, 4]
+
+
+def test_asked_for_without_images_it_says_that_nothing_was_compared(converted: Path, firing_weights: Path) -> None:
+    (note,) = opening_notes(open_detector(config(firing_weights, backend="openvino")))[:1]
+    assert note == "firing.pt runs on openvino and was not compared with the weights: no images for it"
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 cut", pack({"model.xml": b"<net/>", "model.bin": b""}), pack({})])
+def test_a_damaged_file_is_made_anew(converted: Path, firing_weights: Path, damage: bytes) -> None:
+    converted.write_bytes(damage)
+    assert backend_of(firing_weights, Asked()) == "openvino"
+    assert converted.stat().st_size > 1_000_000
+
+
+def test_a_cache_that_cannot_be_written_costs_time_only(
+    tmp_path: Path, firing_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert backend_of(firing_weights, Asked()) == "openvino"
+
+
+def test_onnx_runs_the_same_way(firing_weights: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    samples = Asked()
+    detector = open_detector(config(firing_weights, backend="onnx"), samples)
+    assert (detector.identity.settings["backend"], samples.counts) == ("onnx", [4])
+    assert opening_notes(detector) == () and len(detector.predict(pictures(1))[0]) > 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"backend": "openvino", "device": "0"}, "openvino runs on the CPU, found device '0'"),
+        ({"backend": "onnx", "device": "cuda:1"}, "onnx runs on the CPU"),
+        ({"int8": True, "device": "0"}, "openvino runs on the CPU"),
+        ({"backend": "cuda"}, "backend of auto, torch, openvino, onnx, tensorrt, found 'cuda'"),
+        ({"backend": "torch", "int8": True}, "int8 runs on OpenVINO, found backend torch"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(firing_weights: Path, settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        open_detector(config(firing_weights, **settings), Asked())
+
+
+@pytest.mark.parametrize(
+    "settings", [{"backend": "openvino"}, {"backend": "onnx"}, {"backend": "tensorrt"}, {"int8": True}]
+)
+@pytest.mark.parametrize("weights", ["hf:detr", "a.safetensors", "torchvision:ssd300_vgg16", "a.onnx"])
+def test_only_checkpoints_of_ultralytics_are_converted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: str, settings: dict[str, object]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.onnx").write_bytes(b"")
+    with pytest.raises(ConfigError, match=r"is for a \.pt of Ultralytics, found .*; leave it out"):
+        open_detector(DetectorConfig(weights, **settings))  # type: ignore[arg-type]
+    if weights == "a.onnx":
+        with pytest.raises(ConfigError, match=r"is for a \.pt of Ultralytics"):
+            open_detector(DetectorConfig(weights, onnx_layout="ssd", **settings))  # type: ignore[arg-type]
+
+
+def test_models_that_are_not_converted_stay_on_torch(build_checkpoint: Callable[[str], Path]) -> None:
+    weights = build_checkpoint("yolo11n-seg")
+    assert backend_of(weights, Asked(), imgsz=64) == "torch"
+    with pytest.raises(ConfigError, match="does not run on backend openvino: it is a model for the task 'segment'"):
+        open_detector(config(weights, backend="openvino", imgsz=64), Asked())
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tensorrt") is not None, reason="TensorRT is installed")
+def test_tensorrt_that_is_missing_is_named(firing_weights: Path) -> None:
+    with pytest.raises(WeightsError, match=r"needs the package tensorrt, which is not installed; pip install tensorrt"):
+        open_detector(config(firing_weights, backend="tensorrt"), Asked())
+
+
+@pytest.mark.skipif(importlib.util.find_spec("nncf") is not None, reason="nncf is installed")
+def test_nncf_that_is_missing_is_named(firing_weights: Path) -> None:
+    with pytest.raises(
+        WeightsError, match=r"needs the package nncf, which is not installed; pip install 'negmine\[int8\]'"
+    ):
+        open_detector(config(firing_weights, int8=True), Asked())
+
+
+@pytest.mark.skipif(importlib.util.find_spec("nncf") is None, reason="nncf is not installed")
+def test_8_bit_weights_are_calibrated_once_and_say_how_they_differ(converted: Path, firing_weights: Path) -> None:
+    with pytest.raises(ConfigError, match="int8 is calibrated on images, found none"):
+        open_detector(config(firing_weights, int8=True))
+    samples = Asked()
+    first = open_detector(config(firing_weights, int8=True), samples)
+    assert samples.counts == [128, 16]
+    (note,) = opening_notes(first)[:1]
+    assert note.startswith("firing.pt runs with 8-bit weights: on 7 images it finds ")
+    assert first.identity.settings["backend"] == "openvino" and len(str(first.identity.settings["int8"])) == 16
+    again = open_detector(config(firing_weights, int8=True), samples)
+    assert samples.counts == [128, 16] and opening_notes(again) == opening_notes(first)
+    assert again.identity == first.identity
+    assert sum(map(len, first.predict(pictures(7)))) > 10
