@@ -5,10 +5,11 @@
         --held-out held-out.txt --out runs/ohem
 
 `cost` times a step of the box head, on the same features and proposals, and one of the whole detector (ResNet-50 with
-FPN, 800 x 1088), each way in a process of its own and in turn, and says how much memory the process had at most. `train` trains the same Faster R-CNN with each choice of regions, for
-the same number of epochs, on the labelled images and as many backgrounds drawn at random, and measures it as `negmine
-eval` does. Its heads are random; its features are those of a detector of Ultralytics (`--backbone yolo11n.pt`), or of a
-MobileNetV3 that starts from nothing. Arms, after Shrivastava et al. (2016), table 1:
+FPN, 800 x 1088), each way in a process of its own and in turn, and says how much memory the process had at most.
+`train` trains the same Faster R-CNN with each choice of regions, for the same number of epochs, on the labelled images
+and as many backgrounds drawn at random, and measures it as `negmine eval` does. Its heads are random; its features are
+those of a detector of Ultralytics (`--backbone yolo11n.pt`), or of a MobileNetV3 that starts from nothing. Arms, after
+Shrivastava et al. (2016), table 1:
 
     heuristic     1:3, B = 128, negatives that overlap an object by 0.1 or more
     bg-lo-0       1:3, B = 128, any negatives
