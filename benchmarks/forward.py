@@ -39,7 +39,7 @@ Shape = tuple[int, int]  # height and width of a tensor
 def letterboxed(size_wh: tuple[int, int], imgsz: int) -> Shape:
     """Height and width of the tensor that an image becomes."""
     scale = imgsz / max(size_wh)
-    width, height = (-(-round(side * scale) // _STRIDE) * _STRIDE for side in size_wh)
+    width, height = (-(-max(round(side * scale), 1) // _STRIDE) * _STRIDE for side in size_wh)
     return height, width
 
 

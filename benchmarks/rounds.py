@@ -114,9 +114,13 @@ def _both(side: Side, half: Work, full: Work, folder: Path) -> Run:
         return Run(None, float(measured.stdout.split(maxsplit=1)[0]), measured.peak_mib, notes)
     short, _ = _one(side, half, folder)
     measured, notes = _one(side, full, folder)
-    more_s = measured.seconds - short.seconds
-    steady = (full.items - half.items) / more_s if more_s > 0 else None
+    steady = steady_per_s(full.items - half.items, measured.seconds - short.seconds)
     return Run(measured.seconds, steady, measured.peak_mib, notes)
+
+
+def steady_per_s(more_items: int, more_s: float) -> float | None:
+    """Items a second, by what all of the work took longer than half of it; None where it took no longer."""
+    return more_items / more_s if more_s > 0 else None
 
 
 def _one(side: Side, work: Work, folder: Path) -> tuple[Measured, Notes]:
