@@ -102,12 +102,12 @@ def half_and_all(images: Sequence[Path], folder: Path) -> tuple[Work, Work]:
         chosen = images[::step]
         (folder / name).mkdir()
         for number, path in enumerate(chosen):
-            _link(path.resolve(), folder / name / f"{number:06d}{path.suffix}")
+            link(path.resolve(), folder / name / f"{number:06d}{path.suffix}")
         works.append(Work(folder / name, len(chosen)))
     return works[0], works[1]
 
 
-def _link(path: Path, target: Path) -> None:
+def link(path: Path, target: Path) -> None:
     """The same file under another name, or a copy where it is on another disk."""
     try:
         os.link(path, target)

@@ -18,7 +18,8 @@ Every side but the limits runs on half of the images (every second one) and on a
 all, start included. "steady" is the second half of the images by the difference of the two runs: what a scan of a
 hundred thousand comes to, start and first image left out. The limits time themselves, on the shapes of half of the
 images. Figures are medians over the rounds; a ratio is the median of the ratios within a round. Memory is resident, of
-the process and its children. Detections are counted on each side: speed compares only where they are the same.
+the process and its children; that of a GPU is not in it. Detections are counted on each side: speed compares only where
+they are the same. "busy" is the share of the time that the detector was at work, where negmine says it.
 """
 
 from __future__ import annotations
@@ -151,20 +152,20 @@ def _negmine(setup: Setup, name: str, scratch: Path) -> Side | str:
 
 
 def _said(measured: Measured, out: Path) -> Notes:
-    """What the scan says of itself: its detections, and the share of the time that the detector was at work."""
+    """What the scan says of itself: its detections, the backend, the share of the time that the detector worked."""
     document = json.loads(measured.stdout)
     skipped = document["images"]["skipped"]
-    notes = {"detections": document["detections"], **({"images skipped": skipped} if skipped else {})}
-    busy = busy_share(document)
-    return notes if busy is None else {**notes, "busy": busy}
+    found = {"busy": named(document, "busy", (int, float)), "backend": named(document, "backend", (str,))}
+    found["skipped"] = skipped or None  # a side that sees fewer images is not faster
+    return {"detections": document["detections"], **{key: value for key, value in found.items() if value is not None}}
 
 
-def busy_share(document: Mapping[str, object]) -> float | None:
-    """From a scan's `--json`, wherever it stands there; None where it does not."""
+def named(document: Mapping[str, object], part: str, kinds: tuple[type, ...]) -> object:
+    """The first value of one of these types whose key has a part, wherever it stands in a document; None without."""
     for key, value in document.items():
-        if "busy" in key and isinstance(value, int | float):
-            return float(value)
-        inner = busy_share(value) if isinstance(value, Mapping) else None
+        if part in key and isinstance(value, kinds):
+            return value
+        inner = named(value, part, kinds) if isinstance(value, Mapping) else None
         if inner is not None:
             return inner
     return None

@@ -67,6 +67,13 @@ def test_the_sides_find_the_same_in_the_same_images(benchmarks: Path, images: Pa
     assert document["missing"] == {"SAHI predict": "not installed"}
 
 
+def test_many_names_are_scanned_and_then_passed_over(benchmarks: Path, images: Path, eager_weights: Path) -> None:
+    common = ["--weights", eager_weights, "--images", images, "--imgsz", 64, "--rounds", 1, "--json"]
+    document = json.loads(run(benchmarks / "many.py", *common, "--counts", 12))
+    assert [row["images"] for row in document["rows"]] == [1, 12]
+    assert all(row["scan_s"] > 0 and row["again_s"] > 0 for row in document["rows"])
+
+
 def test_the_limit_runs_every_shape_in_pytorch(benchmarks: Path, images: Path, eager_weights: Path) -> None:
     common = ["--weights", eager_weights, "--images", images, "--imgsz", 64, "--seconds", 0]
     rate, what = run(benchmarks / "forward.py", "run", *common).splitlines()
@@ -145,19 +152,25 @@ def test_frames_are_of_full_size_and_all_different(benchmarks: Path, tmp_path: P
 
 @pytest.mark.parametrize(
     ("document", "share"),
-    [({}, None), ({"images": {"scanned": 2}}, None), ({"busy": 0.5}, 0.5), ({"device": {"busy_share": 1}}, 1.0)],
+    [
+        ({}, None),
+        ({"images": {"scanned": 2}}, None),
+        ({"busy": "yes"}, None),
+        ({"busy": 0.5}, 0.5),
+        ({"device": {"name": "cpu", "busy_share": 1}}, 1),
+    ],
 )
 def test_the_busy_share_is_found_where_the_scan_says_it(
     benchmarks: Path, document: dict[str, object], share: float | None
 ) -> None:
-    from scan import busy_share
+    from scan import named
 
-    assert busy_share(document) == share
+    assert named(document, "busy", (int, float)) == share
 
 
+@pytest.mark.parametrize("script", ["scan.py", "many.py"])
 @pytest.mark.parametrize("given", [["--weights", "a.pt"], ["--images", "folder"]])
-def test_weights_without_images_are_refused(benchmarks: Path, given: list[str]) -> None:
-    done = subprocess.run(
-        [sys.executable, str(benchmarks / "scan.py"), *given], capture_output=True, text=True, check=False
-    )
+def test_weights_without_images_are_refused(benchmarks: Path, script: str, given: list[str]) -> None:
+    command = [sys.executable, str(benchmarks / script), *given]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "--weights and --images together" in done.stderr
