@@ -13,7 +13,7 @@ Shrivastava et al. (2016), table 1:
 
     heuristic     1:3, B = 128, negatives that overlap an object by 0.1 or more
     bg-lo-0       1:3, B = 128, any negatives
-    all           B = 2048, which is every region that there is
+    all           every region (the paper's B = 2048)
     ohem-no-nms   the 128 hardest
     ohem          the 128 hardest that do not overlap
 
@@ -41,6 +41,7 @@ from negmine.training.config import TrainConfig
 PARTS = ("box head", "whole step")
 WAYS = ("sampling", "two passes", "one pass")
 RECALLS = (0.6, 0.7, 0.8, 0.9)
+_DECIDE = {"backbone", "backgrounds", "batch", "data", "epochs", "held_out", "imgsz", "lr0"}  # what a result depends on
 
 
 def arms() -> dict[str, TrainConfig]:
@@ -49,7 +50,7 @@ def arms() -> dict[str, TrainConfig]:
     return {
         "heuristic": replace(base, loss="heuristic", bg_lo=0.1),
         "bg-lo-0": replace(base, loss="heuristic", bg_lo=0.0),
-        "all": replace(base, loss="heuristic", bg_lo=0.0, ohem_batch=2048),
+        "all": replace(base, loss="stock"),  # whose sample is then put aside, see `_fit`
         "ohem-no-nms": replace(base, loss="ohem", ohem_nms=None),
         "ohem": replace(base, loss="ohem"),
     }
@@ -147,10 +148,13 @@ def train(args: argparse.Namespace) -> None:
     for seed in args.seeds:
         for arm in args.arms:
             kept = args.out / f"{arm}-{seed}.json"
+            how = {name: str(value) for name, value in sorted(vars(args).items()) if name in _DECIDE}
             if not kept.exists():
                 kept.parent.mkdir(parents=True, exist_ok=True)
-                kept.write_text(json.dumps({"arm": arm, "seed": seed, **_run(args, arm, seed)}))
+                kept.write_text(json.dumps({"arm": arm, "seed": seed, "how": how, **_run(args, arm, seed)}))
             results.append(json.loads(kept.read_text()))
+            if results[-1]["how"] != how:
+                sys.exit(f"{kept} was made with {results[-1]['how']}; name another --out")
     print(_table(results))
 
 
@@ -177,6 +181,7 @@ def _fit(model: Any, config: TrainConfig, data: TrainingSet, args: argparse.Name
 
     from negmine.training.batches import MixedBatches
     from negmine.training.lists import write_lists
+    from negmine.training.roi_heads import AllRoIHeads
     from negmine.training.torchvision_data import TrainingImages, as_batch
     from negmine.training.torchvision_loop import Settings, make_optimizer, rate_at, train_one_epoch
     from negmine.training.torchvision_losses import teach
@@ -189,6 +194,8 @@ def _fit(model: Any, config: TrainConfig, data: TrainingSet, args: argparse.Name
     positives, everything = len(data.positives), len(images)
     order = MixedBatches(range(positives), range(positives, everything), batch=args.batch, ratio=1.0, seed=seed)
     teach(model, "fasterrcnn", config)
+    if config.loss == "stock":
+        model.roi_heads = AllRoIHeads(model.roi_heads)
     model.to(device)
     optimizer = make_optimizer(model, settings)
     steps = args.epochs * len(order)
