@@ -182,7 +182,7 @@ def _fit(model: Any, config: TrainConfig, data: TrainingSet, args: argparse.Name
     from negmine.training.batches import MixedBatches
     from negmine.training.lists import write_lists
     from negmine.training.roi_heads import AllRoIHeads
-    from negmine.training.torchvision_data import TrainingImages, as_batch
+    from negmine.training.torchvision_data import TrainingImages, as_batch, opened
     from negmine.training.torchvision_loop import Settings, make_optimizer, rate_at, train_one_epoch
     from negmine.training.torchvision_losses import teach
 
@@ -205,7 +205,7 @@ def _fit(model: Any, config: TrainConfig, data: TrainingSet, args: argparse.Name
         losses = train_one_epoch(
             model,
             optimizer,
-            DataLoader(images, batch_sampler=batches, collate_fn=as_batch),
+            opened(DataLoader(images, batch_sampler=batches, collate_fn=as_batch)),
             [[images.path(index) for index in batch] for batch in batches],
             device=device,
             rates=[rate_at(epoch * len(order) + step, steps, settings.warmup, settings) for step in range(len(order))],

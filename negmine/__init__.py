@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from negmine.detectors.config import DetectorConfig, PredictionsConfig
     from negmine.detectors.function import FunctionDetector
     from negmine.detectors.open import open_detector
-    from negmine.detectors.torchvision_models import save_torchvision
+    from negmine.detectors.torchvision_files import save_torchvision
     from negmine.errors import NegmineError
     from negmine.evaluating.config import EvalConfig
     from negmine.evaluating.evaluate import evaluate
@@ -93,7 +93,7 @@ _WHERE = {
     "open_truth": "negmine.labels.recognise",
     "ratio": "negmine.ratios.ratio",
     "retrain": "negmine.retraining.retrain",
-    "save_torchvision": "negmine.detectors.torchvision_models",
+    "save_torchvision": "negmine.detectors.torchvision_files",
     "scan": "negmine.mining.scan",
     "sharpen": "negmine.augmenting.operations",
     "verify": "negmine.bank.verify",

@@ -18,14 +18,8 @@ from torchvision.models import get_model
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.open import open_detector
 from negmine.detectors.torchvision import TorchvisionDetector
-from negmine.detectors.torchvision_models import (
-    BUILDERS,
-    TorchvisionCheckpoint,
-    build,
-    checkpoint_of,
-    read_checkpoint,
-    write_checkpoint,
-)
+from negmine.detectors.torchvision_files import read_checkpoint, write_checkpoint
+from negmine.detectors.torchvision_models import BUILDERS, TorchvisionCheckpoint, build, checkpoint_of
 from negmine.errors import ConfigError, UnsafeWeightsError, WeightsError
 
 NAMES = ("lamp", "clock")
