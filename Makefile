@@ -22,6 +22,8 @@ lint: $(VENV)/.installed-lint
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/scan.py --quick
+	$(BIN)/python benchmarks/many.py --quick
+	$(BIN)/python benchmarks/export.py --quick
 	$(BIN)/python benchmarks/augment.py --quick
 	$(BIN)/python benchmarks/ratio.py --quick
 

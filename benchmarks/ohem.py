@@ -4,15 +4,16 @@
     python benchmarks/ohem.py train --backbone yolo11n.pt --data data.yaml --backgrounds mined/ \\
         --held-out held-out.txt --out runs/ohem
 
-`cost` times one step of the box head on the same features and proposals, each way in a process of its own and in turn,
-and says how much memory the process had at most. `train` trains the same Faster R-CNN with each choice of regions, for
-the same number of epochs, on the labelled images and as many backgrounds drawn at random, and measures it as `negmine
-eval` does. Its heads are random; its features are those of a detector of Ultralytics (`--backbone yolo11n.pt`), or of a
-MobileNetV3 that starts from nothing. Arms, after Shrivastava et al. (2016), table 1:
+`cost` times a step of the box head, on the same features and proposals, and one of the whole detector (ResNet-50 with
+FPN, 800 x 1088), each way in a process of its own and in turn, and says how much memory the process had at most.
+`train` trains the same Faster R-CNN with each choice of regions, for the same number of epochs, on the labelled images
+and as many backgrounds drawn at random, and measures it as `negmine eval` does. Its heads are random; its features are
+those of a detector of Ultralytics (`--backbone yolo11n.pt`), or of a MobileNetV3 that starts from nothing. Arms, after
+Shrivastava et al. (2016), table 1:
 
     heuristic     1:3, B = 128, negatives that overlap an object by 0.1 or more
     bg-lo-0       1:3, B = 128, any negatives
-    all           B = 2048, which is every region that there is
+    all           every region (the paper's B = 2048)
     ohem-no-nms   the 128 hardest
     ohem          the 128 hardest that do not overlap
 
@@ -29,7 +30,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,10 @@ from typing import Any
 from negmine.training.base import TrainingSet
 from negmine.training.config import TrainConfig
 
+PARTS = ("box head", "whole step")
 WAYS = ("sampling", "two passes", "one pass")
 RECALLS = (0.6, 0.7, 0.8, 0.9)
+_DECIDE = {"backbone", "backgrounds", "batch", "data", "epochs", "held_out", "imgsz", "lr0"}  # what a result depends on
 
 
 def arms() -> dict[str, TrainConfig]:
@@ -47,58 +50,92 @@ def arms() -> dict[str, TrainConfig]:
     return {
         "heuristic": replace(base, loss="heuristic", bg_lo=0.1),
         "bg-lo-0": replace(base, loss="heuristic", bg_lo=0.0),
-        "all": replace(base, loss="heuristic", bg_lo=0.0, ohem_batch=2048),
+        "all": replace(base, loss="stock"),  # whose sample is then put aside, see `_fit`
         "ohem-no-nms": replace(base, loss="ohem", ohem_nms=None),
         "ohem": replace(base, loss="ohem"),
     }
 
 
 def cost(args: argparse.Namespace) -> None:
-    """Time and memory of a step of each way, interleaved."""
+    """Time and memory of a step of each way, interleaved: of the box head alone, and of the whole detector."""
     if args.way:
-        print(json.dumps(_step(args.way, args.steps, args.images)))
+        print(json.dumps(_step(args.way, args.part, args.steps, args.images)))
         return
-    runs: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
-    for _ in range(args.rounds):
-        for way in WAYS:
-            command = [sys.executable, __file__, "cost", "--way", way, "--steps", str(args.steps)]
-            done = subprocess.run([*command, "--images", str(args.images)], check=True, capture_output=True, text=True)
-            runs[way].append(json.loads(done.stdout))
-    plain = statistics.median(run["seconds"] for run in runs["sampling"])
-    print("| the box head | ms a step | times sampling | peak MiB above the start |\n|---|---|---|---|")
-    for way, measured in runs.items():
-        seconds = statistics.median(run["seconds"] for run in measured)
-        memory = statistics.median(run["mib"] for run in measured)
-        print(f"| {way} | {seconds * 1000:.0f} | {seconds / plain:.2f} | {memory:.0f} |")
+    print("| part | way | ms a step | times sampling | peak MiB above the start |\n|---|---|---|---|---|")
+    for part in PARTS:
+        runs: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
+        for _ in range(args.rounds):
+            for way in WAYS:
+                command = [sys.executable, __file__, "cost", "--way", way, "--part", part, "--steps", str(args.steps)]
+                done = subprocess.run(
+                    [*command, "--images", str(args.images)], check=True, capture_output=True, text=True
+                )
+                runs[way].append(json.loads(done.stdout))
+        plain = statistics.median(run["seconds"] for run in runs["sampling"])
+        for way, measured in runs.items():
+            seconds = statistics.median(run["seconds"] for run in measured)
+            memory = statistics.median(run["mib"] for run in measured)
+            print(f"| {part} | {way} | {seconds * 1000:.0f} | {seconds / plain:.2f} | {memory:.0f} |", flush=True)
 
 
-def _step(way: str, steps: int, images: int) -> dict[str, float]:
-    """Forward and backward of the box head, on 2,000 proposals an image."""
+def _step(way: str, part: str, steps: int, images: int) -> dict[str, float]:
+    """Forward and backward on 2,000 proposals an image, after one that is not timed."""
     import torch
     from torchvision.models import get_model
 
     from negmine.training.roi_heads import BiasedRoIHeads, OhemRoIHeads
 
     torch.manual_seed(0)
-    model: Any = get_model("fasterrcnn_resnet50_fpn", weights=None, weights_backbone=None, num_classes=3)
-    heads: Any
+    model: Any = get_model("fasterrcnn_resnet50_fpn", weights=None, weights_backbone=None, num_classes=3).train()
     if way == "sampling":
-        heads = BiasedRoIHeads(model.roi_heads, batch=64 * images, bg_lo=0.0)
+        model.roi_heads = BiasedRoIHeads(model.roi_heads, batch=64 * images, bg_lo=0.0)
     else:
-        heads = OhemRoIHeads(model.roi_heads, batch=64 * images, read_only=way == "two passes")
+        model.roi_heads = OhemRoIHeads(model.roi_heads, batch=64 * images, read_only=way == "two passes")
+    run = _whole(model, images) if part == "whole step" else _box_head(model.roi_heads, images)
+    before, began = _peak_mib(), 0.0
+    for step in range(steps + 1):
+        if step == 1:
+            began = time.perf_counter()
+        torch.stack(list(run().values())).sum().backward()  # type: ignore[no-untyped-call]
+    return {"seconds": (time.perf_counter() - began) / steps, "mib": _peak_mib() - before}
+
+
+def _target() -> dict[str, Any]:
+    import torch
+
+    return {"boxes": torch.tensor([[100.0, 100.0, 260.0, 300.0]]), "labels": torch.tensor([1])}
+
+
+def _box_head(heads: Any, images: int) -> Callable[[], dict[str, Any]]:
+    """The losses of the box head on the same features and proposals each time."""
+    import torch
+
     heads.train()
     features = {
         str(level): torch.rand(images, 256, 200 >> level, 272 >> level, requires_grad=True) for level in range(4)
     }
     corners = torch.rand(images, 2000, 2) * 600
     proposals = [torch.cat([each, each + 20 + torch.rand(2000, 2) * 180], 1) for each in corners]
-    target = {"boxes": torch.tensor([[100.0, 100.0, 260.0, 300.0]]), "labels": torch.tensor([1])}
-    before = _peak_mib()
-    began = time.perf_counter()
-    for _ in range(steps):
-        losses = heads(features, [each.clone() for each in proposals], [(800, 1088)] * images, [target] * images)[1]
-        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
-    return {"seconds": (time.perf_counter() - began) / steps, "mib": _peak_mib() - before}
+
+    def run() -> dict[str, Any]:
+        shapes = [(800, 1088)] * images
+        losses: dict[str, Any] = heads(features, [each.clone() for each in proposals], shapes, [_target()] * images)[1]
+        return losses
+
+    return run
+
+
+def _whole(model: Any, images: int) -> Callable[[], dict[str, Any]]:
+    """All losses of the detector, on pictures of 800 x 1088 pixels."""
+    import torch
+
+    pictures = [torch.rand(3, 800, 1088) for _ in range(images)]
+
+    def run() -> dict[str, Any]:
+        losses: dict[str, Any] = model(pictures, [_target()] * images)
+        return losses
+
+    return run
 
 
 def _peak_mib() -> float:
@@ -111,10 +148,13 @@ def train(args: argparse.Namespace) -> None:
     for seed in args.seeds:
         for arm in args.arms:
             kept = args.out / f"{arm}-{seed}.json"
+            how = {name: str(value) for name, value in sorted(vars(args).items()) if name in _DECIDE}
             if not kept.exists():
                 kept.parent.mkdir(parents=True, exist_ok=True)
-                kept.write_text(json.dumps({"arm": arm, "seed": seed, **_run(args, arm, seed)}))
+                kept.write_text(json.dumps({"arm": arm, "seed": seed, "how": how, **_run(args, arm, seed)}))
             results.append(json.loads(kept.read_text()))
+            if results[-1]["how"] != how:
+                sys.exit(f"{kept} was made with {results[-1]['how']}; name another --out")
     print(_table(results))
 
 
@@ -141,7 +181,8 @@ def _fit(model: Any, config: TrainConfig, data: TrainingSet, args: argparse.Name
 
     from negmine.training.batches import MixedBatches
     from negmine.training.lists import write_lists
-    from negmine.training.torchvision_data import TrainingImages, as_batch
+    from negmine.training.roi_heads import AllRoIHeads
+    from negmine.training.torchvision_data import TrainingImages, as_batch, opened
     from negmine.training.torchvision_loop import Settings, make_optimizer, rate_at, train_one_epoch
     from negmine.training.torchvision_losses import teach
 
@@ -153,6 +194,8 @@ def _fit(model: Any, config: TrainConfig, data: TrainingSet, args: argparse.Name
     positives, everything = len(data.positives), len(images)
     order = MixedBatches(range(positives), range(positives, everything), batch=args.batch, ratio=1.0, seed=seed)
     teach(model, "fasterrcnn", config)
+    if config.loss == "stock":
+        model.roi_heads = AllRoIHeads(model.roi_heads)
     model.to(device)
     optimizer = make_optimizer(model, settings)
     steps = args.epochs * len(order)
@@ -162,7 +205,7 @@ def _fit(model: Any, config: TrainConfig, data: TrainingSet, args: argparse.Name
         losses = train_one_epoch(
             model,
             optimizer,
-            DataLoader(images, batch_sampler=batches, collate_fn=as_batch),
+            opened(DataLoader(images, batch_sampler=batches, collate_fn=as_batch)),
             [[images.path(index) for index in batch] for batch in batches],
             device=device,
             rates=[rate_at(epoch * len(order) + step, steps, settings.warmup, settings) for step in range(len(order))],
@@ -230,6 +273,7 @@ def main() -> None:
     one.add_argument("--steps", type=int, default=2)
     one.add_argument("--images", type=int, default=2)
     one.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)  # what a process of its own does
+    one.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
     one.set_defaults(run=cost)
     two = commands.add_parser("train")
     two.add_argument("--data", type=Path, required=True, help="a data.yaml with train and val")

@@ -1,82 +1,245 @@
-"""How fast is `negmine scan` beside what people do today: `yolo predict save_crop save_txt`. Whole processes, in turn.
+"""How fast is `negmine scan`, beside what people do today and beside the limit of the model. Every side in turn.
 
-    python benchmarks/scan.py --weights best.pt --images backgrounds/ --imgsz 640
+    python benchmarks/scan.py --weights best.pt --images backgrounds/ more-backgrounds/ --imgsz 640
+    python benchmarks/scan.py --weights best.pt --images backgrounds/ --frames 200 --imgsz 640
 
-Both sides read the same images, detect at the same thresholds, and write a crop for every detection; negmine also
-matches, records where each crop came from, and flushes every file to disk. Prints the median of each side and the ratio
-of each pair of runs; these are wall-clock seconds of whole processes, start-up included.
+The sides, each a process of its own, in rounds:
+  forward, PyTorch           the model on ready tensors of the same shapes, and nothing else (see forward.py): the limit
+  forward, OpenVINO          the same in OpenVINO, where that is installed
+  yolo predict               Ultralytics as shipped, save_crop and save_txt
+  yolo predict, all cores    the same with torch's threads set back, which Ultralytics takes away on a CPU
+  SAHI predict               whole images, a crop for each detection; --sahi-python names the Python that has it
+  negmine scan --backend torch, negmine scan
+
+All read the same images, each content once, detect at the same thresholds, and write a crop for every detection;
+negmine also matches, records where each crop came from, and flushes every file to disk.
+
+Every side but the limits runs on half of the images (every second one) and on all of them. "whole" is the process with
+all, start included. "steady" is the second half of the images by the difference of the two runs: what a scan of a
+hundred thousand comes to, start and first image left out. The limits time themselves, on the shapes of half of the
+images. Figures are medians over the rounds; a ratio is the median of the ratios within a round. Memory is resident, of
+the process and its children; that of a GPU is not in it. Detections are counted on each side: speed compares only where
+they are the same. "busy" is the share of the time that the detector was at work, where negmine says it.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-_PREDICT = """
-import sys
-from ultralytics import YOLO
-weights, images, imgsz, out = sys.argv[1:]
-for _ in YOLO(weights).predict(
-    f"{images}/**/*.*", imgsz=int(imgsz), conf=0.25, iou=0.7, save_crop=True, save_txt=True, stream=True, verbose=False,
-    project=out, name="run", device="cpu",
-):
-    pass
-"""
+from material import demo_material, different_images, half_and_all, make_frames
+from processes import Measured, cores, run
+from rounds import Notes, Side, in_rounds, summary, table
+
+TORCH, OPENVINO = "forward, PyTorch", "forward, OpenVINO"
+PREDICT, ALL_CORES, SAHI = "yolo predict", "yolo predict, all cores", "SAHI predict"
+NEGMINE, NEGMINE_TORCH = "negmine scan", "negmine scan --backend torch"
+NAMES = (TORCH, OPENVINO, PREDICT, ALL_CORES, SAHI, NEGMINE_TORCH, NEGMINE)
+_HERE = Path(__file__).parent
+_GPU_BATCH = 64  # of the limit on a GPU
 
 
-def seconds(command: Sequence[str]) -> float:
-    """Wall-clock seconds of one run."""
-    started = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - started
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What all sides have in common.
+
+    Attributes:
+        weights: the detector.
+        imgsz: its input size, pixels.
+        gpu: on the first GPU.
+        sahi_python: an interpreter that may have SAHI.
+        seconds: that a limit runs at least.
+    """
+
+    weights: Path
+    imgsz: int
+    gpu: bool
+    sahi_python: Path
+    seconds: float
+
+    @property
+    def device(self) -> str:
+        """As Ultralytics and negmine name it."""
+        return "0" if self.gpu else "cpu"
 
 
-def one_pair(weights: Path, images: Path, imgsz: int) -> tuple[float, float]:
-    """Seconds of `yolo predict` and of `negmine scan`, one after the other, each into a new folder."""
-    with tempfile.TemporaryDirectory() as folder:
-        predict = [sys.executable, "-c", _PREDICT, str(weights), str(images), str(imgsz), f"{folder}/predict"]
-        scan = [sys.executable, "-m", "negmine", "scan", str(images), "--weights", str(weights), "--imgsz", str(imgsz)]
-        return seconds(predict), seconds([*scan, "--device", "cpu", "--bank", f"{folder}/bank"])
+def all_sides(setup: Setup, wanted: Sequence[str], scratch: Path) -> tuple[list[Side], dict[str, str]]:
+    """The sides that can run here, and why the others cannot.
+
+    Args:
+        setup: what they have in common.
+        wanted: their names.
+        scratch: a folder, for the converted model.
+    """
+    sides, missing = [], {}
+    for name in NAMES:
+        if name in wanted:
+            made = _MAKERS[name](setup, name, scratch)
+            if isinstance(made, Side):
+                sides.append(made)
+            else:
+                missing[name] = made
+    return sides, missing
 
 
-def demo_material(folder: Path) -> tuple[Path, Path]:
-    """Weights and images of `negmine demo`, made where they are not there yet."""
-    if not (folder / "detector.pt").exists():
-        subprocess.run([sys.executable, "-m", "negmine", "demo", "--out", str(folder)], check=True, stdout=sys.stderr)
-    return folder / "detector.pt", folder / "data" / "backgrounds"
+def _torch_limit(setup: Setup, name: str, scratch: Path) -> Side | str:
+    if setup.weights.suffix != ".pt":
+        return "only of a .pt"
+    batch = _GPU_BATCH if setup.gpu else 1
+    more = ["--device", "cuda" if setup.gpu else "cpu", "--batch", str(batch)]
+    return _limit(setup, name, setup.weights, more)
+
+
+def _openvino_limit(setup: Setup, name: str, scratch: Path) -> Side | str:
+    if setup.weights.suffix != ".pt" or setup.gpu:
+        return "only of a .pt on a CPU"
+    if importlib.util.find_spec("openvino") is None:
+        return "not installed"
+    model = scratch / "openvino"
+    convert = [sys.executable, str(_HERE / "forward.py"), "convert", "--weights", str(setup.weights)]
+    run([*convert, "--imgsz", str(setup.imgsz), "--out", str(model)])
+    return _limit(setup, name, model, [])
+
+
+def _limit(setup: Setup, name: str, weights: Path, more: Sequence[str]) -> Side:
+    fixed = [sys.executable, str(_HERE / "forward.py"), "run", "--weights", str(weights), "--imgsz", str(setup.imgsz)]
+    fixed += ["--seconds", str(setup.seconds), *more]
+    return Side(name, lambda images, out: [*fixed, "--images", str(images)], inside=True)
+
+
+def _predict(setup: Setup, name: str, scratch: Path) -> Side | str:
+    if name == ALL_CORES and setup.gpu:
+        return "only on a CPU"
+    return _predictor(setup, name, Path(sys.executable), "yolo", ["--all-cores"] if name == ALL_CORES else [])
+
+
+def _sahi(setup: Setup, name: str, scratch: Path) -> Side | str:
+    found = subprocess.run([setup.sahi_python, "-c", "import sahi"], capture_output=True, check=False)
+    return "not installed" if found.returncode else _predictor(setup, name, setup.sahi_python, "sahi", [])
+
+
+def _predictor(setup: Setup, name: str, python: Path, what: str, more: Sequence[str]) -> Side:
+    def command(images: Path, out: Path) -> list[str]:
+        fixed = [str(python), str(_HERE / "predictors.py"), what, str(setup.weights), str(images), str(setup.imgsz)]
+        return [*fixed, str(out), "--device", setup.device, *more]
+
+    return Side(name, command, _lines_of_labels if what == "yolo" else _crops)
+
+
+def _lines_of_labels(measured: Measured, out: Path) -> Notes:
+    return {"detections": sum(len(path.read_text().splitlines()) for path in out.glob("run/labels/*.txt"))}
+
+
+def _crops(measured: Measured, out: Path) -> Notes:
+    return {"detections": sum(path.is_file() for path in out.glob("run/crops/**/*"))}
+
+
+def _negmine(setup: Setup, name: str, scratch: Path) -> Side | str:
+    backends = "--backend" in run([sys.executable, "-m", "negmine", "scan", "--help"]).stdout
+    if name == NEGMINE_TORCH and not backends:
+        return "this negmine has no --backend"
+    fixed = [sys.executable, "-m", "negmine", "scan", "--weights", str(setup.weights), "--imgsz", str(setup.imgsz)]
+    fixed += ["--device", setup.device, "--json", *(["--backend", "torch"] if name == NEGMINE_TORCH else [])]
+    converts = backends and name == NEGMINE  # the first scan with other weights may export them for its runtime
+    return Side(name, lambda images, out: [*fixed, str(images), "--bank", str(out)], _said, prepares=converts)
+
+
+def _said(measured: Measured, out: Path) -> Notes:
+    """What the scan says of itself: its detections, the backend, the share of the time that the detector worked."""
+    document = json.loads(measured.stdout)
+    skipped = document["images"]["skipped"]
+    found = {"busy": named(document, "busy", (int, float)), "backend": named(document, "backend", (str,))}
+    found["skipped"] = skipped or None  # a side that sees fewer images is not faster
+    return {"detections": document["detections"], **{key: value for key, value in found.items() if value is not None}}
+
+
+def named(document: Mapping[str, object], part: str, kinds: tuple[type, ...]) -> object:
+    """The first value of one of these types whose key has a part, wherever it stands in a document; None without."""
+    for key, value in document.items():
+        if part in key and isinstance(value, kinds):
+            return value
+        inner = named(value, part, kinds) if isinstance(value, Mapping) else None
+        if inner is not None:
+            return inner
+    return None
+
+
+_MAKERS: Mapping[str, Callable[[Setup, str, Path], Side | str]] = {
+    TORCH: _torch_limit,
+    OPENVINO: _openvino_limit,
+    PREDICT: _predict,
+    ALL_CORES: _predict,
+    SAHI: _sahi,
+    NEGMINE_TORCH: _negmine,
+    NEGMINE: _negmine,
+}
+
+
+def measure(args: argparse.Namespace, scratch: Path) -> tuple[dict[str, object], dict[str, str]]:
+    """All rounds; the figures, and the sides that are missing."""
+    weights, sources = args.weights, args.images
+    if weights is None:
+        weights, backgrounds = demo_material(Path("negmine-demo"))
+        sources = [backgrounds]
+    images = different_images(sources, args.count)
+    if args.frames:
+        images = make_frames(images, args.frames, scratch / "frames")
+    if len(images) < 2:
+        raise SystemExit(f"expected two images or more, found {len(images)}; name more with --images")
+    half, full = half_and_all(images, scratch)
+    setup = Setup(weights.absolute(), args.imgsz, args.gpu, args.sahi_python, args.seconds)
+    sides, missing = all_sides(setup, args.sides, scratch)
+    runs = in_rounds(sides, half, full, rounds=args.rounds, warm_up=not args.quick, scratch=scratch)
+    ours = [name for name in (NEGMINE_TORCH, NEGMINE) if name in runs]
+    pairs = [(each, other) for each in ours for other in runs if other not in ours]
+    about = {"imgsz": args.imgsz, "device": setup.device, "frames": bool(args.frames), "rounds": args.rounds}
+    return {**about, **summary(runs, full.items, pairs), "missing": missing}, missing
+
+
+def arguments() -> argparse.Namespace:
+    """What was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", type=Path, help="default: the demo's detector")
+    parser.add_argument("--images", type=Path, nargs="+", help="images or folders; default: the demo's backgrounds")
+    parser.add_argument("--imgsz", type=int, default=256)
+    parser.add_argument("--count", type=int, help="only so many of the images, from all over them")
+    parser.add_argument("--frames", type=int, default=0, metavar="N", help="instead N frames of 1920x1080 made of them")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--sides", nargs="+", default=NAMES, choices=NAMES, metavar="SIDE", help="only these, by name")
+    parser.add_argument("--seconds", type=float, default=5.0, help="that a limit runs at least")
+    parser.add_argument("--sahi-python", type=Path, default=Path(sys.executable), help="an interpreter that has SAHI")
+    parser.add_argument("--gpu", action="store_true", help="on the first GPU")
+    parser.add_argument("--quick", action="store_true", help="one round on 40 images, about a minute")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    if (args.weights is None) != (args.images is None):
+        parser.error("expected --weights and --images together, found one; name both or neither")
+    if args.quick:
+        args.rounds, args.seconds = 1, min(args.seconds, 1.0)
+        args.count = 40 if args.count is None else args.count
+    return args
 
 
 def main() -> None:
-    """Run the pairs and print them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--weights", type=Path, help="default: the demo's detector")
-    parser.add_argument("--images", type=Path, help="default: the demo's backgrounds")
-    parser.add_argument("--imgsz", type=int, default=256)
-    parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="one pair, under a minute")
-    parser.add_argument("--json", action="store_true")
-    args = parser.parse_args()
-    weights, images = (
-        (args.weights, args.images) if args.weights and args.images else demo_material(Path("negmine-demo"))
-    )
-    pairs = [one_pair(weights, images, args.imgsz) for _ in range(1 if args.quick else args.pairs)]
-    predict, scan = (statistics.median(side) for side in zip(*pairs, strict=True))
-    ratio = statistics.median(a / b for a, b in pairs)
-    count = sum(1 for path in images.rglob("*") if path.is_file())
+    """Run the rounds and print them."""
+    args = arguments()
+    with tempfile.TemporaryDirectory(prefix="negmine-scan-") as folder:
+        document, missing = measure(args, Path(folder))
     if args.json:
-        print(json.dumps({"images": count, "pairs": pairs, "predict_s": predict, "scan_s": scan, "ratio": ratio}))
+        print(json.dumps(document, indent=1))
         return
-    print(f"{count} images, imgsz {args.imgsz}, {len(pairs)} pairs; medians of whole processes")
-    print(f"yolo predict save_crop save_txt  {predict:7.2f} s  {count / predict:6.1f} images/s")
-    print(f"negmine scan                     {scan:7.2f} s  {count / scan:6.1f} images/s")
-    print(f"ratio (of pairs, median)         {ratio:7.2f}")
+    what = "frames of 1920x1080" if args.frames else "images"
+    print(
+        f"{document['items']} {what}, imgsz {args.imgsz}, {document['device']}, {cores()} cores, {args.rounds} rounds"
+    )
+    print(table(document, "images", missing))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import click
 
 from negmine.cli._options import json_option
 from negmine.cli._output import print_json
+from negmine.cli._retrain_checks import check_options
 from negmine.errors import ConfigError
 from negmine.mining.config import CropPolicy
 from negmine.retraining.config import DEFAULT_OUT, RetrainConfig
@@ -63,7 +64,9 @@ _TRAIN = _DEFAULT.train
 @click.option(
     "--ohem-batch", default=_TRAIN.ohem_batch, show_default=True, help="Faster R-CNN: regions of a step that count."
 )
-@click.option("--ohem-nms", default=_TRAIN.ohem_nms, show_default=True, metavar="IOU", help="Faster R-CNN: as --nms.")
+@click.option(
+    "--ohem-nms", default=_TRAIN.ohem_nms, show_default=True, metavar="IOU", help="Faster R-CNN: as --nms; 1: none."
+)
 @click.option(
     "--bg-lo", default=_TRAIN.bg_lo, show_default=True, help="heuristic: overlap from which a region is a negative."
 )
@@ -124,6 +127,7 @@ def command(
     """
     from negmine.cli._retrain_view import render, retrain_progress
 
+    check_options(ctx, weights, loss)
     if more_backgrounds and not backgrounds:
         raise ConfigError(f"expected --backgrounds before {more_backgrounds[0]!r}")
     config = RetrainConfig(

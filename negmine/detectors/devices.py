@@ -17,9 +17,11 @@ def open_device(name: str) -> Any:
 
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cpu"):
+        return torch.device("cpu")
     try:
         device = torch.device(f"cuda:{name}" if name.isdigit() else name)
-        torch.empty(0, device=device)
+        torch.empty(0, device=device).cpu()  # `meta` has no numbers
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ConfigError(f"expected a device that is there, found {name!r}; use auto or cpu") from error
     return device

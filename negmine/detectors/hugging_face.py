@@ -19,6 +19,7 @@ from negmine.detectors.batches import predict_by_shape
 from negmine.detectors.classes import wanted_classes
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.devices import open_device
+from negmine.detectors.finite import require_finite
 from negmine.errors import ConfigError, WeightsError
 from negmine.paths import printable
 from negmine.structures import Detections, Image
@@ -113,6 +114,7 @@ def _open(name: str) -> tuple[Any, Any, Path]:
         raise WeightsError(f"{where} needs a package that is not installed: {_line(error)}") from error
     except Exception as error:  # transformers, safetensors and the hub all have their own
         raise WeightsError(f"{where} cannot be opened as a detector: {_line(error)}") from error
+    require_finite(model.state_dict(), where)
     return processor, model.eval(), folder
 
 

@@ -16,14 +16,8 @@ from negmine.detectors.batches import predict_by_shape
 from negmine.detectors.classes import wanted_classes
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.devices import open_device
-from negmine.detectors.torchvision_models import (
-    PUBLISHED,
-    TorchvisionCheckpoint,
-    build,
-    published,
-    read_checkpoint,
-    set_size,
-)
+from negmine.detectors.torchvision_files import read_checkpoint
+from negmine.detectors.torchvision_models import PUBLISHED, TorchvisionCheckpoint, build, published, set_size
 from negmine.detectors.weights_files import hash_weights
 from negmine.errors import WeightsError
 from negmine.paths import printable
@@ -118,7 +112,9 @@ def _find(weights: str) -> tuple[TorchvisionCheckpoint, str, str]:
         return checkpoint, weights, _hash_state(checkpoint.state)
     path = Path(weights)
     if not path.is_file():
-        raise WeightsError(f"no weights at {printable(path)}")
+        raise WeightsError(
+            f"expected a file of weights at {printable(path)}, found {'a folder' if path.is_dir() else 'nothing'}"
+        )
     return read_checkpoint(path), path.name, hash_weights(path)
 
 

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from negmine.detectors.finite import require_finite
 from negmine.detectors.weights_safety import check_weights_safe
 from negmine.errors import NegmineError, WeightsError
+from negmine.paths import printable
 
 if TYPE_CHECKING:
     from ultralytics import YOLO
@@ -51,6 +53,8 @@ def open_model(path: Path, *, trusted: bool) -> YOLO:
         raise WeightsError(
             f"{path} is a model for the task {model.task!r}, which gives no boxes; expected one of {', '.join(_TASKS)}"
         )
+    if pickled:
+        require_finite(model.model.state_dict(), printable(path))
     return model
 
 

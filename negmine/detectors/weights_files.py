@@ -7,10 +7,12 @@ import shutil
 from pathlib import Path
 
 from negmine.detectors.quiet import quiet_ultralytics
-from negmine.detectors.torchvision_models import PUBLISHED, is_torchvision, read_checkpoint, write_checkpoint
+from negmine.detectors.torchvision_files import read_checkpoint, write_checkpoint
+from negmine.detectors.torchvision_models import PUBLISHED, is_torchvision
 from negmine.errors import WeightsError
 from negmine.paths import printable
 
+_HUGGING_FACE = "hf:"
 _CHUNK_BYTES = 1 << 20
 _FILES = (".pt", ".onnx", ".engine", ".torchscript", ".tflite", ".pb", ".mnn")
 _FOLDERS = ("_model", ".mlpackage", ".aimodel")
@@ -31,6 +33,11 @@ def find_weights(weights: str) -> Path:
     """
     if not weights.strip():
         raise WeightsError("no weights were given; name a .pt, .onnx or .engine file, an OpenVINO folder or yolo11n.pt")
+    if weights.startswith(_HUGGING_FACE):
+        raise WeightsError(
+            f"expected weights of Ultralytics or torchvision, found {printable(weights)}; detectors of transformers can "
+            "be scanned and evaluated, and are trained with transformers"
+        )
     path = Path(weights)
     if is_torchvision(weights):
         return _find_torchvision(weights)
@@ -56,7 +63,8 @@ def _find_torchvision(weights: str) -> Path:
             "the classes of the data"
         )
     if not Path(weights).is_file():
-        raise WeightsError(f"no weights at {printable(weights)}")
+        found = "a folder" if Path(weights).is_dir() else "nothing"
+        raise WeightsError(f"expected a file of weights at {printable(weights)}, found {found}")
     return Path(weights)
 
 

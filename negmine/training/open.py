@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from negmine.detectors.torchvision_models import is_regions, is_torchvision
+from negmine.detectors.torchvision_files import is_regions
+from negmine.detectors.torchvision_models import is_torchvision
 from negmine.training.base import Trainer
 from negmine.training.config import MAX_SEED, TrainConfig
 from negmine.training.soup import SoupTrainer

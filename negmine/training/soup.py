@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from negmine.detectors.weights_files import written_suffix
 from negmine.training.base import EpochEnd, OnEpoch, Trainer, TrainingSet
 
 Average = Callable[[Sequence[Path], Path], None]  # checkpoints, and where their average is written
@@ -31,7 +32,7 @@ class SoupTrainer:
 
     def train(self, weights: Path, data: TrainingSet, out: Path, *, on_epoch: OnEpoch | None = None) -> Path:
         """Train each member in a folder of its own; those that are done are not trained again."""
-        averaged = out / f"soup{weights.suffix.lower()}"
+        averaged = out / f"soup{written_suffix(weights)}"
         if not averaged.is_file():
             ends = [
                 member.train(weights, data, out / f"member-{number}", on_epoch=self._told(on_epoch, number))

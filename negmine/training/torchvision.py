@@ -10,13 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from negmine.detectors.devices import open_device
-from negmine.detectors.torchvision_models import (
-    TorchvisionCheckpoint,
-    build,
-    read_checkpoint,
-    set_size,
-    write_checkpoint,
-)
+from negmine.detectors.torchvision_files import read_checkpoint, write_checkpoint
+from negmine.detectors.torchvision_models import FIXED, TorchvisionCheckpoint, build, set_size
 from negmine.errors import TrainingError, WeightsError
 from negmine.paths import printable
 from negmine.training.base import EpochEnd, OnEpoch, TrainingSet
@@ -46,6 +41,7 @@ class TorchvisionTrainer:
         from negmine.training.torchvision_loop import Settings
 
         self._config = config
+        self._device = open_device(config.device)
         self._settings = Settings.of(config.settings)
 
     def check(self, weights: Path, class_names: Sequence[str]) -> None:
@@ -96,7 +92,7 @@ class TorchvisionTrainer:
         from negmine.training.torchvision_loop import make_optimizer, rate_at, train_one_epoch
 
         config, settings = self._config, self._settings
-        device = open_device(config.device)
+        device = self._device
         model, rule = self._prepared(checkpoint, "the weights")
         model.to(device)
         optimizer = make_optimizer(model, settings)
@@ -107,7 +103,7 @@ class TorchvisionTrainer:
         images, order = self._images(checkpoint, data, out)
         if config.loss == "guided":
             checkpoint = self._with_prior(checkpoint, model, images, order, device)
-        begun = _restore(out / _RESUME, parts, device)
+        begun, lines = _restore(out / _RESUME, parts, device)
         order.epoch = begun
         warmup, steps = min(settings.warmup, len(order)), config.epochs * len(order)
         for epoch in range(begun, config.epochs):
@@ -123,10 +119,17 @@ class TorchvisionTrainer:
                 settings=settings,
                 scaler=scaler,
             )
-            self._keep(out, parts, epoch + 1, losses)
+            lines = [*lines, json.dumps({"epoch": epoch + 1, **losses})]
+            self._keep(out, parts, epoch + 1, lines)
             if on_epoch is not None:
                 on_epoch(EpochEnd(epoch + 1, config.epochs, losses))
-        return replace(checkpoint, state=model.state_dict())
+        return replace(checkpoint, state=model.state_dict(), arguments=self._arguments(checkpoint))
+
+    def _arguments(self, checkpoint: TorchvisionCheckpoint) -> Mapping[str, Any]:
+        """What the trained model is built with: for the size that it was trained at."""
+        if self._config.imgsz is None or checkpoint.builder in FIXED:
+            return checkpoint.arguments
+        return {**checkpoint.arguments, "min_size": self._config.imgsz, "max_size": self._config.imgsz}
 
     def _with_prior(
         self,
@@ -173,9 +176,9 @@ class TorchvisionTrainer:
         import torch
         from torch.utils.data import DataLoader
 
-        from negmine.training.torchvision_data import as_batch
+        from negmine.training.torchvision_data import as_batch, opened
 
-        return DataLoader(
+        loader = DataLoader(
             images,
             batch_sampler=batches,
             collate_fn=as_batch,
@@ -183,6 +186,7 @@ class TorchvisionTrainer:
             pin_memory=device.type == "cuda",
             generator=torch.Generator().manual_seed(self._config.seed * _LARGE_PRIME + epoch),
         )
+        return opened(loader)
 
     def _seed(self, epoch: int) -> None:
         import torch
@@ -191,14 +195,14 @@ class TorchvisionTrainer:
         random.seed(seed)
         torch.manual_seed(seed)
 
-    def _keep(self, out: Path, parts: Mapping[str, Any], epoch: int, losses: Mapping[str, float]) -> None:
-        """Write what going on needs, and the line of the epoch."""
+    def _keep(self, out: Path, parts: Mapping[str, Any], epoch: int, lines: Sequence[str]) -> None:
+        """Write what going on needs, and the lines of all epochs so far."""
         from negmine.training.saving import save
 
         try:
-            save({"epoch": epoch, **{name: part.state_dict() for name, part in parts.items()}}, out / _RESUME)
-            with (out / _LOG).open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"epoch": epoch, **losses}) + "\n")
+            states = {name: part.state_dict() for name, part in parts.items()}
+            save({"epoch": epoch, "lines": list(lines), **states}, out / _RESUME)
+            _write_log(out, lines)
         except OSError as error:
             raise TrainingError(
                 f"{printable(out)}: {error.strerror or error}; free some space, and go on with --resume"
@@ -219,16 +223,23 @@ def average_torchvision(checkpoints: Sequence[Path], averaged: Path) -> None:
     write_checkpoint(replace(first, state=state), averaged)
 
 
-def _restore(path: Path, parts: Mapping[str, Any], device: torch.device) -> int:
-    """Bring the parts to where a killed training left them; returns the epochs that were done."""
+def _restore(path: Path, parts: Mapping[str, Any], device: torch.device) -> tuple[int, list[str]]:
+    """Bring the parts to where a killed training left them; returns the epochs that were done, and their lines."""
     if not path.is_file():
-        return 0
+        return 0, []
     import torch
 
     state = torch.load(path, map_location=device, weights_only=True)
     for name, part in parts.items():
-        part.load_state_dict(state[name])
-    return int(state["epoch"])
+        if state[name] or name != "scaler":  # that of a CPU keeps nothing, and the training may go on on a GPU
+            part.load_state_dict(state[name])
+    _write_log(path.parent, state["lines"])
+    return int(state["epoch"]), list(state["lines"])
+
+
+def _write_log(out: Path, lines: Sequence[str]) -> None:
+    """Write all lines, since one may be missing where a training was killed."""
+    (out / _LOG).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def _shown(names: Sequence[str]) -> str:

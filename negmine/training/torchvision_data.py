@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +18,10 @@ from negmine.labels.yolo import YoloTruth
 from negmine.paths import printable
 
 Sample = tuple[Tensor, dict[str, Tensor]]
+Batch = tuple[list[Tensor], list[dict[str, Tensor]]]
 
 
-class TrainingImages(Dataset[Sample]):
+class TrainingImages(Dataset[Sample | TrainingError]):
     """Images and their objects, mirrored and re-coloured at random.
 
     Args:
@@ -30,7 +31,8 @@ class TrainingImages(Dataset[Sample]):
         first_label: of the model.
         augment: whether images are changed at random, by torch's generator.
 
-    An item is the image [3, H, W] from 0 to 1, and `boxes` [N, 4] xyxy and `labels` [N], which may be none.
+    An item is the image [3, H, W] from 0 to 1, and `boxes` [N, 4] xyxy and `labels` [N], which may be none. Or it says
+    why there is no such item, since an error that a loading process raises comes out as that process's traceback.
     """
 
     def __init__(
@@ -49,14 +51,14 @@ class TrainingImages(Dataset[Sample]):
     def __len__(self) -> int:
         return len(self._images)
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, index: int) -> Sample | TrainingError:
         path = self._images[index]
         try:
             image = decode_image(path.read_bytes())
             height, width = image.shape[:2]
             truth = self._truth.read(path, (width, height))
         except (ImageError, LabelError, OSError) as error:
-            raise TrainingError(f"{printable(path)} cannot be trained on: {error}; remove it") from error
+            return TrainingError(f"{printable(path)} cannot be trained on: {error}; remove it")
         boxes = truth.boxes_xyxy if truth is not None else np.zeros((0, 4))
         names = truth.class_names if truth is not None else ()
         picture = tv_tensors.Image(torch.from_numpy(np.ascontiguousarray(image[:, :, ::-1].transpose(2, 0, 1))))
@@ -71,7 +73,24 @@ class TrainingImages(Dataset[Sample]):
         return tensor, {"boxes": target["boxes"].as_subclass(torch.Tensor), "labels": target["labels"]}
 
 
-def as_batch(samples: Sequence[Sample]) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
-    """Images of different sizes in a list each, as torchvision takes them."""
-    images, targets = zip(*samples, strict=True)
-    return list(images), list(targets)
+def as_batch(samples: Sequence[Sample | TrainingError]) -> Batch | TrainingError:
+    """Images of different sizes in a list each, as torchvision takes them; or why one of them is none."""
+    images, targets = [], []
+    for sample in samples:
+        if isinstance(sample, TrainingError):
+            return sample
+        images.append(sample[0])
+        targets.append(sample[1])
+    return images, targets
+
+
+def opened(batches: Iterable[Batch | TrainingError]) -> Iterator[Batch]:
+    """The batches.
+
+    Raises:
+        TrainingError: where one could not be read.
+    """
+    for batch in batches:
+        if isinstance(batch, TrainingError):
+            raise batch
+        yield batch

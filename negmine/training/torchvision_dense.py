@@ -40,7 +40,7 @@ class Matched:
         labels: [B, A] int64, the object's label; of no meaning elsewhere.
         positive: [B, A] bool, the anchors that an object was matched to.
         ignored: [B, A] bool, those that count as neither.
-        boxes: [B, A, 4] decoded xyxy, detached.
+        decode: gives the boxes [B, A, 4], xyxy, detached, of float32.
         offsets: predicted and wanted offsets of the positives, [P, 4] each; None where the box loss is no distance.
     """
 
@@ -48,7 +48,7 @@ class Matched:
     labels: Tensor
     positive: Tensor
     ignored: Tensor
-    boxes: Tensor
+    decode: Callable[[], Tensor]
     offsets: tuple[Tensor, Tensor] | None
 
     @property
@@ -158,7 +158,7 @@ class _Ruled:
             labels=labels,
             positive=indices >= 0,
             ignored=indices == _IGNORED,
-            boxes=_decoded(self._coder, regression.detach(), anchors),
+            decode=lambda: _decoded(self._coder, regression.detach().float(), anchors),
             offsets=_offsets(self._coder, regression, targets, anchors, matched_idxs) if self._offsets else None,
         )
         return self._rule(matched, losses)
@@ -184,7 +184,7 @@ class Hardest:
         ignore = matched.ignored
         if self.nms_iou is not None:
             ignore = ignore | suppressed(
-                loss.masked_fill(matched.ignored, 0), matched.positive, matched.boxes, iou=self.nms_iou
+                loss.masked_fill(matched.ignored, 0), matched.positive, matched.decode(), iou=self.nms_iou
             )
         return hardest_negatives(
             loss, matched.positive, neg_per_pos=self.neg_per_pos, min_neg=self.min_neg, ignore=ignore

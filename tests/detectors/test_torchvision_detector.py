@@ -18,14 +18,8 @@ from torchvision.models import get_model
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.open import open_detector
 from negmine.detectors.torchvision import TorchvisionDetector
-from negmine.detectors.torchvision_models import (
-    BUILDERS,
-    TorchvisionCheckpoint,
-    build,
-    checkpoint_of,
-    read_checkpoint,
-    write_checkpoint,
-)
+from negmine.detectors.torchvision_files import read_checkpoint, write_checkpoint
+from negmine.detectors.torchvision_models import BUILDERS, TorchvisionCheckpoint, build, checkpoint_of
 from negmine.errors import ConfigError, UnsafeWeightsError, WeightsError
 
 NAMES = ("lamp", "clock")
@@ -263,3 +257,36 @@ def test_labels_that_were_counted_from_0(tmp_path: Path) -> None:
 def test_a_device_that_is_not_there(mobilenet: Callable[[], Path]) -> None:
     with pytest.raises(ConfigError, match=r"expected a device that is there, found 'nonsense'"):
         open_detector(DetectorConfig(str(mobilenet()), device="nonsense"))
+
+
+def test_published_weights_are_opened_from_the_cache_of_torch(monkeypatch: Any, tmp_path: Path) -> None:
+    """The file is one that torch would have downloaded: torchvision builds the model and finds it by its own rules."""
+    from torchvision.models import get_model_weights
+
+    name = "ssdlite320_mobilenet_v3_large"
+    weights = get_model_weights(name).DEFAULT
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    torch.manual_seed(0)
+    model: Any = get_model(name, weights=None, weights_backbone=None, num_classes=91).eval()
+    cached = tmp_path / "hub" / "checkpoints" / weights.url.rsplit("/", 1)[1]
+    cached.parent.mkdir(parents=True)
+    torch.save(model.state_dict(), cached)
+    detector = open_detector(DetectorConfig(f"torchvision:{name}", conf=0.001, device="cpu"))
+    assert len(detector.class_names) == 90
+    assert detector.class_names[0] == "person"
+    assert detector.identity.name == f"torchvision:{name}"
+    image = _image(1)
+    model.score_thresh = 0.001
+    with torch.inference_mode():
+        by_hand = model([torch.from_numpy(image[:, :, ::-1].copy()).permute(2, 0, 1) / 255])[0]
+    found = detector.predict([image])[0]
+    assert len(found) == len(by_hand["boxes"]) > 0
+    np.testing.assert_allclose(found.scores, by_hand["scores"].numpy(), atol=1e-6)
+
+
+def test_published_weights_that_cannot_be_downloaded_are_one_line(monkeypatch: Any, tmp_path: Path) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
+    with pytest.raises(WeightsError, match=r"published weights of ssdlite320_\w+ are not here, and could not be") as e:
+        open_detector(DetectorConfig("torchvision:ssdlite320_mobilenet_v3_large", device="cpu"))
+    assert "\n" not in str(e.value)

@@ -10,7 +10,8 @@ from blobs import draw
 from torchvision.models import get_model
 
 import negmine
-from negmine.detectors.torchvision_models import checkpoint_of, read_checkpoint, write_checkpoint
+from negmine.detectors.torchvision_files import read_checkpoint, write_checkpoint
+from negmine.detectors.torchvision_models import checkpoint_of
 
 BUILDER = "fasterrcnn_mobilenet_v3_large_320_fpn"
 SMALL = {"min_size": 64, "max_size": 96}

@@ -14,7 +14,8 @@ from torchvision.models import get_model
 
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.open import open_detector
-from negmine.detectors.torchvision_models import checkpoint_of, read_checkpoint, write_checkpoint
+from negmine.detectors.torchvision_files import read_checkpoint, write_checkpoint
+from negmine.detectors.torchvision_models import checkpoint_of
 from negmine.errors import ConfigError, TrainingError, WeightsError
 from negmine.training.base import EpochEnd, TrainingSet
 from negmine.training.config import TrainConfig
