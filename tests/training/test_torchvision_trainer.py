@@ -195,7 +195,9 @@ def test_a_loss_that_is_no_number_names_the_images(
 ) -> None:
     checkpoint = read_checkpoint(untrained(FASTER))
     state = dict(checkpoint.state)
-    state["roi_heads.box_predictor.cls_score.bias"] = torch.full((3,), float("nan"))
+    state["roi_heads.box_predictor.cls_score.bias"] = torch.tensor(
+        [3e38, -3e38, 0.0]
+    )  # so far apart that it is infinite
     broken = tmp_path / "broken.safetensors"
     write_checkpoint(type(checkpoint)(checkpoint.builder, NAMES, state, checkpoint.arguments), broken)
     with pytest.raises(TrainingError, match=r"no finite number on the batch of \d\.png, \d\.png; look") as caught:
