@@ -235,3 +235,76 @@ def test_a_batch_is_two_images_for_regions_and_holds_the_ratio(untrained: Callab
     assert batch(FASTER, 1.0) == 2
     assert batch(FASTER, 3.0) == 4
     assert batch(SSD, 1.0) == 16
+
+
+def test_trained_weights_run_at_the_size_that_they_were_trained_at(
+    untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
+) -> None:
+    before = untrained(FASTER)
+    after = open_trainer(_config(imgsz=80), before).train(before, data, tmp_path / "run")
+    arguments = read_checkpoint(after).arguments
+    assert (arguments["min_size"], arguments["max_size"]) == (80, 80)
+    as_it_was = open_trainer(_config(), before).train(before, data, tmp_path / "other")
+    assert read_checkpoint(as_it_was).arguments == SMALL
+
+
+def test_an_unreadable_image_is_one_line_from_a_loading_process_too(data: TrainingSet) -> None:
+    from torch.utils.data import DataLoader
+
+    from negmine.training.lists import write_lists
+    from negmine.training.torchvision_data import TrainingImages, as_batch, opened
+
+    data.positives[1].write_bytes(b"\x89PNG\r\n\x1a\n")
+    folder = data.positives[0].parent
+    images = TrainingImages(data.positives, write_lists(data, folder), NAMES, 1, augment=False)
+    loader = DataLoader(images, batch_size=3, collate_fn=as_batch, num_workers=1, multiprocessing_context="spawn")
+    with pytest.raises(TrainingError, match=r"1\.png cannot be trained on: .*; remove it") as caught:
+        list(opened(loader))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_training_begun_on_a_cpu_goes_on_on_a_gpu(tmp_path: Path) -> None:
+    from negmine.training.saving import save
+    from negmine.training.torchvision import _restore
+
+    cpu, gpu = (torch.amp.GradScaler("cpu", enabled=enabled) for enabled in (False, True))
+    save({"epoch": 2, "lines": ["{}", "{}"], "scaler": cpu.state_dict()}, tmp_path / "resume.pt")
+    assert _restore(tmp_path / "resume.pt", {"scaler": gpu}, torch.device("cpu")) == (2, ["{}", "{}"])
+    assert (tmp_path / "log.jsonl").read_text() == "{}\n{}\n"  # though a kill had lost a line
+
+
+def test_the_log_has_a_line_an_epoch_after_a_kill_between_the_two_files(
+    untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def kill(end: EpochEnd) -> None:
+        raise Killed
+
+    before = untrained(FASTER)
+    with pytest.raises(Killed):
+        open_trainer(_config(epochs=2), before).train(before, data, tmp_path / "run", on_epoch=kill)
+    (tmp_path / "run" / "log.jsonl").unlink()
+    open_trainer(_config(epochs=2), before).train(before, data, tmp_path / "run")
+    lines = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [1, 2]
+
+
+def test_a_soup_of_a_pickled_start_is_safetensors(
+    untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
+) -> None:
+    checkpoint = read_checkpoint(untrained(FASTER))
+    document = {"builder": checkpoint.builder, "class_names": list(NAMES), "arguments": dict(checkpoint.arguments)}
+    torch.save({**document, "state_dict": dict(checkpoint.state)}, tmp_path / "start.pth")
+    averaged = open_trainer(_config(soup=2), tmp_path / "start.pth").train(
+        tmp_path / "start.pth", data, tmp_path / "run"
+    )
+    assert averaged.suffix == ".safetensors"
+    assert read_checkpoint(averaged).class_names == NAMES
+
+
+def test_a_device_that_is_not_there_is_said_before_training(untrained: Callable[[str], Path]) -> None:
+    for device in ("cuda:99", "meta", "nonsense"):
+        with pytest.raises(ConfigError, match=rf"expected a device that is there, found '{device}'"):
+            open_trainer(_config(device=device), untrained(FASTER))
