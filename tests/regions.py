@@ -1,4 +1,4 @@
-"""The heads of a Faster R-CNN on their own: real ones, small enough for a test, with proposals of the test's choosing."""
+"""The heads of a Faster R-CNN on their own: real, small enough for a test, with the proposals that the test gives."""
 
 from __future__ import annotations
 
