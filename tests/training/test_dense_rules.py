@@ -1,7 +1,7 @@
 """The rules of one-stage detectors by value: losses that were worked out by hand, with two labels and ignored anchors.
 
-The logits are those of probabilities, so that the loss of an anchor can be read off them. An ignored anchor is always the
-one that would change the value most.
+The logits are those of probabilities, so that the loss of an anchor can be read off them. An ignored anchor is always
+the one that would change the value most.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ A, B, C, D, E = [0.6, 0.2], [0.3, 0.7], [0.4, 0.1], [0.2, 0.1], [0.9, 0.9]  # of
 def test_sigmoids_with_the_hardest_negatives_by_hand() -> None:
     given = matched([[A, B, C, D, D, E], [D, C, D, B, C, E]], [[0, 1, -1, -1, -1, -2], [-1, -1, -1, -1, -1, -2]])
     loss = classification(SigmoidHardest(ONE), given)
-    # Two positives and two negatives, of which C is the harder, by two positives. The other image gives its two hardest,
-    # B and C, by two, and is one of two images.
+    # Two positives and two negatives, of which C is the harder, by two positives. The other image gives its two
+    # hardest, B and C, by two, and is one of two images.
     with_objects = (binary(A, 0) + binary(B, 1) + binary(C) + binary(D)) / 2
     assert loss.item() == pytest.approx(with_objects + 1 / 2 * (binary(B) + binary(C)) / 2)
     assert counted(loss, given) == [
@@ -141,8 +141,8 @@ F, G, H = [0.65, 0.35], [0.05, 0.05], [0.05, 0.95]
 
 def test_harmonised_classes_by_hand_and_with_their_moving_average() -> None:
     rule = GradientHarmonised()
-    # Lengths of the gradient are 0.35 twice for F of label 0, and 0.05 for G, and for H of label 1. Two bins are in use,
-    # with two and four of the six that count: weights 6 / (2 * 2) and 6 / (4 * 2).
+    # Lengths of the gradient are 0.35 twice for F of label 0, and 0.05 for G, and for H of label 1. Two bins are in
+    # use, with two and four of the six that count: weights 6 / (2 * 2) and 6 / (4 * 2).
     first = matched([[F, G, E, H, E]], [[0, -1, -2, 1, -2]])
     loss = classification(rule, first)
     assert loss.item() == pytest.approx(-(2 * 1.5 * log(0.65) + 4 * 0.75 * log(0.95)) / 6)
