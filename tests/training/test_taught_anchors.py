@@ -11,13 +11,16 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.fcos import FCOSHead
 from torchvision.models.detection.retinanet import RetinaNetHead
+from torchvision.models.detection.ssd import SSD as WholeSSD
+from torchvision.models.detection.ssd import SSDHead
 
 from negmine.training.config import TrainConfig
 from negmine.training.torchvision_losses import teach
 
-RETINA, FCOS = "retinanet_resnet50_fpn", "fcos_resnet50_fpn"
+RETINA, FCOS, SSD = "retinanet_resnet50_fpn", "fcos_resnet50_fpn", "ssd300_vgg16"
 NEGATIVE, IGNORED = -1, -2
 # Six anchors: 1 and 2 lie on each other but for a tenth, 3, 4 and 5 alone.
 ANCHORS = torch.tensor(
@@ -34,18 +37,25 @@ class _Detector(nn.Module):
         self.head: Any = RetinaNetHead(4, 1, 2) if builder == RETINA else FCOSHead(32, 1, 2)
 
 
+def _ssd() -> WholeSSD:
+    """An SSD, which has no head that makes its losses."""
+    return WholeSSD(nn.Identity(), DefaultBoxGenerator([[2]]), (32, 32), 2, head=SSDHead([4], [4], 2))
+
+
 def losses(
     builder: str, config: TrainConfig, matches: list[list[int]], targets: list[dict[str, Tensor]], regression: Tensor
 ) -> tuple[dict[str, Tensor], Tensor]:
     """The losses of a batch of anchors, and the logits [B, A, 2] that they are made of."""
-    model = _Detector(builder)
+    model = _ssd() if builder == SSD else _Detector(builder)
     teach(model, builder, config)
     count = len(matches)
     logits = torch.tensor(HARDNESS).logit()[None, :, None].repeat(count, 1, 2).requires_grad_()
-    outputs = {"cls_logits": logits, "bbox_regression": regression, "bbox_ctrness": torch.zeros(count, 6, 1)}
-    if builder == RETINA:
-        del outputs["bbox_ctrness"]
-    found = model.head.compute_loss(targets, outputs, [ANCHORS] * count, [torch.tensor(each) for each in matches])
+    classes = [0.0, 1.0] if builder == SSD else [1.0, 0.5]  # of SSD the first is the background
+    outputs = {"cls_logits": logits * torch.tensor(classes), "bbox_regression": regression}
+    if builder == FCOS:
+        outputs["bbox_ctrness"] = torch.zeros(count, 6, 1)
+    place: Any = model if builder == SSD else model.head
+    found = place.compute_loss(targets, outputs, [ANCHORS] * count, [torch.tensor(each) for each in matches])
     return found, logits
 
 
@@ -53,39 +63,50 @@ def counted(config: TrainConfig, match: list[int], builder: str = RETINA) -> lis
     """The anchors of one image, with an object at the first or none, that have a gradient."""
     objects = int(max(match) >= 0)
     target = {"boxes": ANCHORS[:objects], "labels": torch.ones(objects, dtype=torch.int64)}
-    itself = torch.full((1, 6, 4), 0.0 if builder == RETINA else 0.5)  # a box that is the anchor
+    itself = torch.full((1, 6, 4), 0.5 if builder == FCOS else 0.0)  # a box that is the anchor
     found, logits = losses(builder, config, [match], [target], itself)
     (gradient,) = torch.autograd.grad(found["classification"], logits)
     places: list[int] = torch.where(gradient[0].abs().sum(1) > 0)[0].tolist()
     return places
 
 
+@pytest.mark.parametrize("builder", [RETINA, FCOS, SSD])
 @pytest.mark.parametrize("loss", ["ohem", "hard-negative"])
 @pytest.mark.parametrize("min_neg", [1, 2, 4])
-def test_an_image_without_objects_gives_so_many_negatives(loss: Any, min_neg: int) -> None:
+def test_an_image_without_objects_gives_so_many_negatives(loss: Any, min_neg: int, builder: str) -> None:
     hardest = [5, 1, 2, 3, 4, 0][:min_neg]
-    assert counted(TrainConfig(loss=loss, min_neg=min_neg), [NEGATIVE] * 6) == sorted(hardest)
+    assert counted(TrainConfig(loss=loss, min_neg=min_neg), [NEGATIVE] * 6, builder) == sorted(hardest)
 
 
+@pytest.mark.parametrize("builder", [RETINA, FCOS, SSD])
 @pytest.mark.parametrize("loss", ["ohem", "hard-negative"])
 @pytest.mark.parametrize(
-    ("neg_per_pos", "negatives"), [(0, []), (1, [1]), (2, [1, 2]), (3, [1, 2, 3]), (9, [1, 2, 3, 4])]
+    ("neg_per_pos", "negatives"), [(0, []), (1, [5]), (2, [1, 5]), (3, [1, 2, 5]), (9, [1, 2, 3, 4, 5])]
 )
-def test_an_object_gives_so_many_negatives(loss: Any, neg_per_pos: float, negatives: list[int]) -> None:
+def test_an_object_gives_so_many_negatives(loss: Any, neg_per_pos: float, negatives: list[int], builder: str) -> None:
     config = TrainConfig(loss=loss, neg_per_pos=neg_per_pos)
-    assert counted(config, [0, *[NEGATIVE] * 4, IGNORED]) == [0, *negatives]
+    assert counted(config, [0, *[NEGATIVE] * 5], builder) == [0, *negatives]
 
 
-@pytest.mark.parametrize("builder", [RETINA, FCOS])
+@pytest.mark.parametrize("loss", ["ohem", "hard-negative", "ghm", "guided"])
+@pytest.mark.parametrize("objects", [0, 1])
+def test_what_retinanet_ignores_is_no_negative(loss: Any, objects: int) -> None:
+    first = 0 if objects else NEGATIVE
+    places = counted(TrainConfig(loss=loss, min_neg=6), [first, IGNORED, NEGATIVE, NEGATIVE, NEGATIVE, IGNORED])
+    assert places == [0, 2, 3, 4]
+
+
+@pytest.mark.parametrize("builder", [RETINA, FCOS, SSD])
 @pytest.mark.parametrize(("nms_iou", "negatives"), [(None, [1, 2, 5]), (0.9, [1, 2, 5]), (0.5, [1, 3, 5])])
 def test_a_negative_on_a_harder_one_is_passed_over(builder: str, nms_iou: float | None, negatives: list[int]) -> None:
     config = TrainConfig(loss="ohem", neg_per_pos=3, nms_iou=nms_iou)
     assert counted(config, [0, *[NEGATIVE] * 5], builder) == [0, *negatives]
 
 
-def test_hard_negatives_of_ssd_are_not_suppressed() -> None:
-    config = TrainConfig(loss="hard-negative", neg_per_pos=2, nms_iou=0.5)
-    assert counted(config, [0, *[NEGATIVE] * 4, IGNORED]) == [0, 1, 2]
+@pytest.mark.parametrize("builder", [RETINA, FCOS, SSD])
+def test_without_ohem_nothing_is_passed_over(builder: str) -> None:
+    config = TrainConfig(loss="hard-negative", neg_per_pos=3, nms_iou=0.5)
+    assert counted(config, [0, *[NEGATIVE] * 5], builder) == [0, 1, 2, 5]
 
 
 def _offsets(anchor: int, box: list[float]) -> list[float]:
@@ -121,12 +142,10 @@ def test_harmonised_boxes_are_those_of_each_anchor_and_its_own_object() -> None:
 @pytest.mark.parametrize("builder", [RETINA, FCOS])
 @pytest.mark.parametrize("objects", [0, 1, 2])
 def test_ohem_has_the_value_of_the_focal_loss_of_all(builder: str, objects: int) -> None:
-    targets = [
-        {"boxes": ANCHORS[:count], "labels": torch.arange(count)}
-        for count in (objects, min(objects, 1))
-    ]  # fmt: skip
-    free = IGNORED if builder == RETINA and objects else NEGATIVE  # FCOS leaves out none
-    matches = [[*range(count), *[NEGATIVE] * (5 - count), free] for count in (objects, min(objects, 1))]
+    counts = (objects, min(objects, 1))
+    targets = [{"boxes": ANCHORS[:count], "labels": torch.arange(count)} for count in counts]
+    last = IGNORED if builder == RETINA and objects else NEGATIVE  # FCOS ignores none
+    matches = [[*range(count), *[NEGATIVE] * (5 - count), last] for count in counts]
     regression = torch.full((2, 6, 4), 0.1)
     ohem, _ = losses(builder, TrainConfig(loss="ohem", min_neg=2, neg_per_pos=1), matches, targets, regression)
     focal, _ = losses(builder, TrainConfig(loss="focal"), matches, targets, regression)
