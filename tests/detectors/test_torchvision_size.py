@@ -16,7 +16,7 @@ class _Detector(nn.Module):
 
     def __init__(self, fixed_size: tuple[int, int] | None = None) -> None:
         super().__init__()
-        self.transform = GeneralizedRCNNTransform(80, 333, [0.5] * 3, [0.25] * 3, fixed_size=fixed_size)
+        self.transform = GeneralizedRCNNTransform(40, 333, [0.5] * 3, [0.25] * 3, fixed_size=fixed_size)
 
 
 def resized(model: _Detector, height: int, width: int) -> tuple[int, int]:
@@ -48,7 +48,7 @@ def test_the_longer_side_is_what_was_asked_for(
 def test_without_a_size_the_model_keeps_its_own_rule() -> None:
     model = _Detector()
     assert set_size(model, "retinanet_resnet50_fpn", None) is None
-    assert resized(model, 50, 100) == (80, 160)
+    assert resized(model, 50, 100) == (40, 80)
 
 
 def test_a_model_of_one_size_takes_that_alone() -> None:

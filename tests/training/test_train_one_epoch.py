@@ -62,7 +62,12 @@ def by_hand(rates: Sequence[float], settings: Settings) -> tuple[np.ndarray, flo
 
 
 def trained(
-    given: Sequence[Batch], names: Sequence[Sequence[Path]], rates: Sequence[float], settings: Settings
+    given: Sequence[Batch],
+    names: Sequence[Sequence[Path]],
+    rates: Sequence[float],
+    settings: Settings,
+    *,
+    scaled: bool = False,
 ) -> tuple[_Line, dict[str, float]]:
     """The model after an epoch, and the losses that it was told of."""
     model = _Line()
@@ -74,7 +79,7 @@ def trained(
         device=CPU,
         rates=rates,
         settings=settings,
-        scaler=torch.amp.GradScaler("cpu", enabled=False),
+        scaler=torch.amp.GradScaler("cpu", enabled=scaled),
     )
     return model, losses
 
@@ -85,12 +90,13 @@ def test_an_epoch_of_no_batches_changes_nothing() -> None:
     assert all(torch.equal(each, wanted) for each, wanted in zip(model.parameters(), _Line().parameters(), strict=True))
 
 
+@pytest.mark.parametrize("scaled", [False, True])  # the line is of double precision, which autocast leaves alone
 @pytest.mark.parametrize("weight_decay", [0.0, 0.8])
 @pytest.mark.parametrize("clip", [0.5, 1e6])
 @pytest.mark.parametrize("rates", [[0.1, 0.1, 0.1], [0.02, 0.1, 0.05]])
-def test_the_steps_are_those_by_hand(rates: list[float], clip: float, weight_decay: float) -> None:
+def test_the_steps_are_those_by_hand(rates: list[float], clip: float, weight_decay: float, scaled: bool) -> None:
     settings = Settings(optimizer="sgd", momentum=0.0, lr0=0.7, clip=clip, weight_decay=weight_decay)
-    model, losses = trained(batches(), NAMES, rates, settings)
+    model, losses = trained(batches(), NAMES, rates, settings, scaled=scaled)
     weight, bias, expected = by_hand(rates, settings)
     assert model.line.weight[0].tolist() == pytest.approx(weight.tolist(), rel=1e-5)
     assert model.line.bias.item() == pytest.approx(bias, rel=1e-5)
