@@ -282,7 +282,7 @@ def guided(matched: Matched, losses: Losses) -> Losses:
     total = loss.masked_fill(matched.ignored, 0).sum() / matched.positive.sum().clamp(min=1)
     boxes = torch.stack([value for name, value in losses.items() if name != CLASSIFICATION]).sum()
     if not bool(matched.positive.any()):
-        total = total / matched.logits.shape[1]  # the mean over the anchors: divided by 1 it would drown all else
+        total = total / matched.labels.numel()  # the mean over the anchors: divided by 1 it would drown all else
     return {**losses, CLASSIFICATION: guided_scale(total, boxes) * total}
 
 

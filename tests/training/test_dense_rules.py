@@ -42,7 +42,7 @@ def matched(
         labels=kinds.clamp(min=0),
         positive=kinds >= 0,
         ignored=kinds == IGNORED,
-        boxes=torch.zeros(*kinds.shape, 4),
+        decode=lambda: torch.zeros(*kinds.shape, 4),
         offsets=offsets,
     )
 
@@ -190,7 +190,7 @@ def test_guided_by_the_boxes() -> None:
 
 
 def test_without_objects_nothing_guides_and_the_mean_over_the_anchors_counts() -> None:
-    given = matched([[A, B, C, D]], [[NEGATIVE] * 4])
+    given = matched([[A, B], [C, D]], [[NEGATIVE] * 2] * 2)
     none = {CLASSIFICATION: torch.tensor(100.0), BOXES: torch.tensor(0.0)}
     expected = (binary(A) + binary(B) + binary(C) + binary(D)) / 4
     assert guided(given, none)[CLASSIFICATION].item() == pytest.approx(expected)
