@@ -20,6 +20,7 @@ from negmine.training.base import EpochEnd, TrainingSet
 from negmine.training.config import OF_REGIONS, Loss, TrainConfig
 from negmine.training.open import open_trainer
 from negmine.training.saving import save
+from negmine.training.ultralytics import fine_tuning_rate
 from negmine.training.ultralytics_files import EXACT, load
 
 NAMES = tuple(str(number) for number in range(80))  # what a model that was never trained calls its classes
@@ -120,6 +121,14 @@ def test_the_same_seed_gives_the_same_weights(
     first = trained("a", 0)
     assert trained("b", 0) == first
     assert trained("c", 1) != first
+
+
+def test_the_rate_falls_with_the_number_of_classes(
+    untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
+) -> None:
+    assert [fine_tuning_rate(classes) for classes in (1, 16, 17, 80)] == [0.0005, 0.0005, 0.000476, 0.000119]
+    open_trainer(_config(epochs=1)).train(untrained("yolo11n"), data, tmp_path / "run")  # of 80 classes
+    assert "lr0: 0.000119\n" in (tmp_path / "run" / "args.yaml").read_text()
 
 
 def test_settings_reach_ultralytics(untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path) -> None:
