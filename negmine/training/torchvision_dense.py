@@ -125,7 +125,7 @@ def _rule(builder: str, config: TrainConfig) -> Rule | None:
         "ghm": GradientHarmonised,
         "guided": lambda: guided,
     }
-    if config.loss not in rules:
+    if config.loss is None or config.loss not in rules:
         raise WeightsError(
             f"{builder} has no regions to sample, which the loss {config.loss} does; expected a loss of stock, "
             f"{', '.join(rules)}"

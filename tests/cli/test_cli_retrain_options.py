@@ -44,11 +44,18 @@ def test_for_a_detector_of_anchors(options: list[str], message: str, run: Run, t
 
 
 def test_for_a_detector_of_regions(run: Run, faster: Path) -> None:
-    done = run("retrain", "--weights", faster, "--data", "none.yaml", "--backgrounds", "x", "--neg-per-pos", "2")
+    done = run("retrain", "--weights", faster, "--data", "none.yaml", "--backgrounds", "x", "--neg-per-pos", "2",
+               "--loss", "ohem")  # fmt: skip
     assert "--neg-per-pos is for detectors that judge anchors (all but Faster R-CNN); leave it out" in one_line(done)
-    done = run("retrain", "--weights", faster, "--data", "none.yaml", "--backgrounds", "x", "--ohem-batch", "64")
+    done = run("retrain", "--weights", faster, "--data", "none.yaml", "--backgrounds", "x", "--ohem-batch", "64",
+               "--loss", "ohem")  # fmt: skip
     assert done.returncode == 2  # for the data
     assert "--ohem-batch" not in done.stderr
+
+
+def test_a_faster_rcnn_is_trained_with_the_loss_of_torchvision_unless_asked(run: Run, faster: Path) -> None:
+    done = run("retrain", "--weights", faster, "--data", "none.yaml", "--backgrounds", "x", "--ohem-batch", "64")
+    assert "--ohem-batch is for --loss ohem and heuristic and random, found --loss stock" in one_line(done)
 
 
 def test_a_detector_of_transformers_is_not_trained(run: Run) -> None:
