@@ -229,7 +229,7 @@ def test_damaged_and_foreign_files(tmp_path: Path) -> None:
         ("a.pth", "a.pth"),
         ("empty.pth", "cannot be read as a checkpoint"),
         ("bare.safetensors", "does not say what it is of"),
-        ("gone.safetensors", "no weights at"),
+        ("gone.safetensors", "expected a file of weights at"),
     ):
         with pytest.raises(WeightsError, match=message) as caught:
             open_detector(DetectorConfig(str(tmp_path / name), device="cpu"))
@@ -237,7 +237,7 @@ def test_damaged_and_foreign_files(tmp_path: Path) -> None:
 
 
 def test_a_name_that_torchvision_does_not_have() -> None:
-    with pytest.raises(WeightsError, match=r"torchvision has no detector yolo; expected one of fasterrcnn"):
+    with pytest.raises(WeightsError, match=r"torchvision has no detector 'yolo'; expected one of fasterrcnn"):
         open_detector(DetectorConfig("torchvision:yolo", device="cpu"))
 
 

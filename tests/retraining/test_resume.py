@@ -172,7 +172,7 @@ def test_without_resume_a_run_is_not_gone_on_with(world: World, undisturbed: Pat
         ({"ratio": "1:1"}, r"--ratio 1:4, and this asks for 1:1"),
         ({"holdout": 0.3}, r"with another content of --backgrounds"),
         ({"max_recall_loss": 0.2}, r"--max-recall-loss 0.01, and this asks for 0.2"),
-        ({"train": replace(CONFIG.train, loss="focal")}, r"--loss ohem, and this asks for focal"),
+        ({"train": replace(CONFIG.train, loss="focal")}, r"--loss left open, and this asks for focal"),
     ],
 )
 def test_going_on_with_other_settings_is_refused(
