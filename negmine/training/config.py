@@ -27,8 +27,8 @@ class TrainConfig:
 
     Attributes:
         loss: how the classification loss treats negatives; `stock` is that of the framework, and `heuristic` and
-            `random` are the samples that OHEM is compared with, for a Faster R-CNN. None for what did best: `ohem`, and
-            `stock` for a Faster R-CNN (`benchmarks/ohem.py`).
+            `random` are the samples that OHEM is compared with, for a Faster R-CNN. None for `ohem`, and for a
+            Faster R-CNN, which OHEM can lose (`benchmarks/ohem.py`), `stock`.
         epochs: how often every image with objects is shown in a training.
         imgsz: longer side that images are resized to, pixels; None for what the weights were trained at.
         batch: images of one step; None for 16, and 2 for a Faster R-CNN.
