@@ -36,6 +36,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cells import mean_and_spread
+
 from negmine.training.base import TrainingSet
 from negmine.training.config import TrainConfig
 
@@ -278,16 +280,8 @@ def _table(results: Sequence[dict[str, Any]]) -> str:
             [each["figures"]["lamr"] for each in rows],
             [each["minutes"] for each in rows],
         ]
-        lines.append(f"| {arm} | " + " | ".join(map(_cell, columns)) + " |")
+        lines.append(f"| {arm} | " + " | ".join(map(mean_and_spread, columns)) + " |")
     return "\n".join(lines)
-
-
-def _cell(values: Sequence[float | None]) -> str:
-    there = [value for value in values if value is not None]
-    if len(there) < len(values):
-        return "not reached" if not there else f"{len(values) - len(there)} of {len(values)} not reached"
-    spread = (max(there) - min(there)) / 2
-    return f"{statistics.mean(there):.3f}" + (f" ± {spread:.3f}" if len(there) > 1 else "")
 
 
 def main() -> None:

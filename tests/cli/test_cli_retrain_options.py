@@ -7,24 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 from commands import one_line
-from torchvision.models import get_model
-
-from negmine.detectors.torchvision_files import write_checkpoint
-from negmine.detectors.torchvision_models import checkpoint_of
+from families import FASTER, write_random
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-FASTER = "fasterrcnn_mobilenet_v3_large_320_fpn"
 
 
 @pytest.fixture(scope="module")
 def faster(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "faster.safetensors"
-    torch.manual_seed(0)
-    model = get_model(FASTER, weights=None, weights_backbone=None, num_classes=2)
-    write_checkpoint(checkpoint_of(model, FASTER, ("lamp",)), path)
-    return path
+    return write_random(path, FASTER, ("lamp",))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from banks import contents
-from killing import kill_often, seconds, start
+from killing import Killed, kill_often, seconds, start
 from toy import ToyTrainer, World, copy_tree, draw, make_world, open_toy, toy_config, write_weights
 
 from negmine.bank.verify import verify
@@ -23,10 +23,6 @@ from negmine.training.base import OnEpoch, TrainingSet
 
 CONFIG = toy_config(rounds=3, ratio="1:4", variants=True, workers=1)
 TRAINER = ToyTrainer(per_round=2)
-
-
-class Killed(BaseException):
-    """Not one that anything catches."""
 
 
 @pytest.fixture(scope="module")

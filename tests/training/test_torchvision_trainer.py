@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import torch
 from blobs import draw
-from torchvision.models import get_model
+from families import FASTER, FCOS, RETINA, SMALL, SSD, write_random
+from killing import Killed, killed_after
 
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.open import open_detector
 from negmine.detectors.torchvision_files import read_checkpoint, write_checkpoint
-from negmine.detectors.torchvision_models import checkpoint_of
 from negmine.errors import ConfigError, TrainingError, WeightsError
 from negmine.training.base import EpochEnd, TrainingSet
 from negmine.training.config import TrainConfig
@@ -23,13 +23,6 @@ from negmine.training.open import open_trainer
 from negmine.training.torchvision_loop import Settings, rate_at
 
 NAMES = ("lamp", "clock")
-SMALL: dict[str, Any] = {"min_size": 64, "max_size": 96}
-FASTER, RETINA, FCOS, SSD = (
-    "fasterrcnn_mobilenet_v3_large_320_fpn",
-    "retinanet_resnet50_fpn",
-    "fcos_resnet50_fpn",
-    "ssdlite320_mobilenet_v3_large",
-)
 LOSSES = {
     FASTER: ("stock", "ohem", "heuristic", "random"),
     RETINA: ("stock", "focal", "ohem", "hard-negative", "ghm", "guided"),
@@ -47,10 +40,7 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
     def make(builder: str) -> Path:
         path = folder / f"{builder}.safetensors"
         if not path.exists():
-            torch.manual_seed(0)
-            arguments = {} if builder == SSD else SMALL
-            model = get_model(builder, weights=None, weights_backbone=None, num_classes=3, **arguments)
-            write_checkpoint(checkpoint_of(model, builder, NAMES, arguments), path)
+            write_random(path, builder, NAMES)
         return path
 
     return make
@@ -104,18 +94,11 @@ def test_every_loss_of_every_family_trains(
 def test_a_killed_training_ends_as_an_undisturbed_one(
     family: str, loss: Any, untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
 ) -> None:
-    class Killed(BaseException):
-        pass
-
-    def kill(end: EpochEnd) -> None:
-        if end.epoch == 2:
-            raise Killed
-
     before = untrained(family)
     config = _config(loss=loss, epochs=3)
     whole = open_trainer(config, before).train(before, data, tmp_path / "whole")
     with pytest.raises(Killed):
-        open_trainer(config, before).train(before, data, tmp_path / "run", on_epoch=kill)
+        open_trainer(config, before).train(before, data, tmp_path / "run", on_epoch=killed_after(2))
     told: list[int] = []
     after = open_trainer(config, before).train(
         before, data, tmp_path / "run", on_epoch=lambda end: told.append(end.epoch)
@@ -276,15 +259,9 @@ def test_a_training_begun_on_a_cpu_goes_on_on_a_gpu(tmp_path: Path) -> None:
 def test_the_log_has_a_line_an_epoch_after_a_kill_between_the_two_files(
     untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
 ) -> None:
-    class Killed(BaseException):
-        pass
-
-    def kill(end: EpochEnd) -> None:
-        raise Killed
-
     before = untrained(FASTER)
     with pytest.raises(Killed):
-        open_trainer(_config(epochs=2), before).train(before, data, tmp_path / "run", on_epoch=kill)
+        open_trainer(_config(epochs=2), before).train(before, data, tmp_path / "run", on_epoch=killed_after(1))
     (tmp_path / "run" / "log.jsonl").unlink()
     open_trainer(_config(epochs=2), before).train(before, data, tmp_path / "run")
     lines = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
