@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from material import demo_material, different_images, link
+from material import add_material_options, demo_material, different_images, link, parse_with_material
 from processes import Measured, run
 from rounds import steady_per_s
 
@@ -80,16 +80,12 @@ def _row(count: int, runs: Sequence[tuple[Measured, Measured]], start_s: float) 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--weights", type=Path, help="default: the demo's detector")
-    parser.add_argument("--images", type=Path, nargs="+", help="images or folders; default: the demo's backgrounds")
-    parser.add_argument("--imgsz", type=int, default=256)
+    add_material_options(parser)
     parser.add_argument("--counts", type=int, nargs="+", default=[1000, 10_000])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="one round on 1,000 names, under a minute")
     parser.add_argument("--json", action="store_true")
-    args = parser.parse_args()
-    if (args.weights is None) != (args.images is None):
-        parser.error("expected --weights and --images together, found one; name both or neither")
+    args = parse_with_material(parser)
     if args.quick:
         args.counts, args.rounds = [min([*args.counts, 1000])], 1
     with tempfile.TemporaryDirectory(prefix="negmine-many-") as folder:

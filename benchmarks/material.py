@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import shutil
@@ -113,3 +114,18 @@ def link(path: Path, target: Path) -> None:
         os.link(path, target)
     except OSError:
         shutil.copyfile(path, target)
+
+
+def add_material_options(parser: argparse.ArgumentParser) -> None:
+    """What to scan, and with what."""
+    parser.add_argument("--weights", type=Path, help="default: the demo's detector")
+    parser.add_argument("--images", type=Path, nargs="+", help="images or folders; default: the demo's backgrounds")
+    parser.add_argument("--imgsz", type=int, default=256)
+
+
+def parse_with_material(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Parse, and refuse weights without images or images without weights."""
+    args = parser.parse_args()
+    if (args.weights is None) != (args.images is None):
+        parser.error("expected --weights and --images together, found one; name both or neither")
+    return args

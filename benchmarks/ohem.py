@@ -7,9 +7,10 @@
 `cost` times a step of the box head, on the same features and proposals, and one of the whole detector (ResNet-50 with
 FPN, 800 x 1088), each way in a process of its own and in turn, and says how much memory the process had at most.
 `train` trains the same Faster R-CNN with each choice of regions, for the same number of epochs, on the labelled images
-and as many backgrounds drawn at random, and measures it as `negmine eval` does. Its heads are random; its features are
-those of a detector of Ultralytics (`--backbone yolo11n.pt`), or of a MobileNetV3 that starts from nothing. Arms, after
-Shrivastava et al. (2016), table 1:
+and as many backgrounds drawn at random, and measures it as `negmine eval` does. Its heads are random,
+or those of a training without backgrounds (`--start-epochs 8`), as in a retraining; its features are those of a
+detector of Ultralytics (`--backbone yolo11n.pt`), or of a MobileNetV3 that starts from nothing. Arms, after Shrivastava
+et al. (2016), table 1:
 
     heuristic     1:3, B = 128, negatives that overlap an object by 0.1 or more
     bg-lo-0       1:3, B = 128, any negatives
@@ -35,13 +36,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cells import mean_and_spread
+
 from negmine.training.base import TrainingSet
 from negmine.training.config import TrainConfig
 
 PARTS = ("box head", "whole step")
 WAYS = ("sampling", "two passes", "one pass")
 RECALLS = (0.6, 0.7, 0.8, 0.9)
-_DECIDE = {"backbone", "backgrounds", "batch", "data", "epochs", "held_out", "imgsz", "lr0"}  # what a result depends on
+_DECIDE = {
+    "backbone",
+    "backgrounds",
+    "batch",
+    "data",
+    "epochs",
+    "held_out",
+    "imgsz",
+    "lr0",
+    "start_epochs",
+}  # what a result depends on
 
 
 def arms() -> dict[str, TrainConfig]:
@@ -166,15 +179,30 @@ def _run(args: argparse.Namespace, arm: str, seed: int) -> dict[str, Any]:
 
     data, names = _training_set(args)
     model = make_model(args.backbone, len(names), args.imgsz, seed)
+    if args.start_epochs:
+        _start(model, data, args, seed)
     began = time.perf_counter()
-    _fit(model, arms()[arm], data, args, seed)
+    _fit(model, arms()[arm], data, args.epochs, args, seed)
     minutes = (time.perf_counter() - began) / 60
     detector = as_detector(model, names, arm)
     found = evaluate(detector, args.data, split="val", backgrounds=args.held_out)
     return {"minutes": minutes, "figures": dict(found.models[0].to_dict())}
 
 
-def _fit(model: Any, config: TrainConfig, data: TrainingSet, args: argparse.Namespace, seed: int) -> None:
+def _start(model: Any, data: TrainingSet, args: argparse.Namespace, seed: int) -> None:
+    """Give all arms of a seed the same trained heads; made once, of the labelled images alone."""
+    import torch
+
+    kept = args.out / f"start-{seed}.pt"
+    if not kept.exists():
+        plain = model.roi_heads
+        _fit(model, arms()["bg-lo-0"], replace(data, negatives=()), args.start_epochs, args, seed)
+        model.roi_heads = plain
+        torch.save(model.state_dict(), kept)
+    model.load_state_dict(torch.load(kept, weights_only=True))
+
+
+def _fit(model: Any, config: TrainConfig, data: TrainingSet, epochs: int, args: argparse.Namespace, seed: int) -> None:
     """The same epochs, images, order and rates for every choice of regions."""
     import torch
     from torch.utils.data import DataLoader
@@ -198,8 +226,8 @@ def _fit(model: Any, config: TrainConfig, data: TrainingSet, args: argparse.Name
         model.roi_heads = AllRoIHeads(model.roi_heads)
     model.to(device)
     optimizer = make_optimizer(model, settings)
-    steps = args.epochs * len(order)
-    for epoch in range(args.epochs):
+    steps = epochs * len(order)
+    for epoch in range(epochs):
         torch.manual_seed(seed * 1000 + epoch)
         batches = list(order)
         losses = train_one_epoch(
@@ -252,16 +280,8 @@ def _table(results: Sequence[dict[str, Any]]) -> str:
             [each["figures"]["lamr"] for each in rows],
             [each["minutes"] for each in rows],
         ]
-        lines.append(f"| {arm} | " + " | ".join(map(_cell, columns)) + " |")
+        lines.append(f"| {arm} | " + " | ".join(map(mean_and_spread, columns)) + " |")
     return "\n".join(lines)
-
-
-def _cell(values: Sequence[float | None]) -> str:
-    there = [value for value in values if value is not None]
-    if len(there) < len(values):
-        return "not reached" if not there else f"{len(values) - len(there)} of {len(values)} not reached"
-    spread = (max(there) - min(there)) / 2
-    return f"{statistics.mean(there):.3f}" + (f" ± {spread:.3f}" if len(there) > 1 else "")
 
 
 def main() -> None:
@@ -282,6 +302,9 @@ def main() -> None:
     two.add_argument("--backbone", type=Path, help="a detector of Ultralytics; without it, random weights")
     two.add_argument("--imgsz", type=int, default=320)
     two.add_argument("--epochs", type=int, default=12)
+    two.add_argument(
+        "--start-epochs", type=int, default=0, help="of a training without backgrounds that all begin with"
+    )
     two.add_argument("--batch", type=int, default=2)
     two.add_argument("--lr0", type=float, default=0.0005)
     two.add_argument("--device", default="cpu")

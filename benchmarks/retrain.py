@@ -27,7 +27,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -35,6 +34,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from cells import mean_and_spread
 
 from negmine.mining.config import CropPolicy
 from negmine.training.config import Loss
@@ -195,7 +196,7 @@ def table(results: Sequence[Mapping[str, object]]) -> str:
     lines = [" | ".join(["", *head, ""]).strip(), "|" + "---|" * len(head)]
     for arm in dict.fromkeys(str(each["arm"]) for each in results):
         columns = [_figures(each) for each in results if each["arm"] == arm]
-        cells = [_cell([column[index] for column in columns]) for index in range(len(head) - 1)]
+        cells = [mean_and_spread([column[index] for column in columns]) for index in range(len(head) - 1)]
         lines.append(f"| {arm} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -205,14 +206,6 @@ def _figures(result: Mapping[str, object]) -> list[float | None]:
     assert isinstance(figures, dict)
     at = {float(recall): fppi for recall, fppi in figures["fppi_at"].items()}
     return [figures["fppi"], *(at[recall] for recall in RECALLS), figures["lamr"], figures["map50"], result["minutes"]]
-
-
-def _cell(values: Sequence[float | None]) -> str:
-    there = [value for value in values if value is not None]
-    if len(there) < len(values):
-        return "not reached" if not there else f"{len(values) - len(there)} of {len(values)} not reached"
-    spread = (max(there) - min(there)) / 2
-    return f"{statistics.mean(there):.3f}" + (f" ± {spread:.3f}" if len(there) > 1 else "")
 
 
 def folds_of(data: Path, folds: int, out: Path) -> list[Path]:

@@ -34,7 +34,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from material import demo_material, different_images, half_and_all, make_frames
+from material import (
+    add_material_options,
+    demo_material,
+    different_images,
+    half_and_all,
+    make_frames,
+    parse_with_material,
+)
 from processes import Measured, cores, run
 from rounds import Notes, Side, in_rounds, summary, table
 
@@ -206,9 +213,7 @@ def measure(args: argparse.Namespace, scratch: Path) -> tuple[dict[str, object],
 def arguments() -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--weights", type=Path, help="default: the demo's detector")
-    parser.add_argument("--images", type=Path, nargs="+", help="images or folders; default: the demo's backgrounds")
-    parser.add_argument("--imgsz", type=int, default=256)
+    add_material_options(parser)
     parser.add_argument("--count", type=int, help="only so many of the images, from all over them")
     parser.add_argument("--frames", type=int, default=0, metavar="N", help="instead N frames of 1920x1080 made of them")
     parser.add_argument("--rounds", type=int, default=5)
@@ -218,9 +223,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--gpu", action="store_true", help="on the first GPU")
     parser.add_argument("--quick", action="store_true", help="one round on 40 images, about a minute")
     parser.add_argument("--json", action="store_true")
-    args = parser.parse_args()
-    if (args.weights is None) != (args.images is None):
-        parser.error("expected --weights and --images together, found one; name both or neither")
+    args = parse_with_material(parser)
     if args.quick:
         args.rounds, args.seconds = 1, min(args.seconds, 1.0)
         args.count = 40 if args.count is None else args.count

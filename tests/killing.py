@@ -11,6 +11,23 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from negmine.training.base import EpochEnd
+
+
+class Killed(BaseException):
+    """Not one that anything catches."""
+
+
+def killed_after(epoch: int) -> Callable[[EpochEnd], None]:
+    """What to tell the epochs of a training, so that it is gone after one of them."""
+
+    def kill(end: EpochEnd) -> None:
+        if end.epoch == epoch:
+            raise Killed
+
+    return kill
+
+
 Start = Callable[[], "subprocess.Popen[str]"]
 
 

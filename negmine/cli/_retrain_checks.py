@@ -20,7 +20,7 @@ _LOSSES = {
 _OF_REGIONS = ("ohem_batch", "ohem_nms", "bg_lo")  # of a Faster R-CNN; the others are of anchors
 
 
-def check_options(ctx: click.Context, weights: str, loss: str) -> None:
+def check_options(ctx: click.Context, weights: str, loss: str | None) -> None:
     """Refuse an option that the user typed, where it would do nothing.
 
     Raises:
@@ -28,15 +28,15 @@ def check_options(ctx: click.Context, weights: str, loss: str) -> None:
         WeightsError: where a checkpoint of torchvision cannot be read.
     """
     given = [name for name in _LOSSES if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if not given or not Path(weights).is_file():  # that they are missing is said elsewhere
+        return
+    regions = _judges_regions(weights)
+    loss = loss or ("stock" if regions else "ohem")
     for name in given:
         if loss not in _LOSSES[name]:
             raise ConfigError(
                 f"{_flag(name)} is for --loss {' and '.join(_LOSSES[name])}, found --loss {loss}; leave it out"
             )
-    if not given or not Path(weights).is_file():  # that they are missing is said elsewhere
-        return
-    regions = _judges_regions(weights)
-    for name in given:
         if (name in _OF_REGIONS) is not regions:
             raise ConfigError(
                 f"{_flag(name)} is for detectors that judge {'regions' if name in _OF_REGIONS else 'anchors'} "

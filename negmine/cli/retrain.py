@@ -30,8 +30,7 @@ _TRAIN = _DEFAULT.train
 @click.option(
     "--loss",
     type=click.Choice(get_args(Loss)),
-    default=_TRAIN.loss,
-    show_default=True,
+    show_default="ohem; stock for Faster R-CNN",
     help="How background counts in training; stock is the framework's own.",
 )
 @click.option("--rounds", default=_DEFAULT.rounds, show_default=True, help="At most; fewer where they stop helping.")
@@ -87,7 +86,7 @@ def command(
     data: str,
     backgrounds: tuple[str, ...],
     bank: str | None,
-    loss: Loss,
+    loss: Loss | None,
     rounds: int,
     epochs: int,
     imgsz: int | None,

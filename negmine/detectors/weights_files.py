@@ -35,8 +35,8 @@ def find_weights(weights: str) -> Path:
         raise WeightsError("no weights were given; name a .pt, .onnx or .engine file, an OpenVINO folder or yolo11n.pt")
     if weights.startswith(_HUGGING_FACE):
         raise WeightsError(
-            f"expected weights of Ultralytics or torchvision, found {printable(weights)}; detectors of transformers can "
-            "be scanned and evaluated, and are trained with transformers"
+            f"expected weights of Ultralytics or torchvision, found {printable(weights)}; those of transformers can be "
+            "scanned and evaluated, and are trained with transformers"
         )
     path = Path(weights)
     if is_torchvision(weights):

@@ -136,6 +136,8 @@ def _require_same(where: str, before: Mapping[str, object], now: Mapping[str, ob
 
 
 def _shown(value: object) -> str:
+    if value is None:
+        return "left open"
     return printable(value) if isinstance(value, str) else json.dumps(value)
 
 

@@ -27,7 +27,8 @@ class TrainConfig:
 
     Attributes:
         loss: how the classification loss treats negatives; `stock` is that of the framework, and `heuristic` and
-            `random` are the samples that OHEM is compared with, for a Faster R-CNN.
+            `random` are the samples that OHEM is compared with, for a Faster R-CNN. None for `ohem`, and for a
+            Faster R-CNN, which OHEM can lose (`benchmarks/ohem.py`), `stock`.
         epochs: how often every image with objects is shown in a training.
         imgsz: longer side that images are resized to, pixels; None for what the weights were trained at.
         batch: images of one step; None for 16, and 2 for a Faster R-CNN.
@@ -52,7 +53,7 @@ class TrainConfig:
         ConfigError: where a value is out of its range, or a setting is one that negmine decides.
     """
 
-    loss: Loss = "ohem"
+    loss: Loss | None = None
     epochs: int = 8
     imgsz: int | None = None
     batch: int | None = None
@@ -71,7 +72,7 @@ class TrainConfig:
     settings: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.loss not in get_args(Loss):
+        if self.loss is not None and self.loss not in get_args(Loss):
             raise ConfigError(f"expected a loss of {', '.join(get_args(Loss))}, found {self.loss!r}")
         for name, low in (
             ("epochs", 1),

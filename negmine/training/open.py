@@ -21,7 +21,8 @@ def open_trainer(config: TrainConfig, weights: str | Path | None = None) -> Trai
     """The trainer of the framework that weights are of.
 
     Args:
-        config: of the training. Where it leaves the batch open, that is 16 images, and 2 for a Faster R-CNN.
+        config: of the training. What it leaves open is 16 images a batch and the loss `ohem`, and 2 images and `stock`
+            for a Faster R-CNN.
         weights: what is to be trained; their name, or what a checkpoint of torchvision says that it is, decides. Where
             None, Ultralytics.
 
@@ -43,6 +44,8 @@ def open_trainer(config: TrainConfig, weights: str | Path | None = None) -> Trai
     if config.batch is None:
         needed = 1 + max(config.ratio, 1 / config.ratio) if config.ratio else 1
         config = replace(config, batch=max(_REGIONS_BATCH if regions else _BATCH, math.ceil(needed)))
+    if config.loss is None:
+        config = replace(config, loss="stock" if regions else "ohem")
     seeds = [(config.seed + number * _SEEDS_APART) % (MAX_SEED + 1) for number in range(config.soup)]
     members = [train(replace(config, seed=seed)) for seed in seeds]
     return members[0] if len(members) == 1 else SoupTrainer(members, average)

@@ -125,7 +125,7 @@ def _rule(builder: str, config: TrainConfig) -> Rule | None:
         "ghm": GradientHarmonised,
         "guided": lambda: guided,
     }
-    if config.loss not in rules:
+    if config.loss is None or config.loss not in rules:
         raise WeightsError(
             f"{builder} has no regions to sample, which the loss {config.loss} does; expected a loss of stock, "
             f"{', '.join(rules)}"
@@ -282,7 +282,7 @@ def guided(matched: Matched, losses: Losses) -> Losses:
     total = loss.masked_fill(matched.ignored, 0).sum() / matched.positive.sum().clamp(min=1)
     boxes = torch.stack([value for name, value in losses.items() if name != CLASSIFICATION]).sum()
     if not bool(matched.positive.any()):
-        total = total / matched.logits.shape[1]  # the mean over the anchors: divided by 1 it would drown all else
+        total = total / matched.labels.numel()  # the mean over the anchors: divided by 1 it would drown all else
     return {**losses, CLASSIFICATION: guided_scale(total, boxes) * total}
 
 

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 # nominal batch of 64 gathers four batches of 16 into one step, which leaves a short training with too few of them.
 FINE_TUNING: Mapping[str, object] = MappingProxyType(
     {
-        "optimizer": "AdamW",  # `auto` would take the learning rate from the number of classes
-        "lr0": 0.0005,
+        "optimizer": "AdamW",  # `auto` ignores `lr0`; see `fine_tuning_rate`
         "lrf": 0.1,
         "cos_lr": True,
         "warmup_epochs": 0.0,
@@ -37,6 +36,7 @@ FINE_TUNING: Mapping[str, object] = MappingProxyType(
         "plots": False,
     }
 )
+_MOST_RATE = 0.0005
 _IMGSZ = 640  # of weights that do not say
 _RESUME = "resume.pt"  # the last whole checkpoint; Ultralytics writes its own in place, where a kill cuts it short
 _DONE = "trained.pt"
@@ -115,7 +115,7 @@ class UltralyticsTrainer:
                 model.add_callback("on_train_epoch_end", kind.end_epoch)
                 model.train(
                     trainer=kind,
-                    **self._arguments(data_yaml, out, imgsz=_trained_imgsz(model)),
+                    **self._arguments(data_yaml, out, imgsz=_trained_imgsz(model), classes=len(data.class_names)),
                     **({"resume": True} if trained else {}),
                 )
             save_weights(resume_file, done)
@@ -143,8 +143,8 @@ class UltralyticsTrainer:
             )
         return model
 
-    def _arguments(self, data_yaml: Path, out: Path, *, imgsz: int = _IMGSZ) -> dict[str, object]:
-        """All that Ultralytics is told; `imgsz` is that of the weights."""
+    def _arguments(self, data_yaml: Path, out: Path, *, imgsz: int = _IMGSZ, classes: int = 1) -> dict[str, object]:
+        """All that Ultralytics is told; `imgsz` and `classes` are those of the weights."""
         config = self._config
         assert config.batch is not None  # `open_trainer` has chosen one
         ours = {
@@ -158,7 +158,7 @@ class UltralyticsTrainer:
             "seed": config.seed,
             "workers": config.workers,
         }
-        return {**FINE_TUNING, **ours, **config.settings}
+        return {**FINE_TUNING, "lr0": fine_tuning_rate(classes), **ours, **config.settings}
 
     def _check_settings(self) -> None:
         from ultralytics.cfg import DEFAULT_CFG_DICT, get_cfg
@@ -176,6 +176,19 @@ class UltralyticsTrainer:
             raise ConfigError(
                 f"expected an optimizer of {', '.join(_OPTIMIZERS)}, found {arguments.optimizer!r} in --set optimizer"
             )
+
+
+def fine_tuning_rate(classes: int) -> float:
+    """The learning rate of AdamW for a detector of so many classes.
+
+    The smaller of 0.0005, which had the fewest false positives of the rates tried on detectors of one class, and the
+    rate that Ultralytics gives AdamW from the number of classes, 0.01 / (4 + classes): at four times that, a detector
+    of 80 classes lost 0.09 of its mAP50.
+
+    Args:
+        classes: 1 or more.
+    """
+    return min(_MOST_RATE, round(0.01 / (4 + classes), 6))
 
 
 def average_ultralytics(checkpoints: Sequence[Path], averaged: Path) -> None:

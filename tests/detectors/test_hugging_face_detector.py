@@ -20,6 +20,11 @@ transformers = pytest.importorskip("transformers")
 torch = pytest.importorskip("torch")
 
 NAMES = {0: "lamp", 1: "clock", 2: "sign"}
+TINY: dict[str, Any] = {  # what RT-DETR and D-FINE are both built with
+    "encoder_hidden_dim": 16, "encoder_in_channels": [8, 8, 8], "decoder_in_channels": [16, 16, 16], "d_model": 16,
+    "encoder_ffn_dim": 16, "decoder_ffn_dim": 16, "num_queries": 10, "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2, "id2label": NAMES,
+}  # fmt: skip
 
 
 def _rt_detr() -> tuple[Any, Any]:
@@ -27,11 +32,7 @@ def _rt_detr() -> tuple[Any, Any]:
         embedding_size=8, hidden_sizes=[8, 8, 8, 8], depths=[1, 1, 1, 1], layer_type="basic",
         out_features=["stage2", "stage3", "stage4"],
     )  # fmt: skip
-    config = transformers.RTDetrConfig(
-        backbone_config=backbone, encoder_hidden_dim=16, encoder_in_channels=[8, 8, 8],
-        decoder_in_channels=[16, 16, 16], d_model=16, encoder_ffn_dim=16, decoder_ffn_dim=16, decoder_layers=1,
-        num_queries=10, encoder_attention_heads=2, decoder_attention_heads=2, id2label=NAMES,
-    )  # fmt: skip
+    config = transformers.RTDetrConfig(backbone_config=backbone, decoder_layers=1, **TINY)
     return transformers.RTDetrForObjectDetection(config), transformers.RTDetrImageProcessor(
         size={"height": 64, "width": 64}
     )
@@ -44,11 +45,7 @@ def _d_fine() -> tuple[Any, Any]:
         stage_kernel_size=[3] * 4, stage_numb_of_layers=[1] * 4, hidden_sizes=[8] * 4, depths=[1] * 4,
         out_features=["stage2", "stage3", "stage4"],
     )  # fmt: skip
-    config = transformers.DFineConfig(
-        backbone_config=backbone, encoder_hidden_dim=16, encoder_in_channels=[8, 8, 8],
-        decoder_in_channels=[16, 16, 16], d_model=16, encoder_ffn_dim=16, decoder_ffn_dim=16, decoder_layers=2,
-        num_queries=10, encoder_attention_heads=2, decoder_attention_heads=2, id2label=NAMES,
-    )  # fmt: skip
+    config = transformers.DFineConfig(backbone_config=backbone, decoder_layers=2, **TINY)
     return transformers.DFineForObjectDetection(config), transformers.RTDetrImageProcessor(
         size={"height": 64, "width": 64}
     )

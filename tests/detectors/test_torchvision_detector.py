@@ -229,7 +229,7 @@ def test_damaged_and_foreign_files(tmp_path: Path) -> None:
         ("a.pth", "a.pth"),
         ("empty.pth", "cannot be read as a checkpoint"),
         ("bare.safetensors", "does not say what it is of"),
-        ("gone.safetensors", "no weights at"),
+        ("gone.safetensors", "expected a file of weights at"),
     ):
         with pytest.raises(WeightsError, match=message) as caught:
             open_detector(DetectorConfig(str(tmp_path / name), device="cpu"))
@@ -237,7 +237,7 @@ def test_damaged_and_foreign_files(tmp_path: Path) -> None:
 
 
 def test_a_name_that_torchvision_does_not_have() -> None:
-    with pytest.raises(WeightsError, match=r"torchvision has no detector yolo; expected one of fasterrcnn"):
+    with pytest.raises(WeightsError, match=r"torchvision has no detector 'yolo'; expected one of fasterrcnn"):
         open_detector(DetectorConfig("torchvision:yolo", device="cpu"))
 
 
@@ -290,3 +290,52 @@ def test_published_weights_that_cannot_be_downloaded_are_one_line(monkeypatch: A
     with pytest.raises(WeightsError, match=r"published weights of ssdlite320_\w+ are not here, and could not be") as e:
         open_detector(DetectorConfig("torchvision:ssdlite320_mobilenet_v3_large", device="cpu"))
     assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"arguments": [1, 2]}, r"expected arguments to be a mapping by name, found \[1, 2\]"),
+        ({"arguments": "abc"}, "expected arguments to be a mapping by name, found abc"),
+        ({"arguments": {"image_mean": "x"}}, "expected image_mean to be a number or several, found x"),
+        ({"arguments": {"image_mean": [0.1, 0.2]}}, "expected image_mean to be a number or several"),
+        ({"arguments": {"box_detections_per_img": None}}, "expected box_detections_per_img to be a number"),
+        ({"arguments": {"box_nms_thresh": float("inf")}}, "expected box_nms_thresh to be a number"),
+        ({"arguments": {"sizes": 1}}, "refuses its arguments: it has no sizes"),
+        ({"frozen_eps": "abc"}, "expected frozen_eps to be a number of 0 or more, found abc"),
+        ({"num_classes": torch.tensor(3)}, r"expected num_classes to be a whole number, found tensor\(3\)"),
+        ({"num_classes": "3"}, "expected num_classes to be a whole number, found 3"),
+    ],
+)
+def test_what_a_file_says_of_itself_and_is_wrong_is_one_line(
+    changes: dict[str, Any], message: str, mobilenet: Callable[[], Path], tmp_path: Path
+) -> None:
+    checkpoint = read_checkpoint(mobilenet())
+    document = {"builder": checkpoint.builder, "class_names": list(NAMES), "arguments": dict(checkpoint.arguments)}
+    torch.save({**document, **changes, "state_dict": dict(checkpoint.state)}, tmp_path / "bad.pth")
+    with pytest.raises(WeightsError, match=message) as caught:
+        open_detector(DetectorConfig(str(tmp_path / "bad.pth"), device="cpu"))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_argument_that_ssd_would_take_no_notice_of_is_refused(tmp_path: Path) -> None:
+    builder = "ssdlite320_mobilenet_v3_large"
+    write_checkpoint(checkpoint_of(_model(builder), builder, NAMES, {"detections": 3}), tmp_path / "a.safetensors")
+    with pytest.raises(WeightsError, match="it has no detections"):
+        open_detector(DetectorConfig(str(tmp_path / "a.safetensors"), device="cpu"))
+
+
+def test_weights_of_a_training_that_diverged_are_refused(mobilenet: Callable[[], Path], tmp_path: Path) -> None:
+    checkpoint = read_checkpoint(mobilenet())
+    name = "roi_heads.box_predictor.cls_score.bias"
+    for value in (float("nan"), float("inf")):
+        state = {**checkpoint.state, name: torch.full_like(checkpoint.state[name], value)}
+        write_checkpoint(replace(checkpoint, state=state), tmp_path / "a.safetensors")
+        with pytest.raises(WeightsError, match=rf"no finite numbers \({name}\): the training that made it diverged"):
+            open_detector(DetectorConfig(str(tmp_path / "a.safetensors"), device="cpu"))
+
+
+def test_a_folder_is_no_file_of_weights(tmp_path: Path) -> None:
+    (tmp_path / "a.pth").mkdir()
+    with pytest.raises(WeightsError, match=r"expected a file of weights at .*a\.pth, found a folder"):
+        open_detector(DetectorConfig(str(tmp_path / "a.pth"), device="cpu"))

@@ -39,7 +39,7 @@ def test_an_ending_that_ultralytics_may_take_for_a_pickle_is_refused(name: str, 
 def test_weights_of_torchvision_are_files_here(tmp_path: Path) -> None:
     (tmp_path / "w.safetensors").touch()
     assert find_weights(str(tmp_path / "w.safetensors")) == tmp_path / "w.safetensors"
-    with pytest.raises(WeightsError, match=r"no weights at .*gone\.pth"):
+    with pytest.raises(WeightsError, match=r"expected a file of weights at .*gone\.pth, found nothing"):
         find_weights(str(tmp_path / "gone.pth"))
     with pytest.raises(WeightsError, match=r"expected a file to train, found torchvision:ssd300_vgg16; save it"):
         find_weights("torchvision:ssd300_vgg16")

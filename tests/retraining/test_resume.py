@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from banks import contents
-from killing import kill_often, seconds, start
+from killing import Killed, kill_often, seconds, start
 from toy import ToyTrainer, World, copy_tree, draw, make_world, open_toy, toy_config, write_weights
 
 from negmine.bank.verify import verify
@@ -23,10 +23,6 @@ from negmine.training.base import OnEpoch, TrainingSet
 
 CONFIG = toy_config(rounds=3, ratio="1:4", variants=True, workers=1)
 TRAINER = ToyTrainer(per_round=2)
-
-
-class Killed(BaseException):
-    """Not one that anything catches."""
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +168,7 @@ def test_without_resume_a_run_is_not_gone_on_with(world: World, undisturbed: Pat
         ({"ratio": "1:1"}, r"--ratio 1:4, and this asks for 1:1"),
         ({"holdout": 0.3}, r"with another content of --backgrounds"),
         ({"max_recall_loss": 0.2}, r"--max-recall-loss 0.01, and this asks for 0.2"),
-        ({"train": replace(CONFIG.train, loss="focal")}, r"--loss ohem, and this asks for focal"),
+        ({"train": replace(CONFIG.train, loss="focal")}, r"--loss left open, and this asks for focal"),
     ],
 )
 def test_going_on_with_other_settings_is_refused(

@@ -77,7 +77,7 @@ def test_a_folder_of_somebody_elses_is_refused(tmp_path: Path, resume: bool) -> 
     [
         ({"rounds": 3}, "begun with --rounds 2, and this asks for 3"),
         ({"max_recall_loss": 0.5}, "begun with --max-recall-loss 0.01, and this asks for 0.5"),
-        ({"nms_iou": 0.7}, "begun with --nms null, and this asks for 0.7"),
+        ({"nms_iou": 0.7}, "begun with --nms left open, and this asks for 0.7"),
         ({"settings": {"lr0": 0.2}}, 'begun with --set {"lr0": 0.1}, and this asks for {"lr0": 0.2}'),
         ({"crop": "region"}, "begun with --crop image, and this asks for region"),
         ({"weights": "def"}, "begun with another content of --weights than there is now"),

@@ -10,19 +10,12 @@ from typing import Any
 
 import pytest
 import torch
+from families import FASTER, FCOS, RETINA, SSD, random_model
 from torch import Tensor
-from torchvision.models import get_model
 
 from negmine.training.config import TrainConfig
 from negmine.training.torchvision_losses import teach
 
-SMALL: dict[str, Any] = {"min_size": 64, "max_size": 96}
-FASTER, RETINA, FCOS, SSD = (
-    "fasterrcnn_mobilenet_v3_large_320_fpn",
-    "retinanet_resnet50_fpn",
-    "fcos_resnet50_fpn",
-    "ssdlite320_mobilenet_v3_large",
-)
 CLASSES, BOXES = ("cls_score", "classification_head"), ("bbox_pred", "regression_head")  # names of their layers
 TEACHES = [
     *((FASTER, loss) for loss in ("stock", "ohem", "random")),
@@ -37,9 +30,7 @@ TEACHES_NOTHING = [(SSD, "stock"), (FASTER, "heuristic")]  # each for a reason o
 def models() -> dict[str, Any]:
     made: dict[str, Any] = {}
     for builder in (FASTER, RETINA, FCOS, SSD):
-        torch.manual_seed(0)
-        arguments = {} if builder == SSD else SMALL
-        made[builder] = get_model(builder, weights=None, weights_backbone=None, num_classes=3, **arguments).train()
+        made[builder] = random_model(builder, classes=2).train()
     return made
 
 

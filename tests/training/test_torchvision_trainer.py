@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import torch
 from blobs import draw
-from torchvision.models import get_model
+from families import FASTER, FCOS, RETINA, SMALL, SSD, write_random
+from killing import Killed, killed_after
 
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.open import open_detector
 from negmine.detectors.torchvision_files import read_checkpoint, write_checkpoint
-from negmine.detectors.torchvision_models import checkpoint_of
 from negmine.errors import ConfigError, TrainingError, WeightsError
 from negmine.training.base import EpochEnd, TrainingSet
 from negmine.training.config import TrainConfig
@@ -23,13 +23,6 @@ from negmine.training.open import open_trainer
 from negmine.training.torchvision_loop import Settings, rate_at
 
 NAMES = ("lamp", "clock")
-SMALL: dict[str, Any] = {"min_size": 64, "max_size": 96}
-FASTER, RETINA, FCOS, SSD = (
-    "fasterrcnn_mobilenet_v3_large_320_fpn",
-    "retinanet_resnet50_fpn",
-    "fcos_resnet50_fpn",
-    "ssdlite320_mobilenet_v3_large",
-)
 LOSSES = {
     FASTER: ("stock", "ohem", "heuristic", "random"),
     RETINA: ("stock", "focal", "ohem", "hard-negative", "ghm", "guided"),
@@ -47,10 +40,7 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
     def make(builder: str) -> Path:
         path = folder / f"{builder}.safetensors"
         if not path.exists():
-            torch.manual_seed(0)
-            arguments = {} if builder == SSD else SMALL
-            model = get_model(builder, weights=None, weights_backbone=None, num_classes=3, **arguments)
-            write_checkpoint(checkpoint_of(model, builder, NAMES, arguments), path)
+            write_random(path, builder, NAMES)
         return path
 
     return make
@@ -104,18 +94,11 @@ def test_every_loss_of_every_family_trains(
 def test_a_killed_training_ends_as_an_undisturbed_one(
     family: str, loss: Any, untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
 ) -> None:
-    class Killed(BaseException):
-        pass
-
-    def kill(end: EpochEnd) -> None:
-        if end.epoch == 2:
-            raise Killed
-
     before = untrained(family)
     config = _config(loss=loss, epochs=3)
     whole = open_trainer(config, before).train(before, data, tmp_path / "whole")
     with pytest.raises(Killed):
-        open_trainer(config, before).train(before, data, tmp_path / "run", on_epoch=kill)
+        open_trainer(config, before).train(before, data, tmp_path / "run", on_epoch=killed_after(2))
     told: list[int] = []
     after = open_trainer(config, before).train(
         before, data, tmp_path / "run", on_epoch=lambda end: told.append(end.epoch)
@@ -195,7 +178,9 @@ def test_a_loss_that_is_no_number_names_the_images(
 ) -> None:
     checkpoint = read_checkpoint(untrained(FASTER))
     state = dict(checkpoint.state)
-    state["roi_heads.box_predictor.cls_score.bias"] = torch.full((3,), float("nan"))
+    state["roi_heads.box_predictor.cls_score.bias"] = torch.tensor(
+        [3e38, -3e38, 0.0]
+    )  # so far apart that it is infinite
     broken = tmp_path / "broken.safetensors"
     write_checkpoint(type(checkpoint)(checkpoint.builder, NAMES, state, checkpoint.arguments), broken)
     with pytest.raises(TrainingError, match=r"no finite number on the batch of \d\.png, \d\.png; look") as caught:
@@ -233,3 +218,70 @@ def test_a_batch_is_two_images_for_regions_and_holds_the_ratio(untrained: Callab
     assert batch(FASTER, 1.0) == 2
     assert batch(FASTER, 3.0) == 4
     assert batch(SSD, 1.0) == 16
+
+
+def test_trained_weights_run_at_the_size_that_they_were_trained_at(
+    untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
+) -> None:
+    before = untrained(FASTER)
+    after = open_trainer(_config(imgsz=80), before).train(before, data, tmp_path / "run")
+    arguments = read_checkpoint(after).arguments
+    assert (arguments["min_size"], arguments["max_size"]) == (80, 80)
+    as_it_was = open_trainer(_config(), before).train(before, data, tmp_path / "other")
+    assert read_checkpoint(as_it_was).arguments == SMALL
+
+
+def test_an_unreadable_image_is_one_line_from_a_loading_process_too(data: TrainingSet) -> None:
+    from torch.utils.data import DataLoader
+
+    from negmine.training.lists import write_lists
+    from negmine.training.torchvision_data import TrainingImages, as_batch, opened
+
+    data.positives[1].write_bytes(b"\x89PNG\r\n\x1a\n")
+    folder = data.positives[0].parent
+    images = TrainingImages(data.positives, write_lists(data, folder), NAMES, 1, augment=False)
+    loader = DataLoader(images, batch_size=3, collate_fn=as_batch, num_workers=1, multiprocessing_context="spawn")
+    with pytest.raises(TrainingError, match=r"1\.png cannot be trained on: .*; remove it") as caught:
+        list(opened(loader))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_training_begun_on_a_cpu_goes_on_on_a_gpu(tmp_path: Path) -> None:
+    from negmine.training.saving import save
+    from negmine.training.torchvision import _restore
+
+    cpu, gpu = (torch.amp.GradScaler("cpu", enabled=enabled) for enabled in (False, True))
+    save({"epoch": 2, "lines": ["{}", "{}"], "scaler": cpu.state_dict()}, tmp_path / "resume.pt")
+    assert _restore(tmp_path / "resume.pt", {"scaler": gpu}, torch.device("cpu")) == (2, ["{}", "{}"])
+    assert (tmp_path / "log.jsonl").read_text() == "{}\n{}\n"  # though a kill had lost a line
+
+
+def test_the_log_has_a_line_an_epoch_after_a_kill_between_the_two_files(
+    untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
+) -> None:
+    before = untrained(FASTER)
+    with pytest.raises(Killed):
+        open_trainer(_config(epochs=2), before).train(before, data, tmp_path / "run", on_epoch=killed_after(1))
+    (tmp_path / "run" / "log.jsonl").unlink()
+    open_trainer(_config(epochs=2), before).train(before, data, tmp_path / "run")
+    lines = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [1, 2]
+
+
+def test_a_soup_of_a_pickled_start_is_safetensors(
+    untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
+) -> None:
+    checkpoint = read_checkpoint(untrained(FASTER))
+    document = {"builder": checkpoint.builder, "class_names": list(NAMES), "arguments": dict(checkpoint.arguments)}
+    torch.save({**document, "state_dict": dict(checkpoint.state)}, tmp_path / "start.pth")
+    averaged = open_trainer(_config(soup=2), tmp_path / "start.pth").train(
+        tmp_path / "start.pth", data, tmp_path / "run"
+    )
+    assert averaged.suffix == ".safetensors"
+    assert read_checkpoint(averaged).class_names == NAMES
+
+
+def test_a_device_that_is_not_there_is_said_before_training(untrained: Callable[[str], Path]) -> None:
+    for device in ("cuda:99", "meta", "nonsense"):
+        with pytest.raises(ConfigError, match=rf"expected a device that is there, found '{device}'"):
+            open_trainer(_config(device=device), untrained(FASTER))

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from blobs import draw
+from killing import Killed, killed_after
 
 from negmine.detectors.quiet import quiet_ultralytics
 from negmine.errors import ConfigError, TrainingError, WeightsError
@@ -20,6 +21,7 @@ from negmine.training.base import EpochEnd, TrainingSet
 from negmine.training.config import OF_REGIONS, Loss, TrainConfig
 from negmine.training.open import open_trainer
 from negmine.training.saving import save
+from negmine.training.ultralytics import fine_tuning_rate
 from negmine.training.ultralytics_files import EXACT, load
 
 NAMES = tuple(str(number) for number in range(80))  # what a model that was never trained calls its classes
@@ -122,6 +124,14 @@ def test_the_same_seed_gives_the_same_weights(
     assert trained("c", 1) != first
 
 
+def test_the_rate_falls_with_the_number_of_classes(
+    untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
+) -> None:
+    assert [fine_tuning_rate(classes) for classes in (1, 16, 17, 80)] == [0.0005, 0.0005, 0.000476, 0.000119]
+    open_trainer(_config(epochs=1)).train(untrained("yolo11n"), data, tmp_path / "run")  # of 80 classes
+    assert "lr0: 0.000119\n" in (tmp_path / "run" / "args.yaml").read_text()
+
+
 def test_settings_reach_ultralytics(untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path) -> None:
     trainer = open_trainer(_config(settings={"lr0": 0.0125, "plots": True}))
     trainer.check(untrained("yolo11n"), NAMES)
@@ -134,17 +144,10 @@ def test_settings_reach_ultralytics(untrained: Callable[[str], Path], data: Trai
 def test_a_killed_training_goes_on_after_its_last_whole_epoch_as_if_nothing_had_been(
     family: str, loss: Loss, untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
 ) -> None:
-    class Killed(BaseException):
-        pass
-
-    def kill(end: EpochEnd) -> None:
-        if end.epoch == 2:
-            raise Killed
-
     config = _config(epochs=3, loss=loss)
     undisturbed = open_trainer(config).train(untrained(family), data, tmp_path / "undisturbed")
     with pytest.raises(Killed):
-        open_trainer(config).train(untrained(family), data, tmp_path / "run", on_epoch=kill)
+        open_trainer(config).train(untrained(family), data, tmp_path / "run", on_epoch=killed_after(2))
     (tmp_path / "run" / "weights" / "last.pt").write_bytes(b"cut short")
     told: list[int] = []
     after = open_trainer(config).train(
@@ -158,13 +161,9 @@ def test_a_killed_training_goes_on_after_its_last_whole_epoch_as_if_nothing_had_
 def test_a_checkpoint_of_an_older_negmine_is_not_gone_on_with(
     untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
 ) -> None:
-    def kill(end: EpochEnd) -> None:
-        if end.epoch == 2:
-            raise KeyboardInterrupt
-
     trainer, out = open_trainer(_config(epochs=3)), tmp_path / "run"
-    with pytest.raises(KeyboardInterrupt):
-        trainer.train(untrained("yolo11n"), data, out, on_epoch=kill)
+    with pytest.raises(Killed):
+        trainer.train(untrained("yolo11n"), data, out, on_epoch=killed_after(2))
     document = load(out / "resume.pt")
     del document[EXACT]
     save(document, out / "resume.pt")
