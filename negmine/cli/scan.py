@@ -187,6 +187,9 @@ def _images(result: ScanResult) -> object:
     for kind, count in sorted(Counter(skipped.kind for skipped in result.skipped).items()):
         table.add_row(f"skipped: {SKIP_MEANINGS[kind]}", str(count))
     table.add_row("images/s", f"{result.images_per_second:.1f}")
+    if result.device.name is not None:
+        where = " on ".join(filter(None, [result.device.backend, result.device.name]))
+        table.add_row(f"detector at work, {printable(where)}", f"{result.device.busy:.0%} of the time")
     return table
 
 

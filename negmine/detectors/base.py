@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from negmine.structures import Detections, Image
 
@@ -88,11 +88,15 @@ def check_paths(detector: Detector, paths: Sequence[Path]) -> None:
 
 
 class DescribedDetector:
-    """What detectors say of themselves; an adapter sets the first three fields, and has `predict`."""
+    """What detectors say of themselves; an adapter sets the first three fields, and has `predict`.
+
+    One that runs on a device says so in `_device`.
+    """
 
     _class_names: Mapping[int, str]
     _identity: DetectorIdentity
     _batch_size: int
+    _device: Any = None
     _notes: tuple[str, ...] = ()
 
     @property
@@ -109,6 +113,11 @@ class DescribedDetector:
     def batch_size(self) -> int:
         """How many images run at once: one on a CPU, where more buy nothing, unless it was told otherwise."""
         return self._batch_size
+
+    @property
+    def device(self) -> str | None:
+        """What it runs on, by torch's name: `cpu`, `cuda:0`, `mps`; None where it does not know."""
+        return None if self._device is None else str(self._device)
 
     @property
     def notes(self) -> tuple[str, ...]:

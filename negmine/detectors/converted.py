@@ -62,6 +62,7 @@ class ConvertedDetector(DescribedDetector):
         self._class_ids = original.class_ids
         self._head = head_of(original) if predictor.model.end2end else None
         self._runner = runner
+        self._device = "cpu"
         self._trained_imgsz = original.trained_imgsz
         self._class_names = original.class_names
         self._batch_size = config.batch or runner.at_once

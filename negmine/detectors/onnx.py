@@ -16,7 +16,7 @@ from negmine.detectors.class_files import read_class_names
 from negmine.detectors.classes import wanted_classes
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.onnx_boxes import Decoding, Layout, Outputs
-from negmine.detectors.onnx_session import FLOATS, coco_names, names_inside, only_input, open_session
+from negmine.detectors.onnx_session import FLOATS, coco_names, device_of, names_inside, only_input, open_session
 from negmine.detectors.onnx_ssd import SSD_DONE, SSD_RAW
 from negmine.detectors.onnx_ultralytics import ULTRALYTICS
 from negmine.detectors.onnx_yolox import YOLOX
@@ -55,8 +55,9 @@ class OnnxDetector(DescribedDetector):
         self._iou = self._layout.iou if config.iou is None or self._layout.iou is None else config.iou
         self._class_names: Mapping[int, str] = MappingProxyType(self._names(classes))
         self._wanted = wanted_classes(config.classes, self._class_names)
-        on_cpu = self._session.get_providers()[0] == "CPUExecutionProvider"
-        self._batch_size = (config.batch or (1 if on_cpu else _ACCELERATOR_BATCH)) if self._takes_batches() else 1
+        self._device = device_of(self._session)
+        at_once = config.batch or (1 if self._device == "cpu" else _ACCELERATOR_BATCH)
+        self._batch_size = at_once if self._takes_batches() else 1
         self._identity = DetectorIdentity(
             name=path.name,
             sha256=_hash(path),

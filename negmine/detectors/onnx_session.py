@@ -39,9 +39,15 @@ def open_session(path: Path, device: str) -> Any:
     except Exception as error:  # onnxruntime's errors have no common root
         first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise WeightsError(f"{printable(path)} cannot be opened by onnxruntime: {printable(first)}") from error
-    if device not in ("auto", "cpu") and session.get_providers()[0] == "CPUExecutionProvider":
+    if device not in ("auto", "cpu") and device_of(session) == "cpu":
         raise ConfigError(f"expected a device that is there, found {device!r}; use auto or cpu")
     return session
+
+
+def device_of(session: Any) -> str:
+    """What a session runs on: `cpu`, `cuda`."""
+    provider: str = session.get_providers()[0]
+    return provider.removesuffix("ExecutionProvider").lower()
 
 
 def load_session(data: bytes) -> Any:

@@ -64,6 +64,7 @@ class UltralyticsDetector(DescribedDetector):
             self._start(path)
         self._class_names: Mapping[int, str] = MappingProxyType({int(i): str(n) for i, n in self._model.names.items()})
         self._class_ids = wanted_classes(config.classes, self._class_names)
+        self._device = self._model.predictor.device
         self._batch_size = config.batch or (1 if self.device_type == "cpu" else _ACCELERATOR_BATCH)
         backend = "tensorrt" if stands_for else "torch half" if half else "torch"
         self._identity = DetectorIdentity(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self, TypeAlias
 
@@ -58,13 +59,26 @@ class Examiner:
         classes: what the detector's classes are called.
         config: thresholds, crop, limits.
         pool: threads that judge, cut and encode.
+        clock: seconds.
+
+    Attributes:
+        busy_s: seconds that the detector was at work.
     """
 
-    def __init__(self, detector: Detector, classes: Classes, config: ScanConfig, pool: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        classes: Classes,
+        config: ScanConfig,
+        pool: ThreadPoolExecutor,
+        clock: Callable[[], float],
+    ) -> None:
+        self.busy_s = 0.0
         self._detector = detector
         self._classes = classes
         self._config = config
         self._pool = pool
+        self._clock = clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="negmine-detector")
         self._stopped = threading.Event()
 
@@ -96,8 +110,18 @@ class Examiner:
             if self._stopped.is_set():
                 raise InterruptedError
             batch = decoded[start : start + size]
-            found += predict_each(self._detector, [each.image for each in batch], [each.stamp.path for each in batch])
+            images, paths = [each.image for each in batch], [each.stamp.path for each in batch]
+            with self._at_work():
+                found += predict_each(self._detector, images, paths)
         return found
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        begun = self._clock()
+        try:
+            yield
+        finally:
+            self.busy_s += self._clock() - begun
 
     def _judge(self, each: Decoded, found: Detections | BoxError, truth: GroundTruth) -> Outcome:
         if isinstance(found, BoxError):
@@ -121,7 +145,10 @@ class Examiner:
         if isinstance(outcome, SkippedImage):
             return outcome
         try:
-            judged, negatives = confirm_negatives(outcome.detections, outcome.negatives, self._detector, self._config)
+            with self._at_work():
+                judged, negatives = confirm_negatives(
+                    outcome.detections, outcome.negatives, self._detector, self._config
+                )
         except BoxError as error:
             return SkippedImage(outcome.stamp.path, "detector", str(error))
         return ScannedImage(outcome.stamp, outcome.sha256, outcome.size_wh, outcome.truth, judged, negatives)

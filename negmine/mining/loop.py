@@ -14,8 +14,9 @@ same order: chunk by chunk, of each first the names and labels, then the results
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -52,10 +53,18 @@ class ScanLoop:
         reader: reads images and labels.
         classes: what the detector's classes are called.
         config: thresholds, crop, limits.
+        clock: seconds.
     """
 
     def __init__(
-        self, bank: BankWriter, run_id: int, detector: Detector, reader: Reader, classes: Classes, config: ScanConfig
+        self,
+        bank: BankWriter,
+        run_id: int,
+        detector: Detector,
+        reader: Reader,
+        classes: Classes,
+        config: ScanConfig,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.tally = Tally()
         self._bank = bank
@@ -64,8 +73,13 @@ class ScanLoop:
         self._size = -(-_CHUNK // detector.batch_size) * detector.batch_size
         self._pool = ThreadPoolExecutor(config.workers or os.cpu_count(), thread_name_prefix="negmine")
         self._survey = Survey(bank, run_id, reader, self._pool, size=self._size)
-        self._examiner = Examiner(detector, classes, config, self._pool)
+        self._examiner = Examiner(detector, classes, config, self._pool, clock)
         self._jobs: deque[Job] = deque()
+
+    @property
+    def busy_s(self) -> float:
+        """Seconds that the detector was at work."""
+        return self._examiner.busy_s
 
     def run(self, refs: Sequence[ImageRef]) -> Iterator[Tally]:
         """Scan everything, once; yields the counts before the first image and now and then."""

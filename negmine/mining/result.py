@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from negmine.detectors.base import Detector
 from negmine.matching import FALSE_POSITIVES, Kind
 
 SCHEMA_VERSION = 1
@@ -38,6 +39,31 @@ class HardNegative:
     class_name: str
     source: Path
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What a detector ran on.
+
+    Attributes:
+        name: by torch's name, such as `cpu` or `cuda:0`; None where the detector does not know.
+        backend: what ran it, such as `openvino`; None where it has but one.
+        busy: share of the scan's time that the detector was at work, 0 to 1; the rest it waited for images.
+    """
+
+    name: str | None
+    backend: str | None
+    busy: float
+
+    @classmethod
+    def of(cls, detector: Detector, busy: float) -> Device:
+        """As a detector says it."""
+        backend = detector.identity.settings.get("backend")
+        return cls(getattr(detector, "device", None), None if backend is None else str(backend), busy)
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON values only."""
+        return {"name": self.name, "backend": self.backend, "busy": round(self.busy, 3)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +106,7 @@ class ScanResult:
         total: negatives in the bank now.
         hardest: the hardest of the negatives added, at most five.
         seconds: from the first image to the last.
+        device: what the detector ran on.
     """
 
     bank: Path
@@ -96,6 +123,7 @@ class ScanResult:
     total: int
     hardest: tuple[HardNegative, ...]
     seconds: float
+    device: Device
 
     @property
     def images_per_second(self) -> float:
@@ -129,6 +157,7 @@ class ScanResult:
             "skipped": [{"source": str(s.source), "kind": s.kind, "reason": s.reason} for s in self.skipped],
             "seconds": round(self.seconds, 3),
             "images_per_second": round(self.images_per_second, 3),
+            "device": self.device.to_dict(),
         }
 
 
@@ -157,7 +186,7 @@ class Tally:
         """Remember a negative if it is among the hardest so far."""
         self.hardest = sorted([*self.hardest, found], key=lambda h: (-h.score, h.sha256))[:count]
 
-    def result(self, bank: Path, total: int, seconds: float) -> ScanResult:
+    def result(self, bank: Path, total: int, seconds: float, device: Device) -> ScanResult:
         """The finished counts."""
         return ScanResult(
             bank=bank,
@@ -174,4 +203,5 @@ class Tally:
             total=total,
             hardest=tuple(self.hardest),
             seconds=seconds,
+            device=device,
         )

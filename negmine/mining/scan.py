@@ -22,7 +22,7 @@ from negmine.mining.config import DEFAULT_BANK, ScanConfig
 from negmine.mining.judge import Classes
 from negmine.mining.loop import ScanLoop
 from negmine.mining.reading import Reader
-from negmine.mining.result import ScanProgress, ScanResult, Tally
+from negmine.mining.result import Device, ScanProgress, ScanResult, Tally
 from negmine.sources.expand import expand_sources
 
 
@@ -71,13 +71,15 @@ def scan(
     with BankWriter(bank, purpose="negmine scan") as writer:
         run_id = writer.begin_run(_run_record(model, config))
         reader = Reader(labels, missing_is_empty=config.missing_is_empty)
-        loop = ScanLoop(writer, run_id, model, reader, classes, config)
+        loop = ScanLoop(writer, run_id, model, reader, classes, config, clock)
         notes = (*opening_notes(model), *_notes(labels, classes))
         started = clock()
         for tally in loop.run(refs):
             if on_progress is not None:
                 on_progress(_progress(tally, len(refs), notes))
-        return loop.tally.result(writer.folder, writer.negative_count(), clock() - started)
+        seconds = clock() - started
+        device = Device.of(model, loop.busy_s / seconds if seconds > 0 else 0.0)
+        return loop.tally.result(writer.folder, writer.negative_count(), seconds, device)
 
 
 def _detector(detector: Detector | DetectorConfig | PredictionsConfig | str | Path, images: Sequence[Path]) -> Detector:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from negmine.errors import DetectorError, SourceError, TruthError
 from negmine.images import decode_image
 from negmine.matching import Kind
 from negmine.mining.config import CropConfig, OutputSize, ScanConfig
-from negmine.mining.result import ScanProgress
+from negmine.mining.result import Device, ScanProgress
 from negmine.mining.scan import scan
 from negmine.structures import Detections, Image
 
@@ -184,10 +184,26 @@ def test_progress_begins_at_nothing_and_ends_at_everything(backgrounds: Path, tm
     assert (seen[0].done, seen[-1].done, seen[-1].total, seen[-1].negatives) == (0, 20, 20, 10)
 
 
-def test_times_come_from_the_clock(backgrounds: Path, tmp_path: Path) -> None:
-    ticks: Iterator[float] = iter([100.0, 110.0])
-    result = scan(backgrounds, square_detector(), bank=tmp_path / "bank", clock=lambda: next(ticks))
-    assert (result.seconds, result.images_per_second) == (10.0, 2.0)
+@pytest.mark.parametrize(("batch_size", "batches"), [(1, 20), (4, 5), (7, 3)])
+def test_times_come_from_the_clock(backgrounds: Path, tmp_path: Path, batch_size: int, batches: int) -> None:
+    ticks = count(100)  # a second passes from each look at it to the next: one in every batch, and one between them
+    result = scan(
+        backgrounds, square_detector(batch_size=batch_size), bank=tmp_path / "bank", clock=lambda: next(ticks)
+    )
+    assert (result.seconds, result.images_per_second) == (2 * batches + 1, 20 / (2 * batches + 1))
+    assert result.device == Device(None, None, batches / (2 * batches + 1))
+    again = scan(backgrounds, square_detector(), bank=tmp_path / "bank", clock=lambda: next(ticks))
+    assert (again.seconds, again.device.busy) == (1, 0)
+
+
+def test_the_time_on_crops_to_confirm_is_the_detectors_too(tmp_path: Path) -> None:
+    draw(tmp_path / "a.png", [(20, 20, 40, 40, 80)], seed=1)
+    ticks = count()
+    result = scan(
+        tmp_path / "a.png", square_detector(), bank=tmp_path / "bank", config=ScanConfig(confirm=True),
+        clock=lambda: next(ticks),
+    )  # fmt: skip
+    assert (result.seconds, result.device.busy) == (5, 2 / 5)
 
 
 def test_bad_input_makes_no_bank(tmp_path: Path) -> None:

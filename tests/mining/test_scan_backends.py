@@ -50,6 +50,11 @@ def test_a_scan_takes_openvino_and_what_it_resolves_to_is_the_run(
     assert scan(backgrounds, config(firing_weights, backend="openvino"), bank=bank, config=IMAGE).unchanged == 7
     torch = scan(backgrounds, config(firing_weights, backend="torch"), bank=tmp_path / "torch", config=IMAGE)
     assert (torch.scanned, torch.added) == (first.scanned, first.added)
+    assert [(each.device.name, each.device.backend) for each in (first, torch)] == [
+        ("cpu", "openvino"),
+        ("cpu", "torch"),
+    ]
+    assert 0 < first.device.busy <= 1
     assert sources_and_scores(bank) == sources_and_scores(tmp_path / "torch")
     assert scan(backgrounds, config(firing_weights, backend="torch"), bank=bank, config=IMAGE).scanned == 7
 
