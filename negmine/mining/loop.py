@@ -144,15 +144,18 @@ class ScanLoop:
             self._go_through(piece, entries)
 
     def _go_through(self, piece: Piece, entries: Sequence[Read]) -> None:
-        """Store all before it, then its names and labels; then examine what is not done, and store that."""
+        """Store all before it, then its names and labels; then examine what is not done, and store that.
+
+        All in one transaction: with its labels alone in the bank, a scan that goes on would judge their pictures again
+        where it finds them first, and in another order.
+        """
         self._store_jobs(leave=0)
         known = self._known_files(piece)
         entries = [self._settled(entry, before) for entry, before in zip(entries, known, strict=True)]
         with self._bank.transaction():
             self._store_names(_named(entries, known))
-        job = self._job(entries, known, self._sources(entries))
-        job.examination.outcomes()
-        with self._bank.transaction():
+            job = self._job(entries, known, self._sources(entries))
+            job.examination.outcomes()
             self._store_results(job)
         self._survey.expire()
 

@@ -75,6 +75,31 @@ def test_a_scan_whose_detector_stopped_anywhere_goes_on_to_the_same_bank(
     assert contents(tmp_path / "bank") == undisturbed
 
 
+@pytest.fixture(scope="module")
+def labelled_twins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Forty labelled pictures; two have twins in other chunks that are labelled otherwise."""
+    root = tmp_path_factory.mktemp("labelled")
+    for i in range(40):
+        draw(root / "images" / f"{i:02d}.png", [(60, 40, 80, 60, 40 + i), (130, 20, 150, 40, 60)], seed=i)
+        voc_xml(root / "annotations" / f"{i:02d}.xml", f"{i:02d}.png", [("lamp", 61, 41, 80, 60)] if i % 2 else [])
+    for twin, original in ((13, 2), (30, 2), (38, 20)):
+        shutil.copy(root / "images" / f"{original:02d}.png", root / "images" / f"{twin:02d}.png")
+        voc_xml(root / "annotations" / f"{twin:02d}.xml", f"{twin:02d}.png", [("lamp", 131 - twin // 30, 21, 150, 40)])
+    return root
+
+
+@pytest.mark.parametrize("after", range(0, 42, 3))
+def test_a_stopped_scan_goes_on_to_the_same_bank_where_twins_are_labelled_otherwise(
+    labelled_twins: Path, tmp_path: Path, after: int
+) -> None:
+    images, labels = labelled_twins / "images", labelled_twins
+    scan(images, square_detector(batch_size=3), bank=tmp_path / "undisturbed", truth=labels)
+    with pytest.raises(Stopped):
+        scan(images, stopping(after), bank=tmp_path / "bank", truth=labels)
+    scan(images, square_detector(batch_size=3), bank=tmp_path / "bank", truth=labels)
+    assert contents(tmp_path / "bank") == contents(tmp_path / "undisturbed")
+
+
 def test_what_was_finished_when_the_detector_stopped_is_kept(tmp_path: Path) -> None:
     for i in range(40):
         draw(tmp_path / "in" / f"{i:02d}.png", [(60, 40, 80, 60, 40 + i)], seed=i)
