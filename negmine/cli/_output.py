@@ -54,7 +54,7 @@ def _bar(err: Console) -> Iterator[Callable[[ScanProgress], None]]:
         task = progress.add_task("scan", start=False, visible=False, total=None, speed="-", found=0, negatives=0)
 
         def show(now: ScanProgress) -> None:
-            if not now.done:
+            if not progress.tasks[0].started:  # told more than once before the first image is done
                 progress.start_task(task)
                 progress.update(task, visible=True)
                 for note in now.notes:
@@ -77,11 +77,12 @@ def _bar(err: Console) -> Iterator[Callable[[ScanProgress], None]]:
 def _lines(err: Console) -> Iterator[Callable[[ScanProgress], None]]:
     import time
 
-    started, said = 0.0, 0
+    started: float | None = None
+    said = 0
 
     def show(now: ScanProgress) -> None:
         nonlocal started, said
-        if not now.done:
+        if started is None:  # told more than once before the first image is done
             started = time.perf_counter()
             for note in now.notes:
                 err.print(note, soft_wrap=True)

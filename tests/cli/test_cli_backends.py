@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +25,20 @@ def test_a_model_that_is_refused_is_told_on_stderr_and_the_scan_goes_on(
     assert done.returncode == 0 and done.stdout.startswith("{"), done
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("warning:")]
     assert "firing.pt does not find the same on openvino as on torch" in line and str(converted) in line
+
+
+def test_a_terminal_is_told_once_too(converted: Path, firing_weights: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), pictures(1)[0])
+    break_model(converted)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "negmine", "scan", str(tmp_path / "a.png"), "--device", "cpu", "--json"]
+    subprocess.run(
+        [*command, "--weights", str(firing_weights), "--bank", str(tmp_path / "bank")],
+        stdout=subprocess.PIPE, stderr=theirs, check=True,
+    )  # fmt: skip
+    os.close(theirs)
+    assert os.read(ours, 1 << 16).count(b"warning:") == 1
+    os.close(ours)
 
 
 @pytest.mark.parametrize(("command", "default"), [("scan", "auto"), ("eval", "torch")])
