@@ -1,19 +1,25 @@
 """What a scan costs against the number of images, and what it costs to scan an unchanged tree again.
 
     python benchmarks/catalogue.py
+    python benchmarks/catalogue.py --counts 100000 --others 10000000
 
 The detector is a fake: it finds the same box in every image at once, so that what is left is negmine's own cost. The
 images are small pictures that are made here: a few hundred of them, and hard links to them under other names, which
 the catalogue keeps as files of their own. So of the first scan, most is reading, hashing and naming; of the second,
 listing, asking the bank, and looking at size and time. Every figure is of one run in this process; images a second.
+With --others, so many files of other names and contents are written into the bank after the first scan, as if they had
+been scanned earlier: the rest shows whether the catalogue stays fast.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import hashlib
 import json
 import os
 import resource
+import sqlite3
 import sys
 import tempfile
 import time
@@ -71,6 +77,28 @@ def make_tree(folder: Path, count: int) -> Path:
     return tree
 
 
+def add_others(bank: Path, count: int) -> None:
+    """Write so many files, with contents of their own, into a bank that has a run; their names and hashes are mixed."""
+    with contextlib.closing(sqlite3.connect(bank / "bank.db")) as connection, connection:
+        connection.create_function("hash_of", 1, lambda n: hashlib.sha256(b"%d" % n).hexdigest(), deterministic=True)
+        connection.execute("CREATE TEMP TABLE others (id INTEGER PRIMARY KEY, sha256 TEXT)")
+        connection.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+            " INSERT INTO others SELECT i + (SELECT max(id) FROM sources), hash_of(i) FROM n",
+            (count,),
+        )
+        connection.execute(
+            "INSERT INTO sources (id, sha256, path, path_bytes, width, height, truth_key) SELECT id, sha256,"
+            " '/others/' || sha256 || '.jpg', CAST('/others/' || sha256 || '.jpg' AS BLOB), 160, 120, '' FROM others"
+            " ORDER BY sha256"
+        )
+        connection.execute(
+            "INSERT INTO files (path, path_bytes, size, mtime_ns, source_id)"
+            " SELECT path, path_bytes, 10000, 1, id FROM sources WHERE path LIKE '/others/%' ORDER BY path_bytes"
+        )
+        connection.execute("INSERT INTO scans SELECT 1, id, '' FROM others")
+
+
 def seconds(work: Callable[[], object]) -> float:
     """How long something takes."""
     started = time.perf_counter()
@@ -78,7 +106,7 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def measure(count: int) -> Row:
+def measure(count: int, others: int) -> Row:
     """Scan a tree of so many images, four times."""
     with tempfile.TemporaryDirectory(prefix="negmine-catalogue-") as name:
         folder = Path(name)
@@ -89,6 +117,8 @@ def measure(count: int) -> Row:
             return scan(tree, detector, bank=folder / "bank")
 
         listing, first = seconds(lambda: expand_sources([tree])), seconds(again)
+        if others:
+            add_others(folder / "bank", others)
         unchanged = seconds(again)
         for original in (folder / "originals").iterdir():
             os.utime(original, ns=(1, 1))
@@ -108,12 +138,17 @@ def main() -> None:
     """Measure each count, the smallest first, and print what was found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--counts", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--others", type=int, default=0, metavar="N", help="rows of other files in the bank")
     parser.add_argument("--quick", action="store_true", help="1,000 images alone")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    rows = [measure(count) for count in ([1_000] if args.quick else args.counts)]
+    rows = [measure(count, args.others) for count in ([1_000] if args.quick else args.counts)]
     if args.json:
-        print(json.dumps({"schema_version": 1, "detector": "fake", "rows": [asdict(row) for row in rows]}))
+        print(
+            json.dumps(
+                {"schema_version": 1, "detector": "fake", "others": args.others, "rows": [asdict(row) for row in rows]}
+            )
+        )
         return
     print("images a second, with a fake detector; listing included, but for the first column")
     print("   images   listing  first scan  unchanged    touched  1 in 1000 new  bank MB  peak MB")

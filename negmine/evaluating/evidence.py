@@ -170,6 +170,6 @@ def _read_ahead(
 
 
 def _read(reader: Reader, path: Path, background: bool) -> Subject | SkippedImage:
-    peeked = reader.peek(ImageRef(path), None)
+    peeked = reader.peek(ImageRef(str(path)), None)
     decoded = peeked if isinstance(peeked, SkippedImage) else reader.decode(peeked)
     return Subject(decoded, background) if isinstance(decoded, Decoded) else decoded

@@ -9,7 +9,7 @@ from pathlib import Path
 from negmine._version import __version__
 from negmine.bank.records import RunRecord
 from negmine.bank.writer import BankWriter
-from negmine.detectors.base import Detector, PathDetector, check_paths, opening_notes
+from negmine.detectors.base import Detector, PathDetector, opening_notes
 from negmine.detectors.config import DetectorConfig, PredictionsConfig
 from negmine.detectors.open import open_detector
 from negmine.detectors.samples import samples_of
@@ -24,6 +24,7 @@ from negmine.mining.loop import ScanLoop
 from negmine.mining.reading import Reader
 from negmine.mining.result import Device, ScanProgress, ScanResult, Tally
 from negmine.sources.expand import expand_sources
+from negmine.structures import ImageRef
 
 
 def scan(
@@ -63,10 +64,11 @@ def scan(
     config = config or ScanConfig()
     refs = expand_sources([sources] if isinstance(sources, (str, Path)) else sources, split=split)
     labels = open_truth(Path(truth)) if isinstance(truth, (str, Path)) else truth
-    model = _detector(detector, [ref.path for ref in refs])
+    model = _detector(detector, refs)
     if config.confirm and isinstance(model, PathDetector):
         raise ConfigError("confirm runs the detector on its crops and needs a model, found predictions; leave it out")
-    check_paths(model, [ref.path for ref in refs])
+    if isinstance(model, PathDetector):
+        model.check_paths([ref.path for ref in refs])
     classes = _classes(model, labels)
     with BankWriter(bank, purpose="negmine scan") as writer:
         run_id = writer.begin_run(_run_record(model, config))
@@ -82,11 +84,13 @@ def scan(
         return loop.tally.result(writer.folder, writer.negative_count(), seconds, device)
 
 
-def _detector(detector: Detector | DetectorConfig | PredictionsConfig | str | Path, images: Sequence[Path]) -> Detector:
+def _detector(
+    detector: Detector | DetectorConfig | PredictionsConfig | str | Path, refs: Sequence[ImageRef]
+) -> Detector:
     if isinstance(detector, (str, Path)):
         detector = DetectorConfig(str(detector))
     if isinstance(detector, DetectorConfig | PredictionsConfig):
-        return open_detector(detector, samples_of(images))
+        return open_detector(detector, lambda most: samples_of([ref.path for ref in refs])(most))
     return detector
 
 

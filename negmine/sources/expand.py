@@ -41,7 +41,7 @@ def expand_sources(sources: Sequence[str | Path], *, split: str | None = None) -
             absolute = os.path.abspath(path)
             real = os.path.realpath(absolute) if is_link else _real(absolute, real_folders)
             if real not in found:
-                found[real] = ImageRef(Path(absolute))
+                found[absolute if real == absolute else real] = ImageRef(absolute)  # one text for both, not two alike
     return list(found.values())
 
 
