@@ -17,7 +17,7 @@ from negmine.structures import Image
 
 _MOST_STREAMS = 16  # each has memory of its own
 _PER_STREAM = 2  # pictures in flight: one that runs, and one that waits for it
-_HANDED = 8  # pictures of one call, for each stream: at its end streams run dry
+_HANDED, _HANDED_AT_LEAST = 4, 16  # pictures of one call, for each stream, and in all: at its end streams run dry
 _SHAPES = 8  # models for one size of picture each that are kept at a time
 
 
@@ -80,7 +80,7 @@ class OpenVinoRunner:
     @property
     def at_once(self) -> int:
         """How many pictures it likes to be handed together."""
-        return _HANDED * self._streams
+        return max(_HANDED * self._streams, _HANDED_AT_LEAST)
 
     def run(self, pictures: Iterable[Image]) -> Iterator[Output]:
         """Run each picture by itself; see `Runner`."""

@@ -37,8 +37,8 @@ from negmine.mining.survey import Piece, Survey
 from negmine.structures import ImageRef
 
 _CHUNK = 8  # images stored together, at least
-_AHEAD = 2  # chunks that are being read and decoded
-_UNDER_WAY = 3  # chunks that wait for the detector, are examined, or wait to be stored
+_AHEAD = 16  # images that are being read and decoded, or one chunk of more
+_UNDER_WAY = 24  # images that wait for the detector, are examined, or wait to be stored, or two chunks of more
 
 _Begun = tuple[Piece, list[Future[Read]]]  # a piece, and the reading of what seems new in it
 
@@ -71,6 +71,7 @@ class ScanLoop:
         self._run_id = run_id
         self._reader = reader
         self._size = -(-_CHUNK // detector.batch_size) * detector.batch_size
+        self._ahead, self._under_way = max(_AHEAD // self._size, 1), max(_UNDER_WAY // self._size, 2)  # chunks
         self._pool = ThreadPoolExecutor(config.workers or os.cpu_count(), thread_name_prefix="negmine")
         self._survey = Survey(bank, run_id, reader, self._pool, size=self._size)
         self._examiner = Examiner(detector, classes, config, self._pool, clock)
@@ -91,7 +92,7 @@ class ScanLoop:
             try:
                 for piece in self._survey.pieces(refs):
                     ahead.append(self._begin(piece))
-                    if len(ahead) > _AHEAD:
+                    if len(ahead) > self._ahead:
                         self._take(*ahead.popleft())
                         yield self.tally
                 while ahead:
@@ -125,7 +126,7 @@ class ScanLoop:
                 self._decide(*self._begin(again))
         else:
             self._decide(replace(piece, known=self._known_files(piece)), reading)
-        self._store_jobs(leave=_UNDER_WAY)
+        self._store_jobs(leave=self._under_way)
 
     def _decide(self, piece: Piece, reading: list[Future[Read]]) -> None:
         """Pass over a piece, have its new pictures examined, or go through the bank step by step."""
