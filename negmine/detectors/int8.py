@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.util
+import importlib
 import io
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from negmine.detectors.openvino import convert, read_model, to_parts
@@ -31,8 +31,7 @@ def convert_to_int8(module: Any, original: UltralyticsDetector, samples: Samples
         WeightsError: where nncf is not installed.
         ConfigError: where there are no images.
     """
-    if importlib.util.find_spec("nncf") is None:
-        raise WeightsError("int8 needs the package nncf, which is not installed; pip install 'negmine[int8]'")
+    nncf = _nncf()
     from ultralytics.data.augment import LetterBox
 
     predictor = original.predictor
@@ -40,7 +39,7 @@ def convert_to_int8(module: Any, original: UltralyticsDetector, samples: Samples
     images = [] if samples is None else list(samples(_CALIBRATED_ON))
     if not images:
         raise ConfigError("int8 is calibrated on images, found none; leave it out, or scan images with it")
-    return to_parts(_quantized(read_model(convert(module)), [letterbox(image=image)[None] for image in images]))
+    return to_parts(_quantized(nncf, read_model(convert(module)), [letterbox(image=image)[None] for image in images]))
 
 
 def settings_of(parts: Mapping[str, bytes]) -> dict[str, object]:
@@ -48,12 +47,26 @@ def settings_of(parts: Mapping[str, bytes]) -> dict[str, object]:
     return {"backend": "openvino", "int8": hashlib.sha256(parts["model.bin"]).hexdigest()[:16]}
 
 
-def _quantized(model: Any, pictures: list[Any]) -> Any:
-    """All layers but the head, whose boxes and scores would suffer most; as Ultralytics' own export does."""
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
-        import nncf
+        yield
 
+
+def _nncf() -> Any:
+    try:
+        with _quiet():
+            return importlib.import_module("nncf")
+    except ImportError as error:
+        raise WeightsError(
+            "int8 needs the package nncf, which is not installed; pip install 'negmine[int8]'"
+        ) from error
+
+
+def _quantized(nncf: Any, model: Any, pictures: list[Any]) -> Any:
+    """All layers but the head, whose boxes and scores would suffer most; as Ultralytics' own export does."""
+    with _quiet():
         logger = logging.getLogger("nncf")
         level = logger.level
         logger.setLevel(logging.ERROR)
