@@ -188,13 +188,14 @@ class ScanLoop:
     def _store_done(self) -> None:
         """Store the chunks that are finished, up to the first that is not."""
         ready = list(takewhile(lambda job: job.examination.done and not job.examination.failed, self._jobs))
-        for _ in ready:
-            self._jobs.popleft()  # before they are stored: after an interrupt nothing is stored a second time
         if ready:
+            # While these are stored there are no others: after an interrupt none is stored twice, or before them.
+            waiting, self._jobs = deque(list(self._jobs)[len(ready) :]), deque()
             with self._bank.transaction():
                 for job in ready:
                     self._store_names(job.entries)
                     self._store_results(job)
+            self._jobs = waiting
 
     def _store_names(self, entries: Sequence[SkippedImage | Named]) -> None:
         """Store where pictures were found and what labels they have, before what was found in any of them."""

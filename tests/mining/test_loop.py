@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
+import time
 import weakref
 from pathlib import Path
 
@@ -11,6 +13,8 @@ import pytest
 from banks import contents
 from blobs import draw, find_squares, square_detector, voc_xml
 
+from negmine.bank.records import ScannedImage, Stored
+from negmine.bank.store import ImageStore
 from negmine.bank.verify import verify
 from negmine.detectors.function import FunctionDetector
 from negmine.mining.config import ScanConfig
@@ -97,6 +101,32 @@ def test_a_stopped_scan_goes_on_to_the_same_bank_where_twins_are_labelled_otherw
     with pytest.raises(Stopped):
         scan(images, stopping(after), bank=tmp_path / "bank", truth=labels)
     scan(images, square_detector(batch_size=3), bank=tmp_path / "bank", truth=labels)
+    assert contents(tmp_path / "bank") == contents(tmp_path / "undisturbed")
+
+
+def test_an_interrupt_while_a_chunk_is_stored_lets_no_later_chunk_overtake_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for i in range(32):
+        draw(tmp_path / "in" / f"{i:02d}.png", [(60, 40, 80, 60, 40 + i)], seed=i)
+    store, calls = ImageStore.store, itertools.count()
+
+    def interrupted(self: ImageStore, run_id: int, image: ScannedImage) -> Stored:
+        if next(calls) == 1:
+            time.sleep(0.4)  # the next chunk is examined by then
+            raise KeyboardInterrupt
+        return store(self, run_id, image)
+
+    def slow(image: Image) -> Detections:
+        time.sleep(0.02)
+        return find_squares(image)
+
+    detector = FunctionDetector(slow, {0: "lamp", 1: "sign"}, name="squares", batch_size=1, key="1")
+    scan(tmp_path / "in", detector, bank=tmp_path / "undisturbed")
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(ImageStore, "store", interrupted)
+        scan(tmp_path / "in", detector, bank=tmp_path / "bank")
+    scan(tmp_path / "in", detector, bank=tmp_path / "bank")
     assert contents(tmp_path / "bank") == contents(tmp_path / "undisturbed")
 
 
