@@ -122,7 +122,7 @@ class ScanLoop:
             self._decide(piece, reading)
         elif piece.passed:
             for again in self._survey.again(piece):
-                self._decide(*self._begin(again))
+                self._take(*self._begin(again))  # the ones before may have changed labels once more
         else:
             self._decide(replace(piece, known=self._known_files(piece)), reading)
         self._store_jobs(leave=_UNDER_WAY)

@@ -130,6 +130,26 @@ def test_an_interrupt_while_a_chunk_is_stored_lets_no_later_chunk_overtake_it(
     assert contents(tmp_path / "bank") == contents(tmp_path / "undisturbed")
 
 
+def test_a_file_that_changes_during_a_scan_leaves_nothing_undone(tmp_path: Path) -> None:
+    images, labels = tmp_path / "images", tmp_path / "annotations"
+    for i in range(24):
+        draw(images / f"{i:02d}.png", [(60, 40, 80, 60, 40 + i), (130, 20, 150, 40, 60)], seed=i)
+        voc_xml(labels / f"{i:02d}.xml", f"{i:02d}.png", [("lamp", 61, 41, 80, 60)])
+    shutil.copy(images / "08.png", images / "16.png")
+    voc_xml(labels / "08.xml", "08.png", [("lamp", 131, 21, 150, 40)])
+    scan(images, square_detector(), bank=tmp_path / "bank", truth=tmp_path)
+
+    def look(image: Image) -> Detections:
+        draw(images / "08.png", [(60, 40, 80, 60, 99)], seed=99)  # so that 16.png has labels of its own alone
+        return find_squares(image)
+
+    draw(images / "00.png", [(60, 40, 80, 60, 98)], seed=98)
+    detector = FunctionDetector(look, {0: "lamp", 1: "sign"}, name="squares", batch_size=1, key="1")
+    scan(images, detector, bank=tmp_path / "bank", truth=tmp_path)
+    again = scan(images, square_detector(), bank=tmp_path / "bank", truth=tmp_path)
+    assert (again.scanned, again.unchanged) == (0, 24)
+
+
 def test_what_was_finished_when_the_detector_stopped_is_kept(tmp_path: Path) -> None:
     for i in range(40):
         draw(tmp_path / "in" / f"{i:02d}.png", [(60, 40, 80, 60, 40 + i)], seed=i)
