@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import threading
 import time
 import weakref
 from pathlib import Path
@@ -18,6 +19,7 @@ from negmine.bank.store import ImageStore
 from negmine.bank.verify import verify
 from negmine.detectors.function import FunctionDetector
 from negmine.mining.config import ScanConfig
+from negmine.mining.result import ScanProgress
 from negmine.mining.scan import scan
 from negmine.structures import Detections, Image
 
@@ -128,6 +130,30 @@ def test_an_interrupt_while_a_chunk_is_stored_lets_no_later_chunk_overtake_it(
         scan(tmp_path / "in", detector, bank=tmp_path / "bank")
     scan(tmp_path / "in", detector, bank=tmp_path / "bank")
     assert contents(tmp_path / "bank") == contents(tmp_path / "undisturbed")
+
+
+def test_a_scan_that_is_stopped_confirms_no_more_crops(tmp_path: Path) -> None:
+    for i in range(16):
+        draw(tmp_path / "in" / f"{i:02d}.png", [(60, 40, 80, 60, 40 + i)], seed=i)
+    confirming, told = threading.Event(), itertools.count()
+    looked: list[int] = []
+
+    def look(image: Image) -> Detections:
+        looked.append(len(looked))
+        if len(looked) > 16:  # all pictures were seen, and this is a crop
+            confirming.set()
+            time.sleep(0.2)
+        return find_squares(image)
+
+    def stop(_: ScanProgress) -> None:
+        if next(told) == 1:
+            assert confirming.wait(30)
+            raise KeyboardInterrupt
+
+    detector = FunctionDetector(look, {0: "lamp", 1: "sign"}, name="squares", batch_size=16, key="1")
+    with pytest.raises(KeyboardInterrupt):
+        scan(tmp_path / "in", detector, bank=tmp_path / "bank", config=ScanConfig(confirm=True), on_progress=stop)
+    assert 16 < len(looked) < 22
 
 
 def test_a_file_that_changes_during_a_scan_leaves_nothing_undone(tmp_path: Path) -> None:
