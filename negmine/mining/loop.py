@@ -14,6 +14,7 @@ same order: chunk by chunk, of each first the names and labels, then the results
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -75,6 +76,7 @@ class ScanLoop:
         self._survey = Survey(bank, run_id, reader, self._pool, size=self._size)
         self._examiner = Examiner(detector, classes, config, self._pool, clock)
         self._jobs: deque[Job] = deque()
+        self._guessing = threading.Lock()
 
     @property
     def busy_s(self) -> float:
@@ -114,7 +116,8 @@ class ScanLoop:
         ]
 
     def _seems_done(self, sha256: str) -> bool:
-        return self._bank.seems_done(self._run_id, sha256)
+        with self._guessing:
+            return self._bank.seems_done(self._run_id, sha256)
 
     def _take(self, piece: Piece, reading: list[Future[Read]]) -> None:
         """Decide about a piece, now that all before it are decided, and store what was finished meanwhile."""
