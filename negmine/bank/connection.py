@@ -74,7 +74,7 @@ def connect(folder: Path, *, write: bool) -> sqlite3.Connection:
 def _open(path: Path, *, write: bool) -> sqlite3.Connection:
     uri = path.absolute().as_uri()
     if write:
-        # Threads may ask `Catalogue.seems_done`, where SQLite lets them take turns; one thread alone does all else.
+        # Another thread may ask `Catalogue.seems_done`, where SQLite lets them take turns; one thread does all else.
         return sqlite3.connect(
             f"{uri}?mode=rwc", uri=True, isolation_level=None, timeout=10, check_same_thread=sqlite3.threadsafety < 3
         )

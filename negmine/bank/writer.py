@@ -65,9 +65,9 @@ class BankWriter(Catalogue):
     def transaction(self) -> Iterator[None]:
         """Everything stored inside becomes visible together, or is gone with its files."""
         with bank_errors(self.folder):
-            self._connection.execute("BEGIN IMMEDIATE")
             self._new_files.clear()
             try:
+                self._connection.execute("BEGIN IMMEDIATE")  # in here: an interrupt may come right behind it
                 yield
                 self._files.flush()
                 self._connection.execute("COMMIT")

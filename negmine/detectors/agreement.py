@@ -20,7 +20,7 @@ class Agreement:
     """How two detectors compare on the same images.
 
     Attributes:
-        compared: detections of the original that had to be found again.
+        compared: detections of the original that had to be found again; not those that may be missing.
         difference: the first thing that differs, in words; None where nothing does.
     """
 
@@ -38,7 +38,7 @@ def agreement(original: Sequence[Detections], converted: Sequence[Detections], c
     """
     lines = dict.fromkeys((max(conf, LOWEST_SCORE), LOWEST_SCORE))
     for line in lines:
-        compared = sum(int((found.scores >= line).sum()) for found in original)
+        compared = sum(int((found.scores > line + _SCORE).sum()) for found in original)
         difference = _first_difference(original, converted, line)
         if compared or difference is not None:
             return Agreement(compared, difference)

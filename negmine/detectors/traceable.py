@@ -22,8 +22,8 @@ _STRIDE = 32
 class Traceable(torch.nn.Module):
     """From a letterboxed picture, [1, H, W, 3] uint8 BGR, to the raw output of a detector: boxes and scores.
 
-    That is [1, 4 + C, N]; of a model that needs no suppression [1, N, 4 + C], from which `best_of` takes the best: how
-    many there are depends on the size of the picture, which a traced function must not.
+    That is [1, 4 + C, N]; of a model that needs no suppression [1, N, 4 + C], from which the head's own `postprocess`
+    is left to take the best: how many there are depends on the size of the picture, which a traced function must not.
     """
 
     def __init__(self, module: torch.nn.Module, runtime: str) -> None:

@@ -107,13 +107,16 @@ class Examiner:
         """Batch by batch, so that whoever stops the scan waits for one batch at most."""
         size, found = self._detector.batch_size, list[Detections | BoxError]()
         for start in range(0, len(decoded), size):
-            if self._stopped.is_set():
-                raise InterruptedError
+            self._go_on()
             batch = decoded[start : start + size]
             images, paths = [each.image for each in batch], [each.stamp.path for each in batch]
             with self._at_work():
                 found += predict_each(self._detector, images, paths)
         return found
+
+    def _go_on(self) -> None:
+        if self._stopped.is_set():
+            raise InterruptedError
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
@@ -142,6 +145,7 @@ class Examiner:
 
     def _confirmed(self, outcome: Outcome) -> Outcome:
         """Drop the negatives on which the detector does not fire."""
+        self._go_on()
         if isinstance(outcome, SkippedImage):
             return outcome
         try:

@@ -14,6 +14,7 @@ same order: chunk by chunk, of each first the names and labels, then the results
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -76,6 +77,7 @@ class ScanLoop:
         self._survey = Survey(bank, run_id, reader, self._pool, size=self._size)
         self._examiner = Examiner(detector, classes, config, self._pool, clock)
         self._jobs: deque[Job] = deque()
+        self._guessing = threading.Lock()
 
     @property
     def busy_s(self) -> float:
@@ -115,7 +117,8 @@ class ScanLoop:
         ]
 
     def _seems_done(self, sha256: str) -> bool:
-        return self._bank.seems_done(self._run_id, sha256)
+        with self._guessing:
+            return self._bank.seems_done(self._run_id, sha256)
 
     def _take(self, piece: Piece, reading: list[Future[Read]]) -> None:
         """Decide about a piece, now that all before it are decided, and store what was finished meanwhile."""
@@ -123,7 +126,7 @@ class ScanLoop:
             self._decide(piece, reading)
         elif piece.passed:
             for again in self._survey.again(piece):
-                self._decide(*self._begin(again))
+                self._take(*self._begin(again))  # the ones before may have changed labels once more
         else:
             self._decide(replace(piece, known=self._known_files(piece)), reading)
         self._store_jobs(leave=self._under_way)
@@ -189,13 +192,14 @@ class ScanLoop:
     def _store_done(self) -> None:
         """Store the chunks that are finished, up to the first that is not."""
         ready = list(takewhile(lambda job: job.examination.done and not job.examination.failed, self._jobs))
-        for _ in ready:
-            self._jobs.popleft()  # before they are stored: after an interrupt nothing is stored a second time
         if ready:
+            # While these are stored there are no others: after an interrupt none is stored twice, or before them.
+            waiting, self._jobs = deque(list(self._jobs)[len(ready) :]), deque()
             with self._bank.transaction():
                 for job in ready:
                     self._store_names(job.entries)
                     self._store_results(job)
+            self._jobs = waiting
 
     def _store_names(self, entries: Sequence[SkippedImage | Named]) -> None:
         """Store where pictures were found and what labels they have, before what was found in any of them."""

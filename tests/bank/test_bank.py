@@ -84,6 +84,28 @@ def test_an_error_in_a_transaction_leaves_neither_row_nor_file(bank: BankWriter,
     assert not (bank.folder / "tmp").exists() or not any((bank.folder / "tmp").iterdir())
 
 
+def test_an_interrupt_right_behind_the_beginning_leaves_no_transaction_open(
+    bank: BankWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = bank._connection
+
+    class Interrupted:
+        in_transaction = True
+
+        def execute(self, question: str, *values: object) -> sqlite3.Cursor:
+            cursor = connection.execute(question, *values)
+            if question.startswith("BEGIN"):
+                raise KeyboardInterrupt
+            return cursor
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(bank, "_connection", Interrupted())
+        with bank.transaction():
+            raise AssertionError("it was interrupted before")
+    with bank.transaction():
+        assert connection.in_transaction
+
+
 def test_storing_the_same_again_changes_nothing(bank: BankWriter, store: Store, image: Make) -> None:
     first = image("a.jpg", negatives=(b"one", b"two"))
     store(first)

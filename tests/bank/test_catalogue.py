@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -53,3 +55,25 @@ def test_a_known_picture_gets_another_name_without_being_decoded(bank: BankWrite
     (known,) = bank.known_files(1, [Path("/pictures/b.jpg")])
     assert known is not None and known.done and known.sha256 == sha256_of(b"a.jpg")
     assert bank.scalar("SELECT count(*) FROM sources") == 1 and bank.negative_count() == 1
+
+
+def test_another_thread_that_asks_gets_its_own_answers_and_leaves_the_first_with_its(
+    bank: BankWriter, store: Store, image: Make
+) -> None:
+    names = [f"{i}.jpg" for i in range(8)]
+    store(*map(image, names[:4]))
+    hashes = [sha256_of(name.encode()) for name in names]
+    finished = threading.Event()
+
+    def guess() -> bool:
+        right = True
+        while not finished.is_set():
+            right = right and [bank.seems_done(1, each) for each in hashes] == [True] * 4 + [False] * 4
+        return right
+
+    with ThreadPoolExecutor(1) as pool:
+        guesses = pool.submit(guess)
+        known = [bank.known_sources(1, [each]) for _ in range(200) for each in hashes]
+        finished.set()
+        assert guesses.result()
+    assert [bool(each) for each in known] == ([True] * 4 + [False] * 4) * 200

@@ -35,7 +35,8 @@ def test_where_nothing_is_found_nothing_was_compared() -> None:
         ([(*BOX, 0.9, 1)], [(*BOX, 0.9, 2)], False),
         ([(*BOX, 0.9, 1)], NONE, False),
         (NONE, [(*BOX, 0.9, 1)], False),  # the converted model alone
-        ([(*BOX, 0.255, 1)], NONE, True),  # within 0.01 of the threshold
+        ([(*BOX, 0.9, 0), (*BOX, 0.255, 1)], [(*BOX, 0.9, 0)], True),  # within 0.01 of the threshold
+        ([(*BOX, 0.255, 1)], NONE, False),  # and nothing else was found that could be compared
         ([(*BOX, 0.265, 1)], NONE, False),
         ([(*BOX, 0.255, 1)], [(*BOX, 0.248, 1)], True),
         ([(*BOX, 0.2, 1), (*BOX, 0.9, 0)], [(*BOX, 0.9, 0)], True),  # below the threshold nothing counts
@@ -50,6 +51,12 @@ def test_where_nothing_reaches_the_threshold_lower_scores_are_compared() -> None
     assert agreement([low], [low], 0.25).compared == 1
     assert agreement([low], [found()], 0.25).difference is not None
     assert agreement([found((*BOX, 0.04, 1))], [found()], 0.001) == agreement([], [], 0.25)  # noise
+
+
+def test_what_may_be_missing_was_not_compared() -> None:
+    near = found((*BOX, 0.055, 1))
+    assert agreement([near], [found()], 0.25).compared == 0
+    assert agreement([found((*BOX, 0.255, 1))], [found((*BOX, 0.255, 1))], 0.25).compared == 1  # down to 0.05
 
 
 def test_the_difference_is_told_with_the_box() -> None:

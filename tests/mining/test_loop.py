@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
+import threading
+import time
 import weakref
 from pathlib import Path
 
@@ -11,9 +14,12 @@ import pytest
 from banks import contents
 from blobs import draw, find_squares, square_detector, voc_xml
 
+from negmine.bank.records import ScannedImage, Stored
+from negmine.bank.store import ImageStore
 from negmine.bank.verify import verify
 from negmine.detectors.function import FunctionDetector
 from negmine.mining.config import ScanConfig
+from negmine.mining.result import ScanProgress
 from negmine.mining.scan import scan
 from negmine.structures import Detections, Image
 
@@ -98,6 +104,76 @@ def test_a_stopped_scan_goes_on_to_the_same_bank_where_twins_are_labelled_otherw
         scan(images, stopping(after), bank=tmp_path / "bank", truth=labels)
     scan(images, square_detector(batch_size=3), bank=tmp_path / "bank", truth=labels)
     assert contents(tmp_path / "bank") == contents(tmp_path / "undisturbed")
+
+
+def test_an_interrupt_while_a_chunk_is_stored_lets_no_later_chunk_overtake_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for i in range(32):
+        draw(tmp_path / "in" / f"{i:02d}.png", [(60, 40, 80, 60, 40 + i)], seed=i)
+    store, calls = ImageStore.store, itertools.count()
+
+    def interrupted(self: ImageStore, run_id: int, image: ScannedImage) -> Stored:
+        if next(calls) == 1:
+            time.sleep(0.4)  # the next chunk is examined by then
+            raise KeyboardInterrupt
+        return store(self, run_id, image)
+
+    def slow(image: Image) -> Detections:
+        time.sleep(0.02)
+        return find_squares(image)
+
+    detector = FunctionDetector(slow, {0: "lamp", 1: "sign"}, name="squares", batch_size=1, key="1")
+    scan(tmp_path / "in", detector, bank=tmp_path / "undisturbed")
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(ImageStore, "store", interrupted)
+        scan(tmp_path / "in", detector, bank=tmp_path / "bank")
+    scan(tmp_path / "in", detector, bank=tmp_path / "bank")
+    assert contents(tmp_path / "bank") == contents(tmp_path / "undisturbed")
+
+
+def test_a_scan_that_is_stopped_confirms_no_more_crops(tmp_path: Path) -> None:
+    for i in range(16):
+        draw(tmp_path / "in" / f"{i:02d}.png", [(60, 40, 80, 60, 40 + i)], seed=i)
+    confirming, told = threading.Event(), itertools.count()
+    looked: list[int] = []
+
+    def look(image: Image) -> Detections:
+        looked.append(len(looked))
+        if len(looked) > 16:  # all pictures were seen, and this is a crop
+            confirming.set()
+            time.sleep(0.2)
+        return find_squares(image)
+
+    def stop(_: ScanProgress) -> None:
+        if next(told) == 1:
+            assert confirming.wait(30)
+            raise KeyboardInterrupt
+
+    detector = FunctionDetector(look, {0: "lamp", 1: "sign"}, name="squares", batch_size=16, key="1")
+    with pytest.raises(KeyboardInterrupt):
+        scan(tmp_path / "in", detector, bank=tmp_path / "bank", config=ScanConfig(confirm=True), on_progress=stop)
+    assert 16 < len(looked) < 22
+
+
+def test_a_file_that_changes_during_a_scan_leaves_nothing_undone(tmp_path: Path) -> None:
+    images, labels = tmp_path / "images", tmp_path / "annotations"
+    for i in range(24):
+        draw(images / f"{i:02d}.png", [(60, 40, 80, 60, 40 + i), (130, 20, 150, 40, 60)], seed=i)
+        voc_xml(labels / f"{i:02d}.xml", f"{i:02d}.png", [("lamp", 61, 41, 80, 60)])
+    shutil.copy(images / "08.png", images / "16.png")
+    voc_xml(labels / "08.xml", "08.png", [("lamp", 131, 21, 150, 40)])
+    scan(images, square_detector(), bank=tmp_path / "bank", truth=tmp_path)
+
+    def look(image: Image) -> Detections:
+        draw(images / "08.png", [(60, 40, 80, 60, 99)], seed=99)  # so that 16.png has labels of its own alone
+        return find_squares(image)
+
+    draw(images / "00.png", [(60, 40, 80, 60, 98)], seed=98)
+    detector = FunctionDetector(look, {0: "lamp", 1: "sign"}, name="squares", batch_size=1, key="1")
+    scan(images, detector, bank=tmp_path / "bank", truth=tmp_path)
+    again = scan(images, square_detector(), bank=tmp_path / "bank", truth=tmp_path)
+    assert (again.scanned, again.unchanged) == (0, 24)
 
 
 def test_what_was_finished_when_the_detector_stopped_is_kept(tmp_path: Path) -> None:
