@@ -45,9 +45,10 @@ class OnDeviceDetector(DescribedDetector):
 
     Images whose pictures are of one size run together, whatever sizes they have themselves. A batch that is not full is
     filled up with grey, so that a picture always runs in a batch of the same size: on a GPU the size decides how sums
-    are ordered, and with that the last digits. What it finds in an image therefore does not depend on the images beside
-    it. It may differ in the last digits between batches of other sizes, as after running out of memory or on another
-    GPU, and, as far as torch's own kernels do, between any two runs.
+    are ordered, and with that the last digits. Neither what the other images are nor how many there are changes what it
+    finds in an image. The last digits may change with the size of the batch, as after running out of memory or on
+    another GPU; with the place in it, as in the attention of a model on a CPU; and where torch's own kernels do not
+    give the same twice.
     """
 
     def __init__(self, original: UltralyticsDetector, config: DetectorConfig, *, half: bool) -> None:
