@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from negmine.boxes import box_iou
-from negmine.structures import BoolArray, Detections
+from negmine.structures import Detections, FloatArray
 
 LOWEST_SCORE = 0.05  # below, scores are noise in the original too
 _IOU, _SCORE = 0.99, 0.01  # a partner overlaps by so much, and its score is that close
@@ -73,10 +73,12 @@ def differences_in_words(original: Sequence[Detections], converted: Sequence[Det
     """How much a model of fewer digits finds of what its original finds: same class, IoU >= 0.5."""
     again, extra, changes = 0, 0, [0.0]
     for theirs, ours in zip(original, converted, strict=True):
-        same = _same_thing(theirs, ours)
-        again += int(same.any(axis=1).sum())
+        overlaps = _overlaps(theirs, ours)
+        same = overlaps >= _SAME_IOU
+        found, partner = same.any(axis=1), overlaps.argmax(axis=1) if len(ours) else np.zeros(len(theirs), dtype=int)
+        again += int(found.sum())
         extra += int((~same.any(axis=0)).sum())
-        changes += np.abs(theirs.scores[:, None] - ours.scores[None])[same].tolist()
+        changes += np.abs(theirs.scores[found] - ours.scores[partner[found]]).tolist()
     return (
         f"on {len(original)} images it finds {again} of {sum(map(len, original))} detections again and {extra} others; "
         f"scores differ by {max(changes):.2f} at most"
@@ -104,15 +106,13 @@ def _found_again(original: Sequence[Detections], converted: Sequence[Detections]
     """Of each detection of both that scores above `line`, whether the other has it too."""
     found: list[bool] = []
     for theirs, ours in zip(original, converted, strict=True):
-        same = _same_thing(theirs, ours)
+        same = _overlaps(theirs, ours) >= _SAME_IOU
         for one, axis in ((theirs, 1), (ours, 0)):
             found += np.logical_or.reduce(same, axis=axis)[one.scores > line].tolist()
     return found
 
 
-def _same_thing(one: Detections, other: Detections) -> BoolArray:
-    """Which detections of one, [N], are which of the other, [M]."""
-    same: BoolArray = np.logical_and(
-        one.class_ids[:, None] == other.class_ids[None], box_iou(one.boxes_xyxy, other.boxes_xyxy) >= _SAME_IOU
-    )
-    return same
+def _overlaps(one: Detections, other: Detections) -> FloatArray:
+    """IoU of each detection of one with each of the other, [N, M]; 0 for another class."""
+    overlaps = box_iou(one.boxes_xyxy, other.boxes_xyxy)
+    return np.where(one.class_ids[:, None] == other.class_ids[None], overlaps, 0.0)

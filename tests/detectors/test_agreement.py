@@ -66,6 +66,11 @@ def test_how_8_bit_weights_differ() -> None:
     assert differences_in_words([], []).startswith("on 0 images it finds 0 of 0")
 
 
+def test_a_score_is_compared_with_that_of_the_box_that_overlaps_most() -> None:
+    both = [found((*BOX, 0.9, 1), (0, 0, 700, 100, 0.3, 1))]  # overlap by 0.7
+    assert differences_in_words(both, both).endswith("scores differ by 0.00 at most")
+
+
 @pytest.mark.parametrize(
     ("theirs", "ours", "other"),
     [
