@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from negmine.boxes import box_iou
-from negmine.structures import Detections
+from negmine.structures import Detections, FloatArray
 
 LOWEST_SCORE = 0.05  # below, scores are noise in the original too
 _IOU, _SCORE = 0.99, 0.01  # a partner overlaps by so much, and its score is that close
-_SAME_IOU = 0.5  # 8-bit weights: the same thing was found
+_SAME_IOU = 0.5  # 8-bit weights or half precision: the same thing was found
+_LOST = 0.05  # half precision: the share that may have no partner
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +70,49 @@ def _without_partner(one: Detections, other: Detections, line: float) -> int | N
 
 
 def differences_in_words(original: Sequence[Detections], converted: Sequence[Detections]) -> str:
-    """How much a model with 8-bit weights finds of what its original finds: same class, IoU >= 0.5."""
+    """How much a model of fewer digits finds of what its original finds: same class, IoU >= 0.5."""
     again, extra, changes = 0, 0, [0.0]
     for theirs, ours in zip(original, converted, strict=True):
-        same = (theirs.class_ids[:, None] == ours.class_ids[None]) & (
-            box_iou(theirs.boxes_xyxy, ours.boxes_xyxy) >= _SAME_IOU
-        )
-        again += int(same.any(axis=1).sum())
+        overlaps = _overlaps(theirs, ours)
+        same = overlaps >= _SAME_IOU
+        found, partner = same.any(axis=1), overlaps.argmax(axis=1) if len(ours) else np.zeros(len(theirs), dtype=int)
+        again += int(found.sum())
         extra += int((~same.any(axis=0)).sum())
-        changes += np.abs(theirs.scores[:, None] - ours.scores[None])[same].tolist()
+        changes += np.abs(theirs.scores[found] - ours.scores[partner[found]]).tolist()
     return (
         f"on {len(original)} images it finds {again} of {sum(map(len, original))} detections again and {extra} others; "
         f"scores differ by {max(changes):.2f} at most"
     )
+
+
+def other_than_rounding(original: Sequence[Detections], converted: Sequence[Detections], conf: float) -> bool:
+    """Whether more differs than fewer digits explain.
+
+    That is where of all detections of both more than one, and more than 5 %, have no partner in the other: same class,
+    IoU >= 0.5.
+
+    Args:
+        original, converted: as of `agreement`.
+        conf: as of `agreement`; a partner may score lower.
+    """
+    for line in dict.fromkeys((max(conf, LOWEST_SCORE), LOWEST_SCORE)):
+        found_again = _found_again(original, converted, line)
+        if found_again:
+            return found_again.count(False) > max(1, _LOST * len(found_again))
+    return False
+
+
+def _found_again(original: Sequence[Detections], converted: Sequence[Detections], line: float) -> list[bool]:
+    """Of each detection of both that scores above `line`, whether the other has it too."""
+    found: list[bool] = []
+    for theirs, ours in zip(original, converted, strict=True):
+        same = _overlaps(theirs, ours) >= _SAME_IOU
+        for one, axis in ((theirs, 1), (ours, 0)):
+            found += np.logical_or.reduce(same, axis=axis)[one.scores > line].tolist()
+    return found
+
+
+def _overlaps(one: Detections, other: Detections) -> FloatArray:
+    """IoU of each detection of one with each of the other, [N, M]; 0 for another class."""
+    overlaps = box_iou(one.boxes_xyxy, other.boxes_xyxy)
+    return np.where(one.class_ids[:, None] == other.class_ids[None], overlaps, 0.0)

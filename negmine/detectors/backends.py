@@ -9,6 +9,7 @@ from pathlib import Path
 from negmine.detectors.base import Detector
 from negmine.detectors.config import DetectorConfig, require_no_backend
 from negmine.detectors.conversion import Runtime, open_converted
+from negmine.detectors.on_device_compared import open_on_device
 from negmine.detectors.samples import Samples
 from negmine.detectors.tensorrt import open_tensorrt
 from negmine.detectors.traceable import why_not
@@ -45,7 +46,9 @@ def _fastest(config: DetectorConfig, samples: Samples | None) -> Detector:
     if samples is None:
         return original
     if original.device_type == "cuda":
-        return UltralyticsDetector(config, half=True)
+        if why_not(original) is not None:
+            return UltralyticsDetector(config, half=True)
+        return open_on_device(original, config, samples, half=True)
     if original.device_type != "cpu" or why_not(original) is not None or not _imports("openvino"):
         return original
     try:

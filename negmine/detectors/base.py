@@ -111,7 +111,10 @@ class DescribedDetector:
 
     @property
     def batch_size(self) -> int:
-        """How many images run at once: one on a CPU, where more buy nothing, unless it was told otherwise."""
+        """How many images `predict` likes: as many as run at once, or a few times that where the next are prepared.
+
+        One on a CPU, where more buy nothing, unless it was told otherwise.
+        """
         return self._batch_size
 
     @property

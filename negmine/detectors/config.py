@@ -29,6 +29,7 @@ class DetectorConfig:
         imgsz: longer side that an image is resized to, pixels; None for the size that the weights were trained at, 640
             where they do not say, and torchvision's own rule for its models.
         batch: images that run at once; None means one on a CPU, and on anything else 16 for Ultralytics, 8 for others.
+            In half precision on a GPU it is what its memory holds, up to 32.
         device: `auto`, or as Ultralytics names them: `cpu`, `0`, `cuda:1`, `mps`, ...
         classes: names of the classes to keep; empty means all.
         trust_weights: open a pickle without looking at what it would run.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from negmine.detectors.agreement import agreement, differences_in_words
+from negmine.detectors.agreement import agreement, differences_in_words, other_than_rounding
 from negmine.structures import Detections
 
 Row = tuple[float, float, float, float, float, int]  # box, score, class
@@ -71,3 +71,36 @@ def test_how_8_bit_weights_differ() -> None:
         "on 2 images it finds 1 of 2 detections again and 1 others; scores differ by 0.07 at most"
     )
     assert differences_in_words([], []).startswith("on 0 images it finds 0 of 0")
+
+
+def test_a_score_is_compared_with_that_of_the_box_that_overlaps_most() -> None:
+    both = [found((*BOX, 0.9, 1), (0, 0, 700, 100, 0.3, 1))]  # overlap by 0.7
+    assert differences_in_words(both, both).endswith("scores differ by 0.00 at most")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "other"),
+    [
+        (0, 0, False),  # of none
+        (1, 0, False),  # one, which may have been close
+        (2, 0, True),
+        (0, 2, True),
+        (1, 1, False),
+        (40, 38, False),  # 2 of 78
+        (40, 35, True),  # 5 of 75
+        (35, 40, True),
+    ],
+)
+def test_what_fewer_digits_may_lose(theirs: int, ours: int, other: bool) -> None:
+    rows: list[Row] = [(100.0 * k, 0, 100.0 * k + 50, 40, 0.5, k % 3) for k in range(40)]
+    assert other_than_rounding([found(*rows[:theirs])], [found(*rows[:ours])], 0.25) == other
+
+
+def test_fewer_digits_move_boxes_and_scores_and_no_classes() -> None:
+    one = [found(*[(100.0 * k, 0, 100.0 * k + 50, 40, 0.26, 1) for k in range(10)])]
+    moved = [found(*[(100.0 * k + 9, 0, 100.0 * k + 55, 40, 0.20, 1) for k in range(10)])]  # under 0.25
+    assert not other_than_rounding(one, moved, 0.25) and not other_than_rounding(moved, one, 0.25)
+    renamed = [found(*[(100.0 * k, 0, 100.0 * k + 50, 40, 0.26, 2) for k in range(10)])]
+    assert other_than_rounding(one, renamed, 0.25)
+    below = [found(*[(*BOX, 0.1, 1)] * 3)]  # where nothing reaches 0.25, what scores less is compared
+    assert other_than_rounding(below, [found()], 0.25) and not other_than_rounding(below, below, 0.25)
