@@ -59,15 +59,23 @@ def firing_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def converted(tmp_path: Path, cache_folder: Path, firing_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The one file of a cache folder of its own: the checkpoint that fires, on OpenVINO, compared with nothing yet."""
-    pytest.importorskip("openvino")
-    sha256 = open_detector(DetectorConfig(str(firing_weights), device="cpu", backend="openvino")).identity.sha256
-    (file,) = cache_folder.glob(f"{sha256[:16]}-openvino-*.zip")
+def converted_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder of its own, with nothing in it."""
     folder = tmp_path / "cache" / "negmine"
     folder.mkdir(parents=True)
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder.parent))
-    return Path(shutil.copy(file, folder))
+    return folder
+
+
+@pytest.fixture
+def converted(cache_folder: Path, firing_weights: Path, converted_folder: Path) -> Path:
+    """The one file of a cache folder of its own: the checkpoint that fires, on OpenVINO, compared with nothing yet."""
+    pytest.importorskip("openvino")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(cache_folder.parent))
+        sha256 = open_detector(DetectorConfig(str(firing_weights), device="cpu", backend="openvino")).identity.sha256
+    (file,) = cache_folder.glob(f"{sha256[:16]}-openvino-*.zip")
+    return Path(shutil.copy(file, converted_folder))
 
 
 @pytest.fixture

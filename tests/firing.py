@@ -22,15 +22,16 @@ _FLOATS = re.compile(rb'<data element_type="f32" shape="[^"]*" offset="(\d+)" si
 
 
 def write_firing_checkpoint(
-    path: Path, *, seed: int = 0, architecture: str = "yolo11n", without_suppression: bool = False
+    path: Path, *, seed: int = 0, architecture: str = "yolo11n", without_suppression: bool = False, bias: float = -2.0
 ) -> Path:
-    """Save an untrained model whose scores depend on the picture and reach over 0.5.
+    """Save an untrained model whose scores depend on the picture and reach over 0.5, unless its bias is lower.
 
     Args:
         path: of the checkpoint.
         seed: of the weights.
         architecture: by Ultralytics' name.
         without_suppression: keep only the head that needs none, as fusing does.
+        bias: of all classes.
     """
     with quiet_ultralytics():
         import torch
@@ -43,7 +44,7 @@ def write_firing_checkpoint(
         for name in ("cv3", "one2one_cv3"):
             for branch in getattr(head, name, None) or ():
                 torch.nn.init.normal_(branch[-1].weight, std=0.05)
-                torch.nn.init.constant_(branch[-1].bias, -2.0)
+                torch.nn.init.constant_(branch[-1].bias, bias)
         if without_suppression:
             model.end2end = True
             model.eval().fuse(verbose=False)

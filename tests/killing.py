@@ -33,7 +33,7 @@ Start = Callable[[], "subprocess.Popen[str]"]
 
 def start(script: str, *arguments: str | Path) -> subprocess.Popen[str]:
     """Run a Python script in a session of its own, up to where it says that it is ready."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
     process = subprocess.Popen(
         [sys.executable, "-c", script, *map(str, arguments)],
         stdout=subprocess.PIPE,

@@ -7,7 +7,6 @@ at the next draw.
 
 from __future__ import annotations
 
-import os
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +17,7 @@ from negmine.augmenting.making import Made, make
 from negmine.augmenting.threads import opencv_on_one_thread
 from negmine.augmenting.work import Task, Work, units
 from negmine.bank.writer import BankWriter
+from negmine.cores import usable_cores
 from negmine.errors import ImageError
 
 _AHEAD = 3  # units for each thread that are made or wait to be stored
@@ -55,7 +55,7 @@ class AugmentLoop:
         self.tally = Tally()
         self._bank = bank
         self._quality = quality
-        self._workers = workers or os.cpu_count() or 1
+        self._workers = workers or usable_cores()
 
     def run(self, works: Iterable[Work]) -> Iterator[Tally]:
         """Do all the work; yields the counts after each piece."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from click.core import ParameterSource
 
 from negmine.cli._options import (
     backend_options,
@@ -15,6 +16,7 @@ from negmine.cli._options import (
 )
 from negmine.cli._output import count_progress, print_json
 from negmine.detectors.config import Backend, OnnxLayout, PredictionsConfig
+from negmine.errors import ConfigError
 from negmine.evaluating.config import EvalConfig
 from negmine.thresholds import MatchConfig
 
@@ -94,6 +96,9 @@ def command(
         raise click.UsageError(
             f"expected --backgrounds before {more_backgrounds[0]!r}; repeat --weights for each model"
         )
+    chosen = click.get_current_context().get_parameter_source("backend") is not ParameterSource.DEFAULT
+    if int8 and backend == "torch" and chosen:
+        raise ConfigError("int8 runs on OpenVINO, found backend torch; leave one of them out")
     require_one_kind(
         weights, predictions, predictions_images, onnx_layout=onnx_layout, iou=iou, imgsz=imgsz,
         backend=None if backend == "torch" else backend, int8=int8 or None,

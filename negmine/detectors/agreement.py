@@ -11,6 +11,7 @@ from negmine.boxes import box_iou
 from negmine.structures import Detections, FloatArray
 
 LOWEST_SCORE = 0.05  # below, scores are noise in the original too
+FAINT = 0.001  # and still tell whether two models do the same, where there is nothing else
 _IOU, _SCORE = 0.99, 0.01  # a partner overlaps by so much, and its score is that close
 _SAME_IOU = 0.5  # 8-bit weights or half precision: the same thing was found
 _LOST = 0.05  # half precision: the share that may have no partner
@@ -29,16 +30,18 @@ class Agreement:
     difference: str | None
 
 
-def agreement(original: Sequence[Detections], converted: Sequence[Detections], conf: float) -> Agreement:
+def agreement(
+    original: Sequence[Detections], converted: Sequence[Detections], conf: float, lowest: float = LOWEST_SCORE
+) -> Agreement:
     """Look for a partner of every detection, both ways: same class, IoU >= 0.99, score within 0.01.
 
     Args:
-        original, converted: for each image what was found down to a score of `conf` or `LOWEST_SCORE`, the lower one.
-        conf: detections are compared that score this or `LOWEST_SCORE`, the higher one; where the original has none,
-            all from `LOWEST_SCORE`. Those within 0.01 of that line may be missing.
+        original, converted: for each image what was found down to a score of `conf` or `lowest`, the lower one.
+        conf: detections are compared that score this or `lowest`, the higher one; where the original has none, all from
+            `lowest`. Those within 0.01 of that line may be missing.
+        lowest: `LOWEST_SCORE`, or `FAINT` where nothing scores that.
     """
-    lines = dict.fromkeys((max(conf, LOWEST_SCORE), LOWEST_SCORE))
-    for line in lines:
+    for line in dict.fromkeys((max(conf, lowest), lowest)):
         compared = sum(int((found.scores > line + _SCORE).sum()) for found in original)
         difference = _first_difference(original, converted, line)
         if compared or difference is not None:

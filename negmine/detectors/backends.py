@@ -96,6 +96,7 @@ def _runtime(config: DetectorConfig, original: UltralyticsDetector, samples: Sam
             lambda parts: openvino.OpenVinoRunner(parts, fixed_shapes=True),
             int8.settings_of,
             lossy=True,
+            depends_on={"imgsz": str(original.identity.settings["imgsz"]), "nncf": int8.version()},
         )
     return Runtime("openvino", "openvino", openvino.convert, openvino.OpenVinoRunner, lambda _: {"backend": "openvino"})
 

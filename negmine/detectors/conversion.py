@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from negmine.detectors.agreement import LOWEST_SCORE, Agreement, agreement, differences_in_words
+from negmine.detectors.agreement import FAINT, LOWEST_SCORE, Agreement, agreement, differences_in_words
 from negmine.detectors.base import Detector
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.converted import ConvertedDetector, Runner
@@ -24,6 +25,7 @@ from negmine.detectors.ultralytics import UltralyticsDetector
 from negmine.detectors.ultralytics_models import one_line
 from negmine.errors import NegmineError, WeightsError
 from negmine.paths import printable
+from negmine.structures import Image
 
 _COMPARED, _COMPARED_INT8 = 4, 16  # images
 
@@ -40,6 +42,7 @@ class Runtime:
         convert: from the checkpoint's fused module to the parts of a converted model.
         load: those parts, ready to run.
         settings: from the parts to what the identity says of it.
+        depends_on: what else the conversion depends on.
         lossy: it is expected to find other things than the checkpoint.
     """
 
@@ -49,6 +52,7 @@ class Runtime:
     load: Callable[[Parts], Runner]
     settings: Callable[[Parts], Mapping[str, object]]
     lossy: bool = False
+    depends_on: Mapping[str, str] = field(default_factory=dict)
 
 
 def open_converted(
@@ -69,6 +73,7 @@ def open_converted(
         "backend": runtime.name,
         "ultralytics": importlib.metadata.version("ultralytics"),
         runtime.package: importlib.metadata.version(runtime.package),
+        **runtime.depends_on,
     }
     file = ConvertedFile.of(original.identity.sha256, made_by)
     parts, runner = _loaded(original, file, runtime)
@@ -117,7 +122,10 @@ class _Made:
         if samples is None:
             detector.note(f"{name} runs on {self.runtime.name} and was not compared with the weights: no images for it")
             return detector
-        result = self._agreement(samples)
+        images = list(samples(_COMPARED))
+        result = self._agreement(images, LOWEST_SCORE)
+        if not result.compared and result.difference is None:
+            result = self._agreement(images, FAINT)
         if result.difference is not None:
             where = f"; delete {printable(self.file.path)} to convert it anew" if self.file.path else ""
             self.original.note(
@@ -125,7 +133,11 @@ class _Made:
                 f"torch is used, which is slower{where}"
             )
             return self.original
-        if result.compared:
+        if not result.compared:
+            detector.note(
+                f"{name} runs on {self.runtime.name}, and nothing was found in {len(images)} images to compare"
+            )
+        else:
             self.file.note(sha256, self._asked(), f"the same {result.compared} detections as torch")
         return detector
 
@@ -138,25 +150,28 @@ class _Made:
             said = differences_in_words(self.original.predict(images), detector.predict(images))
             self.file.note(sha256, self._asked(), said)
         said = said or "it was not compared with the weights: no images for it"
-        detector.note(f"{printable(detector.identity.name)} runs with 8-bit weights: {said}")
+        where = f"; delete {printable(self.file.path)} to calibrate it anew" if self.file.path else ""
+        detector.note(f"{printable(detector.identity.name)} runs with 8-bit weights: {said}{where}")
         return detector
 
     def _detector(self) -> ConvertedDetector:
         settings = self.runtime.settings(self.parts)
         return ConvertedDetector(self.original, self.config, self.runner, settings, self.runtime.package)
 
-    def _agreement(self, samples: Samples) -> Agreement:
-        config = replace(self.config, conf=min(self.config.conf, LOWEST_SCORE))
+    def _agreement(self, images: Sequence[Image], lowest: float) -> Agreement:
+        config = replace(self.config, conf=min(self.config.conf, lowest))
         original = UltralyticsDetector(config)
         converted = ConvertedDetector(original, config, self.runner, {}, self.runtime.package)
-        images = list(samples(_COMPARED))
         try:
             ours = converted.predict(images)
         except Exception as error:  # boxes that are no numbers, or whatever the runtime raises
             return Agreement(0, f"it fails with {one_line(error)}")
-        return agreement(original.predict(images), ours, self.config.conf)
+        return agreement(original.predict(images), ours, self.config.conf, lowest)
 
     def _asked(self) -> str:
-        """What a comparison depends on, besides the model."""
+        """What a comparison depends on, besides the model: the machine too, as folders are shared and CPUs differ."""
         settings = self.original.identity.settings
-        return json.dumps({key: settings[key] for key in ("conf", "iou", "imgsz", "classes")}, sort_keys=True)
+        asked = {key: settings[key] for key in ("conf", "iou", "imgsz", "classes")}
+        return json.dumps(
+            {**asked, "torch": importlib.metadata.version("torch"), "machine": platform.node()}, sort_keys=True
+        )

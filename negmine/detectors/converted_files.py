@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _FORMAT = 1  # raised where files of an older negmine must not be used any more
+_HOUR = 3600  # seconds
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same bytes whenever they are written
 
 
@@ -111,6 +112,14 @@ def _beside(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
+def _clear_leftovers(folder: Path, newest: Path) -> None:
+    """Remove what killed processes left; what is younger than an hour may still be written."""
+    now = newest.stat().st_mtime
+    for part in folder.glob("*.part"):
+        if now - part.stat().st_mtime > _HOUR:
+            part.unlink(missing_ok=True)
+
+
 def _write(path: Path, data: bytes) -> None:
     """Write under a name of its own and rename, so that processes that do so at the same time do not meet."""
     part = None
@@ -119,6 +128,7 @@ def _write(path: Path, data: bytes) -> None:
         number, part = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=path.parent)
         with open(number, "wb") as file:  # noqa: PTH123 - there is no path to open, only a descriptor
             file.write(data)
+        _clear_leftovers(path.parent, Path(part))
         Path(part).replace(path)
     except OSError:  # a full disk, a folder of somebody else: the model is in memory all the same
         if part is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib
+import importlib.metadata
 import io
 import logging
 import warnings
@@ -40,6 +41,14 @@ def convert_to_int8(module: Any, original: UltralyticsDetector, samples: Samples
     if not images:
         raise ConfigError("int8 is calibrated on images, found none; leave it out, or scan images with it")
     return to_parts(_quantized(nncf, read_model(convert(module)), [letterbox(image=image)[None] for image in images]))
+
+
+def version() -> str:
+    """Of nncf; empty where it is not installed."""
+    try:
+        return importlib.metadata.version("nncf")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def settings_of(parts: Mapping[str, bytes]) -> dict[str, object]:

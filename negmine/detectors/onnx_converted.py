@@ -9,9 +9,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from negmine.cores import usable_cores
 from negmine.detectors.converted import Output
 from negmine.detectors.onnx_session import load_session
-from negmine.detectors.openvino import usable_cores
 from negmine.detectors.traceable import Traceable, example, tracing
 from negmine.structures import Image
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from negmine.cores import usable_cores
 from negmine.detectors.converted import Output
 from negmine.detectors.traceable import Traceable, example, tracing
 from negmine.structures import Image
@@ -121,13 +121,6 @@ class OpenVinoRunner:
         }
         compiled = openvino.Core().compile_model(model, "CPU", settings)
         return [compiled.create_infer_request() for _ in range(_PER_STREAM * self._streams)]
-
-
-def usable_cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _output(request: Any) -> Output:

@@ -30,6 +30,8 @@ def samples_of(paths: Sequence[Path]) -> Samples:
 
 def _first_readable(paths: Sequence[Path]) -> Image | None:
     for path in paths:
+        if not path.is_file():  # a pipe would be waited for
+            continue
         try:
             return decode_image(path.read_bytes())
         except (ImageError, OSError, ValueError):  # ValueError: a NUL in a name out of a list

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import importlib.util
 import json
 import shutil
@@ -51,9 +52,11 @@ def _engine(original: UltralyticsDetector, config: DetectorConfig) -> Path:
     import torch
 
     device, imgsz = original.predictor.device, original.predictor.imgsz
-    made_for = [original.identity.sha256, tensorrt.__version__, torch.cuda.get_device_name(device), list(imgsz)]
+    made_by = [tensorrt.__version__, importlib.metadata.version("ultralytics")]
+    made_for = [torch.cuda.get_device_name(device), list(imgsz), original.batch_size]
     folder = cache_folder() or Path(tempfile.gettempdir())
-    name = f"{original.identity.sha256[:16]}-tensorrt-{hashlib.sha256(json.dumps(made_for).encode()).hexdigest()[:16]}"
+    key = hashlib.sha256(json.dumps([original.identity.sha256, *made_by, *made_for]).encode()).hexdigest()[:16]
+    name = f"{original.identity.sha256[:16]}-tensorrt-{key}"
     target = folder / f"{name}.engine"
     if target.is_file():
         return target

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from negmine.cores import usable_cores
 from negmine.detectors.base import Detector
 from negmine.errors import ConfigError
 from negmine.evaluating.config import EvalConfig
@@ -100,7 +100,7 @@ def collect_each(
     say = on_progress or (lambda done, total: None)
     done, total = 0, len(images.labelled) + len(images.backgrounds)
     say(done, total)
-    with ThreadPoolExecutor(config.workers or os.cpu_count(), thread_name_prefix="negmine-eval") as pool:
+    with ThreadPoolExecutor(config.workers or usable_cores(), thread_name_prefix="negmine-eval") as pool:
         for chunk in _read_ahead(pool, images, config, _chunk_size(detectors)):
             skipped += [each for each in chunk if isinstance(each, SkippedImage)]
             fresh = [each for each in chunk if isinstance(each, Subject) and _is_new(each, overlaps)]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
+
+from negmine.cores import usable_cores
 
 _AT_ONCE = 256  # files that are queued
 
@@ -23,6 +24,6 @@ def in_threads(work: Callable[[_T], _R], items: Iterable[_T], workers: int | Non
         workers: threads; one per core where None.
     """
     left = iter(items)
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="negmine-export") as pool:
+    with ThreadPoolExecutor(workers or usable_cores(), thread_name_prefix="negmine-export") as pool:
         while batch := list(islice(left, _AT_ONCE)):
             yield from pool.map(work, batch)

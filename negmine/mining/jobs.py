@@ -85,7 +85,7 @@ def apart(
     Args:
         entries: the chunk as it was read.
         known: what the bank knows of each file.
-        sources: what the bank knows of the contents of those files that it does not know.
+        sources: what the bank knows of the contents of these files.
         under_way: hashes of pictures that wait to be stored.
     """
     taken, done = set(under_way), set[str]()

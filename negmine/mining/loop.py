@@ -13,7 +13,6 @@ same order: chunk by chunk, of each first the names and labels, then the results
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import deque
@@ -25,6 +24,7 @@ from itertools import takewhile
 
 from negmine.bank.records import KnownFile, KnownSource, ScannedImage
 from negmine.bank.writer import BankWriter
+from negmine.cores import usable_cores
 from negmine.detectors.base import Detector
 from negmine.errors import BankError
 from negmine.matching import FALSE_POSITIVES, Kind
@@ -40,6 +40,7 @@ from negmine.structures import ImageRef
 _CHUNK = 8  # images stored together, at least
 _AHEAD = 16  # images that are being read and decoded, or one chunk of more
 _UNDER_WAY = 24  # images that wait for the detector, are examined, or wait to be stored, or two chunks of more
+_PIXELS = 1 << 29  # bytes of images in all of these; where they are so large, one chunk waits beside one examined
 
 _Begun = tuple[Piece, list[Future[Read]]]  # a piece, and the reading of what seems new in it
 
@@ -73,11 +74,17 @@ class ScanLoop:
         self._reader = reader
         self._size = -(-_CHUNK // detector.batch_size) * detector.batch_size
         self._ahead, self._under_way = max(_AHEAD // self._size, 1), max(_UNDER_WAY // self._size, 2)  # chunks
-        self._pool = ThreadPoolExecutor(config.workers or os.cpu_count(), thread_name_prefix="negmine")
+        self._largest = 0  # bytes of an image
+        self._pool = ThreadPoolExecutor(config.workers or usable_cores(), thread_name_prefix="negmine")
         self._survey = Survey(bank, run_id, reader, self._pool, size=self._size)
         self._examiner = Examiner(detector, classes, config, self._pool, clock)
         self._jobs: deque[Job] = deque()
         self._guessing = threading.Lock()
+
+    @property
+    def _are_large(self) -> bool:
+        """Whether all images that may be there at once would take too much memory."""
+        return self._largest * self._size * (self._ahead + 1 + self._under_way + 1) > _PIXELS
 
     @property
     def busy_s(self) -> float:
@@ -94,7 +101,7 @@ class ScanLoop:
             try:
                 for piece in self._survey.pieces(refs):
                     ahead.append(self._begin(piece))
-                    if len(ahead) > self._ahead:
+                    while len(ahead) > (0 if self._are_large else self._ahead):
                         self._take(*ahead.popleft())
                         yield self.tally
                 while ahead:
@@ -129,7 +136,7 @@ class ScanLoop:
                 self._take(*self._begin(again))  # the ones before may have changed labels once more
         else:
             self._decide(replace(piece, known=self._known_files(piece)), reading)
-        self._store_jobs(leave=self._under_way)
+        self._store_jobs(leave=1 if self._are_large else self._under_way)
 
     def _decide(self, piece: Piece, reading: list[Future[Read]]) -> None:
         """Pass over a piece, have its new pictures examined, or go through the bank step by step."""
@@ -180,6 +187,7 @@ class ScanLoop:
             if isinstance(entry, Decoded) and not (entry.sha256 in sources and sources[entry.sha256].done):
                 fresh.setdefault(entry.sha256, index)
         decoded = [entry for index in fresh.values() if isinstance(entry := entries[index], Decoded)]
+        self._largest = max([self._largest, *(each.image.nbytes for each in decoded)])
         truths = [self._bank.known_truth(each.sha256) if each.sha256 in sources else each.truth for each in decoded]
         return Job(_named(entries, known), fresh, self._examiner.begin(decoded, truths))
 

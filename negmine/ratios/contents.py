@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,6 +10,7 @@ from pathlib import Path
 from threading import Lock
 
 from negmine.bank.files import sha256_of
+from negmine.cores import usable_cores
 from negmine.errors import ImageError
 from negmine.images.decoding import decode_image
 from negmine.images.header import read_header
@@ -70,7 +70,7 @@ def read_contents(
     reader = _Reader(pixels)
     sha256: dict[Path, str] = {}
     unreadable: dict[Path, str] = {}
-    for done, (path, content, reason) in enumerate(_in_threads(reader.read, wanted, workers or os.cpu_count() or 1), 1):
+    for done, (path, content, reason) in enumerate(_in_threads(reader.read, wanted, workers or usable_cores()), 1):
         if content is None:
             unreadable[path] = reason
         else:

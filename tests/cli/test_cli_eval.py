@@ -51,6 +51,7 @@ def test_bad_input_is_one_line(run: Run, demo_dataset: DemoDataset, options: lis
         (["--weights", "a.pt"], "Missing option '--data'"),
         (["--weights", "a.pt", "b.pt", "--data", "d"], "--backgrounds"),
         (["--weights", "a.pt", "--data", "d", "--batch", "0"], "--batch"),
+        (["--weights", "a.pt", "--data", "d", "--int8", "--backend", "torch"], "int8 runs on OpenVINO, found backend"),
     ],
 )
 def test_usage_errors(run: Run, options: list[str], message: str) -> None:

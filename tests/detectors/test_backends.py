@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from firing import break_model, pictures
+from firing import break_model, pictures, write_firing_checkpoint
 
 from negmine.detectors.agreement import agreement
 from negmine.detectors.base import opening_notes
@@ -57,6 +57,40 @@ def test_with_images_it_is_openvino_once_it_has_found_the_same(converted: Path, 
     result = agreement(original.predict(pictures(7)), first.predict(pictures(7)), 0.3)
     assert result.difference is None and result.compared > 10
     assert backend_of(firing_weights, samples, iou=0.5) == "openvino" and samples.counts == [4, 4]
+
+
+def test_where_only_faint_things_are_found_these_are_compared(converted_folder: Path, tmp_path: Path) -> None:
+    weights = write_firing_checkpoint(tmp_path / "faint.pt", bias=-12.3)
+    low = open_detector(config(weights, backend="torch", conf=0.001)).predict(pictures(4))
+    assert 0.011 < max(found.scores.max() for found in low) < 0.05
+    samples = Asked()
+    assert opening_notes(open_detector(config(weights), samples)) == ()
+    assert (backend_of(weights, samples), samples.counts) == ("openvino", [4])
+    break_model(*converted_folder.glob("*.zip"))
+    assert backend_of(weights, samples) == "torch"
+
+
+def test_where_nothing_is_found_it_is_said_and_compared_again_the_next_time(
+    converted_folder: Path, tmp_path: Path
+) -> None:
+    weights = write_firing_checkpoint(tmp_path / "silent.pt", bias=-20.0)
+    samples = Asked()
+    for _ in range(2):
+        detector = open_detector(config(weights), samples)
+        assert detector.identity.settings["backend"] == "openvino"
+        assert "silent.pt runs on openvino, and nothing was found in 4 images to compare" in opening_notes(detector)
+    assert samples.counts == [4, 4]
+
+
+def test_another_machine_or_torch_is_compared_anew(
+    converted: Path, firing_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = Asked()
+    open_detector(config(firing_weights), samples)
+    monkeypatch.setattr("platform.node", lambda: "another")
+    open_detector(config(firing_weights), samples)
+    open_detector(config(firing_weights), samples)
+    assert samples.counts == [4, 4]
 
 
 @pytest.mark.parametrize("backend", ["auto", "openvino"])
@@ -177,4 +211,6 @@ def test_8_bit_weights_are_calibrated_once_and_say_how_they_differ(converted: Pa
     again = open_detector(config(firing_weights, int8=True), samples)
     assert samples.counts == [128, 16] and opening_notes(again) == opening_notes(first)
     assert again.identity == first.identity
+    open_detector(config(firing_weights, int8=True, imgsz=64), samples)
+    assert samples.counts[2:] == [128, 16], "another size of input is another calibration"
     assert sum(map(len, first.predict(pictures(7)))) > 10

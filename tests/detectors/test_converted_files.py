@@ -85,6 +85,18 @@ def test_many_at_the_same_time_leave_it_whole(own_folder: Path) -> None:
     assert list(own_folder.iterdir()) == [file.path]
 
 
+def test_what_killed_processes_left_is_removed_and_what_is_being_written_is_not(own_folder: Path) -> None:
+    own_folder.mkdir(parents=True)
+    old, young, other = (own_folder / name for name in ("a.zip1.part", "a.zip2.part", "notes.txt"))
+    for path in (old, young, other):
+        path.write_bytes(b"half")
+    for path in (old, other):
+        os.utime(path, (1, 1))
+    file = ConvertedFile.of("ab" * 32, MADE_BY)
+    file.write(PARTS)
+    assert set(own_folder.iterdir()) == {file.path, young, other}
+
+
 def test_the_folder_is_where_the_desktop_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cache_folder() == tmp_path / "cache" / "negmine"
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -18,6 +18,7 @@ from negmine.bank.records import ScannedImage, Stored
 from negmine.bank.store import ImageStore
 from negmine.bank.verify import verify
 from negmine.detectors.function import FunctionDetector
+from negmine.mining import loop
 from negmine.mining.config import ScanConfig
 from negmine.mining.result import ScanProgress
 from negmine.mining.scan import scan
@@ -226,7 +227,11 @@ def test_of_many_images_only_the_changed_ones_are_scanned(tmp_path: Path) -> Non
     assert scan(tmp_path / "in", square_detector(), bank=tmp_path / "bank").unchanged == 2100
 
 
-def test_pictures_do_not_pile_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("limit", "most"),
+    [(1 << 30, 40), (1 << 20, 24)],  # four chunks of eight under way, and one to spare; of large pictures two
+)
+def test_pictures_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, most: int) -> None:
     for i in range(120):
         draw(tmp_path / "in" / f"{i:03d}.png", [(60, 40, 80, 60, 40 + i % 50)], seed=i)
     seen: list[weakref.ref[Image]] = []
@@ -237,5 +242,6 @@ def test_pictures_do_not_pile_up(tmp_path: Path) -> None:
         alive.append(sum(each() is not None for each in seen))
         return find_squares(image)
 
+    monkeypatch.setattr(loop, "_PIXELS", limit)
     scan(tmp_path / "in", FunctionDetector(look, {0: "lamp", 1: "sign"}), bank=tmp_path / "bank")
-    assert len(alive) == 120 and max(alive) <= 40  # four chunks of eight under way, and one to spare
+    assert len(alive) == 120 and max(alive) <= most
