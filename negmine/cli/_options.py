@@ -65,7 +65,7 @@ def backend_options(default: Backend, why: str) -> Callable[[_F], _F]:
     def decorate(command: _F) -> _F:
         for option in (
             click.option(
-                "--int8", is_flag=True, help="8-bit weights on OpenVINO: faster, other scores. Needs nncf."
+                "--int8", is_flag=True, help="8-bit weights on OpenVINO: faster, other scores. Needs negmine[int8]."
             ),
             click.option(
                 "--backend", type=click.Choice(get_args(Backend)), default=default, show_default=True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from negmine.detectors.base import Detector
 from negmine.detectors.config import DetectorConfig, require_no_backend
 from negmine.detectors.conversion import Runtime, open_converted
 from negmine.detectors.on_device_compared import open_on_device
+from negmine.detectors.reporting import import_quietly
 from negmine.detectors.samples import Samples
 from negmine.detectors.tensorrt import open_tensorrt
 from negmine.detectors.traceable import why_not
@@ -103,7 +103,7 @@ def _runtime(config: DetectorConfig, original: UltralyticsDetector, samples: Sam
 
 def _imports(package: str) -> bool:
     try:
-        importlib.import_module(package)
+        import_quietly(package)
     except ImportError:  # missing, or broken
         return False
     return True

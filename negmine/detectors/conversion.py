@@ -98,7 +98,12 @@ def _loaded(original: UltralyticsDetector, file: ConvertedFile, runtime: Runtime
             f"{printable(original.identity.name)} cannot be converted for {runtime.name}: {one_line(error)}; use "
             "--backend torch"
         ) from error
-    file.write(parts)
+    why = file.write(parts)
+    if why is not None:
+        where = printable(file.path.parent) if file.path else "the user's cache folder"
+        original.note(
+            f"the weights as converted for {runtime.name} cannot be kept in {where} ({why}): each run converts"
+        )
     return parts, runner
 
 
@@ -156,7 +161,9 @@ class _Made:
 
     def _detector(self) -> ConvertedDetector:
         settings = self.runtime.settings(self.parts)
-        return ConvertedDetector(self.original, self.config, self.runner, settings, self.runtime.package)
+        detector = ConvertedDetector(self.original, self.config, self.runner, settings, self.runtime.package)
+        detector.note(*self.original.notes)
+        return detector
 
     def _agreement(self, images: Sequence[Image], lowest: float) -> Agreement:
         config = replace(self.config, conf=min(self.config.conf, lowest))

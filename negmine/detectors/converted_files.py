@@ -56,10 +56,9 @@ class ConvertedFile:
         except (OSError, zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, RuntimeError, EOFError):
             return None
 
-    def write(self, parts: Mapping[str, bytes]) -> None:
-        """Keep a model; where that cannot be, nothing happens."""
-        if self.path is not None:
-            _write(self.path, pack(parts))
+    def write(self, parts: Mapping[str, bytes]) -> str | None:
+        """Keep a model; where that cannot be, nothing happens, and the reason is given."""
+        return "nobody knows the user's home" if self.path is None else _write(self.path, pack(parts))
 
     def findings(self, sha256: str) -> dict[str, str]:
         """What was noted about the model, by what it was noted for; {} where that was about another.
@@ -120,8 +119,12 @@ def _clear_leftovers(folder: Path, newest: Path) -> None:
             part.unlink(missing_ok=True)
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Write under a name of its own and rename, so that processes that do so at the same time do not meet."""
+def _write(path: Path, data: bytes) -> str | None:
+    """Write under a name of its own and rename, so that processes that do so at the same time do not meet.
+
+    Returns:
+        Why it could not be written; None where it was.
+    """
     part = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -130,7 +133,9 @@ def _write(path: Path, data: bytes) -> None:
             file.write(data)
         _clear_leftovers(path.parent, Path(part))
         Path(part).replace(path)
-    except OSError:  # a full disk, a folder of somebody else: the model is in memory all the same
+    except OSError as error:  # a full disk, a folder of somebody else: the model is in memory all the same
         if part is not None:
             with contextlib.suppress(OSError):
                 Path(part).unlink(missing_ok=True)
+        return error.strerror or str(error)
+    return None

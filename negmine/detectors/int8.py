@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib
 import importlib.metadata
 import io
 import logging
@@ -13,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from negmine.detectors.openvino import convert, read_model, to_parts
+from negmine.detectors.reporting import import_quietly
 from negmine.detectors.samples import Samples
 from negmine.detectors.ultralytics import UltralyticsDetector
 from negmine.errors import ConfigError, WeightsError
@@ -66,7 +66,7 @@ def _quiet() -> Iterator[None]:
 def _nncf() -> Any:
     try:
         with _quiet():
-            return importlib.import_module("nncf")
+            return import_quietly("nncf")
     except ImportError as error:
         raise WeightsError(
             "int8 needs the package nncf, which is not installed; pip install 'negmine[int8]'"

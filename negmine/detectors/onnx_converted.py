@@ -11,6 +11,7 @@ from typing import Any
 
 from negmine.cores import usable_cores
 from negmine.detectors.converted import Output
+from negmine.detectors.interrupts import interrupt_later
 from negmine.detectors.onnx_session import load_session
 from negmine.detectors.traceable import Traceable, example, tracing
 from negmine.structures import Image
@@ -27,7 +28,7 @@ def convert(module: Any) -> dict[str, bytes]:
     """
     import torch
 
-    with tracing(), tempfile.TemporaryDirectory(prefix="negmine-") as folder:
+    with tracing(), interrupt_later(), tempfile.TemporaryDirectory(prefix="negmine-") as folder:
         path = Path(folder) / "model.onnx"
         torch.onnx.export(
             Traceable(module, "onnx"),

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from negmine.detectors.reporting import import_quietly
 from negmine.errors import ConfigError, WeightsError
 from negmine.paths import printable
 
@@ -26,7 +27,7 @@ def open_session(path: Path, device: str) -> Any:
         ConfigError: for a device that is not there.
     """
     try:
-        import onnxruntime
+        onnxruntime = import_quietly("onnxruntime")
     except ModuleNotFoundError as error:
         raise WeightsError(
             f"{printable(path)} needs the package onnxruntime, which is not installed; pip install 'negmine[onnx]'"
@@ -52,8 +53,7 @@ def device_of(session: Any) -> str:
 
 def load_session(data: bytes) -> Any:
     """Load a model that negmine made, to be run on one core by each of several threads."""
-    import onnxruntime
-
+    onnxruntime = import_quietly("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what is wrong arrives as an exception
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -12,6 +12,8 @@ import numpy as np
 
 from negmine.cores import usable_cores
 from negmine.detectors.converted import Output
+from negmine.detectors.interrupts import interrupt_later
+from negmine.detectors.reporting import import_quietly, no_reporting
 from negmine.detectors.traceable import Traceable, example, tracing
 from negmine.structures import Image
 
@@ -27,10 +29,10 @@ def convert(module: Any) -> dict[str, bytes]:
     Returns:
         The parts of the model, by their names.
     """
-    import openvino
     import torch
 
-    with tracing():
+    openvino = import_quietly("openvino")
+    with tracing(), no_reporting(), interrupt_later():
         traced = torch.jit.trace(Traceable(module, "openvino"), example(), strict=False, check_trace=False)  # type: ignore[no-untyped-call]
         model = openvino.convert_model(traced, input=[1, -1, -1, 3], example_input=example())
     return to_parts(model)
@@ -38,8 +40,7 @@ def convert(module: Any) -> dict[str, bytes]:
 
 def to_parts(model: Any) -> dict[str, bytes]:
     """A model of OpenVINO as the bytes of its two files."""
-    import openvino
-
+    openvino = import_quietly("openvino")
     with tempfile.TemporaryDirectory(prefix="negmine-") as folder:
         path = Path(folder) / "model.xml"
         openvino.save_model(model, path, compress_to_fp16=False)
@@ -48,8 +49,7 @@ def to_parts(model: Any) -> dict[str, bytes]:
 
 def read_model(parts: Mapping[str, bytes]) -> Any:
     """A model of OpenVINO from the bytes of its two files."""
-    import openvino
-
+    openvino = import_quietly("openvino")
     return openvino.Core().read_model(parts["model.xml"], parts["model.bin"])
 
 
@@ -111,8 +111,7 @@ class OpenVinoRunner:
         return self._requests[key]
 
     def _compiled(self, model: Any) -> list[Any]:
-        import openvino
-
+        openvino = import_quietly("openvino")
         settings = {
             "INFERENCE_PRECISION_HINT": "f32",  # never a shorter one because the CPU has it
             "NUM_STREAMS": self._streams,

@@ -20,6 +20,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
 
+from negmine.detectors.reporting import no_reporting
+
 _TRACKERS = ("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
 _ENVIRONMENT = (
     "CUBLAS_WORKSPACE_CONFIG",
@@ -74,7 +76,7 @@ def quiet_ultralytics() -> Iterator[Callable[[], None]]:
 
     level, reporting, installing = LOGGER.level, events.enabled, checks.AUTOINSTALL
     trackers = {name: SETTINGS[name] for name in _TRACKERS if name in SETTINGS}
-    with keep_threads() as restore_threads, _kept_environment(_ENVIRONMENT):
+    with keep_threads() as restore_threads, _kept_environment(_ENVIRONMENT), no_reporting():
         try:
             LOGGER.setLevel(_SILENT)
             events.enabled = False

@@ -47,7 +47,7 @@ class Device:
 
     Attributes:
         name: by torch's name, such as `cpu` or `cuda:0`; None where the detector does not know.
-        backend: what ran it, such as `openvino`; None where it has but one.
+        backend: what ran it, such as `openvino` or `openvino int8`; None where it has but one.
         busy: share of the scan's time that the detector was at work, 0 to 1; the rest it waited for images.
     """
 
@@ -58,8 +58,9 @@ class Device:
     @classmethod
     def of(cls, detector: Detector, busy: float) -> Device:
         """As a detector says it."""
-        backend = detector.identity.settings.get("backend")
-        return cls(getattr(detector, "device", None), None if backend is None else str(backend), busy)
+        settings = detector.identity.settings
+        backend = str(settings["backend"]) if "backend" in settings else None
+        return cls(getattr(detector, "device", None), f"{backend} int8" if "int8" in settings else backend, busy)
 
     def to_dict(self) -> dict[str, object]:
         """JSON values only."""
