@@ -31,19 +31,23 @@ def console(*, stderr: bool = False) -> Console:
 
 
 @contextmanager
-def scan_progress() -> Iterator[Callable[[ScanProgress], None]]:
-    """Show how far a scan is: a live bar on a terminal, a plain line now and then elsewhere."""
+def scan_progress(before: str | None = None) -> Iterator[Callable[[ScanProgress], None]]:
+    """Show how far a scan is: a live bar on a terminal, a plain line now and then elsewhere.
+
+    Args:
+        before: what a terminal shows until the first image; None for nothing.
+    """
     err = console(stderr=True)
-    with _bar(err) if err.is_terminal else _lines(err) as show:
+    with _bar(err, before) if err.is_terminal else _lines(err) as show:
         yield show
 
 
 @contextmanager
-def _bar(err: Console) -> Iterator[Callable[[ScanProgress], None]]:
+def _bar(err: Console, before: str | None) -> Iterator[Callable[[ScanProgress], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("scanning"),
+        TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[speed]} images/s"),
@@ -51,12 +55,14 @@ def _bar(err: Console) -> Iterator[Callable[[ScanProgress], None]]:
         TextColumn("{task.fields[found]} false positives, {task.fields[negatives]} negatives"),
     )
     with Progress(*columns, console=err, transient=True) as progress:
-        task = progress.add_task("scan", start=False, visible=False, total=None, speed="-", found=0, negatives=0)
+        task = progress.add_task(
+            before or "", start=False, visible=before is not None, total=None, speed="-", found=0, negatives=0
+        )
 
         def show(now: ScanProgress) -> None:
             if not progress.tasks[0].started:  # told more than once before the first image is done
                 progress.start_task(task)
-                progress.update(task, visible=True)
+                progress.update(task, description="scanning", visible=True)
                 for note in now.notes:
                     progress.console.print(note)
             elapsed = progress.tasks[0].elapsed or 0.0

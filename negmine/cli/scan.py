@@ -138,7 +138,7 @@ def command(
     )
     from negmine.mining.scan import scan
 
-    with scan_progress() as on_progress:
+    with scan_progress(before="opening the detector") as on_progress:
         result = scan(
             list(sources),
             detector,

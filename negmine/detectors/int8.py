@@ -58,9 +58,15 @@ def settings_of(parts: Mapping[str, bytes]) -> dict[str, object]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
+    """Without what nncf, and what it imports of torch, print, log and warn of."""
+    silenced = logging.root.manager.disable
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
-        yield
+        logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            logging.disable(silenced)
 
 
 def _nncf() -> Any:
@@ -76,19 +82,13 @@ def _nncf() -> Any:
 def _quantized(nncf: Any, model: Any, pictures: list[Any]) -> Any:
     """All layers but the head, whose boxes and scores would suffer most; as Ultralytics' own export does."""
     with _quiet():
-        logger = logging.getLogger("nncf")
-        level = logger.level
-        logger.setLevel(logging.ERROR)
-        try:
-            return nncf.quantize(
-                model,
-                nncf.Dataset(pictures),
-                preset=nncf.QuantizationPreset.MIXED,
-                subset_size=len(pictures),
-                ignored_scope=nncf.IgnoredScope(names=_head(model)),
-            )
-        finally:
-            logger.setLevel(level)
+        return nncf.quantize(
+            model,
+            nncf.Dataset(pictures),
+            preset=nncf.QuantizationPreset.MIXED,
+            subset_size=len(pictures),
+            ignored_scope=nncf.IgnoredScope(names=_head(model)),
+        )
 
 
 def _head(model: Any) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
@@ -49,8 +50,7 @@ def to_parts(model: Any) -> dict[str, bytes]:
 
 def read_model(parts: Mapping[str, bytes]) -> Any:
     """A model of OpenVINO from the bytes of its two files."""
-    openvino = import_quietly("openvino")
-    return openvino.Core().read_model(parts["model.xml"], parts["model.bin"])
+    return _core().read_model(parts["model.xml"], parts["model.bin"])
 
 
 class OpenVinoRunner:
@@ -111,15 +111,25 @@ class OpenVinoRunner:
         return self._requests[key]
 
     def _compiled(self, model: Any) -> list[Any]:
-        openvino = import_quietly("openvino")
         settings = {
             "INFERENCE_PRECISION_HINT": "f32",  # never a shorter one because the CPU has it
             "NUM_STREAMS": self._streams,
             "INFERENCE_NUM_THREADS": self._cores,
             "ENABLE_CPU_PINNING": False,  # decoding goes on beside it
         }
-        compiled = openvino.Core().compile_model(model, "CPU", settings)
+        compiled = _core().compile_model(model, "CPU", settings)
         return [compiled.create_infer_request() for _ in range(_PER_STREAM * self._streams)]
+
+
+@functools.cache
+def _core() -> Any:
+    """The one of this process, kept to its end.
+
+    Each has a CPU plugin that gives the thread a stack for signals. Where several are destroyed in another order than
+    they were made, the thread is left with one that is gone, and the next signal, such as of a child that ends, is a
+    segmentation fault (seen with OpenVINO 2026.4).
+    """
+    return import_quietly("openvino").Core()
 
 
 def _output(request: Any) -> Output:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,3 +139,28 @@ def test_only_detectors_of_one_kind_are_converted(
 ) -> None:
     found = why_not(UltralyticsDetector(DetectorConfig(str(build_checkpoint(architecture)), imgsz=64, device="cpu")))
     assert found is None if reason is None else found is not None and reason in found
+
+
+CHILDREN = """
+import signal, subprocess, sys
+from negmine.detectors.config import DetectorConfig
+from negmine.detectors.openvino import OpenVinoRunner, convert
+from negmine.detectors.ultralytics import UltralyticsDetector
+module = UltralyticsDetector(DetectorConfig(sys.argv[1], device="cpu")).predictor.model.backend.model
+parts = convert(module)
+runners = [OpenVinoRunner(parts) for _ in range(4)]
+while runners:
+    del runners[0]  # the oldest first
+signal.signal(signal.SIGCHLD, lambda *_: None)
+for _ in range(5):
+    subprocess.run([sys.executable, "-c", ""], check=True)
+print("alive")
+"""
+
+
+def test_children_may_end_when_models_were_let_go_in_any_order(firing_weights: Path) -> None:
+    pytest.importorskip("openvino")
+    done = subprocess.run(
+        [sys.executable, "-c", CHILDREN, str(firing_weights)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr
