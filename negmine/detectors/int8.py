@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.metadata
+import importlib.util
 import io
 import logging
 import warnings
@@ -32,7 +33,7 @@ def convert_to_int8(module: Any, original: UltralyticsDetector, samples: Samples
         WeightsError: where nncf is not installed.
         ConfigError: where there are no images.
     """
-    nncf = _nncf()
+    _require_nncf()
     from ultralytics.data.augment import LetterBox
 
     predictor = original.predictor
@@ -40,7 +41,11 @@ def convert_to_int8(module: Any, original: UltralyticsDetector, samples: Samples
     images = [] if samples is None else list(samples(_CALIBRATED_ON))
     if not images:
         raise ConfigError("int8 is calibrated on images, found none; leave it out, or scan images with it")
-    return to_parts(_quantized(nncf, read_model(convert(module)), [letterbox(image=image)[None] for image in images]))
+    with _quiet():
+        model = read_model(
+            convert(module)
+        )  # before nncf is there: OpenVINO would load its half for torch, which patches it
+        return to_parts(_quantized(import_quietly("nncf"), model, [letterbox(image=image)[None] for image in images]))
 
 
 def version() -> str:
@@ -69,26 +74,24 @@ def _quiet() -> Iterator[None]:
             logging.disable(silenced)
 
 
-def _nncf() -> Any:
+def _require_nncf() -> None:
     try:
-        with _quiet():
-            return import_quietly("nncf")
-    except ImportError as error:
-        raise WeightsError(
-            "int8 needs the package nncf, which is not installed; pip install 'negmine[int8]'"
-        ) from error
+        found = importlib.util.find_spec("nncf") is not None
+    except ValueError:  # kept from being imported
+        found = False
+    if not found:
+        raise WeightsError("int8 needs the package nncf, which is not installed; pip install 'negmine[int8]'")
 
 
 def _quantized(nncf: Any, model: Any, pictures: list[Any]) -> Any:
     """All layers but the head, whose boxes and scores would suffer most; as Ultralytics' own export does."""
-    with _quiet():
-        return nncf.quantize(
-            model,
-            nncf.Dataset(pictures),
-            preset=nncf.QuantizationPreset.MIXED,
-            subset_size=len(pictures),
-            ignored_scope=nncf.IgnoredScope(names=_head(model)),
-        )
+    return nncf.quantize(
+        model,
+        nncf.Dataset(pictures),
+        preset=nncf.QuantizationPreset.MIXED,
+        subset_size=len(pictures),
+        ignored_scope=nncf.IgnoredScope(names=_head(model)),
+    )
 
 
 def _head(model: Any) -> list[str]:
