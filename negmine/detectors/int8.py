@@ -42,9 +42,7 @@ def convert_to_int8(module: Any, original: UltralyticsDetector, samples: Samples
     if not images:
         raise ConfigError("int8 is calibrated on images, found none; leave it out, or scan images with it")
     with _quiet():
-        model = read_model(
-            convert(module)
-        )  # before nncf is there: OpenVINO would load its half for torch, which patches it
+        model = read_model(convert(module))  # quiet too: where nncf is loaded already, it imports more of it
         return to_parts(_quantized(import_quietly("nncf"), model, [letterbox(image=image)[None] for image in images]))
 
 
