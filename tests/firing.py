@@ -22,8 +22,9 @@ _FLOATS = re.compile(rb'<data element_type="f32" shape="[^"]*" offset="(\d+)" si
 
 
 def write_firing_checkpoint(
-    path: Path, *, seed: int = 0, architecture: str = "yolo11n", without_suppression: bool = False, bias: float = -2.0
-) -> Path:
+    path: Path, *, seed: int = 0, architecture: str = "yolo11n", without_suppression: bool = False, bias: float = -2.0,
+    spread: float = 0.05,
+) -> Path:  # fmt: skip
     """Save an untrained model whose scores depend on the picture and reach over 0.5, unless its bias is lower.
 
     Args:
@@ -32,6 +33,7 @@ def write_firing_checkpoint(
         architecture: by Ultralytics' name.
         without_suppression: keep only the head that needs none, as fusing does.
         bias: of all classes.
+        spread: standard deviation of the weights that scores are made with.
     """
     with quiet_ultralytics():
         import torch
@@ -43,7 +45,7 @@ def write_firing_checkpoint(
         head = model.model[-1]
         for name in ("cv3", "one2one_cv3"):
             for branch in getattr(head, name, None) or ():
-                torch.nn.init.normal_(branch[-1].weight, std=0.05)
+                torch.nn.init.normal_(branch[-1].weight, std=spread)
                 torch.nn.init.constant_(branch[-1].bias, bias)
         if without_suppression:
             model.end2end = True

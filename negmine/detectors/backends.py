@@ -7,12 +7,12 @@ from pathlib import Path
 
 from negmine.detectors.base import Detector
 from negmine.detectors.config import DetectorConfig, require_no_backend
-from negmine.detectors.conversion import Runtime, open_converted
-from negmine.detectors.on_device_compared import open_on_device
+from negmine.detectors.conversion import Runtime, open_converted, open_kept
+from negmine.detectors.devices import may_have_gpu
+from negmine.detectors.placement import whole_strides
 from negmine.detectors.reporting import import_quietly
 from negmine.detectors.samples import Samples
 from negmine.detectors.tensorrt import open_tensorrt
-from negmine.detectors.traceable import why_not
 from negmine.detectors.ultralytics import UltralyticsDetector
 from negmine.detectors.weights_files import find_weights
 from negmine.errors import ConfigError, WeightsError
@@ -33,15 +33,31 @@ def open_ultralytics(config: DetectorConfig, samples: Samples | None) -> Detecto
         require_no_backend(config)
         return UltralyticsDetector(config)
     config = replace(config, weights=str(path))
-    if config.backend == "auto" and not config.int8:
-        return _fastest(config, samples)
     if config.backend == "tensorrt":
         return open_tensorrt(config, samples)
+    kept = _kept(config, path, samples)
+    if kept is not None:
+        return kept
+    if config.backend == "auto" and not config.int8:
+        return _fastest(config, samples)
     return _asked_for(config, path, samples)
+
+
+def _kept(config: DetectorConfig, path: Path, samples: Samples | None) -> Detector | None:
+    """What an earlier run has converted and compared, without torch; None where torch has a say."""
+    asked_for = config.backend != "auto" or config.int8
+    on_cpu = config.device == "cpu" or (config.device == "auto" and (asked_for or not may_have_gpu()))
+    if not on_cpu or not (asked_for or samples) or (config.int8 and config.imgsz is None):
+        return None
+    config = replace(config, device="cpu")
+    return open_kept(path, config, _runtime(config, config.imgsz, samples))
 
 
 def _fastest(config: DetectorConfig, samples: Samples | None) -> Detector:
     """Without images to compare on, and wherever else it cannot be vouched for another one: the weights themselves."""
+    from negmine.detectors.on_device_compared import open_on_device
+    from negmine.detectors.traceable import why_not
+
     original = UltralyticsDetector(config)
     if samples is None:
         return original
@@ -52,13 +68,15 @@ def _fastest(config: DetectorConfig, samples: Samples | None) -> Detector:
     if original.device_type != "cpu" or why_not(original) is not None or not _imports("openvino"):
         return original
     try:
-        return open_converted(original, config, _runtime(config, original, samples), samples)
+        return open_converted(original, config, _runtime(config, original.imgsz, samples), samples)
     except WeightsError as error:
         original.note(f"warning: torch is used, which is slower: {error}")
         return original
 
 
 def _asked_for(config: DetectorConfig, path: Path, samples: Samples | None) -> Detector:
+    from negmine.detectors.traceable import why_not
+
     backend = "openvino" if config.int8 else config.backend
     if config.device not in ("auto", "cpu"):
         raise ConfigError(f"backend {backend} runs on the CPU, found device {config.device!r}; leave one of them out")
@@ -74,15 +92,26 @@ def _asked_for(config: DetectorConfig, path: Path, samples: Samples | None) -> D
     reason = why_not(original)
     if reason is not None:
         raise ConfigError(f"{printable(path)} does not run on backend {backend}: {reason}; leave --backend out")
-    return open_converted(original, config, _runtime(config, original, samples), samples)
+    return open_converted(original, config, _runtime(config, original.imgsz, samples), samples)
 
 
-def _runtime(config: DetectorConfig, original: UltralyticsDetector, samples: Samples | None) -> Runtime:
+def _runtime(config: DetectorConfig, imgsz: int | None, samples: Samples | None) -> Runtime:
+    """What converts and runs it.
+
+    Args:
+        config: what was asked for.
+        imgsz: what 8-bit weights are calibrated at, pixels.
+        samples: and on.
+    """
     if config.backend == "onnx":
         from negmine.detectors import onnx_converted
 
         return Runtime(
-            "onnx", "onnxruntime", onnx_converted.convert, onnx_converted.OnnxRunner, lambda _: {"backend": "onnx"}
+            "onnx",
+            "onnxruntime",
+            lambda original: onnx_converted.convert(original.module),
+            onnx_converted.OnnxRunner,
+            lambda _: {"backend": "onnx"},
         )
     from negmine.detectors import openvino
 
@@ -92,13 +121,19 @@ def _runtime(config: DetectorConfig, original: UltralyticsDetector, samples: Sam
         return Runtime(
             "openvino-int8",
             "openvino",
-            lambda module: int8.convert_to_int8(module, original, samples),
+            lambda original: int8.convert_to_int8(original.module, whole_strides(original.imgsz), samples),
             lambda parts: openvino.OpenVinoRunner(parts, fixed_shapes=True),
             int8.settings_of,
             lossy=True,
-            depends_on={"imgsz": str(original.identity.settings["imgsz"]), "nncf": int8.version()},
+            depends_on={"imgsz": str(imgsz), "nncf": int8.version()},
         )
-    return Runtime("openvino", "openvino", openvino.convert, openvino.OpenVinoRunner, lambda _: {"backend": "openvino"})
+    return Runtime(
+        "openvino",
+        "openvino",
+        lambda original: openvino.convert(original.module),
+        openvino.OpenVinoRunner,
+        lambda _: {"backend": "openvino"},
+    )
 
 
 def _imports(package: str) -> bool:

@@ -1,5 +1,6 @@
 """From a checkpoint to a converted model that may be used: converted once, and compared with the checkpoint.
 
+Both are kept, so that the next run opens the converted model alone, without torch, in a fraction of the time.
 A conversion that finds other things than the checkpoint is not used, whatever was asked for. With 8-bit weights that is
 what was asked for, so it is only said.
 """
@@ -12,10 +13,11 @@ import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from pathlib import Path
 
 from negmine.detectors.agreement import FAINT, LOWEST_SCORE, Agreement, agreement, differences_in_words
 from negmine.detectors.base import Detector
+from negmine.detectors.checkpoint import Checkpoint, identifying_settings, imgsz_of
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.converted import ConvertedDetector, Runner
 from negmine.detectors.converted_files import ConvertedFile, fingerprint
@@ -23,11 +25,13 @@ from negmine.detectors.quiet import quiet_ultralytics
 from negmine.detectors.samples import Samples
 from negmine.detectors.ultralytics import UltralyticsDetector
 from negmine.detectors.ultralytics_models import one_line
+from negmine.detectors.weights_files import hash_weights
 from negmine.errors import NegmineError, WeightsError
 from negmine.paths import printable
 from negmine.structures import Image
 
 _COMPARED, _COMPARED_INT8 = 4, 16  # images
+_CHECKPOINT = "checkpoint.json"  # the part of a converted model that says what it is of
 
 Parts = Mapping[str, bytes]
 
@@ -39,7 +43,7 @@ class Runtime:
     Attributes:
         name: of the backend.
         package: that runs it.
-        convert: from the checkpoint's fused module to the parts of a converted model.
+        convert: from the opened checkpoint to the parts of a converted model.
         load: those parts, ready to run.
         settings: from the parts to what the identity says of it.
         depends_on: what else the conversion depends on.
@@ -48,11 +52,47 @@ class Runtime:
 
     name: str
     package: str
-    convert: Callable[[Any], Parts]
+    convert: Callable[[UltralyticsDetector], Parts]
     load: Callable[[Parts], Runner]
     settings: Callable[[Parts], Mapping[str, object]]
     lossy: bool = False
     depends_on: Mapping[str, str] = field(default_factory=dict)
+
+
+def open_kept(path: Path, config: DetectorConfig, runtime: Runtime) -> Detector | None:
+    """Open what an earlier run has converted and compared; None where there is no such thing, or it is damaged.
+
+    Nothing is unpickled, so that weights need not be trusted for it.
+
+    Args:
+        path: of the checkpoint.
+        config: what was asked for.
+        runtime: what it was converted for.
+
+    Raises:
+        WeightsError: where the checkpoint cannot be read.
+        ConfigError: for a class that the model lacks.
+    """
+    sha256 = hash_weights(path)
+    file = _file(sha256, runtime)
+    parts = file.read()
+    if parts is None:
+        return None
+    try:
+        checkpoint = Checkpoint.from_bytes(parts[_CHECKPOINT], path.name, sha256)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    said = file.findings(fingerprint(parts)).get(_asked(config, checkpoint))
+    if said is None:
+        return None
+    try:
+        runner = runtime.load(parts)
+    except Exception:  # every runtime has its own
+        return None
+    detector = ConvertedDetector(checkpoint, config, runner, runtime.settings(parts), runtime.package)
+    if runtime.lossy:
+        detector.note(_lossy_note(detector, said, file))
+    return detector
 
 
 def open_converted(
@@ -69,16 +109,20 @@ def open_converted(
     Raises:
         WeightsError: where it cannot be converted.
     """
+    file = _file(original.identity.sha256, runtime)
+    parts, runner = _loaded(original, file, runtime)
+    made = _Made(original, config, runtime, file, parts, runner)
+    return made.described(samples) if runtime.lossy else made.compared(samples)
+
+
+def _file(sha256: str, runtime: Runtime) -> ConvertedFile:
     made_by = {
         "backend": runtime.name,
         "ultralytics": importlib.metadata.version("ultralytics"),
         runtime.package: importlib.metadata.version(runtime.package),
         **runtime.depends_on,
     }
-    file = ConvertedFile.of(original.identity.sha256, made_by)
-    parts, runner = _loaded(original, file, runtime)
-    made = _Made(original, config, runtime, file, parts, runner)
-    return made.described(samples) if runtime.lossy else made.compared(samples)
+    return ConvertedFile.of(sha256, made_by)
 
 
 def _loaded(original: UltralyticsDetector, file: ConvertedFile, runtime: Runtime) -> tuple[Parts, Runner]:
@@ -89,7 +133,7 @@ def _loaded(original: UltralyticsDetector, file: ConvertedFile, runtime: Runtime
             return kept, runtime.load(kept)
     try:
         with quiet_ultralytics():
-            parts = runtime.convert(original.predictor.model.backend.model)
+            parts = {**runtime.convert(original), _CHECKPOINT: original.checkpoint.to_bytes()}
         runner = runtime.load(parts)
     except NegmineError:
         raise
@@ -121,7 +165,8 @@ class _Made:
     def compared(self, samples: Samples | None) -> Detector:
         """The converted model where it finds what the original does, which is noted; else the original."""
         detector, sha256 = self._detector(), fingerprint(self.parts)
-        if self._asked() in self.file.findings(sha256):
+        asked = _asked(self.config, self.original.checkpoint)
+        if asked in self.file.findings(sha256):
             return detector
         name = printable(detector.identity.name)
         if samples is None:
@@ -143,42 +188,48 @@ class _Made:
                 f"{name} runs on {self.runtime.name}, and nothing was found in {len(images)} images to compare"
             )
         else:
-            self.file.note(sha256, self._asked(), f"the same {result.compared} detections as torch")
+            self.file.note(sha256, asked, f"the same {result.compared} detections as torch")
         return detector
 
     def described(self, samples: Samples | None) -> Detector:
         """The converted model, which says how much it differs."""
         detector, sha256 = self._detector(), fingerprint(self.parts)
-        said = self.file.findings(sha256).get(self._asked())
+        asked = _asked(self.config, self.original.checkpoint)
+        said = self.file.findings(sha256).get(asked)
         if said is None and samples is not None:
             images = list(samples(_COMPARED_INT8))
             said = differences_in_words(self.original.predict(images), detector.predict(images))
-            self.file.note(sha256, self._asked(), said)
+            self.file.note(sha256, asked, said)
         said = said or "it was not compared with the weights: no images for it"
-        where = f"; delete {printable(self.file.path)} to calibrate it anew" if self.file.path else ""
-        detector.note(f"{printable(detector.identity.name)} runs with 8-bit weights: {said}{where}")
+        detector.note(_lossy_note(detector, said, self.file))
         return detector
 
     def _detector(self) -> ConvertedDetector:
         settings = self.runtime.settings(self.parts)
-        detector = ConvertedDetector(self.original, self.config, self.runner, settings, self.runtime.package)
+        detector = ConvertedDetector(self.original.checkpoint, self.config, self.runner, settings, self.runtime.package)
         detector.note(*self.original.notes)
         return detector
 
     def _agreement(self, images: Sequence[Image], lowest: float) -> Agreement:
         config = replace(self.config, conf=min(self.config.conf, lowest))
         original = UltralyticsDetector(config)
-        converted = ConvertedDetector(original, config, self.runner, {}, self.runtime.package)
+        converted = ConvertedDetector(original.checkpoint, config, self.runner, {}, self.runtime.package)
         try:
             ours = converted.predict(images)
         except Exception as error:  # boxes that are no numbers, or whatever the runtime raises
             return Agreement(0, f"it fails with {one_line(error)}")
         return agreement(original.predict(images), ours, self.config.conf, lowest)
 
-    def _asked(self) -> str:
-        """What a comparison depends on, besides the model: the machine too, as folders are shared and CPUs differ."""
-        settings = self.original.identity.settings
-        asked = {key: settings[key] for key in ("conf", "iou", "imgsz", "classes")}
-        return json.dumps(
-            {**asked, "torch": importlib.metadata.version("torch"), "machine": platform.node()}, sort_keys=True
-        )
+
+def _asked(config: DetectorConfig, checkpoint: Checkpoint) -> str:
+    """What a comparison depends on, besides the model: the machine too, as folders are shared and CPUs differ."""
+    settings = identifying_settings(config, imgsz_of(config, checkpoint.trained_imgsz))
+    asked = {key: settings[key] for key in ("conf", "iou", "imgsz", "classes")}
+    return json.dumps(
+        {**asked, "torch": importlib.metadata.version("torch"), "machine": platform.node()}, sort_keys=True
+    )
+
+
+def _lossy_note(detector: Detector, said: str, file: ConvertedFile) -> str:
+    where = f"; delete {printable(file.path)} to calibrate it anew" if file.path else ""
+    return f"{printable(detector.identity.name)} runs with 8-bit weights: {said}{where}"

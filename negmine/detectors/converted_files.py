@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-_FORMAT = 1  # raised where files of an older negmine must not be used any more
+_FORMAT = 2  # raised where files of an older negmine must not be used any more
 _HOUR = 3600  # seconds
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same bytes whenever they are written
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import importlib.util
+import runpy
+import sys
+from pathlib import Path
 from typing import Any
 
 from negmine.errors import ConfigError
@@ -25,3 +30,26 @@ def open_device(name: str) -> Any:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ConfigError(f"expected a device that is there, found {name!r}; use auto or cpu") from error
     return device
+
+
+def may_have_gpu() -> bool:
+    """Whether `torch.cuda.is_available()` may be true, without importing torch: False only where it cannot be."""
+    found = importlib.util.find_spec("torch")
+    if found is None or found.origin is None:
+        return False
+    try:
+        built_for = runpy.run_path(str(Path(found.origin).with_name("version.py")))
+    except OSError:
+        return True
+    if built_for.get("hip"):
+        return True
+    return bool(built_for.get("cuda")) and _has_nvidia_driver()
+
+
+def _has_nvidia_driver() -> bool:
+    """Whether the library that torch talks to GPUs through can be loaded."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True

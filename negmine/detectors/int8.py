@@ -13,20 +13,20 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from negmine.detectors.openvino import convert, read_model, to_parts
+from negmine.detectors.placement import letterboxed
 from negmine.detectors.reporting import import_quietly
 from negmine.detectors.samples import Samples
-from negmine.detectors.ultralytics import UltralyticsDetector
 from negmine.errors import ConfigError, WeightsError
 
 _CALIBRATED_ON = 128  # images, at most
 
 
-def convert_to_int8(module: Any, original: UltralyticsDetector, samples: Samples | None) -> dict[str, bytes]:
+def convert_to_int8(module: Any, imgsz: int, samples: Samples | None) -> dict[str, bytes]:
     """Convert a fused module, and calibrate it.
 
     Args:
-        module: of `original`.
-        original: whose letterbox prepares the images.
+        module: as Ultralytics' predictor runs it.
+        imgsz: longer side of the pictures, pixels; a multiple of the stride.
         samples: the user's images.
 
     Raises:
@@ -34,16 +34,14 @@ def convert_to_int8(module: Any, original: UltralyticsDetector, samples: Samples
         ConfigError: where there are no images.
     """
     _require_nncf()
-    from ultralytics.data.augment import LetterBox
-
-    predictor = original.predictor
-    letterbox = LetterBox(predictor.imgsz, auto=True, stride=predictor.model.stride)
     images = [] if samples is None else list(samples(_CALIBRATED_ON))
     if not images:
         raise ConfigError("int8 is calibrated on images, found none; leave it out, or scan images with it")
     with _quiet():
         model = read_model(convert(module))  # quiet too: where nncf is loaded already, it imports more of it
-        return to_parts(_quantized(import_quietly("nncf"), model, [letterbox(image=image)[None] for image in images]))
+        return to_parts(
+            _quantized(import_quietly("nncf"), model, [letterboxed(image, imgsz)[None] for image in images])
+        )
 
 
 def version() -> str:

@@ -3,60 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 
-from negmine.structures import Image
-
-if TYPE_CHECKING:
-    from ultralytics.data.augment import LetterBox
+from negmine.detectors.placement import PADDING, Placement
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where an image comes to lie in the picture that the model is shown.
-
-    Attributes:
-        resized_hw: size of the image in the picture, pixels.
-        top: rows above it.
-        left: columns to its left.
-        picture_hw: size of the picture, pixels.
-    """
-
-    resized_hw: tuple[int, int]
-    top: int
-    left: int
-    picture_hw: tuple[int, int]
-
-    @classmethod
-    def of(cls, image: Image, letterbox: LetterBox) -> Placement:
-        """By Ultralytics' own arithmetic.
-
-        Args:
-            image: [H, W, 3]; only its shape is looked at.
-            letterbox: with the size and stride of the model.
-        """
-        found = letterbox.get_params({"img": image})
-        width, height = found["new_unpad"]
-        picture_hw = (height + found["top"] + found["bottom"], width + found["left"] + found["right"])
-        return cls((height, width), found["top"], found["left"], picture_hw)
-
-
-def letterboxed(stacks: Sequence[torch.Tensor], places: Sequence[Placement], count: int, padding: int) -> torch.Tensor:
+def letterboxed(stacks: Sequence[torch.Tensor], places: Sequence[Placement], count: int) -> torch.Tensor:
     """Resize images and lay them into pictures of one size.
 
     Args:
         stacks: images of one size each, [S, H, W, 3] uint8, all on one device.
         places: of the images of each stack; their pictures are of one size.
         count: of pictures; those without an image are grey.
-        padding: the level around the images.
 
     Returns:
         [count, H, W, 3] uint8.
     """
-    pictures = torch.full((count, *places[0].picture_hw, 3), padding, dtype=torch.uint8, device=stacks[0].device)
+    pictures = torch.full((count, *places[0].picture_hw, 3), PADDING, dtype=torch.uint8, device=stacks[0].device)
     start = 0
     for stack, place in zip(stacks, places, strict=True):
         (height, width), end = place.resized_hw, start + len(stack)

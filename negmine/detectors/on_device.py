@@ -13,10 +13,12 @@ import torch
 
 from negmine.detectors.base import DescribedDetector
 from negmine.detectors.batched_nms import best_of_final, best_of_raw
+from negmine.detectors.checkpoint import imgsz_of
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.device_memory import Uploaded, Uploader, batch_for
 from negmine.detectors.half_precision import halve
-from negmine.detectors.letterbox import Placement, letterboxed, model_input
+from negmine.detectors.letterbox import letterboxed, model_input
+from negmine.detectors.placement import Placement, on_image, whole_strides
 from negmine.detectors.quiet import quiet_ultralytics
 from negmine.detectors.ultralytics import UltralyticsDetector, with_area
 from negmine.errors import BoxError, DetectorError
@@ -59,10 +61,8 @@ class OnDeviceDetector(DescribedDetector):
             config: what was asked for.
             half: compute in half precision.
         """
-        from ultralytics.data.augment import LetterBox
-
         predictor = original.predictor
-        self._letterbox = LetterBox(predictor.imgsz, auto=True, stride=predictor.model.stride)
+        self._imgsz = whole_strides(imgsz_of(config, original.trained_imgsz))
         self._args, self._class_ids, self._end2end = predictor.args, original.class_ids, predictor.model.end2end
         self._trained_imgsz, self._class_names = original.trained_imgsz, original.class_names
         self._identity = original.identity
@@ -70,7 +70,7 @@ class OnDeviceDetector(DescribedDetector):
             settings = {**self._identity.settings, "backend": "torch half"}
             self._identity = replace(self._identity, settings=settings)
         self._dtype = torch.float16 if half else torch.float32
-        self._module = _prepared(predictor.model.backend.model, half=half)
+        self._module = _prepared(original.module, half=half)
         self._device = predictor.device
         self._uploader = Uploader(self._device)
         self._at_once = 1
@@ -119,7 +119,7 @@ class OnDeviceDetector(DescribedDetector):
         """Images whose pictures are of one size, as many as run at once and not too many bytes together."""
         batches: list[_Batch] = []
         in_order = sorted(indices, key=lambda index: images[index].shape)  # stable; one shape after the other
-        places = {index: Placement.of(images[index], self._letterbox) for index in in_order}
+        places = {index: Placement.of(images[index].shape, self._imgsz) for index in in_order}
         for size_hw in dict.fromkeys(place.picture_hw for place in places.values()):
             some, size = list[int](), 0
             for index in (index for index, place in places.items() if place.picture_hw == size_hw):
@@ -139,14 +139,12 @@ class OnDeviceDetector(DescribedDetector):
         stacks = sent.stacks()
         first = accumulate([0, *map(len, stacks[:-1])])
         places = [batch.places[index] for index in first]
-        pictures = letterboxed(stacks, places, self._at_once, self._letterbox.padding_value)
+        pictures = letterboxed(stacks, places, self._at_once)
         output: torch.Tensor = self._module(model_input(pictures, self._dtype))[0]
         return output[: len(batch.indices)]
 
     def _detections(self, batch: _Batch, output: torch.Tensor, images: Sequence[Image]) -> list[Detections]:
         """Wait for the output, and turn it into boxes in pixels of the images."""
-        from ultralytics.utils.ops import scale_boxes
-
         if not torch.isfinite(output).all():
             raise BoxError(f"{printable(self._identity.name)} gave boxes or scores that are not finite")
         args = self._args
@@ -158,13 +156,12 @@ class OnDeviceDetector(DescribedDetector):
         counts = torch.bincount(rows[:, 0].long(), minlength=len(batch.indices)).tolist()
         found = []
         for index, place, row in zip(batch.indices, batch.places, torch.split(rows, counts), strict=True):
-            boxes = scale_boxes(place.picture_hw, row[:, 1:5], images[index].shape).numpy().astype(np.float64)
+            boxes = on_image(row[:, 1:5].numpy(), place.picture_hw, images[index].shape)
             found.append(with_area(Detections(boxes, row[:, 5].numpy(), row[:, 6].numpy())))
         return found
 
     def _largest(self) -> Image:
-        height, width = self._letterbox.new_shape
-        return np.zeros((height, width, 3), dtype=np.uint8)
+        return np.zeros((self._imgsz, self._imgsz, 3), dtype=np.uint8)
 
     def _set_batch(self, at_once: int) -> None:
         self._at_once, self._batch_size = at_once, _RUNS * at_once
@@ -172,10 +169,9 @@ class OnDeviceDetector(DescribedDetector):
     def _take_less(self, error: Exception) -> None:
         name = printable(self._identity.name)
         if self._at_once == 1:
-            height, width = self._letterbox.new_shape
             raise DetectorError(
-                f"expected memory on {self._device} to run {name} on one image at {width}x{height}, found too little; "
-                "use a smaller --imgsz, or --device cpu"
+                f"expected memory on {self._device} to run {name} on one image at imgsz {self._imgsz}, found too "
+                "little; use a smaller --imgsz, or --device cpu"
             ) from error
         self._set_batch(self._at_once // 2)
         self.note(f"{self._device} ran out of memory: {name} runs on {self._at_once} images at once from then on")

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from negmine.detectors.suppression import nms
 from negmine.structures import Detections, FloatArray, Image, IntArray
 
 Tensor: TypeAlias = npt.NDArray[np.float32]
@@ -78,16 +79,12 @@ def suppressed(
         decoding: thresholds and the image's size.
         most: detections to keep; None for all.
     """
-    import torch
-    from torchvision.ops import nms
-
     sure = scores >= decoding.conf
     boxes, scores, class_ids = boxes_xyxy[sure], scores[sure], class_ids[sure]
     kept = [np.zeros(0, dtype=np.int64)]
     for number in np.unique(class_ids):
         members = np.flatnonzero(class_ids == number)
-        best = nms(torch.from_numpy(boxes[members]), torch.from_numpy(scores[members]), decoding.iou)
-        kept.append(members[best.numpy()])
+        kept.append(members[nms(boxes[members], scores[members], decoding.iou)])
     order = np.concatenate(kept)
     order = order[np.lexsort((order, -scores[order]))][:most]
     return on_image(boxes[order], scores[order], class_ids[order], decoding)

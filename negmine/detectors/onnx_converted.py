@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from negmine.cores import usable_cores
-from negmine.detectors.converted import Output
 from negmine.detectors.interrupts import interrupt_later
 from negmine.detectors.onnx_session import load_session
-from negmine.detectors.traceable import Traceable, example, tracing
+from negmine.detectors.suppression import Rows
 from negmine.structures import Image
 
 _OPSET = 17
@@ -27,6 +26,8 @@ def convert(module: Any) -> dict[str, bytes]:
         The one part of the model, by its name.
     """
     import torch
+
+    from negmine.detectors.traceable import Traceable, example, tracing
 
     with tracing(), interrupt_later(), tempfile.TemporaryDirectory(prefix="negmine-") as folder:
         path = Path(folder) / "model.onnx"
@@ -61,9 +62,9 @@ class OnnxRunner:
         """How many pictures it likes to be handed together."""
         return _HANDED * self._cores
 
-    def run(self, pictures: Iterable[Image]) -> Iterator[Output]:
+    def run(self, pictures: Iterable[Image]) -> Iterator[Rows]:
         """Run each picture by itself; see `Runner`."""
-        waiting: deque[Future[Output]] = deque()
+        waiting: deque[Future[Rows]] = deque()
         with ThreadPoolExecutor(self._cores, thread_name_prefix="negmine-onnx") as pool:
             for picture in pictures:
                 if len(waiting) > self._cores:
@@ -72,6 +73,6 @@ class OnnxRunner:
             while waiting:
                 yield waiting.popleft().result()
 
-    def _run_one(self, picture: Image) -> Output:
-        output: Output = self._session.run(None, {"picture": picture[None]})[0]
+    def _run_one(self, picture: Image) -> Rows:
+        output: Rows = self._session.run(None, {"picture": picture[None]})[0]
         return output

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from negmine.cores import usable_cores
-from negmine.detectors.converted import Output
 from negmine.detectors.interrupts import interrupt_later
 from negmine.detectors.reporting import import_quietly, no_reporting
-from negmine.detectors.traceable import Traceable, example, tracing
+from negmine.detectors.suppression import Rows
 from negmine.structures import Image
 
 _MOST_STREAMS = 16  # each has memory of its own
@@ -31,6 +30,8 @@ def convert(module: Any) -> dict[str, bytes]:
         The parts of the model, by their names.
     """
     import torch
+
+    from negmine.detectors.traceable import Traceable, example, tracing
 
     openvino = import_quietly("openvino")
     with tracing(), no_reporting(), interrupt_later():
@@ -82,7 +83,7 @@ class OpenVinoRunner:
         """How many pictures it likes to be handed together."""
         return max(_HANDED * self._streams, _HANDED_AT_LEAST)
 
-    def run(self, pictures: Iterable[Image]) -> Iterator[Output]:
+    def run(self, pictures: Iterable[Image]) -> Iterator[Rows]:
         """Run each picture by itself; see `Runner`."""
         waiting: OrderedDict[int, Any] = OrderedDict()  # requests that run, oldest first
         try:
@@ -132,7 +133,7 @@ def _core() -> Any:
     return import_quietly("openvino").Core()
 
 
-def _output(request: Any) -> Output:
+def _output(request: Any) -> Rows:
     request.wait()
-    output: Output = np.asarray(request.get_output_tensor(0).data)
+    output: Rows = np.asarray(request.get_output_tensor(0).data)
     return output

@@ -6,14 +6,11 @@ import copy
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from negmine.detectors.ultralytics import UltralyticsDetector
-
-if TYPE_CHECKING:
-    from ultralytics.nn.modules import Detect
 
 EXAMPLE_HW = (192, 160)  # pixels; what it is traced with
 _STRIDE = 32
@@ -56,7 +53,7 @@ def why_not(original: UltralyticsDetector) -> str | None:
     from ultralytics.nn.tasks import DetectionModel
 
     predictor = original.predictor
-    module = predictor.model.backend.model
+    module: Any = original.module
     if predictor.args.task != "detect":
         return f"it is a model for the task {predictor.args.task!r}"
     # models that are asked with words, and transformers, prepare and decode in their own ways
@@ -67,11 +64,6 @@ def why_not(original: UltralyticsDetector) -> str | None:
     if predictor.model.backend.channels != 3 or predictor.model.stride != _STRIDE:
         return "it takes other images than RGB, or has another stride than 32"
     return None
-
-
-def head_of(original: UltralyticsDetector) -> Detect:
-    """The last layer of a checkpoint that can be converted."""
-    return original.predictor.model.backend.model.model[-1]
 
 
 def example() -> torch.Tensor:

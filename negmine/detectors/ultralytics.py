@@ -12,6 +12,7 @@ import numpy as np
 
 from negmine.detectors.base import DescribedDetector, DetectorIdentity
 from negmine.detectors.batches import predict_by_shape
+from negmine.detectors.checkpoint import Checkpoint, identifying_settings, imgsz_of, iou_of
 from negmine.detectors.classes import wanted_classes
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.quiet import quiet_ultralytics
@@ -21,11 +22,11 @@ from negmine.errors import ConfigError, WeightsError
 from negmine.structures import Detections, Image
 
 if TYPE_CHECKING:
+    from torch import nn
     from ultralytics.engine.results import Results
     from ultralytics.models.yolo.detect import DetectionPredictor
 
 _ACCELERATOR_BATCH = 16
-_IOU, _IMGSZ = 0.7, 640  # Ultralytics' own
 _RUNTIMES: Mapping[str, str] = MappingProxyType(
     {"onnx": "onnx onnxruntime", "onnxruntime": "onnxruntime", "openvino": "openvino", "tensorrt": "tensorrt"}
 )
@@ -59,8 +60,8 @@ class UltralyticsDetector(DescribedDetector):
         with quiet_ultralytics():
             self._model = open_model(path, trusted=config.trust_weights)
             self._class_ids: list[int] | None = None
-            self._iou = _IOU if config.iou is None else config.iou
-            self._imgsz = config.imgsz or self.trained_imgsz or _IMGSZ
+            self._iou = iou_of(config)
+            self._imgsz = imgsz_of(config, self.trained_imgsz)
             self._start(path)
         self._class_names: Mapping[int, str] = MappingProxyType({int(i): str(n) for i, n in self._model.names.items()})
         self._class_ids = wanted_classes(config.classes, self._class_names)
@@ -71,11 +72,7 @@ class UltralyticsDetector(DescribedDetector):
             name=stands_for.name if stands_for else path.name,
             sha256=stands_for.sha256 if stands_for else hash_weights(path),
             settings={
-                "kind": "ultralytics",
-                "conf": config.conf,
-                "iou": self._iou,
-                "imgsz": self._imgsz,
-                "classes": sorted(config.classes),
+                **identifying_settings(config, self._imgsz),
                 **({"backend": backend} if stands_for or path.suffix.lower() == ".pt" else {}),
             },
             versions={name: importlib.metadata.version(name) for name in ("torch", "ultralytics")},
@@ -96,6 +93,23 @@ class UltralyticsDetector(DescribedDetector):
     def predictor(self) -> DetectionPredictor:
         """What Ultralytics runs it with: the module, fused, and all settings as they are used."""
         return self._model.predictor
+
+    @property
+    def module(self) -> nn.Module:
+        """The fused module that runs."""
+        module: nn.Module = self.predictor.model.backend.model
+        return module
+
+    @property
+    def imgsz(self) -> int:
+        """The input size that was asked for or suits the weights, in pixels."""
+        return self._imgsz
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """What a converted model needs to know of it."""
+        end2end = bool(self.predictor.model.end2end)
+        return Checkpoint(self._identity.name, self._identity.sha256, self.class_names, self.trained_imgsz, end2end)
 
     @property
     def class_ids(self) -> list[int] | None:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from firing import break_model, pictures, write_firing_checkpoint
 
+from negmine.detectors import backends, conversion
 from negmine.detectors.agreement import agreement
-from negmine.detectors.base import opening_notes
+from negmine.detectors.base import Detector, opening_notes
 from negmine.detectors.config import DetectorConfig
-from negmine.detectors.converted_files import pack
+from negmine.detectors.converted_files import fingerprint, pack
+from negmine.detectors.devices import may_have_gpu
 from negmine.detectors.open import open_detector
+from negmine.detectors.ultralytics import UltralyticsDetector
 from negmine.errors import ConfigError, WeightsError
 from negmine.structures import Image
 
@@ -57,6 +66,111 @@ def test_with_images_it_is_openvino_once_it_has_found_the_same(converted: Path, 
     result = agreement(original.predict(pictures(7)), first.predict(pictures(7)), 0.3)
     assert result.difference is None and result.compared > 10
     assert backend_of(firing_weights, samples, iou=0.5) == "openvino" and samples.counts == [4, 4]
+
+
+OPENED = """
+import sys
+from negmine.detectors.config import DetectorConfig
+from negmine.mining.scan import scan
+result = scan(sys.argv[1], DetectorConfig(sys.argv[2], conf=0.3), bank=sys.argv[3])
+print(result.device.backend, result.scanned > 0, sorted({"torch", "torchvision", "ultralytics"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.skipif(may_have_gpu(), reason="torch has a say in what runs beside a GPU")
+def test_what_was_compared_once_runs_without_torch(
+    converted_folder: Path, firing_weights: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    cv2.imwrite(str(tmp_path / "in" / "a.png"), pictures(1)[0])
+    said = []
+    for bank in ("first", "second"):
+        command = [sys.executable, "-c", OPENED, tmp_path / "in", firing_weights, tmp_path / bank]
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True)
+        said.append(done.stdout.strip())
+    assert said == ["openvino True ['torch', 'torchvision', 'ultralytics']", "openvino True []"]
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnx"])
+@pytest.mark.parametrize("settings", [{}, {"classes": ("3", "17"), "imgsz": 100, "iou": 0.4, "batch": 3}])
+def test_what_is_kept_is_the_same_detector(
+    converted_folder: Path, firing_weights: Path, settings: dict[str, object], backend: str
+) -> None:
+    asked = config(firing_weights, backend=backend, **settings)
+    first, again = open_detector(asked, Asked()), open_kept(asked)
+    assert again is not None
+    assert (again.identity, again.class_names, again.batch_size) == (
+        first.identity,
+        first.class_names,
+        first.batch_size,
+    )
+    assert opening_notes(again) == opening_notes(first)
+    for one, other in zip(first.predict(pictures(7)), again.predict(pictures(7)), strict=True):
+        assert np.array_equal(one.boxes_xyxy, other.boxes_xyxy) and np.array_equal(one.scores, other.scores)
+        assert np.array_equal(one.class_ids, other.class_ids)
+
+
+def open_kept(asked: DetectorConfig) -> Detector | None:
+    """Open without the weights; None where that cannot be."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backends, "UltralyticsDetector", lambda *_, **__: pytest.fail("the weights were opened"))
+        patch.setattr(backends, "may_have_gpu", lambda: False)
+        try:
+            return open_detector(asked, Asked())
+        except pytest.fail.Exception:
+            return None
+
+
+def test_what_is_kept_is_not_taken_for_anything_else(converted: Path, firing_weights: Path) -> None:
+    asked = config(firing_weights)
+    assert open_kept(asked) is None, "not compared yet"
+    open_detector(asked, Asked())
+    assert open_kept(asked) is not None and open_kept(replace(asked, device="auto")) is not None
+    for other in ({"conf": 0.31}, {"iou": 0.6}, {"imgsz": 64}, {"classes": ("3",)}, {"device": "mps"}, {"int8": True}):
+        assert open_kept(replace(asked, **other)) is None, other  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="the model has no class zebra; it has"):
+        open_detector(replace(asked, classes=("zebra",)), Asked())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conversion, "_asked", lambda *_: next(iter(findings(converted))))  # as if it had been compared
+        with pytest.raises(ConfigError, match="the model has no class zebra; it has"):
+            open_kept(replace(asked, classes=("zebra",)))
+    with firing_weights.with_name("other.pt").open("wb") as other_weights:
+        other_weights.write(firing_weights.read_bytes() + b" ")
+    assert open_kept(replace(asked, weights=str(firing_weights.with_name("other.pt")))) is None
+
+
+def findings(converted: Path) -> dict[str, str]:
+    found: dict[str, str] = json.loads(converted.with_suffix(".json").read_text())["findings"]
+    return found
+
+
+@pytest.mark.parametrize("part", [b"", b"{}", b"[]", b"null", b'{"class_names": {"a": 1}}', None])
+def test_a_kept_model_that_does_not_say_what_it_is_of_is_not_run_alone(
+    converted: Path, firing_weights: Path, part: bytes | None
+) -> None:
+    open_detector(config(firing_weights), Asked())
+    with zipfile.ZipFile(converted) as file:
+        parts = {name: file.read(name) for name in file.namelist() if name != "checkpoint.json"}
+    converted.write_bytes(pack(parts if part is None else {**parts, "checkpoint.json": part}))
+    found = json.loads(converted.with_suffix(".json").read_text())
+    found["model"] = fingerprint(parts if part is None else {**parts, "checkpoint.json": part})
+    converted.with_suffix(".json").write_text(json.dumps(found))
+    assert open_kept(config(firing_weights)) is None
+    assert backend_of(firing_weights, Asked()) == "openvino"
+
+
+def test_with_a_gpu_torch_decides(converted: Path, firing_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_detector(config(firing_weights), Asked())
+    opened: list[DetectorConfig] = []
+
+    def spy(asked: DetectorConfig) -> UltralyticsDetector:
+        opened.append(asked)
+        return UltralyticsDetector(replace(asked, device="cpu"))
+
+    monkeypatch.setattr(backends, "UltralyticsDetector", spy)
+    monkeypatch.setattr(backends, "may_have_gpu", lambda: True)
+    assert backend_of(firing_weights, Asked(), device="auto") == "openvino" and len(opened) == 1
+    assert backend_of(firing_weights, Asked(), device="cpu") == "openvino" and len(opened) == 1
 
 
 def test_where_only_faint_things_are_found_these_are_compared(converted_folder: Path, tmp_path: Path) -> None:
@@ -211,6 +325,8 @@ def test_8_bit_weights_are_calibrated_once_and_say_how_they_differ(converted: Pa
     again = open_detector(config(firing_weights, int8=True), samples)
     assert samples.counts == [128, 16] and opening_notes(again) == opening_notes(first)
     assert again.identity == first.identity
-    open_detector(config(firing_weights, int8=True, imgsz=64), samples)
+    small = open_detector(config(firing_weights, int8=True, imgsz=64), samples)
     assert samples.counts[2:] == [128, 16], "another size of input is another calibration"
+    kept = open_kept(config(firing_weights, int8=True, imgsz=64))
+    assert kept is not None and (kept.identity, opening_notes(kept)) == (small.identity, opening_notes(small))
     assert sum(map(len, first.predict(pictures(7)))) > 10

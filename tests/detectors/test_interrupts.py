@@ -51,7 +51,7 @@ import os, signal, sys
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.openvino import convert
 from negmine.detectors.ultralytics import UltralyticsDetector
-module = UltralyticsDetector(DetectorConfig(sys.argv[1], device="cpu")).predictor.model.backend.model
+module = UltralyticsDetector(DetectorConfig(sys.argv[1], device="cpu")).module
 module.model[0].register_forward_pre_hook(lambda *_: os.kill(os.getpid(), signal.SIGINT))
 try:
     convert(module)

@@ -159,7 +159,7 @@ def limit_memory(original: UltralyticsDetector, most: int, runs: list[int]) -> N
         if len(given[0]) > most:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
 
-    original.predictor.model.backend.model.model[0].register_forward_pre_hook(check)
+    original.module.model[0].register_forward_pre_hook(check)
 
 
 def limited(weights: Path, most: int, *, batch: int) -> tuple[OnDeviceDetector, list[int]]:
@@ -194,14 +194,16 @@ def test_what_was_found_before_the_memory_ran_out_is_not_looked_for_again(firing
         if len(runs) == 2:
             raise torch.OutOfMemoryError("CUDA out of memory")
 
-    original.predictor.model.backend.model.model[0].register_forward_pre_hook(check)
+    original.module.model[0].register_forward_pre_hook(check)
     found = OnDeviceDetector(original, config, half=False).predict([IMAGES[0]] * 8)
     assert runs == [4, 4, 2, 2] and len(found) == 8
 
 
 def test_without_memory_for_a_single_image_it_says_so(firing_weights: Path) -> None:
     detector, _ = limited(firing_weights, 0, batch=2)
-    with pytest.raises(DetectorError, match=r"memory on cpu to run firing\.pt on one image at 96x96, found too little"):
+    with pytest.raises(
+        DetectorError, match=r"memory on cpu to run firing\.pt on one image at imgsz 96, found too little"
+    ):
         detector.predict(IMAGES[:1])
 
 
@@ -213,7 +215,7 @@ def test_what_is_not_finite_is_told_and_takes_no_other_image_along(firing_weight
         black = (given[0] == 0).flatten(1).all(dim=1)
         return (torch.where(black[:, None, None, None], torch.inf, given[0]),)
 
-    original.predictor.model.backend.model.model[0].register_forward_pre_hook(spoil)
+    original.module.model[0].register_forward_pre_hook(spoil)
     detector = OnDeviceDetector(original, config, half=False)
     black = np.zeros((96, 96, 3), dtype=np.uint8)
     with pytest.raises(BoxError, match=r"firing\.pt gave boxes or scores that are not finite"):
