@@ -12,6 +12,7 @@ from negmine.detectors.devices import may_have_gpu
 from negmine.detectors.placement import whole_strides
 from negmine.detectors.reporting import import_quietly
 from negmine.detectors.samples import Samples
+from negmine.detectors.side_by_side import on_all_cores
 from negmine.detectors.tensorrt import open_tensorrt
 from negmine.detectors.ultralytics import UltralyticsDetector
 from negmine.detectors.weights_files import find_weights
@@ -26,13 +27,14 @@ def open_ultralytics(config: DetectorConfig, samples: Samples | None) -> Detecto
         ConfigError: for a backend that does not run these weights or this device.
         WeightsError: for weights that cannot be opened or converted, or whose runtime is missing.
     """
-    if config.backend == "torch":
-        return UltralyticsDetector(config)
     path = find_weights(config.weights)
     if path.suffix.lower() != ".pt":
-        require_no_backend(config)
+        if config.backend != "torch":
+            require_no_backend(config)
         return UltralyticsDetector(config)
     config = replace(config, weights=str(path))
+    if config.backend == "torch":
+        return on_all_cores(UltralyticsDetector(config), config)
     if config.backend == "tensorrt":
         return open_tensorrt(config, samples)
     kept = _kept(config, path, samples)
@@ -59,19 +61,16 @@ def _fastest(config: DetectorConfig, samples: Samples | None) -> Detector:
     from negmine.detectors.traceable import why_not
 
     original = UltralyticsDetector(config)
-    if samples is None:
-        return original
-    if original.device_type == "cuda":
+    if original.device_type == "cuda" and samples is not None:
         if why_not(original) is not None:
             return UltralyticsDetector(config, half=True)
         return open_on_device(original, config, samples, half=True)
-    if original.device_type != "cpu" or why_not(original) is not None or not _imports("openvino"):
-        return original
-    try:
-        return open_converted(original, config, _runtime(config, original.imgsz, samples), samples)
-    except WeightsError as error:
-        original.note(f"warning: torch is used, which is slower: {error}")
-        return original
+    if original.device_type == "cpu" and samples is not None and why_not(original) is None and _imports("openvino"):
+        try:
+            return _converted(original, config, samples)
+        except WeightsError as error:
+            original.note(f"warning: torch is used, which is slower: {error}")
+    return on_all_cores(original, config)
 
 
 def _asked_for(config: DetectorConfig, path: Path, samples: Samples | None) -> Detector:
@@ -92,7 +91,13 @@ def _asked_for(config: DetectorConfig, path: Path, samples: Samples | None) -> D
     reason = why_not(original)
     if reason is not None:
         raise ConfigError(f"{printable(path)} does not run on backend {backend}: {reason}; leave --backend out")
-    return open_converted(original, config, _runtime(config, original.imgsz, samples), samples)
+    return _converted(original, config, samples)
+
+
+def _converted(original: UltralyticsDetector, config: DetectorConfig, samples: Samples | None) -> Detector:
+    """The converted model; where it finds other things, the weights."""
+    detector = open_converted(original, config, _runtime(config, original.imgsz, samples), samples)
+    return on_all_cores(original, config) if detector is original else detector
 
 
 def _runtime(config: DetectorConfig, imgsz: int | None, samples: Samples | None) -> Runtime:

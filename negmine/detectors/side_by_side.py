@@ -1,0 +1,91 @@
+"""A checkpoint of Ultralytics on all cores of a CPU, by copies that each have a core to themselves."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from negmine.cores import usable_cores
+from negmine.detectors.base import DescribedDetector
+from negmine.detectors.config import DetectorConfig
+from negmine.detectors.quiet import quiet_ultralytics
+from negmine.detectors.ultralytics import UltralyticsDetector
+from negmine.errors import WeightsError
+from negmine.paths import printable
+from negmine.structures import Detections, Image
+
+_MOST_COPIES = 8  # each has the weights in memory; with more cores than that, a copy has several
+_HANDED, _HANDED_AT_LEAST = 4, 16  # images of one call, for each copy, and in all: at its end cores run dry
+
+
+class SideBySideDetector(DescribedDetector):
+    """Runs as many images at once as there are cores: faster than all cores on one image, which wait for each other.
+
+    Up to eight cores an image runs on one core, so that no digit of what is found in it depends on their number, or on
+    the other images.
+    """
+
+    def __init__(self, first: UltralyticsDetector, config: DetectorConfig, *, cores: int | None = None) -> None:
+        """Open the other copies.
+
+        Args:
+            first: opened with `config`, on a CPU.
+            config: what was asked for.
+            cores: to run on; None for all that the process may use.
+
+        Raises:
+            WeightsError: where the weights have changed meanwhile.
+        """
+        cores = cores or usable_cores()
+        copies = min(cores, _MOST_COPIES)
+        self._threads = cores // copies
+        self._copies = [first, *(UltralyticsDetector(config) for _ in range(copies - 1))]
+        if len({each.identity.sha256 for each in self._copies}) > 1:
+            raise WeightsError(f"{printable(config.weights)} has changed while it was opened; start again")
+        self._class_names, self._identity, self._notes = first.class_names, first.identity, first.notes
+        self._device = first.device
+        self._batch_size = max(_HANDED * copies, _HANDED_AT_LEAST)
+
+    @property
+    def trained_imgsz(self) -> int | None:
+        """The input size that the checkpoint was trained at, in pixels; None where it does not say."""
+        return self._copies[0].trained_imgsz
+
+    def predict(self, images: Sequence[Image]) -> list[Detections]:
+        """Detect in each image.
+
+        Raises:
+            BoxError: where the model gave boxes or scores that are not finite.
+        """
+        import torch
+
+        found: dict[int, Detections] = {}
+        waiting = deque(enumerate(images))
+        stopped = threading.Event()
+
+        def run(copy: UltralyticsDetector) -> None:
+            while not stopped.is_set():
+                try:
+                    number, image = waiting.popleft()
+                except IndexError:
+                    return
+                found[number] = copy.predict([image])[0]
+
+        with quiet_ultralytics(), ThreadPoolExecutor(len(self._copies), thread_name_prefix="negmine-torch") as pool:
+            torch.set_num_threads(self._threads)  # back to what it was on leaving
+            try:
+                for done in [pool.submit(run, copy) for copy in self._copies]:
+                    done.result()
+            finally:
+                stopped.set()
+        return [found[number] for number in range(len(images))]
+
+
+def on_all_cores(original: UltralyticsDetector, config: DetectorConfig) -> UltralyticsDetector | SideBySideDetector:
+    """Copies side by side, where they help: not on a GPU, with one core, or where it was said how many run at once."""
+    if original.device_type != "cpu" or config.batch is not None or usable_cores() == 1:
+        return original
+    return SideBySideDetector(original, replace(config, device="cpu"))
