@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -17,15 +18,14 @@ from negmine.errors import WeightsError
 from negmine.paths import printable
 from negmine.structures import Detections, Image
 
-_MOST_COPIES = 8  # each has the weights in memory; with more cores than that, a copy has several
+_MOST_COPIES, _MOST_BYTES = 8, 1 << 29  # weights of all copies together; where cores are left over, a copy has several
 _HANDED, _HANDED_AT_LEAST = 4, 16  # images of one call, for each copy, and in all: at its end cores run dry
 
 
 class SideBySideDetector(DescribedDetector):
     """Runs as many images at once as there are cores: faster than all cores on one image, which wait for each other.
 
-    Up to eight cores an image runs on one core, so that no digit of what is found in it depends on their number, or on
-    the other images.
+    No digit of what is found in an image depends on the others; nor on the number of cores, as long as each has a copy.
     """
 
     def __init__(self, first: UltralyticsDetector, config: DetectorConfig, *, cores: int | None = None) -> None:
@@ -40,8 +40,10 @@ class SideBySideDetector(DescribedDetector):
             WeightsError: where the weights have changed meanwhile.
         """
         cores = cores or usable_cores()
-        copies = min(cores, _MOST_COPIES)
-        self._threads = cores // copies
+        size = sum(each.numel() * each.element_size() for each in first.module.state_dict().values())
+        most = max(min(_MOST_COPIES, _MOST_BYTES // max(size, 1)), 1)
+        copies = cores // math.ceil(cores / most)
+        self._threads = cores // copies  # of a copy
         self._copies = [first, *(UltralyticsDetector(config) for _ in range(copies - 1))]
         if len({each.identity.sha256 for each in self._copies}) > 1:
             raise WeightsError(f"{printable(config.weights)} has changed while it was opened; start again")

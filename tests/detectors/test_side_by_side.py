@@ -77,6 +77,24 @@ def test_it_is_taken_where_it_helps(
         assert type(found) is (SideBySideDetector if copies else UltralyticsDetector)
 
 
+@pytest.mark.parametrize(
+    ("cores", "fit", "copies", "threads"),
+    [(2, 9, 2, 1), (8, 9, 8, 1), (12, 9, 6, 2), (64, 9, 8, 8), (8, 5, 4, 2), (8, 8, 8, 1), (3, 2, 1, 3), (4, 0, 1, 4)],
+)
+def test_copies_share_the_cores_and_are_few_where_they_are_large(
+    firing_weights: Path, monkeypatch: pytest.MonkeyPatch, cores: int, fit: int, copies: int, threads: int
+) -> None:
+    first = UltralyticsDetector(config(firing_weights))
+    opened: list[DetectorConfig] = []
+    monkeypatch.setattr(side_by_side, "UltralyticsDetector", lambda asked: opened.append(asked) or first)
+    size = sum(each.numel() * each.element_size() for each in first.module.state_dict().values())
+    monkeypatch.setattr(side_by_side, "_MOST_BYTES", size * fit)
+    seen: list[int] = []
+    first.module.model[0].register_forward_pre_hook(lambda *_: seen.append(torch.get_num_threads()))
+    SideBySideDetector(first, config(firing_weights), cores=cores).predict(pictures(1))
+    assert (len(opened) + 1, set(seen)) == (copies, {threads})
+
+
 def test_weights_that_change_while_they_are_opened_are_refused(tmp_path: Path) -> None:
     weights = write_firing_checkpoint(tmp_path / "w.pt")
     first = UltralyticsDetector(config(weights))
