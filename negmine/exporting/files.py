@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 
+from negmine.bank.files import sync_file_system
 from negmine.errors import BankError, ExportError
 from negmine.exporting.config import CopyMethod
 from negmine.exporting.plan import Content, StoredFile
@@ -27,52 +27,101 @@ def content_sha256(content: Content) -> str:
     return content.sha256 if isinstance(content, StoredFile) else hashlib.sha256(content).hexdigest()
 
 
-def write_file(target: Path, content: Content, method: CopyMethod) -> None:
-    """Write a file, or replace it; threads may do so with different files at the same time.
+class Placed:
+    """Files that are put in place together: first all of them beside their names, then, safely on disk, under these.
+
+    Where the system can flush all at once, that takes a fraction of the time of flushing each.
+
+    Args:
+        folder: that they are in, or below; there already.
+        method: how stored files get there.
+    """
+
+    def __init__(self, folder: Path, method: CopyMethod) -> None:
+        self._folder = folder
+        self._method = method
+        self._parts: list[str] = []
+
+    def stage(self, name: str, content: Content) -> None:
+        """Make a file beside its name; threads may do so with different files at the same time.
+
+        Raises:
+            OSError: where it cannot be written.
+            BankError: where a file of the bank is missing or damaged.
+            ExportError: where a file of the data set is gone, or is another than it was when it was read.
+        """
+        part = self._part(name)
+        part.parent.mkdir(parents=True, exist_ok=True)
+        self._parts.append(name)
+        part.unlink(missing_ok=True)
+        if isinstance(content, bytes):
+            _write(part, content, flush=sync_file_system() is None)
+        elif self._method == "hardlink":
+            os.link(_whole(content).resolve(), part)  # a link to a link would be none
+        elif self._method == "symlink":
+            part.symlink_to(os.path.relpath(_whole(content).resolve(), part.parent.resolve()))
+        else:
+            _copy(content, part, flush=sync_file_system() is None)
+
+    def place(self) -> None:
+        """Give all that is staged its name, once it is safely on disk.
+
+        Raises:
+            OSError: where that fails.
+        """
+        flush(self._folder)
+        for name in self._parts:
+            part = self._part(name)
+            part.replace(self._folder / name)
+            part.unlink(missing_ok=True)  # renaming one link of a file to another of its links leaves both
+        self._parts.clear()
+
+    def drop(self) -> None:
+        """Remove what is staged and not in place."""
+        for name in self._parts:
+            self._part(name).unlink(missing_ok=True)
+        self._parts.clear()
+
+    def _part(self, name: str) -> Path:
+        target = self._folder / name
+        return target.with_name(target.name + PART)
+
+
+def flush(folder: Path) -> None:
+    """Bring all that was written below a folder safely to disk, where the system can do that at once."""
+    sync = sync_file_system()
+    if sync is not None:
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            sync(number)
+        finally:
+            os.close(number)
+
+
+def replace_bytes(target: Path, data: bytes) -> None:
+    """Write a file under another name and rename it, so that nobody ever sees half of it.
 
     Raises:
         OSError: where it cannot be written.
-        BankError: where a file of the bank is missing or damaged.
-        ExportError: where a file of the data set is gone, or is another than it was when it was read.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(content, bytes):
-        replace(target, lambda part: _flushed(part, content))
-    elif method == "hardlink":
-        replace(target, lambda part: os.link(_whole(content).resolve(), part))  # a link to a link would be none
-    elif method == "symlink":
-        link = os.path.relpath(_whole(content).resolve(), target.parent.resolve())
-        replace(target, lambda part: part.symlink_to(link))
-    else:
-        replace(target, lambda part: _copy(content, part))
-
-
-def replace(target: Path, make: Callable[[Path], object]) -> None:
-    """Make a file under another name and rename it, so that nobody ever sees half of it."""
     part = target.with_name(target.name + PART)
-    part.unlink(missing_ok=True)
     try:
-        make(part)
+        _write(part, data, flush=True)
         part.replace(target)
-        part.unlink(missing_ok=True)  # renaming one link of a file to another of its links leaves both
     except BaseException:
         part.unlink(missing_ok=True)
         raise
 
 
-def replace_bytes(target: Path, data: bytes) -> None:
-    """The same for a file of these bytes."""
-    replace(target, lambda part: _flushed(part, data))
-
-
-def _flushed(path: Path, data: bytes) -> None:
+def _write(path: Path, data: bytes, *, flush: bool) -> None:
     with path.open("wb") as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        if flush:
+            file.flush()
+            os.fsync(file.fileno())
 
 
-def _copy(stored: StoredFile, part: Path) -> None:
+def _copy(stored: StoredFile, part: Path, *, flush: bool) -> None:
     """Copy, and hash what is copied."""
     _require_there(stored)
     digest = hashlib.sha256()
@@ -80,8 +129,9 @@ def _copy(stored: StoredFile, part: Path) -> None:
         while block := source.read(_BLOCK):
             digest.update(block)
             file.write(block)
-        file.flush()
-        os.fsync(file.fileno())
+        if flush:
+            file.flush()
+            os.fsync(file.fileno())
     _require_same(stored, digest.hexdigest())
 
 

@@ -15,13 +15,15 @@ from pathlib import Path, PurePosixPath
 
 from negmine.errors import ExportError
 from negmine.exporting.config import CopyMethod
-from negmine.exporting.files import PART, content_sha256, file_sha256, replace_bytes, write_file
+from negmine.exporting.files import PART, Placed, content_sha256, file_sha256, flush, replace_bytes
 from negmine.exporting.plan import Plan, StoredFile
 from negmine.exporting.threads import in_threads
 from negmine.paths import EXPORT_MANIFEST, printable, sortable
 
 MANIFEST = EXPORT_MANIFEST
 SCHEMA_VERSION = 1
+
+_TOGETHER = 1000  # files that are flushed at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +79,25 @@ def write_plan(plan: Plan, out: Path, *, format_name: str, method: CopyMethod, w
                 part.unlink()
             _write_manifest(out, format_name, "", _both(present, wanted))
             _remove(out, earlier.caches)  # they would hide what changes from the trainer
-            deque(in_threads(lambda name: write_file(out / name, plan[name], method), new, workers), maxlen=0)
+            for start in range(0, len(new), _TOGETHER):
+                _place(plan, out, new[start : start + _TOGETHER], method, workers)
             _remove(out, stale)
+            flush(out)
             _write_manifest(out, format_name, method, _both({}, wanted))
     except OSError as error:
         raise ExportError(_explain(out, error)) from error
     return Written(written=len(new), unchanged=len(plan) - len(new), removed=len(stale))
+
+
+def _place(plan: Plan, out: Path, names: Sequence[str], method: CopyMethod, workers: int | None) -> None:
+    """Put some files of a plan in place; where one cannot be written, none of them."""
+    placed = Placed(out, method)
+    try:
+        deque(in_threads(lambda name: placed.stage(name, plan[name]), names, workers), maxlen=0)
+        placed.place()
+    except BaseException:
+        placed.drop()
+        raise
 
 
 def require_ours(out: Path, format_name: str) -> None:
