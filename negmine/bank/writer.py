@@ -82,7 +82,9 @@ class BankWriter(Catalogue):
     def begin_run(self, run: RunRecord) -> int:
         """The number of the run with these settings, new or known."""
         parts = (run.class_names, run.detector_settings, run.scan_settings)
-        names, detector, scan = (json.dumps(part, sort_keys=True, default=str) for part in parts)
+        names, detector, scan = (
+            json.dumps(dict(part), sort_keys=True, default=str) for part in parts
+        )  # dict: views of one are none for json
         key = hashlib.sha256("\n".join([run.weights_sha256, names, detector, scan]).encode()).hexdigest()
         with self.transaction():
             self._connection.execute(

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -201,6 +203,14 @@ def test_settings_make_a_run_and_versions_do_not(bank: BankWriter) -> None:
     same = replace(base, weights="renamed.pt", versions={"torch": "2"})
     other = replace(base, detector_settings={"conf": 0.3})
     assert bank.begin_run(base) == bank.begin_run(same) != bank.begin_run(other)
+
+
+def test_a_run_is_the_same_whatever_kind_of_mapping_describes_it(bank: BankWriter) -> None:
+    parts: list[dict[Any, Any]] = [{0: "cat", 10: "dog", 2: "cow"}, {"conf": 0.25}, {"crop": "context"}]
+    plain = bank.begin_run(RunRecord("best.pt", "ab" * 32, *parts, {}))
+    assert bank.begin_run(RunRecord("best.pt", "ab" * 32, *map(MappingProxyType, parts), {})) == plain
+    names = bank.scalar("SELECT class_names FROM runs WHERE id = ?", (plain,))
+    assert json.loads(str(names)) == {"0": "cat", "10": "dog", "2": "cow"}
 
 
 def test_the_lock_names_its_holder(bank: BankWriter) -> None:
