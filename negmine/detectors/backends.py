@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from negmine.detectors.base import Detector
+from negmine.detectors.checkpoint import imgsz_of
 from negmine.detectors.config import DetectorConfig, require_no_backend
-from negmine.detectors.conversion import Runtime, open_converted, open_kept
+from negmine.detectors.conversion import Runtime, kept_checkpoint, open_converted, open_kept
 from negmine.detectors.devices import may_have_gpu
+from negmine.detectors.packages import version_of
 from negmine.detectors.placement import whole_strides
 from negmine.detectors.reporting import import_quietly
 from negmine.detectors.samples import Samples
@@ -49,10 +51,13 @@ def _kept(config: DetectorConfig, path: Path, samples: Samples | None) -> Detect
     """What an earlier run has converted and compared, without torch; None where torch has a say."""
     asked_for = config.backend != "auto" or config.int8
     on_cpu = config.device == "cpu" or (config.device == "auto" and (asked_for or not may_have_gpu()))
-    if not on_cpu or not (asked_for or samples) or (config.int8 and config.imgsz is None):
+    if not on_cpu or (samples is None and not asked_for):
+        return None
+    checkpoint = kept_checkpoint(path)
+    if checkpoint is None:
         return None
     config = replace(config, device="cpu")
-    return open_kept(path, config, _runtime(config, config.imgsz, samples))
+    return open_kept(checkpoint, config, _runtime(config, imgsz_of(config, checkpoint.trained_imgsz), samples))
 
 
 def _fastest(config: DetectorConfig, samples: Samples | None) -> Detector:
@@ -100,7 +105,7 @@ def _converted(original: UltralyticsDetector, config: DetectorConfig, samples: S
     return on_all_cores(original, config) if detector is original else detector
 
 
-def _runtime(config: DetectorConfig, imgsz: int | None, samples: Samples | None) -> Runtime:
+def _runtime(config: DetectorConfig, imgsz: int, samples: Samples | None) -> Runtime:
     """What converts and runs it.
 
     Args:
@@ -130,7 +135,7 @@ def _runtime(config: DetectorConfig, imgsz: int | None, samples: Samples | None)
             lambda parts: openvino.OpenVinoRunner(parts, fixed_shapes=True),
             int8.settings_of,
             lossy=True,
-            depends_on={"imgsz": str(imgsz), "nncf": int8.version()},
+            depends_on={"imgsz": str(imgsz), "nncf": version_of("nncf")},
         )
     return Runtime(
         "openvino",

@@ -8,7 +8,6 @@ what was asked for, so it is only said.
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +19,8 @@ from negmine.detectors.base import Detector
 from negmine.detectors.checkpoint import Checkpoint, identifying_settings, imgsz_of
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.converted import ConvertedDetector, Runner
-from negmine.detectors.converted_files import ConvertedFile, fingerprint
+from negmine.detectors.converted_files import ConvertedFile, fingerprint, kept_parts
+from negmine.detectors.packages import version_of
 from negmine.detectors.quiet import quiet_ultralytics
 from negmine.detectors.samples import Samples
 from negmine.detectors.ultralytics import UltralyticsDetector
@@ -59,28 +59,35 @@ class Runtime:
     depends_on: Mapping[str, str] = field(default_factory=dict)
 
 
-def open_kept(path: Path, config: DetectorConfig, runtime: Runtime) -> Detector | None:
+def kept_checkpoint(path: Path) -> Checkpoint | None:
+    """What an earlier run noted of a checkpoint when it converted it, for whatever runtime; None where none did.
+
+    Raises:
+        WeightsError: where the checkpoint cannot be read.
+    """
+    sha256 = hash_weights(path)
+    for data in kept_parts(sha256, _CHECKPOINT):
+        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+            return Checkpoint.from_bytes(data, path.name, sha256)
+    return None
+
+
+def open_kept(checkpoint: Checkpoint, config: DetectorConfig, runtime: Runtime) -> Detector | None:
     """Open what an earlier run has converted and compared; None where there is no such thing, or it is damaged.
 
     Nothing is unpickled, so that weights need not be trusted for it.
 
     Args:
-        path: of the checkpoint.
+        checkpoint: what was converted.
         config: what was asked for.
         runtime: what it was converted for.
 
     Raises:
-        WeightsError: where the checkpoint cannot be read.
         ConfigError: for a class that the model lacks.
     """
-    sha256 = hash_weights(path)
-    file = _file(sha256, runtime)
+    file = _file(checkpoint.sha256, runtime)
     parts = file.read()
-    if parts is None:
-        return None
-    try:
-        checkpoint = Checkpoint.from_bytes(parts[_CHECKPOINT], path.name, sha256)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    if parts is None or parts.get(_CHECKPOINT) != checkpoint.to_bytes():
         return None
     said = file.findings(fingerprint(parts)).get(_asked(config, checkpoint))
     if said is None:
@@ -118,8 +125,8 @@ def open_converted(
 def _file(sha256: str, runtime: Runtime) -> ConvertedFile:
     made_by = {
         "backend": runtime.name,
-        "ultralytics": importlib.metadata.version("ultralytics"),
-        runtime.package: importlib.metadata.version(runtime.package),
+        "ultralytics": version_of("ultralytics"),
+        runtime.package: version_of(runtime.package),
         **runtime.depends_on,
     }
     return ConvertedFile.of(sha256, made_by)
@@ -128,7 +135,7 @@ def _file(sha256: str, runtime: Runtime) -> ConvertedFile:
 def _loaded(original: UltralyticsDetector, file: ConvertedFile, runtime: Runtime) -> tuple[Parts, Runner]:
     """The model from its file, or converted now where the file is missing or cannot be used."""
     kept = file.read()
-    if kept is not None:
+    if kept is not None and kept.get(_CHECKPOINT) == original.checkpoint.to_bytes():
         with contextlib.suppress(Exception):  # whole, and still no model: every runtime has its own errors
             return kept, runtime.load(kept)
     try:
@@ -225,9 +232,7 @@ def _asked(config: DetectorConfig, checkpoint: Checkpoint) -> str:
     """What a comparison depends on, besides the model: the machine too, as folders are shared and CPUs differ."""
     settings = identifying_settings(config, imgsz_of(config, checkpoint.trained_imgsz))
     asked = {key: settings[key] for key in ("conf", "iou", "imgsz", "classes")}
-    return json.dumps(
-        {**asked, "torch": importlib.metadata.version("torch"), "machine": platform.node()}, sort_keys=True
-    )
+    return json.dumps({**asked, "torch": version_of("torch"), "machine": platform.node()}, sort_keys=True)
 
 
 def _lossy_note(detector: Detector, said: str, file: ConvertedFile) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Protocol
@@ -13,6 +12,7 @@ from negmine.detectors.base import DescribedDetector, DetectorIdentity
 from negmine.detectors.checkpoint import Checkpoint, identifying_settings, imgsz_of, iou_of
 from negmine.detectors.classes import wanted_classes
 from negmine.detectors.config import DetectorConfig
+from negmine.detectors.packages import version_of
 from negmine.detectors.placement import letterboxed, on_image, whole_strides
 from negmine.detectors.suppression import Rows, best_of_candidates, best_of_raw
 from negmine.detectors.ultralytics import with_area
@@ -68,7 +68,7 @@ class ConvertedDetector(DescribedDetector):
             name=checkpoint.name,
             sha256=checkpoint.sha256,
             settings={**identifying_settings(config, imgsz), **settings},
-            versions={name: importlib.metadata.version(name) for name in ("torch", "ultralytics", runtime)},
+            versions={name: version_of(name) for name in ("torch", "ultralytics", runtime)},
         )
 
     @property

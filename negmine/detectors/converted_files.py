@@ -14,12 +14,13 @@ import os
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 _FORMAT = 2  # raised where files of an older negmine must not be used any more
 _HOUR = 3600  # seconds
+_UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, RuntimeError, EOFError)
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same bytes whenever they are written
 
 
@@ -53,7 +54,7 @@ class ConvertedFile:
         try:
             with zipfile.ZipFile(self.path) as file:
                 return {name: file.read(name) for name in file.namelist()}
-        except (OSError, zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, RuntimeError, EOFError):
+        except _UNREADABLE:
             return None
 
     def write(self, parts: Mapping[str, bytes]) -> str | None:
@@ -80,6 +81,16 @@ class ConvertedFile:
         if self.path is not None:
             document = {"model": sha256, "findings": self.findings(sha256) | {asked: finding}}
             _write(_beside(self.path), json.dumps(document, indent=1).encode())
+
+
+def kept_parts(weights_sha256: str, part: str) -> Iterator[bytes]:
+    """One part of each model that some weights were converted into, where it can be read."""
+    folder = cache_folder()
+    if folder is None:
+        return
+    for path in sorted(folder.glob(f"{weights_sha256[:16]}-*.zip")):
+        with contextlib.suppress(*_UNREADABLE, KeyError), zipfile.ZipFile(path) as file:
+            yield file.read(part)
 
 
 def cache_folder() -> Path | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.metadata
 import importlib.util
 import io
 import logging
@@ -42,14 +41,6 @@ def convert_to_int8(module: Any, imgsz: int, samples: Samples | None) -> dict[st
         return to_parts(
             _quantized(import_quietly("nncf"), model, [letterboxed(image, imgsz)[None] for image in images])
         )
-
-
-def version() -> str:
-    """Of nncf; empty where it is not installed."""
-    try:
-        return importlib.metadata.version("nncf")
-    except importlib.metadata.PackageNotFoundError:
-        return ""
 
 
 def settings_of(parts: Mapping[str, bytes]) -> dict[str, object]:

@@ -7,18 +7,17 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 from negmine.cores import usable_cores
 from negmine.detectors.base import DescribedDetector
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.quiet import quiet_ultralytics
 from negmine.detectors.ultralytics import UltralyticsDetector
-from negmine.errors import WeightsError
-from negmine.paths import printable
 from negmine.structures import Detections, Image
 
-_MOST_COPIES, _MOST_BYTES = 8, 1 << 29  # weights of all copies together; where cores are left over, a copy has several
+_MOST_COPIES = 8
+_MOST_BYTES = 1 << 29  # weights of all copies together
+_MOST_PIXELS = _MOST_COPIES * 640**2  # of the pictures that run at once: what is computed of them takes memory too
 _HANDED, _HANDED_AT_LEAST = 4, 16  # images of one call, for each copy, and in all: at its end cores run dry
 
 
@@ -28,28 +27,21 @@ class SideBySideDetector(DescribedDetector):
     No digit of what is found in an image depends on the others; nor on the number of cores, as long as each has a copy.
     """
 
-    def __init__(self, first: UltralyticsDetector, config: DetectorConfig, *, cores: int | None = None) -> None:
-        """Open the other copies.
+    def __init__(self, first: UltralyticsDetector, cores: int) -> None:
+        """Take over what the first copy is; the others are made when there are images for them.
 
         Args:
-            first: opened with `config`, on a CPU.
-            config: what was asked for.
-            cores: to run on; None for all that the process may use.
-
-        Raises:
-            WeightsError: where the weights have changed meanwhile.
+            first: on a CPU.
+            cores: to run on. Where there are more than copies, a copy has several.
         """
-        cores = cores or usable_cores()
         size = sum(each.numel() * each.element_size() for each in first.module.state_dict().values())
-        most = max(min(_MOST_COPIES, _MOST_BYTES // max(size, 1)), 1)
-        copies = cores // math.ceil(cores / most)
-        self._threads = cores // copies  # of a copy
-        self._copies = [first, *(UltralyticsDetector(config) for _ in range(copies - 1))]
-        if len({each.identity.sha256 for each in self._copies}) > 1:
-            raise WeightsError(f"{printable(config.weights)} has changed while it was opened; start again")
+        most = max(min(_MOST_COPIES, _MOST_BYTES // max(size, 1), _MOST_PIXELS // first.imgsz**2), 1)
+        self._most = cores // math.ceil(cores / most)
+        self._threads = cores // self._most  # of a copy
+        self._copies = [first]
         self._class_names, self._identity, self._notes = first.class_names, first.identity, first.notes
         self._device = first.device
-        self._batch_size = max(_HANDED * copies, _HANDED_AT_LEAST)
+        self._batch_size = max(_HANDED * self._most, _HANDED_AT_LEAST)
 
     @property
     def trained_imgsz(self) -> int | None:
@@ -69,13 +61,19 @@ class SideBySideDetector(DescribedDetector):
         stopped = threading.Event()
 
         def run(copy: UltralyticsDetector) -> None:
-            while not stopped.is_set():
-                try:
-                    number, image = waiting.popleft()
-                except IndexError:
-                    return
-                found[number] = copy.predict([image])[0]
+            try:
+                while not stopped.is_set():
+                    try:
+                        number, image = waiting.popleft()
+                    except IndexError:
+                        return
+                    found[number] = copy.predict([image])[0]
+            except BaseException:
+                stopped.set()  # the others need not go on
+                raise
 
+        while len(self._copies) < min(self._most, len(images)):
+            self._copies.append(self._copies[0].copied())
         with quiet_ultralytics(), ThreadPoolExecutor(len(self._copies), thread_name_prefix="negmine-torch") as pool:
             torch.set_num_threads(self._threads)  # back to what it was on leaving
             try:
@@ -87,7 +85,10 @@ class SideBySideDetector(DescribedDetector):
 
 
 def on_all_cores(original: UltralyticsDetector, config: DetectorConfig) -> UltralyticsDetector | SideBySideDetector:
-    """Copies side by side, where they help: not on a GPU, with one core, or where it was said how many run at once."""
-    if original.device_type != "cpu" or config.batch is not None or usable_cores() == 1:
+    """Copies side by side, where they help: not on a GPU, or where it was said how many run at once, or on one core."""
+    import torch
+
+    cores = min(usable_cores(), torch.get_num_threads())  # what the user has set aside for others stays theirs
+    if original.device_type != "cpu" or config.batch is not None or cores == 1:
         return original
-    return SideBySideDetector(original, replace(config, device="cpu"))
+    return SideBySideDetector(original, cores)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.metadata
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -115,6 +117,11 @@ class UltralyticsDetector(DescribedDetector):
     def class_ids(self) -> list[int] | None:
         """The classes that are kept; None for all."""
         return self._class_ids
+
+    def copied(self) -> UltralyticsDetector:
+        """The same again, with weights of its own, for another thread: Ultralytics lets one in at a time."""
+        as_they_are = {id(each): each for each in (self._class_names, self._identity, self._config)}
+        return copy.deepcopy(self, {**as_they_are, id(self.predictor._lock): threading.Lock()})
 
     def predict(self, images: Sequence[Image]) -> list[Detections]:
         """Detect in each image; what it gives for one does not depend on the others.

@@ -9,6 +9,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 
 import cv2
@@ -126,6 +127,7 @@ def test_what_is_kept_is_not_taken_for_anything_else(converted: Path, firing_wei
     assert open_kept(asked) is None, "not compared yet"
     open_detector(asked, Asked())
     assert open_kept(asked) is not None and open_kept(replace(asked, device="auto")) is not None
+    assert backend_of(firing_weights, None) == "torch", "without images it stays the weights, kept or not"
     for other in ({"conf": 0.31}, {"iou": 0.6}, {"imgsz": 64}, {"classes": ("3",)}, {"device": "mps"}, {"int8": True}):
         assert open_kept(replace(asked, **other)) is None, other  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="the model has no class zebra; it has"):
@@ -157,6 +159,28 @@ def test_a_kept_model_that_does_not_say_what_it_is_of_is_not_run_alone(
     converted.with_suffix(".json").write_text(json.dumps(found))
     assert open_kept(config(firing_weights)) is None
     assert backend_of(firing_weights, Asked()) == "openvino"
+    assert open_kept(config(firing_weights)) is not None, "it was made anew"
+
+
+@pytest.mark.parametrize(
+    ("package", "backend"), [("openvino", "auto"), ("openvino", "openvino"), ("onnxruntime", "onnx")]
+)
+def test_a_runtime_that_is_not_installed_is_torch_or_one_line(
+    firing_weights: Path, monkeypatch: pytest.MonkeyPatch, package: str, backend: str
+) -> None:
+    def without(name: str) -> metadata.Distribution:
+        if name == package:
+            raise metadata.PackageNotFoundError(name)
+        return found(name)
+
+    found = metadata.Distribution.from_name
+    monkeypatch.setattr(metadata.Distribution, "from_name", without)
+    monkeypatch.setitem(sys.modules, package, None)
+    if backend == "auto":
+        assert backend_of(firing_weights, Asked()) == "torch"
+        return
+    with pytest.raises(WeightsError, match=f"backend {backend} needs the package {package}, which is not installed"):
+        open_detector(config(firing_weights, backend=backend), Asked())
 
 
 def test_with_a_gpu_torch_decides(converted: Path, firing_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,4 +353,6 @@ def test_8_bit_weights_are_calibrated_once_and_say_how_they_differ(converted: Pa
     assert samples.counts[2:] == [128, 16], "another size of input is another calibration"
     kept = open_kept(config(firing_weights, int8=True, imgsz=64))
     assert kept is not None and (kept.identity, opening_notes(kept)) == (small.identity, opening_notes(small))
+    kept = open_kept(config(firing_weights, int8=True))
+    assert kept is not None and (kept.identity, opening_notes(kept)) == (first.identity, opening_notes(first))
     assert sum(map(len, first.predict(pictures(7)))) > 10

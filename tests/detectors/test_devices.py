@@ -25,6 +25,8 @@ def test_where_torch_has_a_gpu_there_may_be_one() -> None:
         ("cuda = '13.0'", False, False),
         ("cuda = None\nhip = '6.4'", False, True),
         (None, False, True),
+        ("from . import nothing", False, True),
+        ("cuda =", False, True),
     ],
 )
 def test_it_is_ruled_out_by_how_torch_was_built_or_by_a_missing_driver(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from firing import pictures, write_firing_checkpoint
+from firing import pictures
 
 from negmine.detectors import side_by_side
 from negmine.detectors.base import Detector
@@ -19,8 +23,8 @@ from negmine.detectors.open import open_detector
 from negmine.detectors.quiet import keep_threads
 from negmine.detectors.side_by_side import SideBySideDetector
 from negmine.detectors.ultralytics import UltralyticsDetector
-from negmine.errors import BoxError, WeightsError
-from negmine.structures import Detections
+from negmine.errors import BoxError
+from negmine.structures import Detections, Image
 
 
 @pytest.fixture
@@ -47,7 +51,7 @@ def test_it_finds_what_one_copy_finds_on_one_core_to_the_last_digit(firing_weigh
     alone = UltralyticsDetector(config(firing_weights))
     images = pictures(7)
     expected = [alone.predict([image])[0] for image in images]
-    together = SideBySideDetector(UltralyticsDetector(config(firing_weights)), config(firing_weights), cores=cores)
+    together = SideBySideDetector(UltralyticsDetector(config(firing_weights)), cores)
     assert sum(map(len, expected)) > 10
     assert all(map(same, expected, together.predict(images)))
     assert all(map(same, expected * 3, together.predict(images * 3)))
@@ -58,7 +62,7 @@ def test_it_finds_what_one_copy_finds_on_one_core_to_the_last_digit(firing_weigh
 def test_it_says_what_one_copy_says_and_gives_threads_back(firing_weights: Path) -> None:
     first = UltralyticsDetector(config(firing_weights))
     first.note("a note")
-    together = SideBySideDetector(first, config(firing_weights), cores=3)
+    together = SideBySideDetector(first, 3)
     for name in ("identity", "class_names", "device", "trained_imgsz", "notes"):
         assert getattr(together, name) == getattr(first, name), name
     assert together.batch_size == 16 and isinstance(together, Detector)
@@ -72,50 +76,63 @@ def test_it_is_taken_where_it_helps(
     firing_weights: Path, monkeypatch: pytest.MonkeyPatch, cores: int, settings: dict[str, object], copies: bool
 ) -> None:
     monkeypatch.setattr(side_by_side, "usable_cores", lambda: cores)
+    monkeypatch.setattr("torch.get_num_threads", lambda: 64)
     for backend in ("torch", "auto"):
         found = open_detector(config(firing_weights, backend=backend, **settings))
         assert type(found) is (SideBySideDetector if copies else UltralyticsDetector)
 
 
+def test_the_users_own_limit_of_threads_holds(firing_weights: Path, one_thread: None) -> None:
+    assert type(open_detector(config(firing_weights, backend="torch"))) is UltralyticsDetector
+
+
 @pytest.mark.parametrize(
-    ("cores", "fit", "copies", "threads"),
-    [(2, 9, 2, 1), (8, 9, 8, 1), (12, 9, 6, 2), (64, 9, 8, 8), (8, 5, 4, 2), (8, 8, 8, 1), (3, 2, 1, 3), (4, 0, 1, 4)],
+    ("cores", "fit", "imgsz", "copies", "threads"),
+    [
+        (2, 9, 96, 2, 1),
+        (8, 9, 96, 8, 1),
+        (12, 9, 96, 6, 2),
+        (64, 9, 96, 8, 8),
+        (8, 5, 96, 4, 2),
+        (8, 8, 96, 8, 1),
+        (3, 2, 96, 1, 3),
+        (4, 0, 96, 1, 4),
+        (8, 9, 1280, 2, 4),
+        (8, 9, 1920, 1, 8),
+    ],
 )
 def test_copies_share_the_cores_and_are_few_where_they_are_large(
-    firing_weights: Path, monkeypatch: pytest.MonkeyPatch, cores: int, fit: int, copies: int, threads: int
+    firing_weights: Path, monkeypatch: pytest.MonkeyPatch, cores: int, fit: int, imgsz: int, copies: int, threads: int
 ) -> None:
-    first = UltralyticsDetector(config(firing_weights))
-    opened: list[DetectorConfig] = []
-    monkeypatch.setattr(side_by_side, "UltralyticsDetector", lambda asked: opened.append(asked) or first)
+    first = UltralyticsDetector(config(firing_weights, imgsz=imgsz))
     size = sum(each.numel() * each.element_size() for each in first.module.state_dict().values())
     monkeypatch.setattr(side_by_side, "_MOST_BYTES", size * fit)
-    seen: list[int] = []
-    first.module.model[0].register_forward_pre_hook(lambda *_: seen.append(torch.get_num_threads()))
-    SideBySideDetector(first, config(firing_weights), cores=cores).predict(pictures(1))
-    assert (len(opened) + 1, set(seen)) == (copies, {threads})
-
-
-def test_weights_that_change_while_they_are_opened_are_refused(tmp_path: Path) -> None:
-    weights = write_firing_checkpoint(tmp_path / "w.pt")
-    first = UltralyticsDetector(config(weights))
-    write_firing_checkpoint(weights, seed=1)
-    with pytest.raises(WeightsError, match=r"w\.pt has changed while it was opened; start again"):
-        SideBySideDetector(first, config(weights), cores=2)
+    seen: set[tuple[int, int]] = set()
+    together = SideBySideDetector(first, cores)
+    monkeypatch.setattr(
+        UltralyticsDetector,
+        "predict",
+        lambda self, _: seen.add((id(self), torch.get_num_threads())) or time.sleep(0.05) or [Detections.empty()],
+    )
+    together.predict(pictures(1))
+    assert len(seen) == 1, "one image needs one copy"
+    together.predict(pictures(16))
+    assert len(seen) == copies and {each for _, each in seen} == {threads}
 
 
 def test_one_image_that_fails_fails_alone(firing_weights: Path) -> None:
-    first = UltralyticsDetector(config(firing_weights))
     images = pictures(5)
     (bad,) = [index for index, image in enumerate(images) if image.shape[:2] == (40, 160)]
+    together = SideBySideDetector(UltralyticsDetector(config(firing_weights)), 2)
+    before = together.predict(images)
     failing = False
 
     def fail(_: object, given: tuple[torch.Tensor, ...]) -> None:
         if failing and tuple(given[0].shape[2:]) == (32, 96):  # of that image alone, letterboxed
             raise BoxError("expected numbers, found none")
 
-    first.module.model[0].register_forward_pre_hook(fail)
-    together = SideBySideDetector(first, config(firing_weights), cores=1)
-    before = together.predict(images)
+    for each in together._copies:
+        each.module.model[0].register_forward_pre_hook(fail)
     failing = True
     with pytest.raises(BoxError, match="expected numbers, found none"):
         together.predict(images)
@@ -124,3 +141,50 @@ def test_one_image_that_fails_fails_alone(firing_weights: Path) -> None:
     assert all(same(one, other) for one, other in zip(before, found, strict=True) if isinstance(other, Detections))
     failing = False
     assert all(map(same, before, together.predict(images)))
+
+
+def test_once_an_image_fails_no_other_is_begun(firing_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = SideBySideDetector(UltralyticsDetector(config(firing_weights)), 2)
+    begun: list[int] = []
+
+    def predict(self: UltralyticsDetector, images: list[Image]) -> list[Detections]:
+        begun.append(len(images))
+        if len(begun) == 1:
+            raise BoxError("expected numbers, found none")
+        time.sleep(0.2)
+        return [Detections.empty()]
+
+    monkeypatch.setattr(UltralyticsDetector, "predict", predict)
+    with pytest.raises(BoxError):
+        together.predict(pictures(20))
+    assert len(begun) <= 3
+
+
+INTERRUPTED = """
+import os, signal, sys, threading, time
+import numpy, torch
+from negmine.detectors.config import DetectorConfig
+from negmine.detectors.side_by_side import SideBySideDetector
+from negmine.detectors.ultralytics import UltralyticsDetector
+detector = SideBySideDetector(UltralyticsDetector(DetectorConfig(sys.argv[1], device="cpu")), 2)
+images = [numpy.zeros((96, 96, 3), dtype=numpy.uint8)] * 4
+before = torch.get_num_threads()
+detector.predict(images)
+threading.Timer(1, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+try:
+    detector.predict(images * 100000)
+except KeyboardInterrupt:
+    print(torch.get_num_threads() == before, len(detector.predict(images)))
+"""
+
+
+def test_ctrl_c_ends_it_and_leaves_it_usable(firing_weights: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, str(firing_weights)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert done.stdout.split() == ["True", "4"]
