@@ -77,6 +77,14 @@ class PathDetector(Detector, Protocol):
         """
 
 
+@runtime_checkable
+class InterruptibleDetector(Detector, Protocol):
+    """A detector that likes more images at once than anybody wants to wait for."""
+
+    def give_up(self) -> None:
+        """Have the call of `predict` that is under way in another thread raise InterruptedError soon."""
+
+
 def check_paths(detector: Detector, paths: Sequence[Path]) -> None:
     """Tell a detector all images that it will be asked for, where it wants to know.
 

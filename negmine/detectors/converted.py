@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Protocol
@@ -59,6 +60,7 @@ class ConvertedDetector(DescribedDetector):
         """
         imgsz = imgsz_of(config, checkpoint.trained_imgsz)
         self._checkpoint, self._runner = checkpoint, runner
+        self._given_up, self._alone = threading.Event(), threading.Lock()  # one call at a time has all cores
         self._imgsz, self._conf, self._iou = whole_strides(imgsz), config.conf, iou_of(config)
         self._class_names = checkpoint.class_names
         self._class_ids = wanted_classes(config.classes, checkpoint.class_names)
@@ -81,19 +83,27 @@ class ConvertedDetector(DescribedDetector):
 
         Raises:
             BoxError: where the model gave boxes or scores that are not finite.
+            InterruptedError: where another thread calls `give_up` meanwhile.
         """
         shapes: list[tuple[int, int]] = []
 
         def pictures() -> Iterator[Image]:
             for image in images:
+                if self._given_up.is_set():
+                    raise InterruptedError
                 picture = letterboxed(image, self._imgsz)
                 shapes.append((picture.shape[0], picture.shape[1]))
                 yield picture
 
-        with closing(self._runner.run(pictures())) as outputs:  # type: ignore[type-var]
+        with self._alone, closing(self._runner.run(pictures())) as outputs:  # type: ignore[type-var]
+            self._given_up.clear()
             return [
                 self._detections(output[0], shapes[index], images[index].shape) for index, output in enumerate(outputs)
             ]
+
+    def give_up(self) -> None:
+        """Have `predict`, under way in another thread, begin no other image; it raises InterruptedError."""
+        self._given_up.set()
 
     def _detections(self, output: Rows, picture_hw: tuple[int, int], shape: tuple[int, ...]) -> Detections:
         """From raw output to boxes in pixels of the image, as Ultralytics' predictor does."""

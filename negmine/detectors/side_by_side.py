@@ -39,6 +39,7 @@ class SideBySideDetector(DescribedDetector):
         self._most = cores // math.ceil(cores / most)
         self._threads = cores // self._most  # of a copy
         self._copies = [first]
+        self._given_up, self._alone = threading.Event(), threading.Lock()  # one call at a time has all cores
         self._class_names, self._identity, self._notes = first.class_names, first.identity, first.notes
         self._device = first.device
         self._batch_size = max(_HANDED * self._most, _HANDED_AT_LEAST)
@@ -53,16 +54,22 @@ class SideBySideDetector(DescribedDetector):
 
         Raises:
             BoxError: where the model gave boxes or scores that are not finite.
+            InterruptedError: where another thread calls `give_up` meanwhile.
         """
+        with self._alone:
+            return self._predict(images)
+
+    def _predict(self, images: Sequence[Image]) -> list[Detections]:
         import torch
 
         found: dict[int, Detections] = {}
         waiting = deque(enumerate(images))
         stopped = threading.Event()
+        self._given_up.clear()
 
         def run(copy: UltralyticsDetector) -> None:
             try:
-                while not stopped.is_set():
+                while not (stopped.is_set() or self._given_up.is_set()):
                     try:
                         number, image = waiting.popleft()
                     except IndexError:
@@ -81,7 +88,13 @@ class SideBySideDetector(DescribedDetector):
                     done.result()
             finally:
                 stopped.set()
+        if len(found) < len(images):
+            raise InterruptedError
         return [found[number] for number in range(len(images))]
+
+    def give_up(self) -> None:
+        """Have `predict`, under way in another thread, begin no other image; it raises InterruptedError."""
+        self._given_up.set()
 
 
 def on_all_cores(original: UltralyticsDetector, config: DetectorConfig) -> UltralyticsDetector | SideBySideDetector:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self, TypeAlias
 
 from negmine.bank.records import ScannedImage
-from negmine.detectors.base import Detector
+from negmine.detectors.base import Detector, InterruptibleDetector
 from negmine.detectors.batches import predict_each
 from negmine.errors import BoxError, ImageError
 from negmine.labels.classes import paired_class_names
@@ -87,6 +87,8 @@ class Examiner:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stopped.set()
+        if kind is not None and isinstance(self._detector, InterruptibleDetector):
+            self._detector.give_up()
         self._thread.shutdown(cancel_futures=True)
 
     def begin(self, decoded: Sequence[Decoded], truths: Sequence[GroundTruth]) -> Examination:
@@ -104,7 +106,7 @@ class Examiner:
         return [_given(self._confirmed(each.result())) for each in judged] if self._config.confirm else judged
 
     def _detect(self, decoded: Sequence[Decoded]) -> list[Detections | BoxError]:
-        """Batch by batch, so that whoever stops the scan waits for one batch at most."""
+        """Batch by batch, so that whoever stops the scan waits for one at most, or less where it can be given up."""
         size, found = self._detector.batch_size, list[Detections | BoxError]()
         for start in range(0, len(decoded), size):
             self._go_on()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from negmine.detectors.converted import ConvertedDetector, Runner
 from negmine.detectors.quiet import quiet_ultralytics
 from negmine.detectors.traceable import why_not
 from negmine.detectors.ultralytics import UltralyticsDetector
-from negmine.structures import Detections
+from negmine.structures import Detections, Image
 
 Load = Callable[[Mapping[str, bytes]], Runner]
 
@@ -113,6 +114,34 @@ def test_an_image_that_fails_leaves_the_detector_usable(model: Model) -> None:
     before = converted.predict(images)
     with pytest.raises(Exception, match=r"."):
         converted.predict([*images, np.zeros((8, 8), dtype=np.uint8)[:0]])
+    assert all(map(same, before, converted.predict(images)))
+
+
+def test_two_threads_may_use_it(model: Model) -> None:
+    converted = model.open()[1]
+    before = converted.predict(pictures(7))
+    with ThreadPoolExecutor(2) as pool:
+        for found in pool.map(lambda _: converted.predict(pictures(7)), range(6)):
+            assert all(map(same, before, found))
+
+
+def test_it_can_be_given_up_in_the_middle_and_used_again(model: Model) -> None:
+    converted = model.open()[1]
+    images = pictures(4)
+    before = converted.predict(images)
+    taken: list[int] = []
+
+    class Images(list[Image]):
+        def __iter__(self) -> Iterator[Image]:
+            for number in range(1000):
+                taken.append(number)
+                if number == 20:
+                    converted.give_up()
+                yield images[number % 4]
+
+    with pytest.raises(InterruptedError):
+        converted.predict(Images())
+    assert len(taken) == 21
     assert all(map(same, before, converted.predict(images)))
 
 

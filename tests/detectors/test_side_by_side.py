@@ -160,6 +160,25 @@ def test_once_an_image_fails_no_other_is_begun(firing_weights: Path, monkeypatch
     assert len(begun) <= 3
 
 
+def test_it_can_be_given_up_in_the_middle_and_used_again(firing_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = SideBySideDetector(UltralyticsDetector(config(firing_weights)), 2)
+    before = together.predict(pictures(4))
+    begun: list[int] = []
+
+    def predict(self: UltralyticsDetector, images: list[Image]) -> list[Detections]:
+        begun.append(len(images))
+        if len(begun) == 10:
+            together.give_up()
+        return [Detections.empty()]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(UltralyticsDetector, "predict", predict)
+        with pytest.raises(InterruptedError):
+            together.predict(pictures(4) * 100)
+    assert 10 <= len(begun) <= 11
+    assert all(map(same, before, together.predict(pictures(4))))
+
+
 INTERRUPTED = """
 import os, signal, sys, threading, time
 import numpy, torch
