@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import click
@@ -37,7 +38,9 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line: errors that a user can mend are one line, anything else is a bug and shows its trace."""
-    sys.exit(_run(sys.argv[1:]))
+    status = _run(sys.argv[1:])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: a late Ctrl-C would print the insides of Python's end
+    sys.exit(status)
 
 
 def _run(arguments: list[str]) -> int:

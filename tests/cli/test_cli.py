@@ -160,3 +160,15 @@ def test_interrupted_is_130_and_the_same_command_goes_on(
     done = json.loads(run(*arguments, "--json").stdout)
     assert done["images"]["unchanged"] > 0 and done["images"]["scanned"] > 0
     assert done["images"]["unchanged"] + done["images"]["scanned"] == 412
+
+
+def test_ctrl_c_after_the_last_line_changes_nothing() -> None:
+    code = (
+        "import atexit, os, signal, sys, negmine.cli\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))\n"
+        "sys.argv = ['negmine', '--version']\n"
+        "negmine.cli.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "") and "negmine" in done.stdout
