@@ -76,10 +76,11 @@ def test_it_is_taken_where_it_helps(
     firing_weights: Path, monkeypatch: pytest.MonkeyPatch, cores: int, settings: dict[str, object], copies: bool
 ) -> None:
     monkeypatch.setattr(side_by_side, "usable_cores", lambda: cores)
-    monkeypatch.setattr("torch.get_num_threads", lambda: 64)
-    for backend in ("torch", "auto"):
-        found = open_detector(config(firing_weights, backend=backend, **settings))
-        assert type(found) is (SideBySideDetector if copies else UltralyticsDetector)
+    with keep_threads():
+        torch.set_num_threads(4)
+        for backend in ("torch", "auto"):
+            found = open_detector(config(firing_weights, backend=backend, **settings))
+            assert type(found) is (SideBySideDetector if copies else UltralyticsDetector)
 
 
 def test_the_users_own_limit_of_threads_holds(firing_weights: Path, one_thread: None) -> None:
