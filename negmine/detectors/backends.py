@@ -117,11 +117,7 @@ def _runtime(config: DetectorConfig, imgsz: int, samples: Samples | None) -> Run
         from negmine.detectors import onnx_converted
 
         return Runtime(
-            "onnx",
-            "onnxruntime",
-            lambda original: onnx_converted.convert(original.module),
-            onnx_converted.OnnxRunner,
-            lambda _: {"backend": "onnx"},
+            "onnx", "onnxruntime", onnx_converted.convert, onnx_converted.OnnxRunner, lambda _: {"backend": "onnx"}
         )
     from negmine.detectors import openvino
 
@@ -131,19 +127,13 @@ def _runtime(config: DetectorConfig, imgsz: int, samples: Samples | None) -> Run
         return Runtime(
             "openvino-int8",
             "openvino",
-            lambda original: int8.convert_to_int8(original.module, whole_strides(original.imgsz), samples),
+            lambda module: int8.convert_to_int8(module, whole_strides(imgsz), samples),
             lambda parts: openvino.OpenVinoRunner(parts, fixed_shapes=True),
             int8.settings_of,
             lossy=True,
             depends_on={"imgsz": str(imgsz), "nncf": version_of("nncf")},
         )
-    return Runtime(
-        "openvino",
-        "openvino",
-        lambda original: openvino.convert(original.module),
-        openvino.OpenVinoRunner,
-        lambda _: {"backend": "openvino"},
-    )
+    return Runtime("openvino", "openvino", openvino.convert, openvino.OpenVinoRunner, lambda _: {"backend": "openvino"})
 
 
 def _imports(package: str) -> bool:

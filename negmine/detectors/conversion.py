@@ -13,6 +13,7 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from negmine.detectors.agreement import FAINT, LOWEST_SCORE, Agreement, agreement, differences_in_words
 from negmine.detectors.base import Detector
@@ -43,7 +44,7 @@ class Runtime:
     Attributes:
         name: of the backend.
         package: that runs it.
-        convert: from the opened checkpoint to the parts of a converted model.
+        convert: from the checkpoint's fused module to the parts of a converted model.
         load: those parts, ready to run.
         settings: from the parts to what the identity says of it.
         depends_on: what else the conversion depends on.
@@ -52,7 +53,7 @@ class Runtime:
 
     name: str
     package: str
-    convert: Callable[[UltralyticsDetector], Parts]
+    convert: Callable[[Any], Parts]
     load: Callable[[Parts], Runner]
     settings: Callable[[Parts], Mapping[str, object]]
     lossy: bool = False
@@ -140,7 +141,7 @@ def _loaded(original: UltralyticsDetector, file: ConvertedFile, runtime: Runtime
             return kept, runtime.load(kept)
     try:
         with quiet_ultralytics():
-            parts = {**runtime.convert(original), _CHECKPOINT: original.checkpoint.to_bytes()}
+            parts = {**runtime.convert(original.module), _CHECKPOINT: original.checkpoint.to_bytes()}
         runner = runtime.load(parts)
     except NegmineError:
         raise
