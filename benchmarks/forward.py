@@ -51,7 +51,7 @@ def shapes_of(images: Path, imgsz: int) -> Counter[Shape]:
 
 def convert(weights: Path, imgsz: int, out: Path) -> None:
     """Export to OpenVINO with Ultralytics, for any shape; `out` becomes a folder."""
-    from negmine.detectors.quiet import quiet_ultralytics
+    from negmine.detectors.ultralytics.quiet import quiet_ultralytics
 
     with quiet_ultralytics(), tempfile.TemporaryDirectory() as folder:
         from ultralytics import YOLO
@@ -65,7 +65,7 @@ def torch_runner(weights: Path, device: str, batch: int) -> Callable[[Shape], Ca
     """For a shape, a function that runs so many images of it."""
     import torch
 
-    from negmine.detectors.quiet import quiet_ultralytics
+    from negmine.detectors.ultralytics.quiet import quiet_ultralytics
 
     torch.set_num_threads(cores())
     with quiet_ultralytics():

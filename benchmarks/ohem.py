@@ -96,7 +96,7 @@ def _step(way: str, part: str, steps: int, images: int) -> dict[str, float]:
     import torch
     from torchvision.models import get_model
 
-    from negmine.training.roi_heads import BiasedRoIHeads, OhemRoIHeads
+    from negmine.training.torchvision.roi_heads import BiasedRoIHeads, OhemRoIHeads
 
     torch.manual_seed(0)
     model: Any = get_model("fasterrcnn_resnet50_fpn", weights=None, weights_backbone=None, num_classes=3).train()
@@ -209,10 +209,10 @@ def _fit(model: Any, config: TrainConfig, data: TrainingSet, epochs: int, args: 
 
     from negmine.training.batches import MixedBatches
     from negmine.training.lists import write_lists
-    from negmine.training.roi_heads import AllRoIHeads
-    from negmine.training.torchvision_data import TrainingImages, as_batch, opened
-    from negmine.training.torchvision_loop import Settings, make_optimizer, rate_at, train_one_epoch
-    from negmine.training.torchvision_losses import teach
+    from negmine.training.torchvision.data import TrainingImages, as_batch, opened
+    from negmine.training.torchvision.loop import Settings, make_optimizer, rate_at, train_one_epoch
+    from negmine.training.torchvision.losses import teach
+    from negmine.training.torchvision.roi_heads import AllRoIHeads
 
     settings = Settings(lr0=args.lr0, frozen_norm=args.backbone is not None)
     device = torch.device(args.device)

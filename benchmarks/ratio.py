@@ -18,7 +18,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from negmine.ratios.near import near_components
+from negmine.images.near_duplicates import near_components
 
 MAX_DISTANCE = 4
 Hashes = npt.NDArray[np.uint64]

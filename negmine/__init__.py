@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from negmine.detectors.function import FunctionDetector
     from negmine.detectors.open import open_detector
     from negmine.detectors.samples import samples_of
-    from negmine.detectors.torchvision_files import save_torchvision
+    from negmine.detectors.torchvision.checkpoints import save_torchvision
     from negmine.errors import NegmineError
     from negmine.evaluating.config import EvalConfig
     from negmine.evaluating.evaluate import evaluate
@@ -96,7 +96,7 @@ _WHERE = {
     "ratio": "negmine.ratios.ratio",
     "retrain": "negmine.retraining.retrain",
     "samples_of": "negmine.detectors.samples",
-    "save_torchvision": "negmine.detectors.torchvision_files",
+    "save_torchvision": "negmine.detectors.torchvision.checkpoints",
     "scan": "negmine.mining.scan",
     "sharpen": "negmine.augmenting.operations",
     "verify": "negmine.bank.verify",

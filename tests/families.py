@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torchvision.models import get_model
 
-from negmine.detectors.torchvision_files import write_checkpoint
-from negmine.detectors.torchvision_models import checkpoint_of
+from negmine.detectors.torchvision.builders import checkpoint_of
+from negmine.detectors.torchvision.checkpoints import write_checkpoint
 
 FASTER, RETINA, FCOS, SSD = (
     "fasterrcnn_mobilenet_v3_large_320_fpn",

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from negmine.detectors.converted_files import pack
-from negmine.detectors.quiet import quiet_ultralytics
+from negmine.detectors.ultralytics.cache import pack
+from negmine.detectors.ultralytics.quiet import quiet_ultralytics
 from negmine.structures import Image
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from negmine.augmenting.draws import Draw
-from negmine.bank.files import StagedFile, sha256_of
+from negmine.bank.content_files import StagedFile
 from negmine.bank.records import Negative
 from negmine.errors import ImageError
+from negmine.files import sha256_of
 from negmine.images import decode_image, encode_jpeg
 from negmine.structures import Image
 

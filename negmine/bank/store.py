@@ -7,7 +7,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable
 
-from negmine.bank.files import NEGATIVES, content_name
+from negmine.bank.content_files import NEGATIVES, content_name
 from negmine.bank.records import FileStamp, NewNegative, ScannedImage, Stored
 from negmine.boxes import Rect, rect_touches, touched_pixels
 from negmine.paths import printable

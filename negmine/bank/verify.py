@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Literal
 
 from negmine.bank.bank import Bank, require_bank
-from negmine.bank.files import NEGATIVES, TEMPORARY, VARIANTS, content_name, is_half_written, sha256_of
+from negmine.bank.content_files import NEGATIVES, TEMPORARY, VARIANTS, content_name, is_half_written
 from negmine.bank.writer import LOCK, BankWriter
 from negmine.boxes import Rect, rect_touches, touched_pixels
+from negmine.files import sha256_of
 from negmine.paths import printable, sortable
 from negmine.structures import as_boxes_xyxy
 

@@ -12,7 +12,7 @@ from typing import Self
 from negmine.bank.bank import as_json
 from negmine.bank.catalogue import Catalogue
 from negmine.bank.connection import DATABASE, bank_errors, connect
-from negmine.bank.files import VARIANTS, ContentFiles, StagedFile, content_name
+from negmine.bank.content_files import VARIANTS, ContentFiles, StagedFile, content_name
 from negmine.bank.records import FileStamp, NewNegative, Parameters, ReviewState, RunRecord, ScannedImage, Stored
 from negmine.bank.store import ImageStore
 from negmine.errors import BankError, BankLockedError

@@ -45,11 +45,11 @@ def check_options(ctx: click.Context, weights: str, loss: str | None) -> None:
 
 
 def _judges_regions(weights: str) -> bool:
-    from negmine.detectors.torchvision_models import is_torchvision
+    from negmine.detectors.torchvision.builders import is_torchvision
 
     if not is_torchvision(weights):
         return False
-    from negmine.detectors.torchvision_files import is_regions
+    from negmine.detectors.torchvision.checkpoints import is_regions
 
     return is_regions(Path(weights))
 

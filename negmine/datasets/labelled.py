@@ -9,7 +9,7 @@ from pathlib import Path
 
 from negmine.datasets.dataset import WHOLE, Dataset
 from negmine.errors import LabelError
-from negmine.labels.images import RealPaths
+from negmine.labels.pairing import RealPaths
 from negmine.paths import printable
 
 

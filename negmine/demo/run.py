@@ -4,7 +4,6 @@ retrain on it, and measure before and after. Offline, on a CPU."""
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from negmine.errors import ConfigError
 from negmine.evaluating.evaluate import evaluate
 from negmine.evaluating.result import EvalResult
 from negmine.exporting.export import ExportResult, export
+from negmine.files import copy_file
 from negmine.images import decode_image
 from negmine.mining.config import ScanConfig
 from negmine.mining.result import ScanProgress, ScanResult
@@ -194,6 +194,4 @@ def _claim(folder: Path, seed: int) -> None:
 def _train(data_yaml: Path, folder: Path, weights: Path, seed: int) -> None:
     """Train, and put the weights into place only when they are whole."""
     trained = train_demo_detector(data_yaml, folder, seed=seed)
-    part = weights.with_suffix(".part")
-    shutil.copyfile(trained, part)
-    part.replace(weights)
+    copy_file(trained, weights)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from negmine.detectors.quiet import no_training_downloads, quiet_ultralytics
+from negmine.detectors.ultralytics.quiet import no_training_downloads, quiet_ultralytics
 from negmine.errors import ConfigError, TruthError
 
 DEMO_IMGSZ = 256  # px; at 192 the signs can still be told, in half the time

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from negmine.detectors.base import Detector
 from negmine.detectors.config import DetectorConfig, PredictionsConfig, require_no_backend
-from negmine.detectors.torchvision_models import is_torchvision
+from negmine.detectors.torchvision.builders import is_torchvision
 from negmine.errors import ConfigError
 from negmine.paths import printable
 
@@ -33,7 +33,7 @@ def open_detector(config: DetectorConfig | PredictionsConfig, samples: Samples |
         PredictionsError: for predictions that cannot be read.
     """
     if isinstance(config, PredictionsConfig):
-        from negmine.detectors.predictions import PredictionsDetector
+        from negmine.detectors.predictions.detector import PredictionsDetector
 
         return PredictionsDetector(config)
     if config.onnx_layout is None and config.class_names is not None:
@@ -44,7 +44,7 @@ def open_detector(config: DetectorConfig | PredictionsConfig, samples: Samples |
                 f"onnx_layout is for .onnx files, found {printable(config.weights)}; leave --onnx-layout out"
             )
         require_no_backend(config)
-        from negmine.detectors.onnx import OnnxDetector
+        from negmine.detectors.onnx.detector import OnnxDetector
 
         return OnnxDetector(config)
     if config.weights.startswith(HUGGING_FACE):
@@ -54,10 +54,10 @@ def open_detector(config: DetectorConfig | PredictionsConfig, samples: Samples |
         return HuggingFaceDetector(config)
     if is_torchvision(config.weights):
         require_no_backend(config)
-        from negmine.detectors.torchvision import TorchvisionDetector
+        from negmine.detectors.torchvision.detector import TorchvisionDetector
 
         return TorchvisionDetector(config)
-    from negmine.detectors.backends import open_ultralytics
+    from negmine.detectors.ultralytics.backends import open_ultralytics
 
     return open_ultralytics(config, samples)
 

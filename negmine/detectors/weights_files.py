@@ -6,9 +6,9 @@ import hashlib
 import shutil
 from pathlib import Path
 
-from negmine.detectors.quiet import quiet_ultralytics
-from negmine.detectors.torchvision_files import read_checkpoint, write_checkpoint
-from negmine.detectors.torchvision_models import PUBLISHED, is_torchvision
+from negmine.detectors.torchvision.builders import PUBLISHED, is_torchvision
+from negmine.detectors.torchvision.checkpoints import read_checkpoint, write_checkpoint
+from negmine.detectors.ultralytics.quiet import quiet_ultralytics
 from negmine.errors import WeightsError
 from negmine.paths import printable
 

@@ -10,7 +10,7 @@ from negmine.datasets.dataset import Dataset, Split
 from negmine.datasets.open import open_dataset
 from negmine.errors import LabelError, SourceError, TruthError
 from negmine.labels.base import Truth
-from negmine.labels.images import RealPaths
+from negmine.labels.pairing import RealPaths
 from negmine.sources.expand import expand_sources
 
 _PREFERRED = ("val", "test")

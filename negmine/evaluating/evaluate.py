@@ -14,7 +14,6 @@ from negmine.errors import ConfigError, SourceError
 from negmine.evaluating.checks import Check
 from negmine.evaluating.config import EvalConfig
 from negmine.evaluating.data import EvalData, open_data
-from negmine.evaluating.evidence import EvalImages, Evidence, OnCount, collect_each
 from negmine.evaluating.figures import ModelFigures, curve_of, figures, recall_at
 from negmine.evaluating.findings import (
     EvalFinding,
@@ -23,8 +22,9 @@ from negmine.evaluating.findings import (
     predicted_above,
     with_targets_finding,
 )
+from negmine.evaluating.match import EvalImages, Evidence, OnCount, collect_each
 from negmine.evaluating.names import distinct_names
-from negmine.evaluating.picture import require_picture_path, write_picture
+from negmine.evaluating.plot import require_picture_path, write_picture
 from negmine.evaluating.result import EvalResult
 from negmine.paths import printable
 

@@ -9,13 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from negmine.evaluating.config import EvalConfig
-from negmine.evaluating.evidence import Evidence
-from negmine.evaluating.looking import SeenImage
-from negmine.evaluating.table import Counts, FppiOver, Table
+from negmine.evaluating.count import Counts, FppiOver, Table
+from negmine.evaluating.match import Evidence
+from negmine.evaluating.metrics.average_precision import (
+    AveragePrecision,
+    ClassBoxes,
+    average_precision,
+    mean_average_precision,
+)
+from negmine.evaluating.metrics.curve import CurvePoint, DetectionCurve
+from negmine.evaluating.metrics.lamr import curve_lamr
+from negmine.evaluating.predict import SeenImage
 from negmine.matching import Kind
-from negmine.metrics.average_precision import AveragePrecision, ClassBoxes, average_precision, mean_average_precision
-from negmine.metrics.curve import CurvePoint, DetectionCurve
-from negmine.metrics.lamr import curve_lamr
 from negmine.structures import BoolArray
 
 RECALLS = (0.6, 0.7, 0.8, 0.9)  # at which every model's false positives are told

@@ -6,25 +6,18 @@ import hashlib
 import os
 from pathlib import Path
 
-from negmine.bank.files import sync_file_system
 from negmine.errors import BankError, ExportError
 from negmine.exporting.config import CopyMethod
 from negmine.exporting.plan import Content, StoredFile
+from negmine.files import PART, can_flush_file_system, flush, flush_file_system, sha256_of, sha256_of_file
 from negmine.paths import printable
 
-PART = ".negmine-part"  # suffix of a file that is being written
 _BLOCK = 1 << 20  # bytes that are copied at a time
-
-
-def file_sha256(path: Path) -> str:
-    """Hex SHA-256 of a file of any size."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def content_sha256(content: Content) -> str:
     """Hex SHA-256 of what a file is going to be."""
-    return content.sha256 if isinstance(content, StoredFile) else hashlib.sha256(content).hexdigest()
+    return content.sha256 if isinstance(content, StoredFile) else sha256_of(content)
 
 
 class Placed:
@@ -55,13 +48,15 @@ class Placed:
         self._parts.append(name)
         part.unlink(missing_ok=True)
         if isinstance(content, bytes):
-            _write(part, content, flush=sync_file_system() is None)
+            part.write_bytes(content)
+            self._flush_if_alone(part)
         elif self._method == "hardlink":
             os.link(_whole(content).resolve(), part)  # a link to a link would be none
         elif self._method == "symlink":
             part.symlink_to(os.path.relpath(_whole(content).resolve(), part.parent.resolve()))
         else:
-            _copy(content, part, flush=sync_file_system() is None)
+            _copy(content, part)
+            self._flush_if_alone(part)
 
     def place(self) -> None:
         """Give all that is staged its name, once it is safely on disk.
@@ -69,7 +64,7 @@ class Placed:
         Raises:
             OSError: where that fails.
         """
-        flush(self._folder)
+        flush_file_system(self._folder)
         for name in self._parts:
             part = self._part(name)
             part.replace(self._folder / name)
@@ -82,46 +77,17 @@ class Placed:
             self._part(name).unlink(missing_ok=True)
         self._parts.clear()
 
+    @staticmethod
+    def _flush_if_alone(part: Path) -> None:
+        if not can_flush_file_system():
+            flush(part)
+
     def _part(self, name: str) -> Path:
         target = self._folder / name
         return target.with_name(target.name + PART)
 
 
-def flush(folder: Path) -> None:
-    """Bring all that was written below a folder safely to disk, where the system can do that at once."""
-    sync = sync_file_system()
-    if sync is not None:
-        number = os.open(folder, os.O_RDONLY)
-        try:
-            sync(number)
-        finally:
-            os.close(number)
-
-
-def replace_bytes(target: Path, data: bytes) -> None:
-    """Write a file under another name and rename it, so that nobody ever sees half of it.
-
-    Raises:
-        OSError: where it cannot be written.
-    """
-    part = target.with_name(target.name + PART)
-    try:
-        _write(part, data, flush=True)
-        part.replace(target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def _write(path: Path, data: bytes, *, flush: bool) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        if flush:
-            file.flush()
-            os.fsync(file.fileno())
-
-
-def _copy(stored: StoredFile, part: Path, *, flush: bool) -> None:
+def _copy(stored: StoredFile, part: Path) -> None:
     """Copy, and hash what is copied."""
     _require_there(stored)
     digest = hashlib.sha256()
@@ -129,16 +95,13 @@ def _copy(stored: StoredFile, part: Path, *, flush: bool) -> None:
         while block := source.read(_BLOCK):
             digest.update(block)
             file.write(block)
-        if flush:
-            file.flush()
-            os.fsync(file.fileno())
     _require_same(stored, digest.hexdigest())
 
 
 def _whole(stored: StoredFile) -> Path:
     """The file's path, once its bytes are known to be what they were."""
     _require_there(stored)
-    _require_same(stored, file_sha256(stored.path))
+    _require_same(stored, sha256_of_file(stored.path))
     return stored.path
 
 

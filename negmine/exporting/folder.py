@@ -15,9 +15,10 @@ from pathlib import Path, PurePosixPath
 
 from negmine.errors import ExportError
 from negmine.exporting.config import CopyMethod
-from negmine.exporting.files import PART, Placed, content_sha256, file_sha256, flush, replace_bytes
+from negmine.exporting.files import Placed, content_sha256
 from negmine.exporting.plan import Plan, StoredFile
 from negmine.exporting.threads import in_threads
+from negmine.files import PART, flush_file_system, sha256_of_file, write_file
 from negmine.paths import EXPORT_MANIFEST, printable, sortable
 
 MANIFEST = EXPORT_MANIFEST
@@ -82,7 +83,7 @@ def write_plan(plan: Plan, out: Path, *, format_name: str, method: CopyMethod, w
             for start in range(0, len(new), _TOGETHER):
                 _place(plan, out, new[start : start + _TOGETHER], method, workers)
             _remove(out, stale)
-            flush(out)
+            flush_file_system(out)
             _write_manifest(out, format_name, method, _both({}, wanted))
     except OSError as error:
         raise ExportError(_explain(out, error)) from error
@@ -149,7 +150,7 @@ def _hash_of(path: Path, allowed: Collection[str]) -> str:
     """
     if not path.exists():
         return ""
-    sha256 = file_sha256(path)
+    sha256 = sha256_of_file(path)
     if sha256 not in allowed and not path.is_symlink() and path.stat().st_nlink == 1:
         raise ExportError(
             f"{printable(path)} was changed since it was exported; move it away, or name another folder with --out"
@@ -207,7 +208,7 @@ def _write_manifest(out: Path, format_name: str, method: str, files: Mapping[str
         "method": method,  # empty while files are being written
         "files": files,
     }
-    replace_bytes(out / MANIFEST, json.dumps(document, indent=1).encode())
+    write_file(out / MANIFEST, json.dumps(document, indent=1).encode())
 
 
 def _remove(out: Path, names: Sequence[str]) -> None:

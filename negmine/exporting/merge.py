@@ -8,16 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from negmine.bank.files import sha256_of
 from negmine.datasets.dataset import UNLISTED, WHOLE, Dataset
 from negmine.datasets.open import open_dataset
 from negmine.errors import ConfigError, ExportError, ImageError, LabelError
 from negmine.exporting.plan import TRAIN
 from negmine.exporting.threads import in_threads
-from negmine.images.decoding import decode_image
+from negmine.files import sha256_of
+from negmine.images.codecs import decode_image
 from negmine.images.header import read_header
 from negmine.labels.coco import CocoTruth
-from negmine.labels.images import RealPaths
+from negmine.labels.pairing import RealPaths
 from negmine.labels.voc import VocTruth
 from negmine.labels.yolo import YoloTruth
 from negmine.labels.yolo_yaml import YoloYaml

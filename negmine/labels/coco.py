@@ -13,7 +13,7 @@ from negmine.errors import LabelError
 from negmine.labels.checks import Box, clipped_box, require_size
 from negmine.labels.coco_json import CocoDocument, Entry, as_id
 from negmine.labels.files import hash_of
-from negmine.labels.images import LabelIndex, first_existing
+from negmine.labels.pairing import LabelIndex, first_existing
 from negmine.paths import printable, sortable
 from negmine.structures import GroundTruth
 

@@ -13,7 +13,7 @@ from lxml import etree
 from negmine.errors import LabelError, TruthError
 from negmine.labels.checks import Box, clipped_box, require_size
 from negmine.labels.files import hash_of, read_label
-from negmine.labels.images import LabelIndex, first_existing
+from negmine.labels.pairing import LabelIndex, first_existing
 from negmine.paths import printable, sortable
 from negmine.structures import GroundTruth
 

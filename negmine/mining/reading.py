@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from negmine.bank.files import sha256_of
 from negmine.bank.records import FileStamp, KnownFile
 from negmine.errors import ImageError, LabelError
+from negmine.files import sha256_of
 from negmine.images import decode_image
 from negmine.labels.base import Truth
 from negmine.mining.result import SkippedImage

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from negmine.datasets.dataset import UNLISTED, WHOLE
 from negmine.datasets.labelled import LabelledImage
+from negmine.images.contents import Contents
+from negmine.images.near_duplicates import near_groups
 from negmine.paths import sortable
-from negmine.ratios.alike import near_groups
 from negmine.ratios.banked import Banked
-from negmine.ratios.contents import Contents
 from negmine.ratios.counts import kind_of
 from negmine.ratios.findings import Finding, sorted_files
 

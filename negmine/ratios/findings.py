@@ -9,9 +9,9 @@ from typing import Literal
 
 from negmine.datasets.dataset import Dataset
 from negmine.datasets.labelled import LabelledImage
+from negmine.images.contents import Contents
 from negmine.paths import printable, sortable
 from negmine.ratios.banked import Banked
-from negmine.ratios.contents import Contents
 from negmine.ratios.counts import kind_of
 
 FindingKind = Literal["contradiction", "leak", "hard-empty", "small", "unlabelled", "lost", "broken", "unreadable"]

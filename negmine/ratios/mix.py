@@ -9,9 +9,9 @@ from pathlib import Path
 from negmine.datasets.labelled import LabelledImage, labelled_images
 from negmine.datasets.open import open_dataset
 from negmine.errors import TruthError
+from negmine.images.contents import read_contents
 from negmine.paths import printable
 from negmine.ratios.banked import Banked, read_banked
-from negmine.ratios.contents import read_contents
 from negmine.ratios.counts import Counts, count, each_file_once, kind_of
 
 

@@ -10,9 +10,9 @@ from negmine.datasets.dataset import Dataset
 from negmine.datasets.labelled import LabelledImage, labelled_images
 from negmine.datasets.open import open_dataset
 from negmine.errors import ConfigError
+from negmine.images.contents import OnCount, read_contents
 from negmine.ratios.advice import advise, advise_class
 from negmine.ratios.banked import Banked, read_banked
-from negmine.ratios.contents import OnCount, read_contents
 from negmine.ratios.counts import Counts, count, each_file_once
 from negmine.ratios.duplicates import duplicate_findings
 from negmine.ratios.findings import file_findings, lost_labels

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from negmine.bank.bank import Bank
 from negmine.errors import ConfigError, SourceError
+from negmine.images.contents import OnCount, read_contents
+from negmine.images.near_duplicates import near_any, near_groups
 from negmine.paths import printable, sortable
-from negmine.ratios.alike import near_any, near_groups
-from negmine.ratios.contents import OnCount, read_contents
 from negmine.retraining.holdout import Sides, split_as_named, split_by_content
 from negmine.retraining.labelled import Labelled
 from negmine.retraining.pictures import LabelledPicture, named

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from negmine.detectors.weights_files import copy_weights
 from negmine.errors import TrainingError
+from negmine.files import copy_file, replace_file, write_file
 from negmine.images import decode_image
-from negmine.images.encoding import encode_jpeg
+from negmine.images.codecs import encode_jpeg
 from negmine.paths import printable
 
-PART = ".negmine-part"  # suffix of a file that is being written
 _JPEG, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 # By their names; Ultralytics passes over a file of any other.
 _TRAINABLE = frozenset(".avif .bmp .dng .jp2 .jpeg .jpg .mpo .png .tif .tiff .webp".split())
@@ -35,40 +34,13 @@ def writing(out: Path) -> Iterator[None]:
         raise TrainingError(f"{what}: {error.strerror or error}; {advice}") from error
 
 
-def write_file(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Write a file so that nobody ever sees half of it, and, if `durable`, so that a power cut does not lose it."""
-
-    def make(part: Path) -> None:
-        part.write_bytes(data)
-
-    _replace(path, make, durable=durable)
-
-
-def flush(path: Path) -> None:
-    """Bring a file, or the names in a folder, safely to disk."""
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
-
-
-def copy_file(source: Path, target: Path) -> None:
-    """Copy a file, as `write_file` writes."""
-
-    def make(part: Path) -> None:
-        shutil.copyfile(source, part)
-
-    _replace(target, make)
-
-
 def copy_start(source: Path, target: Path) -> None:
-    """Copy the weights that a retraining begins with, as `write_file` writes."""
+    """Copy the weights that a retraining begins with, as `replace_file` does."""
 
-    def make(part: Path) -> None:
+    def copy(part: Path) -> None:
         copy_weights(source, part)
 
-    _replace(target, make)
+    replace_file(target, copy)
 
 
 def trainable_suffix(path: Path) -> str:
@@ -113,18 +85,3 @@ def _would_be_rewritten(path: Path) -> bool:
         start = file.read(2)
         file.seek(-2, os.SEEK_END)
         return start == _JPEG and file.read() != _JPEG_END
-
-
-def _replace(path: Path, make: Callable[[Path], None], *, durable: bool = True) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + PART)
-    try:
-        make(part)
-        if durable:
-            flush(part)
-        part.replace(path)
-        if durable:
-            flush(path.parent)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise

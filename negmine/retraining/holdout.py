@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from negmine.ratios.alike import near_groups
+from negmine.images.near_duplicates import near_groups
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from negmine.datasets.dataset import Dataset
 from negmine.datasets.labelled import LabelledImage, labelled_images
 from negmine.datasets.open import open_dataset
 from negmine.errors import LabelError, TruthError
+from negmine.images.contents import OnCount, read_contents
 from negmine.labels.base import Truth
 from negmine.labels.classes import paired_class_names
 from negmine.paths import printable
-from negmine.ratios.contents import OnCount, read_contents
 from negmine.retraining.pictures import LabelledPicture, named
 from negmine.retraining.sides import sides_of
 

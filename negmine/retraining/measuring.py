@@ -8,8 +8,8 @@ from pathlib import Path
 
 from negmine.detectors.base import Detector
 from negmine.evaluating.config import EvalConfig
-from negmine.evaluating.evidence import EvalImages, Evidence, collect
 from negmine.evaluating.figures import ModelFigures, figures
+from negmine.evaluating.match import EvalImages, Evidence, collect
 from negmine.labels.base import Truth
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from negmine.bank.bank import Bank
 from negmine.bank.records import Negative, Variant
+from negmine.files import write_file
 from negmine.mining.config import ScanConfig
 from negmine.mining.scan import scan
 from negmine.ratios.target import Ratio
-from negmine.retraining.files import write_file
 from negmine.retraining.layout import RoundFolder, place_negatives, write_data_yaml
 from negmine.retraining.parts import Parts
 from negmine.retraining.selection import Candidates, candidates, choose, perceptual_hashes

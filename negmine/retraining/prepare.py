@@ -11,11 +11,11 @@ from negmine.detectors.base import other_size
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.weights_files import hash_weights
 from negmine.evaluating.config import EvalConfig
+from negmine.files import write_file
 from negmine.labels.yolo_writer import yolo_lines
 from negmine.paths import printable
 from negmine.retraining.backgrounds import Backgrounds, read_backgrounds
 from negmine.retraining.config import RetrainConfig
-from negmine.retraining.files import write_file
 from negmine.retraining.labelled import Labelled, read_labelled
 from negmine.retraining.layout import place_labelled
 from negmine.retraining.measuring import Yardstick

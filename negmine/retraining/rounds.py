@@ -17,7 +17,8 @@ from pathlib import Path
 from negmine.detectors.weights_files import hash_weights
 from negmine.errors import ConfigError
 from negmine.evaluating.figures import ModelFigures
-from negmine.retraining.files import copy_file, copy_start, write_file
+from negmine.files import copy_file, write_file
+from negmine.retraining.files import copy_start
 from negmine.retraining.layout import place_negatives, read_negatives, write_data_yaml
 from negmine.retraining.mixing import Mix, mix_of
 from negmine.retraining.parts import Parts

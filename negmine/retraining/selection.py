@@ -16,8 +16,8 @@ import numpy as np
 from negmine.bank.bank import Bank
 from negmine.bank.records import Cut, Negative
 from negmine.boxes import Rect, box_intersection
-from negmine.ratios.alike import near_any, without_near
-from negmine.ratios.contents import read_contents
+from negmine.images.contents import read_contents
+from negmine.images.near_duplicates import near_any, without_near
 from negmine.structures import FloatArray
 
 _SCORES = """

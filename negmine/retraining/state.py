@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Self
 
 from negmine.errors import ConfigError, RunLockedError
+from negmine.files import PART, write_file
 from negmine.locks import FolderLock
 from negmine.paths import printable
-from negmine.retraining.files import PART, write_file
 from negmine.retraining.layout import Layout
 
 SCHEMA_VERSION = 2

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from negmine.detectors.torchvision_files import is_regions
-from negmine.detectors.torchvision_models import is_torchvision
+from negmine.detectors.torchvision.builders import is_torchvision
+from negmine.detectors.torchvision.checkpoints import is_regions
 from negmine.training.base import Trainer
 from negmine.training.config import MAX_SEED, TrainConfig
 from negmine.training.soup import SoupTrainer
@@ -34,11 +34,11 @@ def open_trainer(config: TrainConfig, weights: str | Path | None = None) -> Trai
     average: Callable[[Sequence[Path], Path], None]
     regions = False
     if weights is not None and is_torchvision(str(weights)):
-        from negmine.training.torchvision import TorchvisionTrainer, average_torchvision
+        from negmine.training.torchvision.trainer import TorchvisionTrainer, average_torchvision
 
         train, average, regions = TorchvisionTrainer, average_torchvision, is_regions(Path(weights))
     else:
-        from negmine.training.ultralytics import UltralyticsTrainer, average_ultralytics
+        from negmine.training.ultralytics.trainer import UltralyticsTrainer, average_ultralytics
 
         train, average = UltralyticsTrainer, average_ultralytics
     if config.batch is None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from negmine.files import write_file
 
 
 def save(document: Mapping[str, Any], path: Path) -> None:
@@ -19,18 +20,4 @@ def save(document: Mapping[str, Any], path: Path) -> None:
     """
     buffer = io.BytesIO()
     torch.save(dict(document), buffer)
-    part = path.with_suffix(".part")
-    try:
-        with part.open("wb") as file:
-            file.write(buffer.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    write_file(path, buffer.getbuffer(), durable=True)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from negmine.bank.files import sha256_of
 from negmine.bank.records import FileStamp, JudgedDetection, NewNegative, RunRecord, ScannedImage
 from negmine.bank.writer import BankWriter
 from negmine.boxes import Rect
+from negmine.files import sha256_of
 from negmine.matching import Kind
 from negmine.structures import GroundTruth
 

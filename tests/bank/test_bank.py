@@ -16,14 +16,14 @@ from typing import Any
 
 import pytest
 
-from negmine.bank import files
+from negmine import files
 from negmine.bank.bank import Bank
-from negmine.bank.files import sha256_of
 from negmine.bank.records import RunRecord, ScannedImage
 from negmine.bank.schema import MIGRATIONS
 from negmine.bank.writer import BankWriter
 from negmine.boxes import Rect
 from negmine.errors import BankError, BankLockedError, BankVersionError
+from negmine.files import sha256_of
 from negmine.structures import GroundTruth
 
 Make = Callable[..., ScannedImage]
@@ -360,7 +360,7 @@ def test_a_system_without_syncfs_flushes_file_by_file(
         names.append(Path(f"/proc/self/fd/{descriptor}").readlink())
         real(descriptor)
 
-    monkeypatch.setattr(files, "sync_file_system", lambda: None)
+    monkeypatch.setattr(files, "_syncfs", lambda: None)
     monkeypatch.setattr(os, "fsync", fsync)
     store(image("a.jpg", negatives=(b"one",)))
     (target,) = (bank.folder / "negatives").rglob("*.jpg")
@@ -369,7 +369,7 @@ def test_a_system_without_syncfs_flushes_file_by_file(
 
 
 def test_a_file_system_that_cannot_be_flushed_is_an_error() -> None:
-    sync = files.sync_file_system()
+    sync = files._syncfs()
     if sync is None:
         pytest.skip("this system has no syncfs")
     with pytest.raises(OSError, match="Bad file descriptor"):

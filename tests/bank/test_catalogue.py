@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from negmine.bank.files import sha256_of
 from negmine.bank.records import KnownSource, ScannedImage
 from negmine.bank.writer import BankWriter
+from negmine.files import sha256_of
 from negmine.structures import GroundTruth
 
 Make = Callable[..., ScannedImage]

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from negmine.bank.files import content_name, sha256_of
+from negmine.bank.content_files import content_name
 from negmine.bank.records import ScannedImage
 from negmine.bank.verify import VerifyResult, verify
 from negmine.bank.writer import BankWriter
 from negmine.errors import BankError, BankLockedError
+from negmine.files import sha256_of
 from negmine.structures import GroundTruth
 
 Make = Callable[..., ScannedImage]

@@ -13,7 +13,7 @@ import pytest
 from blobs import draw
 
 import negmine.demo.training
-from negmine.detectors.quiet import quiet_ultralytics
+from negmine.detectors.ultralytics.quiet import quiet_ultralytics
 
 
 @pytest.fixture

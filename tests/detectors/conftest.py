@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from negmine.detectors.quiet import quiet_ultralytics
+from negmine.detectors.ultralytics.quiet import quiet_ultralytics
 
 BuildCheckpoint = Callable[[str], Path]
 

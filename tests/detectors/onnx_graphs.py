@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from negmine.detectors.config import DetectorConfig
-from negmine.detectors.onnx import OnnxDetector
+from negmine.detectors.onnx.detector import OnnxDetector
 from negmine.detectors.open import open_detector
 from negmine.structures import Detections
 

@@ -10,8 +10,8 @@ import pytest
 from negmine.errors import ConfigError
 from negmine.evaluating.checks import FIGURES, Check
 from negmine.evaluating.config import EvalConfig
-from negmine.evaluating.evidence import Evidence
 from negmine.evaluating.figures import ModelFigures, figures
+from negmine.evaluating.match import Evidence
 
 NOTHING = figures(Evidence("m", "0", ("lamp",), ("lamp",), (), ()), EvalConfig())
 

@@ -12,8 +12,8 @@ from eval_sets import LEFT, LOW, RIGHT, blind_detector, labelled, many_classes, 
 
 from negmine.detectors.base import Detector
 from negmine.evaluating.config import EvalConfig
-from negmine.evaluating.evidence import EvalImages, Evidence, collect
 from negmine.evaluating.figures import ModelFigures, figures, fppi_at
+from negmine.evaluating.match import EvalImages, Evidence, collect
 from negmine.labels.recognise import open_truth
 
 CONFIG = EvalConfig(workers=2)

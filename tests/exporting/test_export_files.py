@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from negmine import files
 from negmine.errors import BankError, ExportError
-from negmine.exporting import files, folder
+from negmine.exporting import folder
 from negmine.exporting.config import CopyMethod
 from negmine.exporting.folder import MANIFEST, write_plan
 from negmine.exporting.plan import Plan, StoredFile
@@ -41,7 +42,7 @@ def test_what_is_staged_is_flushed_before_it_has_its_name(
         names = [name for name in files_in(out) if name != MANIFEST]
         seen.append((len(names), sum(name.endswith(files.PART) for name in names)))
 
-    monkeypatch.setattr(files, "sync_file_system", lambda: sync)
+    monkeypatch.setattr(files, "_syncfs", lambda: sync)
     monkeypatch.setattr(folder, "_TOGETHER", 4)
     write_plan(plan, out, format_name="yolo", method=method)
     assert seen == [(4, 4), (8, 4), (10, 2), (10, 0)]
@@ -52,10 +53,10 @@ def test_what_is_staged_is_flushed_before_it_has_its_name(
 
 def test_without_such_a_call_each_file_is_flushed(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flushed: list[int] = []
-    monkeypatch.setattr(files, "sync_file_system", lambda: None)
+    monkeypatch.setattr(files, "_syncfs", lambda: None)
     monkeypatch.setattr("os.fsync", flushed.append)
     write_plan(plan, tmp_path / "out", format_name="yolo", method="copy")
-    assert len(flushed) == 10 + 2, "each file, and the manifest before and after"
+    assert len(flushed) == 10 + 4, "each file, and the manifest and its name before and after"
 
 
 def test_a_disk_that_fails_leaves_nothing_half_and_the_export_goes_on(
@@ -70,7 +71,7 @@ def test_a_disk_that_fails_leaves_nothing_half_and_the_export_goes_on(
 
     monkeypatch.setattr(folder, "_TOGETHER", 4)
     with monkeypatch.context() as patch:
-        patch.setattr(files, "sync_file_system", lambda: sync)
+        patch.setattr(files, "_syncfs", lambda: sync)
         with pytest.raises(ExportError, match="No space left on device"):
             write_plan(plan, out, format_name="yolo", method="copy")
     assert files_in(out) == sorted([*list(plan)[:4], MANIFEST])

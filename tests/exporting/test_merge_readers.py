@@ -11,10 +11,10 @@ from lxml import etree
 
 from negmine.bank.writer import BankWriter
 from negmine.datasets.open import open_dataset
-from negmine.detectors.quiet import quiet_ultralytics
+from negmine.detectors.ultralytics.quiet import quiet_ultralytics
 from negmine.exporting.config import ExportConfig, ExportFormat
 from negmine.exporting.export import export
-from negmine.images.decoding import decode_image
+from negmine.images.codecs import decode_image
 
 SPLITS: Splits = {
     "train": {"a.png": [("car", 10, 20, 60, 70)], "b.png": [("van", 0, 0, 200, 120), ("car", 5, 6, 7, 8)], "c.png": []},

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from negmine.errors import TrainingError
+from negmine.files import copy_file, write_file
 from negmine.images import decode_image
-from negmine.retraining.files import copy_file, place_image, trainable_suffix, write_file, writing
+from negmine.retraining.files import place_image, trainable_suffix, writing
 
 PIXELS = np.random.default_rng(0).integers(0, 255, size=(24, 32, 3), dtype=np.uint8)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from negmine.ratios.alike import near_groups
+from negmine.images.near_duplicates import near_groups
 from negmine.retraining.holdout import Sides, split_by_content
 
 BASE = 0xFFFF_FFFF_0000_0000

@@ -16,7 +16,7 @@ from negmine.datasets.open import open_dataset
 from negmine.detectors.config import DetectorConfig
 from negmine.errors import ConfigError, TruthError
 from negmine.images import decode_image
-from negmine.images.perceptual import perceptual_hash
+from negmine.images.perceptual_hash import perceptual_hash
 from negmine.labels.yolo import label_path
 from negmine.mining.config import ScanConfig
 from negmine.mining.scan import scan

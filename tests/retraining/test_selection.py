@@ -14,7 +14,7 @@ from negmine.bank.records import Negative
 from negmine.bank.writer import BankWriter
 from negmine.detectors.config import DetectorConfig
 from negmine.images import decode_image
-from negmine.images.perceptual import perceptual_hash
+from negmine.images.perceptual_hash import perceptual_hash
 from negmine.mining.config import CropConfig, ScanConfig
 from negmine.mining.scan import scan
 from negmine.retraining.selection import Candidates, Measured, candidates, choose, perceptual_hashes

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from negmine.training.torchvision_dense import (
+from negmine.training.torchvision.dense import (
     BOXES,
     CLASSIFICATION,
     FocalHardest,

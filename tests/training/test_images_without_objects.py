@@ -14,7 +14,7 @@ from families import FASTER, FCOS, RETINA, SSD, random_model
 from torch import Tensor
 
 from negmine.training.config import TrainConfig
-from negmine.training.torchvision_losses import teach
+from negmine.training.torchvision.losses import teach
 
 CLASSES, BOXES = ("cls_score", "classification_head"), ("bbox_pred", "regression_head")  # names of their layers
 TEACHES = [

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from negmine.training.torchvision_loop import Settings, make_optimizer, train_one_epoch
+from negmine.training.torchvision.loop import Settings, make_optimizer, train_one_epoch
 
 Batch = tuple[list[Tensor], list[dict[str, Tensor]]]
 NAMES = [[Path("a.png"), Path("b.png")], [Path("c.png"), Path("d.png")], [Path("e.png"), Path("f.png")]]

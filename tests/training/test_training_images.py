@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from negmine.training.torchvision_data import TrainingImages, as_batch
+from negmine.training.torchvision.data import TrainingImages, as_batch
 
 NAMES = ("lamp", "clock")
 Object = tuple[int, int, int, int, int]  # class, x1, y1, x2, y2

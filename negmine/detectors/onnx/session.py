@@ -1,0 +1,105 @@
+"""onnxruntime: opening a file with it, and what a file says of itself. The only place that imports it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from negmine.detectors.telemetry import import_quietly
+from negmine.errors import ConfigError, WeightsError
+from negmine.paths import printable
+
+FLOATS: Mapping[str, type[np.floating[Any]]] = MappingProxyType(
+    {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+)
+
+
+def open_session(path: Path, device: str) -> Any:
+    """Open a file with onnxruntime.
+
+    Raises:
+        WeightsError: where it cannot be opened, or onnxruntime is missing.
+        ConfigError: for a device that is not there.
+    """
+    try:
+        onnxruntime = import_quietly("onnxruntime")
+    except ModuleNotFoundError as error:
+        raise WeightsError(
+            f"{printable(path)} needs the package onnxruntime, which is not installed; pip install 'negmine[onnx]'"
+        ) from error
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what is wrong arrives as an exception
+    providers = _providers(device, onnxruntime.get_available_providers())
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # onnxruntime's errors have no common root
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise WeightsError(f"{printable(path)} cannot be opened by onnxruntime: {printable(first)}") from error
+    if device not in ("auto", "cpu") and device_of(session) == "cpu":
+        raise ConfigError(f"expected a device that is there, found {device!r}; use auto or cpu")
+    return session
+
+
+def device_of(session: Any) -> str:
+    """What a session runs on: `cpu`, `cuda`."""
+    provider: str = session.get_providers()[0]
+    return provider.removesuffix("ExecutionProvider").lower()
+
+
+def load_session(data: bytes) -> Any:
+    """Load a model that negmine made, to be run on one core by each of several threads."""
+    onnxruntime = import_quietly("onnxruntime")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what is wrong arrives as an exception
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+
+
+def _providers(device: str, available: Sequence[str]) -> list[Any]:
+    """onnxruntime's names for the devices that Ultralytics' names mean: `auto`, `cpu`, `0`, `cuda:0`."""
+    cpu, cuda = "CPUExecutionProvider", "CUDAExecutionProvider"
+    number = device.removeprefix("cuda:") if device != "cuda" else "0"
+    if device == "cpu" or (device == "auto" and cuda not in available):
+        return [cpu]
+    if cuda not in available or not (device == "auto" or number.isdecimal()):
+        raise ConfigError(
+            f"expected a device that is there and that onnxruntime was built for, found {device!r}; use auto or cpu"
+        )
+    return [(cuda, {"device_id": 0 if device == "auto" else int(number)}), cpu]
+
+
+def only_input(session: Any, where: str) -> Any:
+    """The input of a graph that takes one image, or any number of them.
+
+    Raises:
+        WeightsError: for a graph that takes anything else.
+    """
+    inputs = session.get_inputs()
+    if len(inputs) == 1 and inputs[0].type in FLOATS and len(inputs[0].shape) in (3, 4):
+        *batch, channels, _, _ = inputs[0].shape
+        if channels == 3 and all(size == 1 or not isinstance(size, int) for size in batch):
+            return inputs[0]
+    found = ", ".join(f"{each.type} {each.shape}" for each in inputs)
+    raise WeightsError(f"{where}: expected one input of floats, [1 or any, 3, height, width], found {printable(found)}")
+
+
+def names_inside(session: Any) -> dict[int, str]:
+    """What Ultralytics writes into its exports, a mapping or list as Python writes it; {} where there is nothing."""
+    try:
+        names = ast.literal_eval(session.get_modelmeta().custom_metadata_map.get("names", "{}"))
+        pairs = names.items() if isinstance(names, dict) else enumerate(names)
+        return {int(number): str(name) for number, name in pairs}
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return {}
+
+
+def coco_names() -> list[str]:
+    """The 80 of COCO's categories that have objects, in its order."""
+    from torchvision.models.detection import SSD300_VGG16_Weights
+
+    return [name for name in SSD300_VGG16_Weights.COCO_V1.meta["categories"] if name not in ("__background__", "N/A")]

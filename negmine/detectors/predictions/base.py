@@ -1,0 +1,92 @@
+"""What predictions are once they are read, whatever they were written as, and the checks that all formats share."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from negmine.detectors.predictions.names import ImageName
+from negmine.errors import BoxError, PredictionsError
+from negmine.paths import printable
+from negmine.structures import FloatArray
+
+_PIXELS, _SHARE = 1.0, 0.01  # a box may stick out by the larger: rounding, and resizing back
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """Predictions of any number of images.
+
+    Attributes:
+        class_names: class id to name.
+        rows: for each image with predictions [N, 6]: x1, y1, x2, y2, score, class id.
+        shares: whether coordinates are shares of the image's sides, and not pixels.
+        listed: the images that were predicted on; None where only those with predictions are known.
+        sha256: of all files that they were read from, hex.
+    """
+
+    class_names: Mapping[int, str]
+    rows: Mapping[ImageName, FloatArray]
+    shares: bool
+    listed: Set[ImageName] | None
+    sha256: str
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        PredictionsError: where it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PredictionsError(f"cannot read predictions {printable(path)}: {error.strerror or error}") from error
+
+
+def hash_files(files: Sequence[tuple[str, bytes]]) -> str:
+    """SHA-256, hex, of names and contents."""
+    digest = hashlib.sha256()
+    for name, data in files:
+        inner = hashlib.sha256(data).hexdigest()
+        digest.update(f"{name}\0{inner}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def check_row(box: Sequence[float], score: float, where: str) -> None:
+    """Refuse what can be no prediction in any image.
+
+    Args:
+        box: x, y, width, height.
+        score: of it.
+        where: for a message.
+
+    Raises:
+        PredictionsError: for what is not finite, a negative side, or a score outside 0 to 1.
+    """
+    if not np.isfinite(box).all() or min(box[2:]) < 0:
+        raise PredictionsError(f"{where}: expected a box of x, y, width and height, found {list(box)}; correct it")
+    if not 0 <= score <= 1:  # NaN compares false
+        raise PredictionsError(f"{where}: expected a score from 0 to 1, found {score:g}; correct it")
+
+
+def clipped(boxes_xyxy: FloatArray, size_wh: tuple[int, int]) -> FloatArray:
+    """Boxes cut at the image's edge.
+
+    Raises:
+        BoxError: where one sticks out by more than a pixel and a hundredth of that side.
+    """
+    limits = np.array([*size_wh, *size_wh], dtype=np.float64)
+    slack = np.maximum(_PIXELS, _SHARE * limits)
+    outside = ((boxes_xyxy < -slack) | (boxes_xyxy > limits + slack)).any(axis=1)
+    if outside.any():
+        index = int(np.argmax(outside))
+        raise BoxError(
+            f"prediction {index} is outside the image of {size_wh[0]}x{size_wh[1]} pixels: "
+            f"{[round(float(v), 2) for v in boxes_xyxy[index]]}; is it of another image, or of another size of it?"
+        )
+    return boxes_xyxy.clip(0, limits)

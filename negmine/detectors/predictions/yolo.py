@@ -1,0 +1,86 @@
+"""YOLO text files with scores, as `yolo predict save_txt=True save_conf=True` writes them."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from negmine.detectors.class_files import read_class_names
+from negmine.detectors.predictions.base import Predictions, check_row, hash_files, read_file
+from negmine.detectors.predictions.names import ImageName
+from negmine.errors import PredictionsError
+from negmine.paths import printable, sortable
+from negmine.structures import FloatArray
+
+_NAMES = ("data.yaml", "classes.txt")
+
+
+def read_yolo(folder: Path, class_names: Path | None) -> Predictions:
+    """Read a folder of `STEM.txt`, rows `class cx cy w h conf` in shares of the image.
+
+    An image without a file has no predictions: Ultralytics writes none where it finds nothing.
+
+    Args:
+        folder: of the text files; what is in folders below it is not read.
+        class_names: None for the `data.yaml` or `classes.txt` in the folder or above it.
+
+    Raises:
+        PredictionsError: where a file cannot be read, a row is none, or its class has no name.
+        ConfigError: where the file of class names cannot be read.
+    """
+    named = class_names or _names_beside(folder)
+    names = read_class_names(named)
+    try:
+        paths = sorted((path for path in folder.iterdir() if _is_predictions(path, named)), key=sortable)
+    except OSError as error:
+        raise PredictionsError(f"cannot read predictions {printable(folder)}: {error.strerror or error}") from error
+    if not paths:
+        raise PredictionsError(f"{printable(folder)} holds no predictions: expected .txt files, one an image")
+    files = [(path.name, read_file(path)) for path in paths]
+    rows = {(path.stem,): _rows(path, data, names=names) for path, (_, data) in zip(paths, files, strict=True)}
+    filled: dict[ImageName, FloatArray] = {name: found for name, found in rows.items() if len(found)}
+    return Predictions(names, filled, True, None, hash_files([*files, ("names", read_file(named))]))
+
+
+def _names_beside(folder: Path) -> Path:
+    for place in (folder, folder.absolute().parent):
+        for name in _NAMES:
+            if (place / name).is_file():
+                return place / name
+    raise PredictionsError(
+        f"{printable(folder)}: expected class names in a {' or '.join(_NAMES)} beside the predictions, found none; "
+        "give them with --class-names"
+    )
+
+
+def _is_predictions(path: Path, named: Path) -> bool:
+    return path.suffix.lower() == ".txt" and path.name != "classes.txt" and path.is_file() and not path.samefile(named)
+
+
+def _rows(path: Path, data: bytes, *, names: dict[int, str]) -> FloatArray:
+    """[N, 6]: x1, y1, x2, y2 in shares, score, class id."""
+    try:
+        lines = data.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise PredictionsError(f"{printable(path)}: expected rows `class cx cy w h conf`, found no text") from error
+    rows = [_row(line, f"{printable(path)}:{n}", names) for n, line in enumerate(lines, 1) if line.strip()]
+    return np.array(rows, dtype=np.float64).reshape(-1, 6)
+
+
+def _row(line: str, where: str, names: dict[int, str]) -> tuple[float, ...]:
+    fields = line.split()
+    try:
+        values = [float(each) for each in fields]
+    except ValueError:
+        values = []
+    if len(values) != 6:
+        found = f"{len(fields)} values" if values or len(fields) != 6 else printable(repr(line[:60]))
+        how = "; write them with save_conf=True" if len(fields) == 5 else "; correct the row"
+        raise PredictionsError(f"{where}: expected six numbers, `class cx cy w h conf`, found {found}{how}")
+    number, x, y, width, height, score = values
+    check_row(values[1:5], score, where)
+    if not math.isfinite(number) or number != int(number) or int(number) not in names:
+        raise PredictionsError(f"{where}: class {number:g} is not among the {len(names)} that have names; name it")
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2, score, number

@@ -1,0 +1,205 @@
+"""The files that detectors of torchvision are kept in.
+
+All that a `TorchvisionCheckpoint` holds is in the metadata of a safetensors file, or in a dictionary that was saved
+with `torch.save`, which is opened with `weights_only=True`. Neither can run code.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import TYPE_CHECKING, Any
+
+from negmine.detectors.finite import require_finite
+from negmine.detectors.torchvision.builders import BUILDERS, TorchvisionCheckpoint, build, checkpoint_of, first_line
+from negmine.errors import UnsafeWeightsError, WeightsError
+from negmine.files import replace_file
+from negmine.paths import printable
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_KEY = "negmine"  # of the metadata of a safetensors file
+_WITHOUT_BACKGROUND = ("retinanet", "fcos")  # sigmoids, one a class: label 0 is one that is merely never used
+_BACKGROUND = ("__background__", "background")
+_HOW = (
+    "write it with negmine.save_torchvision, or torch.save({'builder': 'fasterrcnn_resnet50_fpn', 'class_names': "
+    "[...], 'state_dict': model.state_dict()}, path)"
+)
+
+
+def read_checkpoint(path: Path) -> TorchvisionCheckpoint:
+    """Read a checkpoint, without running anything in it.
+
+    Raises:
+        UnsafeWeightsError: for a pickle of anything but tensors and plain values.
+        WeightsError: for a file that is damaged, or does not say what it is of.
+    """
+    where = printable(path)
+    if path.suffix.lower() == ".safetensors":
+        document, state = _read_safetensors(path)
+    else:
+        document, state = _read_pickle(path)
+    builder, names = document.get("builder"), document.get("class_names")
+    if builder is None or names is None:
+        raise WeightsError(f"{where} does not say what it is of (builder, class_names); {_HOW}")
+    if builder not in BUILDERS:
+        raise WeightsError(f"{where} is a {printable(str(builder))}; expected one of {', '.join(BUILDERS)}")
+    if not (isinstance(names, (list, tuple)) and names and all(isinstance(name, str) for name in names)):
+        raise WeightsError(f"{where}: expected class_names to be a list of texts, found {_shown(names)}")
+    if names[0] in _BACKGROUND:
+        names = names[1:]
+    stated, first = document.get("num_classes"), 1
+    if stated is not None and type(stated) is not int:
+        raise WeightsError(f"{where}: expected num_classes to be a whole number, found {_shown(stated)}")
+    if stated == len(names) and builder.startswith(_WITHOUT_BACKGROUND):
+        first = 0
+    elif stated is not None and stated != len(names) + 1:
+        raise WeightsError(
+            f"{where} says num_classes {stated}, and names {len(names)} classes; expected one more than the names, for "
+            "the background"
+        )
+    require_finite(state, where)
+    frozen = document.get("frozen_eps", _looks_frozen(builder, state))
+    if frozen is not None and not (type(frozen) in (int, float) and math.isfinite(frozen) and frozen >= 0):
+        raise WeightsError(f"{where}: expected frozen_eps to be a number of 0 or more, found {_shown(frozen)}")
+    arguments = document.get("arguments") or {}
+    if not isinstance(arguments, Mapping) or not all(isinstance(name, str) for name in arguments):
+        raise WeightsError(f"{where}: expected arguments to be a mapping by name, found {_shown(arguments)}")
+    thresholds = _thresholds(document.get("score_thresholds"), len(names), where)
+    return TorchvisionCheckpoint(builder, tuple(names), state, dict(arguments), frozen, first, thresholds)
+
+
+def write_checkpoint(checkpoint: TorchvisionCheckpoint, path: Path) -> None:
+    """Write a checkpoint as safetensors; whole, or not at all.
+
+    Raises:
+        WeightsError: where it cannot be written.
+    """
+    from safetensors.torch import save_file
+
+    document = {
+        "builder": checkpoint.builder,
+        "num_classes": checkpoint.num_classes,
+        "class_names": list(checkpoint.class_names),
+        "arguments": dict(checkpoint.arguments),
+        "frozen_eps": checkpoint.frozen_eps,
+    }
+    if checkpoint.score_thresholds is not None:
+        document["score_thresholds"] = list(checkpoint.score_thresholds)
+    metadata = {_KEY: json.dumps(document, sort_keys=True)}  # one entry: several come in another order each time
+
+    def write(part: Path) -> None:
+        save_file({name: tensor.contiguous() for name, tensor in checkpoint.state.items()}, part, metadata=metadata)
+
+    try:
+        replace_file(path, write)
+    except OSError as error:
+        raise WeightsError(f"cannot write {printable(path)}: {error.strerror or error}") from error
+
+
+def save_torchvision(
+    model: nn.Module,
+    path: str | Path,
+    *,
+    builder: str,
+    class_names: Sequence[str],
+    arguments: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a detector of torchvision so that `--weights` opens it: tensors, and what they are of.
+
+    Args:
+        model: a detector that was built by `torchvision.models.detection.<builder>(...)`.
+        path: a file that ends in `.safetensors`; what is there is replaced.
+        builder: the name of that function.
+        class_names: of the labels 1, 2, ...
+        arguments: what else the function was called with (`min_size`, ...).
+
+    Raises:
+        WeightsError: for another builder, a number of names that is not the model's, another ending, or a file that
+            cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".safetensors":
+        raise WeightsError(f"expected a file that ends in .safetensors, found {printable(path)}")
+    if builder not in BUILDERS:
+        raise WeightsError(f"expected a builder of {', '.join(BUILDERS)}, found {printable(builder)}")
+    checkpoint = checkpoint_of(model, builder, class_names, arguments)
+    build(checkpoint, name="the model")  # that it can be read again
+    write_checkpoint(checkpoint, path)
+
+
+def is_regions(path: Path) -> bool:
+    """Whether a checkpoint is of a detector that judges regions, a Faster R-CNN.
+
+    Raises:
+        WeightsError: where it cannot be read.
+    """
+    return read_checkpoint(path).builder.startswith("fasterrcnn")
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = dict(file.metadata() or {})
+            state = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{printable(path)} cannot be read as safetensors: {first_line(error)}") from error
+    try:
+        document = json.loads(metadata.get(_KEY, "{}"))
+    except ValueError as error:
+        raise WeightsError(f"{printable(path)}: its metadata {_KEY} is no JSON; {_HOW}") from error
+    return (document if isinstance(document, dict) else {}), state
+
+
+def _read_pickle(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    import torch
+
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of a protocol that it may not know
+            document = torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError as error:
+        raise UnsafeWeightsError(
+            f"{printable(path)} holds more than tensors and plain values, and is not opened; {_HOW}"
+        ) from error
+    except (RuntimeError, OSError, EOFError, ValueError) as error:
+        raise WeightsError(f"{printable(path)} cannot be read as a checkpoint: {first_line(error)}") from error
+    if not isinstance(document, Mapping) or not isinstance(document.get("state_dict"), Mapping):
+        raise WeightsError(f"{printable(path)} is no dictionary with builder, class_names and state_dict; {_HOW}")
+    state = {str(name): value for name, value in document["state_dict"].items()}
+    wrong = next((name for name, value in state.items() if not isinstance(value, torch.Tensor)), None)
+    if wrong is not None:
+        raise WeightsError(f"{printable(path)}: expected tensors in state_dict, found {type(state[wrong]).__name__} as "
+                           f"{printable(wrong)}")  # fmt: skip
+    return dict(document), state
+
+
+def _thresholds(found: object, count: int, where: str) -> tuple[float, ...] | None:
+    """The score threshold of each class, as a file has them."""
+    if found is None:
+        return None
+    numbers = found if isinstance(found, (list, tuple)) else ()
+    if len(numbers) != count or not all(type(number) in (int, float) and 0 <= number <= 1 for number in numbers):
+        raise WeightsError(
+            f"{where}: expected score_thresholds to be {count} numbers from 0 to 1, one a class, found "
+            f"{_shown(found)}; leave them out"
+        )
+    return tuple(map(float, numbers))
+
+
+def _looks_frozen(builder: str, state: Mapping[str, Tensor]) -> float | None:
+    """Frozen batch normalisation counts no batches."""
+    norm = [name for name in state if name.startswith("backbone.") and name.endswith("running_var")]
+    counted = any(name.removesuffix("running_var") + "num_batches_tracked" in state for name in norm)
+    return 1e-5 if norm and not counted and not builder.endswith("_v2") else None
+
+
+def _shown(value: object) -> str:
+    """A value of any kind in a message, on one line."""
+    return printable(" ".join(str(value).split())[:80])

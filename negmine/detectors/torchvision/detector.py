@@ -1,0 +1,134 @@
+"""The detectors of torchvision: Faster R-CNN, RetinaNet, FCOS, SSD and SSDlite."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from negmine.detectors.base import DescribedDetector, DetectorIdentity
+from negmine.detectors.batches import predict_by_shape
+from negmine.detectors.classes import wanted_classes
+from negmine.detectors.config import DetectorConfig
+from negmine.detectors.devices import open_device
+from negmine.detectors.torchvision.builders import PUBLISHED, TorchvisionCheckpoint, build, published, set_size
+from negmine.detectors.torchvision.checkpoints import read_checkpoint
+from negmine.detectors.weights_files import hash_weights
+from negmine.errors import WeightsError
+from negmine.paths import printable
+from negmine.structures import Detections, Image
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_ACCELERATOR_BATCH = 8
+
+
+class TorchvisionDetector(DescribedDetector):
+    """Detects as `model.eval()([image])` does, with the score and overlap thresholds of `config`.
+
+    Class ids are torchvision's labels less one, since label 0 is the background. A box that a RetinaNet or FCOS gives
+    that label, which no object had in its training, is dropped, and so is a box without area. Images of one shape run
+    together, so that none is padded for another. As many detections an image are kept as the model was built for. Where
+    the weights bring a score threshold for each class (those of a training with guided loss scaling do), it holds too.
+
+    Raises:
+        ConfigError: for a device that is not there, a class that the model lacks, or a size for a model of fixed size.
+        WeightsError: for weights that are missing, damaged, or do not say what they are of.
+        UnsafeWeightsError: for a pickle that holds more than tensors.
+    """
+
+    def __init__(self, config: DetectorConfig) -> None:
+        self._config = config
+        checkpoint, name, sha256 = _find(config.weights)
+        self._model = build(checkpoint, name=name)
+        self._device = open_device(config.device)
+        self._model.to(self._device)
+        iou = _set_thresholds(self._model, config)
+        imgsz = set_size(self._model, checkpoint.builder, config.imgsz)
+        self._first_label = checkpoint.first_label
+        self._thresholds = np.array(checkpoint.score_thresholds or [0.0] * len(checkpoint.class_names))
+        self._class_names: Mapping[int, str] = MappingProxyType(dict(enumerate(checkpoint.class_names)))
+        self._wanted = wanted_classes(config.classes, self._class_names)
+        self._batch_size = config.batch or (1 if self._device.type == "cpu" else _ACCELERATOR_BATCH)
+        self._identity = DetectorIdentity(
+            name=name,
+            sha256=sha256,
+            settings={
+                "kind": "torchvision",
+                "builder": checkpoint.builder,
+                "conf": config.conf,
+                "iou": iou,
+                "imgsz": imgsz,
+                "classes": sorted(config.classes),
+            },
+            versions={name: importlib.metadata.version(name) for name in ("torch", "torchvision")},
+        )
+
+    def predict(self, images: Sequence[Image]) -> list[Detections]:
+        """Detect in each image; what it gives for one does not depend on the others.
+
+        Raises:
+            BoxError: where the model gave boxes or scores that are not finite.
+        """
+        import torch
+
+        def run(batch: list[Image]) -> list[Detections]:
+            return [self._detections(result) for result in self._model([self._tensor(image) for image in batch])]
+
+        with torch.inference_mode():
+            return predict_by_shape(images, self._batch_size, run)
+
+    def _tensor(self, image: Image) -> Tensor:
+        """[3, H, W] RGB from 0 to 1."""
+        import torch
+
+        rgb = np.ascontiguousarray(image[:, :, ::-1].transpose(2, 0, 1))
+        return torch.from_numpy(rgb).to(self._device).float() / 255
+
+    def _detections(self, result: Mapping[str, Tensor]) -> Detections:
+        boxes = result["boxes"].cpu().numpy().astype(np.float64)
+        detections = Detections(
+            boxes, result["scores"].cpu().numpy(), result["labels"].cpu().numpy() - self._first_label
+        )
+        x1, y1, x2, y2 = detections.boxes_xyxy.T
+        keep = (x2 > x1) & (y2 > y1) & (detections.class_ids >= 0)
+        detections = detections.select(keep)
+        keep = detections.scores >= self._thresholds[detections.class_ids]
+        if self._wanted is not None:
+            keep &= np.isin(detections.class_ids, self._wanted)
+        return detections.select(keep)
+
+
+def _find(weights: str) -> tuple[TorchvisionCheckpoint, str, str]:
+    """The checkpoint, its name for people, and its hash."""
+    if weights.startswith(PUBLISHED):
+        checkpoint = published(weights.removeprefix(PUBLISHED))
+        return checkpoint, weights, _hash_state(checkpoint.state)
+    path = Path(weights)
+    if not path.is_file():
+        raise WeightsError(
+            f"expected a file of weights at {printable(path)}, found {'a folder' if path.is_dir() else 'nothing'}"
+        )
+    return read_checkpoint(path), path.name, hash_weights(path)
+
+
+def _hash_state(state: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        digest.update(name.encode() + b"\0" + state[name].cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _set_thresholds(model: nn.Module, config: DetectorConfig) -> float:
+    """Set the score threshold, and that of the overlap where the user gave one; return the latter."""
+    head: Any = getattr(model, "roi_heads", model)
+    head.score_thresh = config.conf
+    if config.iou is not None:
+        head.nms_thresh = config.iou
+    return float(head.nms_thresh)

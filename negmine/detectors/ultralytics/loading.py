@@ -1,0 +1,93 @@
+"""Opening a model with Ultralytics, safely and as the file that was named. Detectors and trainers share it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from negmine.detectors.finite import require_finite
+from negmine.detectors.ultralytics.weights_safety import check_weights_safe
+from negmine.errors import NegmineError, WeightsError
+from negmine.paths import printable
+
+if TYPE_CHECKING:
+    from ultralytics import YOLO
+
+_TASKS = ("detect", "segment", "pose", "obb")
+
+
+def open_model(path: Path, *, trusted: bool) -> YOLO:
+    """Open a model of a kind that gives boxes; inside `quiet_ultralytics`.
+
+    Args:
+        path: a file or an exported model's folder.
+        trusted: do not look at what a pickle would run.
+
+    Raises:
+        WeightsError: where there is none in the file.
+        UnsafeWeightsError: for a pickle that would run foreign code, unless `trusted`.
+    """
+    from ultralytics import YOLO
+    from ultralytics.nn.backends.base import BaseBackend
+
+    pickled = path.suffix.lower() == ".pt"
+    if pickled and not trusted:
+        check_weights_safe(path, restricted_loading=True)
+    elif path.suffix.lower() == ".onnx" and not BaseBackend.read_metadata(path).get("names"):
+        raise WeightsError(
+            f"{path} was not exported by Ultralytics (no class names inside); say what it is with --onnx-layout "
+            "yolox, ultralytics or ssd, or wrap its runtime in a FunctionDetector"
+        )
+    try:
+        with _restricted_loading(pickled and not trusted), _plainly_named(path) as plain:
+            model = YOLO(str(plain))
+    except NegmineError:
+        raise
+    except Exception as error:  # unpicklers raise whatever they stumble over
+        raise WeightsError(f"{path} cannot be opened as a detector: {one_line(error)}") from error
+    if model.task not in _TASKS:
+        raise WeightsError(
+            f"{path} is a model for the task {model.task!r}, which gives no boxes; expected one of {', '.join(_TASKS)}"
+        )
+    if pickled:
+        require_finite(model.model.state_dict(), printable(path))
+    return model
+
+
+@contextmanager
+def _restricted_loading(on: bool) -> Iterator[None]:
+    """Have Ultralytics rebuild only classes that it knows: a second lock behind the scan of the names.
+
+    A name may be harmless and what is done with it not: a `DetectionModel` built from a description evaluates texts.
+    """
+    from ultralytics.nn import tasks
+
+    before = tasks.SAFE_LOAD
+    tasks.SAFE_LOAD = on or before
+    try:
+        yield
+    finally:
+        tasks.SAFE_LOAD = before
+
+
+@contextmanager
+def _plainly_named(path: Path) -> Iterator[Path]:
+    """Ultralytics opens another file than it is told where the name has an apostrophe or is like `yolov5n.pt`."""
+    from ultralytics.utils.checks import check_yolov5u_filename
+
+    name = str(path.absolute())
+    if path.is_dir() or check_yolov5u_filename(name.strip().replace("'", ""), verbose=False) == name:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="negmine-") as folder:
+        yield Path(shutil.copyfile(path, Path(folder) / f"weights{path.suffix}"))
+
+
+def one_line(error: Exception) -> str:
+    """The first line of what a framework says, without its decoration."""
+    lines = str(error).encode("ascii", "ignore").decode().strip().splitlines() or [""]
+    return f"{type(error).__name__}: {' '.join(lines[0].removeprefix('ERROR').split())}"

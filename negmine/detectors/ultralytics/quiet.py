@@ -1,0 +1,214 @@
+"""Ultralytics without what a user of negmine did not ask for. The only place that imports it.
+
+Left to itself, Ultralytics reports use to Google Analytics, looks up two hosts to see whether it is online, installs
+missing packages, writes a settings file, logs to stdout, connects experiment trackers, takes threads away from torch
+and OpenCV, and replaces `PIL.Image.open` and `torch.save`. Asked for, and kept: downloading official weights by name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import ModuleType
+
+from negmine.detectors.telemetry import no_reporting
+
+_TRACKERS = ("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
+_ENVIRONMENT = (
+    "CUBLAS_WORKSPACE_CONFIG",
+    "KINETO_LOG_LEVEL",
+    "NUMEXPR_MAX_THREADS",
+    "OMP_NUM_THREADS",
+    "PYTHONHASHSEED",
+    "TF_CPP_MIN_LOG_LEVEL",
+    "TORCH_CPP_LOG_LEVEL",
+)
+_SILENT = 100  # above CRITICAL; its errors go to stdout, and arrive as exceptions anyway
+
+
+def import_ultralytics() -> ModuleType:
+    """Import Ultralytics with its side effects undone; where the process has it already, just return it.
+
+    Auto-installing stays off for the process unless the user set YOLO_AUTOINSTALL. The settings file is read, and
+    neither made nor changed.
+    """
+    if "ultralytics" in sys.modules:
+        return sys.modules["ultralytics"]
+    config_dir = _user_config_dir()
+    with ExitStack() as stack:
+        stack.enter_context(keep_threads())
+        stack.enter_context(_kept_globals())
+        stack.enter_context(_kept_environment(_ENVIRONMENT))
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="negmine-")))
+        stack.enter_context(_environment(_import_environment(scratch, config_dir)))
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        ultralytics = importlib.import_module("ultralytics")
+        for name in ("models", "utils.checks", "utils.events"):
+            importlib.import_module(f"ultralytics.{name}")
+    _point_settings_at(config_dir)
+    if "YOLO_VERBOSE" not in os.environ:
+        logging.getLogger("ultralytics").setLevel(logging.INFO)  # the user's own calls log as ever
+    return ultralytics
+
+
+@contextmanager
+def quiet_ultralytics() -> Iterator[Callable[[], None]]:
+    """Call Ultralytics with reporting, installing, trackers and logging off, and all threads afterwards.
+
+    What the process had set is back on leaving.
+
+    Yields:
+        A function that gives torch and OpenCV back their threads in the middle, as `keep_threads` does.
+    """
+    import_ultralytics()
+    from ultralytics.utils import LOGGER, SETTINGS, checks
+    from ultralytics.utils.events import events
+
+    level, reporting, installing = LOGGER.level, events.enabled, checks.AUTOINSTALL
+    trackers = {name: SETTINGS[name] for name in _TRACKERS if name in SETTINGS}
+    with keep_threads() as restore_threads, _kept_environment(_ENVIRONMENT), no_reporting():
+        try:
+            LOGGER.setLevel(_SILENT)
+            events.enabled = False
+            checks.AUTOINSTALL = installing and "YOLO_AUTOINSTALL" in os.environ
+            dict.update(SETTINGS, dict.fromkeys(trackers, False))  # dict's own, so that no file is written
+            yield restore_threads
+        finally:
+            LOGGER.setLevel(level)
+            events.enabled, checks.AUTOINSTALL = reporting, installing
+            dict.update(SETTINGS, trackers)
+
+
+@contextmanager
+def keep_threads() -> Iterator[Callable[[], None]]:
+    """Give torch and OpenCV their number of threads back on leaving.
+
+    Yields:
+        A function that does so at once; every new predictor and trainer of Ultralytics takes threads away again.
+    """
+    import cv2
+    import torch
+
+    torch_threads, cv2_threads = torch.get_num_threads(), cv2.getNumThreads()
+
+    def restore() -> None:
+        torch.set_num_threads(torch_threads)
+        cv2.setNumThreads(cv2_threads)
+
+    try:
+        yield restore
+    finally:
+        restore()
+
+
+@contextmanager
+def no_training_downloads() -> Iterator[None]:
+    """Training without what Ultralytics fetches for it: a font, whether or not it plots, and on a GPU other weights.
+
+    With these it would try mixed precision; GPUs that are known to fail at it are told by their names all the same.
+    """
+    from ultralytics.data import utils
+    from ultralytics.engine import trainer
+
+    check_font, check_amp = utils.check_font, trainer.check_amp
+    utils.check_font = lambda *_: None
+    trainer.check_amp = lambda model: _without_weights(check_amp, model)
+    try:
+        yield
+    finally:
+        utils.check_font, trainer.check_amp = check_font, check_amp
+
+
+def _without_weights(check_amp: Callable[[object], bool], model: object) -> bool:
+    """Ultralytics' own check as it goes offline: by the name of the GPU alone."""
+    import ultralytics
+
+    def offline(*_: object, **__: object) -> None:
+        raise ConnectionError
+
+    yolo = ultralytics.YOLO
+    ultralytics.YOLO = offline
+    try:
+        return check_amp(model)
+    finally:
+        ultralytics.YOLO = yolo
+
+
+def _import_environment(scratch: Path, config_dir: Path) -> dict[str, str]:
+    """A private copy of the settings, and no look-ups: `YOLO_OFFLINE` is read anew when it comes to a download."""
+    private = scratch / "Ultralytics"
+    private.mkdir()
+    if (config_dir / "settings.json").is_file():
+        shutil.copyfile(config_dir / "settings.json", private / "settings.json")
+    wanted = {"YOLO_CONFIG_DIR": str(scratch), "YOLO_OFFLINE": "true"}
+    defaults = {"YOLO_AUTOINSTALL": "false", "YOLO_VERBOSE": "false"}
+    return wanted | {name: os.environ.get(name, value) for name, value in defaults.items()}
+
+
+def _point_settings_at(config_dir: Path) -> None:
+    """Let what the user changes through Ultralytics itself, later on, go to the user's own file."""
+    from ultralytics import utils
+    from ultralytics.utils import checks
+
+    utils.USER_CONFIG_DIR = checks.USER_CONFIG_DIR = config_dir
+    utils.SETTINGS_FILE = utils.SETTINGS.file = utils.SETTINGS.file_path = config_dir / "settings.json"
+
+
+def _user_config_dir() -> Path:
+    """Where Ultralytics keeps its settings; its own function would make the folder."""
+    chosen = os.environ.get("YOLO_CONFIG_DIR")
+    if chosen:
+        return Path(chosen).expanduser() / "Ultralytics"
+    if sys.platform == "win32":
+        return Path.home() / "AppData" / "Roaming" / "Ultralytics"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "Ultralytics"
+    return Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config")) / "Ultralytics"
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    with _kept_environment(tuple(values)):
+        os.environ.update(values)
+        yield
+
+
+@contextmanager
+def _kept_environment(names: tuple[str, ...]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in names}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _kept_globals() -> Iterator[None]:
+    """Put back how arrays print, and the functions of Pillow and torch that Ultralytics replaces."""
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    image_open, torch_save = Image.open, torch.save
+    printing = dataclasses.asdict(torch._tensor_str.PRINT_OPTS)
+    with np.printoptions():
+        try:
+            yield
+        finally:
+            # whoever keeps the patched open gets a missing pi_heif where Pillow says that a file is no image
+            Image.open, torch.save = image_open, torch_save
+            torch.set_printoptions(**printing)  # type: ignore[no-untyped-call]

@@ -1,0 +1,32 @@
+"""The port behind which many items are worked on at once: by the threads of this machine, or elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol, TypeVar
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+class Engine(Protocol):
+    """Runs a function over items: results in the order of the items, a bounded number in flight, interruptible."""
+
+    @property
+    def workers(self) -> int:
+        """How many items are worked on at the same time."""
+        ...
+
+    def map(self, function: Callable[[_T], _R], items: Iterable[_T], *, ahead: int | None = None) -> Iterator[_R]:
+        """Yield `function(item)` for each item, in the order of the items.
+
+        Args:
+            function: called by any worker, several at the same time.
+            items: taken one by one, by the caller's thread, as results are asked for; it may be endless.
+            ahead: items in flight at most, finished ones that wait for their turn included.
+
+        Raises:
+            Exception: whatever the first item that fails raises, in the order of the items. Items that nobody has begun
+                by then are dropped; the same holds where the caller closes the iterator, or is interrupted.
+        """
+        ...

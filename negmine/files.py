@@ -1,0 +1,131 @@
+"""Hashing files, flushing them to disk, and the one way to write them: whole under their name, or not there at all."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+PART = ".negmine-part"  # suffix of a file that is being written
+
+
+def sha256_of(data: bytes | memoryview) -> str:
+    """Hex SHA-256 of bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_of_file(path: Path) -> str:
+    """Hex SHA-256 of a file of any size.
+
+    Raises:
+        OSError: where it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_file(path: Path, data: bytes | memoryview, *, durable: bool = True) -> None:
+    """Write `data` to `path` atomically; see `replace_file`."""
+
+    def write(part: Path) -> None:
+        part.write_bytes(data)
+
+    replace_file(path, write, durable=durable)
+
+
+def copy_file(source: Path, target: Path, *, durable: bool = True) -> None:
+    """Copy the content of a file atomically; see `replace_file`."""
+
+    def copy(part: Path) -> None:
+        shutil.copyfile(source, part)
+
+    replace_file(target, copy, durable=durable)
+
+
+def replace_file(
+    path: Path, write: Callable[[Path], object], *, durable: bool = True, part: Path | None = None
+) -> None:
+    """Create or replace a file atomically: readers see the old file or the new one, never half of it.
+
+    Args:
+        path: the file; its folder is made where there is none.
+        write: writes the content to the path that it is given.
+        durable: flush the content and the name to disk, so that they survive a power cut.
+        part: the temporary file, in the same folder; `path` with the suffix `PART` by default. Processes that may
+            write the same file at the same time each need their own.
+
+    Raises:
+        OSError: where it cannot be written. The temporary file is removed, whatever happens.
+    """
+    part = part or path.with_name(path.name + PART)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        write(part)
+        if durable:
+            flush(part)
+        part.replace(path)
+        if durable:
+            flush(path.parent)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def flush(path: Path) -> None:
+    """Flush the content of a file, or the names in a folder, to disk.
+
+    Raises:
+        OSError: where that fails.
+    """
+    _with_descriptor(path, os.fsync)
+
+
+def flush_file_system(path: Path) -> bool:
+    """Flush all that was written to the file system of `path`, where the system can do that in one call.
+
+    A hundred new files take about as long as a few that are flushed one by one.
+
+    Returns:
+        False where there is no such call: flush each file by itself.
+
+    Raises:
+        OSError: where it fails.
+    """
+    sync = _syncfs()
+    if sync is not None:
+        _with_descriptor(path, sync)
+    return sync is not None
+
+
+def can_flush_file_system() -> bool:
+    """Whether `flush_file_system` does anything here."""
+    return _syncfs() is not None
+
+
+def _with_descriptor(path: Path, work: Callable[[int], object]) -> None:
+    number = os.open(path, os.O_RDONLY)
+    try:
+        work(number)
+    finally:
+        os.close(number)
+
+
+@cache
+def _syncfs() -> Callable[[int], None] | None:
+    """Linux' syncfs, of a descriptor of any file or folder there; None on other systems."""
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        call = library.syncfs
+    except (AttributeError, OSError, TypeError):
+        return None
+
+    def sync(descriptor: int) -> None:
+        if call(descriptor):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+
+    return sync

@@ -1,0 +1,85 @@
+"""Decoding and encoding images: the one decoder that everything uses, and the encoder of negatives.
+
+OpenCV decodes, as in the trainers of the detectors that are scanned: EXIF orientation applied, greyscale, palette,
+16-bit and CMYK converted to 8-bit BGR, transparency dropped (TIFF, by its own library: over black). What is too large,
+or no single sound picture, is refused by its header, before it is decoded.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from negmine.errors import ImageError
+from negmine.images.header import Header, cut_short, read_header
+from negmine.structures import Image
+
+MAX_PIXELS = 200_000_000  # of one image
+
+
+def decode_image(data: bytes) -> Image:
+    """Decode an image by its content, whatever its name says.
+
+    Args:
+        data: the bytes of a file in any format that OpenCV reads.
+
+    Returns:
+        [H, W, 3] uint8 BGR, upright.
+
+    Raises:
+        ImageError: for bytes that are no image, cut short, more than 200 megapixels, animated or of several pages.
+    """
+    if not data:
+        raise ImageError("the file is empty (0 bytes)")
+    header = read_header(data)
+    _check(header)
+    flags = cv2.IMREAD_COLOR
+    if header.orientation != 1:
+        flags |= cv2.IMREAD_IGNORE_ORIENTATION  # should OpenCV learn to turn this format, it is not turned twice
+    try:
+        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
+    except cv2.error as error:
+        raise ImageError(f"OpenCV cannot decode this {header.format}: {str(error).strip().splitlines()[-1]}") from error
+    if image is None and header.format == "TIFF":
+        raise ImageError(f"{cut_short('TIFF', data)}, or save it with 8 or 16 bits a sample if it has 32 or more")
+    if image is None:
+        raise ImageError(cut_short(header.format, data))
+    return _upright(np.asarray(image, dtype=np.uint8), header.orientation)
+
+
+def _check(header: Header) -> None:
+    """Refuse, from the header alone, what must not be decoded."""
+    width, height = header.size_wh
+    if width < 1 or height < 1:
+        raise ImageError(f"it is a {header.format} of {width} x {height} pixels; expected at least 1 x 1")
+    if width * height > MAX_PIXELS:
+        raise ImageError(
+            f"it is of {width} x {height} pixels, over the limit of {MAX_PIXELS // 10**6} megapixels; cut it into tiles"
+        )
+    if header.pictures > 1:
+        raise ImageError(
+            f"it is a {header.format} of {header.pictures} frames or pages; save each as an image of its own"
+        )
+
+
+def _upright(image: Image, orientation: int) -> Image:
+    """Undo an EXIF orientation (CIPA DC-008, 4.6.4): 5 to 8 swap the axes, the others only mirror them."""
+    if orientation >= 5:
+        image = image.transpose(1, 0, 2)
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    return np.ascontiguousarray(image)
+
+
+def encode_jpeg(image: Image, *, quality: int = 95) -> bytes:
+    """Encode [H, W, 3] uint8 BGR as JPEG; the same pixels give the same bytes.
+
+    Raises:
+        ImageError: where OpenCV refuses, such as for a side over 65,500 pixels.
+    """
+    done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise ImageError(f"{image.shape[1]} x {image.shape[0]} pixels cannot be encoded as JPEG; choose a smaller size")
+    return data.tobytes()

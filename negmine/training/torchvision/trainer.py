@@ -1,0 +1,247 @@
+"""Training the detectors of torchvision further: Faster R-CNN with OHEM as in the paper, and the one-stage families."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from negmine.detectors.devices import open_device
+from negmine.detectors.torchvision.builders import FIXED, TorchvisionCheckpoint, build, set_size
+from negmine.detectors.torchvision.checkpoints import read_checkpoint, write_checkpoint
+from negmine.errors import TrainingError, WeightsError
+from negmine.paths import printable
+from negmine.training.base import EpochEnd, OnEpoch, TrainingSet
+from negmine.training.batches import MixedBatches
+from negmine.training.config import TrainConfig
+from negmine.training.lists import write_lists
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+_RESUME, _DONE, _LOG = "resume.pt", "trained.safetensors", "log.jsonl"
+_LARGE_PRIME = 1_000_003
+_NAMES_SHOWN = 10
+_COUNTED = 100  # batches of an epoch whose anchors tell how rare objects are
+
+
+class TorchvisionTrainer:
+    """Trains a checkpoint of torchvision; a plain loop, an epoch a line in `log.jsonl`.
+
+    Raises:
+        ConfigError: for a device that is not there, or a setting that there is not.
+    """
+
+    def __init__(self, config: TrainConfig) -> None:
+        from negmine.training.torchvision.loop import Settings
+
+        self._config = config
+        self._device = open_device(config.device)
+        self._settings = Settings.of(config.settings)
+
+    def check(self, weights: Path, class_names: Sequence[str]) -> None:
+        """Open the weights, and see that they are of these classes and can take the loss.
+
+        Raises:
+            WeightsError: for weights that are missing, damaged, of other classes, or of a family without this loss.
+            ConfigError: for an input size that the model does not take.
+        """
+        checkpoint = read_checkpoint(weights)
+        if list(checkpoint.class_names) != list(class_names):
+            raise WeightsError(
+                f"{printable(weights)} has the classes {_shown(checkpoint.class_names)}, and the data "
+                f"{_shown(class_names)}; train with the detector's own list of classes, in its order"
+            )
+        self._prepared(checkpoint, printable(weights))
+
+    def train(self, weights: Path, data: TrainingSet, out: Path, *, on_epoch: OnEpoch | None = None) -> Path:
+        """Train in `out`; a training that was killed there goes on from its last whole epoch, as if it had not been.
+
+        On a GPU with processes that load images the same holds for the same number of them, as far as the GPU repeats
+        its sums.
+
+        Raises:
+            TrainingError: where the loss is no number, an image cannot be read, or memory or disk is full.
+        """
+        done = out / _DONE
+        if done.is_file():
+            return done
+        out.mkdir(parents=True, exist_ok=True)
+        checkpoint = read_checkpoint(weights)
+        try:
+            trained = self._train(checkpoint, data, out, on_epoch)
+        except RuntimeError as error:
+            if "out of memory" in str(error).lower():
+                raise TrainingError("the training ran out of memory; use a smaller --batch or --imgsz") from error
+            raise
+        write_checkpoint(trained, done)
+        (out / _RESUME).unlink(missing_ok=True)
+        return done
+
+    def _train(
+        self, checkpoint: TorchvisionCheckpoint, data: TrainingSet, out: Path, on_epoch: OnEpoch | None
+    ) -> TorchvisionCheckpoint:
+        """All epochs that are not done."""
+        import torch
+
+        from negmine.training.torchvision.loop import make_optimizer, rate_at, train_one_epoch
+
+        config, settings = self._config, self._settings
+        device = self._device
+        model, rule = self._prepared(checkpoint, "the weights")
+        model.to(device)
+        optimizer = make_optimizer(model, settings)
+        scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
+        parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "scaler": scaler}
+        if hasattr(rule, "state_dict"):
+            parts["rule"] = rule
+        images, order = self._images(checkpoint, data, out)
+        if config.loss == "guided":
+            checkpoint = self._with_prior(checkpoint, model, images, order, device)
+        begun, lines = _restore(out / _RESUME, parts, device)
+        order.epoch = begun
+        warmup, steps = min(settings.warmup, len(order)), config.epochs * len(order)
+        for epoch in range(begun, config.epochs):
+            self._seed(epoch)
+            batches = list(order)
+            losses = train_one_epoch(
+                model,
+                optimizer,
+                self._loader(images, batches, device, epoch),
+                [[images.path(index) for index in batch] for batch in batches],
+                device=device,
+                rates=[rate_at(epoch * len(order) + step, steps, warmup, settings) for step in range(len(order))],
+                settings=settings,
+                scaler=scaler,
+            )
+            lines = [*lines, json.dumps({"epoch": epoch + 1, **losses})]
+            self._keep(out, parts, epoch + 1, lines)
+            if on_epoch is not None:
+                on_epoch(EpochEnd(epoch + 1, config.epochs, losses))
+        return replace(checkpoint, state=model.state_dict(), arguments=self._arguments(checkpoint))
+
+    def _arguments(self, checkpoint: TorchvisionCheckpoint) -> Mapping[str, Any]:
+        """What the trained model is built with: for the size that it was trained at."""
+        if self._config.imgsz is None or checkpoint.builder in FIXED:
+            return checkpoint.arguments
+        return {**checkpoint.arguments, "min_size": self._config.imgsz, "max_size": self._config.imgsz}
+
+    def _with_prior(
+        self,
+        checkpoint: TorchvisionCheckpoint,
+        model: nn.Module,
+        images: Any,
+        order: MixedBatches,
+        device: torch.device,
+    ) -> TorchvisionCheckpoint:
+        """Set the bias of a head that was never trained; returns the checkpoint with the thresholds of its classes."""
+        from negmine.training.torchvision.prior import count_anchors, score_thresholds, set_optimal_bias
+
+        self._seed(0)
+        loader = self._loader(images, list(order)[:_COUNTED], device, 0)
+        counts = count_anchors(model, checkpoint.builder, loader, device=device)
+        set_optimal_bias(model, counts)
+        return replace(checkpoint, score_thresholds=score_thresholds(counts, checkpoint.first_label))
+
+    def _prepared(self, checkpoint: TorchvisionCheckpoint, name: str) -> tuple[nn.Module, object]:
+        """The model with the asked loss, and the rule behind it, if there is one."""
+        from negmine.training.torchvision.losses import teach
+
+        model = build(checkpoint, name=name)
+        set_size(model, checkpoint.builder, self._config.imgsz)
+        return model, teach(model, checkpoint.builder, self._config)
+
+    def _images(self, checkpoint: TorchvisionCheckpoint, data: TrainingSet, out: Path) -> tuple[Any, MixedBatches]:
+        from negmine.training.torchvision.data import TrainingImages
+
+        images = TrainingImages(
+            (*data.positives, *data.negatives),
+            write_lists(data, out),
+            checkpoint.class_names,
+            checkpoint.first_label,
+            augment=True,
+        )
+        positives = range(len(data.positives))
+        negatives = range(len(data.positives), len(images))
+        config = self._config
+        assert config.batch is not None  # `open_trainer` has chosen one
+        return images, MixedBatches(positives, negatives, batch=config.batch, ratio=config.ratio, seed=config.seed)
+
+    def _loader(self, images: Any, batches: list[list[int]], device: torch.device, epoch: int) -> Any:
+        import torch
+        from torch.utils.data import DataLoader
+
+        from negmine.training.torchvision.data import as_batch, opened
+
+        loader = DataLoader(
+            images,
+            batch_sampler=batches,
+            collate_fn=as_batch,
+            num_workers=0 if device.type == "cpu" else self._config.workers,
+            pin_memory=device.type == "cuda",
+            generator=torch.Generator().manual_seed(self._config.seed * _LARGE_PRIME + epoch),
+        )
+        return opened(loader)
+
+    def _seed(self, epoch: int) -> None:
+        import torch
+
+        seed = (self._config.seed * _LARGE_PRIME + epoch) % (1 << 32)
+        random.seed(seed)
+        torch.manual_seed(seed)
+
+    def _keep(self, out: Path, parts: Mapping[str, Any], epoch: int, lines: Sequence[str]) -> None:
+        """Write what going on needs, and the lines of all epochs so far."""
+        from negmine.training.saving import save
+
+        try:
+            states = {name: part.state_dict() for name, part in parts.items()}
+            save({"epoch": epoch, "lines": list(lines), **states}, out / _RESUME)
+            _write_log(out, lines)
+        except OSError as error:
+            raise TrainingError(
+                f"{printable(out)}: {error.strerror or error}; free some space, and go on with --resume"
+            ) from error
+
+
+def average_torchvision(checkpoints: Sequence[Path], averaged: Path) -> None:
+    """Write the average of trained checkpoints of one model; what is no floating point is the first one's."""
+    import torch
+
+    first, *others = map(read_checkpoint, checkpoints)
+    state = {
+        name: torch.stack([value.float(), *(other.state[name].float() for other in others)]).mean(0).to(value.dtype)
+        if value.is_floating_point()
+        else value
+        for name, value in first.state.items()
+    }
+    write_checkpoint(replace(first, state=state), averaged)
+
+
+def _restore(path: Path, parts: Mapping[str, Any], device: torch.device) -> tuple[int, list[str]]:
+    """Bring the parts to where a killed training left them; returns the epochs that were done, and their lines."""
+    if not path.is_file():
+        return 0, []
+    import torch
+
+    state = torch.load(path, map_location=device, weights_only=True)
+    for name, part in parts.items():
+        if state[name] or name != "scaler":  # that of a CPU keeps nothing, and the training may go on on a GPU
+            part.load_state_dict(state[name])
+    _write_log(path.parent, state["lines"])
+    return int(state["epoch"]), list(state["lines"])
+
+
+def _write_log(out: Path, lines: Sequence[str]) -> None:
+    """Write all lines, since one may be missing where a training was killed."""
+    (out / _LOG).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def _shown(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return printable(", ".join(names[:_NAMES_SHOWN])) + more
