@@ -47,6 +47,6 @@ def test_what_cannot_be_read_or_decoded_says_why(tmp_path: Path) -> None:
     text.write_text("no picture")
     read = read_contents([text, nowhere, odd], pixels=True)
     picture = read.image(text)
-    assert picture is not None and picture.broken is not None and "no image" in picture.broken
+    assert picture is not None and picture.broken is not None and "not an image" in picture.broken
     assert "No such file" in read.unreadable[nowhere] and "null" in read.unreadable[odd]
     assert read.image(nowhere) is None
