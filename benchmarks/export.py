@@ -2,19 +2,19 @@
 
     python benchmarks/export.py --count 100000
 
-A bank of tiny pictures is made first, so that what counts is the number of files. The sides, each a process of its own,
+A bank of tiny images is made first, so that what counts is the number of files. The sides, each a process of its own,
 in rounds:
-  negmine export                 pictures and annotations; each picture is hashed while it is copied, every file is
+  negmine export                 images and annotations; each image is hashed while it is copied, every file is
                                  flushed to disk, and a list of what was written is kept
-  negmine export --hardlink      the same with links: each picture is hashed
-  supervision, lxml              pictures and annotations, nothing flushed or checked
+  negmine export --hardlink      the same with links: each image is hashed
+  supervision, lxml              images and annotations, nothing flushed or checked
   negmine verify                 the bank: every file against its hash, every row against its file
-  XML alone: ...                 the annotations of the three, without pictures, by their own clock, imports left out;
+  XML alone: ...                 the annotations of the three, without images, by their own clock, imports left out;
                                  "in memory" is without writing them to files
 
 The first four kinds run on a bank of half as many and on the whole one. "whole" is the process on the whole bank, start
 included; "steady" is the difference of the two runs. Figures are medians over the rounds; a ratio is the median of the
-ratios within a round. How many annotations each wrote is counted: not every writer writes one for a picture that holds
+ratios within a round. How many annotations each wrote is counted: not every writer writes one for an image that holds
 nothing.
 """
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import click
 
 from negmine.cli._options import bank_option, json_option
 from negmine.cli._output import console, count_progress, print_json
-from negmine.exporting.config import CopyMethod, ExportConfig, ExportFormat
+from negmine.exporting.config import CopyMethod, ExportConfig
+from negmine.labels.formats import WRITTEN_FORMATS
 from negmine.paths import printable
 
 if TYPE_CHECKING:
-    from negmine.exporting.export import ExportResult
-    from negmine.exporting.result import MergeResult
+    from negmine.exporting.result import ExportResult, MergeResult
 
 _DEFAULT = ExportConfig()
 _SHOWN = 10  # skipped images, or classes, that are named; --json names them all
@@ -26,7 +26,7 @@ _SHOWN = 10  # skipped images, or classes, that are named; --json names them all
 @click.option(
     "--format",
     "format_name",
-    type=click.Choice(get_args(ExportFormat)),
+    type=click.Choice(WRITTEN_FORMATS),
     default=_DEFAULT.format,
     show_default=True,
     help="The format of the labels.",
@@ -47,7 +47,7 @@ _SHOWN = 10  # skipped images, or classes, that are named; --json names them all
 @json_option
 def command(
     bank: str,
-    format_name: ExportFormat,
+    format_name: str,
     out: str,
     merge: str | None,
     split: str | None,

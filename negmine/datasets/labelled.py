@@ -1,4 +1,4 @@
-"""Every image of data sets with the classes of its objects, without decoding it."""
+"""Every image of data sets with the classes of its objects; nothing is decoded."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from negmine.datasets.dataset import WHOLE, Dataset
+from negmine.datasets.open import Dataset
 from negmine.errors import LabelError
 from negmine.labels.pairing import RealPaths
+from negmine.labels.splits import WHOLE
 from negmine.paths import printable
 
 
@@ -48,9 +49,9 @@ class LabelledImage:
 
 
 def labelled_images(datasets: Sequence[Dataset]) -> list[LabelledImage]:
-    """Every image in every split, in order; what one data set has no label for and another labels is the other's.
+    """Every image in every split, in order. An image that only one of several data sets labels belongs to that one.
 
-    A file that a split has twice, be it through a link or because the data set was given twice, is in it once.
+    A file that a split has twice, through a link or because the data set was given twice, is listed once.
     """
     real_path = RealPaths()
     datasets = list({real_path(dataset.path): dataset for dataset in reversed(datasets)}.values())[::-1]
@@ -66,7 +67,7 @@ def labelled_images(datasets: Sequence[Dataset]) -> list[LabelledImage]:
 
 
 def _whole_names(datasets: Sequence[Dataset]) -> dict[Path, str]:
-    """What the whole of a data set without splits is called: `all` if it is alone, else as is enough to tell them."""
+    """The name for a data set without splits: `all` if it is the only one, else its folder's name, or its path."""
     if len(datasets) == 1:
         return {datasets[0].path: WHOLE}
     short = Counter(dataset.path.absolute().name for dataset in datasets)

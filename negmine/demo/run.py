@@ -21,7 +21,8 @@ from negmine.detectors.config import DetectorConfig
 from negmine.errors import ConfigError
 from negmine.evaluating.evaluate import evaluate
 from negmine.evaluating.result import EvalResult
-from negmine.exporting.export import ExportResult, export
+from negmine.exporting.export import export
+from negmine.exporting.result import ExportResult
 from negmine.files import copy_file
 from negmine.images import decode_image
 from negmine.mining.config import ScanConfig

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from negmine.datasets.dataset import Dataset, Split
-from negmine.datasets.open import open_dataset
+from negmine.datasets.open import Dataset, open_dataset
 from negmine.errors import LabelError, SourceError, TruthError
 from negmine.labels.base import Truth
 from negmine.labels.pairing import RealPaths
+from negmine.labels.splits import Split
 from negmine.sources.expand import expand_sources
 
 _PREFERRED = ("val", "test")

@@ -6,27 +6,27 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from negmine.errors import ConfigError
+from negmine.labels.formats import WRITTEN_FORMATS
 
-ExportFormat = Literal["voc", "yolo"]
 CopyMethod = Literal["copy", "hardlink", "symlink"]
 
 
 @dataclass(frozen=True, slots=True)
 class ExportConfig:
-    """What is exported, and how the pictures get there.
+    """What is exported, and how the images get there.
 
     Raises:
         ConfigError: for a format or method that does not exist, or no workers.
     """
 
-    format: ExportFormat = "voc"
+    format: str = "voc"  # one of WRITTEN_FORMATS
     variants: bool = True  # the augmented copies too
     method: CopyMethod = "copy"
     missing_is_empty: bool = False  # an image of the merged data set without a label holds no target
     workers: int | None = None  # threads that read and write files; one per core where None
 
     def __post_init__(self) -> None:
-        for value, allowed in ((self.format, get_args(ExportFormat)), (self.method, get_args(CopyMethod))):
+        for value, allowed in ((self.format, WRITTEN_FORMATS), (self.method, get_args(CopyMethod))):
             if value not in allowed:
                 raise ConfigError(f"expected one of {', '.join(allowed)}, found {value!r}")
         if self.workers is not None and self.workers < 1:

@@ -1,4 +1,4 @@
-"""Export: the negatives of a bank as a data set that any trainer reads, alone or mixed into the training set."""
+"""Export: the negatives of a bank as a data set that any trainer reads, alone or merged into the training set."""
 
 from __future__ import annotations
 
@@ -7,59 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from negmine.errors import ConfigError, ExportError
-from negmine.exporting.banked import Banked
 from negmine.exporting.config import ExportConfig
-from negmine.exporting.folder import MANIFEST, SCHEMA_VERSION, require_ours, write_plan
-from negmine.exporting.merge import OnCount, read_data
-from negmine.exporting.mixing import Sorted
-from negmine.exporting.plan import Picture, Plan
-from negmine.exporting.result import MergeResult
-from negmine.exporting.voc import plan_voc
+from negmine.exporting.folder import MANIFEST, require_ours, write_plan
+from negmine.exporting.merge import DataImages, SortedImages, read_data
+from negmine.exporting.negatives import BankNegatives
+from negmine.exporting.result import ExportResult, MergeResult
 from negmine.exporting.withhold import Withholding
-from negmine.exporting.yolo import plan_yolo
+from negmine.images.contents import OnCount
+from negmine.labels.base import LabelFormat
+from negmine.labels.formats import label_format
+from negmine.labels.plan import ExportImage
 from negmine.paths import printable
 
 _NAMELESS = ("target",)  # Ultralytics asks for a class, and a detector may have none
-
-
-@dataclass(frozen=True, slots=True)
-class ExportResult:
-    """What an export wrote.
-
-    Attributes:
-        out: the folder.
-        format: of the labels.
-        negatives: exported.
-        variants: exported.
-        left_out: negatives that a reviewer rejected, or marked as a target.
-        written: files that were new or had changed.
-        unchanged: files that were there already.
-        removed: files of an earlier export that do not belong to this one.
-        merged: the data set that they were mixed into; None where there was none.
-    """
-
-    out: Path
-    format: str
-    negatives: int
-    variants: int
-    left_out: int
-    written: int
-    unchanged: int
-    removed: int
-    merged: MergeResult | None = None
-
-    def to_dict(self) -> dict[str, object]:
-        """The `--json` document."""
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "out": str(self.out),
-            "format": self.format,
-            "negatives": self.negatives,
-            "variants": self.variants,
-            "left_out": self.left_out,
-            "files": {"written": self.written, "unchanged": self.unchanged, "removed": self.removed},
-            "merged": None if self.merged is None else self.merged.to_dict(),
-        }
 
 
 def export(
@@ -71,13 +31,13 @@ def export(
     config: ExportConfig | None = None,
     on_progress: OnCount | None = None,
 ) -> ExportResult:
-    """Write the negatives of a bank, with labels that say that nothing is in them.
+    """Write the negatives of a bank, with labels that say that they are empty.
 
     With `merge`, the training set itself is written: the images of a data set with their objects, and the negatives
-    mixed into its training split. Its other splits are written as they are. A negative that the data set shows to
+    merged into its training split. Its other splits are written as they are. A negative that the data set shows to
     hold a target, or that it measures on, is left out.
 
-    Exporting again into the same folder writes only what is new, and removes what is rejected by now.
+    Exporting again into the same folder writes only what is new, and removes what has been rejected since.
 
     Args:
         bank: the bank's folder.
@@ -85,83 +45,92 @@ def export(
         merge: a data set in any format that negmine reads.
         split: of the data set, to train on; by default `train`, or all of it where it has no splits.
         config: format, variants, how files are copied.
-        on_progress: called for each image of the data set that was looked at.
+        on_progress: called for each image of the data set that was read.
 
     Raises:
-        BankError: where the folder is no bank, or a file in it is gone or damaged.
-        TruthError, SourceError: where the data set is none.
+        BankError: where the folder is not a bank, or a file in it is gone or damaged.
+        TruthError, SourceError: where the data set cannot be opened.
         ExportError: where there is nothing to export, or `out` holds something that no export put there.
         ConfigError: where the settings contradict each other or the data set.
     """
     config, out = config or ExportConfig(), Path(out)
     if merge is None and (split is not None or config.missing_is_empty):
         raise ConfigError("expected --split and --missing-is-empty with --merge, found none; name the data set with it")
-    banked = Banked.read(bank, variants=config.variants)
-    if not banked.negatives and not (out / MANIFEST).exists():  # an earlier export is brought to what is left: nothing
-        raise ExportError(
-            f"bank {printable(bank)} has no negatives to export ({banked.in_bank} in it, none that a reviewer left); "
-            "scan more backgrounds with `negmine scan`"
-        )
+    negatives = BankNegatives.read(bank, variants=config.variants)
+    _require_negatives(negatives, bank, out)
     require_ours(out, config.format)
-    left_out, class_names, merged = banked.in_bank - len(banked.negatives), banked.class_names, None
-    pictures: list[Picture] = []
+    mix = _Mix(negatives, negatives.class_names)
     if merge is not None:
-        banked, pictures, merged = _mixed(banked, merge, out, split, config, on_progress)
-        class_names = merged.class_names
-    pictures += banked.pictures()
-    plan = _plan(pictures, out, class_names or _NAMELESS, config)
+        data = read_data(merge, out, split=split, config=config, on_progress=on_progress)
+        mix = _Mix.merged_into(data, negatives, label_format(config.format))
+    return _write(mix, out, config, left_out=negatives.in_bank - len(negatives.negatives))
+
+
+def _write(mix: _Mix, out: Path, config: ExportConfig, *, left_out: int) -> ExportResult:
+    folder = printable(out.resolve().name) or "negmine"
+    class_names = mix.class_names or _NAMELESS
+    plan = label_format(config.format).plan(mix.images(), class_names=class_names, folder=folder)
     done = write_plan(plan, out, format_name=config.format, method=config.method, workers=config.workers)
     return ExportResult(
         out=out,
         format=config.format,
-        negatives=len(banked.negatives),
-        variants=len(banked.variants),
+        negatives=len(mix.negatives.negatives),
+        variants=len(mix.negatives.variants),
         left_out=left_out,
         written=done.written,
         unchanged=done.unchanged,
         removed=done.removed,
-        merged=merged,
+        merged=mix.merged,
     )
 
 
-def _mixed(
-    banked: Banked,
-    merge: str | Path,
-    out: Path,
-    split: str | None,
-    config: ExportConfig,
-    on_progress: OnCount | None,
-) -> tuple[Banked, list[Picture], MergeResult]:
-    """What of the bank may go into the data set, the data set's pictures, and what is to be said of it."""
-    data = read_data(
-        merge,
-        out,
-        split=split,
-        missing_is_empty=config.missing_is_empty,
-        workers=config.workers,
-        on_progress=on_progress,
+def _require_negatives(negatives: BankNegatives, bank: str | Path, out: Path) -> None:
+    if negatives.negatives or (out / MANIFEST).exists():  # an earlier export is brought up to date: emptied
+        return
+    raise ExportError(
+        f"bank {printable(bank)} has no negatives to export ({negatives.in_bank} in it, all rejected or marked as a "
+        "target); scan more backgrounds with `negmine scan`"
     )
-    found = Sorted.of(data, config.format)
-    banked, withheld = banked.without(Withholding(data.images))
-    splits = found.counts(config.format)
-    without_objects = splits[0].empty + len(banked.negatives) + len(banked.variants)
-    result = MergeResult(
-        data=data.dataset.path,
-        data_format=data.dataset.format_name,
-        class_names=data.dataset.class_names,
-        splits=splits,
-        unlabelled=found.unlabelled,
-        unlisted=found.unlisted,
-        lost=len(data.dataset.lost),
-        skipped=found.skipped,
-        withheld=withheld,
-        ratio=without_objects / splits[0].positives,
-    )
-    database = printable(data.dataset.path.resolve().name) or "data"
-    return banked, found.pictures(database, banked.pictures()), result
 
 
-def _plan(pictures: Sequence[Picture], out: Path, class_names: Sequence[str], config: ExportConfig) -> Plan:
-    if config.format == "yolo":
-        return plan_yolo(pictures, class_names=class_names)
-    return plan_voc(pictures, folder=printable(out.resolve().name) or "negmine")
+@dataclass(frozen=True, slots=True)
+class _Mix:
+    """What an export holds.
+
+    Attributes:
+        negatives: of the bank, those that may be in it.
+        class_names: by class id.
+        data: the images of the data set that they are merged into.
+        merged: what is to be said of the data set.
+    """
+
+    negatives: BankNegatives
+    class_names: tuple[str, ...]
+    data: Sequence[ExportImage] = ()
+    merged: MergeResult | None = None
+
+    def images(self) -> list[ExportImage]:
+        """All images, those of the data set first."""
+        return [*self.data, *self.negatives.images()]
+
+    @classmethod
+    def merged_into(cls, data: DataImages, negatives: BankNegatives, chosen: LabelFormat) -> _Mix:
+        """The images of a data set, with the negatives that may be trained on beside them."""
+        dataset, found = data.dataset, SortedImages.of(data, chosen)
+        negatives, withheld = negatives.without(Withholding(data.images))
+        splits = found.counts()
+        without_objects = splits[0].empty + len(negatives.negatives) + len(negatives.variants)
+        merged = MergeResult(
+            data=dataset.path,
+            data_format=dataset.format_name,
+            class_names=dataset.class_names,
+            splits=splits,
+            unlabelled=found.unlabelled,
+            unlisted=found.unlisted,
+            lost=len(dataset.lost),
+            skipped=found.skipped,
+            withheld=withheld,
+            ratio=without_objects / splits[0].positives,
+        )
+        database = printable(dataset.path.resolve().name) or "data"
+        return cls(negatives, dataset.class_names, found.images(database, negatives.images()), merged)

@@ -1,28 +1,27 @@
-"""Writing a plan into a folder that may hold an earlier export, and never touching what someone else put there.
+"""Writing a plan into a folder that may hold an earlier export, without touching what anyone else put there.
 
-A manifest lists the files of the export with their hashes. It is there before the first file, so an export that was
-killed can be told from a folder of somebody else's, and is finished by running it again.
+A manifest lists the files of the export with their hashes. It is written before the first file, so that an export that
+was killed is recognised as one, and running it again finishes it.
 """
 
 from __future__ import annotations
 
 import errno
 import json
-from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from negmine.engines.threads import ThreadEngine
 from negmine.errors import ExportError
 from negmine.exporting.config import CopyMethod
-from negmine.exporting.files import Placed, content_sha256
-from negmine.exporting.plan import Plan, StoredFile
-from negmine.exporting.threads import in_threads
+from negmine.exporting.staging import StagedFiles, content_sha256
 from negmine.files import PART, flush_file_system, sha256_of_file, write_file
+from negmine.labels.plan import Plan, StoredFile
 from negmine.paths import EXPORT_MANIFEST, printable, sortable
 
 MANIFEST = EXPORT_MANIFEST
-SCHEMA_VERSION = 1
+_MANIFEST_VERSION = 1
 
 _TOGETHER = 1000  # files that are flushed at once
 
@@ -41,9 +40,9 @@ class _Earlier:
     """An earlier export in the folder.
 
     Attributes:
-        hashes: of each of its files that is there; "" for a link to nothing.
+        hashes: of each of its files that exists; "" for a link to nothing.
         caches: what a trainer keeps beside the files.
-        method: how its files got there; "" where it was cut short.
+        method: how its files got there; "" where it was interrupted.
     """
 
     hashes: Mapping[str, str]
@@ -63,7 +62,7 @@ def write_plan(plan: Plan, out: Path, *, format_name: str, method: CopyMethod, w
 
     Raises:
         ExportError: where the folder holds anything else, a file of the export was changed by someone, or it cannot be
-            written; nothing was touched then, or what was written is finished by running the export again.
+            written. Either nothing was touched, or running the export again finishes it.
         BankError: where a file of the bank is missing or damaged.
     """
     try:
@@ -92,17 +91,19 @@ def write_plan(plan: Plan, out: Path, *, format_name: str, method: CopyMethod, w
 
 def _place(plan: Plan, out: Path, names: Sequence[str], method: CopyMethod, workers: int | None) -> None:
     """Put some files of a plan in place; where one cannot be written, none of them."""
-    placed = Placed(out, method)
+    staged = StagedFiles(out, method)
     try:
-        deque(in_threads(lambda name: placed.stage(name, plan[name]), names, workers), maxlen=0)
-        placed.place()
+        with ThreadEngine(workers, name="negmine-export") as engine:  # nothing is being staged once it is closed
+            for _ in engine.map(lambda name: staged.stage(name, plan[name]), names):
+                pass
+        staged.place()
     except BaseException:
-        placed.drop()
+        staged.drop()
         raise
 
 
 def require_ours(out: Path, format_name: str) -> None:
-    """Say at once, by names alone, that a folder is not one to export to; `write_plan` looks at the files themselves.
+    """Refuse a wrong folder early, by file names alone; `write_plan` looks at the files themselves.
 
     Raises:
         ExportError: where it holds anything else than an export of the same format, or cannot be searched.
@@ -116,12 +117,13 @@ def require_ours(out: Path, format_name: str) -> None:
 def _earlier(out: Path, format_name: str, workers: int | None) -> _Earlier:
     """The earlier export in `out`."""
     allowed, ours, caches, method = _listed(out, format_name)
-    hashes = in_threads(lambda name: _hash_of(out / name, allowed[name]), ours, workers)
-    return _Earlier(dict(zip(ours, hashes, strict=True)), caches, method)
+    with ThreadEngine(workers, name="negmine-export") as engine:
+        hashes = engine.map(lambda name: _hash_unless_changed(out / name, allowed[name]), ours)
+        return _Earlier(dict(zip(ours, hashes, strict=True)), caches, method)
 
 
 def _listed(out: Path, format_name: str) -> tuple[dict[str, list[str]], list[str], list[str], str]:
-    """What the manifest lists, the files of it that are there, what a trainer caches, and how the files got there."""
+    """What the manifest lists, which of these files exist, what a trainer caches, and how the files got there."""
     where = printable(out)
     if out.exists() and not out.is_dir():
         raise ExportError(f"{where} is a file, and an export needs a folder; name another with --out")
@@ -143,10 +145,11 @@ def _listed(out: Path, format_name: str) -> tuple[dict[str, list[str]], list[str
     return allowed, ours, caches, method
 
 
-def _hash_of(path: Path, allowed: Collection[str]) -> str:
-    """The hash of a file of the export; "" where it is a link to nothing, because its target has moved.
+def _hash_unless_changed(path: Path, allowed: Collection[str]) -> str:
+    """The hash of a file of the export; "" for a link to nothing.
 
-    Only a file that is the export's alone can hold somebody's work: what a link shows is kept where it points.
+    A file with other bytes than the export wrote is refused, since they may be somebody's work. A link is not: what it
+    shows is kept where it points.
     """
     if not path.exists():
         return ""
@@ -159,7 +162,7 @@ def _hash_of(path: Path, allowed: Collection[str]) -> str:
 
 
 class _Caches:
-    """Tells what Ultralytics leaves beside what it reads: `labels/train.cache`, and a `.npy` of an image's pixels."""
+    """Recognises the caches of Ultralytics: `labels/train.cache`, and a `.npy` of an image's pixels."""
 
     def __init__(self, exported: Collection[str]) -> None:
         paths = [PurePosixPath(name) for name in exported]
@@ -171,13 +174,13 @@ class _Caches:
 
 
 def _is_part(name: str, allowed: Mapping[str, list[str]]) -> bool:
-    """Whether a file is what a killed export was writing."""
+    """Whether a file is the unfinished one of a killed export."""
     whole = name.removesuffix(PART)
     return whole != name and (whole in allowed or whole == MANIFEST)
 
 
 def _read_manifest(out: Path, format_name: str) -> tuple[dict[str, list[str]], str]:
-    """The files that the manifest lists, each with the hashes it may have, and how they got there; else nothing."""
+    """The files of the manifest, each with the hashes it may have, and how they got there; without one, nothing."""
     manifest = out / MANIFEST
     if not manifest.is_file():
         return {}, ""
@@ -187,7 +190,7 @@ def _read_manifest(out: Path, format_name: str) -> tuple[dict[str, list[str]], s
         files = {str(name): list(hashes) for name, hashes in document["files"].items()}
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise ExportError(
-            f"{printable(manifest)} is no manifest of an export; name another folder with --out"
+            f"{printable(manifest)} is not the manifest of an export; name another folder with --out"
         ) from error
     if found != format_name:
         raise ExportError(f"{printable(out)} holds an export of format {found}; name another folder with --out")
@@ -203,7 +206,7 @@ def _both(present: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, li
 def _write_manifest(out: Path, format_name: str, method: str, files: Mapping[str, list[str]]) -> None:
     document = {
         "written_by": "negmine export",
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": _MANIFEST_VERSION,
         "format": format_name,
         "method": method,  # empty while files are being written
         "files": files,
@@ -225,7 +228,7 @@ def _explain(out: Path, error: OSError) -> str:
     """What went wrong while writing, and what to do."""
     what = printable(error.filename) if error.filename else printable(out)
     if error.errno == errno.EXDEV:
-        return f"{what}: it and the export are on different file systems, where files share no hard link; use --copy"
+        return f"{what}: it and the export are on different file systems, which hard links cannot cross; use --copy"
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return f"{what}: {error.strerror}; free some space and run the same command again to finish the export"
     return f"{what}: {error.strerror or error}; name a folder that can be written with --out"

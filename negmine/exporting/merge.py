@@ -1,33 +1,32 @@
-"""The data set that negatives are mixed into: every image of it, looked at, with its objects."""
+"""The data set that negatives are merged into: every image is read, and written with its objects or left out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from negmine.datasets.dataset import UNLISTED, WHOLE, Dataset
-from negmine.datasets.open import open_dataset
+from negmine.datasets.open import Dataset, open_dataset
+from negmine.engines.threads import ThreadEngine
 from negmine.errors import ConfigError, ExportError, ImageError, LabelError
-from negmine.exporting.plan import TRAIN
-from negmine.exporting.threads import in_threads
+from negmine.exporting.config import ExportConfig
+from negmine.exporting.names import data_names
+from negmine.exporting.result import SplitCounts
 from negmine.files import sha256_of
 from negmine.images.codecs import decode_image
+from negmine.images.contents import OnCount
 from negmine.images.header import read_header
-from negmine.labels.coco import CocoTruth
+from negmine.labels.base import LabelFormat
 from negmine.labels.pairing import RealPaths
-from negmine.labels.voc import VocTruth
-from negmine.labels.yolo import YoloTruth
-from negmine.labels.yolo_yaml import YoloYaml
+from negmine.labels.plan import ExportImage, StoredFile
+from negmine.labels.splits import TRAIN, UNLISTED, WHOLE
 from negmine.paths import printable
 from negmine.structures import GroundTruth
 
-OnCount = Callable[[int, int], None]  # how many are done, of how many
 Problem = Literal["image", "label"]
 
-_TRAINVAL = "trainval"  # stands in for train where a Pascal VOC data set has just this and test
 _SUFFIXES = {
     "JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif", "WebP": ".webp", "BMP": ".bmp", "AVIF": ".avif",
     "JPEG 2000": ".jp2", "GIF": ".gif", "PNM": ".ppm", "PAM": ".pam", "Radiance HDR": ".hdr", "Sun raster": ".ras",
@@ -40,7 +39,7 @@ class DataImage:
 
     Attributes:
         path: of the file.
-        splits: where it is, as the export calls them; () where no list of the data set names it.
+        splits: the splits of the export that it is in; () where no list of the data set names it.
         sha256: of its bytes; None where they cannot be read.
         size_wh: of the upright image, pixels.
         suffix: by the type of its content.
@@ -78,62 +77,54 @@ class DataImages:
 
 
 def read_data(
-    data: str | Path,
-    out: Path,
-    *,
-    split: str | None,
-    missing_is_empty: bool,
-    workers: int | None = None,
-    on_progress: OnCount | None = None,
+    data: str | Path, out: Path, *, split: str | None, config: ExportConfig, on_progress: OnCount | None = None
 ) -> DataImages:
-    """Open a data set and look at every image, in threads; pixels are let go at once.
+    """Open a data set and read every image, in threads; pixels are not kept.
 
     Args:
         data: see `open_dataset`.
         out: where the export goes, which must not become a part of the data set.
         split: the one that is trained on; by default `train`, or all of a data set without splits.
-        missing_is_empty: an image without a label holds no target.
-        workers: threads; one per core where None.
+        config: whether an image without a label is empty, and how many threads read.
         on_progress: called for each image, in the caller's thread.
 
     Raises:
-        TruthError, SourceError: where it is no data set.
+        TruthError, SourceError: where it is not a data set.
         ConfigError: where it is not clear which split is trained on.
-        ExportError: where `out` lies in the data set, or no image to train on has an object.
+        ExportError: where `out` and the data set are in one another, or no image to train on has an object.
     """
     dataset = open_dataset(data)
-    _require_apart(dataset, out)
+    _require_outside(dataset, out)
     found = _files(dataset, _trained_on(dataset, split))
     _require_objects(dataset, found)
-    look = partial(_look, dataset, missing_is_empty)
     images = []
-    for image in in_threads(look, found, workers):
-        images.append(image)
-        if on_progress is not None:
-            on_progress(len(images), len(found))
+    with ThreadEngine(config.workers, name="negmine-export") as engine:
+        for image in engine.map(partial(_read_image, dataset, config.missing_is_empty), found):
+            images.append(image)
+            if on_progress is not None:
+                on_progress(len(images), len(found))
     return DataImages(dataset, tuple(images))
 
 
 def _trained_on(dataset: Dataset, split: str | None) -> str:
-    """The split that negatives are mixed into."""
+    """The split that negatives are merged into."""
     names = [each.name for each in dataset.splits if each.name != UNLISTED]
     where = printable(dataset.path)
-    if split is not None:
-        shown = ", ".join(name for name in names if name != WHOLE) or "one without a name"
-        if split not in names:
-            raise ConfigError(f"{where} has no split {split!r}, only {shown}; name another with --split")
-        if split != TRAIN and TRAIN in names:
+    if split is None:
+        if dataset.train_split is None:
             raise ConfigError(
-                f"{where}: negatives are mixed into the split that is trained on, and it has a split train; "
-                f"leave --split {split} out"
+                f"{where} has no split train, only {', '.join(names)}; name the one to train on with --split"
             )
-        return split
-    if isinstance(dataset.truth, CocoTruth):
-        return names[0]  # a file is one split, whatever it is called
-    default = next((name for name in (TRAIN, _TRAINVAL, WHOLE) if name in names), None)
-    if default is None:
-        raise ConfigError(f"{where} has no split train, only {', '.join(names)}; name the one to train on with --split")
-    return default
+        return dataset.train_split
+    if split not in names:
+        shown = ", ".join(name for name in names if name != WHOLE) or "one without a name"
+        raise ConfigError(f"{where} has no split {split!r}, only {shown}; name another with --split")
+    if split != TRAIN and TRAIN in names:
+        raise ConfigError(
+            f"{where}: negatives are merged into the split that is trained on, and it has a split train; "
+            f"leave --split {split} out"
+        )
+    return split
 
 
 def _files(dataset: Dataset, trained_on: str) -> list[DataImage]:
@@ -150,9 +141,9 @@ def _files(dataset: Dataset, trained_on: str) -> list[DataImage]:
 
 
 def _require_objects(dataset: Dataset, images: Sequence[DataImage]) -> None:
-    """Find out at once, without looking at any picture, where nobody could train on them; mostly the first one ends it.
+    """Refuse a data set without objects to train on, before any image is read; mostly its first label has some.
 
-    A label that cannot be read may have been one with objects; it is named when all images were looked at.
+    A label that cannot be read may have some; it is named once all images were read.
     """
     trained_on = [image.path for image in images if TRAIN in image.splits]
     for path in trained_on:
@@ -167,12 +158,12 @@ def _require_objects(dataset: Dataset, images: Sequence[DataImage]) -> None:
     )
 
 
-def _look(dataset: Dataset, missing_is_empty: bool, image: DataImage) -> DataImage:
+def _read_image(dataset: Dataset, missing_is_empty: bool, image: DataImage) -> DataImage:
     """Read an image and its label."""
     path, splits = image.path, image.splits
     try:
-        if not path.is_file():  # a pipe would be waited for
-            return DataImage(path, splits, problem="image", reason="it is not there, or no file")
+        if not path.is_file():  # reading a pipe could wait for ever
+            return DataImage(path, splits, problem="image", reason="it does not exist, or is not a file")
         data = path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a NUL in a name out of a list
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
@@ -192,10 +183,10 @@ def _look(dataset: Dataset, missing_is_empty: bool, image: DataImage) -> DataIma
     return DataImage(path, splits, sha256, (width, height), suffix, truth)
 
 
-def _require_apart(dataset: Dataset, out: Path) -> None:
-    """Refuse a folder that the data set would find its images or labels in, the next time that it is opened."""
+def _require_outside(dataset: Dataset, out: Path) -> None:
+    """Refuse a folder where the data set would find the export's images or labels, the next time it is opened."""
     target = out.resolve()
-    inside = [folder for folder in _searched(dataset) if folder == target or folder in target.parents]
+    inside = [folder for folder in dataset.truth.searched_folders if folder == target or folder in target.parents]
     real = RealPaths()
     folders = {path.parent for split in dataset.splits for path in split.images}
     if inside or any(target in (Path(real(folder)), *Path(real(folder)).parents) for folder in folders):
@@ -205,10 +196,86 @@ def _require_apart(dataset: Dataset, out: Path) -> None:
         )
 
 
-def _searched(dataset: Dataset) -> Sequence[Path]:
-    """The folders that are searched to all depths."""
-    if isinstance(dataset.truth, VocTruth):
-        return [dataset.truth.root.resolve()]
-    if isinstance(dataset.truth, YoloTruth):
-        return [place.resolve() for place in YoloYaml.read(dataset.truth.data_yaml).places if place.is_dir()]
-    return []
+@dataclass(frozen=True, slots=True)
+class SortedImages:
+    """The images of a data set, by whether they are written.
+
+    Attributes:
+        written: images that have objects, or are known to be empty.
+        unlabelled: how many have no label.
+        unlisted: how many are in no split.
+        skipped: why an image cannot be used, by path.
+        format: that they are written in.
+    """
+
+    written: Sequence[DataImage]
+    unlabelled: int
+    unlisted: int
+    skipped: Mapping[Path, str]
+    format: LabelFormat
+
+    @classmethod
+    def of(cls, data: DataImages, label_format: LabelFormat) -> SortedImages:
+        """Sort them.
+
+        Raises:
+            ExportError: where there is no image with objects to train on.
+        """
+        listed = [image for image in data.images if image.splits]
+        problems = {image.path: _problem(image, label_format) for image in listed}
+        skipped = {path: reason for path, reason in problems.items() if reason}
+        usable = [image for image in listed if image.path not in skipped]
+        written = [image for image in usable if image.truth is not None]
+        found = cls(written, len(usable) - len(written), len(data.images) - len(listed), skipped, label_format)
+        if not any(image.truth and TRAIN in image.splits for image in written):
+            first = next((f", the first: {printable(path)}: {printable(why)}" for path, why in skipped.items()), "")
+            raise ExportError(
+                f"{printable(data.dataset.path)}: expected images with objects to train on, found none "
+                f"({len(written)} without objects, {found.unlabelled} unlabelled, {len(skipped)} skipped{first}); "
+                "correct these, or name the right split with --split"
+            )
+        return found
+
+    def images(self, database: str, others: Sequence[ExportImage]) -> list[ExportImage]:
+        """The images that are written, under names that no other image of the export has.
+
+        Args:
+            database: the data set's name, for people.
+            others: the other images of the export.
+        """
+        taken = [each.name for each in others]
+        names = data_names([(image.path, str(image.sha256)) for image in self.written], taken)
+        return [
+            ExportImage(
+                name,
+                StoredFile(image.path, str(image.sha256), in_bank=False),
+                image.size_wh,
+                suffix=image.suffix,
+                splits=image.splits,
+                database=database,
+                truth=image.truth or GroundTruth.empty(),
+            )
+            for name, image in zip(names, self.written, strict=True)
+        ]
+
+    def counts(self) -> tuple[SplitCounts, ...]:
+        """By split, `train` first."""
+        names = dict.fromkeys((TRAIN, *(split for image in self.written for split in image.splits)))
+        return tuple(map(self._count, names))
+
+    def _count(self, split: str) -> SplitCounts:
+        truths = [image.truth for image in self.written if split in image.splits and image.truth is not None]
+        positives = sum(len(truth) > 0 for truth in truths)
+        objects = sum(len(truth) - (0 if self.format.keeps_crowds else int(truth.crowd.sum())) for truth in truths)
+        return SplitCounts(split, positives, len(truths) - positives, objects)
+
+
+def _problem(image: DataImage, label_format: LabelFormat) -> str:
+    """Why an image cannot be written, "" where it can."""
+    if image.problem is not None:
+        return image.reason
+    if label_format.image_suffixes is not None and image.suffix not in label_format.image_suffixes:
+        return f"{label_format.title} trainers do not read images of type {image.suffix}; convert it to JPEG or PNG"
+    if not label_format.keeps_crowds and image.truth and image.truth.crowd.all():
+        return f"all its objects are crowds; {label_format.title} has none, and without them it would count as empty"
+    return ""

@@ -1,4 +1,4 @@
-"""Names of exported images: from the source's name and a hash, so that they are stable, unique, and plain ASCII."""
+"""Names of exported images: the source's name and a hash, so that they are stable, unique and ASCII."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def variant_name(negative: Negative, variant: Variant) -> str:
 
 
 def data_names(images: Sequence[tuple[Path, str]], taken: Iterable[str]) -> list[str]:
-    """Names of images that have names already: `STEM`, or `STEM-HASH` for those that would share it with another.
+    """Names for the images of a data set: `STEM`, or `STEM-HASH` for those whose stem another image has.
 
     Names that differ by case alone count as the same, since some file systems say so. Of files with the same name and
-    the same bytes the second is `STEM-HASH-2`, and so on.
+    the same bytes the second is `STEM-HASH-2` and so on.
 
     Args:
-        images: path and sha256 of each, in an order that is always the same.
+        images: path and sha256 of each, in a stable order.
         taken: names of other images.
     """
     stems = [_plain(path) for path, _ in images]

@@ -1,4 +1,4 @@
-"""What an export says of the data set that it mixed negatives into."""
+"""What an export wrote."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from pathlib import Path
 
 from negmine.paths import printable
 
+SCHEMA_VERSION = 1  # of the `--json` document
+
 
 @dataclass(frozen=True, slots=True)
 class SplitCounts:
-    """What of a data set is in one split of the export.
+    """The images of a data set in one split of the export.
 
     Attributes:
         name: of the split.
@@ -32,16 +34,16 @@ class SplitCounts:
 
 @dataclass(frozen=True, slots=True)
 class MergeResult:
-    """What became of a data set that was merged.
+    """What was written of a data set that negatives were merged into.
 
     Attributes:
         data: as it was given.
         data_format: what people call its format.
         class_names: by class id.
         splits: that were written, `train` first.
-        unlabelled: images that were left out because nobody says what is in them.
+        unlabelled: images that were left out because they have no label.
         unlisted: images that were left out because no list of the data set names them.
-        lost: labels, and lines of lists, whose image is nowhere.
+        lost: labels, and lines of lists, whose image does not exist.
         skipped: images that cannot be read, or whose labels cannot be written, and why.
         withheld: negatives and variants that were left out because of the data set, by reason.
         ratio: images without objects for each with objects, in `train`.
@@ -76,4 +78,44 @@ class MergeResult:
             "skipped": [{"file": printable(path), "reason": reason} for path, reason in self.skipped.items()],
             "withheld": dict(self.withheld),
             "negatives_per_positive": self.ratio,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """What an export wrote.
+
+    Attributes:
+        out: the folder.
+        format: of the labels.
+        negatives: exported.
+        variants: exported.
+        left_out: negatives that a reviewer rejected, or marked as a target.
+        written: files that were new or had changed.
+        unchanged: files that were there already.
+        removed: files of an earlier export that do not belong to this one.
+        merged: the data set that they were merged into; None where there was none.
+    """
+
+    out: Path
+    format: str
+    negatives: int
+    variants: int
+    left_out: int
+    written: int
+    unchanged: int
+    removed: int
+    merged: MergeResult | None = None
+
+    def to_dict(self) -> dict[str, object]:
+        """The `--json` document."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "out": str(self.out),
+            "format": self.format,
+            "negatives": self.negatives,
+            "variants": self.variants,
+            "left_out": self.left_out,
+            "files": {"written": self.written, "unchanged": self.unchanged, "removed": self.removed},
+            "merged": None if self.merged is None else self.merged.to_dict(),
         }

@@ -2,7 +2,7 @@
 
 OpenCV decodes, as in the trainers of the detectors that are scanned: EXIF orientation applied, greyscale, palette,
 16-bit and CMYK converted to 8-bit BGR, transparency dropped (TIFF, by its own library: over black). What is too large,
-or no single sound picture, is refused by its header, before it is decoded.
+or is not a single intact image, is refused by its header, before it is decoded.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def decode_image(data: bytes) -> Image:
         [H, W, 3] uint8 BGR, upright.
 
     Raises:
-        ImageError: for bytes that are no image, cut short, more than 200 megapixels, animated or of several pages.
+        ImageError: for bytes that are not an image, or cut short, and for more than 200 megapixels or several frames.
     """
     if not data:
         raise ImageError("the file is empty (0 bytes)")
@@ -56,9 +56,9 @@ def _check(header: Header) -> None:
         raise ImageError(
             f"it is of {width} x {height} pixels, over the limit of {MAX_PIXELS // 10**6} megapixels; cut it into tiles"
         )
-    if header.pictures > 1:
+    if header.frames > 1:
         raise ImageError(
-            f"it is a {header.format} of {header.pictures} frames or pages; save each as an image of its own"
+            f"it is a {header.format} of {header.frames} frames or pages; save each as an image of its own"
         )
 
 

@@ -1,34 +1,30 @@
-"""What is in image files: the hash of their bytes, their size, and the hash of what they show."""
+"""The contents of image files: the hash of their bytes, their size, and their perceptual hash."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from negmine.cores import usable_cores
+from negmine.engines.threads import ThreadEngine
 from negmine.errors import ImageError
 from negmine.files import sha256_of
 from negmine.images.codecs import decode_image
 from negmine.images.header import read_header
 from negmine.images.perceptual_hash import perceptual_hash
 
-_AHEAD = 4  # files in work for each thread
-
 OnCount = Callable[[int, int], None]  # how many are done, of how many
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ImageContent:
     """What the bytes of a file are.
 
     Attributes:
-        size_wh: pixels; None where they are no picture.
-        phash: the perceptual hash; None where it was not asked for, or they are no picture.
-        broken: why they are no picture.
+        size_wh: pixels; None where they are not an image.
+        phash: the perceptual hash; None where it was not asked for, or they are not an image.
+        broken: why they are not an image.
     """
 
     size_wh: tuple[int, int] | None
@@ -42,17 +38,17 @@ class Contents:
 
     Attributes:
         sha256: hex, by path; without the files that cannot be read.
-        pictures: by sha256, so that each distinct content is there once.
+        images: by sha256, so that each distinct content is there once.
         unreadable: why a file cannot be read, by path.
     """
 
     sha256: Mapping[Path, str]
-    pictures: Mapping[str, Picture]
+    images: Mapping[str, ImageContent]
     unreadable: Mapping[Path, str]
 
-    def picture(self, path: Path) -> Picture | None:
-        """What a file shows; None where it was not, or cannot be, read."""
-        return self.pictures.get(self.sha256.get(path, ""))
+    def image(self, path: Path) -> ImageContent | None:
+        """What a file shows; None where it was not read, or cannot be."""
+        return self.images.get(self.sha256.get(path, ""))
 
 
 def read_contents(
@@ -62,7 +58,7 @@ def read_contents(
 
     Args:
         paths: each is read once.
-        pixels: decode each distinct content and hash what it shows; otherwise only its header is looked at.
+        pixels: decode each distinct content for its perceptual hash; otherwise only its header is read.
         workers: threads; one per core where None.
         on_progress: called for each file, in the caller's thread.
     """
@@ -70,21 +66,22 @@ def read_contents(
     reader = _Reader(pixels)
     sha256: dict[Path, str] = {}
     unreadable: dict[Path, str] = {}
-    for done, (path, content, reason) in enumerate(_in_threads(reader.read, wanted, workers or usable_cores()), 1):
-        if content is None:
-            unreadable[path] = reason
-        else:
-            sha256[path] = content
-        if on_progress is not None:
-            on_progress(done, len(wanted))
-    return Contents(sha256, reader.pictures, unreadable)
+    with ThreadEngine(workers, name="negmine-read") as engine:
+        for done, (path, content, reason) in enumerate(engine.map(reader.read, wanted), 1):
+            if content is None:
+                unreadable[path] = reason
+            else:
+                sha256[path] = content
+            if on_progress is not None:
+                on_progress(done, len(wanted))
+    return Contents(sha256, reader.images, unreadable)
 
 
 class _Reader:
     """Reads files; threads may do so at the same time, and each distinct content is decoded by one of them."""
 
     def __init__(self, pixels: bool) -> None:
-        self.pictures: dict[str, Picture] = {}
+        self.images: dict[str, ImageContent] = {}
         self._pixels = pixels
         self._taken: set[str] = set()
         self._lock = Lock()
@@ -100,31 +97,14 @@ class _Reader:
             is_new = sha256 not in self._taken
             self._taken.add(sha256)
         if is_new:
-            self.pictures[sha256] = self._look(data)
+            self.images[sha256] = self._look(data)
         return path, sha256, ""
 
-    def _look(self, data: bytes) -> Picture:
+    def _look(self, data: bytes) -> ImageContent:
         try:
             if not self._pixels:
-                return Picture(read_header(data).size_wh, None)
+                return ImageContent(read_header(data).size_wh, None)
             image = decode_image(data)
         except ImageError as error:
-            return Picture(None, None, str(error))
-        return Picture((image.shape[1], image.shape[0]), perceptual_hash(image))
-
-
-def _in_threads(
-    read: Callable[[Path], tuple[Path, str | None, str]], paths: Sequence[Path], workers: int
-) -> Iterator[tuple[Path, str | None, str]]:
-    """The results in the order of the paths; only so many files are in work that memory is bounded."""
-    running: deque[Future[tuple[Path, str | None, str]]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="negmine-read") as pool:
-        try:
-            for path in paths:
-                running.append(pool.submit(read, path))
-                if len(running) >= workers * _AHEAD:
-                    yield running.popleft().result()
-            while running:
-                yield running.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+            return ImageContent(None, None, str(error))
+        return ImageContent((image.shape[1], image.shape[0]), perceptual_hash(image))

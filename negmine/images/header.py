@@ -1,8 +1,8 @@
-"""What an image file says of itself before it is decoded: format, size, number of pictures.
+"""The header of an image file, read before anything is decoded: format, size, number of frames.
 
-Decoders allocate first and ask later, and hand out the first picture of an animation as if it were all. Only formats
-whose header is understood here are decoded. Pillow reads the headers, but for JPEG, PNG and TIFF: there it warns
-through Python's warnings, whose filters belong to the whole process and cannot be changed safely in a thread.
+Decoders allocate memory before they check a size, and return the first frame of an animation as if it were all. Only
+formats whose header is understood here are decoded. Pillow reads the headers, except for JPEG, PNG and TIFF: there it
+warns through Python's warnings, whose filters belong to the whole process and cannot be changed safely in a thread.
 """
 
 from __future__ import annotations
@@ -34,26 +34,26 @@ _DAMAGED = (  # what readers raise for a header that is cut short or makes no se
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file says of its picture.
+    """What a file says of its image.
 
     Attributes:
         format: as people call it, such as `JPEG`.
         size_wh: width and height in pixels, as stored.
-        pictures: frames or pages; 1 for a photograph that has previews of itself inside.
+        frames: frames or pages; 1 for a photograph with embedded previews.
         orientation: EXIF's number, 1 to 8, where OpenCV does not apply it itself; else 1.
     """
 
     format: str
     size_wh: tuple[int, int]
-    pictures: int = 1
+    frames: int = 1
     orientation: int = 1
 
 
 def read_header(data: bytes) -> Header:
-    """Tell format, size and number of pictures from the content.
+    """Tell format, size and number of frames from the content.
 
     Raises:
-        ImageError: for bytes that are no image in a format that negmine reads, or cut short.
+        ImageError: for bytes that are not an image in a format that negmine reads, or are cut short.
     """
     for name, magic, read in _FORMATS:
         if magic.match(data):
@@ -61,16 +61,18 @@ def read_header(data: bytes) -> Header:
                 return read(data)
             except _DAMAGED as error:
                 raise ImageError(cut_short(name, data)) from error
-    raise ImageError(f"it is no image in a format that negmine reads: {len(data)} bytes that begin with {data[:12]!r}")
+    raise ImageError(
+        f"it is not an image in a format that negmine reads: {len(data)} bytes that begin with {data[:12]!r}"
+    )
 
 
 def cut_short(name: str, data: bytes) -> str:
-    """The message for a file that is not all there."""
+    """The message for an incomplete file."""
     return f"it is a {name} that is cut short or damaged ({len(data)} bytes); copy or download it again"
 
 
 def _jpeg(data: bytes) -> Header:
-    """Walk the segments up to the scan. The pictures after the first of phones and cameras (MPO) are not counted."""
+    """Walk the segments up to the scan. Phones and cameras append more images (MPO), which are not counted."""
     size_wh, at = None, 2
     while True:
         at = data.index(b"\xff", at)
@@ -92,14 +94,14 @@ def _jpeg(data: bytes) -> Header:
 
 def _png(data: bytes) -> Header:
     """Walk the chunks up to the pixels, past an `acTL` where it is an animation."""
-    size_wh, pictures, at = struct.unpack_from(">II", data, 16), 1, 8
+    size_wh, frames, at = struct.unpack_from(">II", data, 16), 1, 8
     while (name := data[at + 4 : at + 8]) != b"IDAT":
         if name == b"acTL":
-            pictures = max(struct.unpack_from(">I", data, at + 8)[0], 1)
+            frames = max(struct.unpack_from(">I", data, at + 8)[0], 1)
         at += 12 + int(struct.unpack_from(">I", data, at)[0])
     if data.rfind(b"IEND", at) < 0:
         raise ValueError
-    return Header("PNG", size_wh, pictures)
+    return Header("PNG", size_wh, frames)
 
 
 def _tiff(data: bytes) -> Header:
@@ -137,7 +139,7 @@ def _refused(message: str) -> Callable[[bytes], Header]:
     return read
 
 
-_HEIC = "it is a HEIC picture, which OpenCV does not read; convert it to JPEG or PNG"
+_HEIC = "it is a HEIC image, which OpenCV does not read; convert it to JPEG or PNG"
 _PFM = "it is a PFM of floating-point samples, whose range nobody knows; save it with 8 or 16 bits a sample"
 _FORMATS: tuple[tuple[str, re.Pattern[bytes], Callable[[bytes], Header]], ...] = tuple(
     (name, re.compile(magic, re.DOTALL), read)

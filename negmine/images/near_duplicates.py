@@ -1,4 +1,4 @@
-"""Which pictures are the same, or nearly so: by the hash of their bytes, or by what they show."""
+"""Near-duplicates: images whose perceptual hashes differ in a few bits."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 NEAR_BITS = 4  # of 64
-_MIN_BITS_SET = 16  # half of 64 are, by the hash's median; fewer where next to nothing is in the picture
+_MIN_BITS_SET = 16  # of 64; half are, by the hash's median, and fewer where an image has almost no structure
 
 
-def tells_apart(phash: int) -> bool:
-    """Whether a perceptual hash says something: those of pictures with hardly any structure are all nearly the same."""
+def is_distinctive(phash: int) -> bool:
+    """Whether a perceptual hash can be compared: images with almost no structure all have nearly the same hash."""
     return phash.bit_count() >= _MIN_BITS_SET
 
 
 def near_groups(hashes: Mapping[str, int], *, bits: int = NEAR_BITS) -> list[list[str]]:
-    """Sort contents into groups: near-duplicates of near-duplicates are in one.
+    """Group contents: near-duplicates of near-duplicates are in the same group.
 
     Args:
         hashes: perceptual hash by sha256.
@@ -27,9 +27,9 @@ def near_groups(hashes: Mapping[str, int], *, bits: int = NEAR_BITS) -> list[lis
     Returns:
         Every content in just one group; each group sorted, and the groups by their first.
     """
-    told = sorted(sha256 for sha256, phash in hashes.items() if tells_apart(phash))
-    numbers = near_components(_as_array([hashes[sha256] for sha256 in told]), bits).tolist()
-    number_of = dict(zip(told, numbers, strict=True))
+    distinctive = sorted(sha256 for sha256, phash in hashes.items() if is_distinctive(phash))
+    numbers = near_components(_as_array([hashes[sha256] for sha256 in distinctive]), bits).tolist()
+    number_of = dict(zip(distinctive, numbers, strict=True))
     groups: dict[int | str, list[str]] = {}
     for sha256 in sorted(hashes):
         groups.setdefault(number_of.get(sha256, sha256), []).append(sha256)
@@ -38,7 +38,7 @@ def near_groups(hashes: Mapping[str, int], *, bits: int = NEAR_BITS) -> list[lis
 
 def near_any(hashes: Collection[int], others: Collection[int], *, bits: int = NEAR_BITS) -> set[int]:
     """Those of `hashes` that are near one of `others`."""
-    ours, theirs = (_as_array(sorted(set(filter(tells_apart, each)))) for each in (hashes, others))
+    ours, theirs = (_as_array(sorted(set(filter(is_distinctive, each)))) for each in (hashes, others))
     numbers = near_components(np.concatenate([ours, theirs]), bits)
     near: set[int] = set()
     for members in _members(numbers):
@@ -53,21 +53,21 @@ def near_any(hashes: Collection[int], others: Collection[int], *, bits: int = NE
 
 
 def without_near(hashes: Sequence[int], *, bits: int = NEAR_BITS) -> list[int]:
-    """Go through hashes in their order, and keep each that is near none kept before.
+    """Go through hashes in order, and keep each that is not near one kept before.
 
     Returns:
         The indices of those kept.
     """
     first: dict[int, int] = {}
-    told = [index for index, phash in enumerate(hashes) if tells_apart(phash)]
-    fallen = {index for index in told if first.setdefault(hashes[index], index) != index}  # equal to one before
+    distinctive = [index for index, phash in enumerate(hashes) if is_distinctive(phash)]
+    dropped = {index for index in distinctive if first.setdefault(hashes[index], index) != index}  # equal to one before
     values, indices = _as_array(list(first)), np.array(list(first.values()), dtype=np.int64)
     for members in _members(near_components(values, bits)):
         while len(members):
-            apart = np.bitwise_count(values[members] ^ values[members[0]]) > bits
-            fallen.update(indices[members[~apart]][1:].tolist())
-            members = members[apart]
-    return [index for index in range(len(hashes)) if index not in fallen]
+            is_far = np.bitwise_count(values[members] ^ values[members[0]]) > bits
+            dropped.update(indices[members[~is_far]][1:].tolist())
+            members = members[is_far]
+    return [index for index in range(len(hashes)) if index not in dropped]
 
 
 def _members(numbers: Indices) -> list[Indices]:

@@ -16,7 +16,7 @@ def perceptual_hash(image: Image) -> int:
 
     The signs of the 8 x 8 lowest frequencies of the cosine transform of a 32 x 32 grey copy, about their median
     (pHash, as ImageHash computes it; Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions",
-    2010). So half of its bits are set, but for pictures with next to nothing in them.
+    2010). So half of its bits are set, except for images with almost no structure.
 
     Args:
         image: [H, W, 3] uint8 BGR.

@@ -1,12 +1,34 @@
-"""What every format asks of an image's labels before they are believed: they must be of this picture, and in it."""
+"""What every format requires of labels: a readable file that was made for this image, and boxes inside it."""
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 from negmine.errors import LabelError
+from negmine.paths import printable
 
 Box = tuple[float, float, float, float]  # xyxy
+
+_LARGEST = 64 << 20  # bytes of one image's labels
+
+
+def read_label(path: Path) -> bytes:
+    """The bytes of a label file.
+
+    Raises:
+        LabelError: where it cannot be read, is not a regular file, or is too large to be one image's labels.
+    """
+    try:
+        if not path.is_file():  # reading a pipe could wait for ever
+            raise LabelError(f"{printable(path)}: expected a label file, found something else; remove it")
+        if path.stat().st_size > _LARGEST:
+            raise LabelError(
+                f"{printable(path)}: expected a label file, found one of over {_LARGEST >> 20} MiB; remove it"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise LabelError(f"{printable(path)}: it cannot be read: {error.strerror or error}") from error
 
 
 def require_size(labelled_wh: tuple[int, int], image_wh: tuple[int, int], where: str) -> None:
@@ -41,7 +63,7 @@ def clipped_box(box: Box, image_wh: tuple[int, int], where: str) -> Box:
 
     Raises:
         LabelError: for a box that is not finite, is inverted, or has no area inside the image: there is an object, and
-            nobody can say where.
+            its place is unknown.
     """
     if not all(map(math.isfinite, box)) or box[2] < box[0] or box[3] < box[1]:
         raise LabelError(f"{where}: expected a box, found {list(box)}, which is not finite or inverted; correct it")

@@ -1,4 +1,4 @@
-"""Which format a truth has, told from what is there."""
+"""Telling the label format of a data set from its files."""
 
 from __future__ import annotations
 
@@ -6,14 +6,8 @@ from pathlib import Path
 
 from negmine.errors import TruthError
 from negmine.labels.base import Truth
-from negmine.labels.coco import CocoTruth
-from negmine.labels.voc import VocTruth
-from negmine.labels.yolo import YoloTruth
-from negmine.paths import EXPORT_MANIFEST, printable, sortable
-
-_EXPECTED = (
-    "expected a data.yaml (YOLO), a JSON file (COCO), or a folder with one of these or with Pascal VOC XML files"
-)
+from negmine.labels.formats import label_formats
+from negmine.paths import printable
 
 
 def open_truth(path: str | Path) -> Truth:
@@ -30,32 +24,28 @@ def open_truth(path: str | Path) -> Truth:
     if path.is_dir():
         return _open_folder(path)
     if not path.exists():
-        raise TruthError(f"data set {printable(path)} does not exist; {_EXPECTED}")
+        raise TruthError(f"data set {printable(path)} does not exist; {_expected()}")
     suffix = path.suffix.lower()
-    if suffix in (".yaml", ".yml"):
-        return YoloTruth(path)
-    if suffix == ".json":
-        return CocoTruth(path)
+    for each in label_formats():
+        if suffix in each.file_suffixes:
+            return each.open(path)
     raise TruthError(
-        f"data set {printable(path)} is a file {f'of type {suffix}' if suffix else 'without a suffix'}; {_EXPECTED}"
+        f"data set {printable(path)} is a file {f'of type {suffix}' if suffix else 'without a suffix'}; {_expected()}"
     )
 
 
 def _open_folder(folder: Path) -> Truth:
-    """The one data set of a folder; its own files decide before those of folders below."""
-    yamls = [path for name in ("data.yaml", "data.yml", "dataset.yaml") if (path := folder / name).is_file()]
-    jsons = _jsons(folder) or _jsons(folder / "annotations")
-    xml = next(folder.rglob("*.xml"), None)
-    found = [*yamls[:1], *jsons, *([xml] if xml else [])]
+    found = [(each, path) for each in label_formats() for path in each.find(folder)]
     if not found:
-        raise TruthError(f"{printable(folder)} holds no labels; {_EXPECTED}")
+        raise TruthError(f"{printable(folder)} holds no labels; {_expected()}")
     if len(found) > 1:
-        names = " and ".join(printable(each.relative_to(folder)) for each in found[:2])
+        names = " and ".join(printable(path.relative_to(folder)) for _, path in found[:2])
         raise TruthError(
             f"{printable(folder)} could be several data sets ({names}); name the file, or the folder of the XML files"
         )
-    return YoloTruth(yamls[0]) if yamls else CocoTruth(jsons[0]) if jsons else VocTruth(folder)
+    (only, path) = found[0]
+    return only.open(folder if only.is_folder else path)
 
 
-def _jsons(folder: Path) -> list[Path]:
-    return sorted((path for path in folder.glob("*.json") if path.name != EXPORT_MANIFEST), key=sortable)
+def _expected() -> str:
+    return f"expected {', '.join(each.data_set for each in label_formats())}, or a folder that holds one of these"

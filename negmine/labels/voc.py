@@ -1,42 +1,98 @@
-"""Pascal VOC: one XML file an image, boxes in 1-based inclusive pixels. No other module knows those."""
+"""Pascal VOC: one XML file an image, boxes in 1-based inclusive pixels. No other module knows those.
+
+JPEGImages/                    the images; other names of the folder are found too
+Annotations/NAME.xml           size and objects of an image
+ImageSets/Main/train.txt       the names of a split's images, one a line
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+import os
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
+from itertools import islice
+from math import floor
 from pathlib import Path, PureWindowsPath
 
 from lxml import etree
 
-from negmine.errors import LabelError, TruthError
-from negmine.labels.checks import Box, clipped_box, require_size
-from negmine.labels.files import hash_of, read_label
-from negmine.labels.pairing import LabelIndex, first_existing
+from negmine.errors import ExportError, LabelError, TruthError
+from negmine.files import sha256_of
+from negmine.labels.base import Feature, LabelFormat, Truth
+from negmine.labels.checks import Box, clipped_box, read_label, require_size
+from negmine.labels.pairing import ImageFinder, LabelIndex
+from negmine.labels.plan import Content, ExportImage, Plan
+from negmine.labels.splits import TRAIN, TRAINVAL, UNLISTED, WHOLE, Listing, Split, choose_splits, with_neighbours
 from negmine.paths import printable, sortable
 from negmine.structures import GroundTruth
 
 _IMAGE_FOLDERS = ("JPEGImages", "images", "imgs", "img")
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+_SPLITS = ("train", "val", TRAINVAL, "test")
+_FLAG = re.compile(r"\s+(-1|0|1)$")  # whether the class of a list is in the image
+_CHANNELS = 3
+
+
+class VocFormat(LabelFormat):
+    """Pascal VOC."""
+
+    key = "voc"
+    title = "Pascal VOC"
+    data_set = "a folder of XML files (Pascal VOC)"
+    is_folder = True
+    features = frozenset({Feature.DIFFICULT, Feature.CHANNELS})
+
+    def find(self, folder: Path) -> Sequence[Path]:
+        """The first XML file in a folder or below."""
+        return list(islice(folder.rglob("*.xml"), 1))
+
+    def open(self, path: Path) -> Truth:
+        """See `VocTruth`."""
+        return VocTruth(path)
+
+    def plan(self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str) -> Plan:
+        """See `LabelFormat.plan`; VOC lists no classes."""
+        files: dict[str, Content] = {}
+        lists: dict[str, list[str]] = {TRAIN: []}
+        for image in images:
+            file_name = f"{image.name}{image.suffix}"
+            files[f"JPEGImages/{file_name}"] = image.file
+            files[f"Annotations/{image.name}.xml"] = voc_annotation(
+                folder=folder,
+                filename=file_name,
+                database=image.database,
+                size_whd=(*image.size_wh, _CHANNELS),
+                verified=image.accepted,
+                truth=image.truth,
+            )
+            for split in image.splits:
+                lists.setdefault(split, []).append(image.name)
+        for split, names in lists.items():
+            files[f"ImageSets/Main/{split}.txt"] = "".join(f"{name}\n" for name in sorted(names)).encode("ascii")
+        return files
+
+
+FORMAT = VocFormat()
 
 
 @dataclass(frozen=True, slots=True)
-class _Object:
+class _VocObject:
     name: str
     box: Box  # 0-based, right and bottom exclusive
     difficult: bool
 
 
 @dataclass(frozen=True, slots=True)
-class _Annotation:
+class _VocLabel:
     """One XML file; `broken` says which, and what is wrong with it."""
 
     path: Path
     sha256: str
-    filename: str | None = None  # the image's name by the file's own word, without any folder
+    filename: str | None = None  # the image's name as the file states it, without any folder
     size_wh: tuple[int, int] = (0, 0)
-    objects: tuple[_Object, ...] = ()
+    objects: tuple[_VocObject, ...] = ()
     broken: str | None = None
 
 
@@ -48,68 +104,81 @@ class VocTruth:
 
     Attributes:
         images: the image files that the annotations are of.
-        lost: the XML files whose image is nowhere.
+        lost: the XML files whose image does not exist.
 
     Raises:
         TruthError: where there is no annotation, or none that can be read.
     """
 
-    format_name = "Pascal VOC"
+    format_name = VocFormat.title
 
     def __init__(self, root: Path) -> None:
         self.root = root
         paths = sorted(root.rglob("*.xml"), key=sortable)
-        annotations = [annotation for path in paths if (annotation := _parse(path)) is not None]
-        sound = [annotation for annotation in annotations if annotation.broken is None]
+        labels = [label for path in paths if (label := _parse(path)) is not None]
+        sound = [label for label in labels if label.broken is None]
         if not sound:
-            reason = f"; the first of {len(annotations)} broken ones: {annotations[0].broken}" if annotations else ""
+            reason = f"; the first of {len(labels)} broken ones: {labels[0].broken}" if labels else ""
             raise TruthError(
                 f"{printable(root)}: expected Pascal VOC annotations, found none that can be read in "
                 f"{len(paths)} XML files{reason}"
             )
-        self.class_names = tuple(sorted({each.name for annotation in sound for each in annotation.objects}))
-        self.images_labelled = len(annotations)
-        located = _located(annotations, root)
+        self.class_names = tuple(sorted({each.name for label in sound for each in label.objects}))
+        self.images_labelled = len(labels)
+        located = _images_of(labels, root)
         self.images = tuple(image for images in located for image in images)
-        self.lost = tuple(each.path for each, images in zip(annotations, located, strict=True) if not images)
-        self._index: LabelIndex[_Annotation] = LabelIndex()
-        for annotation, images in zip(annotations, located, strict=True):
-            stem = annotation.path.stem
-            self._index.add(annotation, images, [stem, annotation.filename or stem])
+        self.lost = tuple(each.path for each, images in zip(labels, located, strict=True) if not images)
+        self._index: LabelIndex[_VocLabel] = LabelIndex()
+        for label, images in zip(labels, located, strict=True):
+            stem = label.path.stem
+            self._index.add(label, images, [stem, label.filename or stem])
+
+    @property
+    def searched_folders(self) -> Sequence[Path]:
+        """The root; see `Truth.searched_folders`."""
+        return [self.root.resolve()]
+
+    def list_images(self, only: str | None = None) -> Listing:
+        """The images by the lists of `ImageSets`; see `Truth.list_images`."""
+        return Listing(choose_splits(self._splits, only, self.root), tuple(map(printable, self.lost)))
+
+    @cached_property
+    def _splits(self) -> tuple[Split, ...]:
+        return _voc_splits(self.root, with_neighbours(self.images))
 
     def label_hash(self, image_path: Path) -> str | None:
         """The hash of the image's XML file, as it was when the truth was opened; see `Truth.label_hash`."""
-        annotation = self._index.find(image_path)
-        return None if annotation is None else annotation.sha256
+        label = self._index.find(image_path)
+        return None if label is None else label.sha256
 
     def object_names(self, image_path: Path) -> tuple[str, ...] | None:
         """The class of every object; see `Truth.object_names`."""
-        annotation = self._find(image_path)
-        return None if annotation is None else tuple(each.name for each in annotation.objects)
+        label = self._find(image_path)
+        return None if label is None else tuple(each.name for each in label.objects)
 
     def read(self, image_path: Path, size_wh: tuple[int, int]) -> GroundTruth | None:
         """The objects of an image; see `Truth.read`."""
-        annotation = self._find(image_path)
-        if annotation is None:
+        label = self._find(image_path)
+        if label is None:
             return None
-        where, objects = printable(annotation.path), annotation.objects
-        require_size(annotation.size_wh, size_wh, where)
+        where, objects = printable(label.path), label.objects
+        require_size(label.size_wh, size_wh, where)
         return GroundTruth.of(
             [clipped_box(each.box, size_wh, f"{where}, object {i}") for i, each in enumerate(objects)],
             [each.name for each in objects],
             difficult=[each.difficult for each in objects],
         )
 
-    def _find(self, image_path: Path) -> _Annotation | None:
-        """A sound annotation."""
-        annotation = self._index.find(image_path)
-        if annotation is not None and annotation.broken is not None:
-            raise LabelError(annotation.broken)
-        return annotation
+    def _find(self, image_path: Path) -> _VocLabel | None:
+        """A sound label."""
+        label = self._index.find(image_path)
+        if label is not None and label.broken is not None:
+            raise LabelError(label.broken)
+        return label
 
 
-def _located(annotations: Sequence[_Annotation], root: Path) -> list[list[Path]]:
-    """The images of every annotation: the one that it names, else those of its stem."""
+def _images_of(labels: Sequence[_VocLabel], root: Path) -> list[list[Path]]:
+    """The images of every label, in its folder and those above, up to the root, and in their folders of images."""
 
     @cache
     def folders(folder: Path) -> list[Path]:
@@ -118,36 +187,15 @@ def _located(annotations: Sequence[_Annotation], root: Path) -> list[list[Path]]
         places = [place for home in [*homes, *siblings] for place in (home, *(home / sub for sub in _IMAGE_FOLDERS))]
         return [place for place in dict.fromkeys(places) if place.is_dir()]
 
-    @cache
-    def pictures(folder: Path) -> Mapping[str, list[Path]]:
-        by_stem: dict[str, list[Path]] = defaultdict(list)
-        for path in _listing(folder):
-            if path.suffix.lower() in _SUFFIXES:
-                by_stem[path.stem].append(path)
-        return by_stem
-
-    found = []
-    for annotation in annotations:
-        places, stem = folders(annotation.path.parent), annotation.path.stem
-        named = first_existing(places, annotation.filename) if annotation.filename else None
-        alike = next((pictures(place)[stem] for place in places if stem in pictures(place)), [])
-        found.append([named] if named else alike)
-    return found
+    finder = ImageFinder(_SUFFIXES)
+    return [finder.find(folders(label.path.parent), label.filename, label.path.stem) for label in labels]
 
 
-def _listing(folder: Path) -> list[Path]:
-    """What is in a folder; nothing where it may not be read."""
-    try:
-        return sorted(folder.iterdir(), key=sortable)
-    except OSError:
-        return []
-
-
-def _root_of(data: bytes) -> etree._Element:
+def _xml_root(data: bytes) -> etree._Element:
     """Parse XML that may come from anybody: no entity is expanded, nothing is loaded, a DTD is refused.
 
     Raises:
-        LabelError: for what is no XML, or has a DTD.
+        LabelError: for what is not XML, or has a DTD.
     """
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
@@ -155,29 +203,29 @@ def _root_of(data: bytes) -> etree._Element:
     except etree.XMLSyntaxError as error:
         raise LabelError(f"no readable XML: {error.msg or 'the file is empty'}; label the image again") from error
     if root.getroottree().docinfo.doctype:  # type: ignore[union-attr]
-        raise LabelError("it declares a document type (DTD), which labels have no use for and attacks have; remove it")
+        raise LabelError("it declares a document type (DTD), which labels do not need and attacks use; remove it")
     return root
 
 
-def _parse(path: Path) -> _Annotation | None:
-    """One file; None for XML that is something else than a VOC annotation."""
+def _parse(path: Path) -> _VocLabel | None:
+    """One file; None for XML that is not a VOC annotation."""
     try:
         data = read_label(path)
     except LabelError as error:
-        return _Annotation(path, hash_of(b""), broken=str(error))
+        return _VocLabel(path, sha256_of(b""), broken=str(error))
     filename = None
     try:
-        root = _root_of(data)
+        root = _xml_root(data)
         if root.tag != "annotation":
             return None
         filename = _filename(root)
         objects = tuple(_object(element, index) for index, element in enumerate(root.findall("object")))
-        return _Annotation(path, hash_of(data), filename, _size(root), objects)
+        return _VocLabel(path, sha256_of(data), filename, _size(root), objects)
     except LabelError as error:
-        return _Annotation(path, hash_of(data), filename, broken=f"{printable(path)}: {error}")
+        return _VocLabel(path, sha256_of(data), filename, broken=f"{printable(path)}: {error}")
 
 
-def _object(element: etree._Element, index: int) -> _Object:
+def _object(element: etree._Element, index: int) -> _VocObject:
     name = (element.findtext("name") or "").strip()
     if not name:
         raise LabelError(f"object {index} has no name; name it")
@@ -190,7 +238,7 @@ def _object(element: etree._Element, index: int) -> _Object:
             "correct it"
         ) from error
     difficult = (element.findtext("difficult") or "").strip() == "1"
-    return _Object(name, (x1 - 1, y1 - 1, x2, y2), difficult)
+    return _VocObject(name, (x1 - 1, y1 - 1, x2, y2), difficult)
 
 
 def _size(root: etree._Element) -> tuple[int, int]:
@@ -198,10 +246,133 @@ def _size(root: etree._Element) -> tuple[int, int]:
     try:
         width, height = (int(float(root.findtext(f"size/{side}") or 0)) for side in ("width", "height"))
     except (ValueError, OverflowError) as error:
-        raise LabelError("its size is no number; correct it") from error
+        raise LabelError("its size is not a number; correct it") from error
     return width, height
 
 
 def _filename(root: etree._Element) -> str | None:
     text = (root.findtext("filename") or "").strip()
     return PureWindowsPath(text).name or None  # takes both kinds of slashes
+
+
+def _voc_splits(root: Path, images: Sequence[Path]) -> tuple[Split, ...]:
+    """Sort images into the splits that lists name; `trainval` counts only where neither of its parts has a list.
+
+    Args:
+        root: of the data set, its folder of annotations, or a folder of several data sets such as VOCdevkit.
+        images: all of them.
+
+    Raises:
+        TruthError: where a list cannot be read.
+    """
+    members: dict[str, set[Path]] = {}
+    for home in _list_homes(root):
+        below = [path for path in images if home.parent != root or str(path).startswith(f"{home}{os.sep}")]
+        stems = {path.stem for path in below}
+        for name, file in _lists(home).items():
+            listed = _listed(file, stems)
+            members.setdefault(name, set()).update(path for path in below if path.stem in listed)
+    if not members:
+        return (Split(WHOLE, tuple(images), is_whole=True),)
+    every = set().union(*members.values())
+    splits = [Split(name, tuple(p for p in images if p in members[name])) for name in _SPLITS if name in members]
+    others = tuple(path for path in images if path not in every)
+    return (*splits, Split(UNLISTED, others)) if others else tuple(splits)
+
+
+def _list_homes(root: Path) -> list[Path]:
+    """The folders that hold lists: the root, else the one above annotations, else those of several data sets below."""
+    near = next((home for home in (root, root.parent) if _lists(home)), None)
+    if near is not None:
+        return [near]
+    return sorted((home for home in root.iterdir() if home.is_dir() and _lists(home)), key=sortable)
+
+
+def _lists(home: Path) -> dict[str, Path]:
+    """The lists of splits by name. Those of a class, such as `cat_train.txt`, are left out."""
+    files = {name: home / "ImageSets" / "Main" / f"{name}.txt" for name in _SPLITS}
+    files = {name: path for name, path in files.items() if path.is_file()}
+    if "train" in files or "val" in files:
+        files.pop(TRAINVAL, None)
+    return files
+
+
+def _listed(path: Path, stems: Collection[str]) -> set[str]:
+    """The stems that a list names. A stem may have blanks; a flag after it is not part of it."""
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except (OSError, ValueError) as error:
+        raise TruthError(f"{printable(path)} cannot be read as a list of images: {error}; save it as UTF-8") from error
+    words = [line.strip() for line in lines]
+    return {word if word in stems else _FLAG.sub("", word) for word in words}
+
+
+def voc_annotation(
+    *,
+    folder: str,
+    filename: str,
+    database: str,
+    size_whd: tuple[int, int, int],
+    verified: bool = False,
+    truth: GroundTruth | None = None,
+) -> bytes:
+    """A VOC annotation, its elements in the devkit's order; the same arguments give the same bytes.
+
+    Args:
+        folder: name of the data set's folder.
+        filename: name of the image, with suffix.
+        database: where the image is from.
+        size_whd: width, height and number of channels, in pixels.
+        verified: a person has looked at it; marked as labelImg does.
+        truth: its objects; none where None. VOC has no crowds: one is written as difficult.
+
+    Raises:
+        ExportError: for text that XML 1.0 cannot hold, or that is empty.
+    """
+    width, height, depth = size_whd
+    root = etree.Element("annotation", {"verified": "yes"} if verified else {})
+    _add(root, "folder", folder)
+    _add(root, "filename", filename)
+    _add(etree.SubElement(root, "source"), "database", database)
+    size = etree.SubElement(root, "size")
+    for tag, value in (("width", width), ("height", height), ("depth", depth)):
+        _add(size, tag, str(int(value)))
+    _add(root, "segmented", "0")
+    _add_objects(root, truth or GroundTruth.empty(), (width, height))
+    etree.indent(root, space="\t")
+    return etree.tostring(root, encoding="utf-8") + b"\n"
+
+
+def _add_objects(root: etree._Element, truth: GroundTruth, size_wh: tuple[int, int]) -> None:
+    marks = truth.difficult | truth.crowd
+    for box, name, is_difficult in zip(truth.boxes_xyxy.tolist(), truth.class_names, marks.tolist(), strict=True):
+        element = etree.SubElement(root, "object")
+        sides = [_pixels(low, high, side) for low, high, side in zip(box[:2], box[2:], size_wh, strict=True)]
+        _add(element, "name", name)
+        _add(element, "pose", "Unspecified")
+        _add(element, "truncated", "0")
+        _add(element, "difficult", str(int(is_difficult)))
+        corners = etree.SubElement(element, "bndbox")
+        for tag, value in zip(("xmin", "ymin", "xmax", "ymax"), (s[end] for end in (0, 1) for s in sides), strict=True):
+            _add(corners, tag, str(value))
+
+
+def _pixels(low: float, high: float, side: int) -> tuple[int, int]:
+    """First and last pixel of a span, 1-based: its ends rounded and inside the image, with one pixel at least."""
+    first, end = floor(max(low, 0.0) + 0.5), floor(min(high, side) + 0.5)
+    if end <= first:
+        first = min(max(floor((low + high) / 2), 0), side - 1)
+        end = first + 1
+    return first + 1, end
+
+
+def _add(parent: etree._Element, tag: str, text: str) -> None:
+    """Append an element with text; every element has some, since readers fail on those that have none."""
+    if not text.strip():
+        raise ExportError(f"a VOC annotation needs a {tag}, found {text!r}; name it")
+    try:
+        etree.SubElement(parent, tag).text = text
+    except (ValueError, UnicodeError) as error:
+        raise ExportError(
+            f"{tag} {printable(text)!r} has characters that XML cannot hold; rename it without control characters"
+        ) from error

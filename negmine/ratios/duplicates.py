@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from negmine.datasets.dataset import UNLISTED, WHOLE
 from negmine.datasets.labelled import LabelledImage
 from negmine.images.contents import Contents
 from negmine.images.near_duplicates import near_groups
+from negmine.labels.splits import UNLISTED, WHOLE
 from negmine.paths import sortable
 from negmine.ratios.banked import Banked
 from negmine.ratios.counts import kind_of
@@ -43,7 +43,7 @@ def duplicate_findings(images: Sequence[LabelledImage], banked: Banked, contents
     hashes = dict(banked.hashes)
     places = [_Place(negative.path, negative.sha256, "empty", None) for negative in banked.negatives]
     for image in images:
-        picture = contents.picture(image.path)
+        picture = contents.image(image.path)
         if picture is not None and picture.phash is not None:
             sha256 = contents.sha256[image.path]
             hashes[sha256] = picture.phash

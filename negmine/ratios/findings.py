@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from negmine.datasets.dataset import Dataset
 from negmine.datasets.labelled import LabelledImage
+from negmine.datasets.open import Dataset
 from negmine.images.contents import Contents
 from negmine.paths import printable, sortable
 from negmine.ratios.banked import Banked
@@ -81,7 +81,7 @@ def _small(images: Sequence[LabelledImage], banked: Banked, contents: Contents) 
     sizes = [(negative.path, negative.size_wh) for negative in banked.negatives]
     sizes += [(variant.path, variant.size_wh) for variant in banked.variants]
     for image in images:
-        picture = contents.picture(image.path) if kind_of(image) == "empty" else None
+        picture = contents.image(image.path) if kind_of(image) == "empty" else None
         if picture is not None and picture.size_wh is not None:
             sizes.append((image.path, picture.size_wh))
     files = [path for path, size_wh in sizes if min(size_wh) < MIN_SIDE]
@@ -109,7 +109,7 @@ def _broken(images: Sequence[LabelledImage]) -> list[Finding]:
 def _unreadable(contents: Contents) -> list[Finding]:
     reasons = dict(contents.unreadable)
     for path, sha256 in contents.sha256.items():
-        reason = contents.pictures[sha256].broken
+        reason = contents.images[sha256].broken
         if reason is not None:
             reasons[path] = reason
     return [

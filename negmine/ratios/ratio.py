@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from negmine.datasets.dataset import Dataset
 from negmine.datasets.labelled import LabelledImage, labelled_images
-from negmine.datasets.open import open_dataset
+from negmine.datasets.open import Dataset, open_dataset
 from negmine.errors import ConfigError
 from negmine.images.contents import OnCount, read_contents
 from negmine.ratios.advice import advise, advise_class

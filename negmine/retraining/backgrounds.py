@@ -81,7 +81,7 @@ def read_backgrounds(
     once: dict[str, Path] = {}
     hashes: dict[str, int] = {}
     for path, sha256 in contents.sha256.items():
-        picture = contents.pictures[sha256]
+        picture = contents.images[sha256]
         if picture.phash is None:
             left_out[path] = picture.broken or "it is no image"
         elif sha256 in labelled.contents:

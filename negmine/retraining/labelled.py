@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from negmine.datasets.dataset import Dataset
 from negmine.datasets.labelled import LabelledImage, labelled_images
-from negmine.datasets.open import open_dataset
+from negmine.datasets.open import Dataset, open_dataset
 from negmine.errors import LabelError, TruthError
 from negmine.images.contents import OnCount, read_contents
 from negmine.labels.base import Truth
@@ -87,7 +86,7 @@ def read_labelled(
     pictures: dict[Path, LabelledPicture] = {}
     skipped: dict[Path, str] = {path: reason for path, reason in contents.unreadable.items()}
     for image in images:
-        picture = contents.picture(image.path)
+        picture = contents.image(image.path)
         if picture is None or image.path in pictures:
             continue
         if picture.size_wh is None or picture.phash is None:

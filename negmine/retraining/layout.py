@@ -21,8 +21,7 @@ import yaml
 from negmine.bank.records import Negative, Variant
 from negmine.exporting.names import data_names, negative_name, variant_name
 from negmine.files import flush, write_file
-from negmine.labels.yolo import label_path
-from negmine.labels.yolo_writer import yolo_lines
+from negmine.labels.yolo import label_path, yolo_lines
 from negmine.paths import sortable
 from negmine.retraining.files import place_image, trainable_suffix
 from negmine.retraining.labelled import Labelled

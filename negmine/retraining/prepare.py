@@ -12,7 +12,7 @@ from negmine.detectors.config import DetectorConfig
 from negmine.detectors.weights_files import hash_weights
 from negmine.evaluating.config import EvalConfig
 from negmine.files import write_file
-from negmine.labels.yolo_writer import yolo_lines
+from negmine.labels.yolo import yolo_lines
 from negmine.paths import printable
 from negmine.retraining.backgrounds import Backgrounds, read_backgrounds
 from negmine.retraining.config import RetrainConfig

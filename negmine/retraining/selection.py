@@ -155,7 +155,7 @@ def _source_hashes(sources: Mapping[str, Path], known: Mapping[str, int]) -> tup
     unread = {sha256: path for sha256, path in sources.items() if sha256 not in known}
     contents = read_contents(_in_order(unread.values()), pixels=True)
     for sha256, path in unread.items():
-        picture = contents.picture(path)
+        picture = contents.image(path)
         if contents.sha256.get(path) == sha256 and picture is not None and picture.phash is not None:
             told[sha256] = picture.phash
     return frozenset(sources) - set(told), told

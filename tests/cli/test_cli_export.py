@@ -62,7 +62,7 @@ def test_a_merge_says_what_is_in_it_and_what_is_not(
         f"2 negatives and 0 variants in out ({format_name})",
     ):
         assert said in done.stdout
-    assert "skipped data/4.png: it is no image" in done.stderr
+    assert "skipped data/4.png: it is not an image" in done.stderr
     images = labelled_images([open_dataset(tmp_path / "out", split="train")])
     assert (len(images), sum(image.is_positive for image in images), sum(image.is_empty for image in images)) == (
         6,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from blobs import draw
 
-from negmine.datasets.dataset import Dataset
+from negmine.datasets.open import Dataset
 from negmine.structures import GroundTruth
 
 SIZE_WH = (200, 120)

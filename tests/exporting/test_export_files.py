@@ -12,7 +12,7 @@ from negmine.errors import BankError, ExportError
 from negmine.exporting import folder
 from negmine.exporting.config import CopyMethod
 from negmine.exporting.folder import MANIFEST, write_plan
-from negmine.exporting.plan import Plan, StoredFile
+from negmine.labels.plan import Plan, StoredFile
 
 
 @pytest.fixture

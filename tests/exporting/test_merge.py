@@ -13,10 +13,10 @@ from data_sets import CLASSES, PLAIN, SIZE_WH, Splits, image_of, stems, truth_of
 from negmine.datasets.labelled import labelled_images
 from negmine.datasets.open import open_dataset
 from negmine.errors import ExportError
-from negmine.exporting.config import ExportConfig, ExportFormat
+from negmine.exporting.config import ExportConfig
 from negmine.exporting.export import export
 
-FORMATS: list[ExportFormat] = ["voc", "yolo"]
+FORMATS = ["voc", "yolo"]
 WRITERS = [write_yolo, write_voc, write_coco]
 VOC, YOLO = (ExportConfig(format=name) for name in FORMATS)
 
@@ -24,7 +24,7 @@ VOC, YOLO = (ExportConfig(format=name) for name in FORMATS)
 @pytest.mark.parametrize("format_name", FORMATS)
 @pytest.mark.parametrize("write", WRITERS)
 def test_the_objects_are_the_same_in_every_format(
-    small_bank: Path, tmp_path: Path, write: Callable[..., Path], format_name: ExportFormat
+    small_bank: Path, tmp_path: Path, write: Callable[..., Path], format_name: str
 ) -> None:
     data = write(tmp_path / "data")
     result = export(small_bank, tmp_path / "out", merge=data, config=ExportConfig(format=format_name))
@@ -47,7 +47,7 @@ def test_the_objects_are_the_same_in_every_format(
 @pytest.mark.parametrize("format_name", FORMATS)
 @pytest.mark.parametrize("write", [write_yolo, write_voc])
 def test_other_splits_are_written_unmixed(
-    small_bank: Path, tmp_path: Path, write: Callable[..., Path], format_name: ExportFormat
+    small_bank: Path, tmp_path: Path, write: Callable[..., Path], format_name: str
 ) -> None:
     splits = {**PLAIN, "test": {"e.png": [], "f.png": [("car", 1, 2, 30, 40)]}}
     result = export(
@@ -112,7 +112,7 @@ def test_there_and_back_again_within_half_a_pixel(small_bank: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
-def test_no_object_is_rounded_away(small_bank: Path, tmp_path: Path, format_name: ExportFormat) -> None:
+def test_no_object_is_rounded_away(small_bank: Path, tmp_path: Path, format_name: str) -> None:
     tiny = [("car", x, x, x + 0.02, x + 0.02) for x in (0.0, 10.49, 20.5, 119.98)]
     data = write_yolo(tmp_path / "data", {"train": {"a.png": tiny}})
     export(small_bank, tmp_path / "out", merge=data, config=ExportConfig(format=format_name))
@@ -154,7 +154,7 @@ def test_the_suffix_is_that_of_the_content(small_bank: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize("format_name", FORMATS)
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_pictures_with_an_orientation_stay_as_they_are_and_labels_are_of_the_upright_one(
-    small_bank: Path, tmp_path: Path, format_name: ExportFormat, orientation: int
+    small_bank: Path, tmp_path: Path, format_name: str, orientation: int
 ) -> None:
     from PIL import Image
 

@@ -12,16 +12,16 @@ from test_export import tree
 
 from negmine.datasets.open import open_dataset
 from negmine.errors import ConfigError, ExportError, NegmineError
-from negmine.exporting.config import ExportConfig, ExportFormat
+from negmine.exporting.config import ExportConfig
 from negmine.exporting.export import export
 
-FORMATS: list[ExportFormat] = ["voc", "yolo"]
+FORMATS = ["voc", "yolo"]
 VOC, YOLO = (ExportConfig(format=name) for name in FORMATS)
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
 @pytest.mark.parametrize("method", ["copy", "hardlink", "symlink"])
-def test_a_second_run_changes_nothing(small_bank: Path, tmp_path: Path, format_name: ExportFormat, method: str) -> None:
+def test_a_second_run_changes_nothing(small_bank: Path, tmp_path: Path, format_name: str, method: str) -> None:
     data, config = write_voc(tmp_path / "data"), ExportConfig(format=format_name, method=method)  # type: ignore[arg-type]
     first = export(small_bank, tmp_path / "out", merge=data, config=config)
     before = tree(tmp_path / "out")

@@ -11,12 +11,12 @@ import pytest
 from blobs import draw
 
 from negmine.images import contents, decode_image, perceptual_hash
-from negmine.images.contents import Picture, read_contents
+from negmine.images.contents import ImageContent, read_contents
 
 
 def test_no_files_have_no_contents() -> None:
     read = read_contents([], pixels=True)
-    assert not read.sha256 and not read.pictures and not read.unreadable
+    assert not read.sha256 and not read.images and not read.unreadable
 
 
 def test_size_and_hashes_of_a_file(tmp_path: Path) -> None:
@@ -24,8 +24,8 @@ def test_size_and_hashes_of_a_file(tmp_path: Path) -> None:
     data = path.read_bytes()
     read = read_contents([path], pixels=True)
     assert read.sha256[path] == hashlib.sha256(data).hexdigest()
-    assert read.picture(path) == Picture((50, 40), perceptual_hash(decode_image(data)))
-    assert read_contents([path], pixels=False).picture(path) == Picture((50, 40), None)
+    assert read.image(path) == ImageContent((50, 40), perceptual_hash(decode_image(data)))
+    assert read_contents([path], pixels=False).image(path) == ImageContent((50, 40), None)
 
 
 def test_a_content_is_decoded_once_whatever_it_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,14 +39,14 @@ def test_a_content_is_decoded_once_whatever_it_is_called(tmp_path: Path, monkeyp
     first, other = draw(tmp_path / "a.png", seed=1), draw(tmp_path / "b.png", seed=2)
     copies = [Path(shutil.copy(first, tmp_path / f"copy{i}.png")) for i in range(20)]
     read = read_contents([first, other, *copies, first], pixels=True, workers=4)
-    assert len(decoded) == 2 == len(read.pictures) and len(read.sha256) == 22
+    assert len(decoded) == 2 == len(read.images) and len(read.sha256) == 22
 
 
 def test_what_cannot_be_read_or_decoded_says_why(tmp_path: Path) -> None:
     text, nowhere, odd = tmp_path / "a.png", tmp_path / "nowhere.png", Path("a\0b.png")
     text.write_text("no picture")
     read = read_contents([text, nowhere, odd], pixels=True)
-    picture = read.picture(text)
-    assert picture is not None and picture.broken is not None and "no image" in picture.broken
+    picture = read.image(text)
+    assert picture is not None and picture.broken is not None and "not an image" in picture.broken
     assert "No such file" in read.unreadable[nowhere] and "null" in read.unreadable[odd]
-    assert read.picture(nowhere) is None
+    assert read.image(nowhere) is None

@@ -133,9 +133,9 @@ def test_bytes_after_the_end_of_a_jpeg_do_no_harm() -> None:
     ("data", "reason"),
     [
         (b"", "empty"),
-        (b"<html></html>", "no image"),
+        (b"<html></html>", "not an image"),
         (b"\xff\xd8\xff", "JPEG that is cut short"),
-        (bytes(1000), "no image"),
+        (bytes(1000), "not an image"),
     ],
 )
 def test_what_is_no_image_says_so(data: bytes, reason: str) -> None:

@@ -51,7 +51,7 @@ def _tiff(*pages: dict[int, int], order: str = "<", is_big: bool = False) -> byt
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "MPO"])
 def test_size_of_a_single_picture(kind: str) -> None:
     header = read_header(_saved(kind))
-    assert (header.size_wh, header.pictures, header.orientation) == ((WIDTH, HEIGHT), 1, 1)
+    assert (header.size_wh, header.frames, header.orientation) == ((WIDTH, HEIGHT), 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_size_of_a_single_picture(kind: str) -> None:
     [("GIF", 3), ("PNG", 3), ("WEBP", 3), ("AVIF", 3), ("TIFF", 3), ("MPO", 1)],  # MPO: a photograph and its previews
 )
 def test_pictures_are_counted(kind: str, pictures: int) -> None:
-    assert read_header(_saved(kind, 3)).pictures == pictures
+    assert read_header(_saved(kind, 3)).frames == pictures
 
 
 @pytest.mark.parametrize("suffix", [".hdr", ".pam", ".sr", ".jp2", ".pgm"])
@@ -76,9 +76,9 @@ def test_formats_that_opencv_writes(suffix: str) -> None:
 def test_tiff_directories(order: str, is_big: bool) -> None:
     first, second = {256: 300, 257: 200}, {256: 30, 257: 20}
     assert read_header(_tiff(first, order=order, is_big=is_big)) == Header("TIFF", (300, 200))
-    assert read_header(_tiff(first, second, order=order, is_big=is_big)).pictures == 2
+    assert read_header(_tiff(first, second, order=order, is_big=is_big)).frames == 2
     overview = second | {254: 1}  # the subfile type says: the same picture, smaller
-    assert read_header(_tiff(first, overview, overview, order=order, is_big=is_big)).pictures == 1
+    assert read_header(_tiff(first, overview, overview, order=order, is_big=is_big)).frames == 1
 
 
 def test_tiff_directories_in_a_circle_end() -> None:
@@ -99,7 +99,7 @@ def test_tiff_directories_in_a_circle_end() -> None:
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC.*convert"),
         (b"PF\n2 2\n-1.0\n" + bytes(48), "floating-point"),  # OpenCV would make 0..1 black
         (cv2.imencode(".tiff", np.zeros((4, 4), dtype=np.float32))[1].tobytes(), "8 or 16 bits"),
-        (b"%PDF-1.7", "no image in a format that negmine reads"),
+        (b"%PDF-1.7", "not an image in a format that negmine reads"),
     ],
 )
 def test_refused_with_the_reason(data: bytes, reason: str) -> None:
@@ -157,4 +157,4 @@ def test_any_bytes_are_read_or_refused(kind: str, cut: float, changes: list[tupl
     except ImageError as error:
         assert "\n" not in str(error)
     else:
-        assert header.pictures >= 1
+        assert header.frames >= 1

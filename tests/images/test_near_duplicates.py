@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from negmine.images.near_duplicates import near_any, near_groups, tells_apart, without_near
+from negmine.images.near_duplicates import is_distinctive, near_any, near_groups, without_near
 
 A = 0xFFFF_FFFF_0000_0000  # as many bits as a picture with something in it has
 hashes = st.lists(
@@ -44,7 +44,7 @@ def test_a_chain_of_near_duplicates_is_one_group() -> None:
 
 def test_pictures_with_next_to_nothing_in_them_are_told_by_their_bytes_alone() -> None:
     plain = 1 << 63
-    assert not tells_apart(plain) and tells_apart(A)
+    assert not is_distinctive(plain) and is_distinctive(A)
     assert near_groups({"a": plain, "b": plain}) == [["a"], ["b"]]
     assert near_any([plain], [plain]) == set()
     assert without_near([plain, plain]) == [0, 1]
@@ -82,12 +82,12 @@ def test_they_are_what_comparing_each_with_each_gives(values: list[int], others:
     assert near_groups(named, bits=bits) == linked(named, bits)
     kept: list[int] = []
     for index, value in enumerate(values):
-        if not tells_apart(value) or all(
-            distance(value, values[before]) > bits for before in kept if tells_apart(values[before])
+        if not is_distinctive(value) or all(
+            distance(value, values[before]) > bits for before in kept if is_distinctive(values[before])
         ):
             kept.append(index)
     assert without_near(values, bits=bits) == kept
-    ours, theirs = (list(filter(tells_apart, each)) for each in (values, others))
+    ours, theirs = (list(filter(is_distinctive, each)) for each in (values, others))
     assert near_any(values, others, bits=bits) == {a for a in ours if any(distance(a, b) <= bits for b in theirs)}
 
 

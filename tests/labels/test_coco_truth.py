@@ -137,10 +137,10 @@ def test_a_size_that_is_absent_zero_or_right_is_fine(tmp_path: Path, size: Json)
     [
         (200, 160, "200 x 160 pixels, and it has 100 x 80;"),
         (80, 100, "EXIF"),
-        ("100", 80, "no whole numbers"),
-        (100.5, 80, "no whole numbers"),
-        (float("nan"), 80, "no whole numbers"),
-        ([100], 80, "no whole numbers"),
+        ("100", 80, "not whole numbers"),
+        (100.5, 80, "not whole numbers"),
+        (float("nan"), 80, "not whole numbers"),
+        ([100], 80, "not whole numbers"),
     ],
 )
 def test_a_size_that_is_wrong_is_refused(tmp_path: Path, width: object, height: object, reason: str) -> None:
@@ -154,10 +154,10 @@ def test_a_size_that_is_wrong_is_refused(tmp_path: Path, width: object, height: 
         ("", "cannot be read as JSON"),
         ("{", "cannot be read as JSON"),
         ("[" * 100_000, "cannot be read as JSON"),
-        ("[]", "is no COCO file"),  # detections, not annotations
-        ("{}", "is no COCO file"),
-        ('{"images": {}, "annotations": [], "categories": []}', "is no COCO file"),
-        ('{"images": [1], "annotations": [], "categories": []}', "is no COCO file"),
+        ("[]", "is not a COCO file"),  # detections, not annotations
+        ("{}", "is not a COCO file"),
+        ('{"images": {}, "annotations": [], "categories": []}', "is not a COCO file"),
+        ('{"images": [1], "annotations": [], "categories": []}', "is not a COCO file"),
         (coco(annotation([1, 1, 2, 2], image_id=8)), r"1 annotations are of images .* such as image 8"),
         (coco(annotation([1, 1, 2, 2], image_id="7")), "such as image '7'"),  # all images would look empty
         (coco(images=[{"file_name": "a.jpg"}]), r"images\[0\] has no id"),

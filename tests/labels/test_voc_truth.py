@@ -143,7 +143,7 @@ def test_labels_made_before_exif_orientation_are_named_as_such(tmp_path: Path) -
 
 @pytest.mark.parametrize("size_wh", [("wide", 80), ("inf", 80), ("nan", 80)])
 def test_a_size_that_is_no_number_is_refused(tmp_path: Path, size_wh: tuple[object, object]) -> None:
-    with pytest.raises(LabelError, match=r"a\.xml: its size is no number"):
+    with pytest.raises(LabelError, match=r"a\.xml: its size is not a number"):
         read_one(tmp_path, voc_xml(size_wh=size_wh))
 
 

@@ -20,8 +20,8 @@ LAUGHS = "l0: &l0 [ha]\n" + "".join(f"l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 9
 @pytest.mark.parametrize(
     ("yaml", "reason"),
     [
-        ("", "is no data.yaml"),
-        ("- a\n- b\n", "is no data.yaml"),
+        ("", "is not a data.yaml"),
+        ("- a\n- b\n", "is not a data.yaml"),
         ("train: images\n", "names no classes"),
         ("names: []\n", "names no classes"),
         ("names: cat\n", "names no classes"),

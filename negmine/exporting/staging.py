@@ -1,4 +1,4 @@
-"""Putting the files of an export in place: copied, linked or written; never seen half, and only if they are whole."""
+"""Staging the files of an export: each is copied, linked or written beside its name, checked, then renamed."""
 
 from __future__ import annotations
 
@@ -8,74 +8,74 @@ from pathlib import Path
 
 from negmine.errors import BankError, ExportError
 from negmine.exporting.config import CopyMethod
-from negmine.exporting.plan import Content, StoredFile
 from negmine.files import PART, can_flush_file_system, flush, flush_file_system, sha256_of, sha256_of_file
+from negmine.labels.plan import Content, StoredFile
 from negmine.paths import printable
 
 _BLOCK = 1 << 20  # bytes that are copied at a time
 
 
 def content_sha256(content: Content) -> str:
-    """Hex SHA-256 of what a file is going to be."""
+    """Hex SHA-256 that a file will have."""
     return content.sha256 if isinstance(content, StoredFile) else sha256_of(content)
 
 
-class Placed:
-    """Files that are put in place together: first all of them beside their names, then, safely on disk, under these.
+class StagedFiles:
+    """Files that get their names together: all are first written beside their names, and flushed to disk.
 
-    Where the system can flush all at once, that takes a fraction of the time of flushing each.
+    Where the system can flush them all at once, that takes a fraction of the time of flushing each.
 
     Args:
-        folder: that they are in, or below; there already.
+        folder: an existing folder, which they are in or below.
         method: how stored files get there.
     """
 
     def __init__(self, folder: Path, method: CopyMethod) -> None:
         self._folder = folder
         self._method = method
-        self._parts: list[str] = []
+        self._staged: list[str] = []
 
     def stage(self, name: str, content: Content) -> None:
-        """Make a file beside its name; threads may do so with different files at the same time.
+        """Write a file beside its name; threads may stage different files at the same time.
 
         Raises:
             OSError: where it cannot be written.
             BankError: where a file of the bank is missing or damaged.
-            ExportError: where a file of the data set is gone, or is another than it was when it was read.
+            ExportError: where a file of the data set is gone, or has changed since it was read.
         """
         part = self._part(name)
         part.parent.mkdir(parents=True, exist_ok=True)
-        self._parts.append(name)
+        self._staged.append(name)
         part.unlink(missing_ok=True)
         if isinstance(content, bytes):
             part.write_bytes(content)
             self._flush_if_alone(part)
         elif self._method == "hardlink":
-            os.link(_whole(content).resolve(), part)  # a link to a link would be none
+            os.link(_checked(content).resolve(), part)  # a hard link to a symbolic link would be a symbolic link
         elif self._method == "symlink":
-            part.symlink_to(os.path.relpath(_whole(content).resolve(), part.parent.resolve()))
+            part.symlink_to(os.path.relpath(_checked(content).resolve(), part.parent.resolve()))
         else:
             _copy(content, part)
             self._flush_if_alone(part)
 
     def place(self) -> None:
-        """Give all that is staged its name, once it is safely on disk.
+        """Rename all staged files, once they are safely on disk.
 
         Raises:
             OSError: where that fails.
         """
         flush_file_system(self._folder)
-        for name in self._parts:
+        for name in self._staged:
             part = self._part(name)
             part.replace(self._folder / name)
             part.unlink(missing_ok=True)  # renaming one link of a file to another of its links leaves both
-        self._parts.clear()
+        self._staged.clear()
 
     def drop(self) -> None:
-        """Remove what is staged and not in place."""
-        for name in self._parts:
+        """Remove the staged files that were not renamed."""
+        for name in self._staged:
             self._part(name).unlink(missing_ok=True)
-        self._parts.clear()
+        self._staged.clear()
 
     @staticmethod
     def _flush_if_alone(part: Path) -> None:
@@ -88,39 +88,38 @@ class Placed:
 
 
 def _copy(stored: StoredFile, part: Path) -> None:
-    """Copy, and hash what is copied."""
-    _require_there(stored)
+    """Copy a file, and check its hash on the way."""
+    _require_exists(stored)
     digest = hashlib.sha256()
     with stored.path.open("rb") as source, part.open("wb") as file:
         while block := source.read(_BLOCK):
             digest.update(block)
             file.write(block)
-    _require_same(stored, digest.hexdigest())
+    _require_hash(stored, digest.hexdigest())
 
 
-def _whole(stored: StoredFile) -> Path:
-    """The file's path, once its bytes are known to be what they were."""
-    _require_there(stored)
-    _require_same(stored, sha256_of_file(stored.path))
+def _checked(stored: StoredFile) -> Path:
+    """The file's path, after checking that its bytes are unchanged."""
+    _require_exists(stored)
+    _require_hash(stored, sha256_of_file(stored.path))
     return stored.path
 
 
-def _require_there(stored: StoredFile) -> None:
+def _require_exists(stored: StoredFile) -> None:
     if stored.path.is_file():
         return
     where = printable(stored.path)
     if stored.in_bank:
-        raise BankError(f"{where} is gone from the bank; `negmine verify` lists all that is wrong with the bank")
+        raise BankError(f"{where} is gone from the bank; `negmine verify` lists all damage")
     raise ExportError(f"{where} is gone since it was read; run the same command again")
 
 
-def _require_same(stored: StoredFile, sha256: str) -> None:
+def _require_hash(stored: StoredFile, sha256: str) -> None:
     if sha256 == stored.sha256:
         return
     where = printable(stored.path)
     if stored.in_bank:
         raise BankError(
-            f"{where} is damaged: it does not have the hash that is its name; `negmine verify` lists all that is wrong "
-            "with the bank"
+            f"{where} is damaged: its content does not have the hash in its name; `negmine verify` lists all damage"
         )
-    raise ExportError(f"{where} was changed since it was read; run the same command again")
+    raise ExportError(f"{where} has changed since it was read; run the same command again")

@@ -1,4 +1,4 @@
-"""What an export is going to write: a name and a content for each file, before anything is touched."""
+"""The images that a label format is given to write, and its plan: the name and content of every file."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from negmine.labels.splits import TRAIN
 from negmine.structures import GroundTruth
-
-TRAIN = "train"  # the split that the negatives are in
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file that is there already, in the bank or in the data set that is merged.
+    """An existing file, in the bank or in the data set that is merged.
 
     Attributes:
-        path: where.
+        path: where it is.
         sha256: of its bytes, hex.
-        in_bank: whether it is the bank's.
+        in_bank: whether it belongs to the bank.
     """
 
     path: Path
@@ -27,10 +26,11 @@ class StoredFile:
 
 
 Content = bytes | StoredFile
+Plan = Mapping[str, Content]  # relative path with forward slashes, to content
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ExportImage:
     """An image to export.
 
     Attributes:
@@ -39,7 +39,7 @@ class Picture:
         size_wh: of the upright image, pixels.
         accepted: a person looked at it and agreed that it holds no target.
         suffix: by the type of its content.
-        splits: in which it is.
+        splits: the splits that it is in.
         database: where it is from, for people.
         truth: its objects.
     """
@@ -52,6 +52,3 @@ class Picture:
     splits: tuple[str, ...] = (TRAIN,)
     database: str = "negmine"
     truth: GroundTruth = field(default_factory=GroundTruth.empty)
-
-
-Plan = Mapping[str, Content]  # relative path with forward slashes, to content

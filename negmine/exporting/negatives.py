@@ -1,4 +1,4 @@
-"""What a bank has to export."""
+"""The negatives of a bank that may be exported, and their variants."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 from negmine.bank.bank import Bank
 from negmine.bank.records import Cut, Negative, Variant
 from negmine.exporting.names import negative_name, variant_name
-from negmine.exporting.plan import Picture, StoredFile
 from negmine.exporting.withhold import Withholding
+from negmine.labels.plan import ExportImage, StoredFile
 
 
 @dataclass(frozen=True, slots=True)
-class Banked:
+class BankNegatives:
     """The negatives of a bank and their variants.
 
     Attributes:
@@ -34,11 +34,11 @@ class Banked:
     cuts: Mapping[int, Sequence[Cut]]
 
     @classmethod
-    def read(cls, bank: str | Path, *, variants: bool) -> Banked:
+    def read(cls, bank: str | Path, *, variants: bool) -> BankNegatives:
         """Read a bank.
 
         Raises:
-            BankError: where the folder is no bank.
+            BankError: where the folder is not a bank.
         """
         with Bank(bank) as opened:
             negatives, made = opened.exportable()
@@ -46,10 +46,10 @@ class Banked:
                 negatives, made if variants else [], opened.negative_count(), _class_names(opened), opened.cuts()
             )
 
-    def without(self, withholding: Withholding) -> tuple[Banked, Mapping[str, int]]:
-        """What may be mixed into a data set, and how many pictures may not, by reason.
+    def without(self, withholding: Withholding) -> tuple[BankNegatives, Mapping[str, int]]:
+        """The negatives that may be merged into a data set, and how many images may not, by reason.
 
-        A variant goes where its negative goes.
+        A variant is left out with its negative.
         """
         reasons = {
             negative.id: withholding.of_negative(negative, self.cuts[negative.id]) for negative in self.negatives
@@ -63,15 +63,15 @@ class Banked:
         )
         return kept, {reason: every.count(reason) for reason in sorted(set(every))}
 
-    def pictures(self) -> list[Picture]:
+    def images(self) -> list[ExportImage]:
         """Each of them, negatives first."""
         by_id = {negative.id: negative for negative in self.negatives}
         negatives = [
-            Picture(negative_name(n), StoredFile(n.path, n.sha256), n.size_wh, n.review == "accepted")
+            ExportImage(negative_name(n), StoredFile(n.path, n.sha256), n.size_wh, n.review == "accepted")
             for n in self.negatives
         ]
         return negatives + [
-            Picture(variant_name(n, v), StoredFile(v.path, v.sha256), v.size_wh, n.review == "accepted")
+            ExportImage(variant_name(n, v), StoredFile(v.path, v.sha256), v.size_wh, n.review == "accepted")
             for v in self.variants
             for n in (by_id[v.negative_id],)
         ]

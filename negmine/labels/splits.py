@@ -1,0 +1,90 @@
+"""The images of a labelled data set, by split."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from negmine.errors import SourceError, TruthError
+from negmine.paths import printable, sortable
+from negmine.sources.folders import IMAGE_SUFFIXES
+
+TRAIN = "train"
+TRAINVAL = "trainval"  # some Pascal VOC data sets have only this and test
+WHOLE = "all"  # the one split of a data set that has no splits
+UNLISTED = "unlisted"  # images that none of the data set's lists names
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Some images of a data set.
+
+    Attributes:
+        name: as in the data set, such as `train`; `all` where it has no splits.
+        images: every image file, labelled or not, each once.
+        is_whole: whether the data set has this split alone, whatever its name is.
+    """
+
+    name: str
+    images: tuple[Path, ...]
+    is_whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a data set lists.
+
+    Attributes:
+        splits: in the data set's own order.
+        lost: labels, and lines of lists, whose image does not exist, by name.
+    """
+
+    splits: tuple[Split, ...]
+    lost: tuple[str, ...] = ()
+
+
+def choose_splits(splits: Sequence[Split], only: str | None, data: Path) -> tuple[Split, ...]:
+    """All splits, or the one that is asked for.
+
+    Raises:
+        TruthError: where there is no such split.
+    """
+    require_split(only, [split.name for split in splits], data)
+    return tuple(split for split in splits if only in (None, split.name))
+
+
+def require_split(only: str | None, names: Sequence[str], data: Path) -> None:
+    """Refuse a split that the data set does not have.
+
+    Raises:
+        TruthError: naming those that it has.
+    """
+    if only is None or only in names:
+        return
+    present = ", ".join(name for name in names if name != WHOLE) or "one without a name"
+    raise TruthError(f"{printable(data)} has no split {only!r}, only {present}; name another")
+
+
+def with_neighbours(images: Iterable[Path]) -> tuple[Path, ...]:
+    """Images, and all other images in the same folders; hidden files are left out, as they are in sources.
+
+    Raises:
+        SourceError: where a folder cannot be searched.
+    """
+    known = dict.fromkeys(images)
+    for folder in sorted({image.parent for image in known}, key=sortable):
+        known |= dict.fromkeys(folder / name for name in _image_names(folder))
+    return tuple(sorted(known, key=sortable))
+
+
+def _image_names(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            files = [each.name for each in entries if not each.name.startswith(".") and each.is_file()]
+    except OSError as error:
+        raise SourceError(
+            f"folder {printable(folder)} cannot be searched: {error.strerror}; correct its permissions"
+        ) from error
+    return [name for name in files if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES]  # noqa: PTH122  (many)
