@@ -163,7 +163,7 @@ class ScanResult:
 
 
 @dataclass(slots=True)
-class Tally:
+class ScanCounts:
     """The counts of a scan while it runs."""
 
     scanned: int = 0

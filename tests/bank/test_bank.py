@@ -70,8 +70,8 @@ def test_names_of_any_bytes_come_back(bank: BankWriter, store: Store, image: Mak
     store(image(name, negatives=(b"jpeg",)))
     (negative,) = bank.negatives()
     assert negative.source == Path("/pictures") / name
-    known = bank.known_files(1, [Path("/pictures") / name])[0]
-    assert known is not None and known.stamp.path.name == name and known.done
+    known = bank.known_items(1, [f"/pictures/{name}"])[0]
+    assert known is not None and known.record.key == f"/pictures/{name}" and known.done
 
 
 def test_an_error_in_a_transaction_leaves_neither_row_nor_file(bank: BankWriter, store: Store, image: Make) -> None:
@@ -168,13 +168,13 @@ def test_corrected_labels_replace_those_of_the_same_file(bank: BankWriter, store
 
 def test_a_run_is_done_with_a_file_until_its_labels_change(bank: BankWriter, store: Store, image: Make) -> None:
     store(image("a.jpg", content="same"))
-    known = bank.known_files(1, [Path("/pictures/a.jpg")])[0]
-    assert known is not None and known.done and known.stamp.size == 123
+    known = bank.known_items(1, ["/pictures/a.jpg"])[0]
+    assert known is not None and known.done and known.record.stamp.size == 123
     assert bank.is_done(1, sha256_of(b"same")) and not bank.is_done(1, sha256_of(b"another"))
     # Another name of the picture brings labels, under another run: the first run has not seen them.
     other = RunRecord("better.pt", "cd" * 32, {0: "cat"}, {}, {}, {})
     store(image("b.jpg", content="same", truth=GroundTruth.of([(0, 0, 5, 5)], ["dog"]), truth_hash="t"), record=other)
-    known = bank.known_files(1, [Path("/pictures/a.jpg")])[0]
+    known = bank.known_items(1, ["/pictures/a.jpg"])[0]
     assert known is not None and not known.done
 
 
