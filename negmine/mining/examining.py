@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from negmine.bank.records import ItemRecord, ScannedImage
+from negmine.bank.records import ItemRecord, KnownItem, ScannedImage
 from negmine.detectors.base import Detector, InterruptibleDetector
 from negmine.detectors.batches import predict_each
 from negmine.engines.base import Engine
@@ -19,7 +19,9 @@ from negmine.images.header import read_header
 from negmine.labels.classes import paired_class_names
 from negmine.mining.config import ScanConfig
 from negmine.mining.judge import Classes, canonical, confirm_negatives, judge
+from negmine.mining.reading import EncodedImage
 from negmine.mining.result import SkippedImage
+from negmine.sources.base import SourceItem
 from negmine.structures import Detections, GroundTruth, Image
 
 
@@ -55,27 +57,50 @@ class Content:
             self.nbytes = 3 * math.prod(read_header(self.data or b"").size_wh)
 
 
-@dataclass(slots=True, eq=False)
-class Examination:
-    """The contents of a chunk on their way.
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """An item of a chunk.
 
     Attributes:
-        contents: in the order of their first items.
-        decoding: yields each once it is decoded, or cannot be.
-        judging: yields one for each that is judged.
+        image: what it is now.
+        was_there: whether the bank had this content under this key before the scan.
+        is_news: whether the catalogue says something else of the item.
+        content: what is examined; None where the run is done with it.
     """
 
-    contents: Sequence[Content] = ()
+    image: EncodedImage
+    was_there: bool
+    is_news: bool
+    content: Content | None
+
+
+@dataclass(slots=True, eq=False)
+class Chunk:
+    """Images that are stored together.
+
+    Attributes:
+        items: in order, each with what the bank knows of it.
+        reading: yields them as they are read; None where all are unchanged.
+        entries: those to store or count.
+        contents: those that no chunk before has, in the order of their first items.
+        decoding: yields each content once it is decoded, or cannot be.
+        judging: yields once for each content that is judged.
+    """
+
+    items: Sequence[tuple[SourceItem, KnownItem | None]]
+    reading: Iterator[EncodedImage | SkippedImage] | None
+    entries: list[Entry | SkippedImage] = field(default_factory=list)
+    contents: list[Content] = field(default_factory=list)
     decoding: Iterator[Content] = field(default_factory=lambda: iter(()))
     judging: Iterator[None] = field(default_factory=lambda: iter(()))
 
     @property
     def nbytes(self) -> int:
-        """What the pixels of all take."""
+        """What the pixels of its contents take."""
         return sum(content.nbytes for content in self.contents)
 
     @property
-    def done(self) -> bool:
+    def is_examined(self) -> bool:
         """Whether all outcomes are there."""
         return all(content.outcome is not None for content in self.contents)
 
@@ -120,25 +145,26 @@ class Examiner:
         if give_up and isinstance(self._detector, InterruptibleDetector):
             self._detector.give_up()
 
-    def begin(self, contents: Sequence[Content]) -> Examination:
-        """Begin to decode."""
-        return Examination(contents, self._engine.map(self._decode, contents, ahead=len(contents)))
+    def begin(self, chunk: Chunk) -> None:
+        """Begin to decode the contents of a chunk."""
+        chunk.decoding = self._engine.map(self._decode, chunk.contents, ahead=len(chunk.contents))
 
-    def run(self, examination: Examination) -> None:
-        """Detect, and begin to judge.
+    def run(self, chunk: Chunk) -> Chunk:
+        """Detect in the contents of a chunk, and begin to judge.
 
         Raises:
             InterruptedError: after `stop`.
             DetectorError: and whatever else the detector raises.
         """
-        contents = [content for content in examination.decoding if content.outcome is None]
+        contents = [content for content in chunk.decoding if content.outcome is None]
         found = zip(contents, self._detect(contents), strict=True)
         if self._config.confirm:
             judged = self._engine.map(self._judge, found, ahead=len(contents))
             for content, outcome in zip(contents, judged, strict=True):
                 content.outcome = self._confirmed(outcome)
         else:
-            examination.judging = self._engine.map(self._finish, found, ahead=len(contents))
+            chunk.judging = self._engine.map(self._finish, found, ahead=len(contents))
+        return chunk
 
     def _decode(self, content: Content) -> Content:
         try:

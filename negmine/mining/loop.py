@@ -14,9 +14,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import takewhile
-from pathlib import Path
 from types import TracebackType
 from typing import TypeAlias
 
@@ -25,12 +24,11 @@ from negmine.bank.writer import BankWriter
 from negmine.detectors.base import Detector
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import BankError
-from negmine.matching import FALSE_POSITIVES, Kind
 from negmine.mining.config import ScanConfig
-from negmine.mining.examining import Content, Examination, Examiner
+from negmine.mining.examining import Chunk, Content, Entry, Examiner
 from negmine.mining.judge import Classes
 from negmine.mining.reading import EncodedImage, ImageLabels, Reader
-from negmine.mining.result import HardNegative, ScanCounts, SkippedImage
+from negmine.mining.result import ScanCounts, SkippedImage
 from negmine.sources.base import SourceItem
 from negmine.structures import GroundTruth
 
@@ -44,40 +42,6 @@ _PASSES = 3  # over labelled images that keep changing while they are scanned
 
 _Known: TypeAlias = tuple[SourceItem, KnownItem | None]  # an item, and what the bank knows of it
 _Slice: TypeAlias = Sequence[_Known]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Entry:
-    """An item of a chunk, when it is decided what to do with it.
-
-    Attributes:
-        image: what it is.
-        was_there: whether the bank had this content under this key before the scan.
-        is_news: whether the catalogue is to say something else of the item.
-        content: to examine; None where the run is done with it.
-    """
-
-    image: EncodedImage
-    was_there: bool
-    is_news: bool
-    content: Content | None
-
-
-@dataclass(slots=True, eq=False)
-class _Chunk:
-    """Images that are stored together.
-
-    Attributes:
-        items: in order.
-        reading: yields them as they are read; None where all are unchanged.
-        entries: those to store or count, once that is decided.
-        examination: of the contents that are new in this chunk.
-    """
-
-    items: _Slice
-    reading: Iterator[EncodedImage | SkippedImage] | None
-    entries: list[_Entry | SkippedImage] = field(default_factory=list)
-    examination: Examination = field(default_factory=Examination)
 
 
 class ScanLoop:
@@ -119,7 +83,7 @@ class ScanLoop:
         self._new: set[str] = set()  # keys that were registered with a content that they did not have before
         self._changed: list[SkippedImage] = []  # since their labels were registered
         self._contents: dict[str, Content] = {}  # by hash: not stored yet, or failed
-        self._under_way: deque[_Chunk] = deque()
+        self._under_way: deque[Chunk] = deque()
         self._stored_s = time.monotonic()
 
     @property
@@ -186,10 +150,11 @@ class ScanLoop:
         """Run the detector over distinct contents that are not done yet, and store what it finds."""
         ahead = max(_UNDER_WAY // self._size, 4)
         chunks = self._detector_thread.map(
-            self._examine, self._chunks(items), ahead=ahead, cost=lambda chunk: chunk.examination.nbytes, budget=_PIXELS
+            self._examiner.run, self._chunks(items), ahead=ahead, cost=lambda chunk: chunk.nbytes, budget=_PIXELS
         )
+        yield self.counts  # the first are begun
         for chunk in chunks:
-            for _ in chunk.examination.judging:
+            for _ in chunk.judging:
                 pass
             if time.monotonic() - self._stored_s > _STORE_S:
                 self._store()
@@ -197,13 +162,9 @@ class ScanLoop:
         self._store()
         yield self.counts
 
-    def _examine(self, chunk: _Chunk) -> _Chunk:
-        self._examiner.run(chunk.examination)
-        return chunk
-
-    def _chunks(self, items: Sequence[SourceItem]) -> Iterator[_Chunk]:
+    def _chunks(self, items: Sequence[SourceItem]) -> Iterator[Chunk]:
         """Decide about chunk by chunk, in order, while the next are read."""
-        reading: deque[_Chunk] = deque()
+        reading: deque[Chunk] = deque()
         for chunk in self._begun(items):
             reading.append(chunk)
             if len(reading) > _AHEAD:
@@ -211,15 +172,15 @@ class ScanLoop:
         while reading:
             yield self._decided(reading.popleft())
 
-    def _begun(self, items: Sequence[SourceItem]) -> Iterator[_Chunk]:
+    def _begun(self, items: Sequence[SourceItem]) -> Iterator[Chunk]:
         """Begin to read the chunks in which something is new."""
         for slice_, same in self._engine.map(self._look, self._slices(items)):
             if all(same):
-                yield _Chunk(slice_, None)
+                yield Chunk(slice_, None)
                 continue
             for start in range(0, len(slice_), self._size):
                 part, unchanged = slice_[start : start + self._size], all(same[start : start + self._size])
-                yield _Chunk(part, None if unchanged else self._engine.map(self._read, part, ahead=len(part)))
+                yield Chunk(part, None if unchanged else self._engine.map(self._read, part, ahead=len(part)))
 
     def _look(self, slice_: _Slice) -> tuple[_Slice, list[bool]]:
         """Tell which items are done and unchanged."""
@@ -240,12 +201,11 @@ class ScanLoop:
             return EncodedImage(item.path, known.record, known.sha256, None)
         return self._reader.read(item, known)
 
-    def _decided(self, chunk: _Chunk) -> _Chunk:
+    def _decided(self, chunk: Chunk) -> Chunk:
         """Begin to examine the contents of a chunk that no run is done with and no chunk before has, once each."""
         images = list(chunk.reading or ())
         hashes = [image.sha256 for image in images if isinstance(image, EncodedImage)]
         sources = self._bank.known_sources(self._run_id, hashes)
-        contents: list[Content] = []
         for (_, known), image in zip(chunk.items, images, strict=False):
             if isinstance(image, SkippedImage):
                 chunk.entries.append(image)
@@ -259,10 +219,10 @@ class ScanLoop:
                 content = self._contents.get(image.sha256)
                 if content is None:
                     content = self._contents[image.sha256] = self._content(image, source)
-                    contents.append(content)
+                    chunk.contents.append(content)
             was_there = known is not None and known.sha256 == image.sha256 and image.record.key not in self._new
-            chunk.entries.append(_Entry(image, was_there, is_news, content))
-        chunk.examination = self._examiner.begin(contents)
+            chunk.entries.append(Entry(image, was_there, is_news, content))
+        self._examiner.begin(chunk)
         self._under_way.append(chunk)
         return chunk
 
@@ -273,7 +233,7 @@ class ScanLoop:
 
     def _store(self) -> None:
         """Store the chunks that are finished, up to the first that is not."""
-        ready = list(takewhile(lambda chunk: chunk.examination.done, self._under_way))
+        ready = list(takewhile(lambda chunk: chunk.is_examined, self._under_way))
         # While these are stored there are no others: after an interrupt none is stored twice, or before them.
         waiting, self._under_way = deque(list(self._under_way)[len(ready) :]), deque()
         with self._bank.transaction() if any(chunk.entries for chunk in ready) else nullcontext():
@@ -282,19 +242,19 @@ class ScanLoop:
                 self._store_results(chunk)
         self._under_way, self._stored_s = waiting, time.monotonic()
 
-    def _store_names(self, chunk: _Chunk) -> None:
+    def _store_names(self, chunk: Chunk) -> None:
         """Store where images were found, before what was found in any of them; not those that cannot be decoded."""
         for entry in chunk.entries:
-            if isinstance(entry, _Entry) and (entry.content.size_wh is not None if entry.content else entry.is_news):
+            if isinstance(entry, Entry) and (entry.content.size_wh is not None if entry.content else entry.is_news):
                 size_wh = entry.content.size_wh if entry.content else None
                 self.counts.withdrawn += self._bank.register(entry.image.record, entry.image.sha256, size_wh, None)
 
-    def _store_results(self, chunk: _Chunk) -> None:
+    def _store_results(self, chunk: Chunk) -> None:
         """Store what was found in the images of a chunk, and count them, in their order."""
         for entry in chunk.entries:
             outcome = entry if isinstance(entry, SkippedImage) else entry.content and entry.content.outcome
-            if isinstance(outcome, ScannedImage) and isinstance(entry, _Entry) and outcome.item is entry.image.record:
-                self._store_image(outcome, entry.image.path)
+            if isinstance(outcome, ScannedImage) and isinstance(entry, Entry) and outcome.item is entry.image.record:
+                self.counts.add(outcome, entry.image.path, self._bank.store(self._run_id, outcome))
                 del self._contents[outcome.sha256]
             elif self._pass:
                 continue  # counted in the first
@@ -308,18 +268,3 @@ class ScanLoop:
                 self.counts.duplicates += 1
         if chunk.reading is None and not self._pass:
             self.counts.unchanged += len(chunk.items)
-
-    def _store_image(self, image: ScannedImage, path: Path) -> None:
-        stored = self._bank.store(self._run_id, image)
-        counts, kinds = self.counts, [d.kind for d in image.detections]
-        counts.scanned += 1
-        counts.with_false_positives += any(kind in FALSE_POSITIVES for kind in kinds)
-        counts.kinds.update(kinds)
-        counts.classes.update(d.class_name for d in image.detections if d.kind is Kind.BACKGROUND)
-        counts.crops_skipped.update(d.skipped for d in image.detections if d.skipped is not None)
-        counts.added += len(stored.added)
-        counts.withdrawn += stored.withdrawn
-        for index in stored.added:
-            hardest = max((d for d in image.detections if d.negative == index), key=lambda d: d.score)
-            sha256 = image.negatives[index].sha256
-            counts.keep_hardest(HardNegative(hardest.score, hardest.class_name, path, sha256))

@@ -325,18 +325,6 @@ def test_a_name_that_looks_like_the_escape_of_another_is_another(bank: BankWrite
     assert {n.source.name for n in bank.negatives()} == {os.fsdecode(b"\xff.jpg"), "\\udcff.jpg"}
 
 
-def test_a_bank_of_the_first_format_is_read_and_brought_up_by_the_next_writer(tmp_path: Path) -> None:
-    BankWriter(tmp_path / "bank", purpose="a test").close()
-    connection = sqlite3.connect(tmp_path / "bank" / "bank.db")
-    connection.executescript("DROP TABLE repeats; PRAGMA user_version = 1;")
-    connection.close()
-    with Bank(tmp_path / "bank") as bank:
-        assert bank.exportable() == ([], [])
-    with BankWriter(tmp_path / "bank", purpose="a test") as bank:
-        assert bank.tried(1) == set()
-        assert bank.scalar("PRAGMA user_version") == len(MIGRATIONS)
-
-
 def test_a_folder_of_variants_may_be_a_link(bank: BankWriter, store: Store, image: Make, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (bank.folder / "variants").symlink_to(tmp_path / "elsewhere")
