@@ -72,12 +72,12 @@ def seconds(command: Sequence[str]) -> float:
 
 def make_bank(pictures: Sequence[Path], size_wh: tuple[int, int] | None, folder: Path) -> Path:
     """A bank whose negatives are the pictures, brought to one size where one is given."""
-    from negmine.bank.records import FileStamp, JudgedDetection, NewNegative, RunRecord, ScannedImage
+    from negmine.bank.records import ItemRecord, JudgedDetection, NewNegative, RunRecord, ScannedImage
     from negmine.bank.writer import BankWriter
     from negmine.boxes import Rect
     from negmine.images import decode_image, encode_jpeg
     from negmine.matching import Kind
-    from negmine.structures import GroundTruth
+    from negmine.structures import FileStamp, GroundTruth
 
     with BankWriter(folder, purpose="a benchmark") as bank:
         run = bank.begin_run(RunRecord("none", "0" * 64, {0: "any"}, {}, {}, {}))
@@ -88,9 +88,9 @@ def make_bank(pictures: Sequence[Path], size_wh: tuple[int, int] | None, folder:
             whole = Rect(0, 0, *wh)
             negative = NewNegative(encode_jpeg(image), wh, "0" * 16, whole)
             found = JudgedDetection("any", 0.5, (0, 0, 1, 1), Kind.BACKGROUND, negative=0)
-            stamp = FileStamp(path.absolute(), 0, 0, None)
+            item = ItemRecord(str(path.absolute()), FileStamp(0, 0), None)
             with bank.transaction():
-                bank.store(run, ScannedImage(stamp, f"{i:064x}", wh, GroundTruth.empty(), (found,), (negative,)))
+                bank.store(run, ScannedImage(item, f"{i:064x}", wh, GroundTruth.empty(), (found,), (negative,)))
     return folder
 
 

@@ -88,13 +88,13 @@ def add_others(bank: Path, count: int) -> None:
             (count,),
         )
         connection.execute(
-            "INSERT INTO sources (id, sha256, path, path_bytes, width, height, truth_key) SELECT id, sha256,"
+            "INSERT INTO sources (id, sha256, path, key, width, height, truth_key) SELECT id, sha256,"
             " '/others/' || sha256 || '.jpg', CAST('/others/' || sha256 || '.jpg' AS BLOB), 160, 120, '' FROM others"
             " ORDER BY sha256"
         )
         connection.execute(
-            "INSERT INTO files (path, path_bytes, size, mtime_ns, source_id)"
-            " SELECT path, path_bytes, 10000, 1, id FROM sources WHERE path LIKE '/others/%' ORDER BY path_bytes"
+            "INSERT INTO items (path, key, size, mtime_ns, source_id)"
+            " SELECT path, key, 10000, 1, id FROM sources WHERE path LIKE '/others/%' ORDER BY key"
         )
         connection.execute("INSERT INTO scans SELECT 1, id, '' FROM others")
 

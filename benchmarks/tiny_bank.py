@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from rounds import Work
 
-from negmine.bank.records import FileStamp, JudgedDetection, NewNegative, RunRecord, ScannedImage
+from negmine.bank.records import ItemRecord, JudgedDetection, NewNegative, RunRecord, ScannedImage
 from negmine.bank.writer import BankWriter
 from negmine.boxes import Rect
 from negmine.images import encode_jpeg
 from negmine.matching import Kind
-from negmine.structures import GroundTruth
+from negmine.structures import FileStamp, GroundTruth
 
 SIZE_WH = (48, 48)  # pixels; about 2 KB each, so that the files are counted and not their bytes
 _TOGETHER = 500  # stored in one transaction
@@ -35,5 +35,5 @@ def _scanned(number: int, rng: np.random.Generator) -> ScannedImage:
     image = rng.integers(0, 256, size=(SIZE_WH[1], SIZE_WH[0], 3), dtype=np.uint8)
     negative = NewNegative(encode_jpeg(image), SIZE_WH, "0" * 16, Rect(0, 0, *SIZE_WH))
     found = JudgedDetection("any", 0.5, (0, 0, 1, 1), Kind.BACKGROUND, negative=0)
-    stamp = FileStamp(Path(f"/backgrounds/{number:07d}.jpg"), 0, 0, None)
-    return ScannedImage(stamp, f"{number:064x}", SIZE_WH, GroundTruth.empty(), (found,), (negative,))
+    item = ItemRecord(f"/backgrounds/{number:07d}.jpg", FileStamp(0, 0), None)
+    return ScannedImage(item, f"{number:064x}", SIZE_WH, GroundTruth.empty(), (found,), (negative,))

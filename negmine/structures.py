@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -164,24 +163,8 @@ class GroundTruth:
 
 
 @dataclass(frozen=True, slots=True)
-class ImageRef:
-    """Where one image is. Reading it is left to `negmine.images`, so that a million references cost little.
+class FileStamp:
+    """Size and time of change of a file; while both stay the same, what the file holds is taken to be unchanged."""
 
-    Attributes:
-        name: the absolute path as text, which takes a fifth of the memory of a `Path`.
-    """
-
-    name: str
-
-    @property
-    def path(self) -> Path:
-        """The same as a path, made anew each time."""
-        return Path(self.name)
-
-    def read_bytes(self) -> bytes:
-        """The encoded bytes.
-
-        Raises:
-            OSError: where the file cannot be read.
-        """
-        return self.path.read_bytes()
+    size: int  # bytes
+    mtime_ns: int

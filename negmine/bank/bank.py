@@ -15,7 +15,7 @@ from negmine.errors import BankError
 from negmine.paths import printable
 
 _NEGATIVES = """
-SELECT n.id, n.file, n.sha256, n.width, n.height, d.score, d.class_name, s.path_bytes, s.sha256,
+SELECT n.id, n.file, n.sha256, n.width, n.height, d.score, d.class_name, s.key, s.sha256,
        c.x1, c.y1, c.x2, c.y2, coalesce(r.state, 'unreviewed')
 FROM negatives n
 JOIN detections d ON d.id = (SELECT id FROM detections WHERE negative_id = n.id ORDER BY score DESC, id LIMIT 1)
@@ -87,7 +87,7 @@ class Bank:
 
     def cuts(self) -> dict[int, list[Cut]]:
         """What each negative was cut from, by its number: usually one picture, several where crops have equal bytes."""
-        columns = "c.negative_id, s.sha256, s.path_bytes, c.x1, c.y1, c.x2, c.y2"
+        columns = "c.negative_id, s.sha256, s.key, c.x1, c.y1, c.x2, c.y2"
         found: dict[int, list[Cut]] = {}
         for number, sha256, path, *rect in self.query(
             f"SELECT {columns} FROM crops c JOIN sources s ON s.id = c.source_id ORDER BY c.negative_id, s.sha256"

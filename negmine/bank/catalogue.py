@@ -1,52 +1,44 @@
-"""What the bank knows of files and pictures, asked for many at a time: a million images are passed over by it."""
+"""What the bank knows of items and contents, asked for many at a time: a million unchanged images are skipped by it."""
 
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from negmine.bank.bank import Bank
-from negmine.bank.records import FileStamp, KnownFile, KnownSource
-from negmine.structures import GroundTruth
+from negmine.bank.records import ItemRecord, KnownItem, KnownSource
+from negmine.structures import FileStamp, GroundTruth
 
 _AT_ONCE = (8, 128)  # values in one question; few sizes, so that SQLite has each question prepared
 
-_FILES = """
-SELECT f.path_bytes, f.size, f.mtime_ns, f.truth_hash, s.sha256, x.truth_key IS s.truth_key
-FROM files f
-JOIN sources s ON s.id = f.source_id
+_ITEMS = """
+SELECT i.key, i.size, i.mtime_ns, i.truth_hash, s.sha256, x.truth_key IS s.truth_key
+FROM items i
+JOIN sources s ON s.id = i.source_id
 LEFT JOIN scans x ON x.run_id = ? AND x.source_id = s.id
-WHERE f.path_bytes IN ({})
+WHERE i.key IN ({})
 """
 _SOURCES = """
 SELECT s.sha256, x.truth_key IS s.truth_key, s.truth_key != ''
 FROM sources s LEFT JOIN scans x ON x.run_id = ? AND x.source_id = s.id
 WHERE s.sha256 IN ({})
 """
-# A text of its own: Python prepares each text once for a connection, and since 3.12 two threads that run the same one
-# at the same moment may be given each other's values.
-_GUESS = """
-SELECT 1 FROM sources s JOIN scans x ON x.source_id = s.id AND x.truth_key = s.truth_key
-WHERE x.run_id = ? AND s.sha256 = ?
-"""
 
 
 class Catalogue(Bank):
     """The questions of a scan to the bank; each costs a few look-ups in an index, however large the bank is."""
 
-    def known_files(self, run_id: int, paths: Sequence[Path]) -> list[KnownFile | None]:
-        """What the bank knows of each path, and whether a run is done with its content and labels; None if nothing."""
-        names = [os.fsencode(path) for path in paths]
-        rows = {name: row for name, *row in self._in_batches(_FILES, run_id, names)}
-        found: list[KnownFile | None] = []
-        for path, name in zip(paths, names, strict=True):
+    def known_items(self, run_id: int, keys: Sequence[str]) -> list[KnownItem | None]:
+        """What the bank knows of each item, and whether a run is done with its content and labels; None if nothing."""
+        names = [os.fsencode(key) for key in keys]
+        rows = {name: row for name, *row in self._in_batches(_ITEMS, run_id, names)}
+        found: list[KnownItem | None] = []
+        for key, name in zip(keys, names, strict=True):
             if (row := rows.get(name)) is None:
                 found.append(None)
             else:
                 size, mtime_ns, truth_hash, sha256, done = row
-                found.append(KnownFile(FileStamp(path, size, mtime_ns, truth_hash), sha256, bool(done)))
+                found.append(KnownItem(ItemRecord(key, FileStamp(size, mtime_ns), truth_hash), sha256, bool(done)))
         return found
 
     def known_sources(self, run_id: int, sha256s: Sequence[str]) -> dict[str, KnownSource]:
@@ -59,12 +51,12 @@ class Catalogue(Bank):
         known = self.known_sources(run_id, [sha256]).get(sha256)
         return known is not None and known.done
 
-    def seems_done(self, run_id: int, sha256: str) -> bool:
-        """What `is_done` says, for one other thread at a time, perhaps outdated: it spares work and decides nothing."""
-        return sqlite3.threadsafety == 3 and next(self.query(_GUESS, (run_id, sha256)), None) is not None
+    def has_labels(self) -> bool:
+        """Whether the bank holds the labels of any image."""
+        return bool(self.scalar("SELECT EXISTS (SELECT 1 FROM truths)"))
 
     def known_truth(self, sha256: str) -> GroundTruth:
-        """The objects that files of this content are labelled with."""
+        """The objects that items of this content are labelled with."""
         rows = list(
             self.query(
                 "SELECT o.x1, o.y1, o.x2, o.y2, o.class_name, o.difficult, o.crowd FROM sources s"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from negmine.bank.schema import APPLICATION_ID, MIGRATIONS
+from negmine.bank.schema import APPLICATION_ID, MIGRATIONS, OLDER_TABLES, RENAMED_IN
 from negmine.errors import BankError, BankVersionError
 from negmine.paths import printable
 
@@ -65,6 +65,8 @@ def connect(folder: Path, *, write: bool) -> sqlite3.Connection:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")  # a committed row survives a power cut
                 _migrate(connection)
+            else:
+                _read_as_current(connection)
         except BaseException:
             connection.close()
             raise
@@ -74,14 +76,10 @@ def connect(folder: Path, *, write: bool) -> sqlite3.Connection:
 def _open(path: Path, *, write: bool) -> sqlite3.Connection:
     uri = path.absolute().as_uri()
     if write:
-        # Another thread may ask `Catalogue.seems_done`, where SQLite lets them take turns; one thread does all else.
-        return sqlite3.connect(
-            f"{uri}?mode=rwc", uri=True, isolation_level=None, timeout=10, check_same_thread=sqlite3.threadsafety < 3
-        )
+        return sqlite3.connect(f"{uri}?mode=rwc", uri=True, isolation_level=None, timeout=10)
     # Not mode=ro: such a connection leaves the files of the write-ahead log behind when it is the last to close.
     connection = sqlite3.connect(f"{uri}?mode=rw", uri=True, isolation_level=None, timeout=10)
     try:
-        connection.execute("PRAGMA query_only = ON")
         connection.execute("SELECT count(*) FROM sqlite_master")
         return connection
     except sqlite3.OperationalError:
@@ -120,3 +118,11 @@ def _migrate(connection: sqlite3.Connection) -> None:
             f"BEGIN IMMEDIATE;\n{script}\n"
             f"PRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {number};\nCOMMIT;"
         )
+
+
+def _read_as_current(connection: sqlite3.Connection) -> None:
+    """Give an older bank's tables their present names, for this connection, and let it change nothing."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version < RENAMED_IN:
+        connection.executescript(OLDER_TABLES)
+    connection.execute("PRAGMA query_only = ON")

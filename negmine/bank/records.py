@@ -10,7 +10,7 @@ from typing import Literal
 
 from negmine.boxes import Rect
 from negmine.matching import Kind
-from negmine.structures import GroundTruth
+from negmine.structures import FileStamp, GroundTruth
 
 Parameters = Mapping[str, int | float]  # of an operation, by their names
 ReviewState = Literal["unreviewed", "accepted", "rejected", "target"]
@@ -38,20 +38,25 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class FileStamp:
-    """A file on disk as the bank remembers it: the content is read again only where size or time differ."""
+class ItemRecord:
+    """An item of a source, such as a file, as the catalogue remembers it.
 
-    path: Path
-    size: int  # bytes
-    mtime_ns: int
-    truth_hash: str | None  # of the labels that belong to it; None for a background
+    Attributes:
+        key: what names it in every scan; the absolute path, for a file.
+        stamp: the image is read again only where this differs.
+        truth_hash: of the labels that belong to it; None for a background.
+    """
+
+    key: str
+    stamp: FileStamp
+    truth_hash: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class KnownFile:
-    """What the bank knows of a path: its stamp, the hash of its content, and whether a run is done with it."""
+class KnownItem:
+    """What the bank knows of an item: its record, the hash of its content, and whether a run is done with it."""
 
-    stamp: FileStamp
+    record: ItemRecord
     sha256: str
     done: bool
 
@@ -94,10 +99,10 @@ class JudgedDetection:
 class ScannedImage:
     """All that a scan found out about one image."""
 
-    stamp: FileStamp
+    item: ItemRecord
     sha256: str
     size_wh: tuple[int, int]
-    truth: GroundTruth | None  # of this file alone; None to leave what the bank has
+    truth: GroundTruth | None  # of this item alone; None to leave what the bank has
     detections: tuple[JudgedDetection, ...]
     negatives: tuple[NewNegative, ...]
 

@@ -143,4 +143,21 @@ CREATE TABLE repeats (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND)
+_THIRD = """
+-- The catalogue keeps items, of which a file is one kind; a frame of a video or an object in a store may be others.
+-- `key` names an item exactly (the bytes of the path, for a file); `path` is the same for people. Size and time are its
+-- stamp: while they stay the same, the image is not read again.
+ALTER TABLE files RENAME TO items;
+ALTER TABLE items RENAME COLUMN path_bytes TO key;
+ALTER TABLE sources RENAME COLUMN path_bytes TO key;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD)
+
+# A reader migrates nothing. These views give it the tables of an older bank under the names that they have today.
+OLDER_TABLES = """
+CREATE TEMP VIEW items AS SELECT id, path, path_bytes AS key, size, mtime_ns, source_id, truth_hash FROM main.files;
+CREATE TEMP VIEW sources AS
+    SELECT id, sha256, path, path_bytes AS key, width, height, truth_key FROM main.sources;
+"""
+RENAMED_IN = 3  # the migration before which they are needed

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 
 from negmine.bank.content_files import NEGATIVES, content_name
-from negmine.bank.records import FileStamp, NewNegative, ScannedImage, Stored
+from negmine.bank.records import ItemRecord, NewNegative, ScannedImage, Stored
 from negmine.boxes import Rect, rect_touches, touched_pixels
 from negmine.paths import printable
 from negmine.structures import GroundTruth, as_boxes_xyxy
@@ -27,19 +27,19 @@ class ImageStore:
         self._put = put
 
     def register(
-        self, stamp: FileStamp, sha256: str, size_wh: tuple[int, int] | None, truth: GroundTruth | None
+        self, item: ItemRecord, sha256: str, size_wh: tuple[int, int] | None, truth: GroundTruth | None
     ) -> int:
-        """Store where a picture was found and what labels it has there; return how many negatives that withdrew."""
-        source_id = self._source(stamp, sha256, size_wh)
-        self._name(stamp, source_id, truth)
+        """Store where an image was found and what labels it has there; return how many negatives that withdrew."""
+        source_id = self._source(item, sha256, size_wh)
+        self._name(item, source_id, truth)
         touching = self._touching(source_id)
         delete_negatives(self._connection, sorted(touching))
         return len(touching)
 
     def store(self, run_id: int, image: ScannedImage) -> Stored:
         """Store what a run found in one image, in place of what it found there before."""
-        withdrawn = self.register(image.stamp, image.sha256, image.size_wh, image.truth)
-        source_id = self._source(image.stamp, image.sha256, image.size_wh)
+        withdrawn = self.register(image.item, image.sha256, image.size_wh, image.truth)
+        source_id = self._source(image.item, image.sha256, image.size_wh)
         before = self._negatives_of(run_id, source_id)
         self._connection.execute("DELETE FROM detections WHERE run_id = ? AND source_id = ?", (run_id, source_id))
         stored = [self._negative(negative, source_id) for negative in image.negatives]
@@ -54,27 +54,27 @@ class ImageStore:
         added = tuple(index for index, (_, new) in enumerate(stored) if new)
         return Stored(added=added, withdrawn=withdrawn + len(unfounded))
 
-    def _source(self, stamp: FileStamp, sha256: str, size_wh: tuple[int, int] | None) -> int:
+    def _source(self, item: ItemRecord, sha256: str, size_wh: tuple[int, int] | None) -> int:
         if size_wh is not None:
             self._connection.execute(
-                "INSERT INTO sources (sha256, path, path_bytes, width, height, truth_key) VALUES (?, ?, ?, ?, ?, '')"
+                "INSERT INTO sources (sha256, path, key, width, height, truth_key) VALUES (?, ?, ?, ?, ?, '')"
                 " ON CONFLICT DO NOTHING",
-                (sha256, printable(stamp.path), os.fsencode(stamp.path), *size_wh),
+                (sha256, printable(item.key), os.fsencode(item.key), *size_wh),
             )
         return int(self._connection.execute("SELECT id FROM sources WHERE sha256 = ?", (sha256,)).fetchone()[0])
 
-    def _name(self, stamp: FileStamp, source_id: int, truth: GroundTruth | None) -> None:
-        """Note a file and its labels; drop labels that no file of a source has any more."""
-        name = os.fsencode(stamp.path)
-        was = self._connection.execute("SELECT source_id FROM files WHERE path_bytes = ?", (name,)).fetchone()
+    def _name(self, item: ItemRecord, source_id: int, truth: GroundTruth | None) -> None:
+        """Note an item and its labels; drop labels that no item of a source has any more."""
+        key, stamp = os.fsencode(item.key), item.stamp
+        was = self._connection.execute("SELECT source_id FROM items WHERE key = ?", (key,)).fetchone()
         self._connection.execute(
-            "INSERT INTO files (path, path_bytes, size, mtime_ns, source_id, truth_hash) VALUES (?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (path_bytes) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns,"
+            "INSERT INTO items (path, key, size, mtime_ns, source_id, truth_hash) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (key) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns,"
             " source_id = excluded.source_id, truth_hash = excluded.truth_hash",
-            (printable(stamp.path), name, stamp.size, stamp.mtime_ns, source_id, stamp.truth_hash),
+            (printable(item.key), key, stamp.size, stamp.mtime_ns, source_id, item.truth_hash),
         )
-        if truth is not None and stamp.truth_hash is not None:
-            self._objects(source_id, stamp.truth_hash, truth)
+        if truth is not None and item.truth_hash is not None:
+            self._objects(source_id, item.truth_hash, truth)
         for touched in {source_id, *(was or ())}:
             self._renew_truth_key(touched)
 
@@ -92,13 +92,13 @@ class ImageStore:
         )
 
     def _renew_truth_key(self, source_id: int) -> None:
-        """Drop the labels that no file of the source has any more, and hash those that are left.
+        """Drop the labels that no item of the source has any more, and hash those that are left.
 
-        A source whose last file is gone keeps its labels: the picture may come back, and the targets are still in it.
+        A source whose last item is gone keeps its labels: the image may come back, and the targets are still in it.
         """
         self._connection.execute(
-            "DELETE FROM truths WHERE source_id = ?1 AND EXISTS (SELECT 1 FROM files WHERE source_id = ?1)"
-            " AND hash NOT IN (SELECT truth_hash FROM files WHERE source_id = ?1 AND truth_hash IS NOT NULL)",
+            "DELETE FROM truths WHERE source_id = ?1 AND EXISTS (SELECT 1 FROM items WHERE source_id = ?1)"
+            " AND hash NOT IN (SELECT truth_hash FROM items WHERE source_id = ?1 AND truth_hash IS NOT NULL)",
             (source_id,),
         )
         hashes = self._connection.execute("SELECT hash FROM truths WHERE source_id = ? ORDER BY hash", (source_id,))

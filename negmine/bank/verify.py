@@ -166,8 +166,8 @@ def _damage(bank: Bank) -> Iterator[Problem]:
     ):
         yield Problem("unfounded", f"negative {number}")
     for (path,) in bank.query(
-        "SELECT path FROM files f WHERE truth_hash IS NOT NULL"
-        " AND NOT EXISTS (SELECT 1 FROM truths WHERE source_id = f.source_id AND hash = f.truth_hash)"
+        "SELECT path FROM items i WHERE truth_hash IS NOT NULL"
+        " AND NOT EXISTS (SELECT 1 FROM truths WHERE source_id = i.source_id AND hash = i.truth_hash)"
     ):
         yield Problem("unfounded", f"labels of {path}")
 

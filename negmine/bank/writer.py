@@ -13,7 +13,7 @@ from negmine.bank.bank import as_json
 from negmine.bank.catalogue import Catalogue
 from negmine.bank.connection import DATABASE, bank_errors, connect
 from negmine.bank.content_files import VARIANTS, ContentFiles, StagedFile, content_name
-from negmine.bank.records import FileStamp, NewNegative, Parameters, ReviewState, RunRecord, ScannedImage, Stored
+from negmine.bank.records import ItemRecord, NewNegative, Parameters, ReviewState, RunRecord, ScannedImage, Stored
 from negmine.bank.store import ImageStore
 from negmine.errors import BankError, BankLockedError
 from negmine.locks import FolderLock
@@ -99,12 +99,12 @@ class BankWriter(Catalogue):
         return ImageStore(self._connection, self._put).store(run_id, image)
 
     def register(
-        self, stamp: FileStamp, sha256: str, size_wh: tuple[int, int] | None, truth: GroundTruth | None
+        self, item: ItemRecord, sha256: str, size_wh: tuple[int, int] | None, truth: GroundTruth | None
     ) -> int:
-        """Store where a picture was found and what labels it has there. Call it in a transaction.
+        """Store where an image was found and what labels it has there. Call it in a transaction.
 
         Args:
-            stamp: the file.
+            item: what the catalogue remembers of it.
             sha256: of its bytes.
             size_wh: of the upright image, pixels; None where the bank knows the content.
             truth: its labels; None to leave those that the bank has, if any.
@@ -112,7 +112,7 @@ class BankWriter(Catalogue):
         Returns:
             How many negatives were withdrawn, because the labels show a target in them.
         """
-        return ImageStore(self._connection, self._put).register(stamp, sha256, size_wh, truth)
+        return ImageStore(self._connection, self._put).register(item, sha256, size_wh, truth)
 
     def review(self, negative_id: int, state: ReviewState) -> None:
         """Store what a person says of a negative.

@@ -1,4 +1,4 @@
-"""The port behind which many items are worked on at once: by the threads of this machine, or elsewhere."""
+"""The port for working on many items at once: with the threads of this machine, or elsewhere."""
 
 from __future__ import annotations
 
@@ -17,13 +17,26 @@ class Engine(Protocol):
         """How many items are worked on at the same time."""
         ...
 
-    def map(self, function: Callable[[_T], _R], items: Iterable[_T], *, ahead: int | None = None) -> Iterator[_R]:
+    def map(
+        self,
+        function: Callable[[_T], _R],
+        items: Iterable[_T],
+        *,
+        ahead: int | None = None,
+        cost: Callable[[_T], int] | None = None,
+        budget: int = 0,
+    ) -> Iterator[_R]:
         """Yield `function(item)` for each item, in the order of the items.
+
+        The first `ahead` items are begun at once, before the first result is asked for.
 
         Args:
             function: called by any worker, several at the same time.
             items: taken one by one, by the caller's thread, as results are asked for; it may be endless.
             ahead: items in flight at most, finished ones that wait for their turn included.
+            cost: what an item in flight costs, such as bytes of memory; no item costs anything where None.
+            budget: the most that all items in flight may cost together. Two may be in flight whatever they cost, so
+                that one can be worked on while the caller takes the result of the other.
 
         Raises:
             Exception: whatever the first item that fails raises, in the order of the items. Items that nobody has begun

@@ -14,10 +14,10 @@ from negmine.evaluating.config import EvalConfig
 from negmine.evaluating.findings import EvalFinding, Overlaps
 from negmine.evaluating.predict import Judge, SeenImage, Subject
 from negmine.labels.base import Truth
-from negmine.mining.reading import Decoded, Reader
+from negmine.mining.reading import DecodedImage, Reader
 from negmine.mining.result import SkippedImage
 from negmine.paths import printable
-from negmine.structures import ImageRef
+from negmine.sources.base import ImageFile
 
 _CHUNK = 8  # images handed to the detectors together, at least; two chunks are decoded in memory at a time
 
@@ -144,10 +144,10 @@ def _chunk_size(detectors: Sequence[Detector]) -> int:
 
 def _is_new(subject: Subject, overlaps: Overlaps) -> bool:
     """Whether an image is to be counted."""
-    peeked = subject.decoded.peeked
+    decoded = subject.decoded
     if subject.background:
-        return overlaps.is_new_background(peeked.stamp.path, peeked.sha256)
-    overlaps.labelled(peeked.sha256, with_targets=len(subject.decoded.truth) > 0)
+        return overlaps.is_new_background(decoded.path, decoded.sha256)
+    overlaps.labelled(decoded.sha256, with_targets=len(subject.decoded.truth) > 0)
     return True
 
 
@@ -170,6 +170,6 @@ def _read_ahead(
 
 
 def _read(reader: Reader, path: Path, background: bool) -> Subject | SkippedImage:
-    peeked = reader.peek(ImageRef(str(path)), None)
-    decoded = peeked if isinstance(peeked, SkippedImage) else reader.decode(peeked)
-    return Subject(decoded, background) if isinstance(decoded, Decoded) else decoded
+    encoded = reader.read(ImageFile(str(path)))
+    decoded = encoded if isinstance(encoded, SkippedImage) else reader.decode(encoded)
+    return Subject(decoded, background) if isinstance(decoded, DecodedImage) else decoded

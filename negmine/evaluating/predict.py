@@ -18,7 +18,7 @@ from negmine.labels.base import Truth
 from negmine.labels.classes import match_class_names
 from negmine.matching import Kind, match_detections
 from negmine.mining.judge import canonical
-from negmine.mining.reading import Decoded
+from negmine.mining.reading import DecodedImage
 from negmine.mining.result import SkippedImage
 from negmine.paths import printable
 from negmine.structures import Detections, FloatArray, GroundTruth
@@ -46,7 +46,7 @@ class Subject:
         background: whether it was named as a background, not as an image of the data.
     """
 
-    decoded: Decoded
+    decoded: DecodedImage
     background: bool
 
 
@@ -115,21 +115,21 @@ class Judge:
     def look(self, subjects: Sequence[Subject], pool: ThreadPoolExecutor) -> list[SeenImage | SkippedImage]:
         """One result for each image, in order."""
         decoded = [subject.decoded for subject in subjects]
-        paths = [each.peeked.stamp.path for each in decoded]
+        paths = [each.path for each in decoded]
         found = predict_each(self._detector, [each.image for each in decoded], paths)
         return list(pool.map(self._seen, subjects, found))
 
     def _seen(self, subject: Subject, found: Detections | BoxError) -> SeenImage | SkippedImage:
-        peeked, truth = subject.decoded.peeked, subject.decoded.truth
+        decoded, truth = subject.decoded, subject.decoded.truth
         if isinstance(found, BoxError):
-            return SkippedImage(peeked.stamp.path, "detector", f"{printable(self.identity.name)}: {found}")
-        detections = canonical(found, subject.decoded.size_wh)
+            return SkippedImage(decoded.path, "detector", f"{printable(self.identity.name)}: {found}")
+        detections = canonical(found, decoded.size_wh)
         detections = detections.select(detections.scores >= self._config.floor)
         matches = match_detections(detections, truth, self._names, judged=self._judged, config=self._config.match)
         names = [self._names.get(int(number)) for number in detections.class_ids]
         return SeenImage(
-            path=peeked.stamp.path,
-            sha256=peeked.sha256,
+            path=decoded.path,
+            sha256=decoded.sha256,
             background=subject.background,
             truth=_NO_OBJECTS if subject.background else truth,
             boxes_xyxy=_NO_BOXES if subject.background else detections.boxes_xyxy,

@@ -1,64 +1,119 @@
-"""What happens to the new pictures of a chunk: one thread runs the detector, and others judge behind it."""
+"""What happens to the new contents of a chunk: they are decoded, detected on by one thread, and judged behind it."""
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from types import TracebackType
-from typing import Self, TypeAlias
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from negmine.bank.records import ScannedImage
+from negmine.bank.records import ItemRecord, KnownItem, ScannedImage
 from negmine.detectors.base import Detector, InterruptibleDetector
 from negmine.detectors.batches import predict_each
+from negmine.engines.base import Engine
 from negmine.errors import BoxError, ImageError
+from negmine.images import decode_image
+from negmine.images.header import read_header
 from negmine.labels.classes import paired_class_names
 from negmine.mining.config import ScanConfig
 from negmine.mining.judge import Classes, canonical, confirm_negatives, judge
-from negmine.mining.reading import Decoded
+from negmine.mining.reading import EncodedImage
 from negmine.mining.result import SkippedImage
-from negmine.structures import Detections, GroundTruth
+from negmine.sources.base import SourceItem
+from negmine.structures import Detections, GroundTruth, Image
 
-Outcome: TypeAlias = ScannedImage | SkippedImage
+
+@dataclass(slots=True, eq=False)
+class Content:
+    """A distinct image content that the detector is run on, whatever number of items have it.
+
+    Attributes:
+        path: the file of the first item that has it.
+        record: what the catalogue keeps of that item.
+        sha256: of the bytes, hex.
+        truth: every object that is known in it.
+        data: the bytes, until they are decoded.
+        nbytes: what its pixels will take; 0 where that cannot be told.
+        pixels: of the upright image, until they are judged.
+        size_wh: of the upright image, pixels, once it is decoded.
+        outcome: what was found in it, or why nothing could be; None until that is known.
+    """
+
+    path: Path
+    record: ItemRecord
+    sha256: str
+    truth: GroundTruth
+    data: bytes | None
+    nbytes: int = field(init=False)
+    pixels: Image | None = None
+    size_wh: tuple[int, int] | None = None
+    outcome: ScannedImage | SkippedImage | None = None
+
+    def __post_init__(self) -> None:
+        self.nbytes = 0
+        with suppress(ImageError):  # decoding it says what is wrong
+            self.nbytes = 3 * math.prod(read_header(self.data or b"").size_wh)
 
 
-class Examination:
-    """The outcomes of a chunk's new pictures, in their order, once they are there."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """An item of a chunk.
 
-    def __init__(self, begun: Future[list[Future[Outcome]]]) -> None:
-        self._begun = begun
+    Attributes:
+        image: what it is now.
+        was_there: whether the bank had this content under this key before the scan.
+        is_news: whether the catalogue says something else of the item.
+        content: what is examined; None where the run is done with it.
+    """
+
+    image: EncodedImage
+    was_there: bool
+    is_news: bool
+    content: Content | None
+
+
+@dataclass(slots=True, eq=False)
+class Chunk:
+    """Images that are stored together.
+
+    Attributes:
+        items: in order, each with what the bank knows of it.
+        reading: yields them as they are read; None where all are unchanged.
+        entries: those to store or count.
+        contents: those that no chunk before has, in the order of their first items.
+        decoding: yields each content once it is decoded, or cannot be.
+        judging: yields once for each content that is judged.
+    """
+
+    items: Sequence[tuple[SourceItem, KnownItem | None]]
+    reading: Iterator[EncodedImage | SkippedImage] | None
+    entries: list[Entry | SkippedImage] = field(default_factory=list)
+    contents: list[Content] = field(default_factory=list)
+    decoding: Iterator[Content] = field(default_factory=lambda: iter(()))
+    judging: Iterator[None] = field(default_factory=lambda: iter(()))
 
     @property
-    def done(self) -> bool:
-        """Whether all outcomes are there, or it failed."""
-        return self._begun.done() and (self._begun.exception() is not None or all(f.done() for f in self._judged()))
+    def nbytes(self) -> int:
+        """What the pixels of its contents take."""
+        return sum(content.nbytes for content in self.contents)
 
     @property
-    def failed(self) -> bool:
-        """Whether `outcomes` raises; only where `done`."""
-        return self._begun.exception() is not None or any(f.exception() is not None for f in self._judged())
-
-    def outcomes(self) -> list[Outcome]:
-        """Wait for them.
-
-        Raises:
-            DetectorError: and whatever else the detector raised.
-        """
-        return [each.result() for each in self._judged()]
-
-    def _judged(self) -> list[Future[Outcome]]:
-        return self._begun.result()
+    def is_examined(self) -> bool:
+        """Whether all outcomes are there."""
+        return all(content.outcome is not None for content in self.contents)
 
 
 class Examiner:
-    """Runs a detector in a thread of its own, and judges in the threads of a pool. Use it in a `with` statement.
+    """Decodes, detects, judges. `run` is for one thread alone, in the order of the chunks.
 
     Args:
-        detector: what is scanned; it is handed one batch after the other, always by the same thread.
+        detector: what is scanned.
         classes: what the detector's classes are called.
         config: thresholds, crop, limits.
-        pool: threads that judge, cut and encode.
+        has_truth: whether the labels of this scan name the classes; otherwise known labels are matched by name.
+        engine: decodes, judges, cuts and encodes.
         clock: seconds.
 
     Attributes:
@@ -70,97 +125,106 @@ class Examiner:
         detector: Detector,
         classes: Classes,
         config: ScanConfig,
-        pool: ThreadPoolExecutor,
+        *,
+        has_truth: bool,
+        engine: Engine,
         clock: Callable[[], float],
     ) -> None:
         self.busy_s = 0.0
         self._detector = detector
         self._classes = classes
         self._config = config
-        self._pool = pool
+        self._has_truth = has_truth
+        self._engine = engine
         self._clock = clock
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="negmine-detector")
         self._stopped = threading.Event()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def stop(self, *, give_up: bool) -> None:
+        """Have `run` raise InterruptedError at the next batch; or sooner, where the detector can give up."""
         self._stopped.set()
-        if kind is not None and isinstance(self._detector, InterruptibleDetector):
+        if give_up and isinstance(self._detector, InterruptibleDetector):
             self._detector.give_up()
-        self._thread.shutdown(cancel_futures=True)
 
-    def begin(self, decoded: Sequence[Decoded], truths: Sequence[GroundTruth]) -> Examination:
-        """Examine new pictures, after all that was begun before.
+    def begin(self, chunk: Chunk) -> None:
+        """Begin to decode the contents of a chunk."""
+        chunk.decoding = self._engine.map(self._decode, chunk.contents, ahead=len(chunk.contents))
 
-        Args:
-            decoded: of one chunk.
-            truths: all that is known to be in each.
+    def run(self, chunk: Chunk) -> Chunk:
+        """Detect in the contents of a chunk, and begin to judge.
+
+        Raises:
+            InterruptedError: after `stop`.
+            DetectorError: and whatever else the detector raises.
         """
-        return Examination(self._thread.submit(self._examine, decoded, truths))
+        contents = [content for content in chunk.decoding if content.outcome is None]
+        found = zip(contents, self._detect(contents), strict=True)
+        if self._config.confirm:
+            judged = self._engine.map(self._judge, found, ahead=len(contents))
+            for content, outcome in zip(contents, judged, strict=True):
+                content.outcome = self._confirmed(outcome)
+        else:
+            chunk.judging = self._engine.map(self._finish, found, ahead=len(contents))
+        return chunk
 
-    def _examine(self, decoded: Sequence[Decoded], truths: Sequence[GroundTruth]) -> list[Future[Outcome]]:
-        found = self._detect(decoded)
-        judged = [self._pool.submit(self._judge, *each) for each in zip(decoded, found, truths, strict=True)]
-        return [_given(self._confirmed(each.result())) for each in judged] if self._config.confirm else judged
+    def _decode(self, content: Content) -> Content:
+        try:
+            content.pixels = decode_image(content.data or b"")
+            content.size_wh = content.pixels.shape[1], content.pixels.shape[0]
+        except ImageError as error:
+            content.outcome = SkippedImage(content.path, "unreadable", str(error))
+        content.data = None
+        return content
 
-    def _detect(self, decoded: Sequence[Decoded]) -> list[Detections | BoxError]:
-        """Batch by batch, so that whoever stops the scan waits for one at most, or less where it can be given up."""
+    def _detect(self, contents: Sequence[Content]) -> list[Detections | BoxError]:
+        """Batch by batch, so that stopping waits for one at most."""
         size, found = self._detector.batch_size, list[Detections | BoxError]()
-        for start in range(0, len(decoded), size):
-            self._go_on()
-            batch = decoded[start : start + size]
-            images, paths = [each.image for each in batch], [each.stamp.path for each in batch]
+        for start in range(0, len(contents), size):
+            batch = contents[start : start + size]
+            images = [each.pixels for each in batch if each.pixels is not None]
             with self._at_work():
-                found += predict_each(self._detector, images, paths)
+                found += predict_each(self._detector, images, [each.path for each in batch])
         return found
-
-    def _go_on(self) -> None:
-        if self._stopped.is_set():
-            raise InterruptedError
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
+        if self._stopped.is_set():
+            raise InterruptedError
         begun = self._clock()
         try:
             yield
         finally:
             self.busy_s += self._clock() - begun
 
-    def _judge(self, each: Decoded, found: Detections | BoxError, truth: GroundTruth) -> Outcome:
-        if isinstance(found, BoxError):
-            return SkippedImage(each.stamp.path, "detector", str(found))
-        detections = canonical(found, each.size_wh)
-        try:
-            judged, negatives = judge(each.image, detections, truth, self._classes_of(each, truth), self._config)
-        except ImageError as error:
-            return SkippedImage(each.stamp.path, "unreadable", str(error))
-        return ScannedImage(each.stamp, each.sha256, each.size_wh, each.own_truth, judged, negatives)
+    def _finish(self, pair: tuple[Content, Detections | BoxError]) -> None:
+        pair[0].outcome = self._judge(pair)
 
-    def _classes_of(self, each: Decoded, truth: GroundTruth) -> Classes:
-        """The scan's classes; for a picture that has labels from earlier, by the names that those use."""
-        if each.peeked.labelled or not len(truth):
+    def _judge(self, pair: tuple[Content, Detections | BoxError]) -> ScannedImage | SkippedImage:
+        content, found = pair
+        pixels, content.pixels = content.pixels, None
+        if isinstance(found, BoxError):
+            return SkippedImage(content.path, "detector", str(found))
+        assert pixels is not None and content.size_wh is not None
+        detections, truth = canonical(found, content.size_wh), content.truth
+        try:
+            judged, negatives = judge(pixels, detections, truth, self._classes_of(truth), self._config)
+        except ImageError as error:
+            return SkippedImage(content.path, "unreadable", str(error))
+        return ScannedImage(content.record, content.sha256, content.size_wh, None, judged, negatives)
+
+    def _classes_of(self, truth: GroundTruth) -> Classes:
+        """The scan's classes; for an image with labels from earlier, by the names that those use."""
+        if self._has_truth or not len(truth):
             return self._classes
         names = self._classes.model_names
         return Classes(names, {**names, **paired_class_names(names, truth.class_names)}, judged=None)
 
-    def _confirmed(self, outcome: Outcome) -> Outcome:
+    def _confirmed(self, outcome: ScannedImage | SkippedImage) -> ScannedImage | SkippedImage:
         """Drop the negatives on which the detector does not fire."""
-        self._go_on()
         if isinstance(outcome, SkippedImage):
             return outcome
         try:
             with self._at_work():
-                judged, negatives = confirm_negatives(
-                    outcome.detections, outcome.negatives, self._detector, self._config
-                )
+                judged, kept = confirm_negatives(outcome.detections, outcome.negatives, self._detector, self._config)
         except BoxError as error:
-            return SkippedImage(outcome.stamp.path, "detector", str(error))
-        return ScannedImage(outcome.stamp, outcome.sha256, outcome.size_wh, outcome.truth, judged, negatives)
-
-
-def _given(outcome: Outcome) -> Future[Outcome]:
-    future: Future[Outcome] = Future()
-    future.set_result(outcome)
-    return future
+            return SkippedImage(Path(outcome.item.key), "detector", str(error))
+        return replace(outcome, detections=judged, negatives=kept)

@@ -1,52 +1,51 @@
-"""The loop of a scan: pictures are read ahead of the detector, judged behind it, and stored chunk by chunk, in order.
+"""The loop of a scan: images are read ahead of the detector, judged behind it, and stored chunk by chunk, in order.
 
-What is told ahead is a guess. What is done with a chunk is decided when its turn comes, and depends on the chunk's
-images and on what the bank holds once all chunks before it are stored, and on nothing else: a scan that was killed
-goes on with the batches that an undisturbed one has, and ends with the same bank to the last bit.
+The list is cut into chunks by position alone, and a chunk is stored wholly or not at all. So a scan that was killed
+resumes with the batches that an undisturbed one has, and ends with the same bank, to the last bit.
 
-Most chunks are apart from those still under way: they share no picture with them and change no labels that the bank
-has. Such a chunk may be examined before those are stored, since that cannot change what is decided about it. Any other
-waits until all before it are stored, and goes through the bank step by step: first its names and labels are stored,
-then each picture that is not done is judged, once, with the labels of all its names. Rows are always written in the
-same order: chunk by chunk, of each first the names and labels, then the results.
+Where labels matter, the names and labels of all images are stored first. No result changes them after that: each
+content is judged once, with the labels of all items that have it. Where there are no labels, neither in this scan nor
+in the bank, each image is read once, and its name is stored together with what was found in it.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from itertools import takewhile
+from types import TracebackType
+from typing import TypeAlias
 
-from negmine.bank.records import KnownFile, KnownSource, ScannedImage
+from negmine.bank.records import KnownItem, KnownSource, ScannedImage
 from negmine.bank.writer import BankWriter
-from negmine.cores import usable_cores
 from negmine.detectors.base import Detector
+from negmine.engines.threads import ThreadEngine
 from negmine.errors import BankError
-from negmine.matching import FALSE_POSITIVES, Kind
 from negmine.mining.config import ScanConfig
-from negmine.mining.examining import Examiner
-from negmine.mining.jobs import Job, Named, apart
+from negmine.mining.examining import Chunk, Content, Entry, Examiner
 from negmine.mining.judge import Classes
-from negmine.mining.reading import Decoded, Peeked, Read, Reader
-from negmine.mining.result import HardNegative, SkippedImage, Tally
-from negmine.mining.survey import Piece, Survey
-from negmine.structures import ImageRef
+from negmine.mining.reading import EncodedImage, ImageLabels, Reader
+from negmine.mining.result import ScanCounts, SkippedImage
+from negmine.sources.base import SourceItem
+from negmine.structures import GroundTruth
 
 _CHUNK = 8  # images stored together, at least
-_AHEAD = 16  # images that are being read and decoded, or one chunk of more
-_UNDER_WAY = 24  # images that wait for the detector, are examined, or wait to be stored, or two chunks of more
-_PIXELS = 1 << 29  # bytes of images in all of these; where they are so large, one chunk waits beside one examined
+_AHEAD = 2  # chunks that are read ahead of those whose pixels are in memory
+_UNDER_WAY = 40  # images whose pixels may be in memory, or four chunks of more
+_PIXELS = 1 << 29  # bytes that these may take, but for three chunks
+_SLICE = 128  # images that the bank is asked about at once, and one thread looks at, at least
+_STORE_S = 0.25  # seconds between two commits, so that fast detectors do not wait for the disk
+_PASSES = 3  # over labelled images that keep changing while they are scanned
 
-_Begun = tuple[Piece, list[Future[Read]]]  # a piece, and the reading of what seems new in it
+_Known: TypeAlias = tuple[SourceItem, KnownItem | None]  # an item, and what the bank knows of it
+_Slice: TypeAlias = Sequence[_Known]
 
 
 class ScanLoop:
-    """Scans a list of images into a bank.
+    """Scans a list of images into a bank, once.
 
     Args:
         bank: open for writing.
@@ -68,194 +67,204 @@ class ScanLoop:
         config: ScanConfig,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self.tally = Tally()
+        self.counts = ScanCounts()
         self._bank = bank
         self._run_id = run_id
         self._reader = reader
         self._size = -(-_CHUNK // detector.batch_size) * detector.batch_size
-        self._ahead, self._under_way = max(_AHEAD // self._size, 1), max(_UNDER_WAY // self._size, 2)  # chunks
-        self._largest = 0  # bytes of an image
-        self._pool = ThreadPoolExecutor(config.workers or usable_cores(), thread_name_prefix="negmine")
-        self._survey = Survey(bank, run_id, reader, self._pool, size=self._size)
-        self._examiner = Examiner(detector, classes, config, self._pool, clock)
-        self._jobs: deque[Job] = deque()
-        self._guessing = threading.Lock()
-
-    @property
-    def _are_large(self) -> bool:
-        """Whether all images that may be there at once would take too much memory."""
-        return self._largest * self._size * (self._ahead + 1 + self._under_way + 1) > _PIXELS
+        self._engine = ThreadEngine(config.workers)
+        self._detector_thread = ThreadEngine(1, name="negmine-detector")
+        self._examiner = Examiner(
+            detector, classes, config, has_truth=reader.has_truth, engine=self._engine, clock=clock
+        )
+        self._labels_matter = reader.has_truth or bank.has_labels()
+        self._pass = 0
+        self._skipped: dict[str, SkippedImage] = {}  # by key: whose labels could not be registered
+        self._new: set[str] = set()  # keys that were registered with a content that they did not have before
+        self._changed: list[SkippedImage] = []  # since their labels were registered
+        self._contents: dict[str, Content] = {}  # by hash: not stored yet, or failed
+        self._under_way: deque[Chunk] = deque()
+        self._stored_s = time.monotonic()
 
     @property
     def busy_s(self) -> float:
         """Seconds that the detector was at work."""
         return self._examiner.busy_s
 
-    def run(self, refs: Sequence[ImageRef]) -> Iterator[Tally]:
-        """Scan everything, once; yields the counts before the first image and now and then."""
-        ahead: deque[_Begun] = deque()
+    def run(self, items: Sequence[SourceItem]) -> Iterator[ScanCounts]:
+        """Scan everything; yields the counts before the first image and now and then."""
         with ExitStack() as stack:
-            stack.callback(self._pool.shutdown, cancel_futures=True)
-            stack.enter_context(self._examiner)
-            yield self.tally
+            stack.enter_context(self._engine)
+            stack.enter_context(self._detector_thread)
+            stack.push(self._stop)
+            yield self.counts
             try:
-                for piece in self._survey.pieces(refs):
-                    ahead.append(self._begin(piece))
-                    while len(ahead) > (0 if self._are_large else self._ahead):
-                        self._take(*ahead.popleft())
-                        yield self.tally
-                while ahead:
-                    self._take(*ahead.popleft())
-                    yield self.tally
-                self._store_jobs(leave=0)
-                yield self.tally
+                yield from self._with_labels(items) if self._labels_matter else self._detect(items)
             except BankError:
                 raise
             except BaseException:
-                self._store_done()  # what is finished when it is interrupted, or the detector fails, need not be lost
+                self._store()  # what is finished when it is interrupted, or the detector fails, need not be lost
                 raise
 
-    def _begin(self, piece: Piece) -> _Begun:
-        """Start reading what seems to be new."""
-        return piece, [
-            self._pool.submit(self._reader.read, ref, known, self._seems_done)
-            for ref, known, same in zip(piece.refs, piece.known, piece.same, strict=True)
-            if not same
-        ]
+    def _stop(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._examiner.stop(give_up=kind is not None)
 
-    def _seems_done(self, sha256: str) -> bool:
-        with self._guessing:
-            return self._bank.seems_done(self._run_id, sha256)
+    def _with_labels(self, items: Sequence[SourceItem]) -> Iterator[ScanCounts]:
+        """Register all labels, then detect; and again, where a file changed meanwhile."""
+        for self._pass in range(_PASSES):
+            self._changed, scanned = [], self.counts.scanned
+            if not self._register(items) and self._pass:
+                break
+            yield from self._detect(items)
+            if scanned == self.counts.scanned and not self._changed:
+                break
+        self.counts.skipped += self._changed
+        yield self.counts
 
-    def _take(self, piece: Piece, reading: list[Future[Read]]) -> None:
-        """Decide about a piece, now that all before it are decided, and store what was finished meanwhile."""
-        if self._survey.is_current(piece):
-            self._decide(piece, reading)
-        elif piece.passed:
-            for again in self._survey.again(piece):
-                self._take(*self._begin(again))  # the ones before may have changed labels once more
-        else:
-            self._decide(replace(piece, known=self._known_files(piece)), reading)
-        self._store_jobs(leave=1 if self._are_large else self._under_way)
+    def _register(self, items: Sequence[SourceItem]) -> bool:
+        """Store names and labels of all items that are new or changed; return whether any is."""
+        self._skipped, any_new = {}, False
+        for slice_, found in self._engine.map(self._read_labels, self._slices(items)):
+            pairs = list(zip(slice_, found, strict=True))
+            self._skipped |= {item.key: each for (item, _), each in pairs if isinstance(each, SkippedImage)}
+            labels = [(known, each) for (_, known), each in pairs if isinstance(each, ImageLabels)]
+            with self._bank.transaction() if labels else nullcontext():
+                for known, each in labels:
+                    self.counts.withdrawn += self._bank.register(each.record, each.sha256, each.size_wh, each.truth)
+                    if known is None or known.sha256 != each.sha256:
+                        self._new.add(each.record.key)
+            any_new = any_new or bool(labels)
+        return any_new
 
-    def _decide(self, piece: Piece, reading: list[Future[Read]]) -> None:
-        """Pass over a piece, have its new pictures examined, or go through the bank step by step."""
-        if piece.passed:
-            self.tally.unchanged += len(piece.refs)
-            return
-        left = iter(reading)
-        entries = [
-            self._reader.as_known(before) if before is not None and same else next(left).result()
-            for before, same in zip(piece.known, piece.same, strict=True)
-        ]
-        sources = self._sources(entries)
-        if apart(entries, piece.known, sources, {sha256 for job in self._jobs for sha256 in job.pictures}):
-            self._jobs.append(self._job(entries, piece.known, sources))
-        else:
-            self._go_through(piece, entries)
+    def _read_labels(self, slice_: _Slice) -> tuple[_Slice, list[ImageLabels | SkippedImage | None]]:
+        return slice_, [self._reader.read_labels(item, known) for item, known in slice_]
 
-    def _go_through(self, piece: Piece, entries: Sequence[Read]) -> None:
-        """Store all before it, then its names and labels; then examine what is not done, and store that.
+    def _slices(self, items: Sequence[SourceItem]) -> Iterator[_Slice]:
+        """All items in order, with what the bank knows of them; a whole number of chunks at a time."""
+        size = -(-_SLICE // self._size) * self._size
+        for start in range(0, len(items), size):
+            some = items[start : start + size]
+            yield list(zip(some, self._bank.known_items(self._run_id, [item.key for item in some]), strict=True))
 
-        All in one transaction: with its labels alone in the bank, a scan that goes on would judge their pictures again
-        where it finds them first, and in another order.
-        """
-        self._store_jobs(leave=0)
-        known = self._known_files(piece)
-        entries = [self._settled(entry, before) for entry, before in zip(entries, known, strict=True)]
-        with self._bank.transaction():
-            self._store_names(_named(entries, known))
-            job = self._job(entries, known, self._sources(entries))
-            job.examination.outcomes()
-            self._store_results(job)
-        self._survey.expire()
+    def _detect(self, items: Sequence[SourceItem]) -> Iterator[ScanCounts]:
+        """Run the detector over distinct contents that are not done yet, and store what it finds."""
+        ahead = max(_UNDER_WAY // self._size, 4)
+        chunks = self._detector_thread.map(
+            self._examiner.run, self._chunks(items), ahead=ahead, cost=lambda chunk: chunk.nbytes, budget=_PIXELS
+        )
+        yield self.counts  # the first are begun
+        for chunk in chunks:
+            for _ in chunk.judging:
+                pass
+            if time.monotonic() - self._stored_s > _STORE_S:
+                self._store()
+            yield self.counts
+        self._store()
+        yield self.counts
 
-    def _settled(self, entry: Read, before: KnownFile | None) -> Read:
-        """Decode after all what was thought to be done."""
-        if isinstance(entry, Peeked) and not (
-            before is not None and before.done and (before.stamp, before.sha256) == (entry.stamp, entry.sha256)
-        ):
-            return self._reader.decode(entry)
-        return entry
+    def _chunks(self, items: Sequence[SourceItem]) -> Iterator[Chunk]:
+        """Decide about chunk by chunk, in order, while the next are read."""
+        reading: deque[Chunk] = deque()
+        for chunk in self._begun(items):
+            reading.append(chunk)
+            if len(reading) > _AHEAD:
+                yield self._decided(reading.popleft())
+        while reading:
+            yield self._decided(reading.popleft())
 
-    def _job(
-        self, entries: Sequence[Read], known: Sequence[KnownFile | None], sources: Mapping[str, KnownSource]
-    ) -> Job:
-        """Have examined what is decoded and not done, once each, with all labels that it has."""
-        fresh: dict[str, int] = {}
-        for index, entry in enumerate(entries):
-            if isinstance(entry, Decoded) and not (entry.sha256 in sources and sources[entry.sha256].done):
-                fresh.setdefault(entry.sha256, index)
-        decoded = [entry for index in fresh.values() if isinstance(entry := entries[index], Decoded)]
-        self._largest = max([self._largest, *(each.image.nbytes for each in decoded)])
-        truths = [self._bank.known_truth(each.sha256) if each.sha256 in sources else each.truth for each in decoded]
-        return Job(_named(entries, known), fresh, self._examiner.begin(decoded, truths))
+    def _begun(self, items: Sequence[SourceItem]) -> Iterator[Chunk]:
+        """Begin to read the chunks in which something is new."""
+        for slice_, same in self._engine.map(self._look, self._slices(items)):
+            if all(same):
+                yield Chunk(slice_, None)
+                continue
+            for start in range(0, len(slice_), self._size):
+                part, unchanged = slice_[start : start + self._size], all(same[start : start + self._size])
+                yield Chunk(part, None if unchanged else self._engine.map(self._read, part, ahead=len(part)))
 
-    def _store_jobs(self, *, leave: int) -> None:
-        """Wait until no more than so many chunks are unfinished, and store those that are finished."""
-        for job in list(self._jobs)[: max(len(self._jobs) - leave, 0)]:
-            job.examination.outcomes()
-        self._store_done()
+    def _look(self, slice_: _Slice) -> tuple[_Slice, list[bool]]:
+        """Tell which items are done and unchanged."""
+        return slice_, [self._is_done(each) and each[0].key not in self._new for each in slice_]
 
-    def _store_done(self) -> None:
+    def _is_done(self, each: _Known) -> bool:
+        """Whether the run is done with an item. Where labels matter, registering them told what has changed."""
+        item, known = each
+        if known is None or not known.done:
+            return False
+        return item.key not in self._skipped if self._labels_matter else self._reader.is_unchanged(item, known)
+
+    def _read(self, each: _Known) -> EncodedImage | SkippedImage:
+        item, known = each
+        if item.key in self._skipped:
+            return self._skipped[item.key]
+        if known is not None and self._is_done(each):
+            return EncodedImage(item.path, known.record, known.sha256, None)
+        return self._reader.read(item, known)
+
+    def _decided(self, chunk: Chunk) -> Chunk:
+        """Begin to examine the contents of a chunk that no run is done with and no chunk before has, once each."""
+        images = list(chunk.reading or ())
+        hashes = [image.sha256 for image in images if isinstance(image, EncodedImage)]
+        sources = self._bank.known_sources(self._run_id, hashes)
+        for (_, known), image in zip(chunk.items, images, strict=False):
+            if isinstance(image, SkippedImage):
+                chunk.entries.append(image)
+                continue
+            is_news = known is None or (known.record, known.sha256) != (image.record, image.sha256)
+            if is_news and self._labels_matter:
+                self._changed.append(SkippedImage(image.path, "unreadable", "it changed while it was scanned"))
+                continue
+            source, content = sources.get(image.sha256), None
+            if source is None or not source.done:
+                content = self._contents.get(image.sha256)
+                if content is None:
+                    content = self._contents[image.sha256] = self._content(image, source)
+                    chunk.contents.append(content)
+            was_there = known is not None and known.sha256 == image.sha256 and image.record.key not in self._new
+            chunk.entries.append(Entry(image, was_there, is_news, content))
+        self._examiner.begin(chunk)
+        self._under_way.append(chunk)
+        return chunk
+
+    def _content(self, image: EncodedImage, source: KnownSource | None) -> Content:
+        """A content to examine, with all labels that any item has for it."""
+        truth = self._bank.known_truth(image.sha256) if source and source.labelled else GroundTruth.empty()
+        return Content(image.path, image.record, image.sha256, truth, image.data)
+
+    def _store(self) -> None:
         """Store the chunks that are finished, up to the first that is not."""
-        ready = list(takewhile(lambda job: job.examination.done and not job.examination.failed, self._jobs))
-        if ready:
-            # While these are stored there are no others: after an interrupt none is stored twice, or before them.
-            waiting, self._jobs = deque(list(self._jobs)[len(ready) :]), deque()
-            with self._bank.transaction():
-                for job in ready:
-                    self._store_names(job.entries)
-                    self._store_results(job)
-            self._jobs = waiting
+        ready = list(takewhile(lambda chunk: chunk.is_examined, self._under_way))
+        # While these are stored there are no others: after an interrupt none is stored twice, or before them.
+        waiting, self._under_way = deque(list(self._under_way)[len(ready) :]), deque()
+        with self._bank.transaction() if any(chunk.entries for chunk in ready) else nullcontext():
+            for chunk in ready:
+                self._store_names(chunk)
+                self._store_results(chunk)
+        self._under_way, self._stored_s = waiting, time.monotonic()
 
-    def _store_names(self, entries: Sequence[SkippedImage | Named]) -> None:
-        """Store where pictures were found and what labels they have, before what was found in any of them."""
-        for entry in entries:
-            if isinstance(entry, Named) and entry.is_news:
-                self.tally.withdrawn += self._bank.register(entry.stamp, entry.sha256, entry.size_wh, entry.truth)
+    def _store_names(self, chunk: Chunk) -> None:
+        """Store where images were found, before what was found in any of them; not those that cannot be decoded."""
+        for entry in chunk.entries:
+            if isinstance(entry, Entry) and (entry.content.size_wh is not None if entry.content else entry.is_news):
+                size_wh = entry.content.size_wh if entry.content else None
+                self.counts.withdrawn += self._bank.register(entry.image.record, entry.image.sha256, size_wh, None)
 
-    def _store_results(self, job: Job) -> None:
-        """Store what was found in the pictures of a chunk, and count them, in the order of its images."""
-        outcomes = dict(zip(job.fresh, job.examination.outcomes(), strict=True))
-        for index, entry in enumerate(job.entries):
-            outcome = outcomes.get(entry.sha256) if isinstance(entry, Named) and entry.was_decoded else None
-            if isinstance(entry, SkippedImage):
-                self.tally.skipped.append(entry)
+    def _store_results(self, chunk: Chunk) -> None:
+        """Store what was found in the images of a chunk, and count them, in their order."""
+        for entry in chunk.entries:
+            outcome = entry if isinstance(entry, SkippedImage) else entry.content and entry.content.outcome
+            if isinstance(outcome, ScannedImage) and isinstance(entry, Entry) and outcome.item is entry.image.record:
+                self.counts.add(outcome, entry.image.path, self._bank.store(self._run_id, outcome))
+                del self._contents[outcome.sha256]
+            elif self._pass:
+                continue  # counted in the first
+            elif isinstance(entry, SkippedImage):
+                self.counts.skipped.append(entry)
             elif isinstance(outcome, SkippedImage):
-                self.tally.skipped.append(replace(outcome, source=entry.stamp.path))
-            elif outcome is not None and job.fresh[entry.sha256] == index:
-                self._store(outcome)
+                self.counts.skipped.append(replace(outcome, source=entry.image.path))
             elif entry.was_there:
-                self.tally.unchanged += 1
+                self.counts.unchanged += 1
             else:
-                self.tally.duplicates += 1
-
-    def _store(self, image: ScannedImage) -> None:
-        stored = self._bank.store(self._run_id, image)
-        tally, kinds = self.tally, [d.kind for d in image.detections]
-        tally.scanned += 1
-        tally.with_false_positives += any(kind in FALSE_POSITIVES for kind in kinds)
-        tally.kinds.update(kinds)
-        tally.classes.update(d.class_name for d in image.detections if d.kind is Kind.BACKGROUND)
-        tally.crops_skipped.update(d.skipped for d in image.detections if d.skipped is not None)
-        tally.added += len(stored.added)
-        tally.withdrawn += stored.withdrawn
-        for index in stored.added:
-            hardest = max((d for d in image.detections if d.negative == index), key=lambda d: d.score)
-            sha256 = image.negatives[index].sha256
-            tally.keep_hardest(HardNegative(hardest.score, hardest.class_name, image.stamp.path, sha256))
-
-    def _known_files(self, piece: Piece) -> list[KnownFile | None]:
-        return self._bank.known_files(self._run_id, [ref.path for ref in piece.refs])
-
-    def _sources(self, entries: Sequence[Read]) -> dict[str, KnownSource]:
-        hashes = [entry.sha256 for entry in entries if not isinstance(entry, SkippedImage)]
-        return self._bank.known_sources(self._run_id, hashes)
-
-
-def _named(entries: Sequence[Read], known: Sequence[KnownFile | None]) -> list[SkippedImage | Named]:
-    return [
-        entry if isinstance(entry, SkippedImage) else Named.of(entry, before)
-        for entry, before in zip(entries, known, strict=True)
-    ]
+                self.counts.duplicates += 1
+        if chunk.reading is None and not self._pass:
+            self.counts.unchanged += len(chunk.items)

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from negmine.bank.records import ScannedImage, Stored
 from negmine.detectors.base import Detector
 from negmine.matching import FALSE_POSITIVES, Kind
 
 SCHEMA_VERSION = 1
+_HARDEST = 5  # negatives that a result names
 
 SkipKind = Literal["unreadable", "unlabelled", "label", "detector"]
 SKIP_MEANINGS: Mapping[SkipKind, str] = {
@@ -163,7 +165,7 @@ class ScanResult:
 
 
 @dataclass(slots=True)
-class Tally:
+class ScanCounts:
     """The counts of a scan while it runs."""
 
     scanned: int = 0
@@ -183,9 +185,26 @@ class Tally:
         """Images looked at."""
         return self.scanned + self.unchanged + self.duplicates + len(self.skipped)
 
-    def keep_hardest(self, found: HardNegative, count: int = 5) -> None:
-        """Remember a negative if it is among the hardest so far."""
-        self.hardest = sorted([*self.hardest, found], key=lambda h: (-h.score, h.sha256))[:count]
+    def add(self, image: ScannedImage, source: Path, stored: Stored) -> None:
+        """Count an image that the detector saw.
+
+        Args:
+            image: what was found in it.
+            source: the file that it is in.
+            stored: what that changed in the bank.
+        """
+        kinds = [d.kind for d in image.detections]
+        self.scanned += 1
+        self.with_false_positives += any(kind in FALSE_POSITIVES for kind in kinds)
+        self.kinds.update(kinds)
+        self.classes.update(d.class_name for d in image.detections if d.kind is Kind.BACKGROUND)
+        self.crops_skipped.update(d.skipped for d in image.detections if d.skipped is not None)
+        self.added += len(stored.added)
+        self.withdrawn += stored.withdrawn
+        for index in stored.added:
+            hardest = max((d for d in image.detections if d.negative == index), key=lambda d: d.score)
+            found = HardNegative(hardest.score, hardest.class_name, source, image.negatives[index].sha256)
+            self.hardest = sorted([*self.hardest, found], key=lambda h: (-h.score, h.sha256))[:_HARDEST]
 
     def result(self, bank: Path, total: int, seconds: float, device: Device) -> ScanResult:
         """The finished counts."""

@@ -22,13 +22,13 @@ from negmine.mining.config import DEFAULT_BANK, ScanConfig
 from negmine.mining.judge import Classes
 from negmine.mining.loop import ScanLoop
 from negmine.mining.reading import Reader
-from negmine.mining.result import Device, ScanProgress, ScanResult, Tally
+from negmine.mining.result import Device, ScanCounts, ScanProgress, ScanResult
+from negmine.sources.base import Source, SourceItem
 from negmine.sources.expand import expand_sources
-from negmine.structures import ImageRef
 
 
 def scan(
-    sources: str | Path | Sequence[str | Path],
+    sources: str | Path | Sequence[str | Path] | Source,
     detector: Detector | DetectorConfig | PredictionsConfig | str | Path,
     *,
     bank: str | Path = DEFAULT_BANK,
@@ -44,7 +44,7 @@ def scan(
     where it was. The result does not depend on the number of workers.
 
     Args:
-        sources: image files, folders, globs, `.txt` lists or `data.yaml` files.
+        sources: image files, folders, globs, `.txt` lists or `data.yaml` files; or a source of another kind.
         detector: a detector, the settings to open one with, predictions, or weights to open with the defaults.
         bank: the bank's folder; made where there is none.
         truth: labels for the images, or where they are; None says that no image holds a target.
@@ -62,13 +62,13 @@ def scan(
         BankError: where the bank cannot be written; what was stored before stays.
     """
     config = config or ScanConfig()
-    refs = expand_sources([sources] if isinstance(sources, (str, Path)) else sources, split=split)
+    items = _items(sources, split)
     labels = open_truth(Path(truth)) if isinstance(truth, (str, Path)) else truth
-    model = _detector(detector, refs)
+    model = _detector(detector, items)
     if config.confirm and isinstance(model, PathDetector):
         raise ConfigError("confirm runs the detector on its crops and needs a model, found predictions; leave it out")
     if isinstance(model, PathDetector):
-        model.check_paths([ref.path for ref in refs])
+        model.check_paths([item.path for item in items])
     classes = _classes(model, labels)
     with BankWriter(bank, purpose="negmine scan") as writer:
         run_id = writer.begin_run(_run_record(model, config))
@@ -76,21 +76,27 @@ def scan(
         loop = ScanLoop(writer, run_id, model, reader, classes, config, clock)
         notes = (*opening_notes(model), *_notes(labels, classes))
         started = clock()
-        for tally in loop.run(refs):
+        for counts in loop.run(items):
             if on_progress is not None:
-                on_progress(_progress(tally, len(refs), notes))
+                on_progress(_progress(counts, len(items), notes))
         seconds = clock() - started
         device = Device.of(model, loop.busy_s / seconds if seconds > 0 else 0.0)
-        return loop.tally.result(writer.folder, writer.negative_count(), seconds, device)
+        return loop.counts.result(writer.folder, writer.negative_count(), seconds, device)
+
+
+def _items(sources: str | Path | Sequence[str | Path] | Source, split: str | None) -> Sequence[SourceItem]:
+    if isinstance(sources, Source):
+        return sources.items()
+    return expand_sources([sources] if isinstance(sources, (str, Path)) else sources, split=split)
 
 
 def _detector(
-    detector: Detector | DetectorConfig | PredictionsConfig | str | Path, refs: Sequence[ImageRef]
+    detector: Detector | DetectorConfig | PredictionsConfig | str | Path, items: Sequence[SourceItem]
 ) -> Detector:
     if isinstance(detector, (str, Path)):
         detector = DetectorConfig(str(detector))
     if isinstance(detector, DetectorConfig | PredictionsConfig):
-        return open_detector(detector, lambda most: samples_of([ref.path for ref in refs])(most))
+        return open_detector(detector, lambda most: samples_of([item.path for item in items])(most))
     return detector
 
 
@@ -128,12 +134,12 @@ def _notes(truth: Truth | None, classes: Classes) -> tuple[str, ...]:
     )
 
 
-def _progress(tally: Tally, total: int, notes: tuple[str, ...]) -> ScanProgress:
+def _progress(counts: ScanCounts, total: int, notes: tuple[str, ...]) -> ScanProgress:
     return ScanProgress(
         total=total,
-        done=tally.done,
-        scanned=tally.scanned,
-        false_positives=tally.kinds[Kind.BACKGROUND],
-        negatives=tally.added,
+        done=min(counts.done, total),  # a file that changes meanwhile may be scanned twice
+        scanned=counts.scanned,
+        false_positives=counts.kinds[Kind.BACKGROUND],
+        negatives=counts.added,
         notes=notes,
     )

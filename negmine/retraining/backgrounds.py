@@ -125,7 +125,7 @@ def _banked(bank: Path | None) -> list[Path]:
     if bank is None:
         raise ConfigError(f"{expected}, or a bank that was made from some with --bank")
     with Bank(bank) as opened:
-        rows = list(opened.query("SELECT path_bytes FROM files WHERE truth_hash IS NULL"))
+        rows = list(opened.query("SELECT key FROM items WHERE truth_hash IS NULL"))
     paths = sorted((Path(os.fsdecode(name)) for (name,) in rows), key=sortable)
     there = [path for path in paths if path.exists()]
     if not there:

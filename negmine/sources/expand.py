@@ -9,17 +9,17 @@ from pathlib import Path
 
 from negmine.errors import SourceError
 from negmine.paths import printable, sortable
+from negmine.sources.base import ImageFile
 from negmine.sources.data_yaml import split_entries
 from negmine.sources.folders import IMAGE_SUFFIXES, images_under, names_under, suffixes
-from negmine.sources.lists import images_listed
-from negmine.structures import ImageRef
 
 VIDEO_SUFFIXES = frozenset(".asf .avi .gifv .m4v .mkv .mov .mp4 .mpeg .mpg .ts .webm .wmv".split())
 _YAML_SUFFIXES = frozenset({".yaml", ".yml"})
+_BLANKS = " \t\r"  # around a line of a list
 _EXPECTED = "name an image, folder, glob, .txt list or data.yaml"
 
 
-def expand_sources(sources: Sequence[str | Path], *, split: str | None = None) -> list[ImageRef]:
+def expand_sources(sources: Sequence[str | Path], *, split: str | None = None) -> list[ImageFile]:
     """List the images that sources stand for.
 
     The order is that of the sources, and by the bytes of the path inside each, so it is the same on every machine. A
@@ -34,14 +34,14 @@ def expand_sources(sources: Sequence[str | Path], *, split: str | None = None) -
     Raises:
         SourceError: where a source is missing, without images or unreadable.
     """
-    found: dict[str, ImageRef] = {}
+    found: dict[str, ImageFile] = {}
     real_folders: dict[str, str] = {}
     for source in sources:
         for path, is_link in _expand(str(source), split):
             absolute = os.path.abspath(path)
             real = os.path.realpath(absolute) if is_link else _real(absolute, real_folders)
             if real not in found:
-                found[absolute if real == absolute else real] = ImageRef(absolute)  # one text for both, not two alike
+                found[absolute if real == absolute else real] = ImageFile(absolute)  # one text for both, not two alike
     return list(found.values())
 
 
@@ -79,7 +79,7 @@ def _file(path: Path, split: str | None) -> list[Path]:
             f"source {printable(path)} is a video, and this version reads images only; extract frames first, such as "
             "with: ffmpeg -i VIDEO -vf fps=1 FOLDER/%06d.png"
         )
-    return images_listed(path) if suffix == ".txt" else [path]
+    return _listed(path) if suffix == ".txt" else [path]
 
 
 def _split_entry(entry: Path, data_yaml: Path) -> list[Path]:
@@ -101,3 +101,34 @@ def _glob(pattern: str) -> list[Path]:
     nearest_last = sorted(images, key=lambda path: (len(path.parts), sortable(path)), reverse=True)
     once = {os.path.realpath(path): path for path in nearest_last}  # `**` follows links, round circles too
     return sorted(once.values(), key=sortable)
+
+
+def _listed(path: Path) -> list[Path]:
+    """The paths in a list, a text file with one path a line; they need not exist.
+
+    As in Ultralytics, `./` is the list's folder, and there are no comments. Another relative name is looked for in the
+    list's folder first, then in the working folder.
+
+    Raises:
+        SourceError: where the list cannot be read, is no text, or is empty.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"source {printable(path)} cannot be read: {error.strerror}") from error
+    if b"\0" in data:
+        raise SourceError(f"source {printable(path)} is no list of paths in UTF-8 (it has NUL bytes); save it as UTF-8")
+    lines = os.fsdecode(data.removeprefix(b"\xef\xbb\xbf")).split("\n")  # splitlines() would cut names apart
+    names = [line.rstrip("\r") for line in lines if line.strip(_BLANKS)]
+    if not names:
+        raise SourceError(f"source {printable(path)} is an empty list; write one image path a line")
+    return [_located(name, path.parent) for name in names]
+
+
+def _located(name: str, folder: Path) -> Path:
+    """Where a line's path is; as written, or, where there is nothing, without the blanks around it."""
+    bare = name.strip(_BLANKS)
+    places = [folder / name, folder / bare]  # an absolute name stays what it is
+    if not bare.startswith("./"):
+        places += [Path(name), Path(bare)]
+    return next((place for place in places if os.path.exists(place)), folder / bare)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from negmine.bank.records import FileStamp, JudgedDetection, NewNegative, RunRecord, ScannedImage
+from negmine.bank.records import ItemRecord, JudgedDetection, NewNegative, RunRecord, ScannedImage
 from negmine.bank.writer import BankWriter
 from negmine.boxes import Rect
 from negmine.files import sha256_of
 from negmine.matching import Kind
-from negmine.structures import GroundTruth
+from negmine.structures import FileStamp, GroundTruth
 
 RUN = RunRecord("best.pt", "ab" * 32, {0: "cat"}, {"conf": 0.25}, {"crop": "context"}, {"negmine": "0"})
 
@@ -28,7 +28,7 @@ def make_image(
 ) -> ScannedImage:
     """A 100 x 80 image whose every negative comes from one background false positive, each softer than the last."""
     return ScannedImage(
-        stamp=FileStamp(Path("/pictures") / name, 123, mtime_ns, truth_hash),
+        item=ItemRecord(f"/pictures/{name}", FileStamp(123, mtime_ns), truth_hash),
         sha256=sha256_of((content or name).encode("utf-8", "surrogateescape")),
         size_wh=(100, 80),
         truth=truth or GroundTruth.empty(),

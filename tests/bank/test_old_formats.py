@@ -1,0 +1,64 @@
+"""Banks that older versions wrote: they are read as they are, and the next writer brings them up to date."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from banks import contents
+from blobs import draw, square_detector, voc_xml
+
+from negmine.bank.bank import Bank
+from negmine.bank.schema import APPLICATION_ID, MIGRATIONS
+from negmine.bank.verify import verify
+from negmine.bank.writer import BankWriter
+from negmine.mining.scan import scan
+
+_OLD_NAMES = {"items": "files"}
+
+
+@pytest.fixture(params=[1, 2])
+def old(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A bank of a labelled scan in an older format: its tables are made by the migrations of that time."""
+    for i in range(4):
+        draw(tmp_path / "set" / "images" / f"{i}.png", [(60, 40, 80, 60, 50 + i), (130, 20, 150, 40, 60)], seed=i)
+        voc_xml(tmp_path / "set" / "annotations" / f"{i}.xml", f"{i}.png", [("lamp", 61, 41, 80, 60)])
+    bank = tmp_path / "bank"
+    scan(tmp_path / "set" / "images", square_detector(), bank=bank, truth=tmp_path / "set")
+    (bank / "bank.db").rename(tmp_path / "new.db")
+    with closing(sqlite3.connect(bank / "bank.db", isolation_level=None)) as connection:
+        for script in MIGRATIONS[: request.param]:
+            connection.executescript(script)
+        connection.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {request.param}")
+        there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        connection.execute("ATTACH ? AS new", (str(tmp_path / "new.db"),))
+        connection.execute("PRAGMA foreign_keys = OFF")
+        for (name,) in connection.execute("SELECT name FROM new.sqlite_master WHERE type = 'table'").fetchall():
+            if (old_name := _OLD_NAMES.get(name, name)) in there:
+                connection.execute(f"INSERT INTO main.{old_name} SELECT * FROM new.{name}")
+    return bank
+
+
+def test_an_old_bank_is_read_and_not_changed(old: Path) -> None:
+    before = (old / "bank.db").read_bytes()
+    with Bank(old) as bank:
+        negatives = list(bank.negatives())
+        assert [negative.source.name for negative in negatives] == [f"{i}.png" for i in range(4)]
+        assert [bank.cuts()[negative.id][0].path for negative in negatives] == [n.source for n in negatives]
+        assert [len(each) for each in bank.exportable()] == [4, 0]
+        assert bank.scalar("SELECT count(*) FROM items WHERE key = CAST(path AS BLOB)") == 4
+    assert verify(old).ok
+    assert (old / "bank.db").read_bytes() == before
+
+
+def test_the_next_writer_brings_it_up_to_date_and_nothing_is_scanned_again(old: Path, tmp_path: Path) -> None:
+    with BankWriter(old, purpose="a test") as writer:
+        assert writer.scalar("PRAGMA user_version") == len(MIGRATIONS)
+        assert writer.tried(1) == set()
+    assert verify(old).ok
+    before = contents(old)
+    result = scan(tmp_path / "set" / "images", square_detector(), bank=old, truth=tmp_path / "set")
+    assert (result.scanned, result.unchanged, result.total) == (0, 4, 4)
+    assert contents(old) == before
