@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self, TypeAlias
 
 from negmine.bank.records import ScannedImage
-from negmine.detectors.base import Detector, InterruptibleDetector
+from negmine.detectors.base import Detector
 from negmine.detectors.batches import predict_each
 from negmine.errors import BoxError, ImageError
 from negmine.labels.classes import paired_class_names
@@ -87,7 +87,7 @@ class Examiner:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stopped.set()
-        if kind is not None and isinstance(self._detector, InterruptibleDetector):
+        if kind is not None:
             self._detector.give_up()
         self._thread.shutdown(cancel_futures=True)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from negmine._version import __version__
 from negmine.bank.records import RunRecord
 from negmine.bank.writer import BankWriter
-from negmine.detectors.base import Detector, PathDetector, opening_notes
+from negmine.detectors.base import Detector, opening_notes
 from negmine.detectors.config import DetectorConfig, PredictionsConfig
 from negmine.detectors.open import open_detector
 from negmine.detectors.samples import samples_of
@@ -65,10 +65,9 @@ def scan(
     refs = expand_sources([sources] if isinstance(sources, (str, Path)) else sources, split=split)
     labels = open_truth(Path(truth)) if isinstance(truth, (str, Path)) else truth
     model = _detector(detector, refs)
-    if config.confirm and isinstance(model, PathDetector):
+    if config.confirm and model.needs_files:
         raise ConfigError("confirm runs the detector on its crops and needs a model, found predictions; leave it out")
-    if isinstance(model, PathDetector):
-        model.check_paths([ref.path for ref in refs])
+    model.check_paths([ref.path for ref in refs])
     classes = _classes(model, labels)
     with BankWriter(bank, purpose="negmine scan") as writer:
         run_id = writer.begin_run(_run_record(model, config))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from negmine.detectors.predictions.names import ImageName
+from negmine.detectors.weights_files import hash_named
 from negmine.errors import BoxError, PredictionsError
+from negmine.files import sha256_of
 from negmine.paths import printable
 from negmine.structures import FloatArray
 
@@ -50,11 +51,7 @@ def read_file(path: Path) -> bytes:
 
 def hash_files(files: Sequence[tuple[str, bytes]]) -> str:
     """SHA-256, hex, of names and contents."""
-    digest = hashlib.sha256()
-    for name, data in files:
-        inner = hashlib.sha256(data).hexdigest()
-        digest.update(f"{name}\0{inner}\n".encode(errors="surrogateescape"))
-    return digest.hexdigest()
+    return hash_named((name, sha256_of(data)) for name, data in files)
 
 
 def check_row(box: Sequence[float], score: float, where: str) -> None:

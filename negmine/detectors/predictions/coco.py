@@ -11,7 +11,7 @@ from typing import TypeGuard
 
 import numpy as np
 
-from negmine.detectors.class_files import read_class_names
+from negmine.detectors.class_names import read_class_names
 from negmine.detectors.predictions.base import Predictions, check_row, hash_files, read_file
 from negmine.detectors.predictions.names import ImageName, image_name, shown
 from negmine.errors import PredictionsError

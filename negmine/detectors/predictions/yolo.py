@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from negmine.detectors.class_files import read_class_names
+from negmine.detectors.class_names import read_class_names
 from negmine.detectors.predictions.base import Predictions, check_row, hash_files, read_file
 from negmine.detectors.predictions.names import ImageName
 from negmine.errors import PredictionsError

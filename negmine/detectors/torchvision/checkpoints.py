@@ -14,8 +14,8 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
-from negmine.detectors.finite import require_finite
 from negmine.detectors.torchvision.builders import BUILDERS, TorchvisionCheckpoint, build, checkpoint_of, first_line
+from negmine.detectors.weights_files import require_finite
 from negmine.errors import UnsafeWeightsError, WeightsError
 from negmine.files import replace_file
 from negmine.paths import printable

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from negmine.detectors.finite import require_finite
 from negmine.detectors.ultralytics.weights_safety import check_weights_safe
+from negmine.detectors.weights_files import require_finite
 from negmine.errors import NegmineError, WeightsError
 from negmine.paths import printable
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from negmine.detectors.base import PathDetector
 from negmine.detectors.batches import predict_each
 from negmine.detectors.config import DetectorConfig, PredictionsConfig
 from negmine.detectors.open import open_detector
@@ -38,7 +37,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def coco(results: object, *, images: str | None = "coco.json", **settings: Any) -> PredictionsDetector:
     Path("results.json").write_text(json.dumps(results))
     detector = open_detector(PredictionsConfig("results.json", images=images, **settings))
-    assert isinstance(detector, PredictionsDetector) and isinstance(detector, PathDetector)
+    assert isinstance(detector, PredictionsDetector) and detector.needs_files
     return detector
 
 
@@ -295,9 +294,13 @@ def test_the_identity_is_the_predictions_and_what_drops_some() -> None:
 
 def test_there_is_no_model_to_ask() -> None:
     image: Image = np.zeros((8, 8, 3), np.uint8)
-    with pytest.raises(DetectorError, match=r"results.json is no model"):
+    with pytest.raises(DetectorError, match=r"results.json is not a model"):
         coco([]).predict([image])
+    assert coco([]).predict([]) == []
+    by_file = coco([result()])
+    (found,) = by_file.predict([np.zeros((SIZE[1], SIZE[0], 3), np.uint8)], [Path("a/x.jpg")])
+    assert found.scores.tolist() == by_file.predict_path(Path("a/x.jpg"), SIZE).scores.tolist() != []
     with pytest.raises(ConfigError, match=r"no class tree; it has clock, lamp"):
         coco([], classes=("tree",))
-    with pytest.raises(WeightsError, match=r"results.json is no model.*--predictions"):
+    with pytest.raises(WeightsError, match=r"results.json is not a model.*--predictions"):
         open_detector(DetectorConfig("results.json"))
