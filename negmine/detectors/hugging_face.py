@@ -36,7 +36,8 @@ class HuggingFaceDetector(BaseDetector):
     one shape run together, so that none is padded for another. Boxes without area are dropped.
 
     Raises:
-        ConfigError: for a device that is not there, a class that the model lacks, or an imgsz it cannot run at.
+        ConfigError: for a device that does not exist here, a class that the model does not have, or
+            an imgsz it cannot run at.
         WeightsError: for weights that are missing or cannot be opened, or where transformers is not installed.
     """
 

@@ -26,11 +26,11 @@ _COCO_CLASSES = 80
 
 
 class OnnxDetector(BaseDetector):
-    """Detects as `config.onnx_layout` says; class names are those of `config.class_names`, of the file, or COCO's 80.
+    """Detects as `config.onnx_layout` says; class names come from `config.class_names`, the file, or COCO's 80.
 
     Raises:
-        ConfigError: for a device that is not there, a size that the graph does not take, or class names that are not
-            as many as the model's classes.
+        ConfigError: for a device that does not exist here, a size that the graph does not take, or a number of class
+            names other than the model's.
         WeightsError: for a file that is missing, cannot be run, or is of another layout.
     """
 
@@ -104,7 +104,7 @@ class OnnxDetector(BaseDetector):
         return any_number and self._layout.takes_batches
 
     def _start(self) -> tuple[GraphLayout, int]:
-        """Run once, so that what does not fit shows now; the layout that does, and how many classes it shows."""
+        """Run once, to find the layout that fits, and the number of classes; a misfit shows now, not during a scan."""
         found = "nothing"
         for layout in LAYOUTS[self._config.onnx_layout or "yolox"]:
             self._input_wh = self._size(layout)

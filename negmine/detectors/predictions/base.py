@@ -1,4 +1,4 @@
-"""What predictions are once they are read, whatever they were written as, and the checks that all formats share."""
+"""Predictions as they are in memory, and the checks that all formats share."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Predictions:
     Attributes:
         class_names: class id to name.
         rows: for each image with predictions [N, 6]: x1, y1, x2, y2, score, class id.
-        shares: whether coordinates are shares of the image's sides, and not pixels.
-        listed: the images that were predicted on; None where only those with predictions are known.
+        shares: whether coordinates are fractions of the image's sides, and not pixels.
+        listed: the images that were predicted on; None if only those with predictions are known.
         sha256: of all files that they were read from, hex.
     """
 
@@ -55,15 +55,15 @@ def hash_files(files: Sequence[tuple[str, bytes]]) -> str:
 
 
 def check_row(box: Sequence[float], score: float, where: str) -> None:
-    """Refuse what can be no prediction in any image.
+    """Refuse a box or score that is invalid in every image.
 
     Args:
         box: x, y, width, height.
-        score: of it.
+        score: of the box.
         where: for a message.
 
     Raises:
-        PredictionsError: for what is not finite, a negative side, or a score outside 0 to 1.
+        PredictionsError: for a value that is not finite, a negative side, or a score outside 0 to 1.
     """
     if not np.isfinite(box).all() or min(box[2:]) < 0:
         raise PredictionsError(f"{where}: expected a box of x, y, width and height, found {list(box)}; correct it")
@@ -72,7 +72,7 @@ def check_row(box: Sequence[float], score: float, where: str) -> None:
 
 
 def clipped(boxes_xyxy: FloatArray, size_wh: tuple[int, int]) -> FloatArray:
-    """Boxes cut at the image's edge.
+    """Boxes clipped to the image.
 
     Raises:
         BoxError: where one sticks out by more than a pixel and a hundredth of that side.

@@ -37,7 +37,8 @@ class TorchvisionDetector(BaseDetector):
     score threshold of each class, where the weights bring one (those of a training with guided loss scaling do).
 
     Raises:
-        ConfigError: for a device that is not there, a class that the model lacks, or a size for a model of fixed size.
+        ConfigError: for a device that does not exist here, a class that the model does not have, or
+            a size for a model of fixed size.
         WeightsError: for weights that are missing, damaged, or do not say what they are of.
         UnsafeWeightsError: for a pickle that holds more than tensors.
     """

@@ -47,8 +47,8 @@ class UltralyticsDetector(BaseDetector):
     digits may depend on the size of the batch. Where a device runs out of memory, batches are halved from then on.
 
     Raises:
-        ConfigError: for a device that is not there, a class or an imgsz that the model lacks.
-        WeightsError: for weights that are missing, corrupt, foreign, no detector's, or lack their runtime.
+        ConfigError: for a device that does not exist here, a class or an imgsz that the model does not have.
+        WeightsError: for weights that are missing, corrupt, not a detector, or whose runtime is not installed.
         UnsafeWeightsError: for a pickle that would run foreign code, unless `config.trust_weights`.
     """
 
@@ -188,7 +188,7 @@ class UltralyticsDetector(BaseDetector):
         return results
 
     def _start(self, path: Path) -> None:
-        """Run once, so that a missing runtime or device shows now and not in the middle of a scan."""
+        """Run once, so that a missing runtime or device shows now, not during a scan."""
         try:
             self._run([np.zeros((self._imgsz, self._imgsz, 3), dtype=np.uint8)], self._config.conf)
         except ModuleNotFoundError as error:

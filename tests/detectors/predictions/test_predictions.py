@@ -116,7 +116,7 @@ def test_the_first_few_of_them_are_named() -> None:
     ("image", "files"), [("x", ("a/x.jpg", "b/x.jpg")), ("x", ("x.jpg", "x.png")), (7, ("7.png", "007.png"))]
 )
 def test_a_name_that_several_images_have_is_refused(image: object, files: Sequence[str]) -> None:
-    with pytest.raises(PredictionsError, match=rf"several of the sources, such as {image}: .* and .*; scan them apart"):
+    with pytest.raises(PredictionsError, match=rf"several of the sources, such as {image}: .* and .*; scan them sep"):
         named(image).check_paths(paths(*files))
 
 
@@ -197,7 +197,7 @@ def test_a_pixel_is_allowed_where_a_hundredth_is_less() -> None:
         ([result(box=[1, 2, 3])], r"expected bbox to be \[x, y, width, height\], found \[1, 2, 3\]"),
         ([result(box=[1, 2, -3, 4])], r"expected a box of x, y, width and height"),
         ('[{"image_id": 1, "category_id": 7, "bbox": [NaN, 0, 1, 1], "score": 0.5}]', r"expected bbox"),
-        ([result(score=None)], r"expected a score, found None; labels are no predictions"),
+        ([result(score=None)], r"expected a score, found None; labels are not predictions"),
         ([result(score=1.5)], r"expected a score from 0 to 1, found 1.5"),
         ([result(score=10**400)], r"expected a score"),
     ],

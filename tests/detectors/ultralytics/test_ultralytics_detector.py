@@ -211,7 +211,7 @@ def test_a_state_dict_is_no_model(tmp_path: Path) -> None:
 def test_a_cut_off_checkpoint_is_one_clear_line(tmp_path: Path, build_checkpoint: BuildCheckpoint) -> None:
     whole = build_checkpoint("yolo11n").read_bytes()
     (tmp_path / "w.pt").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(WeightsError, match="damaged or cut short") as caught:
+    with pytest.raises(WeightsError, match="damaged or truncated") as caught:
         open_detector(DetectorConfig(str(tmp_path / "w.pt")))
     assert "\n" not in str(caught.value)
 
