@@ -27,29 +27,22 @@ from typing import Any
 import numpy as np
 from processes import cores
 
+from negmine.detectors.letterbox import Letterbox
 from negmine.images import decode_image
 from negmine.sources.expand import expand_sources
 
-_STRIDE = 32
 _WARM = 3  # runs of each shape before the clock starts
 
 Shape = tuple[int, int]  # height and width of a tensor
 
 
-def letterboxed(size_wh: tuple[int, int], imgsz: int) -> Shape:
-    """Height and width of the tensor that an image becomes."""
-    scale = imgsz / max(size_wh)
-    width, height = (-(-max(round(side * scale), 1) // _STRIDE) * _STRIDE for side in size_wh)
-    return height, width
-
-
 def shapes_of(images: Path, imgsz: int) -> Counter[Shape]:
     """How many images become which shape."""
-    pictures = (decode_image(ref.path.read_bytes()) for ref in expand_sources([images]))
-    return Counter(letterboxed((picture.shape[1], picture.shape[0]), imgsz) for picture in pictures)
+    decoded = (decode_image(ref.path.read_bytes()) for ref in expand_sources([images]))
+    return Counter(Letterbox.smallest(image.shape, imgsz).input_hw for image in decoded)
 
 
-def convert(weights: Path, imgsz: int, out: Path) -> None:
+def export(weights: Path, imgsz: int, out: Path) -> None:
     """Export to OpenVINO with Ultralytics, for any shape; `out` becomes a folder."""
     from negmine.detectors.ultralytics.quiet import quiet_ultralytics
 
@@ -166,7 +159,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     if args.what == "convert":
-        convert(args.weights, args.imgsz, args.out)
+        export(args.weights, args.imgsz, args.out)
         return
     shapes = shapes_of(args.images, args.imgsz)
     in_torch = args.weights.is_file()

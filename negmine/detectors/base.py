@@ -1,24 +1,27 @@
-"""The port that every detector is behind."""
+"""The port behind which every detector is, and the defaults that detectors share."""
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
+
+import numpy as np
 
 from negmine.structures import Detections, Image
 
 
 @dataclass(frozen=True, slots=True)
 class DetectorIdentity:
-    """What makes two detectors the same: the key under which the bank files what a detector said.
+    """What makes two detectors the same: the key under which the bank files their detections.
 
     Attributes:
-        name: for people, such as the weights' file name.
+        name: for people, such as the file name of the weights.
         sha256: of the weights, hex; of whatever stands for them where there is no file.
-        settings: all that changes a detection (conf, iou, imgsz, ...); JSON values only.
-        versions: of the libraries that ran it; kept for provenance, no part of the key.
+        settings: everything that changes a detection (conf, iou, imgsz, ...); JSON values only.
+        versions: of the libraries that ran it; kept for provenance, not part of the key.
     """
 
     name: str
@@ -27,132 +30,173 @@ class DetectorIdentity:
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
-@runtime_checkable
 class Detector(Protocol):
-    """Finds objects in images. Stateless: the result for an image does not depend on what was seen before."""
+    """Finds objects in images. Stateless: the result for an image does not depend on earlier images.
+
+    `BaseDetector` has a default for everything but what a detector is and finds. `DetectorWrapper` passes everything on
+    to another detector. `FunctionDetector` makes a detector of a plain function.
+    """
 
     @property
     def class_names(self) -> Mapping[int, str]:
-        """Class id to name."""
+        """Class id to name, for every class that `predict` may return."""
 
     @property
     def identity(self) -> DetectorIdentity:
-        """What the bank files this detector's results under."""
+        """The key of this detector's results in the bank."""
 
     @property
     def batch_size(self) -> int:
-        """How many images `predict` likes to be handed at once."""
+        """How many images `predict` works best on; it takes any number."""
 
-    def predict(self, images: Sequence[Image]) -> list[Detections]:
+    @property
+    def device(self) -> str | None:
+        """Where it runs, by torch's name: `cpu`, `cuda:0`, `mps`; None if unknown."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user may want to know about how it was opened, one sentence each."""
+
+    @property
+    def trained_imgsz(self) -> int | None:
+        """The input size that the weights were trained at, pixels; None if unknown."""
+
+    @property
+    def lowest_score(self) -> float | None:
+        """The lowest score of all its detections; None if unknown, as for every model."""
+
+    @property
+    def needs_files(self) -> bool:
+        """Whether it knows images by their files alone, so that it cannot be run on crops or frames."""
+
+    def check_paths(self, paths: Sequence[Path]) -> None:
+        """Look at the list of all images, before the first of them is predicted on.
+
+        Raises:
+            PredictionsError: where the detector's own files do not fit these images.
+        """
+
+    def predict(self, images: Sequence[Image], paths: Sequence[Path] | None = None) -> list[Detections]:
         """Detect in a batch.
 
         Args:
             images: each [H, W, 3] uint8 BGR, EXIF-upright; sizes may differ.
+            paths: the file of each image; None for images without files. Only detectors with `needs_files` read it.
 
         Returns:
             One result per image, in order; boxes in pixels of that image.
-        """
-
-
-@runtime_checkable
-class PathDetector(Detector, Protocol):
-    """A detector that looks at no pixels: it knows each image by its file, and has only images in files to speak of."""
-
-    def check_paths(self, paths: Sequence[Path]) -> None:
-        """Be told all images that will be asked for, before the first.
 
         Raises:
-            PredictionsError: where it speaks of an image that is none of them, or may be several.
+            BoxError: where boxes, scores or class ids of an image are invalid.
+            InterruptedError: after `give_up`.
         """
-
-    def predict_path(self, path: Path, size_wh: tuple[int, int]) -> Detections:
-        """What it says of a file.
-
-        Args:
-            path: of the image.
-            size_wh: of the upright image, in pixels.
-
-        Raises:
-            BoxError: where that cannot be of this image.
-        """
-
-
-@runtime_checkable
-class InterruptibleDetector(Detector, Protocol):
-    """A detector that likes more images at once than anybody wants to wait for."""
 
     def give_up(self) -> None:
-        """Have the call of `predict` that is under way in another thread raise InterruptedError soon."""
+        """Make a `predict` that is running in another thread raise InterruptedError soon, if it takes long."""
 
 
-def check_paths(detector: Detector, paths: Sequence[Path]) -> None:
-    """Tell a detector all images that it will be asked for, where it wants to know.
+class BaseDetector:
+    """Defaults for all of `Detector` but `predict`. A subclass sets the first three fields.
 
-    Raises:
-        PredictionsError: where it speaks of an image that is none of them, or may be several.
-    """
-    if isinstance(detector, PathDetector):
-        detector.check_paths(paths)
-
-
-class DescribedDetector:
-    """What detectors say of themselves; an adapter sets the first three fields, and has `predict`.
-
-    One that runs on a device says so in `_device`.
+    Attributes:
+        _class_names: see `Detector.class_names`.
+        _identity: see `Detector.identity`.
+        _batch_size: see `Detector.batch_size`.
+        _device: see `Detector.device`; anything that reads as its name.
     """
 
     _class_names: Mapping[int, str]
     _identity: DetectorIdentity
-    _batch_size: int
+    _batch_size: int = 1
     _device: Any = None
     _notes: tuple[str, ...] = ()
 
     @property
     def class_names(self) -> Mapping[int, str]:
-        """Class id to name, of all classes of the model."""
+        """Class id to name, for all classes of the model."""
         return self._class_names
 
     @property
     def identity(self) -> DetectorIdentity:
-        """Name and hash of what it is, and the settings that change a detection."""
+        """Name and hash, and the settings that change a detection."""
         return self._identity
 
     @property
     def batch_size(self) -> int:
-        """How many images `predict` likes: as many as run at once, or a few times that where the next are prepared.
-
-        One on a CPU, where more buy nothing, unless it was told otherwise.
-        """
+        """How many images `predict` works best on; one by default."""
         return self._batch_size
 
     @property
     def device(self) -> str | None:
-        """What it runs on, by torch's name: `cpu`, `cuda:0`, `mps`; None where it does not know."""
+        """Where it runs, by torch's name; None by default."""
         return None if self._device is None else str(self._device)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a user may want to know of how it was opened, a sentence each."""
+        """What a user may want to know about how it was opened; nothing by default."""
         return self._notes
 
     def note(self, *notes: str) -> None:
-        """Add to what it says of how it was opened."""
+        """Add sentences to `notes`."""
         self._notes = (*self._notes, *notes)
+
+    @property
+    def trained_imgsz(self) -> int | None:
+        """The input size that the weights were trained at, pixels; None by default."""
+        return None
+
+    @property
+    def lowest_score(self) -> float | None:
+        """The lowest score of all its detections; None by default."""
+        return None
+
+    @property
+    def needs_files(self) -> bool:
+        """Whether it knows images by their files alone; False by default."""
+        return False
+
+    def check_paths(self, paths: Sequence[Path]) -> None:
+        """Look at the list of all images; any list will do by default."""
+
+    def give_up(self) -> None:
+        """Stop a `predict` that takes long; by default none does."""
 
 
 def opening_notes(detector: Detector) -> tuple[str, ...]:
-    """What a detector has to say before its first image: how it was opened, and an input size that is not its own."""
-    notes: tuple[str, ...] = getattr(detector, "notes", ())
-    return (*notes, *filter(None, [other_size(detector)]))
+    """Everything to tell the user before the first image: how the detector was opened, and an unusual input size."""
+    return (*detector.notes, *filter(None, [imgsz_warning(detector)]))
 
 
-def other_size(detector: Detector) -> str | None:
-    """A warning where weights run at another size than they were trained at, which changes every score; else None.
-
-    Args:
-        detector: one whose `trained_imgsz` says so; of others nothing is known.
-    """
-    trained, used = getattr(detector, "trained_imgsz", None), detector.identity.settings.get("imgsz")
+def imgsz_warning(detector: Detector) -> str | None:
+    """A warning if the weights run at another size than they were trained at, which changes every score."""
+    trained, used = detector.trained_imgsz, detector.identity.settings.get("imgsz")
     if trained is None or used is None or trained == used:
         return None
     return f"{detector.identity.name} was trained at imgsz {trained} and runs at {used}; --imgsz {trained} may suit it"
+
+
+def usable(detections: Detections, class_ids: Sequence[int] | None = None) -> Detections:
+    """Drop boxes without area, and those of other classes.
+
+    Args:
+        detections: as a model gave them.
+        class_ids: of the classes to keep; None for all.
+    """
+    x1, y1, x2, y2 = detections.boxes_xyxy.T
+    keep = (x2 > x1) & (y2 > y1)
+    if class_ids is not None:
+        keep &= np.isin(detections.class_ids, class_ids)
+    return detections.select(keep)
+
+
+def version_of(package: str) -> str:
+    """The version of an installed package, without importing it; empty where it is not installed."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def versions_of(*packages: str) -> dict[str, str]:
+    """The versions of packages by their names, for an identity."""
+    return {package: version_of(package) for package in packages}

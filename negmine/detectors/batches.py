@@ -1,11 +1,11 @@
-"""Running a detector over any number of images, without one bad result taking the others along."""
+"""Running a detector over any number of images, so that one bad result does not spoil the others."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from negmine.detectors.base import Detector, PathDetector
+from negmine.detectors.base import Detector
 from negmine.errors import BoxError, DetectorError
 from negmine.structures import Detections, Image
 
@@ -18,41 +18,35 @@ def predict_each(
     Args:
         detector: any detector.
         images: each [H, W, 3] uint8 BGR.
-        paths: the files that the images are of, for a detector that knows them by that; None for images of no file.
+        paths: the file of each image; None for images without files.
 
     Returns:
-        For each image, in order, its detections, or what is wrong with them.
+        For each image, in order, its detections, or the error in them.
 
     Raises:
         DetectorError: where the detector does not give one result per image, or names a class that it does not list.
     """
-    if paths is not None and isinstance(detector, PathDetector):
-        return [_predict_path(detector, path, image) for path, image in zip(paths, images, strict=True)]
     size = detector.batch_size
     results: list[Detections | BoxError] = []
     for start in range(0, len(images), size):
-        results += _predict_batch(detector, images[start : start + size])
+        batch = slice(start, start + size)
+        results += _predict_batch(detector, images[batch], None if paths is None else paths[batch])
     return results
 
 
-def _predict_path(detector: PathDetector, path: Path, image: Image) -> Detections | BoxError:
+def _predict_batch(
+    detector: Detector, images: Sequence[Image], paths: Sequence[Path] | None
+) -> Sequence[Detections | BoxError]:
     try:
-        return detector.predict_path(path, (image.shape[1], image.shape[0]))
+        results = detector.predict(images, paths)
     except BoxError as error:
-        return error
-
-
-def _predict_batch(detector: Detector, batch: Sequence[Image]) -> Sequence[Detections | BoxError]:
-    try:
-        results = detector.predict(batch)
-    except BoxError as error:
-        if len(batch) == 1:
+        if len(images) == 1:
             return [error]
-        return [result for image in batch for result in _predict_batch(detector, [image])]
-    if len(results) != len(batch):
+        return [result for index in range(len(images)) for result in _predict_one(detector, images, paths, index)]
+    if len(results) != len(images):
         raise DetectorError(
             f"expected one result per image from the detector {detector.identity.name!r}, found {len(results)} results "
-            f"for {len(batch)} images"
+            f"for {len(images)} images"
         )
     for result in results:
         unknown = set(result.class_ids.tolist()) - set(detector.class_names)
@@ -64,8 +58,14 @@ def _predict_batch(detector: Detector, batch: Sequence[Image]) -> Sequence[Detec
     return results
 
 
+def _predict_one(
+    detector: Detector, images: Sequence[Image], paths: Sequence[Path] | None, index: int
+) -> Sequence[Detections | BoxError]:
+    return _predict_batch(detector, [images[index]], None if paths is None else [paths[index]])
+
+
 def groups_of_one_shape(images: Sequence[Image], batch_size: int) -> Iterator[list[int]]:
-    """Indices of images of one shape, at most `batch_size`; in a mixed batch a framework would pad each otherwise."""
+    """Indices of images of one shape, at most `batch_size`; frameworks pad images differently in a mixed batch."""
     by_shape: dict[tuple[int, ...], list[int]] = {}
     for index, image in enumerate(images):
         by_shape.setdefault(image.shape, []).append(index)
@@ -77,7 +77,7 @@ def groups_of_one_shape(images: Sequence[Image], batch_size: int) -> Iterator[li
 def predict_by_shape(
     images: Sequence[Image], batch_size: int, run: Callable[[list[Image]], list[Detections]]
 ) -> list[Detections]:
-    """Run a model on batches of images of one shape, and give the results in the order of the images."""
+    """Run a model on batches of images of one shape, and return the results in the order of the images."""
     found: dict[int, Detections] = {}
     for indices in groups_of_one_shape(images, batch_size):
         found.update(zip(indices, run([images[index] for index in indices]), strict=True))

@@ -1,4 +1,4 @@
-"""What to open a detector with. Imports nothing heavy, so that `--help` can read the defaults."""
+"""The settings to open a detector with. Imports nothing heavy, so that `--help` can read the defaults."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Backend = Literal["auto", "torch", "openvino", "onnx", "tensorrt"]
 
 @dataclass(frozen=True, slots=True)
 class DetectorConfig:
-    """How to open weights and what to keep of what they find; the defaults are those of the framework.
+    """How to open weights, and which detections to keep; the defaults are those of the framework.
 
     Attributes:
         weights: a file or export folder that Ultralytics opens, or the name of official weights that it downloads; a
@@ -25,20 +25,20 @@ class DetectorConfig:
         conf: detections that score below are dropped, 0 to 1.
         iou: overlap above which the non-maximum suppression drops the lower score, 0 to 1; None for the framework's own
             (0.7 of Ultralytics, 0.5 of torchvision, 0.65 of YOLOX, 0.45 of SSD). Models without one, such as DETR,
-            take no notice.
+            ignore it.
         imgsz: longer side that an image is resized to, pixels; None for the size that the weights were trained at, 640
-            where they do not say, and torchvision's own rule for its models.
+            where that is unknown, and torchvision's own rule for its models.
         batch: images that run at once; None means one on a CPU, and on anything else 16 for Ultralytics, 8 for others.
-            In half precision on a GPU it is what its memory holds, up to 32.
+            Where a GPU runs out of memory, Ultralytics models run on half as many.
         device: `auto`, or as Ultralytics names them: `cpu`, `0`, `cuda:1`, `mps`, ...
         classes: names of the classes to keep; empty means all.
-        trust_weights: open a pickle without looking at what it would run.
-        onnx_layout: what goes into an ONNX model that Ultralytics did not export, and what comes out of it.
-        class_names: a file of class names for such a model: a `.txt` with one a line, or a `data.yaml`.
+        trust_weights: open a pickle without checking what it would run.
+        onnx_layout: the inputs and outputs of an ONNX model that Ultralytics did not export.
+        class_names: a file of class names for such a model: a `.txt` with one per line, or a `data.yaml`.
         backend: what runs a `.pt` of Ultralytics: `torch` runs the weights themselves, the others a copy that is
-            converted once and kept. `auto` is the fastest that agrees with the weights on images of the user's, and
-            `torch` where there are none to compare on.
-        int8: run with 8-bit weights on OpenVINO, calibrated on images of the user's; its detections are others.
+            converted once and kept. `auto` is the fastest that finds the same as the weights on the user's images, and
+            `torch` where there are no images to compare on.
+        int8: run with 8-bit weights on OpenVINO, calibrated on the user's images; int8 results differ.
 
     Raises:
         ConfigError: where a value is out of its range.
@@ -65,7 +65,7 @@ class DetectorConfig:
         if self.batch is not None and self.batch < 1:
             raise ConfigError(f"expected batch of 1 or more, found {self.batch}; leave it out to have it chosen")
         if not self.device.strip():
-            raise ConfigError("expected a device such as auto, cpu or 0, found an empty text")
+            raise ConfigError("expected a device such as auto, cpu or 0, found an empty string")
         if self.onnx_layout is not None and self.onnx_layout not in get_args(OnnxLayout):
             raise ConfigError(
                 f"expected an onnx_layout of {', '.join(get_args(OnnxLayout))}, found {self.onnx_layout!r}"
@@ -79,12 +79,12 @@ class DetectorConfig:
 
 @dataclass(frozen=True, slots=True)
 class PredictionsConfig:
-    """Predictions that some detector wrote down, in place of the detector.
+    """Predictions that another program wrote, in place of a detector.
 
     Attributes:
-        predictions: a COCO results JSON, or a folder of YOLO text files with scores, one an image.
+        predictions: a COCO results JSON, or a folder of YOLO text files with scores, one per image.
         images: the COCO file of those images and categories; None where the results name the images themselves.
-        class_names: a `.txt` with a name a line, or a `data.yaml`; for YOLO files, None for the `data.yaml` or
+        class_names: a `.txt` with one name per line, or a `data.yaml`; for YOLO files, None for the `data.yaml` or
             `classes.txt` in the folder or above it.
         conf: predictions that score below are dropped, 0 to 1.
         classes: names of the classes to keep; empty means all.
@@ -105,10 +105,10 @@ class PredictionsConfig:
 
 
 def require_no_backend(config: DetectorConfig) -> None:
-    """Refuse a choice of backend for weights that have one of their own.
+    """Refuse a backend for weights that cannot be converted.
 
     Raises:
-        ConfigError: where there is such a choice.
+        ConfigError: where one was asked for.
     """
     if config.backend not in ("auto", "torch") or config.int8:
         asked = "int8" if config.int8 else f"backend {config.backend}"

@@ -1,4 +1,4 @@
-"""Devices of torch, by the names that Ultralytics gives them."""
+"""torch devices, by the names that Ultralytics gives them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from negmine.errors import ConfigError
 
 
 def open_device(name: str) -> Any:
-    """The device that Ultralytics' names mean: `auto`, `cpu`, `0`, `cuda:0`, `mps`.
+    """The torch device of a name: `auto`, `cpu`, `0`, `cuda:0`, `mps`.
 
     Raises:
-        ConfigError: for one that is not there.
+        ConfigError: for a device that does not exist here.
     """
     import torch
 
@@ -26,20 +26,20 @@ def open_device(name: str) -> Any:
         return torch.device("cpu")
     try:
         device = torch.device(f"cuda:{name}" if name.isdigit() else name)
-        torch.empty(0, device=device).cpu()  # `meta` has no numbers
+        torch.empty(0, device=device).cpu()  # `meta` has no values
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ConfigError(f"expected a device that is there, found {name!r}; use auto or cpu") from error
     return device
 
 
 def may_have_gpu() -> bool:
-    """Whether `torch.cuda.is_available()` may be true, without importing torch: False only where it cannot be."""
+    """Whether `torch.cuda.is_available()` may be true, without importing torch; False only if it cannot be."""
     try:
         found = importlib.util.find_spec("torch")
         if found is None:
             return False
         built_for = runpy.run_path(str(Path(found.origin or "").with_name("version.py")))
-    except Exception:  # it is built in some other way, and may say whatever it likes
+    except Exception:  # an unusual build of torch
         return True
     if built_for.get("hip"):
         return True

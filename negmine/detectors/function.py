@@ -1,33 +1,34 @@
-"""Any plain callable as a detector, so that every framework can be mined."""
+"""Any function as a detector, so that every framework can be mined."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy.typing as npt
 
-from negmine.detectors.base import DescribedDetector, DetectorIdentity
+from negmine.detectors.base import BaseDetector, DetectorIdentity
 from negmine.errors import ConfigError, DetectorError
+from negmine.files import sha256_of
 from negmine.structures import Detections, Image
 
 FunctionResult: TypeAlias = Detections | tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]
 
 
-class FunctionDetector(DescribedDetector):
+class FunctionDetector(BaseDetector):
     """A detector that calls a function for every image.
 
-    Nothing can see from outside that a function's code or weights changed. Change `key` when they do: an image that the
+    Nothing shows from outside that a function's code or weights changed. Change `key` when they do: an image that the
     bank has under the same name and key is not scanned again.
 
     Args:
         function: takes one image, [H, W, 3] uint8 BGR, and returns `Detections`, or a tuple of boxes [N, 4] xyxy in
-            pixels of that image, scores [N] in [0, 1] and class ids [N]; all that it returns is kept.
+            pixels of that image, scores [N] in [0, 1] and class ids [N]; everything that it returns is kept.
         class_names: the name of every class id that the function may return.
-        name: shown to people.
-        batch_size: how many images `predict` likes to be handed at once.
+        name: for people.
+        batch_size: how many images `predict` works best on.
         key: stands for the version of the function and its weights.
 
     Raises:
@@ -51,15 +52,15 @@ class FunctionDetector(DescribedDetector):
         self._function = function
         self._class_names = MappingProxyType({int(index): str(label) for index, label in pairs})
         self._batch_size = batch_size
-        digest = hashlib.sha256(f"{name}\0{key or ''}".encode()).hexdigest()
+        digest = sha256_of(f"{name}\0{key or ''}".encode())
         self._identity = DetectorIdentity(name=name, sha256=digest, settings={"kind": "function"})
 
-    def predict(self, images: Sequence[Image]) -> list[Detections]:
+    def predict(self, images: Sequence[Image], paths: Sequence[Path] | None = None) -> list[Detections]:
         """Call the function for each image.
 
         Raises:
-            DetectorError: where it returns something else than detections, or a class without a name.
-            BoxError: where what it returns are no boxes, scores or class ids.
+            DetectorError: where it returns anything but detections, or a class without a name.
+            BoxError: where boxes, scores or class ids are invalid.
         """
         return [self._detections(self._function(image), index) for index, image in enumerate(images)]
 
@@ -85,6 +86,6 @@ class FunctionDetector(DescribedDetector):
 def _from_arrays(result: tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike], where: str) -> Detections:
     boxes, scores, class_ids = result
     try:
-        return Detections(boxes, scores, class_ids)  # type: ignore[arg-type]  # it converts what is like an array
-    except (TypeError, ValueError) as error:  # what NumPy says of ragged lists and texts
-        raise DetectorError(f"{where}: expected arrays of numbers, found what is none ({error})") from error
+        return Detections(boxes, scores, class_ids)  # type: ignore[arg-type]  # it converts anything array-like
+    except (TypeError, ValueError) as error:  # of NumPy, for ragged lists and strings
+        raise DetectorError(f"{where}: expected arrays of numbers ({error})") from error

@@ -1,9 +1,7 @@
-"""Object detectors of Hugging Face's transformers: DETR, RT-DETR, D-FINE and whatever else it opens as one."""
+"""Object detectors of Hugging Face's transformers: DETR, RT-DETR, D-FINE and whatever else it can open."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from negmine.detectors.base import DescribedDetector, DetectorIdentity
+from negmine.detectors.base import BaseDetector, DetectorIdentity, usable, versions_of
 from negmine.detectors.batches import predict_by_shape
-from negmine.detectors.classes import wanted_classes
+from negmine.detectors.class_names import wanted_classes
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.devices import open_device
-from negmine.detectors.finite import require_finite
+from negmine.detectors.weights_files import hash_named, require_finite
 from negmine.errors import ConfigError, WeightsError
+from negmine.files import sha256_of_file
 from negmine.paths import printable
 from negmine.structures import Detections, Image
 
@@ -30,14 +29,15 @@ _ACCELERATOR_BATCH = 8
 _HASHED = (".safetensors", "config.json")  # config.json and preprocessor_config.json
 
 
-class HuggingFaceDetector(DescribedDetector):
+class HuggingFaceDetector(BaseDetector):
     """Detects as `processor.post_process_object_detection(model(**processor(image)), threshold=conf)` does.
 
-    The weights are a folder or a name on the hub, in safetensors alone; no code that comes with them is run. Images of
+    The weights are a folder or a name on the hub, in safetensors only; no code that comes with them is run. Images of
     one shape run together, so that none is padded for another. Boxes without area are dropped.
 
     Raises:
-        ConfigError: for a device that is not there, a class that the model lacks, or an imgsz it cannot run at.
+        ConfigError: for a device that does not exist here, a class that the model does not have, or
+            an imgsz it cannot run at.
         WeightsError: for weights that are missing or cannot be opened, or where transformers is not installed.
     """
 
@@ -57,11 +57,11 @@ class HuggingFaceDetector(DescribedDetector):
             name=config.weights,
             sha256=_hash(folder),
             settings={"kind": "hf", "conf": config.conf, "imgsz": imgsz, "classes": sorted(config.classes)},
-            versions={name: importlib.metadata.version(name) for name in ("torch", "transformers")},
+            versions=versions_of("torch", "transformers"),
         )
 
-    def predict(self, images: Sequence[Image]) -> list[Detections]:
-        """Detect in each image; what it gives for one does not depend on the others.
+    def predict(self, images: Sequence[Image], paths: Sequence[Path] | None = None) -> list[Detections]:
+        """Detect in each image; the result for one does not depend on the others.
 
         Raises:
             BoxError: where the model gave boxes or scores that are not finite.
@@ -85,12 +85,7 @@ class HuggingFaceDetector(DescribedDetector):
 
     def _detections(self, result: Mapping[str, Any]) -> Detections:
         boxes, scores, labels = (result[key].cpu().numpy() for key in ("boxes", "scores", "labels"))
-        detections = Detections(boxes.astype(np.float64), scores, labels)
-        x1, y1, x2, y2 = detections.boxes_xyxy.T
-        keep = (x2 > x1) & (y2 > y1)
-        if self._wanted is not None:
-            keep &= np.isin(detections.class_ids, self._wanted)
-        return detections.select(keep)
+        return usable(Detections(boxes.astype(np.float64), scores, labels), self._wanted)
 
 
 def _open(name: str) -> tuple[Any, Any, Path]:
@@ -104,7 +99,7 @@ def _open(name: str) -> tuple[Any, Any, Path]:
             f"{where} needs the package transformers, which is not installed; pip install 'negmine[hf]'"
         ) from error
     if not name or not (Path(name).is_dir() or _ON_HUB.fullmatch(name)):
-        raise WeightsError(f"no folder of weights at {printable(name)!r}, and no name on the hub looks like this")
+        raise WeightsError(f"no folder of weights at {printable(name)!r}, and it does not look like a name on the hub")
     try:
         with _quiet():
             processor = AutoImageProcessor.from_pretrained(name, trust_remote_code=False)
@@ -120,7 +115,7 @@ def _open(name: str) -> tuple[Any, Any, Path]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep transformers' log and progress bars off stderr while it opens something; what is wrong is raised anyway."""
+    """Keep transformers' log and progress bars off stderr while it opens something; errors are raised anyway."""
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
@@ -136,7 +131,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _set_size(processor: Any, imgsz: int | None) -> int | None:
-    """Have images resized so that their longer side is `imgsz`; None for the processor's own rule."""
+    """Make `imgsz` the longer side that images are resized to; None keeps the processor's own rule."""
     if imgsz is None:
         return None
     size = dict(processor.size)
@@ -150,12 +145,9 @@ def _set_size(processor: Any, imgsz: int | None) -> int | None:
 
 
 def _hash(folder: Path) -> str:
-    """SHA-256, hex, of the weights and of what says how they are run."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.iterdir() if path.name.endswith(_HASHED) and path.is_file()):
-        with path.open("rb") as stream:
-            digest.update(f"{path.name}\0{hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
-    return digest.hexdigest()
+    """SHA-256, hex, of the weights and of the files that say how to run them."""
+    files = sorted(path for path in folder.iterdir() if path.name.endswith(_HASHED) and path.is_file())
+    return hash_named((path.name, sha256_of_file(path)) for path in files)
 
 
 def _line(error: Exception) -> str:

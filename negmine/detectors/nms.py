@@ -1,8 +1,8 @@
-"""The best boxes of one image, without torch: Ultralytics' non-maximum suppression, by the same arithmetic.
+"""Non-maximum suppression (NMS) without torch, with the arithmetic of Ultralytics.
 
-It follows `non_max_suppression` in `ultralytics/utils/nms.py`, `Detect.postprocess` in
+It follows `non_max_suppression` in `ultralytics/utils/nms.py` and `Detect.postprocess` in
 `ultralytics/nn/modules/head.py` of https://github.com/ultralytics/ultralytics, and `nms` of
-https://github.com/pytorch/vision. Its limits of time and of 30,000 boxes are gone.
+https://github.com/pytorch/vision. It has no time limit, and no limit of 30,000 boxes.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from negmine.structures import IntArray
+from negmine.structures import FloatArray, IntArray
 
 Rows = npt.NDArray[np.float32]
 
-_CLASS_APART = 7680  # pixels between the boxes of two classes, Ultralytics' own
+_CLASS_OFFSET = 7680  # pixels between the boxes of two classes, Ultralytics' own
 
 
-def best_of_raw(output: Rows, conf: float, iou: float, class_ids: Sequence[int] | None, most: int) -> Rows:
-    """Suppress the raw output of a model.
+def nms_raw(output: Rows, conf: float, iou: float, class_ids: Sequence[int] | None, most: int) -> Rows:
+    """NMS within each class, on the raw output of an Ultralytics model.
 
     Args:
-        output: [4 + C, N], centre x, centre y, width, height in pixels of the picture, and a score for each class.
-        conf: boxes that do not score above are dropped.
+        output: [4 + C, N], centre x, centre y, width, height in pixels of the input, and a score for each class.
+        conf: boxes that do not score above it are dropped.
         iou: overlap above which the lower score is dropped.
-        class_ids: that are kept; None for all.
+        class_ids: of the classes to keep; None for all.
         most: boxes to keep.
 
     Returns:
@@ -41,20 +41,19 @@ def best_of_raw(output: Rows, conf: float, iou: float, class_ids: Sequence[int] 
         sure, labels, best = sure[wanted], labels[wanted], best[wanted]
     centre, half = output[:2, sure], output[2:4, sure] / 2
     boxes = np.concatenate([centre - half, centre + half]).T
-    apart = boxes + (labels.astype(np.float32) * _CLASS_APART)[:, None]
-    kept = nms(apart, best, iou, most)
+    kept = nms(boxes + (labels.astype(np.float32) * _CLASS_OFFSET)[:, None], best, iou, most)
     return np.column_stack([boxes[kept], best[kept], labels[kept].astype(np.float32)])
 
 
-def best_of_candidates(output: Rows, conf: float, class_ids: Sequence[int] | None, most: int) -> Rows:
-    """Pick the best of a model that needs no suppression, as its head does.
+def top_scores(output: Rows, conf: float, class_ids: Sequence[int] | None, most: int) -> Rows:
+    """The best boxes of an end-to-end model, which needs no NMS; picked as its head does.
 
     Args:
-        output: [N, 4 + C], x1, y1, x2, y2 in pixels of the picture, and a score for each class.
-        conf, class_ids, most: as of `best_of_raw`.
+        output: [N, 4 + C], x1, y1, x2, y2 in pixels of the input, and a score for each class.
+        conf, class_ids, most: see `nms_raw`.
 
     Returns:
-        As `best_of_raw` does; a box may be there for several classes.
+        As `nms_raw`; a box may be there for several classes.
     """
     scores = output[:, 4:]
     first = _falling(scores.max(axis=1))[:most]
@@ -66,11 +65,28 @@ def best_of_candidates(output: Rows, conf: float, class_ids: Sequence[int] | Non
     return rows if class_ids is None else rows[np.isin(labels, class_ids)]
 
 
-def nms(boxes_xyxy: npt.NDArray[Any], scores: npt.NDArray[Any], iou: float, most: int | None = None) -> IntArray:
-    """Indices of the boxes that overlap no better one by more than `iou`, by falling score; ties in their order.
+def nms_by_class(boxes_xyxy: FloatArray, scores: FloatArray, class_ids: IntArray, iou: float) -> IntArray:
+    """NMS within each class: indices of the boxes to keep, by falling score; ties in their order.
 
     Args:
-        boxes_xyxy: [N, 4] of any float type, which is computed in.
+        boxes_xyxy: [N, 4].
+        scores: [N].
+        class_ids: [N].
+        iou: see `nms`.
+    """
+    kept = [np.zeros(0, dtype=np.int64)]
+    for number in np.unique(class_ids):
+        members = np.flatnonzero(class_ids == number)
+        kept.append(members[nms(boxes_xyxy[members], scores[members], iou)])
+    order = np.concatenate(kept)
+    return order[np.lexsort((order, -scores[order]))]
+
+
+def nms(boxes_xyxy: npt.NDArray[Any], scores: npt.NDArray[Any], iou: float, most: int | None = None) -> IntArray:
+    """Indices of the boxes that overlap no better box by more than `iou`, by falling score; ties in their order.
+
+    Args:
+        boxes_xyxy: [N, 4] of any float type, in which the overlap is computed.
         scores: [N].
         iou: intersection over union.
         most: boxes to keep; None for all.

@@ -1,4 +1,4 @@
-"""Weights of any kind in, a detector out."""
+"""Opening a detector, whatever its framework."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HUGGING_FACE = "hf:"
 
 
 def open_detector(config: DetectorConfig | PredictionsConfig, samples: Samples | None = None) -> Detector:
-    """Open weights with the framework that they are of, or predictions without any.
+    """Open weights with their framework, or predictions that another program wrote.
 
     Args:
         config: what to open.
@@ -25,11 +25,11 @@ def open_detector(config: DetectorConfig | PredictionsConfig, samples: Samples |
             compared with the weights on them; without them `backend="auto"` is torch.
 
     Raises:
-        ConfigError: for a device that is not there, a class or an imgsz that the model lacks, a layout for weights
-            that are no ONNX file, or a backend for weights that are no checkpoint of Ultralytics.
-        WeightsError: for weights that are missing, corrupt, foreign, no detector's, or lack their runtime.
+        ConfigError: for a device that does not exist here, a class or an imgsz that the model does not have, a layout
+            for weights other than ONNX, or a backend for weights other than an Ultralytics checkpoint.
+        WeightsError: for weights that are missing, corrupt, not a detector, or whose runtime is not installed.
         UnsafeWeightsError: for a pickle that would run foreign code; `config.trust_weights` opens those of Ultralytics
-            all the same.
+            anyway.
         PredictionsError: for predictions that cannot be read.
     """
     if isinstance(config, PredictionsConfig):
@@ -63,5 +63,5 @@ def open_detector(config: DetectorConfig | PredictionsConfig, samples: Samples |
 
 
 def is_onnx(weights: str) -> bool:
-    """Whether weights are an ONNX file, by their name."""
+    """Whether weights are an ONNX file, by name."""
     return weights.lower().endswith(".onnx")

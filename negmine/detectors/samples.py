@@ -1,4 +1,4 @@
-"""A few images out of many, for comparing and calibrating detectors before they run."""
+"""A few of the user's images, to compare and calibrate detectors on before they run."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from negmine.errors import ImageError
 from negmine.images import decode_image
 from negmine.structures import Image
 
-Samples = Callable[[int], Iterator[Image]]  # at most so many images; read only when they are asked for
+Samples = Callable[[int], Iterator[Image]]  # at most so many images, read one by one
 
-_TRIES = 8  # files in a row that are no images, before a part of the list is given up
+_TRIES = 8  # unreadable files in a row, before a part of the list is skipped
 
 
 def samples_of(paths: Sequence[Path]) -> Samples:
-    """Images evenly spaced over a list of files: of each of so many equal parts the first that can be read."""
+    """Images evenly spaced over a list of files: the first readable one of each of so many equal parts."""
 
     def sample(most: int) -> Iterator[Image]:
         count = min(most, len(paths))
@@ -30,10 +30,10 @@ def samples_of(paths: Sequence[Path]) -> Samples:
 
 def _first_readable(paths: Sequence[Path]) -> Image | None:
     for path in paths:
-        if not path.is_file():  # a pipe would be waited for
+        if not path.is_file():  # reading a pipe would block
             continue
         try:
             return decode_image(path.read_bytes())
-        except (ImageError, OSError, ValueError):  # ValueError: a NUL in a name out of a list
+        except (ImageError, OSError, ValueError):  # ValueError: a NUL in a name
             continue
     return None

@@ -1,8 +1,8 @@
-"""OpenVINO, NNCF and ONNX Runtime without their reports of use, which nobody asked for.
+"""Importing OpenVINO, NNCF and ONNX Runtime with their telemetry off.
 
-OpenVINO's and NNCF's are sent by processes forked in the middle of a scan; ONNX Runtime's are collected in a file in
-the user's cache folder. All three decide about it when they are imported. Where the user has imported
-`openvino_telemetry`, or set ORT_DISABLE_TELEMETRY, it stays as it is.
+OpenVINO and NNCF send theirs from processes that they fork in the middle of a scan; ONNX Runtime collects its own in a
+file in the user's cache folder. All three decide when they are imported. If the user has imported `openvino_telemetry`,
+or set ORT_DISABLE_TELEMETRY, that choice stays.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ _SENDER, _SWITCH = "openvino_telemetry", "ORT_DISABLE_TELEMETRY"
 
 
 def import_quietly(name: str) -> ModuleType:
-    """Import a package that may report."""
+    """Import a package that may have telemetry."""
     with no_reporting():
         return importlib.import_module(name)
 
 
 @contextmanager
 def no_reporting() -> Iterator[None]:
-    """What is imported inside does not report."""
+    """Turn telemetry off for packages that are imported inside the block."""
     blocked, switched = _SENDER not in sys.modules, _SWITCH not in os.environ
     if blocked:
-        sys.modules[_SENDER] = None  # type: ignore[assignment]  # whoever imports it is told that it is not installed
+        sys.modules[_SENDER] = None  # type: ignore[assignment]  # importing it raises ImportError
     if switched:
         os.environ[_SWITCH] = "1"
     try:

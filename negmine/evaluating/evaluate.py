@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from negmine.detectors.base import Detector, check_paths, other_size
+from negmine.detectors.base import Detector, imgsz_warning
 from negmine.detectors.config import Backend, DetectorConfig, OnnxLayout, PredictionsConfig
 from negmine.detectors.open import is_onnx, open_detector
 from negmine.detectors.samples import Samples, samples_of
@@ -92,7 +92,7 @@ def evaluate(
     samples = samples_of([*images.labelled, *images.backgrounds])
     detectors = _opened(weights, base, samples)
     for detector in detectors:
-        check_paths(detector, [*images.labelled, *images.backgrounds, *images.with_targets])
+        detector.check_paths([*images.labelled, *images.backgrounds, *images.with_targets])
     evidences = collect_each(detectors, _measured(images), config, on_progress)
     _require_images(images, evidences[0], sources)
     evidences = [
@@ -204,8 +204,8 @@ def _findings(
         *(
             finding
             for each, detector in zip(evidences, detectors, strict=True)
-            for finding in predicted_above(each.name, getattr(detector, "lowest_score", None), config.floor)
+            for finding in predicted_above(each.name, detector.lowest_score, config.floor)
         ),
-        *(EvalFinding("backend", note) for detector in detectors for note in getattr(detector, "notes", ())),
-        *(EvalFinding("other-size", warning) for warning in map(other_size, detectors) if warning is not None),
+        *(EvalFinding("backend", note) for detector in detectors for note in detector.notes),
+        *(EvalFinding("other-size", warning) for warning in map(imgsz_warning, detectors) if warning is not None),
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from negmine.bank.records import ItemRecord, KnownItem, ScannedImage
-from negmine.detectors.base import Detector, InterruptibleDetector
+from negmine.detectors.base import Detector
 from negmine.detectors.batches import predict_each
 from negmine.engines.base import Engine
 from negmine.errors import BoxError, ImageError
@@ -142,7 +142,7 @@ class Examiner:
     def stop(self, *, give_up: bool) -> None:
         """Have `run` raise InterruptedError at the next batch; or sooner, where the detector can give up."""
         self._stopped.set()
-        if give_up and isinstance(self._detector, InterruptibleDetector):
+        if give_up:
             self._detector.give_up()
 
     def begin(self, chunk: Chunk) -> None:

@@ -62,7 +62,7 @@ class Device:
         """As a detector says it."""
         settings = detector.identity.settings
         backend = str(settings["backend"]) if "backend" in settings else None
-        return cls(getattr(detector, "device", None), f"{backend} int8" if "int8" in settings else backend, busy)
+        return cls(detector.device, f"{backend} int8" if "int8" in settings else backend, busy)
 
     def to_dict(self) -> dict[str, object]:
         """JSON values only."""

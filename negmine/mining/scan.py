@@ -9,7 +9,7 @@ from pathlib import Path
 from negmine._version import __version__
 from negmine.bank.records import RunRecord
 from negmine.bank.writer import BankWriter
-from negmine.detectors.base import Detector, PathDetector, opening_notes
+from negmine.detectors.base import Detector, opening_notes
 from negmine.detectors.config import DetectorConfig, PredictionsConfig
 from negmine.detectors.open import open_detector
 from negmine.detectors.samples import samples_of
@@ -65,10 +65,9 @@ def scan(
     items = _items(sources, split)
     labels = open_truth(Path(truth)) if isinstance(truth, (str, Path)) else truth
     model = _detector(detector, items)
-    if config.confirm and isinstance(model, PathDetector):
+    if config.confirm and model.needs_files:
         raise ConfigError("confirm runs the detector on its crops and needs a model, found predictions; leave it out")
-    if isinstance(model, PathDetector):
-        model.check_paths([item.path for item in items])
+    model.check_paths([item.path for item in items])
     classes = _classes(model, labels)
     with BankWriter(bank, purpose="negmine scan") as writer:
         run_id = writer.begin_run(_run_record(model, config))

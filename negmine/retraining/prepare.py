@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from negmine.detectors.base import other_size
+from negmine.detectors.base import imgsz_warning
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.weights_files import hash_weights
 from negmine.evaluating.config import EvalConfig
@@ -101,7 +101,7 @@ def prepare(
         clock=clock,
     )
     notes = (
-        *filter(None, [other_size(detector)]), *labelled.notes, *backgrounds.notes, *_unlisted(names, labelled)
+        *filter(None, [imgsz_warning(detector)]), *labelled.notes, *backgrounds.notes, *_unlisted(names, labelled)
     )  # fmt: skip
     for note in notes:
         on_step(note)

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
 from blobs import draw
 
@@ -100,21 +99,6 @@ def test_no_shape_is_left_out_while_the_clock_runs(benchmarks: Path) -> None:
     rate, done = measure(lambda shape: lambda count: ran.append((shape, count)), {(64, 32): 3, (32, 64): 1}, 0.0, 2)
     assert ran == [((32, 64), 2), ((64, 32), 2), ((32, 64), 1), ((64, 32), 3)]
     assert done == 4 and rate > 0
-
-
-@pytest.mark.parametrize("size_wh", [(640, 640), (481, 321), (321, 481), (1920, 1080), (33, 500), (1, 1), (1000, 7)])
-@pytest.mark.parametrize("imgsz", [64, 640])
-def test_tensors_have_the_shape_that_ultralytics_gives_them(
-    benchmarks: Path, size_wh: tuple[int, int], imgsz: int
-) -> None:
-    from forward import letterboxed
-
-    with quiet_ultralytics():
-        from ultralytics.data.augment import LetterBox
-
-        image = np.zeros((size_wh[1], size_wh[0], 3), dtype=np.uint8)
-        expected = LetterBox((imgsz, imgsz), auto=True, stride=32)(image=image).shape[:2]
-    assert letterboxed(size_wh, imgsz) == expected
 
 
 def test_half_of_the_images_is_every_second_one(benchmarks: Path, tmp_path: Path, images: Path) -> None:

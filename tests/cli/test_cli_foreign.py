@@ -111,7 +111,7 @@ def test_usage_errors(run: Run, world: Path, command: list[str], options: list[s
         (["eval", "--data", "data.yaml", "--predictions", "said"], "not among the sources: c, d;"),
         (
             ["retrain", "--data", "data.yaml", "--weights", "r.json", "--backgrounds", "backgrounds"],
-            "r.json is no model, which is needed here",
+            "r.json is not a model",
         ),
     ],
 )

@@ -54,3 +54,13 @@ def names(tmp_path: Path) -> Callable[..., str]:
         return str(tmp_path / "names.txt")
 
     return write
+
+
+@pytest.fixture
+def cuda() -> str:
+    """The name of an NVIDIA GPU; the test is skipped where torch has none."""
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("torch has no NVIDIA GPU on this machine")
+    return "0"

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torchvision.ops import nms as torchvision_nms
 
-from negmine.detectors.nms import best_of_candidates, best_of_raw, nms
+from negmine.detectors.nms import nms, nms_raw, top_scores
 from negmine.detectors.ultralytics.quiet import import_ultralytics
 
 import_ultralytics()
@@ -34,7 +34,7 @@ def test_it_keeps_the_rows_that_ultralytics_keeps(
     (theirs,) = non_max_suppression(
         torch.from_numpy(output.copy())[None], conf, iou, classes=class_ids, max_det=300, max_time_img=100.0
     )
-    ours = best_of_raw(output, conf, iou, class_ids, 300)
+    ours = nms_raw(output, conf, iou, class_ids, 300)
     assert ours.dtype == np.float32 and np.array_equal(ours, theirs.numpy())
 
 
@@ -63,5 +63,5 @@ def test_it_picks_what_a_head_without_suppression_picks(count: int, conf: float,
     head = Detect(nc=6, ch=(8,))
     picked = head.postprocess(torch.from_numpy(output)[None])
     (theirs,) = non_max_suppression(picked, conf, classes=class_ids, max_det=300, end2end=True)
-    ours = best_of_candidates(output, conf, class_ids, 300)
+    ours = top_scores(output, conf, class_ids, 300)
     assert np.array_equal(ours, theirs.numpy())

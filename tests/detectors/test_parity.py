@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from negmine.detectors.parity import agreement, differences_in_words, other_than_rounding
+from negmine.detectors.parity import beyond_rounding, compare, describe_differences
 from negmine.structures import Detections
 
 Row = tuple[float, float, float, float, float, int]  # box, score, class
@@ -19,9 +19,9 @@ def found(*rows: Row) -> Detections:
 
 
 def test_where_nothing_is_found_nothing_was_compared() -> None:
-    result = agreement([], [], 0.25)
+    result = compare([], [], 0.25)
     assert (result.compared, result.difference) == (0, None)
-    assert agreement([found()], [found()], 0.25).compared == 0
+    assert compare([found()], [found()], 0.25).compared == 0
 
 
 @pytest.mark.parametrize(
@@ -43,39 +43,39 @@ def test_where_nothing_is_found_nothing_was_compared() -> None:
     ],
 )
 def test_two_lists_of_one_image(theirs: list[Row], ours: list[Row], same: bool) -> None:
-    assert (agreement([found(*theirs)], [found(*ours)], 0.25).difference is None) == same
+    assert (compare([found(*theirs)], [found(*ours)], 0.25).difference is None) == same
 
 
 def test_where_nothing_reaches_the_threshold_lower_scores_are_compared() -> None:
     low = found((*BOX, 0.1, 1))
-    assert agreement([low], [low], 0.25).compared == 1
-    assert agreement([low], [found()], 0.25).difference is not None
-    assert agreement([found((*BOX, 0.04, 1))], [found()], 0.001) == agreement([], [], 0.25)  # noise
+    assert compare([low], [low], 0.25).compared == 1
+    assert compare([low], [found()], 0.25).difference is not None
+    assert compare([found((*BOX, 0.04, 1))], [found()], 0.001) == compare([], [], 0.25)  # noise
 
 
 def test_what_may_be_missing_was_not_compared() -> None:
     near = found((*BOX, 0.055, 1))
-    assert agreement([near], [found()], 0.25).compared == 0
-    assert agreement([found((*BOX, 0.255, 1))], [found((*BOX, 0.255, 1))], 0.25).compared == 1  # down to 0.05
+    assert compare([near], [found()], 0.25).compared == 0
+    assert compare([found((*BOX, 0.255, 1))], [found((*BOX, 0.255, 1))], 0.25).compared == 1  # down to 0.05
 
 
 def test_the_difference_is_told_with_the_box() -> None:
-    result = agreement([found()], [found((1, 2, 30, 40, 0.75, 7))], 0.25)
-    assert result.difference == "the converted model alone finds class 7 at score 0.750 in [1, 2, 30, 40]"
+    result = compare([found()], [found((1, 2, 30, 40, 0.75, 7))], 0.25)
+    assert result.difference == "only the converted model finds class 7 at score 0.750 in [1, 2, 30, 40]"
 
 
 def test_how_8_bit_weights_differ() -> None:
     theirs = [found((*BOX, 0.9, 1), (0, 500, 10, 510, 0.5, 1)), found()]
     ours = [found((0, 0, 900, 100, 0.83, 1)), found((*BOX, 0.4, 0))]
-    assert differences_in_words(theirs, ours) == (
-        "on 2 images it finds 1 of 2 detections again and 1 others; scores differ by 0.07 at most"
+    assert describe_differences(theirs, ours) == (
+        "on 2 images it finds 1 of the 2 detections, and 1 others; scores differ by up to 0.07"
     )
-    assert differences_in_words([], []).startswith("on 0 images it finds 0 of 0")
+    assert describe_differences([], []).startswith("on 0 images it finds 0 of the 0")
 
 
 def test_a_score_is_compared_with_that_of_the_box_that_overlaps_most() -> None:
     both = [found((*BOX, 0.9, 1), (0, 0, 700, 100, 0.3, 1))]  # overlap by 0.7
-    assert differences_in_words(both, both).endswith("scores differ by 0.00 at most")
+    assert describe_differences(both, both).endswith("scores differ by up to 0.00")
 
 
 @pytest.mark.parametrize(
@@ -93,14 +93,14 @@ def test_a_score_is_compared_with_that_of_the_box_that_overlaps_most() -> None:
 )
 def test_what_fewer_digits_may_lose(theirs: int, ours: int, other: bool) -> None:
     rows: list[Row] = [(100.0 * k, 0, 100.0 * k + 50, 40, 0.5, k % 3) for k in range(40)]
-    assert other_than_rounding([found(*rows[:theirs])], [found(*rows[:ours])], 0.25) == other
+    assert beyond_rounding([found(*rows[:theirs])], [found(*rows[:ours])], 0.25) == other
 
 
 def test_fewer_digits_move_boxes_and_scores_and_no_classes() -> None:
     one = [found(*[(100.0 * k, 0, 100.0 * k + 50, 40, 0.26, 1) for k in range(10)])]
     moved = [found(*[(100.0 * k + 9, 0, 100.0 * k + 55, 40, 0.20, 1) for k in range(10)])]  # under 0.25
-    assert not other_than_rounding(one, moved, 0.25) and not other_than_rounding(moved, one, 0.25)
+    assert not beyond_rounding(one, moved, 0.25) and not beyond_rounding(moved, one, 0.25)
     renamed = [found(*[(100.0 * k, 0, 100.0 * k + 50, 40, 0.26, 2) for k in range(10)])]
-    assert other_than_rounding(one, renamed, 0.25)
+    assert beyond_rounding(one, renamed, 0.25)
     below = [found(*[(*BOX, 0.1, 1)] * 3)]  # where nothing reaches 0.25, what scores less is compared
-    assert other_than_rounding(below, [found()], 0.25) and not other_than_rounding(below, below, 0.25)
+    assert beyond_rounding(below, [found()], 0.25) and not beyond_rounding(below, below, 0.25)

@@ -1,9 +1,7 @@
-"""ONNX models of other makes, run by onnxruntime; what goes in and comes out is one of three layouts."""
+"""ONNX models that Ultralytics did not export, run by onnxruntime; `layouts.py` says what goes in and comes out."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -11,34 +9,28 @@ from typing import Any
 
 import numpy as np
 
-from negmine.detectors.base import DescribedDetector, DetectorIdentity
-from negmine.detectors.class_files import read_class_names
-from negmine.detectors.classes import wanted_classes
+from negmine.detectors.base import BaseDetector, DetectorIdentity, usable, versions_of
+from negmine.detectors.class_names import read_class_names, wanted_classes
 from negmine.detectors.config import DetectorConfig
-from negmine.detectors.onnx.layouts.base import Decoding, Layout, Outputs
-from negmine.detectors.onnx.layouts.ssd import SSD_DONE, SSD_RAW
-from negmine.detectors.onnx.layouts.ultralytics import ULTRALYTICS
-from negmine.detectors.onnx.layouts.yolox import YOLOX
+from negmine.detectors.onnx.layouts import LAYOUTS, Decoding, GraphLayout, Outputs
 from negmine.detectors.onnx.session import FLOATS, coco_names, device_of, names_inside, only_input, open_session
 from negmine.detectors.weights_files import hash_weights
 from negmine.errors import BoxError, ConfigError, WeightsError
+from negmine.files import sha256_of
 from negmine.paths import printable
 from negmine.structures import Detections, Image
 
-_LAYOUTS: Mapping[str, tuple[Layout, ...]] = MappingProxyType(
-    {"yolox": (YOLOX,), "ultralytics": (ULTRALYTICS,), "ssd": (SSD_DONE, SSD_RAW)}
-)
 _ACCELERATOR_BATCH = 16
 _BACKGROUND = ("__background__", "background", "BACKGROUND")
 _COCO_CLASSES = 80
 
 
-class OnnxDetector(DescribedDetector):
-    """Detects as `config.onnx_layout` says; class names are those of `config.class_names`, of the file, or COCO's 80.
+class OnnxDetector(BaseDetector):
+    """Detects as `config.onnx_layout` says; class names come from `config.class_names`, the file, or COCO's 80.
 
     Raises:
-        ConfigError: for a device that is not there, a size that the graph does not take, or class names that are not
-            as many as the model's classes.
+        ConfigError: for a device that does not exist here, a size that the graph does not take, or a number of class
+            names other than the model's.
         WeightsError: for a file that is missing, cannot be run, or is of another layout.
     """
 
@@ -70,14 +62,14 @@ class OnnxDetector(DescribedDetector):
                 "classes": sorted(config.classes),
                 "class_names": list(self._class_names.values()),
             },
-            versions={"onnxruntime": importlib.metadata.version("onnxruntime")},
+            versions=versions_of("onnxruntime"),
         )
 
-    def predict(self, images: Sequence[Image]) -> list[Detections]:
-        """Detect in each image; what it gives for one does not depend on the others.
+    def predict(self, images: Sequence[Image], paths: Sequence[Path] | None = None) -> list[Detections]:
+        """Detect in each image; the result for one does not depend on the others.
 
         Raises:
-            BoxError: where the model gave what is no number.
+            BoxError: where the model gave NaN.
         """
         found: list[Detections] = []
         for start in range(0, len(images), self._batch_size):
@@ -88,15 +80,12 @@ class OnnxDetector(DescribedDetector):
 
     def _detections(self, image: Image, outputs: Outputs) -> Detections:
         if any(np.isnan(output).any() for output in outputs):
-            raise BoxError(f"{self._identity.name} gave what is no number (NaN)")
+            raise BoxError(f"{self._identity.name} gave NaN")
         size_wh = (image.shape[1], image.shape[0])
         decoding = Decoding(size_wh, self._input_wh, self._config.conf, 1.0 if self._iou is None else self._iou)
-        detections = self._layout.decode(outputs, decoding)
-        if self._wanted is None:
-            return detections
-        return detections.select(np.isin(detections.class_ids, self._wanted))
+        return usable(self._layout.decode(outputs, decoding), self._wanted)
 
-    def _run(self, images: Sequence[Image], layout: Layout) -> list[Outputs]:
+    def _run(self, images: Sequence[Image], layout: GraphLayout) -> list[Outputs]:
         """The outputs for each image, without their batch axis where they have one."""
         tensor = np.stack([layout.prepare(image, self._input_wh) for image in images])
         tensor = tensor.astype(FLOATS[self._input.type])
@@ -111,14 +100,13 @@ class OnnxDetector(DescribedDetector):
         return max(output.ndim for output in outputs) == 3
 
     def _takes_batches(self) -> bool:
-        return (
-            len(self._input.shape) == 4 and not isinstance(self._input.shape[0], int) and self._layout is not SSD_DONE
-        )
+        any_number = len(self._input.shape) == 4 and not isinstance(self._input.shape[0], int)
+        return any_number and self._layout.takes_batches
 
-    def _start(self) -> tuple[Layout, int]:
-        """Run once, so that what does not fit shows now; the layout that does, and how many classes it shows."""
+    def _start(self) -> tuple[GraphLayout, int]:
+        """Run once, to find the layout that fits, and the number of classes; a misfit shows now, not during a scan."""
         found = "nothing"
-        for layout in _LAYOUTS[self._config.onnx_layout or "yolox"]:
+        for layout in LAYOUTS[self._config.onnx_layout or "yolox"]:
             self._input_wh = self._size(layout)
             blank = np.zeros((self._input_wh[1], self._input_wh[0], 3), dtype=np.uint8)
             try:
@@ -135,7 +123,7 @@ class OnnxDetector(DescribedDetector):
             f"{self._input_wh[0]}x{self._input_wh[1]} and without the batch axis {found}; choose another --onnx-layout"
         )
 
-    def _size(self, layout: Layout) -> tuple[int, int]:
+    def _size(self, layout: GraphLayout) -> tuple[int, int]:
         """Width and height of the input."""
         height, width = self._input.shape[-2:]
         imgsz = self._config.imgsz
@@ -149,7 +137,7 @@ class OnnxDetector(DescribedDetector):
         return (width if isinstance(width, int) else side), (height if isinstance(height, int) else side)
 
     def _names(self, classes: int) -> dict[int, str]:
-        """The names of the model's classes, of which there are `classes`; 0 where that is not known."""
+        """The names of the model's classes, of which there are `classes`; 0 if unknown."""
         if self._config.class_names is not None:
             names, source = read_class_names(Path(self._config.class_names)), printable(self._config.class_names)
         else:
@@ -169,7 +157,7 @@ class OnnxDetector(DescribedDetector):
 
 
 def _hash(path: Path) -> str:
-    """Of the file, and of the one beside it that large exports keep their tensors in."""
+    """SHA-256 of the file, and of the one beside it that large exports keep their tensors in."""
     beside = [path.with_name(f"{path.name}{ending}") for ending in (".data", "_data")]
     hashes = [hash_weights(each) for each in (path, *beside) if each.is_file()]
-    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
+    return hashes[0] if len(hashes) == 1 else sha256_of("".join(hashes).encode())

@@ -1,4 +1,4 @@
-"""onnxruntime: opening a file with it, and what a file says of itself. The only place that imports it."""
+"""onnxruntime sessions, and what an ONNX file says about itself. The only place that imports onnxruntime."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def open_session(path: Path, device: str) -> Any:
     """Open a file with onnxruntime.
 
     Raises:
-        WeightsError: where it cannot be opened, or onnxruntime is missing.
-        ConfigError: for a device that is not there.
+        WeightsError: where it cannot be opened, or onnxruntime is not installed.
+        ConfigError: for a device that does not exist here.
     """
     try:
         onnxruntime = import_quietly("onnxruntime")
@@ -33,7 +33,7 @@ def open_session(path: Path, device: str) -> Any:
             f"{printable(path)} needs the package onnxruntime, which is not installed; pip install 'negmine[onnx]'"
         ) from error
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what is wrong arrives as an exception
+    options.log_severity_level = 4  # errors are raised anyway
     providers = _providers(device, onnxruntime.get_available_providers())
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=providers)
@@ -52,16 +52,16 @@ def device_of(session: Any) -> str:
 
 
 def load_session(data: bytes) -> Any:
-    """Load a model that negmine made, to be run on one core by each of several threads."""
+    """Load a model that negmine converted; each thread that calls it runs on one core."""
     onnxruntime = import_quietly("onnxruntime")
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what is wrong arrives as an exception
+    options.log_severity_level = 4  # errors are raised anyway
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
 
 def _providers(device: str, available: Sequence[str]) -> list[Any]:
-    """onnxruntime's names for the devices that Ultralytics' names mean: `auto`, `cpu`, `0`, `cuda:0`."""
+    """onnxruntime's providers for a device by Ultralytics' names: `auto`, `cpu`, `0`, `cuda:0`."""
     cpu, cuda = "CPUExecutionProvider", "CUDAExecutionProvider"
     number = device.removeprefix("cuda:") if device != "cuda" else "0"
     if device == "cpu" or (device == "auto" and cuda not in available):
@@ -74,7 +74,7 @@ def _providers(device: str, available: Sequence[str]) -> list[Any]:
 
 
 def only_input(session: Any, where: str) -> Any:
-    """The input of a graph that takes one image, or any number of them.
+    """The input of a graph that takes one image, or a batch.
 
     Raises:
         WeightsError: for a graph that takes anything else.
@@ -89,7 +89,7 @@ def only_input(session: Any, where: str) -> Any:
 
 
 def names_inside(session: Any) -> dict[int, str]:
-    """What Ultralytics writes into its exports, a mapping or list as Python writes it; {} where there is nothing."""
+    """The class names in an export of Ultralytics, a Python mapping or list; {} where there are none."""
     try:
         names = ast.literal_eval(session.get_modelmeta().custom_metadata_map.get("names", "{}"))
         pairs = names.items() if isinstance(names, dict) else enumerate(names)
@@ -99,7 +99,7 @@ def names_inside(session: Any) -> dict[int, str]:
 
 
 def coco_names() -> list[str]:
-    """The 80 of COCO's categories that have objects, in its order."""
+    """The 80 categories of COCO that have objects, in COCO's order."""
     from torchvision.models.detection import SSD300_VGG16_Weights
 
     return [name for name in SSD300_VGG16_Weights.COCO_V1.meta["categories"] if name not in ("__background__", "N/A")]

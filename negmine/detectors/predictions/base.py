@@ -1,8 +1,7 @@
-"""What predictions are once they are read, whatever they were written as, and the checks that all formats share."""
+"""Predictions as they are in memory, and the checks that all formats share."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from negmine.detectors.predictions.names import ImageName
+from negmine.detectors.weights_files import hash_named
 from negmine.errors import BoxError, PredictionsError
+from negmine.files import sha256_of
 from negmine.paths import printable
 from negmine.structures import FloatArray
 
@@ -24,8 +25,8 @@ class Predictions:
     Attributes:
         class_names: class id to name.
         rows: for each image with predictions [N, 6]: x1, y1, x2, y2, score, class id.
-        shares: whether coordinates are shares of the image's sides, and not pixels.
-        listed: the images that were predicted on; None where only those with predictions are known.
+        shares: whether coordinates are fractions of the image's sides, and not pixels.
+        listed: the images that were predicted on; None if only those with predictions are known.
         sha256: of all files that they were read from, hex.
     """
 
@@ -50,23 +51,19 @@ def read_file(path: Path) -> bytes:
 
 def hash_files(files: Sequence[tuple[str, bytes]]) -> str:
     """SHA-256, hex, of names and contents."""
-    digest = hashlib.sha256()
-    for name, data in files:
-        inner = hashlib.sha256(data).hexdigest()
-        digest.update(f"{name}\0{inner}\n".encode(errors="surrogateescape"))
-    return digest.hexdigest()
+    return hash_named((name, sha256_of(data)) for name, data in files)
 
 
 def check_row(box: Sequence[float], score: float, where: str) -> None:
-    """Refuse what can be no prediction in any image.
+    """Refuse a box or score that is invalid in every image.
 
     Args:
         box: x, y, width, height.
-        score: of it.
+        score: of the box.
         where: for a message.
 
     Raises:
-        PredictionsError: for what is not finite, a negative side, or a score outside 0 to 1.
+        PredictionsError: for a value that is not finite, a negative side, or a score outside 0 to 1.
     """
     if not np.isfinite(box).all() or min(box[2:]) < 0:
         raise PredictionsError(f"{where}: expected a box of x, y, width and height, found {list(box)}; correct it")
@@ -75,7 +72,7 @@ def check_row(box: Sequence[float], score: float, where: str) -> None:
 
 
 def clipped(boxes_xyxy: FloatArray, size_wh: tuple[int, int]) -> FloatArray:
-    """Boxes cut at the image's edge.
+    """Boxes clipped to the image.
 
     Raises:
         BoxError: where one sticks out by more than a pixel and a hundredth of that side.

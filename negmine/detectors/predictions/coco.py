@@ -11,7 +11,7 @@ from typing import TypeGuard
 
 import numpy as np
 
-from negmine.detectors.class_files import read_class_names
+from negmine.detectors.class_names import read_class_names
 from negmine.detectors.predictions.base import Predictions, check_row, hash_files, read_file
 from negmine.detectors.predictions.names import ImageName, image_name, shown
 from negmine.errors import PredictionsError
@@ -23,7 +23,7 @@ _Row = tuple[float, float, float, float, float, int]
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What ids mean: of images, where a COCO file lists them, and of categories (to class id)."""
+    """What ids stand for: of images, where a COCO file lists them, and of categories (to class id)."""
 
     images: Mapping[object, ImageName]
     listed: frozenset[ImageName] | None
@@ -44,7 +44,7 @@ def read_coco(path: Path, images: Path | None, class_names: Path | None) -> Pred
         class_names: of the categories; needed where `images` does not say.
 
     Raises:
-        PredictionsError: where a file is no JSON of this kind, or names an image or category that is not listed.
+        PredictionsError: where a file is not such JSON, or names an image or category that is not listed.
         ConfigError: where the file of class names cannot be read.
     """
     data = read_file(path)
@@ -122,7 +122,7 @@ def _result(entry: object, known: _Known, where: str) -> tuple[ImageName, _Row]:
     if not (isinstance(box, list) and len(box) == 4 and all(map(_is_number, box))):
         raise PredictionsError(f"{where}: expected bbox to be [x, y, width, height], found {_short(box)}; correct it")
     if not _is_number(score):
-        raise PredictionsError(f"{where}: expected a score, found {_short(score)}; labels are no predictions")
+        raise PredictionsError(f"{where}: expected a score, found {_short(score)}; labels are not predictions")
     x, y, width, height = map(float, box)
     check_row((x, y, width, height), float(score), where)
     category = _id(entry.get("category_id"))
@@ -153,20 +153,20 @@ def _parse(path: Path, data: bytes) -> object:
         document: object = json.loads(data)
     except json.JSONDecodeError as error:
         raise PredictionsError(
-            f"{printable(path)}:{error.lineno}: expected JSON, found none from column {error.colno} on ({error.msg})"
+            f"{printable(path)}:{error.lineno}: expected JSON, found an error at column {error.colno} ({error.msg})"
         ) from error
-    except (ValueError, RecursionError) as error:  # ValueError: no text, or an absurd number
+    except (ValueError, RecursionError) as error:  # ValueError: not UTF-8, or an absurd number
         raise PredictionsError(f"{printable(path)} cannot be read as JSON: {printable(str(error)[:100])}") from error
     return document
 
 
 def _id(number: object) -> int | str | None:
-    """What is no id (a list, a fraction, a truth value) becomes None."""
+    """None for anything that is not an id: a list, a fraction, a boolean."""
     return number if isinstance(number, (int, str)) and not isinstance(number, bool) else None
 
 
 def _is_number(value: object) -> TypeGuard[float]:
-    """Not the numbers that are none, and no whole one that no float can hold."""
+    """Whether it is a finite number that a float can hold."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _HUGE
 
 

@@ -1,4 +1,4 @@
-"""A detector that is the predictions of another: no model, no pixels, any make."""
+"""Predictions that another program wrote, as a detector: no model, no pixels, any framework."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from negmine.detectors.base import DescribedDetector, DetectorIdentity
-from negmine.detectors.classes import wanted_classes
+from negmine.detectors.base import BaseDetector, DetectorIdentity, usable
+from negmine.detectors.class_names import wanted_classes
 from negmine.detectors.config import PredictionsConfig
 from negmine.detectors.predictions.base import Predictions, clipped
 from negmine.detectors.predictions.coco import read_coco
@@ -20,11 +20,11 @@ from negmine.paths import printable
 from negmine.structures import Detections, Image
 
 
-class PredictionsDetector(DescribedDetector):
-    """Says of an image what a file of predictions says of it, by the image's name.
+class PredictionsDetector(BaseDetector):
+    """Looks up the predictions for an image by the name of its file.
 
-    An image that the predictions do not name has none, unless `images` lists those that were predicted on: then the
-    others are skipped. Boxes that stick out of their image by up to a pixel, or a hundredth of its side, are cut.
+    An image that the predictions do not name has none, unless `images` lists the images that were predicted on: then
+    the others are skipped. Boxes that stick out of their image by up to a pixel, or 1 % of its side, are clipped.
 
     Raises:
         PredictionsError: where the predictions are missing or cannot be read.
@@ -43,34 +43,46 @@ class PredictionsDetector(DescribedDetector):
             sha256=self._predictions.sha256,
             settings={"kind": "predictions", "conf": config.conf, "classes": sorted(config.classes)},
         )
-        self._batch_size = 1  # there is nothing to gain
 
     @property
     def lowest_score(self) -> float | None:
-        """Of all predictions; None where there are none."""
+        """The lowest score of all predictions; None where there are none."""
         return min((float(rows[:, 4].min()) for rows in self._predictions.rows.values()), default=None)
 
-    def predict(self, images: Sequence[Image]) -> list[Detections]:
-        """Nothing: pixels do not say which image they are.
+    @property
+    def needs_files(self) -> bool:
+        """True: pixels do not say which image they are of."""
+        return True
+
+    def predict(self, images: Sequence[Image], paths: Sequence[Path] | None = None) -> list[Detections]:
+        """Look up the predictions for the files.
 
         Raises:
-            DetectorError: for any image.
+            DetectorError: for images without files.
+            BoxError: see `predict_path`.
         """
-        if images:
-            raise DetectorError(f"{printable(self._path)} is no model: it knows images in files alone, not by pixels")
-        return []
+        if images and paths is None:
+            raise DetectorError(f"{printable(self._path)} is not a model: it knows images by file, not by pixels")
+        return [
+            self.predict_path(path, (image.shape[1], image.shape[0]))
+            for image, path in zip(images, paths or (), strict=True)
+        ]
 
     def check_paths(self, paths: Sequence[Path]) -> None:
-        """Be told all images that will be asked for.
+        """Compare the list of all images with the predictions.
 
         Raises:
-            PredictionsError: where a prediction is of none of them, or of what may be several.
+            PredictionsError: where predictions are for none of the images, or may be for several.
         """
         rows, listed = self._predictions.rows, self._predictions.listed
         check_names(rows.keys() if listed is None else listed, rows, paths, printable(self._path))
 
     def predict_path(self, path: Path, size_wh: tuple[int, int]) -> Detections:
-        """What the predictions say of a file.
+        """The predictions for a file.
+
+        Args:
+            path: of the image.
+            size_wh: of the upright image, pixels.
 
         Raises:
             BoxError: where a box is outside the image, or the image is not among those that were predicted on.
@@ -84,11 +96,7 @@ class PredictionsDetector(DescribedDetector):
             return Detections.empty()
         scale = np.array([*size_wh, *size_wh]) if self._predictions.shares else np.ones(4)
         detections = Detections(clipped(found[:, :4] * scale, size_wh), found[:, 4], found[:, 5].astype(np.int64))
-        x1, y1, x2, y2 = detections.boxes_xyxy.T
-        keep = (detections.scores >= self._conf) & (x2 > x1) & (y2 > y1)
-        if self._wanted is not None:
-            keep &= np.isin(detections.class_ids, self._wanted)
-        return detections.select(keep)
+        return usable(detections.select(detections.scores >= self._conf), self._wanted)
 
 
 def _read(path: Path, config: PredictionsConfig) -> Predictions:

@@ -1,4 +1,4 @@
-"""Which of the images that predictions name a file on this disk is."""
+"""Matching the image names in predictions to the files on this disk."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from typing import TypeAlias
 from negmine.errors import PredictionsError
 from negmine.paths import printable, sortable
 
-ImageName: TypeAlias = tuple[str, ...] | int  # the parts of a path or stem; a number as Ultralytics makes it of a stem
+ImageName: TypeAlias = (
+    tuple[str, ...] | int
+)  # the parts of a path or stem; a number, as Ultralytics writes a numeric stem
 
 _SHOWN = 3
 
 
 def image_name(text: str) -> ImageName:
-    """A file name, a path or a stem; a path is compared from its end, part by part."""
+    """The name in a file name, a path or a stem; paths are compared from their end, part by part."""
     return PurePosixPath(text).parts
 
 
 def name_of_file(path: Path, names: Collection[ImageName]) -> ImageName | None:
-    """The name that a file goes by: the longest path that it ends with, with its ending or without; else its number."""
+    """The name of a file: the longest path that it ends with, with its suffix or without; else its number."""
     parts, stem = Path(os.path.abspath(path)).parts, path.stem  # noqa: PTH100  # links stay what they are called
     for start in range(len(parts)):
         for name in (parts[start:], (*parts[start:-1], stem)):
@@ -33,16 +35,16 @@ def name_of_file(path: Path, names: Collection[ImageName]) -> ImageName | None:
 
 
 def check_names(names: Collection[ImageName], used: Iterable[ImageName], paths: Sequence[Path], where: str) -> None:
-    """Refuse names that no file, or more than one, goes by.
+    """Refuse names that match no file, or more than one.
 
     Args:
         names: all that are known.
-        used: those that have predictions.
+        used: the names that have predictions.
         paths: the files.
-        where: what has the names, for a message.
+        where: the names are, for a message.
 
     Raises:
-        PredictionsError: naming the first few, and their number.
+        PredictionsError: with their number, and the first few.
     """
     files: dict[ImageName, set[Path]] = defaultdict(set)
     for path in paths:
@@ -54,7 +56,7 @@ def check_names(names: Collection[ImageName], used: Iterable[ImageName], paths: 
         found = sorted(files[several[0]], key=sortable)[:2]
         raise PredictionsError(
             f"{where} names {len(several)} images that may be several of the sources, such as {shown(several[0])}: "
-            f"{' and '.join(map(printable, found))}; scan them apart, or name them with their folders"
+            f"{' and '.join(map(printable, found))}; scan them separately, or name them with their folders"
         )
     missing = [name for name in used if name not in files]
     if missing:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from negmine.detectors.class_files import read_class_names
+from negmine.detectors.class_names import read_class_names
 from negmine.detectors.predictions.base import Predictions, check_row, hash_files, read_file
 from negmine.detectors.predictions.names import ImageName
 from negmine.errors import PredictionsError
@@ -18,16 +18,16 @@ _NAMES = ("data.yaml", "classes.txt")
 
 
 def read_yolo(folder: Path, class_names: Path | None) -> Predictions:
-    """Read a folder of `STEM.txt`, rows `class cx cy w h conf` in shares of the image.
+    """Read a folder of `STEM.txt`, rows `class cx cy w h conf` as fractions of the image.
 
     An image without a file has no predictions: Ultralytics writes none where it finds nothing.
 
     Args:
-        folder: of the text files; what is in folders below it is not read.
+        folder: of the text files; folders below it are not read.
         class_names: None for the `data.yaml` or `classes.txt` in the folder or above it.
 
     Raises:
-        PredictionsError: where a file cannot be read, a row is none, or its class has no name.
+        PredictionsError: where a file cannot be read, a row is invalid, or its class has no name.
         ConfigError: where the file of class names cannot be read.
     """
     named = class_names or _names_beside(folder)
@@ -37,7 +37,7 @@ def read_yolo(folder: Path, class_names: Path | None) -> Predictions:
     except OSError as error:
         raise PredictionsError(f"cannot read predictions {printable(folder)}: {error.strerror or error}") from error
     if not paths:
-        raise PredictionsError(f"{printable(folder)} holds no predictions: expected .txt files, one an image")
+        raise PredictionsError(f"{printable(folder)} holds no predictions: expected .txt files, one per image")
     files = [(path.name, read_file(path)) for path in paths]
     rows = {(path.stem,): _rows(path, data, names=names) for path, (_, data) in zip(paths, files, strict=True)}
     filled: dict[ImageName, FloatArray] = {name: found for name, found in rows.items() if len(found)}
@@ -60,11 +60,13 @@ def _is_predictions(path: Path, named: Path) -> bool:
 
 
 def _rows(path: Path, data: bytes, *, names: dict[int, str]) -> FloatArray:
-    """[N, 6]: x1, y1, x2, y2 in shares, score, class id."""
+    """[N, 6]: x1, y1, x2, y2 as fractions, score, class id."""
     try:
         lines = data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise PredictionsError(f"{printable(path)}: expected rows `class cx cy w h conf`, found no text") from error
+        raise PredictionsError(
+            f"{printable(path)}: expected rows `class cx cy w h conf`, found bytes that are not UTF-8"
+        ) from error
     rows = [_row(line, f"{printable(path)}:{n}", names) for n, line in enumerate(lines, 1) if line.strip()]
     return np.array(rows, dtype=np.float64).reshape(-1, 6)
 

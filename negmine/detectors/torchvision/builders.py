@@ -1,7 +1,7 @@
-"""The detectors of torchvision: what they are built from, and building them again; for detectors and trainers.
+"""What torchvision detectors are built from, and building them; for detectors and trainers.
 
-A state_dict does not say what it is of. So a checkpoint also names the function of `torchvision.models.detection` that
-built the model, its arguments, and the classes.
+A state_dict does not say which model it is of. So a checkpoint also names the function of
+`torchvision.models.detection` that built the model, its arguments, and the classes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FIXED = ("ssd300_vgg16", "ssdlite320_mobilenet_v3_large")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TorchvisionCheckpoint:
-    """All that a model of torchvision is built from.
+    """Everything that a torchvision model is built from.
 
     Attributes:
         builder: the function of `torchvision.models.detection` that built it; one of `BUILDERS`.
@@ -46,7 +46,7 @@ class TorchvisionCheckpoint:
         frozen_eps: where the backbone's batch normalisation is frozen, as it is after training from torchvision's own
             weights: its epsilon. None where it is not frozen.
         first_label: the label of the first class: 1, or 0 for a RetinaNet or FCOS that was built without a background.
-        score_thresholds: of each class, under which its detections are dropped; None where there are none.
+        score_thresholds: of each class, under which its detections are dropped; None for no thresholds.
     """
 
     builder: str
@@ -59,17 +59,17 @@ class TorchvisionCheckpoint:
 
     @property
     def num_classes(self) -> int:
-        """As torchvision counts them: the unused label 0 too."""
+        """As torchvision counts them, with the unused label 0."""
         return len(self.class_names) + self.first_label
 
 
 def is_torchvision(weights: str) -> bool:
-    """Whether weights are torchvision's, by how they are named."""
+    """Whether weights are torchvision's, by name."""
     return weights.startswith(PUBLISHED) or weights.lower().endswith(SUFFIXES)
 
 
 def build(checkpoint: TorchvisionCheckpoint, *, name: str) -> nn.Module:
-    """Build the model of a checkpoint, ready to be run.
+    """Build the model of a checkpoint, ready to run.
 
     Args:
         checkpoint: of the model.
@@ -105,7 +105,7 @@ def build(checkpoint: TorchvisionCheckpoint, *, name: str) -> nn.Module:
 
 
 def set_size(model: Any, builder: str, imgsz: int | None) -> int | None:
-    """Have images resized so that their longer side is `imgsz`; None for the model's own rule."""
+    """Make `imgsz` the longer side that images are resized to; None keeps the model's own rule."""
     if imgsz is None:
         return None
     if builder in FIXED:
@@ -120,7 +120,7 @@ def set_size(model: Any, builder: str, imgsz: int | None) -> int | None:
 def checkpoint_of(
     model: nn.Module, builder: str, class_names: Sequence[str], arguments: Mapping[str, Any] | None = None
 ) -> TorchvisionCheckpoint:
-    """What a model that is in memory would be read back from.
+    """The checkpoint of a model in memory.
 
     Args:
         model: from `torchvision.models.detection`, any builder of `BUILDERS`.
@@ -140,7 +140,7 @@ def published(name: str) -> TorchvisionCheckpoint:
     """The weights that torchvision publishes for a builder, of its COCO categories; downloaded once, by torch.
 
     Raises:
-        WeightsError: for a name that is no builder's, or where they cannot be downloaded.
+        WeightsError: for a name that is not a builder's, or where they cannot be downloaded.
     """
     from torchvision.models import get_model, get_model_weights
 
@@ -157,7 +157,7 @@ def published(name: str) -> TorchvisionCheckpoint:
 
 
 def _check_arguments(checkpoint: TorchvisionCheckpoint, name: str) -> None:
-    """Refuse what a model would only stumble over when it runs, or, as SSD does, take no notice of."""
+    """Refuse arguments that a model would only fail on when it runs, or, as SSD does, ignore."""
     from torchvision.models import detection
 
     family = {"fasterrcnn": "FasterRCNN", "retinanet": "RetinaNet", "fcos": "FCOS"}
@@ -187,11 +187,11 @@ def _freeze_batch_norm(module: nn.Module, eps: float) -> None:
 
 
 def _misfit(error: RuntimeError) -> str:
-    """The first thing that torch says does not fit."""
+    """The first mismatch that torch names."""
     lines = [line.strip() for line in str(error).splitlines()[1:] if line.strip()]
     return lines[0].rstrip(".")[:200] if lines else first_line(error)
 
 
 def first_line(error: Exception) -> str:
-    """Of what a framework says, shortened."""
+    """The first line of a framework's error, shortened."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

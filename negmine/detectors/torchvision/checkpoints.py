@@ -1,6 +1,6 @@
-"""The files that detectors of torchvision are kept in.
+"""Checkpoint files of torchvision detectors.
 
-All that a `TorchvisionCheckpoint` holds is in the metadata of a safetensors file, or in a dictionary that was saved
+Everything in a `TorchvisionCheckpoint` is in the metadata of a safetensors file, or in a dictionary that was saved
 with `torch.save`, which is opened with `weights_only=True`. Neither can run code.
 """
 
@@ -14,8 +14,8 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
-from negmine.detectors.finite import require_finite
 from negmine.detectors.torchvision.builders import BUILDERS, TorchvisionCheckpoint, build, checkpoint_of, first_line
+from negmine.detectors.weights_files import require_finite
 from negmine.errors import UnsafeWeightsError, WeightsError
 from negmine.files import replace_file
 from negmine.paths import printable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _KEY = "negmine"  # of the metadata of a safetensors file
-_WITHOUT_BACKGROUND = ("retinanet", "fcos")  # sigmoids, one a class: label 0 is one that is merely never used
+_WITHOUT_BACKGROUND = ("retinanet", "fcos")  # one sigmoid per class: label 0 is merely never used
 _BACKGROUND = ("__background__", "background")
 _HOW = (
     "write it with negmine.save_torchvision, or torch.save({'builder': 'fasterrcnn_resnet50_fpn', 'class_names': "
@@ -33,11 +33,11 @@ _HOW = (
 
 
 def read_checkpoint(path: Path) -> TorchvisionCheckpoint:
-    """Read a checkpoint, without running anything in it.
+    """Read a checkpoint; no code in it is run.
 
     Raises:
         UnsafeWeightsError: for a pickle of anything but tensors and plain values.
-        WeightsError: for a file that is damaged, or does not say what it is of.
+        WeightsError: for a file that is damaged, or does not name its builder and classes.
     """
     where = printable(path)
     if path.suffix.lower() == ".safetensors":
@@ -46,11 +46,11 @@ def read_checkpoint(path: Path) -> TorchvisionCheckpoint:
         document, state = _read_pickle(path)
     builder, names = document.get("builder"), document.get("class_names")
     if builder is None or names is None:
-        raise WeightsError(f"{where} does not say what it is of (builder, class_names); {_HOW}")
+        raise WeightsError(f"{where} does not say which model it is (builder, class_names); {_HOW}")
     if builder not in BUILDERS:
         raise WeightsError(f"{where} is a {printable(str(builder))}; expected one of {', '.join(BUILDERS)}")
     if not (isinstance(names, (list, tuple)) and names and all(isinstance(name, str) for name in names)):
-        raise WeightsError(f"{where}: expected class_names to be a list of texts, found {_shown(names)}")
+        raise WeightsError(f"{where}: expected class_names to be a list of strings, found {_shown(names)}")
     if names[0] in _BACKGROUND:
         names = names[1:]
     stated, first = document.get("num_classes"), 1
@@ -75,7 +75,7 @@ def read_checkpoint(path: Path) -> TorchvisionCheckpoint:
 
 
 def write_checkpoint(checkpoint: TorchvisionCheckpoint, path: Path) -> None:
-    """Write a checkpoint as safetensors; whole, or not at all.
+    """Write a checkpoint as safetensors, atomically.
 
     Raises:
         WeightsError: where it cannot be written.
@@ -91,7 +91,7 @@ def write_checkpoint(checkpoint: TorchvisionCheckpoint, path: Path) -> None:
     }
     if checkpoint.score_thresholds is not None:
         document["score_thresholds"] = list(checkpoint.score_thresholds)
-    metadata = {_KEY: json.dumps(document, sort_keys=True)}  # one entry: several come in another order each time
+    metadata = {_KEY: json.dumps(document, sort_keys=True)}  # one entry: the order of several would vary
 
     def write(part: Path) -> None:
         save_file({name: tensor.contiguous() for name, tensor in checkpoint.state.items()}, part, metadata=metadata)
@@ -110,11 +110,11 @@ def save_torchvision(
     class_names: Sequence[str],
     arguments: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a detector of torchvision so that `--weights` opens it: tensors, and what they are of.
+    """Write a torchvision detector so that `--weights` opens it: its tensors, its builder and its classes.
 
     Args:
         model: a detector that was built by `torchvision.models.detection.<builder>(...)`.
-        path: a file that ends in `.safetensors`; what is there is replaced.
+        path: a file that ends in `.safetensors`; an existing file is replaced.
         builder: the name of that function.
         class_names: of the labels 1, 2, ...
         arguments: what else the function was called with (`min_size`, ...).
@@ -134,7 +134,7 @@ def save_torchvision(
 
 
 def is_regions(path: Path) -> bool:
-    """Whether a checkpoint is of a detector that judges regions, a Faster R-CNN.
+    """Whether a checkpoint is of a two-stage detector, a Faster R-CNN.
 
     Raises:
         WeightsError: where it cannot be read.
@@ -154,7 +154,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         document = json.loads(metadata.get(_KEY, "{}"))
     except ValueError as error:
-        raise WeightsError(f"{printable(path)}: its metadata {_KEY} is no JSON; {_HOW}") from error
+        raise WeightsError(f"{printable(path)}: its metadata {_KEY} is not JSON; {_HOW}") from error
     return (document if isinstance(document, dict) else {}), state
 
 
@@ -171,7 +171,7 @@ def _read_pickle(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     except (RuntimeError, OSError, EOFError, ValueError) as error:
         raise WeightsError(f"{printable(path)} cannot be read as a checkpoint: {first_line(error)}") from error
     if not isinstance(document, Mapping) or not isinstance(document.get("state_dict"), Mapping):
-        raise WeightsError(f"{printable(path)} is no dictionary with builder, class_names and state_dict; {_HOW}")
+        raise WeightsError(f"{printable(path)} is not a dictionary with builder, class_names and state_dict; {_HOW}")
     state = {str(name): value for name, value in document["state_dict"].items()}
     wrong = next((name for name, value in state.items() if not isinstance(value, torch.Tensor)), None)
     if wrong is not None:
@@ -181,13 +181,13 @@ def _read_pickle(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def _thresholds(found: object, count: int, where: str) -> tuple[float, ...] | None:
-    """The score threshold of each class, as a file has them."""
+    """The score threshold of each class, from a file."""
     if found is None:
         return None
     numbers = found if isinstance(found, (list, tuple)) else ()
     if len(numbers) != count or not all(type(number) in (int, float) and 0 <= number <= 1 for number in numbers):
         raise WeightsError(
-            f"{where}: expected score_thresholds to be {count} numbers from 0 to 1, one a class, found "
+            f"{where}: expected score_thresholds to be {count} numbers from 0 to 1, one per class, found "
             f"{_shown(found)}; leave them out"
         )
     return tuple(map(float, numbers))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -11,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from negmine.detectors.base import DescribedDetector, DetectorIdentity
+from negmine.detectors.base import BaseDetector, DetectorIdentity, usable, versions_of
 from negmine.detectors.batches import predict_by_shape
-from negmine.detectors.classes import wanted_classes
+from negmine.detectors.class_names import wanted_classes
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.devices import open_device
 from negmine.detectors.torchvision.builders import PUBLISHED, TorchvisionCheckpoint, build, published, set_size
@@ -29,16 +28,17 @@ if TYPE_CHECKING:
 _ACCELERATOR_BATCH = 8
 
 
-class TorchvisionDetector(DescribedDetector):
+class TorchvisionDetector(BaseDetector):
     """Detects as `model.eval()([image])` does, with the score and overlap thresholds of `config`.
 
-    Class ids are torchvision's labels less one, since label 0 is the background. A box that a RetinaNet or FCOS gives
-    that label, which no object had in its training, is dropped, and so is a box without area. Images of one shape run
-    together, so that none is padded for another. As many detections an image are kept as the model was built for. Where
-    the weights bring a score threshold for each class (those of a training with guided loss scaling do), it holds too.
+    Class ids are torchvision's labels minus one, since label 0 is the background. Boxes to which a RetinaNet or FCOS
+    gives label 0, which no object had in training, are dropped, and so are boxes without area. Images of one shape run
+    together, so that none is padded for another. The model's own limit of detections per image applies. So does the
+    score threshold of each class, where the weights bring one (those of a training with guided loss scaling do).
 
     Raises:
-        ConfigError: for a device that is not there, a class that the model lacks, or a size for a model of fixed size.
+        ConfigError: for a device that does not exist here, a class that the model does not have, or
+            a size for a model of fixed size.
         WeightsError: for weights that are missing, damaged, or do not say what they are of.
         UnsafeWeightsError: for a pickle that holds more than tensors.
     """
@@ -67,11 +67,11 @@ class TorchvisionDetector(DescribedDetector):
                 "imgsz": imgsz,
                 "classes": sorted(config.classes),
             },
-            versions={name: importlib.metadata.version(name) for name in ("torch", "torchvision")},
+            versions=versions_of("torch", "torchvision"),
         )
 
-    def predict(self, images: Sequence[Image]) -> list[Detections]:
-        """Detect in each image; what it gives for one does not depend on the others.
+    def predict(self, images: Sequence[Image], paths: Sequence[Path] | None = None) -> list[Detections]:
+        """Detect in each image; the result for one does not depend on the others.
 
         Raises:
             BoxError: where the model gave boxes or scores that are not finite.
@@ -96,13 +96,8 @@ class TorchvisionDetector(DescribedDetector):
         detections = Detections(
             boxes, result["scores"].cpu().numpy(), result["labels"].cpu().numpy() - self._first_label
         )
-        x1, y1, x2, y2 = detections.boxes_xyxy.T
-        keep = (x2 > x1) & (y2 > y1) & (detections.class_ids >= 0)
-        detections = detections.select(keep)
-        keep = detections.scores >= self._thresholds[detections.class_ids]
-        if self._wanted is not None:
-            keep &= np.isin(detections.class_ids, self._wanted)
-        return detections.select(keep)
+        detections = usable(detections.select(detections.class_ids >= 0), self._wanted)
+        return detections.select(detections.scores >= self._thresholds[detections.class_ids])
 
 
 def _find(weights: str) -> tuple[TorchvisionCheckpoint, str, str]:
@@ -126,7 +121,7 @@ def _hash_state(state: Mapping[str, Tensor]) -> str:
 
 
 def _set_thresholds(model: nn.Module, config: DetectorConfig) -> float:
-    """Set the score threshold, and that of the overlap where the user gave one; return the latter."""
+    """Set the score threshold, and the overlap threshold where the user gave one; return the latter."""
     head: Any = getattr(model, "roi_heads", model)
     head.score_thresh = config.conf
     if config.iou is not None:

@@ -1,21 +1,21 @@
-"""What runs a checkpoint of Ultralytics: what was asked for, or the fastest that finds what the checkpoint finds."""
+"""The choice of the backend that runs a checkpoint of Ultralytics: the one asked for, or the fastest with parity."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
-from negmine.detectors.base import Detector
+from negmine.detectors.base import Detector, version_of
 from negmine.detectors.config import DetectorConfig, require_no_backend
 from negmine.detectors.devices import may_have_gpu
 from negmine.detectors.letterbox import whole_strides
-from negmine.detectors.packages import version_of
 from negmine.detectors.samples import Samples
 from negmine.detectors.telemetry import import_quietly
 from negmine.detectors.ultralytics.checkpoint import imgsz_of
-from negmine.detectors.ultralytics.conversion import Runtime, kept_checkpoint, open_converted, open_kept
+from negmine.detectors.ultralytics.converted import Runtime, kept_checkpoint, open_converted, open_kept
 from negmine.detectors.ultralytics.cpu_copies import on_all_cores
 from negmine.detectors.ultralytics.detector import UltralyticsDetector
+from negmine.detectors.ultralytics.gpu import open_half
 from negmine.detectors.ultralytics.tensorrt import open_tensorrt
 from negmine.detectors.weights_files import find_weights
 from negmine.errors import ConfigError, WeightsError
@@ -48,7 +48,7 @@ def open_ultralytics(config: DetectorConfig, samples: Samples | None) -> Detecto
 
 
 def _kept(config: DetectorConfig, path: Path, samples: Samples | None) -> Detector | None:
-    """What an earlier run has converted and compared, without torch; None where torch has a say."""
+    """What an earlier run converted and compared, without torch; None where torch has to decide."""
     asked_for = config.backend != "auto" or config.int8
     on_cpu = config.device == "cpu" or (config.device == "auto" and (asked_for or not may_have_gpu()))
     if not on_cpu or (samples is None and not asked_for):
@@ -61,15 +61,12 @@ def _kept(config: DetectorConfig, path: Path, samples: Samples | None) -> Detect
 
 
 def _fastest(config: DetectorConfig, samples: Samples | None) -> Detector:
-    """Without images to compare on, and wherever else it cannot be vouched for another one: the weights themselves."""
-    from negmine.detectors.ultralytics.gpu_parity import open_on_device
-    from negmine.detectors.ultralytics.traceable import why_not
+    """The fastest backend that finds what the weights find; the weights themselves without images to compare on."""
+    from negmine.detectors.ultralytics.tracing import why_not
 
     original = UltralyticsDetector(config)
     if original.device_type == "cuda" and samples is not None:
-        if why_not(original) is not None:
-            return UltralyticsDetector(config, half=True)
-        return open_on_device(original, config, samples, half=True)
+        return open_half(original, config, samples)
     if original.device_type == "cpu" and samples is not None and why_not(original) is None and _imports("openvino"):
         try:
             return _converted(original, config, samples)
@@ -79,7 +76,7 @@ def _fastest(config: DetectorConfig, samples: Samples | None) -> Detector:
 
 
 def _asked_for(config: DetectorConfig, path: Path, samples: Samples | None) -> Detector:
-    from negmine.detectors.ultralytics.traceable import why_not
+    from negmine.detectors.ultralytics.tracing import why_not
 
     backend = "openvino" if config.int8 else config.backend
     if config.device not in ("auto", "cpu"):
@@ -100,24 +97,24 @@ def _asked_for(config: DetectorConfig, path: Path, samples: Samples | None) -> D
 
 
 def _converted(original: UltralyticsDetector, config: DetectorConfig, samples: Samples | None) -> Detector:
-    """The converted model; where it finds other things, the weights."""
+    """The converted model, or the weights where it finds other things."""
     detector = open_converted(original, config, _runtime(config, original.imgsz, samples), samples)
     return on_all_cores(original, config) if detector is original else detector
 
 
 def _runtime(config: DetectorConfig, imgsz: int, samples: Samples | None) -> Runtime:
-    """What converts and runs it.
+    """The runtime that was asked for.
 
     Args:
         config: what was asked for.
-        imgsz: what 8-bit weights are calibrated at, pixels.
-        samples: and on.
+        imgsz: the input size that 8-bit weights are calibrated at, pixels.
+        samples: the images that they are calibrated on.
     """
     if config.backend == "onnx":
         from negmine.detectors.ultralytics import onnxruntime as onnx_converted
 
         return Runtime(
-            "onnx", "onnxruntime", onnx_converted.convert, onnx_converted.OnnxRunner, lambda _: {"backend": "onnx"}
+            "onnx", "onnxruntime", onnx_converted.to_onnx, onnx_converted.OnnxRunner, lambda _: {"backend": "onnx"}
         )
     from negmine.detectors.ultralytics import openvino
 
@@ -127,13 +124,15 @@ def _runtime(config: DetectorConfig, imgsz: int, samples: Samples | None) -> Run
         return Runtime(
             "openvino-int8",
             "openvino",
-            lambda module: int8.convert_to_int8(module, whole_strides(imgsz), samples),
+            lambda module: int8.to_int8(module, whole_strides(imgsz), samples),
             lambda parts: openvino.OpenVinoRunner(parts, fixed_shapes=True),
             int8.settings_of,
             lossy=True,
             depends_on={"imgsz": str(imgsz), "nncf": version_of("nncf")},
         )
-    return Runtime("openvino", "openvino", openvino.convert, openvino.OpenVinoRunner, lambda _: {"backend": "openvino"})
+    return Runtime(
+        "openvino", "openvino", openvino.to_openvino, openvino.OpenVinoRunner, lambda _: {"backend": "openvino"}
+    )
 
 
 def _imports(package: str) -> bool:

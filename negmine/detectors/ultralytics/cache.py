@@ -1,24 +1,26 @@
-"""Converted models on disk: in the user's cache folder, one file each, whole or not there.
+"""Converted models in the user's cache folder, one file each.
 
-A model is converted once for all scans. Nothing depends on the folder but time: where it cannot be written, a model is
-converted again, and a file that is damaged is made anew.
+A model is converted once for all scans. The cache only saves time: where it cannot be written, each run converts the
+model again, and a damaged file is replaced.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import json
-import os
-import tempfile
+import uuid
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-_FORMAT = 2  # raised where files of an older negmine must not be used any more
+import platformdirs
+
+from negmine.files import replace_file, sha256_of
+
+_FORMAT = 3  # raised when files of an older negmine must not be used
 _HOUR = 3600  # seconds
 _UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, RuntimeError, EOFError)
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same bytes whenever they are written
@@ -26,10 +28,10 @@ _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same bytes whenever they are written
 
 @dataclass(frozen=True, slots=True)
 class ConvertedFile:
-    """Where a converted model is kept, and what was found out about it.
+    """Where a converted model is kept, and what comparisons found out about it.
 
     Attributes:
-        path: of the file; None where the user has no folder for it.
+        path: of the file; None where the user has no cache folder.
     """
 
     path: Path | None
@@ -40,15 +42,15 @@ class ConvertedFile:
 
         Args:
             weights_sha256: hex, of the original.
-            made_by: all that decides what it is converted into, such as the versions of libraries.
+            made_by: everything that decides what they are converted into, such as the versions of libraries.
         """
         folder = cache_folder()
         key = json.dumps({"format": _FORMAT, "weights": weights_sha256, **made_by}, sort_keys=True)
-        name = f"{weights_sha256[:16]}-{made_by['backend']}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.zip"
+        name = f"{weights_sha256[:16]}-{made_by['backend']}-{sha256_of(key.encode())[:16]}.zip"
         return cls(None if folder is None else folder / name)
 
     def read(self) -> dict[str, bytes] | None:
-        """The parts of the model by their names; None where it is missing, damaged or cut short."""
+        """The parts of the model by name; None where the file is missing, damaged or truncated."""
         if self.path is None:
             return None
         try:
@@ -58,11 +60,11 @@ class ConvertedFile:
             return None
 
     def write(self, parts: Mapping[str, bytes]) -> str | None:
-        """Keep a model; where that cannot be, nothing happens, and the reason is given."""
-        return "nobody knows the user's home" if self.path is None else _write(self.path, pack(parts))
+        """Keep a model; return why that failed, or None."""
+        return "the user has no home folder" if self.path is None else _write(self.path, pack(parts))
 
     def findings(self, sha256: str) -> dict[str, str]:
-        """What was noted about the model, by what it was noted for; {} where that was about another.
+        """What comparisons found, by what they depend on; {} where they were of another model.
 
         Args:
             sha256: of the model, as `fingerprint` gives it.
@@ -76,15 +78,15 @@ class ConvertedFile:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return {}
 
-    def note(self, sha256: str, asked: str, finding: str) -> None:
-        """Note something about the model; where that cannot be, nothing happens."""
+    def note(self, sha256: str, key: str, finding: str) -> None:
+        """Keep what a comparison found; where that fails, nothing happens."""
         if self.path is not None:
-            document = {"model": sha256, "findings": self.findings(sha256) | {asked: finding}}
+            document = {"model": sha256, "findings": self.findings(sha256) | {key: finding}}
             _write(_beside(self.path), json.dumps(document, indent=1).encode())
 
 
 def kept_parts(weights_sha256: str, part: str) -> Iterator[bytes]:
-    """One part of each model that some weights were converted into, where it can be read."""
+    """One part of each model that these weights were converted into, where it can be read."""
     folder = cache_folder()
     if folder is None:
         return
@@ -94,23 +96,21 @@ def kept_parts(weights_sha256: str, part: str) -> Iterator[bytes]:
 
 
 def cache_folder() -> Path | None:
-    """`negmine` in the user's cache folder, which XDG_CACHE_HOME names; None where nobody knows the user's home."""
-    named = os.environ.get("XDG_CACHE_HOME", "")
-    if Path(named).is_absolute():  # the specification has others passed over
-        return Path(named) / "negmine"
+    """`negmine` in the user's cache folder, wherever the system keeps it; None where the user has no home."""
     try:
-        return Path.home() / ".cache" / "negmine"
+        folder = platformdirs.user_cache_path("negmine", appauthor=False)
     except RuntimeError:
         return None
+    return folder if folder.is_absolute() else None
 
 
 def fingerprint(parts: Mapping[str, bytes]) -> str:
     """SHA-256 of a model, hex."""
-    return hashlib.sha256(pack(parts)).hexdigest()
+    return sha256_of(pack(parts))
 
 
 def pack(parts: Mapping[str, bytes]) -> bytes:
-    """One file of the parts of a model, with a checksum of each."""
+    """One file of all parts of a model, with a checksum for each."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as file:
         for name, data in sorted(parts.items()):
@@ -123,7 +123,7 @@ def _beside(path: Path) -> Path:
 
 
 def _clear_leftovers(folder: Path, newest: Path) -> None:
-    """Remove what killed processes left; what is younger than an hour may still be written."""
+    """Remove what killed processes left; a file younger than an hour may still be written."""
     now = newest.stat().st_mtime
     for part in folder.glob("*.part"):
         if now - part.stat().st_mtime > _HOUR:
@@ -131,22 +131,18 @@ def _clear_leftovers(folder: Path, newest: Path) -> None:
 
 
 def _write(path: Path, data: bytes) -> str | None:
-    """Write under a name of its own and rename, so that processes that do so at the same time do not meet.
+    """Write atomically, several processes and threads at the same time.
 
     Returns:
         Why it could not be written; None where it was.
     """
-    part = None
+
+    def write(part: Path) -> None:
+        part.write_bytes(data)
+        _clear_leftovers(path.parent, part)
+
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        number, part = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=path.parent)
-        with open(number, "wb") as file:  # noqa: PTH123 - there is no path to open, only a descriptor
-            file.write(data)
-        _clear_leftovers(path.parent, Path(part))
-        Path(part).replace(path)
-    except OSError as error:  # a full disk, a folder of somebody else: the model is in memory all the same
-        if part is not None:
-            with contextlib.suppress(OSError):
-                Path(part).unlink(missing_ok=True)
+        replace_file(path, write, durable=False, part=path.with_name(f"{path.name}.{uuid.uuid4().hex}.part"))
+    except OSError as error:  # a full disk, somebody else's folder: the model is in memory anyway
         return error.strerror or str(error)
     return None

@@ -1,4 +1,4 @@
-"""What there is to know of a checkpoint of Ultralytics without its weights: enough to run a converted one."""
+"""What there is to know about a checkpoint of Ultralytics besides its weights: enough to run a converted one."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _IOU, _IMGSZ = 0.7, 640  # Ultralytics' own
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A checkpoint, described.
+    """Describes a checkpoint.
 
     Attributes:
         name: of its file.
         sha256: of its file, hex.
-        class_names: by their ids.
-        trained_imgsz: the input size that it was trained at, in pixels; None where it does not say.
-        end2end: its head picks the best boxes, and they need no suppression.
+        class_names: by class id.
+        trained_imgsz: the input size that it was trained at, pixels; None if unknown.
+        end2end: its head picks the best boxes, which need no NMS.
     """
 
     name: str
@@ -31,14 +31,14 @@ class Checkpoint:
     end2end: bool
 
     def to_bytes(self) -> bytes:
-        """What its file's name and hash do not say."""
+        """Everything but the name and the hash of its file."""
         names = {str(number): name for number, name in self.class_names.items()}
         document = {"class_names": names, "trained_imgsz": self.trained_imgsz, "end2end": self.end2end}
         return json.dumps(document, sort_keys=True).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes, name: str, sha256: str) -> Checkpoint:
-        """What `to_bytes` gave.
+        """The inverse of `to_bytes`.
 
         Raises:
             ValueError, KeyError, TypeError, AttributeError: for anything else.
@@ -49,17 +49,17 @@ class Checkpoint:
 
 
 def iou_of(config: DetectorConfig) -> float:
-    """The overlap that the suppression drops at."""
+    """The overlap threshold of the NMS."""
     return _IOU if config.iou is None else config.iou
 
 
 def imgsz_of(config: DetectorConfig, trained_imgsz: int | None) -> int:
-    """The input size that is asked for, or suits the weights, in pixels."""
+    """The input size that is asked for, or else that of the training, pixels."""
     return config.imgsz or trained_imgsz or _IMGSZ
 
 
 def identifying_settings(config: DetectorConfig, imgsz: int) -> dict[str, object]:
-    """What a detector's identity says of its settings, whatever runs it."""
+    """The settings in a detector's identity that do not depend on the backend."""
     return {
         "kind": "ultralytics",
         "conf": config.conf,

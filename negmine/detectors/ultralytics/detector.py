@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib.metadata
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,15 +11,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from negmine.detectors.base import DescribedDetector, DetectorIdentity
+from negmine.detectors.base import BaseDetector, DetectorIdentity, usable, versions_of
 from negmine.detectors.batches import predict_by_shape
-from negmine.detectors.classes import wanted_classes
+from negmine.detectors.class_names import wanted_classes
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.ultralytics.checkpoint import Checkpoint, identifying_settings, imgsz_of, iou_of
 from negmine.detectors.ultralytics.loading import one_line, open_model
 from negmine.detectors.ultralytics.quiet import quiet_ultralytics
 from negmine.detectors.weights_files import find_weights, hash_weights
-from negmine.errors import ConfigError, WeightsError
+from negmine.errors import ConfigError, DetectorError, WeightsError
+from negmine.paths import printable
 from negmine.structures import Detections, Image
 
 if TYPE_CHECKING:
@@ -28,21 +28,27 @@ if TYPE_CHECKING:
     from ultralytics.engine.results import Results
     from ultralytics.models.yolo.detect import DetectionPredictor
 
+MOST_DETECTIONS = 300  # of an image, as Ultralytics keeps
+
 _ACCELERATOR_BATCH = 16
+_HANDED = 4  # batches that a GPU is handed together: images of one shape fill a batch more often
 _RUNTIMES: Mapping[str, str] = MappingProxyType(
     {"onnx": "onnx onnxruntime", "onnxruntime": "onnxruntime", "openvino": "openvino", "tensorrt": "tensorrt"}
 )
 
 
-class UltralyticsDetector(DescribedDetector):
+class UltralyticsDetector(BaseDetector):
     """Detects as `YOLO(weights).predict(image, conf=, iou=, imgsz=)` does, without its side effects.
 
     Models that segment, find poses or oriented boxes give the upright boxes around what they find. At most 300
-    detections an image are kept, as Ultralytics does. Boxes without area are dropped.
+    detections per image are kept, as Ultralytics does. Boxes without area are dropped.
+
+    Images of one shape run together. On a CPU the result for an image does not depend on the others; on a GPU its last
+    digits may depend on the size of the batch. Where a device runs out of memory, batches are halved from then on.
 
     Raises:
-        ConfigError: for a device that is not there, a class or an imgsz that the model lacks.
-        WeightsError: for weights that are missing, corrupt, foreign, no detector's, or lack their runtime.
+        ConfigError: for a device that does not exist here, a class or an imgsz that the model does not have.
+        WeightsError: for weights that are missing, corrupt, not a detector, or whose runtime is not installed.
         UnsafeWeightsError: for a pickle that would run foreign code, unless `config.trust_weights`.
     """
 
@@ -53,8 +59,8 @@ class UltralyticsDetector(DescribedDetector):
 
         Args:
             config: what to open, and how.
-            half: compute in half precision, on an accelerator.
-            stands_for: the checkpoint of which these weights are the engine.
+            half: compute in half precision; a CPU computes in full precision all the same.
+            stands_for: the checkpoint that these weights are an engine of.
         """
         path = find_weights(config.weights)
         self._config = config
@@ -68,7 +74,8 @@ class UltralyticsDetector(DescribedDetector):
         self._class_names: Mapping[int, str] = MappingProxyType({int(i): str(n) for i, n in self._model.names.items()})
         self._class_ids = wanted_classes(config.classes, self._class_names)
         self._device = self._model.predictor.device
-        self._batch_size = config.batch or (1 if self.device_type == "cpu" else _ACCELERATOR_BATCH)
+        on_cpu = self.device_type == "cpu"
+        self._set_at_once(config.batch or (1 if on_cpu else _ACCELERATOR_BATCH), 1 if on_cpu else _HANDED)
         backend = "tensorrt" if stands_for else "torch half" if half else "torch"
         self._identity = DetectorIdentity(
             name=stands_for.name if stands_for else path.name,
@@ -77,23 +84,23 @@ class UltralyticsDetector(DescribedDetector):
                 **identifying_settings(config, self._imgsz),
                 **({"backend": backend} if stands_for or path.suffix.lower() == ".pt" else {}),
             },
-            versions={name: importlib.metadata.version(name) for name in ("torch", "ultralytics")},
+            versions=versions_of("torch", "ultralytics"),
         )
 
     @property
     def trained_imgsz(self) -> int | None:
-        """The input size that the checkpoint was trained at, in pixels; None where it does not say."""
+        """The input size that the checkpoint was trained at, pixels; None if unknown."""
         size = self._model.overrides.get("imgsz")
         return size if isinstance(size, int) else None
 
     @property
     def device_type(self) -> str:
-        """What it runs on, by torch's name: `cpu`, `cuda`, `mps`."""
+        """What it runs on, by torch's name without a number: `cpu`, `cuda`, `mps`."""
         return str(self._model.predictor.device.type)
 
     @property
     def predictor(self) -> DetectionPredictor:
-        """What Ultralytics runs it with: the module, fused, and all settings as they are used."""
+        """Ultralytics' predictor: the fused module, and all settings as they are used."""
         return self._model.predictor
 
     @property
@@ -104,42 +111,72 @@ class UltralyticsDetector(DescribedDetector):
 
     @property
     def imgsz(self) -> int:
-        """The input size that was asked for or suits the weights, in pixels."""
+        """The input size, pixels."""
         return self._imgsz
 
     @property
+    def conf(self) -> float:
+        """The score below which detections are dropped."""
+        return self._config.conf
+
+    @property
+    def at_once(self) -> int:
+        """How many images run together, at most."""
+        return self._at_once
+
+    @property
     def checkpoint(self) -> Checkpoint:
-        """What a converted model needs to know of it."""
+        """What a converted model needs to know."""
         end2end = bool(self.predictor.model.end2end)
         return Checkpoint(self._identity.name, self._identity.sha256, self.class_names, self.trained_imgsz, end2end)
 
-    @property
-    def class_ids(self) -> list[int] | None:
-        """The classes that are kept; None for all."""
-        return self._class_ids
-
     def copied(self) -> UltralyticsDetector:
-        """The same again, with weights of its own, for another thread: Ultralytics lets one in at a time."""
-        as_they_are = {id(each): each for each in (self._class_names, self._identity, self._config)}
-        return copy.deepcopy(self, {**as_they_are, id(self.predictor._lock): threading.Lock()})
+        """A copy with its own weights, for another thread: Ultralytics lets one in at a time."""
+        shared = {id(each): each for each in (self._class_names, self._identity, self._config)}
+        return copy.deepcopy(self, {**shared, id(self.predictor._lock): threading.Lock()})
 
-    def predict(self, images: Sequence[Image]) -> list[Detections]:
-        """Detect in each image; what it gives for one does not depend on the others.
+    def predict(self, images: Sequence[Image], paths: Sequence[Path] | None = None) -> list[Detections]:
+        """Detect in each image.
 
         Raises:
             BoxError: where the model gave boxes or scores that are not finite.
+            DetectorError: where the device has too little memory for a single image.
         """
+        return self.predict_from(self._config.conf, images)
+
+    def predict_from(self, conf: float, images: Sequence[Image]) -> list[Detections]:
+        """As `predict`, but down to a score of `conf`."""
 
         def run(batch: list[Image]) -> list[Detections]:
-            return [_to_detections(result) for result in self._run(batch)]
+            return [_to_detections(result) for result in self._run(batch, conf)]
 
         with quiet_ultralytics():
-            return predict_by_shape(images, self._batch_size, run)
+            import torch
 
-    def _run(self, images: list[Image]) -> list[Results]:
+            while True:
+                try:
+                    return predict_by_shape(images, self._at_once, run)
+                except torch.cuda.OutOfMemoryError as error:
+                    self._halve_batch(error)
+                torch.cuda.empty_cache()
+
+    def _set_at_once(self, at_once: int, handed: int) -> None:
+        self._at_once, self._handed, self._batch_size = at_once, handed, handed * at_once
+
+    def _halve_batch(self, error: Exception) -> None:
+        name = printable(self._identity.name)
+        if self._at_once == 1:
+            raise DetectorError(
+                f"{name} does not fit into the memory of {self._device} with one image at imgsz {self._imgsz}; use a "
+                "smaller --imgsz, or --device cpu"
+            ) from error
+        self._set_at_once(self._at_once // 2, self._handed)
+        self.note(f"{self._device} ran out of memory: {name} runs on {self._at_once} images at once from now on")
+
+    def _run(self, images: list[Image], conf: float) -> list[Results]:
         results: list[Results] = self._model.predict(
             images,
-            conf=self._config.conf,
+            conf=conf,
             iou=self._iou,
             imgsz=self._imgsz,
             device="" if self._config.device == "auto" else self._config.device,
@@ -151,9 +188,9 @@ class UltralyticsDetector(DescribedDetector):
         return results
 
     def _start(self, path: Path) -> None:
-        """Run once, so that a missing runtime or device shows now and not in the middle of a scan."""
+        """Run once, so that a missing runtime or device shows now, not during a scan."""
         try:
-            self._run([np.zeros((self._imgsz, self._imgsz, 3), dtype=np.uint8)])
+            self._run([np.zeros((self._imgsz, self._imgsz, 3), dtype=np.uint8)], self._config.conf)
         except ModuleNotFoundError as error:
             package = (error.name or "").split(".")[0]
             command = f"pip install {_RUNTIMES.get(package, package)}"
@@ -188,13 +225,7 @@ class UltralyticsDetector(DescribedDetector):
 def _to_detections(result: Results) -> Detections:
     found = result.boxes if result.boxes is not None else result.obb
     boxes = found.xyxy.cpu().numpy().astype(np.float64)  # [N, 4]
-    if result.boxes is None:  # what encloses an oriented box may reach over the image's edge
+    if result.boxes is None:  # the upright box around an oriented one may stick out of the image
         height, width = result.orig_shape
         boxes = boxes.clip(0, [width, height, width, height])
-    return with_area(Detections(boxes, found.conf.cpu().numpy(), found.cls.cpu().numpy()))
-
-
-def with_area(detections: Detections) -> Detections:
-    """Those whose boxes have one."""
-    x1, y1, x2, y2 = detections.boxes_xyxy.T
-    return detections.select((x2 > x1) & (y2 > y1))
+    return usable(Detections(boxes, found.conf.cpu().numpy(), found.cls.cpu().numpy()))

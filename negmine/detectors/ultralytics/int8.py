@@ -1,4 +1,4 @@
-"""8-bit weights for OpenVINO, calibrated on images of the user's. The only place that imports nncf."""
+"""8-bit weights for OpenVINO, calibrated on the user's images. The only place that imports nncf."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from negmine.detectors.letterbox import letterboxed
+from negmine.detectors.letterbox import letterbox
 from negmine.detectors.samples import Samples
 from negmine.detectors.telemetry import import_quietly
-from negmine.detectors.ultralytics.openvino import convert, read_model, to_parts
+from negmine.detectors.ultralytics.openvino import read_model, to_openvino, to_parts
 from negmine.errors import ConfigError, WeightsError
 
 _CALIBRATED_ON = 128  # images, at most
 
 
-def convert_to_int8(module: Any, imgsz: int, samples: Samples | None) -> dict[str, bytes]:
+def to_int8(module: Any, imgsz: int, samples: Samples | None) -> dict[str, bytes]:
     """Convert a fused module, and calibrate it.
 
     Args:
         module: as Ultralytics' predictor runs it.
-        imgsz: longer side of the pictures, pixels; a multiple of the stride.
+        imgsz: longer side of the input, pixels; a multiple of the stride.
         samples: the user's images.
 
     Raises:
@@ -37,20 +37,18 @@ def convert_to_int8(module: Any, imgsz: int, samples: Samples | None) -> dict[st
     if not images:
         raise ConfigError("int8 is calibrated on images, found none; leave it out, or scan images with it")
     with _quiet():
-        model = read_model(convert(module))  # quiet too: where nncf is loaded already, it imports more of it
-        return to_parts(
-            _quantized(import_quietly("nncf"), model, [letterboxed(image, imgsz)[None] for image in images])
-        )
+        model = read_model(to_openvino(module))  # quiet too: where nncf is loaded already, it imports more of it
+        return to_parts(_quantized(import_quietly("nncf"), model, [letterbox(image, imgsz)[None] for image in images]))
 
 
 def settings_of(parts: Mapping[str, bytes]) -> dict[str, object]:
-    """What the identity says: the weights themselves, as they depend on the images of the calibration."""
+    """What joins the settings of the identity: a hash of the weights, as they depend on the calibration images."""
     return {"backend": "openvino", "int8": hashlib.sha256(parts["model.bin"]).hexdigest()[:16]}
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what nncf, and what it imports of torch, print, log and warn of."""
+    """Silence what nncf, and what it imports of torch, print, log and warn about."""
     silenced = logging.root.manager.disable
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
@@ -70,13 +68,13 @@ def _require_nncf() -> None:
         raise WeightsError("int8 needs the package nncf, which is not installed; pip install 'negmine[int8]'")
 
 
-def _quantized(nncf: Any, model: Any, pictures: list[Any]) -> Any:
+def _quantized(nncf: Any, model: Any, inputs: list[Any]) -> Any:
     """All layers but the head, whose boxes and scores would suffer most; as Ultralytics' own export does."""
     return nncf.quantize(
         model,
-        nncf.Dataset(pictures),
+        nncf.Dataset(inputs),
         preset=nncf.QuantizationPreset.MIXED,
-        subset_size=len(pictures),
+        subset_size=len(inputs),
         ignored_scope=nncf.IgnoredScope(names=_head(model)),
     )
 

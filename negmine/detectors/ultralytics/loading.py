@@ -1,4 +1,4 @@
-"""Opening a model with Ultralytics, safely and as the file that was named. Detectors and trainers share it."""
+"""Opening a model with Ultralytics, safely, and exactly the file that was named. For detectors and trainers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from negmine.detectors.finite import require_finite
 from negmine.detectors.ultralytics.weights_safety import check_weights_safe
+from negmine.detectors.weights_files import require_finite
 from negmine.errors import NegmineError, WeightsError
 from negmine.paths import printable
 
@@ -21,14 +21,14 @@ _TASKS = ("detect", "segment", "pose", "obb")
 
 
 def open_model(path: Path, *, trusted: bool) -> YOLO:
-    """Open a model of a kind that gives boxes; inside `quiet_ultralytics`.
+    """Open a model that gives boxes; call it inside `quiet_ultralytics`.
 
     Args:
         path: a file or an exported model's folder.
-        trusted: do not look at what a pickle would run.
+        trusted: do not check what a pickle would run.
 
     Raises:
-        WeightsError: where there is none in the file.
+        WeightsError: where the file holds no such model.
         UnsafeWeightsError: for a pickle that would run foreign code, unless `trusted`.
     """
     from ultralytics import YOLO
@@ -62,7 +62,7 @@ def open_model(path: Path, *, trusted: bool) -> YOLO:
 def _restricted_loading(on: bool) -> Iterator[None]:
     """Have Ultralytics rebuild only classes that it knows: a second lock behind the scan of the names.
 
-    A name may be harmless and what is done with it not: a `DetectionModel` built from a description evaluates texts.
+    A name may be harmless and its use not: a `DetectionModel` that is built from a description evaluates strings.
     """
     from ultralytics.nn import tasks
 
@@ -76,7 +76,7 @@ def _restricted_loading(on: bool) -> Iterator[None]:
 
 @contextmanager
 def _plainly_named(path: Path) -> Iterator[Path]:
-    """Ultralytics opens another file than it is told where the name has an apostrophe or is like `yolov5n.pt`."""
+    """A plain name for a file: Ultralytics opens another file if the name has an apostrophe or is like `yolov5n.pt`."""
     from ultralytics.utils.checks import check_yolov5u_filename
 
     name = str(path.absolute())
@@ -88,6 +88,6 @@ def _plainly_named(path: Path) -> Iterator[Path]:
 
 
 def one_line(error: Exception) -> str:
-    """The first line of what a framework says, without its decoration."""
+    """The first line of a framework's error, without decoration."""
     lines = str(error).encode("ascii", "ignore").decode().strip().splitlines() or [""]
     return f"{type(error).__name__}: {' '.join(lines[0].removeprefix('ERROR').split())}"

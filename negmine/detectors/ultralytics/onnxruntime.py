@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import tempfile
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from negmine.cores import usable_cores
 from negmine.detectors.nms import Rows
 from negmine.detectors.onnx.session import load_session
-from negmine.detectors.ultralytics.interrupts import interrupt_later
+from negmine.engines.threads import ThreadEngine
 from negmine.structures import Image
 
 _OPSET = 17
-_HANDED = 8  # pictures of one call, for each core: at its end cores run dry
+_HANDED = 8  # images per call and core: cores run dry at the end of a call
 
 
-def convert(module: Any) -> dict[str, bytes]:
-    """Convert a fused module, for pictures of any size.
+def to_onnx(module: Any) -> dict[str, bytes]:
+    """Convert a fused module, for images of any size.
 
     Returns:
-        The one part of the model, by its name.
+        The one part of the model, by name.
     """
     import torch
 
-    from negmine.detectors.ultralytics.traceable import Traceable, example, tracing
+    from negmine.detectors.ultralytics.tracing import Traceable, example, tracing
 
-    with tracing(), interrupt_later(), tempfile.TemporaryDirectory(prefix="negmine-") as folder:
+    with tracing(), tempfile.TemporaryDirectory(prefix="negmine-") as folder:
         path = Path(folder) / "model.onnx"
         torch.onnx.export(
             Traceable(module, "onnx"),
@@ -37,21 +35,21 @@ def convert(module: Any) -> dict[str, bytes]:
             str(path),
             dynamo=False,
             opset_version=_OPSET,
-            input_names=["picture"],
+            input_names=["image"],
             output_names=["output"],
-            dynamic_axes={"picture": {1: "height", 2: "width"}, "output": {1: "rows", 2: "columns"}},
+            dynamic_axes={"image": {1: "height", 2: "width"}, "output": {1: "rows", 2: "columns"}},
         )
         return {path.name: path.read_bytes()}
 
 
 class OnnxRunner:
-    """Runs pictures on all cores, one core a picture."""
+    """Runs images on all cores, one core per image."""
 
     def __init__(self, parts: Mapping[str, bytes], *, cores: int | None = None) -> None:
         """Load a model.
 
         Args:
-            parts: what `convert` made.
+            parts: what `to_onnx` made.
             cores: to run on; None for all that the process may use.
         """
         self._cores = cores or usable_cores()
@@ -59,20 +57,14 @@ class OnnxRunner:
 
     @property
     def at_once(self) -> int:
-        """How many pictures it likes to be handed together."""
+        """How many images `run` works best on."""
         return _HANDED * self._cores
 
-    def run(self, pictures: Iterable[Image]) -> Iterator[Rows]:
-        """Run each picture by itself; see `Runner`."""
-        waiting: deque[Future[Rows]] = deque()
-        with ThreadPoolExecutor(self._cores, thread_name_prefix="negmine-onnx") as pool:
-            for picture in pictures:
-                if len(waiting) > self._cores:
-                    yield waiting.popleft().result()
-                waiting.append(pool.submit(self._run_one, picture))
-            while waiting:
-                yield waiting.popleft().result()
+    def run(self, inputs: Iterable[Image]) -> Iterator[Rows]:
+        """Run each letterboxed image on its own; see `Runner`."""
+        with ThreadEngine(self._cores, name="negmine-onnx") as engine:
+            yield from engine.map(self._run_one, inputs, ahead=self._cores + 1)
 
-    def _run_one(self, picture: Image) -> Rows:
-        output: Rows = self._session.run(None, {"picture": picture[None]})[0]
+    def _run_one(self, image: Image) -> Rows:
+        output: Rows = self._session.run(None, {"image": image[None]})[0]
         return output

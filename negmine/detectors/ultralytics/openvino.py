@@ -14,27 +14,26 @@ import numpy as np
 from negmine.cores import usable_cores
 from negmine.detectors.nms import Rows
 from negmine.detectors.telemetry import import_quietly, no_reporting
-from negmine.detectors.ultralytics.interrupts import interrupt_later
 from negmine.structures import Image
 
 _MOST_STREAMS = 16  # each has memory of its own
-_PER_STREAM = 2  # pictures in flight: one that runs, and one that waits for it
-_HANDED, _HANDED_AT_LEAST = 4, 16  # pictures of one call, for each stream, and in all: at its end streams run dry
-_SHAPES = 8  # models for one size of picture each that are kept at a time
+_PER_STREAM = 2  # images in flight: one that runs, and one that waits for it
+_HANDED, _HANDED_AT_LEAST = 4, 16  # images per call, for each stream, and in all: streams run dry at the end of a call
+_SHAPES = 8  # models for one input size each that are kept at a time
 
 
-def convert(module: Any) -> dict[str, bytes]:
-    """Convert a fused module, for pictures of any size.
+def to_openvino(module: Any) -> dict[str, bytes]:
+    """Convert a fused module, for images of any size.
 
     Returns:
-        The parts of the model, by their names.
+        The parts of the model, by name.
     """
     import torch
 
-    from negmine.detectors.ultralytics.traceable import Traceable, example, tracing
+    from negmine.detectors.ultralytics.tracing import Traceable, example, tracing
 
     openvino = import_quietly("openvino")
-    with tracing(), no_reporting(), interrupt_later():
+    with tracing(), no_reporting():
         traced = torch.jit.trace(Traceable(module, "openvino"), example(), strict=False, check_trace=False)  # type: ignore[no-untyped-call]
         model = openvino.convert_model(traced, input=[1, -1, -1, 3], example_input=example())
     return to_parts(model)
@@ -55,9 +54,9 @@ def read_model(parts: Mapping[str, bytes]) -> Any:
 
 
 class OpenVinoRunner:
-    """Runs pictures on all cores, one core a picture: that is faster than all cores on one picture.
+    """Runs images on all cores, one core per image: that is faster than all cores on one image.
 
-    Pictures are handed to requests in turn and waited for in order; `AsyncInferQueue` of OpenVINO would do the same
+    Images are handed to requests in turn and waited for in order; `AsyncInferQueue` of OpenVINO would do the same
     with callbacks, and has been seen to hang (ultralytics/ultralytics#25923).
     """
 
@@ -65,8 +64,8 @@ class OpenVinoRunner:
         """Load a model.
 
         Args:
-            parts: what `convert` made.
-            fixed_shapes: build a model for each size of picture: 8-bit weights crash with others on some CPUs
+            parts: what `to_openvino` made.
+            fixed_shapes: build a model for each input size: 8-bit weights crash with others on some CPUs
                 (openvinotoolkit/openvino#37577).
             cores: to run on; None for all that the process may use.
         """
@@ -80,24 +79,24 @@ class OpenVinoRunner:
 
     @property
     def at_once(self) -> int:
-        """How many pictures it likes to be handed together."""
+        """How many images `run` works best on."""
         return max(_HANDED * self._streams, _HANDED_AT_LEAST)
 
-    def run(self, pictures: Iterable[Image]) -> Iterator[Rows]:
-        """Run each picture by itself; see `Runner`."""
+    def run(self, inputs: Iterable[Image]) -> Iterator[Rows]:
+        """Run each letterboxed image on its own; see `Runner`."""
         waiting: OrderedDict[int, Any] = OrderedDict()  # requests that run, oldest first
         try:
-            for number, picture in enumerate(pictures):
-                requests = self._requests_for(picture.shape)
+            for number, image in enumerate(inputs):
+                requests = self._requests_for(image.shape)
                 request = requests[number % len(requests)]
                 while len(waiting) >= len(requests) or id(request) in waiting:
                     yield _output(waiting.popitem(last=False)[1])
-                request.start_async({0: picture[None]})
+                request.start_async({0: image[None]})
                 waiting[id(request)] = request
             while waiting:
                 yield _output(waiting.popitem(last=False)[1])
         finally:
-            for request in waiting.values():  # what is left alone would still be running at the next call
+            for request in waiting.values():  # they would still be running at the next call
                 request.wait()
 
     def _requests_for(self, shape: tuple[int, ...]) -> list[Any]:
@@ -113,7 +112,7 @@ class OpenVinoRunner:
 
     def _compiled(self, model: Any) -> list[Any]:
         settings = {
-            "INFERENCE_PRECISION_HINT": "f32",  # never a shorter one because the CPU has it
+            "INFERENCE_PRECISION_HINT": "f32",  # not a lower one because the CPU has it
             "NUM_STREAMS": self._streams,
             "INFERENCE_NUM_THREADS": self._cores,
             "ENABLE_CPU_PINNING": False,  # decoding goes on beside it

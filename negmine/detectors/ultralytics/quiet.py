@@ -1,4 +1,4 @@
-"""Ultralytics without what a user of negmine did not ask for. The only place that imports it.
+"""Ultralytics without the side effects that a user of negmine did not ask for. The only place that imports it.
 
 Left to itself, Ultralytics reports use to Google Analytics, looks up two hosts to see whether it is online, installs
 missing packages, writes a settings file, logs to stdout, connects experiment trackers, takes threads away from torch
@@ -36,10 +36,10 @@ _SILENT = 100  # above CRITICAL; its errors go to stdout, and arrive as exceptio
 
 
 def import_ultralytics() -> ModuleType:
-    """Import Ultralytics with its side effects undone; where the process has it already, just return it.
+    """Import Ultralytics and undo its side effects; if it is imported already, just return it.
 
     Auto-installing stays off for the process unless the user set YOLO_AUTOINSTALL. The settings file is read, and
-    neither made nor changed.
+    neither created nor changed.
     """
     if "ultralytics" in sys.modules:
         return sys.modules["ultralytics"]
@@ -57,18 +57,16 @@ def import_ultralytics() -> ModuleType:
             importlib.import_module(f"ultralytics.{name}")
     _point_settings_at(config_dir)
     if "YOLO_VERBOSE" not in os.environ:
-        logging.getLogger("ultralytics").setLevel(logging.INFO)  # the user's own calls log as ever
+        logging.getLogger("ultralytics").setLevel(logging.INFO)  # the user's own calls log as usual
     return ultralytics
 
 
 @contextmanager
 def quiet_ultralytics() -> Iterator[Callable[[], None]]:
-    """Call Ultralytics with reporting, installing, trackers and logging off, and all threads afterwards.
-
-    What the process had set is back on leaving.
+    """Call Ultralytics with reporting, installing, trackers and logging off; the process's settings are restored.
 
     Yields:
-        A function that gives torch and OpenCV back their threads in the middle, as `keep_threads` does.
+        A function that restores the threads of torch and OpenCV at once, see `keep_threads`.
     """
     import_ultralytics()
     from ultralytics.utils import LOGGER, SETTINGS, checks
@@ -91,10 +89,10 @@ def quiet_ultralytics() -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def keep_threads() -> Iterator[Callable[[], None]]:
-    """Give torch and OpenCV their number of threads back on leaving.
+    """Restore the number of threads of torch and OpenCV at the end.
 
     Yields:
-        A function that does so at once; every new predictor and trainer of Ultralytics takes threads away again.
+        A function that does so at once; every new predictor and trainer of Ultralytics changes it again.
     """
     import cv2
     import torch
@@ -113,9 +111,9 @@ def keep_threads() -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def no_training_downloads() -> Iterator[None]:
-    """Training without what Ultralytics fetches for it: a font, whether or not it plots, and on a GPU other weights.
+    """Train without the downloads of Ultralytics: a font, whether or not it plots, and on a GPU other weights.
 
-    With these it would try mixed precision; GPUs that are known to fail at it are told by their names all the same.
+    It would test mixed precision with these weights; it still knows by name the GPUs that fail at it.
     """
     from ultralytics.data import utils
     from ultralytics.engine import trainer
@@ -130,7 +128,7 @@ def no_training_downloads() -> Iterator[None]:
 
 
 def _without_weights(check_amp: Callable[[object], bool], model: object) -> bool:
-    """Ultralytics' own check as it goes offline: by the name of the GPU alone."""
+    """Ultralytics' own check as it works offline: by the name of the GPU."""
     import ultralytics
 
     def offline(*_: object, **__: object) -> None:
@@ -145,7 +143,7 @@ def _without_weights(check_amp: Callable[[object], bool], model: object) -> bool
 
 
 def _import_environment(scratch: Path, config_dir: Path) -> dict[str, str]:
-    """A private copy of the settings, and no look-ups: `YOLO_OFFLINE` is read anew when it comes to a download."""
+    """A private copy of the settings, and no look-ups: `YOLO_OFFLINE` is read again before a download."""
     private = scratch / "Ultralytics"
     private.mkdir()
     if (config_dir / "settings.json").is_file():
@@ -156,7 +154,7 @@ def _import_environment(scratch: Path, config_dir: Path) -> dict[str, str]:
 
 
 def _point_settings_at(config_dir: Path) -> None:
-    """Let what the user changes through Ultralytics itself, later on, go to the user's own file."""
+    """Have later changes that the user makes through Ultralytics go to the user's own file."""
     from ultralytics import utils
     from ultralytics.utils import checks
 
@@ -165,7 +163,7 @@ def _point_settings_at(config_dir: Path) -> None:
 
 
 def _user_config_dir() -> Path:
-    """Where Ultralytics keeps its settings; its own function would make the folder."""
+    """Where Ultralytics keeps its settings; its own function would create the folder."""
     chosen = os.environ.get("YOLO_CONFIG_DIR")
     if chosen:
         return Path(chosen).expanduser() / "Ultralytics"
@@ -198,7 +196,7 @@ def _kept_environment(names: tuple[str, ...]) -> Iterator[None]:
 
 @contextmanager
 def _kept_globals() -> Iterator[None]:
-    """Put back how arrays print, and the functions of Pillow and torch that Ultralytics replaces."""
+    """Restore how arrays print, and the functions of Pillow and torch that Ultralytics replaces."""
     import numpy as np
     import torch
     from PIL import Image
@@ -209,6 +207,6 @@ def _kept_globals() -> Iterator[None]:
         try:
             yield
         finally:
-            # whoever keeps the patched open gets a missing pi_heif where Pillow says that a file is no image
+            # the patched open complains about a missing pi_heif where Pillow says that a file is not an image
             Image.open, torch.save = image_open, torch_save
             torch.set_printoptions(**printing)  # type: ignore[no-untyped-call]

@@ -1,9 +1,8 @@
-"""TensorRT, through Ultralytics' own export: in half precision, and so not compared to the last digit."""
+"""TensorRT, through Ultralytics' own export, in half precision."""
 
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import importlib.util
 import json
 import shutil
@@ -11,22 +10,22 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from negmine.detectors.base import Detector
+from negmine.detectors.base import version_of
 from negmine.detectors.config import DetectorConfig
-from negmine.detectors.parity import differences_in_words
 from negmine.detectors.samples import Samples
 from negmine.detectors.ultralytics.cache import cache_folder
 from negmine.detectors.ultralytics.detector import UltralyticsDetector
+from negmine.detectors.ultralytics.gpu import open_verified
 from negmine.detectors.ultralytics.loading import one_line
 from negmine.detectors.ultralytics.quiet import quiet_ultralytics
 from negmine.errors import ConfigError, WeightsError
 from negmine.paths import printable
 
-_COMPARED = 16  # images
 
-
-def open_tensorrt(config: DetectorConfig, samples: Samples | None) -> Detector:
+def open_tensorrt(config: DetectorConfig, samples: Samples | None) -> UltralyticsDetector:
     """Have Ultralytics build an engine for this GPU, keep it in the cache folder, and run it.
+
+    Where the engine finds other things than the checkpoint on the user's images, the checkpoint runs on torch.
 
     Raises:
         WeightsError: where tensorrt is not installed, or Ultralytics cannot build the engine.
@@ -34,30 +33,27 @@ def open_tensorrt(config: DetectorConfig, samples: Samples | None) -> Detector:
     """
     if importlib.util.find_spec("tensorrt") is None:
         raise WeightsError("backend tensorrt needs the package tensorrt, which is not installed; pip install tensorrt")
-    original = UltralyticsDetector(config)
-    if original.device_type != "cuda":
+    plain = UltralyticsDetector(config)
+    if plain.device_type != "cuda":
         raise ConfigError("backend tensorrt needs an NVIDIA GPU, found none; leave --backend out")
-    engine = _engine(original, config)
-    detector = UltralyticsDetector(replace(config, weights=str(engine), imgsz=None), stands_for=original.identity)
-    if samples is not None:
-        images = list(samples(_COMPARED))
-        said = differences_in_words(original.predict(images), detector.predict(images))
-        detector.note(f"{printable(original.identity.name)} runs on TensorRT in half precision: {said}")
-    return detector
+    engine = replace(config, weights=str(_engine(plain, config)), imgsz=None)
+
+    def open_engine() -> UltralyticsDetector:
+        return UltralyticsDetector(engine, stands_for=plain.identity)
+
+    return open_engine() if samples is None else open_verified(plain, open_engine, "on TensorRT", samples)
 
 
-def _engine(original: UltralyticsDetector, config: DetectorConfig) -> Path:
-    """The engine of a checkpoint for this GPU, built where it is not in the cache folder."""
-    import tensorrt
+def _engine(plain: UltralyticsDetector, config: DetectorConfig) -> Path:
+    """The engine of a checkpoint for this GPU; built if it is not in the cache folder."""
     import torch
 
-    device, imgsz = original.predictor.device, original.predictor.imgsz
-    made_by = [tensorrt.__version__, importlib.metadata.version("ultralytics")]
-    made_for = [torch.cuda.get_device_name(device), list(imgsz), original.batch_size]
+    device, imgsz = plain.predictor.device, plain.predictor.imgsz
+    made_by = [version_of("tensorrt"), version_of("ultralytics")]
+    made_for = [torch.cuda.get_device_name(device), list(imgsz), plain.at_once]
     folder = cache_folder() or Path(tempfile.gettempdir())
-    key = hashlib.sha256(json.dumps([original.identity.sha256, *made_by, *made_for]).encode()).hexdigest()[:16]
-    name = f"{original.identity.sha256[:16]}-tensorrt-{key}"
-    target = folder / f"{name}.engine"
+    key = hashlib.sha256(json.dumps([plain.identity.sha256, *made_by, *made_for]).encode()).hexdigest()[:16]
+    target = folder / f"{plain.identity.sha256[:16]}-tensorrt-{key}.engine"
     if target.is_file():
         return target
     try:
@@ -67,7 +63,7 @@ def _engine(original: UltralyticsDetector, config: DetectorConfig) -> Path:
 
             copied = shutil.copyfile(config.weights, Path(scratch) / "weights.pt")
             built = YOLO(str(copied)).export(
-                format="engine", imgsz=list(imgsz), quantize=16, dynamic=True, batch=original.batch_size, device=device
+                format="engine", imgsz=list(imgsz), quantize=16, dynamic=True, batch=plain.at_once, device=device
             )
             Path(built).replace(target)
     except Exception as error:  # Ultralytics and TensorRT have no common root

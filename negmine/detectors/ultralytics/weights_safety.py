@@ -1,7 +1,7 @@
-"""Whether opening a checkpoint would run code that is not the model's.
+"""Checking whether opening a checkpoint would run foreign code.
 
-A `.pt` is a pickle, and a pickle names functions that are called while it opens. picklescan lists the names in the very
-bytes that torch will unpickle, and all of them must be on a list of harmless ones.
+A `.pt` is a pickle, and a pickle names functions that are called while it is opened. picklescan lists the names in the
+very bytes that torch will unpickle, and all of them must be on a list of harmless names.
 """
 
 from __future__ import annotations
@@ -73,16 +73,16 @@ _GETATTR = frozenset({"builtins getattr", "__builtin__ getattr"})
 def check_weights_safe(path: Path, *, restricted_loading: bool = False) -> None:
     """Refuse a checkpoint that would run code from outside torch, ultralytics, NumPy and plain containers.
 
-    Only zip checkpoints, as torch.save has written them since 1.6, are looked into; older ones are refused unread.
+    Only zip checkpoints, as torch.save has written them since 1.6, are read; older ones are refused.
 
     Args:
         path: of the checkpoint.
-        restricted_loading: it is going to be opened by Ultralytics' restricted loader, whose `getattr` reaches nothing
+        restricted_loading: it will be opened by Ultralytics' restricted loader, whose `getattr` reaches nothing
             but methods of layers. Official checkpoints hold such a `getattr`, so it passes there, and only there.
 
     Raises:
         UnsafeWeightsError: naming what it would run.
-        WeightsError: where the file cannot be read whole, or is no checkpoint at all.
+        WeightsError: where the file is truncated, or is not a checkpoint.
     """
     names = _global_names(path, _read_pickle(path))
     if any(name.split(" ")[0].split(".")[0] == "models" for name in names):
@@ -105,14 +105,14 @@ def _is_harmless(name: str) -> bool:
 
 
 def _read_pickle(path: Path) -> bytes:
-    """The bytes that torch.load will unpickle, by torch's own reader: no trick with the archive shows us others."""
+    """The bytes that torch.load will unpickle, by torch's own reader, so that no trick with the archive hides them."""
     try:
         with path.open("rb") as file:
             head = file.read(64)
     except OSError as error:
         raise WeightsError(f"cannot read weights {path}: {error.strerror or error}") from error
     if not head.startswith(_ZIP_MAGIC):
-        raise WeightsError(f"{path} is no PyTorch checkpoint: {_what_starts_with(head)}")
+        raise WeightsError(f"{path} is not a PyTorch checkpoint: {_what_starts_with(head)}")
     import torch
 
     try:
@@ -124,7 +124,7 @@ def _read_pickle(path: Path) -> bytes:
             raise WeightsError(f"{path} is a zip archive, but holds no PyTorch checkpoint (no data.pkl)")
         return bytes(reader.get_record("data.pkl"))
     except RuntimeError as error:
-        raise WeightsError(f"{path} is damaged or cut short; torch cannot read it as a checkpoint") from error
+        raise WeightsError(f"{path} is damaged or truncated; torch cannot read it as a checkpoint") from error
 
 
 def _what_starts_with(head: bytes) -> str:
@@ -154,7 +154,7 @@ def _global_names(path: Path, pickled: bytes) -> frozenset[str]:
 
 
 def _check_opcodes(path: Path, pickled: bytes) -> None:
-    """Refuse what a list of names would not show: several pickles, a broken one, names from a hidden registry."""
+    """Refuse what a list of names does not show: several pickles, a broken one, names from a hidden registry."""
     end = 0
     try:
         for opcode, _, position in pickletools.genops(pickled):

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from onnx_graphs import graph, opened, raw, rows
 
-from negmine.detectors.onnx.layouts.ssd import prepare_done, prepare_raw
-from negmine.detectors.onnx.layouts.ultralytics import prepare_ultralytics
+from negmine.detectors.onnx.layouts import prepare_ssd, prepare_ssd_raw, prepare_ultralytics
 from negmine.detectors.ultralytics.quiet import quiet_ultralytics
 
 onnx = pytest.importorskip("onnx")
@@ -151,9 +150,9 @@ def test_ssd_raw_boxes_of_three_classes_are_told_from_the_scores_by_their_name(
 def test_ssd_resizes_to_the_input_whatever_the_shape() -> None:
     image = np.zeros((10, 40, 3), np.uint8)
     image[:, 20:] = (0, 127, 255)
-    assert prepare_done(image, (8, 8)).shape == (3, 8, 8)
-    assert prepare_done(image, (8, 8))[:, 3, 7].tolist() == [1, pytest.approx(127 / 255), 0]
-    assert prepare_raw(image, (8, 8))[:, 3, 7].tolist() == [1, 0, -127 / 128]
+    assert prepare_ssd(image, (8, 8)).shape == (3, 8, 8)
+    assert prepare_ssd(image, (8, 8))[:, 3, 7].tolist() == [1, pytest.approx(127 / 255), 0]
+    assert prepare_ssd_raw(image, (8, 8))[:, 3, 7].tolist() == [1, 0, -127 / 128]
 
 
 def test_an_export_of_torchvision_gives_the_boxes_of_its_model(tmp_path: Path, names: Callable[..., str]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from onnx_graphs import opened
 
 from negmine.boxes import box_iou
-from negmine.detectors.onnx.layouts.yolox import prepare_yolox
+from negmine.detectors.onnx.layouts import prepare_yolox
 from negmine.images import decode_image
 from negmine.structures import Image
 

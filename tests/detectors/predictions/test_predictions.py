@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from negmine.detectors.base import PathDetector
 from negmine.detectors.batches import predict_each
 from negmine.detectors.config import DetectorConfig, PredictionsConfig
 from negmine.detectors.open import open_detector
@@ -38,7 +37,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def coco(results: object, *, images: str | None = "coco.json", **settings: Any) -> PredictionsDetector:
     Path("results.json").write_text(json.dumps(results))
     detector = open_detector(PredictionsConfig("results.json", images=images, **settings))
-    assert isinstance(detector, PredictionsDetector) and isinstance(detector, PathDetector)
+    assert isinstance(detector, PredictionsDetector) and detector.needs_files
     return detector
 
 
@@ -117,7 +116,7 @@ def test_the_first_few_of_them_are_named() -> None:
     ("image", "files"), [("x", ("a/x.jpg", "b/x.jpg")), ("x", ("x.jpg", "x.png")), (7, ("7.png", "007.png"))]
 )
 def test_a_name_that_several_images_have_is_refused(image: object, files: Sequence[str]) -> None:
-    with pytest.raises(PredictionsError, match=rf"several of the sources, such as {image}: .* and .*; scan them apart"):
+    with pytest.raises(PredictionsError, match=rf"several of the sources, such as {image}: .* and .*; scan them sep"):
         named(image).check_paths(paths(*files))
 
 
@@ -198,7 +197,7 @@ def test_a_pixel_is_allowed_where_a_hundredth_is_less() -> None:
         ([result(box=[1, 2, 3])], r"expected bbox to be \[x, y, width, height\], found \[1, 2, 3\]"),
         ([result(box=[1, 2, -3, 4])], r"expected a box of x, y, width and height"),
         ('[{"image_id": 1, "category_id": 7, "bbox": [NaN, 0, 1, 1], "score": 0.5}]', r"expected bbox"),
-        ([result(score=None)], r"expected a score, found None; labels are no predictions"),
+        ([result(score=None)], r"expected a score, found None; labels are not predictions"),
         ([result(score=1.5)], r"expected a score from 0 to 1, found 1.5"),
         ([result(score=10**400)], r"expected a score"),
     ],
@@ -295,9 +294,13 @@ def test_the_identity_is_the_predictions_and_what_drops_some() -> None:
 
 def test_there_is_no_model_to_ask() -> None:
     image: Image = np.zeros((8, 8, 3), np.uint8)
-    with pytest.raises(DetectorError, match=r"results.json is no model"):
+    with pytest.raises(DetectorError, match=r"results.json is not a model"):
         coco([]).predict([image])
+    assert coco([]).predict([]) == []
+    by_file = coco([result()])
+    (found,) = by_file.predict([np.zeros((SIZE[1], SIZE[0], 3), np.uint8)], [Path("a/x.jpg")])
+    assert found.scores.tolist() == by_file.predict_path(Path("a/x.jpg"), SIZE).scores.tolist() != []
     with pytest.raises(ConfigError, match=r"no class tree; it has clock, lamp"):
         coco([], classes=("tree",))
-    with pytest.raises(WeightsError, match=r"results.json is no model.*--predictions"):
+    with pytest.raises(WeightsError, match=r"results.json is not a model.*--predictions"):
         open_detector(DetectorConfig("results.json"))

@@ -115,7 +115,7 @@ def test_score_thresholds_that_are_none_are_refused(
     checkpoint = read_checkpoint(mobilenet())
     document = {"builder": checkpoint.builder, "class_names": list(NAMES), "score_thresholds": thresholds}
     torch.save({**document, "state_dict": dict(checkpoint.state)}, tmp_path / "bad.pth")
-    with pytest.raises(WeightsError, match=r"expected score_thresholds to be 2 numbers from 0 to 1, one a class"):
+    with pytest.raises(WeightsError, match=r"expected score_thresholds to be 2 numbers from 0 to 1, one per class"):
         read_checkpoint(tmp_path / "bad.pth")
 
 
@@ -175,7 +175,7 @@ class _Harmful:
     [
         (_Harmful(), UnsafeWeightsError, "holds more than tensors and plain values, and is not opened"),
         ({"w": torch.zeros(1)}, WeightsError, "no dictionary with builder, class_names and state_dict"),
-        ({"state_dict": {"w": torch.zeros(1)}}, WeightsError, "does not say what it is of"),
+        ({"state_dict": {"w": torch.zeros(1)}}, WeightsError, "does not say which model it is"),
         (
             {"builder": "maskrcnn", "class_names": ["a"], "state_dict": {}},
             WeightsError,
@@ -228,7 +228,7 @@ def test_damaged_and_foreign_files(tmp_path: Path) -> None:
         ("a.safetensors", "cannot be read as safetensors"),
         ("a.pth", "a.pth"),
         ("empty.pth", "cannot be read as a checkpoint"),
-        ("bare.safetensors", "does not say what it is of"),
+        ("bare.safetensors", "does not say which model it is"),
         ("gone.safetensors", "expected a file of weights at"),
     ):
         with pytest.raises(WeightsError, match=message) as caught:
@@ -331,7 +331,7 @@ def test_weights_of_a_training_that_diverged_are_refused(mobilenet: Callable[[],
     for value in (float("nan"), float("inf")):
         state = {**checkpoint.state, name: torch.full_like(checkpoint.state[name], value)}
         write_checkpoint(replace(checkpoint, state=state), tmp_path / "a.safetensors")
-        with pytest.raises(WeightsError, match=rf"no finite numbers \({name}\): the training that made it diverged"):
+        with pytest.raises(WeightsError, match=rf"NaN or infinite \({name}\): the training that made it diverged"):
             open_detector(DetectorConfig(str(tmp_path / "a.safetensors"), device="cpu"))
 
 

@@ -21,8 +21,9 @@ from negmine.detectors.base import Detector, opening_notes
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.devices import may_have_gpu
 from negmine.detectors.open import open_detector
-from negmine.detectors.parity import agreement
-from negmine.detectors.ultralytics import backends, conversion
+from negmine.detectors.parity import compare
+from negmine.detectors.ultralytics import backends
+from negmine.detectors.ultralytics import converted as converted_module
 from negmine.detectors.ultralytics.cache import fingerprint, pack
 from negmine.detectors.ultralytics.detector import UltralyticsDetector
 from negmine.errors import ConfigError, WeightsError
@@ -64,7 +65,7 @@ def test_with_images_it_is_openvino_once_it_has_found_the_same(converted: Path, 
     asked_for = open_detector(config(firing_weights, backend="openvino"))
     assert again.identity == first.identity == asked_for.identity
     original = open_detector(config(firing_weights))
-    result = agreement(original.predict(pictures(7)), first.predict(pictures(7)), 0.3)
+    result = compare(original.predict(pictures(7)), first.predict(pictures(7)), 0.3)
     assert result.difference is None and result.compared > 10
     assert backend_of(firing_weights, samples, iou=0.5) == "openvino" and samples.counts == [4, 4]
 
@@ -133,7 +134,9 @@ def test_what_is_kept_is_not_taken_for_anything_else(converted: Path, firing_wei
     with pytest.raises(ConfigError, match="the model has no class zebra; it has"):
         open_detector(replace(asked, classes=("zebra",)), Asked())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conversion, "_asked", lambda *_: next(iter(findings(converted))))  # as if it had been compared
+        patch.setattr(
+            converted_module, "_comparison_key", lambda *_: next(iter(findings(converted)))
+        )  # as if it had been compared
         with pytest.raises(ConfigError, match="the model has no class zebra; it has"):
             open_kept(replace(asked, classes=("zebra",)))
     with firing_weights.with_name("other.pt").open("wb") as other_weights:

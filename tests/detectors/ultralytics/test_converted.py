@@ -20,7 +20,7 @@ from negmine.detectors.ultralytics import openvino
 from negmine.detectors.ultralytics.converted import ConvertedDetector, Runner
 from negmine.detectors.ultralytics.detector import UltralyticsDetector
 from negmine.detectors.ultralytics.quiet import quiet_ultralytics
-from negmine.detectors.ultralytics.traceable import why_not
+from negmine.detectors.ultralytics.tracing import why_not
 from negmine.structures import Detections, Image
 
 Load = Callable[[Mapping[str, bytes]], Runner]
@@ -51,11 +51,11 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     architecture = "yolov10n" if end_to_end else "yolo11n"
     spread = 0.02 if end_to_end else 0.05  # of scores that are all 1 nobody can say which is the best
     weights = write_firing_checkpoint(path, architecture=architecture, without_suppression=end_to_end, spread=spread)
-    convert = onnx_converted.convert if request.param == "onnx" else openvino.convert
+    to_parts = onnx_converted.to_onnx if request.param == "onnx" else openvino.to_openvino
     original = UltralyticsDetector(DetectorConfig(str(weights), device="cpu"))
     assert original.predictor.model.end2end == end_to_end
     with quiet_ultralytics():
-        parts = convert(original.module)
+        parts = to_parts(original.module)
     if request.param == "onnx":
         return Model(weights, parts, onnx_converted.OnnxRunner, "onnxruntime")
     return Model(weights, parts, openvino.OpenVinoRunner, "openvino")
@@ -89,7 +89,9 @@ def test_it_finds_what_the_checkpoint_finds(model: Model, settings: dict[str, ob
     total, again = sum(map(len, theirs)), sum(map(found_again, theirs, ours))
     # among hundreds of overlapping boxes the suppression has its close calls, and one that falls otherwise moves others
     assert total > 10 and again >= 0.95 * total and sum(map(len, ours)) <= 1.05 * total
-    assert {number for found in ours for number in found.class_ids.tolist()} <= set(original.class_ids or range(80))
+    assert {number for found in ours for number in found.class_ids.tolist()} <= (
+        set(map(int, settings.get("classes", ()))) or set(range(80))
+    )
 
 
 def test_neither_the_grouping_of_images_nor_the_number_of_cores_changes_a_bit(model: Model) -> None:
@@ -175,10 +177,10 @@ def test_only_detectors_of_one_kind_are_converted(
 CHILDREN = """
 import signal, subprocess, sys
 from negmine.detectors.config import DetectorConfig
-from negmine.detectors.ultralytics.openvino import OpenVinoRunner, convert
+from negmine.detectors.ultralytics.openvino import OpenVinoRunner, to_openvino
 from negmine.detectors.ultralytics.detector import UltralyticsDetector
 module = UltralyticsDetector(DetectorConfig(sys.argv[1], device="cpu")).module
-parts = convert(module)
+parts = to_openvino(module)
 runners = [OpenVinoRunner(parts) for _ in range(4)]
 while runners:
     del runners[0]  # the oldest first

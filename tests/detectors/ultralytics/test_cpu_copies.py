@@ -13,14 +13,14 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from detector_members import missing_members
 from firing import pictures
 
-from negmine.detectors import side_by_side
-from negmine.detectors.base import Detector
 from negmine.detectors.batches import predict_each
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.open import open_detector
-from negmine.detectors.ultralytics.cpu_copies import SideBySideDetector
+from negmine.detectors.ultralytics import cpu_copies
+from negmine.detectors.ultralytics.cpu_copies import CpuCopiesDetector
 from negmine.detectors.ultralytics.detector import UltralyticsDetector
 from negmine.detectors.ultralytics.quiet import keep_threads
 from negmine.errors import BoxError
@@ -51,7 +51,7 @@ def test_it_finds_what_one_copy_finds_on_one_core_to_the_last_digit(firing_weigh
     alone = UltralyticsDetector(config(firing_weights))
     images = pictures(7)
     expected = [alone.predict([image])[0] for image in images]
-    together = SideBySideDetector(UltralyticsDetector(config(firing_weights)), cores)
+    together = CpuCopiesDetector(UltralyticsDetector(config(firing_weights)), cores)
     assert sum(map(len, expected)) > 10
     assert all(map(same, expected, together.predict(images)))
     assert all(map(same, expected * 3, together.predict(images * 3)))
@@ -62,10 +62,10 @@ def test_it_finds_what_one_copy_finds_on_one_core_to_the_last_digit(firing_weigh
 def test_it_says_what_one_copy_says_and_gives_threads_back(firing_weights: Path) -> None:
     first = UltralyticsDetector(config(firing_weights))
     first.note("a note")
-    together = SideBySideDetector(first, 3)
+    together = CpuCopiesDetector(first, 3)
     for name in ("identity", "class_names", "device", "trained_imgsz", "notes"):
         assert getattr(together, name) == getattr(first, name), name
-    assert together.batch_size == 16 and isinstance(together, Detector)
+    assert together.batch_size == 16 and missing_members(together) == []
     before = torch.get_num_threads(), cv2.getNumThreads()
     together.predict(pictures(3))
     assert (torch.get_num_threads(), cv2.getNumThreads()) == before
@@ -75,12 +75,12 @@ def test_it_says_what_one_copy_says_and_gives_threads_back(firing_weights: Path)
 def test_it_is_taken_where_it_helps(
     firing_weights: Path, monkeypatch: pytest.MonkeyPatch, cores: int, settings: dict[str, object], copies: bool
 ) -> None:
-    monkeypatch.setattr(side_by_side, "usable_cores", lambda: cores)
+    monkeypatch.setattr(cpu_copies, "usable_cores", lambda: cores)
     with keep_threads():
         torch.set_num_threads(4)
         for backend in ("torch", "auto"):
             found = open_detector(config(firing_weights, backend=backend, **settings))
-            assert type(found) is (SideBySideDetector if copies else UltralyticsDetector)
+            assert type(found) is (CpuCopiesDetector if copies else UltralyticsDetector)
 
 
 def test_the_users_own_limit_of_threads_holds(firing_weights: Path, one_thread: None) -> None:
@@ -107,9 +107,9 @@ def test_copies_share_the_cores_and_are_few_where_they_are_large(
 ) -> None:
     first = UltralyticsDetector(config(firing_weights, imgsz=imgsz))
     size = sum(each.numel() * each.element_size() for each in first.module.state_dict().values())
-    monkeypatch.setattr(side_by_side, "_MOST_BYTES", size * fit)
+    monkeypatch.setattr(cpu_copies, "_MOST_BYTES", size * fit)
     seen: set[tuple[int, int]] = set()
-    together = SideBySideDetector(first, cores)
+    together = CpuCopiesDetector(first, cores)
     monkeypatch.setattr(
         UltralyticsDetector,
         "predict",
@@ -124,7 +124,7 @@ def test_copies_share_the_cores_and_are_few_where_they_are_large(
 def test_one_image_that_fails_fails_alone(firing_weights: Path) -> None:
     images = pictures(5)
     (bad,) = [index for index, image in enumerate(images) if image.shape[:2] == (40, 160)]
-    together = SideBySideDetector(UltralyticsDetector(config(firing_weights)), 2)
+    together = CpuCopiesDetector(UltralyticsDetector(config(firing_weights)), 2)
     before = together.predict(images)
     failing = False
 
@@ -145,7 +145,7 @@ def test_one_image_that_fails_fails_alone(firing_weights: Path) -> None:
 
 
 def test_once_an_image_fails_no_other_is_begun(firing_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    together = SideBySideDetector(UltralyticsDetector(config(firing_weights)), 2)
+    together = CpuCopiesDetector(UltralyticsDetector(config(firing_weights)), 2)
     begun: list[int] = []
 
     def predict(self: UltralyticsDetector, images: list[Image]) -> list[Detections]:
@@ -162,7 +162,7 @@ def test_once_an_image_fails_no_other_is_begun(firing_weights: Path, monkeypatch
 
 
 def test_it_can_be_given_up_in_the_middle_and_used_again(firing_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    together = SideBySideDetector(UltralyticsDetector(config(firing_weights)), 2)
+    together = CpuCopiesDetector(UltralyticsDetector(config(firing_weights)), 2)
     before = together.predict(pictures(4))
     begun: list[int] = []
 
@@ -184,9 +184,10 @@ INTERRUPTED = """
 import os, signal, sys, threading, time
 import numpy, torch
 from negmine.detectors.config import DetectorConfig
-from negmine.detectors.ultralytics.cpu_copies import SideBySideDetector
+from negmine.detectors.ultralytics import cpu_copies
+from negmine.detectors.ultralytics.cpu_copies import CpuCopiesDetector
 from negmine.detectors.ultralytics.detector import UltralyticsDetector
-detector = SideBySideDetector(UltralyticsDetector(DetectorConfig(sys.argv[1], device="cpu")), 2)
+detector = CpuCopiesDetector(UltralyticsDetector(DetectorConfig(sys.argv[1], device="cpu")), 2)
 images = [numpy.zeros((96, 96, 3), dtype=numpy.uint8)] * 4
 before = torch.get_num_threads()
 detector.predict(images)

@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from detector_members import missing_members
 
-from negmine.detectors.base import Detector, other_size
+from negmine.detectors.base import Detector, imgsz_warning
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.open import open_detector
 from negmine.detectors.ultralytics.quiet import quiet_ultralytics
@@ -70,7 +71,7 @@ def photographs(real_data: Path) -> list[Image]:
 def test_no_images_give_no_results(build_checkpoint: BuildCheckpoint) -> None:
     detector = open_detector(DetectorConfig(str(build_checkpoint("yolo11n")), imgsz=64))
     assert detector.predict([]) == []
-    assert isinstance(detector, Detector)
+    assert missing_members(detector) == []
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -152,11 +153,11 @@ def test_the_identity_says_what_was_run(real_data: Path, kangaroos: Detector) ->
 
 def test_another_size_than_that_of_the_training_is_told(build_checkpoint: BuildCheckpoint) -> None:
     weights = build_checkpoint("yolo11n")  # trained at 64, by what it says
-    assert other_size(open_detector(DetectorConfig(str(weights), imgsz=64))) is None
-    warning = other_size(open_detector(DetectorConfig(str(weights), imgsz=96)))
+    assert imgsz_warning(open_detector(DetectorConfig(str(weights), imgsz=64))) is None
+    warning = imgsz_warning(open_detector(DetectorConfig(str(weights), imgsz=96)))
     assert warning == "yolo11n-random.pt was trained at imgsz 64 and runs at 96; --imgsz 64 may suit it"
     unasked = open_detector(DetectorConfig(str(weights)))
-    assert unasked.identity.settings["imgsz"] == 64 and other_size(unasked) is None
+    assert unasked.identity.settings["imgsz"] == 64 and imgsz_warning(unasked) is None
 
 
 def test_threads_are_kept_nothing_is_printed_and_no_folder_appears(
@@ -210,7 +211,7 @@ def test_a_state_dict_is_no_model(tmp_path: Path) -> None:
 def test_a_cut_off_checkpoint_is_one_clear_line(tmp_path: Path, build_checkpoint: BuildCheckpoint) -> None:
     whole = build_checkpoint("yolo11n").read_bytes()
     (tmp_path / "w.pt").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(WeightsError, match="damaged or cut short") as caught:
+    with pytest.raises(WeightsError, match="damaged or truncated") as caught:
         open_detector(DetectorConfig(str(tmp_path / "w.pt")))
     assert "\n" not in str(caught.value)
 

@@ -241,7 +241,7 @@ def test_the_restricted_loader_stops_a_getattr_that_reaches_further(tmp_path: Pa
     [
         (b"", "it is empty"),
         (b"\n<!DOCTYPE html><html>404", "it is a web page"),
-        (b"PK\x03\x04 and then nothing", "damaged or cut short"),
+        (b"PK\x03\x04 and then nothing", "damaged or truncated"),
         (b"\x89PNG\r\n\x1a\n....", r"starts with b'\\x89PNG"),
         (pickle.dumps({"model": 1}), "the zip format of torch.save"),
     ],
@@ -255,7 +255,7 @@ def test_what_is_no_checkpoint_is_called_so(content: bytes, message: str, tmp_pa
 def test_a_tar_is_refused_unread(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "w.pt", "w") as tar:
         tar.addfile(tarfile.TarInfo("pickle"))
-    with pytest.raises(WeightsError, match="no PyTorch checkpoint"):
+    with pytest.raises(WeightsError, match="not a PyTorch checkpoint"):
         check_weights_safe(tmp_path / "w.pt")
 
 

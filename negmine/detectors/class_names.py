@@ -1,8 +1,8 @@
-"""Class names from a file: a text with one a line, or a `data.yaml`."""
+"""Class names: read from a file that the user gives, and looked up among those of a model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -11,10 +11,27 @@ from negmine.errors import ConfigError
 from negmine.paths import printable
 
 _YAML = (".yaml", ".yml")
+_NAMES_SHOWN = 10
+
+
+def wanted_classes(wanted: Sequence[str], class_names: Mapping[int, str]) -> list[int] | None:
+    """The ids of the classes that the user named; None if the user named none.
+
+    Raises:
+        ConfigError: for a name that the model does not have.
+    """
+    unknown = [name for name in wanted if name not in class_names.values()]
+    if unknown:
+        known = list(class_names.values())
+        more = f" and {len(known) - _NAMES_SHOWN} more" if len(known) > _NAMES_SHOWN else ""
+        raise ConfigError(
+            f"the model has no class {', '.join(unknown)}; it has {', '.join(known[:_NAMES_SHOWN])}{more}"
+        )
+    return [index for index, name in class_names.items() if name in wanted] if wanted else None
 
 
 def read_class_names(path: Path) -> dict[int, str]:
-    """Class id to name; in a text, a line's number from 0 is the id.
+    """Read class id to name from a `data.yaml`, or from a text file, where the line number from 0 is the id.
 
     Raises:
         ConfigError: where the file cannot be read, or names no classes.
@@ -22,7 +39,7 @@ def read_class_names(path: Path) -> dict[int, str]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError(f"cannot read class names from {printable(path)}: {reason}") from error
     return _from_yaml(path, text) if path.suffix.lower() in _YAML else _from_lines(path, text)
 
@@ -30,7 +47,7 @@ def read_class_names(path: Path) -> dict[int, str]:
 def _from_lines(path: Path, text: str) -> dict[int, str]:
     lines = [line.strip() for line in text.rstrip().splitlines()]
     if not lines:
-        raise ConfigError(f"{printable(path)} names no classes; expected a name a line")
+        raise ConfigError(f"{printable(path)} names no classes; expected one name per line")
     if "" in lines:
         raise ConfigError(f"{printable(path)}:{lines.index('') + 1}: expected a class name, found an empty line")
     return dict(enumerate(lines))

@@ -1,4 +1,4 @@
-"""Ctrl-C that waits."""
+"""A Ctrl-C while a checkpoint is traced."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from negmine.detectors.ultralytics.interrupts import interrupt_later
+from negmine.detectors.ultralytics.tracing import delayed_interrupt
 
 
 def test_it_comes_at_the_end_and_only_then() -> None:
     seen = []
     with pytest.raises(KeyboardInterrupt):
-        with interrupt_later():
+        with delayed_interrupt():
             os.kill(os.getpid(), signal.SIGINT)
             seen.append("went on")
         seen.append("not reached")
@@ -26,9 +26,9 @@ def test_it_comes_at_the_end_and_only_then() -> None:
 
 
 def test_without_one_nothing_happens_and_errors_pass() -> None:
-    with interrupt_later():
+    with delayed_interrupt():
         pass
-    with pytest.raises(ValueError, match="mine"), interrupt_later():
+    with pytest.raises(ValueError, match="mine"), delayed_interrupt():
         raise ValueError("mine")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -37,7 +37,7 @@ def test_other_threads_have_no_signals() -> None:
     done = []
 
     def work() -> None:
-        with interrupt_later():
+        with delayed_interrupt():
             done.append(True)
 
     thread = threading.Thread(target=work)
@@ -49,12 +49,12 @@ def test_other_threads_have_no_signals() -> None:
 PROGRAM = """
 import os, signal, sys
 from negmine.detectors.config import DetectorConfig
-from negmine.detectors.ultralytics.openvino import convert
+from negmine.detectors.ultralytics.openvino import to_openvino
 from negmine.detectors.ultralytics.detector import UltralyticsDetector
 module = UltralyticsDetector(DetectorConfig(sys.argv[1], device="cpu")).module
 module.model[0].register_forward_pre_hook(lambda *_: os.kill(os.getpid(), signal.SIGINT))
 try:
-    convert(module)
+    to_openvino(module)
 except KeyboardInterrupt:
     print("interrupted")
 """

@@ -1,11 +1,15 @@
-"""A checkpoint of Ultralytics as one function of one picture, which other runtimes can be given."""
+"""A checkpoint of Ultralytics as one function of one image, which other runtimes can be given."""
 
 from __future__ import annotations
 
 import copy
+import os
+import signal
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import torch
@@ -17,10 +21,10 @@ _STRIDE = 32
 
 
 class Traceable(torch.nn.Module):
-    """From a letterboxed picture, [1, H, W, 3] uint8 BGR, to the raw output of a detector: boxes and scores.
+    """From a letterboxed image, [1, H, W, 3] uint8 BGR, to the raw output of a detector: boxes and scores.
 
-    That is [1, 4 + C, N]; of a model that needs no suppression [1, N, 4 + C], from which the head's own `postprocess`
-    is left to take the best: how many there are depends on the size of the picture, which a traced function must not.
+    That is [1, 4 + C, N]; of an end-to-end model [1, N, 4 + C], from which the head's own `postprocess` is left to take
+    the best: how many there are depends on the size of the input, which a traced function must not.
     """
 
     def __init__(self, module: torch.nn.Module, runtime: str) -> None:
@@ -28,7 +32,7 @@ class Traceable(torch.nn.Module):
 
         Args:
             module: as Ultralytics' predictor runs it.
-            runtime: what it is going to be run with, by Ultralytics' name.
+            runtime: what will run it, by Ultralytics' name.
         """
         super().__init__()
         self.module = copy.deepcopy(module).float().cpu().eval()
@@ -36,9 +40,9 @@ class Traceable(torch.nn.Module):
         head.export, head.dynamic, head.format = True, True, runtime
         head.postprocess = _unchanged
 
-    def forward(self, picture: torch.Tensor) -> torch.Tensor:
-        """Prepare the picture as Ultralytics' predictor does, and run the module."""
-        images = picture.permute(0, 3, 1, 2).flip(1).float() / 255  # [1, 3, H, W] RGB, 0 to 1
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Prepare the image as Ultralytics' predictor does, and run the module."""
+        images = image.permute(0, 3, 1, 2).flip(1).float() / 255  # [1, 3, H, W] RGB, 0 to 1
         output: torch.Tensor = self.module(images)
         return output
 
@@ -48,7 +52,7 @@ def _unchanged(output: torch.Tensor) -> torch.Tensor:
 
 
 def why_not(original: UltralyticsDetector) -> str | None:
-    """Why a checkpoint is not converted; None where it can be."""
+    """Why a checkpoint cannot be converted; None where it can."""
     from ultralytics.nn.modules import Detect, RTDETRDecoder
     from ultralytics.nn.tasks import DetectionModel
 
@@ -56,24 +60,41 @@ def why_not(original: UltralyticsDetector) -> str | None:
     module: Any = original.module
     if predictor.args.task != "detect":
         return f"it is a model for the task {predictor.args.task!r}"
-    # models that are asked with words, and transformers, prepare and decode in their own ways
+    # open-vocabulary models and transformers prepare and decode in their own ways
     if type(module) is not DetectionModel or not isinstance(module.model[-1], Detect):
         return f"it is a {type(module).__name__}"
     if isinstance(module.model[-1], RTDETRDecoder):
         return "it is a transformer"
     if predictor.model.backend.channels != 3 or predictor.model.stride != _STRIDE:
-        return "it takes other images than RGB, or has another stride than 32"
+        return "it does not take RGB images, or its stride is not 32"
     return None
 
 
 def example() -> torch.Tensor:
-    """A picture to trace with."""
+    """An image to trace with."""
     return torch.zeros((1, *EXAMPLE_HW, 3), dtype=torch.uint8)
 
 
 @contextmanager
 def tracing() -> Iterator[None]:
-    """Trace without gradients, and without what torch has to say of tracing as such."""
-    with torch.no_grad(), warnings.catch_warnings():
+    """Trace without gradients, without torch's warnings about tracing, and with Ctrl-C at the end only."""
+    with torch.no_grad(), warnings.catch_warnings(), delayed_interrupt():
         warnings.simplefilter("ignore")
         yield
+
+
+@contextmanager
+def delayed_interrupt() -> Iterator[None]:
+    """Delay a Ctrl-C to the end of the block, for C++ that calls Python and does not survive an exception there."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is None:
+        yield
+        return
+    pressed: list[FrameType | None] = []
+    signal.signal(signal.SIGINT, lambda _, frame: pressed.append(frame))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if pressed:
+            os.kill(os.getpid(), signal.SIGINT)
