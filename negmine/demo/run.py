@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -136,12 +136,10 @@ def run_demo(
     retrained = _retrain(folder, weights, data, seed, say, on_count)
     say("measuring the detector before and after")
     measured = evaluate(
-        [weights, retrained.weights],
+        [replace(detector, weights=str(each)) for each in (weights, retrained.weights)],
         data.data_yaml,
         backgrounds=retrained.held_out,
-        imgsz=DEMO_IMGSZ,
-        device="cpu",
-        picture=folder / "before-and-after.png",
+        plot=folder / "before-and-after.png",
     )
     return DemoResult(
         out=folder,
