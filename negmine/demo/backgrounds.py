@@ -1,4 +1,4 @@
-"""What stands behind signs: streets, walls, planks and hedges, and angular clutter such as warning triangles and wires."""
+"""What stands behind signs: streets, walls, planks and hedges, and angular clutter such as warning triangles."""
 
 from __future__ import annotations
 
