@@ -35,15 +35,15 @@ class Ratio:
         """Read `P:N`, such as 1:1, 2:1 or 1:1.5.
 
         Raises:
-            ConfigError: for anything else.
+            ConfigError: for any other text.
         """
         match = _RATIO.fullmatch(text)
-        sides = [Fraction(side) for side in match.groups()] if match else []
-        if not sides or not all(sides):
+        parts = [Fraction(part) for part in match.groups()] if match else []
+        if not parts or not all(parts):
             raise ConfigError(
                 f"expected a ratio of positive to negative images, P:N with both over 0 (1:1, 1:2), found {text!r}"
             )
-        return cls(*sides)
+        return cls(*parts)
 
     @property
     def per_positive(self) -> Fraction:
