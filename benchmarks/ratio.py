@@ -1,10 +1,10 @@
-"""How fast does `negmine ratio` find near-duplicates beside comparing each hash with each? Both sides in turn.
+"""How fast does `negmine ratio` find near-duplicates, compared to a loop over all pairs of hashes? Both run in turn.
 
     python benchmarks/ratio.py
 
-Random 64-bit hashes with near-duplicates planted among them, in numbers of 1,000 to 100,000. The other side is the loop
-that people write in numpy: one hash against all that follow it. Both must find the same groups. Prints the median
-seconds of each side, the duplicates that were found, and the median of the ratios of the pairs of runs.
+The hashes are 1,000 to 100,000 random 64-bit numbers with planted near-duplicates. The loop is what people write
+in NumPy: one hash against all that follow it. Both must find the same groups. Prints the median seconds of each, the
+number of duplicates found, and the median ratio of the pairs of runs.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def hashes_with_near_duplicates(number: int, planted: int, rng: np.random.Genera
 
 
 def each_with_each(hashes: Hashes) -> Numbers:
-    """Number the groups of near hashes, by comparing each hash with all that follow it."""
+    """Number the groups of near hashes by comparing each hash with all that follow it."""
     numbers = np.arange(len(hashes), dtype=np.int64)
     for index in range(len(hashes) - 1):
         for near in np.flatnonzero(np.bitwise_count(hashes[index + 1 :] ^ hashes[index]) <= MAX_DISTANCE):
@@ -45,7 +45,7 @@ def each_with_each(hashes: Hashes) -> Numbers:
 
 
 def timed(group: Callable[[Hashes], Numbers], hashes: Hashes) -> tuple[float, list[int]]:
-    """Wall-clock seconds, and for each hash the first of its group."""
+    """Wall-clock seconds, and for each hash the first hash of its group."""
     started = time.perf_counter()
     numbers = group(hashes)
     seconds = time.perf_counter() - started
@@ -54,7 +54,7 @@ def timed(group: Callable[[Hashes], Numbers], hashes: Hashes) -> tuple[float, li
 
 
 def measure(number: int, runs: int, rng: np.random.Generator) -> dict[str, float]:
-    """Both sides on the same hashes, new ones for each run."""
+    """Run both on the same hashes, new ones for each run."""
     seconds: list[tuple[float, float]] = []
     grouped = 0
     for _ in range(runs):
@@ -62,7 +62,7 @@ def measure(number: int, runs: int, rng: np.random.Generator) -> dict[str, float
         ours, groups = timed(near_components, hashes)
         theirs, expected = timed(each_with_each, hashes)
         if groups != expected:
-            raise SystemExit(f"{number} hashes: the two sides found different groups")
+            raise SystemExit(f"{number} hashes: the two found different groups")
         seconds.append((ours, theirs))
         grouped = number - len(set(groups))
     ours, theirs = (statistics.median(side) for side in zip(*seconds, strict=True))
@@ -73,7 +73,7 @@ def measure(number: int, runs: int, rng: np.random.Generator) -> dict[str, float
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=5, help="of each side, for each number of hashes")
+    parser.add_argument("--runs", type=int, default=5, help="of each, for each number of hashes")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="one run each, under a minute")
     parser.add_argument("--json", action="store_true")

@@ -168,10 +168,10 @@ def _names(weights: Path) -> tuple[str, ...]:
 
 def measure(case: Case, weights: Path) -> dict[str, object]:
     """What `negmine eval` says of weights."""
-    from negmine import evaluate
+    from negmine import DetectorConfig, evaluate
 
-    held_out = list(case.held_out)
-    result = evaluate([weights], case.data, split="val", backgrounds=held_out, imgsz=case.imgsz, device="cpu")
+    detector = DetectorConfig(str(weights), imgsz=case.imgsz, device="cpu")
+    result = evaluate(detector, case.data, split="val", backgrounds=list(case.held_out))
     return dict(result.models[0].to_dict())
 
 

@@ -1,4 +1,4 @@
-"""The one matcher: which detections are right, and what is wrong with the others. `scan` and `eval` share it."""
+"""The one matcher: which detections are true positives, and what is wrong with the others. Scan and eval share it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from negmine.thresholds import MatchConfig
 
 
 class Kind(StrEnum):
-    """What a detection turned out to be; every detection is exactly one of these."""
+    """What a detection is; every detection is exactly one of these."""
 
     TRUE_POSITIVE = "true_positive"
-    IGNORED = "ignored"  # swallowed by a difficult or crowd object: neither hit nor false positive
-    UNJUDGED = "unjudged"  # its class is not among those that the truth lists, so nobody knows
+    IGNORED = "ignored"  # it matches a difficult or crowd object: neither a true nor a false positive
+    UNJUDGED = "unjudged"  # the truth does not list its class, so nobody knows
     BACKGROUND = "background"
     LOCALIZATION = "localization"
     DUPLICATE = "duplicate"
@@ -30,12 +30,12 @@ FALSE_POSITIVES = (Kind.BACKGROUND, Kind.LOCALIZATION, Kind.DUPLICATE, Kind.CONF
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matches:
-    """The verdict on the detections of one image.
+    """The matched detections of one image.
 
     Attributes:
         kinds: one `Kind` for each detection, in the caller's order.
         objects: [N] int64, the object that a true positive or ignored detection matched, else -1.
-        missed: [M] bool, the objects that should have been found and were not.
+        missed: [M] bool, the objects that should have been found but were not.
     """
 
     kinds: tuple[Kind, ...]
@@ -58,8 +58,8 @@ def match_detections(
     """Match the detections of one image to its objects, one-to-one, class by class, by falling score.
 
     A detection takes the free object of its class with the highest IoU >= `match_iou` (equal scores: the earlier
-    detection first), as the COCO evaluation does. Failing that, an ignored object of its class swallows it: a difficult
-    one at that IoU, a crowd by the share of the detection inside it. What is left is a false positive:
+    detection first), as the COCO evaluation does. Otherwise it is ignored if it matches an ignored object of its class:
+    a difficult one at that IoU, a crowd by the share of the detection inside it. What is left is a false positive:
 
     - `duplicate`: IoU >= `match_iou` with an object of its class that a better detection took;
     - `localization`: `background_iou` <= IoU < `match_iou` with an object of its class;
@@ -68,15 +68,15 @@ def match_detections(
 
     Args:
         detections: N detections.
-        truth: M objects; none says that the image is background.
+        truth: M objects; 0 if the image is background.
         class_names: detector class id to the name that the truth uses for it.
-        judged: the classes that the truth lists; None where all are judged (a background image).
-        config: the thresholds; `MatchConfig()` where None.
+        judged: the classes that the truth lists; None if all are judged (a background image).
+        config: the thresholds; None for `MatchConfig()`.
     """
     config = config or MatchConfig()
     iou = box_iou(detections.boxes_xyxy, truth.boxes_xyxy)  # [N, M]
     ignored = truth.difficult | truth.crowd
-    swallowing = np.where(truth.crowd[None, :], box_ioa(detections.boxes_xyxy, truth.boxes_xyxy), iou)
+    ignored_overlap = np.where(truth.crowd[None, :], box_ioa(detections.boxes_xyxy, truth.boxes_xyxy), iou)
     names = [class_names.get(int(c)) for c in detections.class_ids]
     own_class = np.array([[name == other for other in truth.class_names] for name in names], dtype=np.bool_)
     own_class = own_class.reshape(iou.shape)
@@ -89,18 +89,18 @@ def match_detections(
             continue
         own = own_class[index]
         match = _highest(iou[index], own & ~ignored & ~taken, config.match_iou)
-        swallower = _highest(swallowing[index], own & ignored, config.match_iou)
+        ignored_match = _highest(ignored_overlap[index], own & ignored, config.match_iou)
         if match >= 0:
             kinds[index], objects[index], taken[match] = Kind.TRUE_POSITIVE, match, True
-        elif swallower >= 0:
-            kinds[index], objects[index] = Kind.IGNORED, swallower
+        elif ignored_match >= 0:
+            kinds[index], objects[index] = Kind.IGNORED, ignored_match
         else:
             kinds[index] = _false_positive_kind(iou[index], own, own & taken, config)
     return Matches(tuple(kinds), objects, ~taken & ~ignored)
 
 
 def _highest(overlap: FloatArray, allowed: BoolArray, threshold: float) -> int:
-    """Index of the highest allowed overlap [M] at or over the threshold; -1 where there is none."""
+    """Index of the highest allowed overlap [M] at or over the threshold; -1 if no overlap reaches it."""
     candidates = np.where(allowed & (overlap >= threshold), overlap, -1.0)
     return int(np.argmax(candidates)) if candidates.size and candidates.max() >= 0 else -1
 

@@ -1,4 +1,4 @@
-"""Where the matcher draws its lines; apart from the matcher, so that reading the defaults imports no NumPy."""
+"""The IoU thresholds of the matcher. Imports no NumPy, so that `--help` can read the defaults."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from negmine.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class MatchConfig:
-    """Where the matcher draws its lines.
+    """The IoU thresholds of the matcher.
 
     Raises:
         ConfigError: unless 0 < background_iou <= match_iou <= 1.

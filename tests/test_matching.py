@@ -84,7 +84,7 @@ def test_own_class_in_the_ignored_band_beats_confusion() -> None:
     assert _match(_detections((OBJECT, 0.9, 0)), truth).kinds == (Kind.LOCALIZATION,)
 
 
-def test_a_difficult_object_swallows_all_that_match_and_is_never_missed() -> None:
+def test_detections_on_a_difficult_object_are_ignored_and_it_is_never_missed() -> None:
     truth = GroundTruth.of([OBJECT], ["cat"], difficult=[True])
     matches = _match(_detections((OBJECT, 0.9, 0), (OBJECT, 0.8, 0), (_strip(0.3), 0.7, 0)), truth)
     assert matches.kinds == (Kind.IGNORED, Kind.IGNORED, Kind.LOCALIZATION)
@@ -96,11 +96,11 @@ def test_a_true_object_is_preferred_to_a_difficult_one() -> None:
     assert _match(_detections((OBJECT, 0.9, 0)), truth).objects.tolist() == [1]
 
 
-def test_a_crowd_swallows_what_lies_inside_it_however_small() -> None:
+def test_detections_inside_a_crowd_are_ignored_however_small() -> None:
     truth = GroundTruth.of([(0, 0, 100, 100)], ["cat"], crowd=[True])
     inside, half_out = (10.0, 10.0, 20.0, 20.0), (96.0, 10.0, 106.0, 20.0)
     matches = _match(_detections((inside, 0.9, 0), (half_out, 0.8, 0), (inside, 0.7, 1)), truth)
-    # IoU 0.01 for all three: the first is swallowed, 40 % inside is not enough, another class is not its crowd.
+    # IoU 0.01 for all three: the first is ignored, 40 % inside is not enough, another class is not its crowd.
     assert matches.kinds == (Kind.IGNORED, Kind.BACKGROUND, Kind.BACKGROUND)
 
 

@@ -32,8 +32,8 @@ def render(result: EvalResult) -> None:
             _say(out, f"  - {printable(path)}")
         if len(finding.files) > _FILES:
             _say(out, f"    and {len(finding.files) - _FILES} more")
-    if result.picture is not None:
-        _say(out, f"\ncurves: {printable(result.picture)}")
+    if result.plot is not None:
+        _say(out, f"\ncurves: {printable(result.plot)}")
     _skipped(result)
     for failure in result.failures:
         _say(console(stderr=True), printable(failure.message))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import click
 from click.core import ParameterSource
 
@@ -15,7 +18,7 @@ from negmine.cli._options import (
     require_one_kind,
 )
 from negmine.cli._output import count_progress, print_json
-from negmine.detectors.config import Backend, OnnxLayout, PredictionsConfig
+from negmine.detectors.config import Backend, DetectorConfig, OnnxLayout, PredictionsConfig
 from negmine.errors import ConfigError
 from negmine.evaluating.config import EvalConfig
 from negmine.thresholds import MatchConfig
@@ -96,42 +99,45 @@ def command(
         raise click.UsageError(
             f"expected --backgrounds before {more_backgrounds[0]!r}; repeat --weights for each model"
         )
-    chosen = click.get_current_context().get_parameter_source("backend") is not ParameterSource.DEFAULT
-    if int8 and backend == "torch" and chosen:
+    if int8 and backend == "torch" and ctx.get_parameter_source("backend") is not ParameterSource.DEFAULT:
         raise ConfigError("int8 runs on OpenVINO, found backend torch; leave one of them out")
     require_one_kind(
         weights, predictions, predictions_images, onnx_layout=onnx_layout, iou=iou, imgsz=imgsz,
         backend=None if backend == "torch" else backend, int8=int8 or None,
     )  # fmt: skip
-    written = [PredictionsConfig(path, predictions_images, class_names) for path in predictions]
+    detector = DetectorConfig(
+        "",
+        iou=iou,
+        imgsz=imgsz,
+        batch=batch,
+        device=device,
+        trust_weights=trust_weights,
+        onnx_layout=onnx_layout,
+        class_names=class_names,
+        backend="auto" if int8 and backend == "torch" else backend,
+        int8=int8,
+    )
     config = EvalConfig(
         conf=conf,
         match=MatchConfig(match_iou, background_iou),
         missing_is_empty=missing_is_empty,
         workers=workers,
         classes=names_in(classes),
+        auto_backend=detector.backend == "auto",
     )
     from negmine.cli._eval_view import render
     from negmine.evaluating.evaluate import evaluate
 
+    said = [PredictionsConfig(path, predictions_images, class_names) for path in predictions]
     with count_progress("images measured") as on_progress:
         result = evaluate(
-            written or weights,
+            said or _detectors(weights, detector),
             data,
             split=split,
             backgrounds=(*backgrounds, *more_backgrounds),
             config=config,
-            iou=iou,
-            imgsz=imgsz,
-            batch=batch,
-            device=device,
-            trust_weights=trust_weights,
-            onnx_layout=onnx_layout,
-            class_names=class_names if weights else None,
-            backend=backend,
-            int8=int8,
             fail_if=fail_if,
-            picture=plot,
+            plot=plot,
             on_progress=on_progress,
         )
     if as_json:
@@ -139,3 +145,19 @@ def command(
     else:
         render(result)
     ctx.exit(0 if result.ok else 1)
+
+
+def _detectors(weights: Sequence[str], config: DetectorConfig) -> list[DetectorConfig]:
+    """The settings of each detector; what describes ONNX files goes to those only.
+
+    Raises:
+        ConfigError: if there is no ONNX file to describe.
+    """
+    from negmine.detectors.open import is_onnx
+
+    if config.onnx_layout is not None and not any(map(is_onnx, weights)):
+        raise ConfigError("onnx_layout is for .onnx files, found none among the weights; leave --onnx-layout out")
+    if config.class_names is not None and config.onnx_layout is None:
+        raise ConfigError("expected class_names with an onnx_layout, or with predictions; other weights name their own")
+    own = replace(config, onnx_layout=None, class_names=None)
+    return [replace(config if is_onnx(each) else own, weights=each) for each in weights]

@@ -25,7 +25,7 @@ class DemoDataset:
 
     @property
     def data_yaml(self) -> Path:
-        """What a YOLO trainer is given."""
+        """The file that a YOLO trainer reads."""
         return self.folder / "data.yaml"
 
     @property
@@ -47,18 +47,18 @@ class DemoDataset:
 def write_demo_dataset(
     folder: Path, *, seed: int = 0, train: int = 200, val: int = 50, backgrounds: int = 300
 ) -> DemoDataset:
-    """Draw a data set into `folder`; images of the same names are drawn anew, other files are left alone.
+    """Draw a data set into `folder`. Images with the same names are drawn again; other files stay.
 
-    An image depends on the seed, its split and its number alone, so a smaller set is the beginning of a larger one.
+    An image depends only on the seed, its split and its number, so a smaller set is the beginning of a larger one.
 
     Args:
-        folder: made where it does not exist.
+        folder: created if it does not exist.
         seed: 0 or more.
-        train, val, backgrounds: how many images each split gets.
+        train, val, backgrounds: number of images of each split.
 
     Raises:
-        ConfigError: for a negative seed, fewer than one image to train or validate on, or fewer than no backgrounds.
-        OSError: where the folder cannot be written to.
+        ConfigError: for a negative seed or number of backgrounds, or no image to train or validate on.
+        OSError: if the folder cannot be written to.
     """
     for name, value, least in (
         ("seed", seed, 0),

@@ -1,12 +1,12 @@
-"""The demo: draw data, train a detector, scan backgrounds, bank what it gets wrong, expand it up to a ratio, export it,
-retrain on it, and measure before and after. Offline, on a CPU."""
+"""The demo: draw data, train a detector, mine its false positives on backgrounds, augment and export them, retrain, and
+evaluate before and after. Offline, on a CPU."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -51,7 +51,7 @@ class DemoResult:
     Attributes:
         out: the folder.
         weights: the detector.
-        sheet: a picture of the hardest negatives.
+        sheet: an image of the hardest negatives.
         scan: what the scan of the backgrounds found.
         augment: the variants.
         ratio: the mix of the training images with the bank.
@@ -98,27 +98,24 @@ def run_demo(
     on_count: OnProgress | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> DemoResult:
-    """Do the whole job once on data that is drawn from a seed. Run again, it goes on where it was.
+    """Do the whole job once, on data that is drawn from a seed. A run that was interrupted resumes.
 
     Args:
         out: a new or empty folder, or that of an earlier demo with the same seed.
         seed: of the data and of the training.
-        on_step: told in words what begins now.
-        on_progress: told how far the scan is.
-        on_count: told how far the retraining is.
+        on_step: called with what begins now, in words.
+        on_progress: called with the progress of the scan.
+        on_count: called with the progress of the retraining.
         clock: seconds, for the time in the result.
 
     Raises:
-        ConfigError: where `out` holds something else, or a demo with another seed.
+        ConfigError: if `out` holds something else, or a demo with another seed.
     """
     say, started, folder = on_step or (lambda text: None), clock(), Path(out)
     _claim(folder, seed)
-    say("drawing road signs, and other round things that are none")
+    say("drawing road signs, and other round things")
     data = write_demo_dataset(folder / "data", seed=seed)
-    weights = folder / "detector.pt"
-    if not weights.exists():
-        say("training a small detector on the signs; it never sees the other things")
-        _train(data.data_yaml, folder / "training", weights, seed)
+    weights = _train(data, folder, seed, say)
     say("scanning images without signs")
     detector = DetectorConfig(str(weights), imgsz=DEMO_IMGSZ, device="cpu")
     bank = folder / "bank"
@@ -129,20 +126,15 @@ def run_demo(
     checked = ratio(data.data_yaml, bank=bank, split="train")
     say("exporting the negatives as Pascal VOC")
     exported = export(bank, folder / "negatives-voc")
-    sheet = folder / "hardest.png"
-    with Bank(bank) as opened:
-        hardest = [(n.score, decode_image(n.path.read_bytes())) for n in islice(opened.negatives(), _SHEET)]
-    sheet.write_bytes(contact_sheet(hardest))
+    sheet = _draw_sheet(bank, folder / "hardest.png")
     say("retraining, with a fifth of these images held out to measure on")
     retrained = _retrain(folder, weights, data, seed, say, on_count)
     say("measuring the detector before and after")
     measured = evaluate(
-        [weights, retrained.weights],
+        [replace(detector, weights=str(each)) for each in (weights, retrained.weights)],
         data.data_yaml,
         backgrounds=retrained.held_out,
-        imgsz=DEMO_IMGSZ,
-        device="cpu",
-        picture=folder / "before-and-after.png",
+        plot=folder / "before-and-after.png",
     )
     return DemoResult(
         out=folder,
@@ -181,7 +173,7 @@ def _retrain(
 
 
 def _claim(folder: Path, seed: int) -> None:
-    """Make the folder the demo's own, or make sure that it is."""
+    """Mark the folder as a demo with this seed, or check that it is one."""
     marker, text = folder / _MARKER, json.dumps({"seed": seed})
     if not folder.exists() or not any(folder.iterdir()):
         folder.mkdir(parents=True, exist_ok=True)
@@ -192,7 +184,18 @@ def _claim(folder: Path, seed: int) -> None:
         raise ConfigError(f"{printable(folder)} holds a demo with another seed; name a new or empty folder with --out")
 
 
-def _train(data_yaml: Path, folder: Path, weights: Path, seed: int) -> None:
-    """Train, and put the weights into place only when they are whole."""
-    trained = train_demo_detector(data_yaml, folder, seed=seed)
-    copy_file(trained, weights)
+def _train(data: DemoDataset, folder: Path, seed: int, say: Callable[[str], None]) -> Path:
+    """Train a detector, unless that is done; the weights appear only once they are complete."""
+    weights = folder / "detector.pt"
+    if not weights.exists():
+        say("training a small detector on the signs; it never sees the other things")
+        copy_file(train_demo_detector(data.data_yaml, folder / "training", seed=seed), weights)
+    return weights
+
+
+def _draw_sheet(bank: Path, sheet: Path) -> Path:
+    """Draw the hardest negatives."""
+    with Bank(bank) as opened:
+        hardest = [(n.score, decode_image(n.path.read_bytes())) for n in islice(opened.negatives(), _SHEET)]
+    sheet.write_bytes(contact_sheet(hardest))
+    return sheet

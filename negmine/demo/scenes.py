@@ -1,4 +1,4 @@
-"""Whole scenes: a backdrop, angular clutter, and round things on it; either targets or look-alikes, never both."""
+"""Whole scenes: a backdrop, angular clutter, and round things on it, which are either targets or look-alikes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ import cv2
 import numpy as np
 
 from negmine.boxes import Rect, box_intersection
-from negmine.demo.backgrounds import draw_background
-from negmine.demo.clutter import draw_clutter
-from negmine.demo.lookalikes import LOOKALIKES
+from negmine.demo.backgrounds import draw_background, draw_clutter
 from negmine.demo.painting import CENTRE, SPRITE_SIDE_PX, Sprite, jitter, shade
-from negmine.demo.signs import SPEED_LIMIT, draw_speed_limit
+from negmine.demo.signs import LOOKALIKES, SPEED_LIMIT, draw_speed_limit
 from negmine.structures import FloatArray, Image, as_boxes_xyxy
 
 SCENE_WH = (384, 288)

@@ -1,4 +1,4 @@
-"""A contact sheet: many pictures on one, with a number under each."""
+"""A contact sheet: many images in one, with a number under each."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _LABEL_PX = 20
 _COLUMNS = 6
 
 
-def contact_sheet(pictures: Sequence[tuple[float, Image]]) -> bytes:
-    """Draw pictures in rows of six, each with its score, and encode the sheet as PNG.
+def contact_sheet(images: Sequence[tuple[float, Image]]) -> bytes:
+    """Draw images in rows of six, each with its score, and encode the sheet as PNG.
 
     Args:
-        pictures: score and image [H, W, 3] uint8 BGR of any size.
+        images: score and image [H, W, 3] uint8 BGR of any size.
     """
-    rows = max(1, -(-len(pictures) // _COLUMNS))
+    rows = max(1, -(-len(images) // _COLUMNS))
     width, height = _TILE_WH[0], _TILE_WH[1] + _LABEL_PX
     sheet = np.full((rows * height, _COLUMNS * width, 3), 255, dtype=np.uint8)
-    for index, (score, image) in enumerate(pictures):
+    for index, (score, image) in enumerate(images):
         x, y = index % _COLUMNS * width, index // _COLUMNS * height
         sheet[y : y + _TILE_WH[1], x : x + width] = resize_without_stretching(image, _TILE_WH, pad=255)
         cv2.putText(sheet, f"{score:.2f}", (x + 4, y + height - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1)

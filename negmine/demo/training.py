@@ -1,4 +1,4 @@
-"""A detector trained from nothing on the demo's data, on a CPU, in about a minute."""
+"""A detector trained from scratch on the demo's data, on a CPU, in about a minute."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from types import MappingProxyType
 from negmine.detectors.ultralytics.quiet import no_training_downloads, quiet_ultralytics
 from negmine.errors import ConfigError, TruthError
 
-DEMO_IMGSZ = 256  # px; at 192 the signs can still be told, in half the time
+DEMO_IMGSZ = 256  # px; 192 still detects the signs, in half the time
 _MODEL_YAML = Path(__file__).with_name("tiny_yolo.yaml")
 _SETTINGS: Mapping[str, object] = MappingProxyType(
     {
-        "batch": 8,  # small: from nothing it is the number of steps that counts, and below about 180 it finds little
+        "batch": 8,  # small: training from scratch takes about 180 steps to find anything
         "nbs": 8,  # one step a batch; the stock 64 would gather eight batches into one step
         "optimizer": "AdamW",
         "lr0": 0.002,
@@ -43,14 +43,14 @@ def train_demo_detector(
     imgsz: int = DEMO_IMGSZ,
     on_epoch: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Train a YOLO11 of half a million parameters on the CPU, with as many threads as torch is set to use.
+    """Train a YOLO11 of half a million parameters on the CPU, with the number of threads that torch is set to.
 
-    Nothing is written outside `out_dir`. The caches of labels that Ultralytics leaves beside them are removed.
+    Nothing is written outside `out_dir`. The label caches that Ultralytics leaves beside the labels are removed.
 
     Args:
         data_yaml: of a data set such as `write_demo_dataset` makes.
-        out_dir: where the run's files go; made where it does not exist, an earlier run in it is overwritten.
-        seed: of the first weights and of the order of the images.
+        out_dir: the folder of the run, created if it does not exist; an earlier run in it is overwritten.
+        seed: of the initial weights and of the order of the images.
         epochs: 1 or more.
         imgsz: side of the square input in pixels, a multiple of 32.
         on_epoch: called after each epoch with its number, from 1, and `epochs`.
@@ -60,7 +60,7 @@ def train_demo_detector(
 
     Raises:
         ConfigError: for fewer than one epoch, or an input size that is not a positive multiple of 32.
-        TruthError: where `data_yaml` is no file.
+        TruthError: if `data_yaml` is not a file.
     """
     if epochs < 1:
         raise ConfigError(f"demo training: expected at least 1 epoch, found {epochs}")

@@ -1,4 +1,4 @@
-"""Checks that a figure must not fail, such as `fppi_at_recall>0.1`."""
+"""Checks on figures, such as `fppi_at_recall>0.1`: a model that meets the condition fails."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _EXPRESSION = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*(\S+)\s*")
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """A model that a check says no to.
+class CheckFailure:
+    """A model that fails a check.
 
     Attributes:
         check: as it was typed.
         model: its name.
-        value: of the figure; None where the figure does not exist, such as where the recall is not reached.
+        value: of the figure; None if it has no value, for example because the recall is not reached.
     """
 
     check: str
@@ -45,7 +45,7 @@ class Failure:
 
     @property
     def message(self) -> str:
-        """One line."""
+        """One line for people."""
         found = "it has no value" if self.value is None else f"it is {self.value:.4g}"
         return f"{self.model} fails the check {self.check}: {found}"
 
@@ -61,8 +61,8 @@ class Check:
     Attributes:
         text: as it was typed.
         figure: one of `FIGURES`.
-        sign: how it is compared.
-        bound: with what.
+        sign: `<`, `<=`, `>` or `>=`.
+        bound: what the figure is compared with.
     """
 
     text: str
@@ -72,10 +72,10 @@ class Check:
 
     @classmethod
     def parse(cls, text: str) -> Check:
-        """Read NAME OP NUMBER.
+        """Parse a figure, a comparison and a number, such as `lamr>=0.5`.
 
         Raises:
-            ConfigError: for anything else.
+            ConfigError: for any other text.
         """
         match = _EXPRESSION.fullmatch(text)
         try:
@@ -88,14 +88,14 @@ class Check:
                 f"expected a check such as fppi_at_recall>0.1 (name, <, <=, > or >=, number), found {text!r}"
             )
         if figure not in FIGURES:
-            raise ConfigError(f"expected a check of one of {', '.join(FIGURES)}, found {figure!r} in {text!r}")
+            raise ConfigError(f"expected a check on one of {', '.join(FIGURES)}, found {figure!r} in {text!r}")
         return cls(text.strip(), figure, sign, number)
 
-    def failures(self, models: Sequence[ModelFigures]) -> list[Failure]:
-        """The models that meet the condition, or of which the figure does not exist: what is not known is not good."""
+    def failures(self, models: Sequence[ModelFigures]) -> list[CheckFailure]:
+        """The models that meet the condition, or whose figure has no value: an unknown figure does not pass."""
         found = [(model.name, getattr(model, self.figure)) for model in models]
         return [
-            Failure(self.text, name, value)
+            CheckFailure(self.text, name, value)
             for name, value in found
             if value is None or _COMPARE[self.sign](value, self.bound)
         ]

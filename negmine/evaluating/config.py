@@ -1,4 +1,4 @@
-"""The settings of an evaluation, their units and their ranges. Imports nothing heavy, for the sake of `--help`."""
+"""The settings of an evaluation. Imports nothing heavy, so that `--help` can read the defaults."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from negmine.thresholds import MatchConfig
 
 @dataclass(frozen=True, slots=True)
 class EvalConfig:
-    """How detections are counted.
+    """How detections are matched and counted.
 
     Attributes:
-        conf: the score from which a detection counts in the figures at one threshold, 0 to 1.
-        match: where the matcher draws its lines.
-        floor: detections under this score are not asked for: where every curve ends.
-        missing_is_empty: a labelled image without a label holds no target.
-        workers: threads that read and decode; one per core where None.
-        classes: judge only these of the classes that the data lists; empty means all. Objects of the others are neither
-            found nor missed, but no background either.
+        conf: score threshold of the figures that are taken at one threshold, 0 to 1.
+        match: IoU thresholds of the matcher.
+        floor: lowest score that detectors are asked for, 0 to 1; every curve ends there.
+        missing_is_empty: a labelled image without a label file holds no target; otherwise it is skipped.
+        workers: threads that read and decode; None for one per core.
+        classes: judge only these classes of the data; empty for all. Objects of other classes count neither as found
+            nor as missed, and a detection on one of them is not a background false positive.
+        auto_backend: run detectors whose settings leave the backend open (`auto`) on the fastest backend that agrees
+            with the weights; otherwise they run on torch, so that the figures are those of the weights themselves.
 
     Raises:
-        ConfigError: where a value is out of its range.
+        ConfigError: if a value is out of range.
     """
 
     conf: float = 0.25
@@ -32,6 +34,7 @@ class EvalConfig:
     missing_is_empty: bool = False
     workers: int | None = None
     classes: tuple[str, ...] = ()
+    auto_backend: bool = False
 
     def __post_init__(self) -> None:
         for name, value in (("conf", self.conf), ("floor", self.floor)):
@@ -39,10 +42,10 @@ class EvalConfig:
                 raise ConfigError(f"expected {name} from 0 to 1, found {value}")
         if self.conf < self.floor:
             raise ConfigError(
-                f"expected conf of {self.floor:g} or more, the score from which detections are asked for, "
+                f"expected conf of {self.floor:g} or more, the lowest score that detectors are asked for, "
                 f"found {self.conf:g}"
             )
         if self.workers is not None and self.workers < 1:
             raise ConfigError(f"expected at least 1 worker, found {self.workers}")
         if len(set(self.classes)) != len(self.classes):
-            raise ConfigError(f"expected every class once, found {', '.join(self.classes)}")
+            raise ConfigError(f"expected each class once, found {', '.join(self.classes)}")

@@ -1,4 +1,4 @@
-"""Every detection of an evaluation as a row, and what can be counted in the rows."""
+"""Counting: every detection of an evaluation as a row of arrays, and what one score threshold brings."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from negmine.evaluating.match import Evidence
+from negmine.evaluating.match import ClassArray, CodeArray, MatchedDetections, code_of
 from negmine.evaluating.metrics.curve import DetectionCurve
-from negmine.evaluating.predict import ClassArray, CodeArray, code_of
 from negmine.matching import FALSE_POSITIVES, Kind
 from negmine.structures import BoolArray, FloatArray
 
@@ -21,18 +20,18 @@ _FALSE_POSITIVE_CODES = np.array([code_of(kind) for kind in FALSE_POSITIVES], dt
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Table:
+class ScoredDetections:
     """Every detection as a row, [N] each.
 
     Attributes:
         scores: of the detections.
-        codes: what each is, as `code_of` its kind.
-        classes: index of the class that each is of, -1 where the data does not list it.
-        images: index of the image that each is in.
-        counted: whether its image is one of those on which FPPI is taken.
-        object_counts: objects to be found, by the index of the class.
-        fppi_images: how many images FPPI is taken on.
-        fppi_over: which those are.
+        codes: the kind of each, as `code_of` gives it.
+        classes: index of the class of each, -1 for a class that the data does not list.
+        images: index of the image of each.
+        counted: whether the image is one of those that FPPI is counted on.
+        object_counts: objects to find, by index of the class.
+        fppi_images: number of images that FPPI is counted on.
+        fppi_over: which images these are.
     """
 
     scores: FloatArray
@@ -45,9 +44,9 @@ class Table:
     fppi_over: FppiOver
 
     @classmethod
-    def of(cls, evidence: Evidence) -> Table:
-        """All detections of an evaluation."""
-        images = evidence.images
+    def of(cls, matched: MatchedDetections) -> ScoredDetections:
+        """All detections of a detector."""
+        images = matched.images
         over: FppiOver = "backgrounds" if any(image.without_targets for image in images) else "labelled"
         counted = [image.without_targets or over == "labelled" for image in images]
         lengths = [len(image.scores) for image in images]
@@ -57,14 +56,14 @@ class Table:
             classes=np.concatenate([np.zeros(0, dtype=np.int32), *(image.classes for image in images)]),
             images=np.repeat(np.arange(len(images), dtype=np.int32), lengths),
             counted=np.repeat(np.array(counted, dtype=np.bool_), lengths),
-            object_counts=_object_counts(evidence),
+            object_counts=_object_counts(matched),
             fppi_images=sum(counted),
             fppi_over=over,
         )
 
     @property
     def objects(self) -> int:
-        """To be found."""
+        """Number of objects to find."""
         return sum(self.object_counts.values())
 
     @property
@@ -81,10 +80,10 @@ class Table:
         """Mask [N]."""
         return np.asarray(self.codes == code_of(kind))
 
-    def of_class(self, index: int) -> Table:
+    def of_class(self, index: int) -> ScoredDetections:
         """The rows of one class."""
         own = self.classes == index
-        return Table(
+        return ScoredDetections(
             self.scores[own],
             self.codes[own],
             self.classes[own],
@@ -96,7 +95,7 @@ class Table:
         )
 
     def curve(self) -> DetectionCurve:
-        """Hits of all images, false positives of those that are counted."""
+        """True positives of all images against the false positives of those that FPPI is counted on."""
         return DetectionCurve.of(
             self.scores[self.is_kind(Kind.TRUE_POSITIVE)],
             self.scores[self.false_positives & self.counted],
@@ -106,16 +105,16 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """What one threshold brings.
+class ThresholdCounts:
+    """What one score threshold brings.
 
     Attributes:
         true_positives, false_positives: in all images.
-        fppi: false positives per image, of the images that it is taken on; 0 where there is none.
-        images_with_fp: how many of those have one at least.
-        recall: None where there is no object.
-        precision: None where nothing was found.
-        kinds: how many false positives are of which kind, in all images.
+        fppi: false positives per image, on the images that it is counted on; 0 if there are none.
+        images_with_fp: number of those images with at least one false positive.
+        recall: None if there is no object.
+        precision: None if nothing was found.
+        kinds: number of false positives of each kind, in all images.
     """
 
     true_positives: int
@@ -127,29 +126,30 @@ class Counts:
     kinds: Mapping[str, int]
 
     @classmethod
-    def of(cls, table: Table, conf: float) -> Counts:
+    def of(cls, detections: ScoredDetections, conf: float) -> ThresholdCounts:
         """Count the detections that score `conf` or more."""
-        over = table.scores >= conf
-        wrong, right = table.false_positives & over, table.is_kind(Kind.TRUE_POSITIVE) & over
-        counted = wrong & table.counted
-        hits, alarms = int(right.sum()), int(wrong.sum())
+        over = detections.scores >= conf
+        false, true = detections.false_positives & over, detections.is_kind(Kind.TRUE_POSITIVE) & over
+        counted = false & detections.counted
+        true_positives, false_positives = int(true.sum()), int(false.sum())
+        found = true_positives + false_positives
         return cls(
-            true_positives=hits,
-            false_positives=alarms,
-            fppi=int(counted.sum()) / max(table.fppi_images, 1),
-            images_with_fp=len(np.unique(table.images[counted])),
-            recall=hits / table.objects if table.objects else None,
-            precision=hits / (hits + alarms) if hits + alarms else None,
-            kinds={str(kind): int((table.is_kind(kind) & over).sum()) for kind in FALSE_POSITIVES},
+            true_positives=true_positives,
+            false_positives=false_positives,
+            fppi=int(counted.sum()) / max(detections.fppi_images, 1),
+            images_with_fp=len(np.unique(detections.images[counted])),
+            recall=true_positives / detections.objects if detections.objects else None,
+            precision=true_positives / found if found else None,
+            kinds={str(kind): int((detections.is_kind(kind) & over).sum()) for kind in FALSE_POSITIVES},
         )
 
 
-def _object_counts(evidence: Evidence) -> dict[int, int]:
-    """The objects of each judged class that should be found, by the index of the class."""
+def _object_counts(matched: MatchedDetections) -> dict[int, int]:
+    """The objects of each judged class that should be found, by index of the class."""
     counts = Counter(
         name
-        for image in evidence.images
+        for image in matched.images
         for name, ignored in zip(image.truth.class_names, image.truth.difficult | image.truth.crowd, strict=True)
         if not ignored
     )
-    return {evidence.listed.index(name): counts[name] for name in evidence.class_names}
+    return {matched.data_classes.index(name): counts[name] for name in matched.judged}

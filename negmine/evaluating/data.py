@@ -1,4 +1,4 @@
-"""Which images an evaluation is made on: a split of the data set, and the backgrounds that are none of its images."""
+"""The images of an evaluation: a split of the data set, and backgrounds that are not among its images."""
 
 from __future__ import annotations
 
@@ -17,15 +17,30 @@ _PREFERRED = ("val", "test")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EvalData:
-    """The images of an evaluation.
+class EvalImages:
+    """The images that detectors run on.
 
     Attributes:
-        dataset: as it was opened.
-        split: the names of the splits that are measured on, joined by `+`.
+        labelled: images with labels; one without is skipped, unless the settings say that it is empty.
+        truth: the labels.
+        backgrounds: images that the user says hold no target.
+    """
+
+    labelled: Sequence[Path]
+    truth: Truth
+    backgrounds: Sequence[Path] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EvalData:
+    """An opened data set, and what is evaluated of it.
+
+    Attributes:
+        dataset: the data set.
+        split: names of the evaluated splits, joined by `+`.
         labelled: their images, each once.
         backgrounds: images without targets.
-        with_targets: backgrounds that are images of the data set, of any split, with objects; left out.
+        with_targets: backgrounds that were left out: any split of the data set has them, with objects.
     """
 
     dataset: Dataset
@@ -34,20 +49,25 @@ class EvalData:
     backgrounds: tuple[Path, ...]
     with_targets: tuple[Path, ...]
 
+    @property
+    def images(self) -> EvalImages:
+        """The images that detectors run on."""
+        return EvalImages(self.labelled, self.dataset.truth, self.backgrounds)
+
 
 def open_data(data: str | Path, *, split: str | None, backgrounds: Sequence[str | Path]) -> EvalData:
-    """List the images.
+    """List the images of an evaluation.
 
     Args:
-        data: VOC, YOLO or COCO.
-        split: where None, `val`, else `test`, else everything.
+        data: a VOC, YOLO or COCO data set.
+        split: a split of it; None for `val`, else `test`, else everything.
         backgrounds: sources of images without targets.
 
     Raises:
-        TruthError: where it is no data set, or has no such split.
-        SourceError: where images that it names, or backgrounds, are not there.
+        TruthError: if `data` is not a data set, or has no such split.
+        SourceError: if images that the data set names, or backgrounds, are missing.
     """
-    dataset, splits = _opened(data, split)
+    dataset, splits = _open(data, split)
     real_path = RealPaths()
     labelled = {real_path(path): path for each in reversed(splits) for path in reversed(each.images)}
     own = {real_path(path) for each in dataset.splits for path in each.images}
@@ -63,21 +83,21 @@ def open_data(data: str | Path, *, split: str | None, backgrounds: Sequence[str 
     )
 
 
-def _opened(data: str | Path, split: str | None) -> tuple[Dataset, tuple[Split, ...]]:
-    """The data set, with all its splits if they are there, and those of them that are wanted."""
+def _open(data: str | Path, split: str | None) -> tuple[Dataset, tuple[Split, ...]]:
+    """The data set, with all its splits if they exist, and those of them that are evaluated."""
     try:
         dataset = open_dataset(data)
-    except SourceError:  # of a split, perhaps, that nobody asked for
-        dataset = open_dataset(data, split=split) if split is not None else _first_there(data)
+    except SourceError:  # perhaps of a split that nobody asked for
+        dataset = open_dataset(data, split=split) if split is not None else _open_preferred(data)
     names = [each.name for each in dataset.splits]
     if split is not None and split not in names:
-        dataset = open_dataset(data, split=split)  # which says what there is
+        dataset = open_dataset(data, split=split)  # raises, and lists the splits that exist
     wanted = split or next((name for name in _PREFERRED if name in names), None)
     return dataset, tuple(each for each in dataset.splits if wanted in (None, each.name))
 
 
-def _first_there(data: str | Path) -> Dataset:
-    """The data set with the split alone that would be measured on."""
+def _open_preferred(data: str | Path) -> Dataset:
+    """The data set with only the split that is evaluated by default."""
     for name in _PREFERRED:
         try:
             return open_dataset(data, split=name)

@@ -1,4 +1,4 @@
-"""From what a detector said to the figures that people compare detectors by."""
+"""The figures that people compare detectors by, from the matched detections of each."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from negmine.evaluating.config import EvalConfig
-from negmine.evaluating.count import Counts, FppiOver, Table
-from negmine.evaluating.match import Evidence
+from negmine.evaluating.count import FppiOver, ScoredDetections, ThresholdCounts
+from negmine.evaluating.match import MatchedDetections, MatchedImage
 from negmine.evaluating.metrics.average_precision import (
     AveragePrecision,
     ClassBoxes,
@@ -18,12 +18,10 @@ from negmine.evaluating.metrics.average_precision import (
     mean_average_precision,
 )
 from negmine.evaluating.metrics.curve import CurvePoint, DetectionCurve
+from negmine.evaluating.metrics.equal_recall import equal_recall_point, fppi_at_recalls
 from negmine.evaluating.metrics.lamr import curve_lamr
-from negmine.evaluating.predict import SeenImage
 from negmine.matching import Kind
 from negmine.structures import BoolArray
-
-RECALLS = (0.6, 0.7, 0.8, 0.9)  # at which every model's false positives are told
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +29,13 @@ class ClassFigures:
     """The figures of one class.
 
     Attributes:
-        name: of the class, as the data calls it.
-        objects: to be found.
+        name: of the class, as the data spells it.
+        objects: number of objects to find.
         true_positives: at conf.
         false_positives: at conf, over all images.
         fppi: false positives of this class per image without targets, at conf.
-        recall, map50, map50_95, lamr: None where there is no object.
-        precision: None where nothing was found.
+        recall, map50, map50_95, lamr: None if there is no object.
+        precision: None if nothing was found.
     """
 
     name: str
@@ -61,29 +59,30 @@ class ModelFigures:
     """The figures of one model.
 
     False positives per image (FPPI) are counted on the images without targets: the backgrounds and the labelled images
-    that are empty. Where there are none, on the labelled images; `fppi_over` says so. A detection counts where its
-    score is the threshold or more.
+    that are empty. If there are none, they are counted on the labelled images, and `fppi_over` says so. A detection
+    counts if it scores the threshold or more.
 
     Attributes:
         name: of the detector.
         sha256: of its weights, hex.
-        images: labelled ones, empty ones among them.
-        objects: in them, to be found; difficult and crowd ones, and classes that are not judged, are none.
-        background_images: images without targets.
-        conf: the threshold of the figures that name none.
-        fppi: false positives per image; 0 where there is no image.
-        fppi_over: what they are counted on.
-        images_with_fp: how many of these images have one at least.
-        recall: share of the objects that is found; None where there is none.
-        precision: share of the true positives in all judged detections, of all images; None where there is none.
-        map50, map50_95: COCO's mean average precision over the labelled images; None where there is no object.
-        lamr: log-average miss rate; None where there is no object.
-        at_recall: the recall that the next two are asked at.
-        threshold_at_recall: the highest threshold at which it is reached; None where none reaches it.
-        fppi_at_recall: FPPI there; None where it is not reached.
+        images: number of labelled images, empty ones included.
+        objects: number of objects to find in them; difficult and crowd objects, and classes that are not judged, do not
+            count.
+        background_images: number of images without targets.
+        conf: score threshold of the figures at one threshold.
+        fppi: false positives per image; 0 if there is no image.
+        fppi_over: the images that they are counted on.
+        images_with_fp: number of these images with at least one false positive.
+        recall: share of the objects that is found; None if there is none.
+        precision: share of true positives in the judged detections of all images; None if there is none.
+        map50, map50_95: COCO's mean average precision over the labelled images; None if there is no object.
+        lamr: log-average miss rate; None if there is no object.
+        at_recall: the recall that models are compared at.
+        threshold_at_recall: the highest threshold that reaches it; None if none does.
+        fppi_at_recall: FPPI at that threshold; None if there is none.
         fppi_at: FPPI at several recalls, by the recall; None where it is not reached.
-        kinds: how many false positives are of which kind, at conf, over all images.
-        unjudged: detections at conf of classes that are not judged: neither right nor wrong.
+        kinds: number of false positives of each kind, at conf, over all images.
+        unjudged: detections at conf of classes that are not judged, neither true nor false.
         lacking: judged classes that the model does not know; their objects are missed.
         classes: figures by class, in the data's order.
         curve: at most 100 points, from the highest threshold to the lowest.
@@ -125,29 +124,29 @@ class ModelFigures:
         }
 
 
-def figures(evidence: Evidence, config: EvalConfig, *, at_recall: float | None = None) -> ModelFigures:
-    """Compute every figure.
+def figures(matched: MatchedDetections, config: EvalConfig, *, at_recall: float | None = None) -> ModelFigures:
+    """Compute every figure of one detector.
 
     Args:
-        evidence: what the detector said.
-        config: the threshold, and what was asked of the detector.
-        at_recall: the recall at which models are compared; None for no comparison.
+        matched: its matched detections.
+        config: the settings that they were matched with.
+        at_recall: the recall that models are compared at; None for no comparison.
     """
-    table = Table.of(evidence)
-    at_conf = Counts.of(table, config.conf)
-    curve = table.curve()
-    point = None if at_recall is None else curve.at_recall(at_recall)
-    precisions = _average_precisions(evidence, table.class_indices)
+    detections = ScoredDetections.of(matched)
+    at_conf = ThresholdCounts.of(detections, config.conf)
+    curve = detections.curve()
+    point = None if at_recall is None else equal_recall_point(curve, at_recall)
+    precisions = _average_precisions(matched, detections.class_indices)
     mean = mean_average_precision(precisions)
     return ModelFigures(
-        name=evidence.name,
-        sha256=evidence.sha256,
-        images=sum(not image.background for image in evidence.images),
-        objects=table.objects,
-        background_images=sum(image.without_targets for image in evidence.images),
+        name=matched.name,
+        sha256=matched.sha256,
+        images=sum(not image.background for image in matched.images),
+        objects=detections.objects,
+        background_images=sum(image.without_targets for image in matched.images),
         conf=config.conf,
         fppi=at_conf.fppi,
-        fppi_over=table.fppi_over,
+        fppi_over=detections.fppi_over,
         images_with_fp=at_conf.images_with_fp,
         recall=at_conf.recall,
         precision=at_conf.precision,
@@ -157,49 +156,36 @@ def figures(evidence: Evidence, config: EvalConfig, *, at_recall: float | None =
         at_recall=at_recall,
         threshold_at_recall=None if point is None else point.threshold,
         fppi_at_recall=None if point is None else point.fppi,
-        fppi_at={f"{recall:g}": _fppi(curve.at_recall(recall)) for recall in RECALLS},
+        fppi_at=fppi_at_recalls(curve),
         kinds=at_conf.kinds,
-        unjudged=int((table.is_kind(Kind.UNJUDGED) & (table.scores >= config.conf)).sum()),
-        lacking=evidence.lacking,
+        unjudged=int((detections.is_kind(Kind.UNJUDGED) & (detections.scores >= config.conf)).sum()),
+        lacking=matched.lacking,
         classes=tuple(
-            _class_figures(evidence, table.of_class(index), config.conf, index, average)
-            for index, average in zip(table.class_indices, precisions, strict=True)
+            _class_figures(matched.data_classes[index], detections.of_class(index), config.conf, average)
+            for index, average in zip(detections.class_indices, precisions, strict=True)
         ),
         curve=curve.thinned(),
     )
 
 
-def recall_at(evidence: Evidence, conf: float) -> float | None:
-    """The share of the objects that is found with a score of `conf` or more; None where there is no object."""
-    return Counts.of(Table.of(evidence), conf).recall
+def figures_at_equal_recall(matched: Sequence[MatchedDetections], config: EvalConfig) -> tuple[ModelFigures, ...]:
+    """The figures of several detectors, compared at the recall that the first one has at `config.conf`."""
+    at_recall = ThresholdCounts.of(ScoredDetections.of(matched[0]), config.conf).recall
+    return tuple(figures(each, config, at_recall=at_recall) for each in matched)
 
 
-def curve_of(evidence: Evidence) -> DetectionCurve:
+def curve_of(matched: MatchedDetections) -> DetectionCurve:
     """Recall and false positives per image at every threshold."""
-    return Table.of(evidence).curve()
-
-
-def fppi_at(evidence: Evidence, recall: float) -> tuple[float | None, float | None]:
-    """The highest threshold at which a recall is reached, and the false positives per image there.
-
-    Returns:
-        (None, None) where no threshold reaches it, and for a recall of 0, which every threshold reaches.
-    """
-    point = curve_of(evidence).at_recall(recall)
-    return (None, None) if point is None else (point.threshold, point.fppi)
-
-
-def _fppi(point: CurvePoint | None) -> float | None:
-    return None if point is None else point.fppi
+    return ScoredDetections.of(matched).curve()
 
 
 def _class_figures(
-    evidence: Evidence, table: Table, conf: float, index: int, average: AveragePrecision | None
+    name: str, detections: ScoredDetections, conf: float, average: AveragePrecision | None
 ) -> ClassFigures:
-    counts = Counts.of(table, conf)
+    counts = ThresholdCounts.of(detections, conf)
     return ClassFigures(
-        name=evidence.listed[index],
-        objects=table.objects,
+        name=name,
+        objects=detections.objects,
         true_positives=counts.true_positives,
         false_positives=counts.false_positives,
         fppi=counts.fppi,
@@ -207,15 +193,15 @@ def _class_figures(
         precision=counts.precision,
         map50=None if average is None else average.ap50,
         map50_95=None if average is None else average.ap50_95,
-        lamr=curve_lamr(table.curve()),
+        lamr=curve_lamr(detections.curve()),
     )
 
 
-def _average_precisions(evidence: Evidence, indices: Sequence[int]) -> list[AveragePrecision | None]:
-    """Of each class, over the labelled images; None where it has no object."""
+def _average_precisions(matched: MatchedDetections, indices: Sequence[int]) -> list[AveragePrecision | None]:
+    """Average precision of each class over the labelled images; None for a class without objects."""
     boxes: dict[int, list[ClassBoxes]] = defaultdict(list)
-    numbers = {name: index for index, name in enumerate(evidence.listed)}
-    for image in evidence.images:
+    numbers = {name: index for index, name in enumerate(matched.data_classes)}
+    for image in matched.images:
         if not image.background:
             objects = np.array([numbers.get(name, -1) for name in image.truth.class_names], dtype=np.int64)
             for index in np.union1d(objects, image.classes):
@@ -223,7 +209,7 @@ def _average_precisions(evidence: Evidence, indices: Sequence[int]) -> list[Aver
     return [average_precision(boxes[index]) for index in indices]
 
 
-def _boxes_of(image: SeenImage, objects: BoolArray, found: BoolArray) -> ClassBoxes:
+def _boxes_of(image: MatchedImage, objects: BoolArray, found: BoolArray) -> ClassBoxes:
     truth = image.truth
     return ClassBoxes(
         image.boxes_xyxy[found],

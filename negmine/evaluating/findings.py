@@ -1,4 +1,4 @@
-"""What is suspicious about the images of an evaluation: pictures that are in it twice, or are no backgrounds."""
+"""What is suspicious about an evaluation: images that repeat, backgrounds with targets, curves that end early."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EvalFindingKind = Literal[
 ]
 
 _SHOWN = 10  # classes in a message
-_CUT_OFF = 0.05  # the lowest of many scores is under this where none was dropped
+_CUT_OFF = 0.05  # a detector that drops nothing gives scores below this
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class EvalFinding:
     """Something to know about the figures.
 
     Attributes:
-        kind: what it is.
-        message: one sentence for people, without the names of the files.
-        files: that it is about, in the order in which they were met.
+        kind: what it is about.
+        message: one sentence for people, without file names.
+        files: the files that it is about, in the order in which they were read.
     """
 
     kind: EvalFindingKind
@@ -42,22 +42,22 @@ class EvalFinding:
         return {"kind": self.kind, "message": self.message, "files": [printable(path) for path in self.files]}
 
 
-class Overlaps:
-    """Tells, image after image and the labelled ones first, which backgrounds are pictures that were met before."""
+class RepeatedImages:
+    """Tells which backgrounds repeat an image that was added before. Labelled images come first."""
 
     def __init__(self) -> None:
-        self._with_targets: dict[str, bool] = {}  # of labelled pictures, by sha256
+        self._with_targets: dict[str, bool] = {}  # of labelled images, by sha256
         self._backgrounds: set[str] = set()
         self._left_out: list[Path] = []
         self._in_data: list[Path] = []
         self._copies: list[Path] = []
 
-    def labelled(self, sha256: str, *, with_targets: bool) -> None:
-        """Remember a labelled picture; of two labels, the one with objects holds."""
+    def add_labelled(self, sha256: str, *, with_targets: bool) -> None:
+        """Add a labelled image. If two copies are labelled differently, the label with objects holds."""
         self._with_targets[sha256] = with_targets or self._with_targets.get(sha256, False)
 
     def is_new_background(self, path: Path, sha256: str) -> bool:
-        """Whether a background is to be counted."""
+        """Add a background, and say whether it counts."""
         if sha256 in self._with_targets:
             (self._left_out if self._with_targets[sha256] else self._in_data).append(path)
             return False
@@ -69,25 +69,22 @@ class Overlaps:
 
     def findings(self) -> tuple[EvalFinding, ...]:
         """What was left out, and why."""
+        in_data = "backgrounds that are also empty images of the data, counted once"
         return (
             *with_targets_finding(self._left_out),
-            *_if_any(
-                "background-in-data",
-                self._in_data,
-                "backgrounds that are pictures of the data labelled as empty, counted once",
-            ),
+            *_if_any("background-in-data", self._in_data, in_data),
             *_if_any("background-copy", self._copies, "backgrounds that are copies of others, counted once"),
         )
 
 
 def with_targets_finding(files: Sequence[Path]) -> tuple[EvalFinding, ...]:
-    """That backgrounds are pictures of the data with objects in them; () where there are none."""
-    what = "backgrounds that are pictures of the data with labelled objects in them, left out"
+    """Backgrounds that are images of the data with objects; () for no files."""
+    what = "backgrounds that are images of the data with labelled objects, left out"
     return _if_any("background-with-targets", files, what)
 
 
 def lacking_finding(model: str, classes: Sequence[str]) -> tuple[EvalFinding, ...]:
-    """That a model does not know judged classes; () where it knows all."""
+    """Judged classes that a model does not know; () for no classes."""
     if not classes:
         return ()
     shown = ", ".join(map(printable, classes[:_SHOWN]))
@@ -96,7 +93,7 @@ def lacking_finding(model: str, classes: Sequence[str]) -> tuple[EvalFinding, ..
 
 
 def opened_above(model: str, conf: object, floor: float) -> tuple[EvalFinding, ...]:
-    """That a detector drops detections that were asked for; () where it does not, or nothing is known of it."""
+    """A detector that drops detections which were asked for; () if it does not, or does not say its conf."""
     if not isinstance(conf, float) or conf <= floor:
         return ()
     message = f"{model} was opened with conf {conf:g}, so its curve ends there; open it with conf {floor:g}"
@@ -104,7 +101,7 @@ def opened_above(model: str, conf: object, floor: float) -> tuple[EvalFinding, .
 
 
 def predicted_above(model: str, lowest: float | None, floor: float) -> tuple[EvalFinding, ...]:
-    """That predictions seem to have been cut off at a score; () where they do not, or it is no file of predictions."""
+    """Predictions that seem to be cut off at a score; () if they are not, or the model is not a predictions file."""
     if lowest is None or lowest <= max(floor, _CUT_OFF):
         return ()
     message = f"{model} has no score under {lowest:g}, so its curve ends there; write predictions down to {floor:g}"

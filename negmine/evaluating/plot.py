@@ -1,4 +1,4 @@
-"""The picture of an evaluation: miss rate against false positives per image. The only place that imports matplotlib."""
+"""The plot of an evaluation: miss rate against false positives per image. No other module imports matplotlib."""
 
 from __future__ import annotations
 
@@ -17,40 +17,42 @@ from negmine.structures import FloatArray
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_LEAST_FPPI, _LEAST_MISS = 1e-3, 1e-2  # where the axes begin, if no curve goes further
-_MOST_FPPI = 10.0  # where the axis ends, however far a curve goes: nobody works there
-_LAST_OF_THE_FONT = "\u052f"  # what comes after it is in few fonts
+_LEAST_FPPI, _LEAST_MISS = 1e-3, 1e-2  # where the axes begin, unless a curve goes further
+_MOST_FPPI = 10.0  # where the axis ends, however far a curve goes: no detector is used there
+_LAST_OF_THE_FONT = "\u052f"  # few fonts have what comes after it
 
 
-def require_picture_path(path: Path) -> None:
-    """Refuse, before any work is done, what cannot be written.
+def require_plot_path(path: Path) -> None:
+    """Check, before any work is done, that a plot can be written to a path.
 
     Raises:
-        ConfigError: for another suffix than .png, or a folder that is not there.
+        ConfigError: if the suffix is not .png, or the folder does not exist.
     """
     if path.suffix.lower() != ".png":
-        raise ConfigError(f"expected a picture that ends in .png, found {printable(path)}")
+        raise ConfigError(f"expected a plot file that ends in .png, found {printable(path)}")
     if path.is_dir() or not path.absolute().parent.is_dir():
-        raise ConfigError(f"picture {printable(path)} cannot be written there; name a file in a folder that exists")
+        raise ConfigError(f"the plot cannot be written to {printable(path)}; name a file in a folder that exists")
 
 
-def write_picture(
+def write_plot(
     path: Path, names: Sequence[str], curves: Sequence[DetectionCurve], lamrs: Sequence[float | None]
 ) -> None:
     """Draw the curves into a PNG file.
 
     Raises:
-        ConfigError: where it cannot be written.
+        ConfigError: if it cannot be written.
     """
     data = draw_curves(names, curves, lamrs)
     try:
         path.write_bytes(data)
     except OSError as error:
-        raise ConfigError(f"picture {printable(path)} cannot be written: {error.strerror}; name another") from error
+        raise ConfigError(
+            f"the plot {printable(path)} cannot be written: {error.strerror}; name another file"
+        ) from error
 
 
 def draw_curves(names: Sequence[str], curves: Sequence[DetectionCurve], lamrs: Sequence[float | None]) -> bytes:
-    """One curve a model, both axes logarithmic; equal input gives equal bytes.
+    """Draw one curve for each model, on logarithmic axes; equal input gives equal bytes.
 
     Args:
         names: of the models.
@@ -82,11 +84,11 @@ def draw_curves(names: Sequence[str], curves: Sequence[DetectionCurve], lamrs: S
 
 
 def _draw(axes: Axes, name: str, curve: DetectionCurve, lamr: float | None) -> None:
-    """A staircase: from one threshold to the next, what is reached holds. It begins where everything is missed."""
+    """Draw a staircase: counts hold from one threshold to the next. It begins at a miss rate of 1."""
     left = _LEAST_FPPI / 10
     fppi = np.concatenate([[left], np.maximum(curve.fppi, left)])
     miss = np.concatenate([[1.0], 1 - curve.recall])
-    miss = np.maximum(miss, _LEAST_MISS / 10)  # no miss at all has no place on a logarithmic axis
+    miss = np.maximum(miss, _LEAST_MISS / 10)  # a logarithmic axis has no 0
     label = f"{'-' if lamr is None else f'{lamr:.3f}'}  {_drawable(name)}"
     axes.plot(fppi, miss, drawstyle="steps-post", label=label)
 

@@ -1,139 +1,155 @@
-"""What one detector says of an image, and the matcher's verdict on it."""
+"""Running detectors over the images of an evaluation. Each image is read and decoded once, for all detectors."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
 
 from negmine.detectors.base import Detector
 from negmine.detectors.batches import predict_each
-from negmine.errors import BoxError
+from negmine.engines.base import Engine
+from negmine.engines.threads import ThreadEngine
+from negmine.errors import ConfigError
 from negmine.evaluating.config import EvalConfig
+from negmine.evaluating.data import EvalImages
+from negmine.evaluating.findings import RepeatedImages
+from negmine.evaluating.match import EvalImage, ImageMatcher, MatchedDetections, MatchedImage
 from negmine.labels.base import Truth
-from negmine.labels.classes import match_class_names
-from negmine.matching import Kind, match_detections
-from negmine.mining.judge import canonical
-from negmine.mining.reading import DecodedImage
+from negmine.mining.reading import Reader
 from negmine.mining.result import SkippedImage
 from negmine.paths import printable
-from negmine.structures import Detections, FloatArray, GroundTruth
+from negmine.sources.base import ImageFile
 
-ClassArray = npt.NDArray[np.int32]
-CodeArray = npt.NDArray[np.uint8]  # a detection takes 13 bytes in a background, where there are many of many images
+_CHUNK = 8  # images handed to the detectors together, at least; two chunks are decoded in memory at a time
 
-_KINDS = tuple(Kind)
-_CODES = {kind: code for code, kind in enumerate(_KINDS)}
-_NO_BOXES = np.zeros((0, 4))
-_NO_OBJECTS = GroundTruth.empty()
+OnCount = Callable[[int, int], None]  # images done, images in all
 
 
-def code_of(kind: Kind) -> int:
-    """The number that stands for a kind in arrays."""
-    return _CODES[kind]
+def predict_and_match(
+    detectors: Sequence[Detector], images: EvalImages, config: EvalConfig, on_progress: OnCount | None = None
+) -> list[MatchedDetections]:
+    """Run detectors over the images, and match what they find.
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Subject:
-    """A decoded image that is measured on.
-
-    Attributes:
-        decoded: pixels and objects.
-        background: whether it was named as a background, not as an image of the data.
-    """
-
-    decoded: DecodedImage
-    background: bool
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SeenImage:
-    """One image with what the detector said of it.
-
-    Attributes:
-        path: of the file.
-        sha256: of its bytes, hex.
-        background: whether it was named as a background, not as an image of the data.
-        truth: its objects; none in a background.
-        boxes_xyxy: [N, 4] pixels, detections at the floor or above; [0, 4] in a background, where no figure needs them.
-        scores: [N].
-        classes: [N] index of the class among those that the data lists; -1 for one that it does not list.
-        codes: [N] the verdict on each, as `code_of` a kind. It holds at every threshold up to the detection's score,
-            since matching goes by falling score.
-    """
-
-    path: Path
-    sha256: str
-    background: bool
-    truth: GroundTruth
-    boxes_xyxy: FloatArray
-    scores: FloatArray
-    classes: ClassArray
-    codes: CodeArray
-
-    @property
-    def kinds(self) -> tuple[Kind, ...]:
-        """The verdicts."""
-        return tuple(_KINDS[code] for code in self.codes)
-
-    @property
-    def without_targets(self) -> bool:
-        """Whether nothing is in it: a background, or a labelled image with an empty label."""
-        return len(self.truth) == 0
-
-
-class Judge:
-    """Runs one detector, and matches what it finds.
+    Images are read ahead in threads; two chunks of them are in memory at a time. An image that cannot be read, or that
+    one of the detectors gives no detections for, is skipped for all. Copies of a background count once, and a
+    background that is a copy of a labelled image does not count.
 
     Args:
-        detector: gives its detections down to the floor.
-        truth: lists the classes.
-        judged: those of them that are judged.
+        detectors: one or more, each opened so that it gives its detections down to `config.floor`.
+        images: what they run on.
         config: thresholds.
+        on_progress: called from this thread with the number of images done and of all images, the first time with 0.
+
+    Returns:
+        One item for each detector, in order.
 
     Raises:
-        TruthError: where the detector has no class in common with the truth.
+        TruthError: if a detector has no class in common with the labels.
+        ConfigError: if a class that is to be judged is not among those that the labels list.
+        DetectorError: if a detector breaks its contract.
     """
+    report = on_progress or (lambda done, total: None)
+    evaluation = _Evaluation(detectors, images.truth, config)
+    done, total = 0, len(images.labelled) + len(images.backgrounds)
+    report(done, total)
+    with ThreadEngine(config.workers, name="negmine-eval") as engine:
+        for chunk in _read_chunks(engine, images, config, _chunk_size(detectors)):
+            evaluation.add(engine, chunk)
+            done += len(chunk)
+            report(done, total)
+    return evaluation.matched()
 
-    def __init__(self, detector: Detector, truth: Truth, judged: Sequence[str], config: EvalConfig) -> None:
-        self.identity = detector.identity
-        self._detector = detector
-        self._names = match_class_names(detector.class_names, truth.class_names)
-        self._index = {name: index for index, name in enumerate(truth.class_names)}
-        self._judged: Collection[str] = frozenset(judged)
-        self._config = config
 
-    @property
-    def known(self) -> frozenset[str]:
-        """The classes of the truth that the detector knows."""
-        return frozenset(self._names.values())
+class _Evaluation:
+    """Collects what detectors find, image after image, the labelled ones first."""
 
-    def look(self, subjects: Sequence[Subject], pool: ThreadPoolExecutor) -> list[SeenImage | SkippedImage]:
-        """One result for each image, in order."""
-        decoded = [subject.decoded for subject in subjects]
-        paths = [each.path for each in decoded]
-        found = predict_each(self._detector, [each.image for each in decoded], paths)
-        return list(pool.map(self._seen, subjects, found))
+    def __init__(self, detectors: Sequence[Detector], truth: Truth, config: EvalConfig) -> None:
+        self._detectors = detectors
+        self._data_classes = truth.class_names
+        self._judged = _judged_classes(truth, config)
+        self._matchers = [ImageMatcher(detector, truth, self._judged, config) for detector in detectors]
+        self._images: list[list[MatchedImage]] = [[] for _ in detectors]
+        self._skipped: list[SkippedImage] = []
+        self._repeated = RepeatedImages()
 
-    def _seen(self, subject: Subject, found: Detections | BoxError) -> SeenImage | SkippedImage:
-        decoded, truth = subject.decoded, subject.decoded.truth
-        if isinstance(found, BoxError):
-            return SkippedImage(decoded.path, "detector", f"{printable(self.identity.name)}: {found}")
-        detections = canonical(found, decoded.size_wh)
-        detections = detections.select(detections.scores >= self._config.floor)
-        matches = match_detections(detections, truth, self._names, judged=self._judged, config=self._config.match)
-        names = [self._names.get(int(number)) for number in detections.class_ids]
-        return SeenImage(
-            path=decoded.path,
-            sha256=decoded.sha256,
-            background=subject.background,
-            truth=_NO_OBJECTS if subject.background else truth,
-            boxes_xyxy=_NO_BOXES if subject.background else detections.boxes_xyxy,
-            scores=detections.scores,
-            classes=np.array([-1 if name is None else self._index[name] for name in names], dtype=np.int32),
-            codes=np.array([code_of(kind) for kind in matches.kinds], dtype=np.uint8),
-        )
+    def add(self, engine: Engine, chunk: Sequence[EvalImage | SkippedImage]) -> None:
+        """Run all detectors over a few images."""
+        self._skipped += [each for each in chunk if isinstance(each, SkippedImage)]
+        fresh = [each for each in chunk if isinstance(each, EvalImage) and self._counts(each)]
+        matched = [
+            _predict_and_match(engine, detector, matcher, fresh)
+            for detector, matcher in zip(self._detectors, self._matchers, strict=True)
+        ]
+        for outcomes in zip(*matched, strict=True):
+            failed = [each for each in outcomes if isinstance(each, SkippedImage)]
+            self._skipped += failed[:1]
+            for of_detector, each in zip(self._images, outcomes, strict=True):
+                if isinstance(each, MatchedImage) and not failed:
+                    of_detector.append(each)
+
+    def matched(self) -> list[MatchedDetections]:
+        """What was collected, by detector."""
+        return [
+            MatchedDetections(
+                name=matcher.identity.name,
+                sha256=matcher.identity.sha256,
+                data_classes=self._data_classes,
+                judged=self._judged,
+                lacking=tuple(name for name in self._judged if name not in matcher.known),
+                images=tuple(of_detector),
+                skipped=tuple(self._skipped),
+                findings=self._repeated.findings(),
+            )
+            for matcher, of_detector in zip(self._matchers, self._images, strict=True)
+        ]
+
+    def _counts(self, image: EvalImage) -> bool:
+        """Whether an image counts: a labelled one always, a background unless it is a copy."""
+        if image.background:
+            return self._repeated.is_new_background(image.path, image.sha256)
+        self._repeated.add_labelled(image.sha256, with_targets=len(image.truth) > 0)
+        return True
+
+
+def _predict_and_match(
+    engine: Engine, detector: Detector, matcher: ImageMatcher, images: Sequence[EvalImage]
+) -> list[MatchedImage | SkippedImage]:
+    found = predict_each(detector, [each.image for each in images], [each.path for each in images])
+    return list(engine.map(lambda pair: matcher.match(*pair), zip(images, found, strict=True)))
+
+
+def _judged_classes(truth: Truth, config: EvalConfig) -> tuple[str, ...]:
+    """The classes that are judged, in the order of the truth."""
+    unknown = [name for name in config.classes if name not in truth.class_names]
+    if unknown:
+        listed = ", ".join(map(printable, truth.class_names[:10])) or "none"
+        raise ConfigError(f"the data has no class {', '.join(map(printable, unknown))}; it lists {listed}")
+    return tuple(name for name in truth.class_names if not config.classes or name in config.classes)
+
+
+def _chunk_size(detectors: Sequence[Detector]) -> int:
+    """A whole number of the largest batch."""
+    batch = max(detector.batch_size for detector in detectors)
+    return -(-_CHUNK // batch) * batch
+
+
+def _read_chunks(
+    engine: Engine, images: EvalImages, config: EvalConfig, size: int
+) -> Iterator[list[EvalImage | SkippedImage]]:
+    """Chunks of images, in order; the next is read and decoded while the detectors work on one."""
+    labelled = Reader(images.truth, missing_is_empty=config.missing_is_empty)
+    background = Reader(None, missing_is_empty=False)
+    wanted = [(labelled, path, False) for path in images.labelled]
+    wanted += [(background, path, True) for path in images.backgrounds]
+    read = engine.map(lambda each: _read(*each), wanted, ahead=size + 1)  # a chunk ahead of the one that was taken
+    while chunk := list(islice(read, size)):
+        yield chunk
+
+
+def _read(reader: Reader, path: Path, background: bool) -> EvalImage | SkippedImage:
+    encoded = reader.read(ImageFile(str(path)))
+    decoded = encoded if isinstance(encoded, SkippedImage) else reader.decode(encoded)
+    if isinstance(decoded, SkippedImage):
+        return decoded
+    return EvalImage(path, decoded.sha256, decoded.image, decoded.truth, background)

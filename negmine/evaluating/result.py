@@ -1,11 +1,11 @@
-"""What an evaluation found out."""
+"""The result of an evaluation."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from negmine.evaluating.checks import Failure
+from negmine.evaluating.checks import CheckFailure
 from negmine.evaluating.figures import ModelFigures
 from negmine.evaluating.findings import EvalFinding
 from negmine.mining.result import SkippedImage
@@ -20,15 +20,15 @@ class EvalResult:
 
     Attributes:
         data: the data set, as given.
-        format: what it was recognised as.
-        split: the split that was measured on; several, joined by `+`, where that is everything in the data set.
-        backgrounds: images that were counted as backgrounds.
-        empty: labelled images without objects.
+        format: its format, as recognised.
+        split: the evaluated split; if it is everything in the data set, all splits, joined by `+`.
+        backgrounds: number of backgrounds that count.
+        empty: number of labelled images without objects.
         models: the figures, in the order of the models.
-        skipped: images passed over, for every model, each with its reason.
+        skipped: images that were skipped for every model, with the reasons.
         findings: what is suspicious.
-        failures: models that a check says no to.
-        picture: where the curves were drawn, if they were.
+        failures: models that fail a check.
+        plot: the file that the curves were drawn to; None if they were not drawn.
     """
 
     data: Path
@@ -39,16 +39,16 @@ class EvalResult:
     models: tuple[ModelFigures, ...]
     skipped: tuple[SkippedImage, ...]
     findings: tuple[EvalFinding, ...]
-    failures: tuple[Failure, ...] = ()
-    picture: Path | None = None
+    failures: tuple[CheckFailure, ...] = ()
+    plot: Path | None = None
 
     @property
     def ok(self) -> bool:
-        """Whether no check says no."""
+        """Whether no model fails a check."""
         return not self.failures
 
     def to_dict(self) -> dict[str, object]:
-        """The `--json` document: JSON values only."""
+        """The `--json` document, JSON values only."""
         return {
             "schema_version": SCHEMA_VERSION,
             "data": printable(self.data),
@@ -67,5 +67,5 @@ class EvalResult:
             "skipped": [
                 {"source": printable(each.source), "kind": each.kind, "reason": each.reason} for each in self.skipped
             ],
-            "picture": None if self.picture is None else printable(self.picture),
+            "picture": None if self.plot is None else printable(self.plot),
         }

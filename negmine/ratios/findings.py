@@ -1,4 +1,4 @@
-"""What is suspicious about the images of a training: each finding with the files that it is about."""
+"""What is suspicious about the images of a training, each finding with its files."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from negmine.datasets.labelled import LabelledImage
 from negmine.datasets.open import Dataset
 from negmine.images.contents import Contents
 from negmine.paths import printable, sortable
-from negmine.ratios.banked import Banked
-from negmine.ratios.counts import kind_of
+from negmine.ratios.bank_summary import BankSummary
+from negmine.ratios.mix import kind_of
+from negmine.words import counted
 
 FindingKind = Literal["contradiction", "leak", "hard-empty", "small", "unlabelled", "lost", "broken", "unreadable"]
 MIN_SIDE = 32  # pixels; MMDetection's default `filter_cfg=dict(min_size=32)`
@@ -20,11 +21,11 @@ MIN_SIDE = 32  # pixels; MMDetection's default `filter_cfg=dict(min_size=32)`
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something to look at before training.
+    """Something to check before training.
 
     Attributes:
-        kind: what it is.
-        message: one sentence for people, without the names of the files.
+        kind: what it is about.
+        message: one sentence for people, without file names.
         files: sorted.
     """
 
@@ -42,63 +43,63 @@ def sorted_files(paths: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(sorted(set(paths), key=sortable))
 
 
-def file_findings(images: Sequence[LabelledImage], banked: Banked, contents: Contents) -> list[Finding]:
-    """Every finding that needs no comparison of one image with another; what matters most first.
+def file_findings(images: Sequence[LabelledImage], bank: BankSummary, contents: Contents) -> list[Finding]:
+    """All findings that need no comparison between images, the most important first.
 
     Args:
         images: each file once.
-        banked: the bank.
-        contents: of the images without objects at least.
+        bank: the bank.
+        contents: at least of the images without objects.
     """
     return [
-        *_hard_empties(images, banked, contents),
-        *_small(images, banked, contents),
+        *_hard_empties(images, bank, contents),
+        *_small(images, bank, contents),
         *_unlabelled(images),
         *_broken(images),
         *_unreadable(contents),
     ]
 
 
-def _hard_empties(images: Sequence[LabelledImage], banked: Banked, contents: Contents) -> list[Finding]:
-    """Images said to be empty of which the bank, or a person, says otherwise; the highest score first."""
+def _hard_empties(images: Sequence[LabelledImage], bank: BankSummary, contents: Contents) -> list[Finding]:
+    """Images with an empty label that a detector or a reviewer doubts, the highest score first."""
     found: list[tuple[float, Path, str]] = []
     for image in images:
         sha256 = contents.sha256.get(image.path)
         if kind_of(image) != "empty" or sha256 is None:
             continue
-        if sha256 in banked.doubted:
-            said = "saw a target in it" if banked.doubted[sha256] == "target" else "rejected it as a negative"
-            found.append((2.0, image.path, f"its label says that nothing is in it, but a reviewer {said}"))
-        elif sha256 in banked.fired:
-            score = banked.fired[sha256]
-            message = f"its label says that nothing is in it, but the bank's detector fires on it with {score:.2f}"
+        if sha256 in bank.doubted:
+            said = "saw a target in it" if bank.doubted[sha256] == "target" else "rejected it as a negative"
+            found.append((2.0, image.path, f"its label is empty, but a reviewer {said}"))
+        elif sha256 in bank.fired:
+            score = bank.fired[sha256]
+            message = f"its label is empty, but the bank's detector fires on it with a score of {score:.2f}"
             found.append((score, image.path, f"{message}; make sure that no object is missing"))
     found.sort(key=lambda each: (-each[0], sortable(each[1])))
     return [Finding("hard-empty", message, (path,)) for _, path, message in found]
 
 
-def _small(images: Sequence[LabelledImage], banked: Banked, contents: Contents) -> list[Finding]:
-    sizes = [(negative.path, negative.size_wh) for negative in banked.negatives]
-    sizes += [(variant.path, variant.size_wh) for variant in banked.variants]
+def _small(images: Sequence[LabelledImage], bank: BankSummary, contents: Contents) -> list[Finding]:
+    sizes = [(negative.path, negative.size_wh) for negative in bank.negatives]
+    sizes += [(variant.path, variant.size_wh) for variant in bank.variants]
     for image in images:
-        picture = contents.image(image.path) if kind_of(image) == "empty" else None
-        if picture is not None and picture.size_wh is not None:
-            sizes.append((image.path, picture.size_wh))
+        content = contents.image(image.path) if kind_of(image) == "empty" else None
+        if content is not None and content.size_wh is not None:
+            sizes.append((image.path, content.size_wh))
     files = [path for path, size_wh in sizes if min(size_wh) < MIN_SIDE]
-    what = f"images without objects have a side under {MIN_SIDE} px; MMDetection and others drop such without a word"
-    return _if_any("small", files, lambda n: f"{n} {what}")
+    what = f"without objects, with a side under {MIN_SIDE} px: MMDetection and others drop such images silently"
+    return _if_any("small", files, lambda n: f"{counted(n, 'image')} {what}")
 
 
 def lost_labels(datasets: Sequence[Dataset]) -> list[Finding]:
-    """Labels whose image is nowhere: a training never sees them."""
+    """Labels without an image, which a training never sees."""
     files = [Path(name) for dataset in datasets for name in dataset.lost]
-    return _if_any("lost", files, lambda n: f"{n} labels are of images that are nowhere; add the images")
+    return _if_any("lost", files, lambda n: f"{counted(n, 'label')} without an image; add the images")
 
 
 def _unlabelled(images: Sequence[LabelledImage]) -> list[Finding]:
     files = [image.path for image in images if kind_of(image) == "unlabelled"]
-    what = "images have no label, not even an empty one: Ultralytics trains them as background, others drop them"
-    return _if_any("unlabelled", files, lambda n: f"{n} {what}")
+    what = "without a label, not even an empty one: Ultralytics trains on such images as background, others drop them"
+    return _if_any("unlabelled", files, lambda n: f"{counted(n, 'image')} {what}")
 
 
 def _broken(images: Sequence[LabelledImage]) -> list[Finding]:
@@ -119,6 +120,6 @@ def _unreadable(contents: Contents) -> list[Finding]:
 
 
 def _if_any(kind: FindingKind, files: Sequence[Path], message: Callable[[int], str]) -> list[Finding]:
-    """One finding for all files, where there are any."""
+    """One finding for all files; [] for no files."""
     once = sorted_files(files)
     return [Finding(kind, message(len(once)), once)] if once else []

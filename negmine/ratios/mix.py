@@ -1,9 +1,11 @@
-"""How many positive and negative images a training on data sets and a bank would see."""
+"""The positive and negative images that a training on data sets and a bank would see: kinds, counts, and the mix."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from os.path import realpath
 from pathlib import Path
 
 from negmine.datasets.labelled import LabelledImage, labelled_images
@@ -11,20 +13,111 @@ from negmine.datasets.open import open_dataset
 from negmine.errors import TruthError
 from negmine.images.contents import read_contents
 from negmine.paths import printable
-from negmine.ratios.banked import Banked, read_banked
-from negmine.ratios.counts import Counts, count, each_file_once, kind_of
+from negmine.ratios.bank_summary import BankSummary, read_bank
+from negmine.words import counted
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCounts:
+    """The images and objects of a class.
+
+    Attributes:
+        images: number of images with at least one object of it.
+        instances: number of its objects, difficult and crowd ones included.
+    """
+
+    images: int
+    instances: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImageCounts:
+    """The numbers of labelled images and of their objects.
+
+    Attributes:
+        images: images with objects, the positives.
+        instances: objects in them.
+        empty: images with an empty label.
+        unlabelled: images without a label.
+        broken: images whose label cannot be read.
+        per_class: by name; first the classes that the data set lists, in its order.
+    """
+
+    images: int
+    instances: int
+    empty: int
+    unlabelled: int
+    broken: int
+    per_class: Mapping[str, ClassCounts]
+
+    @property
+    def rarest(self) -> str | None:
+        """The class with the fewest images, but at least one; the first by name if several have as few."""
+        present = [name for name, counts in self.per_class.items() if counts.images]
+        return min(present, key=lambda name: (self.per_class[name].images, name), default=None)
+
+
+def count_images(images: Iterable[LabelledImage], class_names: Sequence[str]) -> ImageCounts:
+    """Count images and their objects.
+
+    Args:
+        images: each is counted; see `each_file_once`.
+        class_names: classes to list even if no image has them.
+    """
+    kinds: Counter[str] = Counter()
+    class_images: Counter[str] = Counter()
+    instances: Counter[str] = Counter()
+    for image in images:
+        kinds[kind_of(image)] += 1
+        instances.update(image.names or ())
+        class_images.update(set(image.names or ()))
+    names = dict.fromkeys([*class_names, *sorted(instances)])
+    return ImageCounts(
+        images=kinds["positive"],
+        instances=instances.total(),
+        empty=kinds["empty"],
+        unlabelled=kinds["unlabelled"],
+        broken=kinds["broken"],
+        per_class={name: ClassCounts(class_images[name], instances[name]) for name in names},
+    )
+
+
+def kind_of(image: LabelledImage) -> str:
+    """What an image is in training: `positive`, `empty`, `unlabelled` or `broken`."""
+    if image.broken is not None:
+        return "broken"
+    if image.names is None:
+        return "unlabelled"
+    return "positive" if image.names else "empty"
+
+
+def each_file_once(images: Iterable[LabelledImage]) -> list[LabelledImage]:
+    """Drop files that appear again in another split or data set; the label with most objects holds.
+
+    A training that reads a file twice does not have more images.
+    """
+    once: dict[str, LabelledImage] = {}
+    for image in images:
+        key = realpath(image.path)
+        if key not in once or _object_count(image) > _object_count(once[key]):
+            once[key] = image
+    return list(once.values())
+
+
+def _object_count(image: LabelledImage) -> int:
+    return -1 if image.names is None else len(image.names)
 
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """Counts of images.
+    """The numbers of positive and negative images.
 
     Attributes:
-        positives: with objects.
-        empty: without objects, and not in the bank by their content.
-        banked: negatives of the bank that no reviewer rejected.
-        variants: of those.
-        unlabelled: without a label; neither positive nor negative.
+        positives: images with objects.
+        empty: images without objects whose content is not in the bank.
+        banked: negatives of the bank that may be trained on.
+        variants: variants of those negatives.
+        unlabelled: images without a label, neither positive nor negative.
     """
 
     positives: int
@@ -33,6 +126,17 @@ class Mix:
     variants: int
     unlabelled: int
 
+    @classmethod
+    def of(cls, counts: ImageCounts, bank: BankSummary, *, in_bank: int) -> Mix:
+        """Add up data sets and a bank, which both hold `in_bank` images without objects."""
+        return cls(
+            positives=counts.images,
+            empty=counts.empty - in_bank,
+            banked=len(bank.negatives),
+            variants=len(bank.variants),
+            unlabelled=counts.unlabelled,
+        )
+
     @property
     def negatives(self) -> int:
         """All images without objects."""
@@ -40,40 +144,29 @@ class Mix:
 
 
 def count_mix(data: Sequence[str | Path], *, bank: str | Path | None = None, split: str | None = None) -> Mix:
-    """Count the images of data sets and of a bank; a picture that is in both counts once.
+    """Count the images of data sets and of a bank; an image that is in both counts once.
 
     Args:
         data: labelled data sets (Pascal VOC, YOLO or COCO).
-        bank: where negatives are counted too.
-        split: only this one of each data set.
+        bank: a bank whose negatives count too.
+        split: count only this split of each data set.
 
     Raises:
-        TruthError, SourceError: where a data set cannot be opened, or no image has an object.
-        BankError: where `bank` is none.
+        TruthError, SourceError: if a data set cannot be opened, or no image has an object.
+        BankError: if `bank` is not a bank.
     """
-    banked = Banked.none() if bank is None else read_banked(bank)
+    summary = BankSummary.empty() if bank is None else read_bank(bank)
     images = each_file_once(labelled_images([open_dataset(path, split=split) for path in data]))
-    counts = count(images, ())
+    counts = count_images(images, ())
     require_objects(counts, data)
     sha256: Mapping[Path, str] = {}
-    if banked.negatives:
+    if summary.negatives:
         sha256 = read_contents(empty_paths(images), pixels=False).sha256
-    return mix_of(counts, banked, in_bank=len(empties_in(banked.contents, images, sha256)))
-
-
-def mix_of(counts: Counts, banked: Banked, *, in_bank: int) -> Mix:
-    """Put counts together; `in_bank` images without objects are in the bank as well."""
-    return Mix(
-        positives=counts.images,
-        empty=counts.empty - in_bank,
-        banked=len(banked.negatives),
-        variants=len(banked.variants),
-        unlabelled=counts.unlabelled,
-    )
+    return Mix.of(counts, summary, in_bank=len(empties_in(summary.contents, images, sha256)))
 
 
 def empty_paths(images: Sequence[LabelledImage]) -> list[Path]:
-    """Where the images without objects are."""
+    """The files of the images without objects."""
     return [image.path for image in images if kind_of(image) == "empty"]
 
 
@@ -84,12 +177,12 @@ def empties_in(
     return [image for image in images if kind_of(image) == "empty" and sha256.get(image.path) in contents]
 
 
-def require_objects(counts: Counts, data: Sequence[str | Path]) -> None:
-    """Raise TruthError unless there is a positive image."""
+def require_objects(counts: ImageCounts, data: Sequence[str | Path]) -> None:
+    """Raise TruthError if there is no positive image."""
     if counts.images:
         return
     names = ", ".join(map(printable, data))
     raise TruthError(
-        f"{names}: expected images with objects, found none ({counts.empty} images without objects, "
+        f"{names}: expected images with objects, found none ({counted(counts.empty, 'image')} without objects, "
         f"{counts.unlabelled} unlabelled, {counts.broken} with broken labels); name labelled data"
     )

@@ -1,4 +1,4 @@
-"""What a check of the ratio found out."""
+"""The result of a check of the ratio."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from negmine.paths import printable
-from negmine.ratios.counts import Counts
 from negmine.ratios.findings import Finding
-from negmine.ratios.mix import Mix
+from negmine.ratios.mix import ImageCounts, Mix
 from negmine.ratios.target import Target
 
 
@@ -20,25 +19,25 @@ class RatioResult:
 
     Attributes:
         data: the data sets, as given.
-        formats: what each was recognised as.
+        formats: the format of each, as recognised.
         bank: as given.
         counts: of all images, each file once.
-        splits: by the name of the split; a file that is in two counts in both.
+        splits: counts by name of the split; a file that is in two splits counts in both.
         mix: positive and negative images of data and bank.
-        in_bank: images without objects that are in the bank too, and counted there.
+        in_bank: number of images without objects that are in the bank too, and count there.
         target: the range.
-        ok: whether the ratio lies in the target, and that against `checked_class` too.
-        checked_class: the rarest class, where it was asked for.
-        advice: what to do, a line each; none where `ok`.
-        findings: what is suspicious; they do not change `ok`.
+        ok: whether the ratio lies in the target, against `checked_class` too.
+        checked_class: the rarest class, if its check was asked for.
+        advice: what to do, one line each; empty if `ok`.
+        findings: what is suspicious; this does not change `ok`.
         compared: whether images were compared with each other.
     """
 
     data: tuple[Path, ...]
     formats: tuple[str, ...]
     bank: Path | None
-    counts: Counts
-    splits: Mapping[str, Counts]
+    counts: ImageCounts
+    splits: Mapping[str, ImageCounts]
     mix: Mix
     in_bank: int
     target: Target
@@ -87,7 +86,7 @@ class RatioResult:
         }
 
 
-def _split(counts: Counts) -> dict[str, object]:
+def _split(counts: ImageCounts) -> dict[str, object]:
     return {
         "positives": _positives(counts, counts.empty),
         "negatives": {"images": counts.empty, "unlabelled": counts.unlabelled},
@@ -96,7 +95,7 @@ def _split(counts: Counts) -> dict[str, object]:
     }
 
 
-def _positives(counts: Counts, negatives: int) -> dict[str, object]:
+def _positives(counts: ImageCounts, negatives: int) -> dict[str, object]:
     per_class = {
         name: {"images": each.images, "instances": each.instances, "ratio": _per_image(negatives, each.images)}
         for name, each in counts.per_class.items()
@@ -105,5 +104,5 @@ def _positives(counts: Counts, negatives: int) -> dict[str, object]:
 
 
 def _per_image(negatives: int, positives: int) -> float | None:
-    """Negatives for each positive; None where there is no positive."""
+    """Negatives for each positive; None without positives."""
     return negatives / positives if positives else None

@@ -1,4 +1,4 @@
-"""Ratios of positive to negative images, and the ranges that they should lie in."""
+"""Ratios of positive to negative images, and target ranges for them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SLACK = Fraction(1, 100)  # how far from a single ratio still meets it; one ima
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """Positive to negative images; 1:2 are two negatives for each positive.
+    """Positive to negative images; 1:2 is two negatives for each positive.
 
     Attributes:
         positives: over 0.
@@ -35,15 +35,15 @@ class Ratio:
         """Read `P:N`, such as 1:1, 2:1 or 1:1.5.
 
         Raises:
-            ConfigError: for anything else.
+            ConfigError: for any other text.
         """
         match = _RATIO.fullmatch(text)
-        sides = [Fraction(side) for side in match.groups()] if match else []
-        if not sides or not all(sides):
+        parts = [Fraction(part) for part in match.groups()] if match else []
+        if not parts or not all(parts):
             raise ConfigError(
                 f"expected a ratio of positive to negative images, P:N with both over 0 (1:1, 1:2), found {text!r}"
             )
-        return cls(*sides)
+        return cls(*parts)
 
     @property
     def per_positive(self) -> Fraction:
@@ -51,7 +51,7 @@ class Ratio:
         return self.negatives / self.positives
 
     def negatives_for(self, positives: int) -> int:
-        """How many negative images bring it about, rounded up."""
+        """The number of negative images that makes this ratio, rounded up."""
         return ceil(self.per_positive * positives)
 
     def __str__(self) -> str:
@@ -60,7 +60,7 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The range that the number of negative images should lie in.
+    """A range for the number of negative images.
 
     Attributes:
         text: as it was asked for.
@@ -77,7 +77,7 @@ class Target:
         """Read `P:N..P:N`, one `P:N` (met within 1 %), or `ultralytics` (0 to 10 % of all images are background).
 
         Raises:
-            ConfigError: for anything else, or a range that ends before it begins.
+            ConfigError: for any other text, or a range that ends before it begins.
         """
         if text.strip().lower() == ULTRALYTICS:
             return cls(ULTRALYTICS, Fraction(0), _ULTRALYTICS_SHARE / (1 - _ULTRALYTICS_SHARE))
@@ -98,7 +98,7 @@ class Target:
         """The ratio with the fewest negatives that meets it, as it was asked for.
 
         Raises:
-            ConfigError: where no negatives at all meet it.
+            ConfigError: if no negatives at all meet it.
         """
         return Ratio.parse(self.text.split("..")[0])
 
@@ -109,17 +109,17 @@ class Target:
         return ceil(self.low * positives)
 
     def most(self, positives: int) -> int:
-        """The largest number of negative images in the range; never below the least, however few positives."""
+        """The largest number of negative images in the range, never below `fewest`."""
         if (single := self._single(positives)) is not None:
             return floor(max(self.high * positives, single + 1))
         return max(floor(self.high * positives), self.fewest(positives))
 
     def contains(self, positives: int, negatives: int) -> bool:
-        """Whether so many of each are in the range."""
+        """Whether these numbers are in the range."""
         return self.fewest(positives) <= negatives <= self.most(positives)
 
     def positives_for(self, negatives: int) -> int:
-        """The fewest positive images for which so many negative ones are not too many."""
+        """The fewest positive images for which this many negative ones are not too many."""
         enough = [ceil(negatives / self.high)]
         if (single := self._single(1)) is not None:
             enough.append(ceil((negatives - 1) / single))  # one image is within the slack
@@ -128,7 +128,7 @@ class Target:
         return max(min(enough), 1)
 
     def _single(self, positives: int) -> Fraction | None:
-        """What a single ratio asks for, exactly; None for a range."""
+        """The exact number of negatives of a single ratio; None for a range."""
         if self.text == ULTRALYTICS or ".." in self.text:
             return None
         return self.asked.per_positive * positives

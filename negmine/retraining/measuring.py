@@ -8,8 +8,10 @@ from pathlib import Path
 
 from negmine.detectors.base import Detector
 from negmine.evaluating.config import EvalConfig
+from negmine.evaluating.data import EvalImages
 from negmine.evaluating.figures import ModelFigures, figures
-from negmine.evaluating.match import EvalImages, Evidence, collect
+from negmine.evaluating.match import MatchedDetections
+from negmine.evaluating.predict import predict_and_match
 from negmine.labels.base import Truth
 
 
@@ -29,11 +31,11 @@ class Yardstick:
     backgrounds: Sequence[Path]
     config: EvalConfig
 
-    def look(self, detector: Detector, on_progress: Callable[[int, int], None] | None = None) -> Evidence:
+    def look(self, detector: Detector, on_progress: Callable[[int, int], None] | None = None) -> MatchedDetections:
         """Run a detector over everything; it must give its detections down to `config.floor`."""
         images = EvalImages(self.labelled, self.truth, self.backgrounds)
-        return collect(detector, images, self.config, on_progress)
+        return predict_and_match([detector], images, self.config, on_progress)[0]
 
-    def figures(self, evidence: Evidence, at_recall: float | None = None) -> ModelFigures:
+    def figures(self, evidence: MatchedDetections, at_recall: float | None = None) -> ModelFigures:
         """What the evidence says, and at which threshold a recall is reached."""
         return figures(evidence, self.config, at_recall=at_recall)

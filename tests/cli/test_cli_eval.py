@@ -31,7 +31,7 @@ def arguments(demo_dataset: DemoDataset, demo_weights: Path) -> list[str | Path]
     ("options", "message"),
     [
         (["--fail-if", "fppi~1"], "expected a check such as fppi_at_recall>0.1"),
-        (["--fail-if", "speed>1"], "expected a check of one of fppi,"),
+        (["--fail-if", "speed>1"], "expected a check on one of fppi,"),
         (["--plot", "a.pdf"], "ends in .png"),
         (["--conf", "2"], "conf from 0 to 1"),
         (["--backgrounds", "nowhere"], "does not exist"),

@@ -11,10 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from negmine.boxes import box_iou
-from negmine.demo.lookalikes import LOOKALIKES
 from negmine.demo.painting import SPRITE_SIDE_PX, Sprite
 from negmine.demo.scenes import SCENE_WH, Scene, draw_lookalike_scene, draw_sign_scene, paste
-from negmine.demo.signs import SPEED_LIMIT, draw_speed_limit
+from negmine.demo.signs import LOOKALIKES, SPEED_LIMIT, draw_speed_limit
 from negmine.structures import FloatArray, Image
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -1,4 +1,4 @@
-"""Checks: what they say no to, and what is no check."""
+"""Checks: which models fail them, and which texts are refused."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from negmine.errors import ConfigError
 from negmine.evaluating.checks import FIGURES, Check
 from negmine.evaluating.config import EvalConfig
 from negmine.evaluating.figures import ModelFigures, figures
-from negmine.evaluating.match import Evidence
+from negmine.evaluating.match import MatchedDetections
 
-NOTHING = figures(Evidence("m", "0", ("lamp",), ("lamp",), (), ()), EvalConfig())
+NOTHING = figures(MatchedDetections("m", "0", ("lamp",), ("lamp",), (), ()), EvalConfig())
 
 
 def failed(text: str, *models: ModelFigures) -> list[tuple[str, float | None]]:
@@ -49,7 +49,7 @@ def test_any_model_may_fail_and_is_named() -> None:
 
 
 @pytest.mark.parametrize("sign", ["<", ">"])
-def test_a_figure_that_does_not_exist_fails(sign: str) -> None:
+def test_a_figure_without_a_value_fails(sign: str) -> None:
     assert failed(f"fppi_at_recall{sign}0.1", NOTHING) == [("m", None)]
     (failure,) = Check.parse("recall<0.5").failures([NOTHING])
     assert "has no value" in failure.message
@@ -65,12 +65,12 @@ def test_every_name_is_a_figure(name: str) -> None:
     "text",
     ["", "fppi", "fppi>", ">0.1", "fppi=0.1", "fppi==0.1", "fppi!=0.1", "fppi>x", "fppi>nan", "fppi>0.1 and recall<1"],
 )
-def test_what_is_no_check(text: str) -> None:
+def test_other_texts_are_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"expected a check such as fppi_at_recall>0\.1"):
         Check.parse(text)
 
 
 @pytest.mark.parametrize("text", ["FPPI>1", "kinds>1", "name>1", "fpi>1"])
-def test_what_is_no_figure(text: str) -> None:
-    with pytest.raises(ConfigError, match="expected a check of one of fppi, "):
+def test_unknown_figures_are_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="expected a check on one of fppi, "):
         Check.parse(text)

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from blobs import draw, find_squares, square_detector
 from eval_sets import LEFT, blind_detector, labelled, picky_detector, scaled_detector, scene
+from written import predict as write_predictions
 
 from negmine.detectors.base import DetectorIdentity
 from negmine.detectors.function import FunctionDetector
-from negmine.errors import ConfigError, SourceError, TruthError, WeightsError
+from negmine.errors import ConfigError, PredictionsError, SourceError, TruthError, WeightsError
 from negmine.evaluating.config import EvalConfig
-from negmine.evaluating.evaluate import evaluate
+from negmine.evaluating.evaluate import distinct_names, evaluate
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_a_first_model_that_finds_nothing_compares_nothing(root: Path) -> None:
 def test_one_model_and_no_backgrounds(root: Path) -> None:
     result = evaluate(square_detector(), root / "data.yaml")
     assert (result.split, result.format, result.backgrounds, result.empty) == ("val", "YOLO", 0, 1)
-    assert result.ok and result.picture is None
+    assert result.ok and result.plot is None
     document = result.to_dict()
     assert json.loads(json.dumps(document)) == document
     assert document["schema_version"] == 1
@@ -117,12 +118,12 @@ def test_models_of_the_same_name_are_told_apart(root: Path) -> None:
     assert [model.name for model in result.models] == ["squares", "squares (2)"]
 
 
-def test_a_picture_of_the_curves(root: Path) -> None:
-    picture = root / "curves.png"
-    result = evaluate(square_detector(), root, backgrounds=root / "backgrounds", picture=picture)
-    data = picture.read_bytes()
-    evaluate(square_detector(), root, backgrounds=root / "backgrounds", picture=picture)
-    assert result.picture == picture and data.startswith(b"\x89PNG") and picture.read_bytes() == data
+def test_the_curves_are_plotted(root: Path) -> None:
+    plot = root / "curves.png"
+    result = evaluate(square_detector(), root, backgrounds=root / "backgrounds", plot=plot)
+    data = plot.read_bytes()
+    evaluate(square_detector(), root, backgrounds=root / "backgrounds", plot=plot)
+    assert result.plot == plot and data.startswith(b"\x89PNG") and plot.read_bytes() == data
 
 
 def test_bad_input_is_refused_before_any_image_is_read(root: Path) -> None:
@@ -131,13 +132,13 @@ def test_bad_input_is_refused_before_any_image_is_read(root: Path) -> None:
 
     for error, message, settings in (
         (ConfigError, "expected a check such as", {"fail_if": ["fppi"]}),
-        (ConfigError, r"ends in \.png", {"picture": root / "x.svg"}),
+        (ConfigError, r"ends in \.png", {"plot": root / "x.svg"}),
         (SourceError, "nowhere does not exist", {"backgrounds": root / "nowhere"}),
         (TruthError, "does not exist", {"data": root / "nowhere"}),
-        (WeightsError, "nowhere.pt", {"weights": [square_detector(), root / "nowhere.pt"]}),
-        (ConfigError, "at least one detector", {"weights": []}),
+        (WeightsError, "nowhere.pt", {"detectors": [square_detector(), root / "nowhere.pt"]}),
+        (ConfigError, "at least one detector", {"detectors": []}),
     ):
-        arguments = {"weights": square_detector(), "data": root, "on_progress": never, **settings}
+        arguments = {"detectors": square_detector(), "data": root, "on_progress": never, **settings}
         with pytest.raises(error, match=message):
             evaluate(**arguments)  # type: ignore[arg-type]
 
@@ -161,9 +162,52 @@ def test_backgrounds_of_which_none_is_left_are_an_error(root: Path) -> None:
         ({"conf": float("nan")}, "conf from 0 to 1"),
         ({"conf": 0.0001}, r"conf of 0\.001 or more"),
         ({"workers": 0}, "at least 1 worker"),
-        ({"classes": ("a", "a")}, "every class once"),
+        ({"classes": ("a", "a")}, "each class once"),
     ],
 )
 def test_settings_out_of_range(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         EvalConfig(**settings)  # type: ignore[arg-type]
+
+
+def test_predictions_have_the_figures_of_the_model_that_wrote_them(tmp_path: Path) -> None:
+    root = scene(tmp_path)
+    written = write_predictions(root, tmp_path / "out", without="train")
+    result = evaluate([square_detector(), written], root, backgrounds=root / "backgrounds", config=EvalConfig(conf=0.3))
+    model, predictions = (each.to_dict() for each in result.models)
+    assert {key for key in model if model[key] != predictions[key]} <= {"name", "sha256"}
+    assert predictions["name"] == "results.json" and not result.skipped
+
+
+def test_predictions_that_were_cut_off_are_reported(tmp_path: Path) -> None:
+    root = scene(tmp_path)
+    result = evaluate(
+        write_predictions(root, tmp_path / "out", without="train"), root, backgrounds=root / "backgrounds"
+    )
+    (finding,) = (each for each in result.findings if each.kind == "opened-above")
+    assert "results.json has no score under 0." in finding.message
+
+
+def test_predictions_of_other_images_are_refused(tmp_path: Path) -> None:
+    root = scene(tmp_path)
+    written = write_predictions(root, tmp_path / "out", without="train")
+    with pytest.raises(PredictionsError, match=r"not among the sources: backgrounds"):
+        evaluate(written, root)
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        ([], []),
+        (["runs/a/best.pt"], ["best.pt"]),
+        (["a/old.pt", "a/new.pt"], ["old.pt", "new.pt"]),
+        (["a/weights/best.pt", "b/weights/best.pt", "c.pt"], ["a/weights/best.pt", "b/weights/best.pt", "c.pt"]),
+        (["best.pt", "best.pt", "best.pt"], ["best.pt", "best.pt (2)", "best.pt (3)"]),
+        (["/a/best.pt", "/a/best.pt"], ["best.pt", "best.pt (2)"]),
+        (["/a/best.pt", "/b/best.pt", "/a/best.pt"], ["a/best.pt", "b/best.pt", "a/best.pt (2)"]),
+        (["best.pt", "b/best.pt"], ["best.pt", "b/best.pt"]),
+        (["a\nb.pt"], ["a\\nb.pt"]),
+    ],
+)
+def test_names_are_as_short_as_they_can_be(paths: list[str], expected: list[str]) -> None:
+    assert distinct_names([Path(path) for path in paths]) == expected

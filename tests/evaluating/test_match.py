@@ -1,197 +1,80 @@
-"""Collecting: which images count, in what order, and what is said of those that do not."""
+"""Matching for an evaluation: what is kept of an image, and that one matching serves every threshold."""
 
 from __future__ import annotations
 
-import shutil
-import weakref
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pytest
-from blobs import draw, find_squares, square_detector
-from eval_sets import LEFT, LOW, blind_detector, label, labelled, scaled_detector, scene
+from blobs import square_detector
+from eval_sets import LEFT, SIZE_WH, scene
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from negmine.detectors.function import FunctionDetector
-from negmine.errors import ConfigError, TruthError
+from negmine.detectors.base import Detector
+from negmine.errors import BoxError
 from negmine.evaluating.config import EvalConfig
-from negmine.evaluating.match import EvalImages, collect, collect_each
-from negmine.evaluating.predict import code_of
+from negmine.evaluating.match import EvalImage, ImageMatcher, MatchedImage, code_of
 from negmine.labels.recognise import open_truth
-from negmine.matching import Kind
-from negmine.structures import Detections, Image
+from negmine.matching import Kind, match_detections
+from negmine.mining.result import SkippedImage
+from negmine.structures import Detections, GroundTruth
 
-CONFIG = EvalConfig(workers=2)
-
-
-def images_of(root: Path) -> EvalImages:
-    labelled_images = sorted((root / "images" / "val").iterdir())
-    return EvalImages(labelled_images, open_truth(root / "data.yaml"), sorted((root / "backgrounds").iterdir()))
-
-
-def names(paths: Sequence[Path]) -> list[str]:
-    return [path.name for path in paths]
+BOXES = st.builds(
+    lambda x, y, w, h: (float(x), float(y), float(x + w), float(y + h)),
+    *[st.integers(0, 15)] * 2, *[st.integers(5, 15)] * 2,
+)  # fmt: skip
+FOUND = st.lists(st.tuples(BOXES, st.integers(1, 9).map(lambda n: n / 10), st.integers(0, 2)), max_size=12)
+OBJECTS = st.lists(st.tuples(BOXES, st.sampled_from(["lamp", "sign"]), st.booleans(), st.booleans()), max_size=5)
+NAMES = {0: "lamp", 1: "sign", 2: "crane"}
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return scene(tmp_path)
+def matched(
+    detector: Detector, found: Detections | BoxError, root: Path, *, background: bool = False, **config: object
+) -> MatchedImage | SkippedImage:
+    """The detections of a detector in an image with a lamp, or in one without."""
+    truth = open_truth(root / "data.yaml")
+    pixels = np.zeros((SIZE_WH[1], SIZE_WH[0], 3), dtype=np.uint8)
+    objects = GroundTruth.empty() if background else GroundTruth.of([LEFT], ["lamp"])
+    matcher = ImageMatcher(detector, truth, ["lamp"], EvalConfig(**config))  # type: ignore[arg-type]
+    return matcher.match(EvalImage(Path("a.png"), "0", pixels, objects, background), found)
 
 
-def test_no_images_and_a_detector_that_is_never_asked(root: Path) -> None:
-    told: list[tuple[int, int]] = []
-    nothing = EvalImages([], open_truth(root / "data.yaml"), [])
-    evidence = collect(blind_detector(), nothing, CONFIG, lambda done, total: told.append((done, total)))
-    assert evidence.images == () and told == [(0, 0)]
-
-
-def test_images_come_in_order_with_their_verdicts(root: Path) -> None:
-    evidence = collect(square_detector(), images_of(root), CONFIG)
-    assert names([image.path for image in evidence.images]) == ["a.png", "b.png", "c.png", "d.png", "e.png", "f.png"]
-    assert [image.background for image in evidence.images] == [False] * 4 + [True] * 2
-    assert [image.without_targets for image in evidence.images] == [False, False, True, False, True, True]
-    assert [str(kind) for kind in evidence.images[1].kinds] == ["true_positive", "background"]
-    assert (evidence.name, evidence.sha256) == ("squares", square_detector().identity.sha256)
-    assert (evidence.skipped, evidence.findings, evidence.lacking) == ((), (), ())
-
-
-@pytest.mark.parametrize("batch_size", [1, 3, 16])
-@pytest.mark.parametrize("workers", [1, 3])
-def test_batches_and_workers_change_nothing(root: Path, batch_size: int, workers: int) -> None:
-    one = collect(square_detector(), images_of(root), CONFIG)
-    other = collect(square_detector(batch_size=batch_size), images_of(root), EvalConfig(workers=workers))
-    assert [(i.path, i.scores.tolist(), i.kinds) for i in one.images] == [
-        (i.path, i.scores.tolist(), i.kinds) for i in other.images
-    ]
-
-
-def test_progress_goes_from_nothing_to_all(root: Path) -> None:
-    for number in range(9):
-        draw(root / "backgrounds" / f"x{number}.png", seed=100 + number)
-    told: list[tuple[int, int]] = []
-    collect(square_detector(), images_of(root), CONFIG, lambda done, total: told.append((done, total)))
-    assert told == [(0, 15), (8, 15), (15, 15)]
-
-
-def test_what_scores_under_the_floor_is_dropped(root: Path) -> None:
-    evidence = collect(square_detector(), images_of(root), EvalConfig(conf=0.6, floor=0.6))
-    assert sorted(score for image in evidence.images for score in image.scores) == [0.6, 0.7, 0.8, 0.9]
-
-
-def test_broken_images_are_skipped_for_every_model(root: Path) -> None:
-    (root / "images/val/a.png").write_bytes(b"no picture")
-    (root / "backgrounds/e.png").write_bytes(b"")
-    draw(root / "images/val/u.png")  # without a label
-    label(root / "labels/val/b.txt", [(7, LEFT)])
-    evidences = collect_each([square_detector(), blind_detector()], images_of(root), CONFIG)
-    for evidence in evidences:
-        assert names([image.path for image in evidence.images]) == ["c.png", "d.png", "f.png"]
-        skipped = {each.source.name: (each.kind, each.reason) for each in evidence.skipped}
-        assert {name: kind for name, (kind, _) in skipped.items()} == {
-            "a.png": "unreadable",
-            "b.png": "label",
-            "u.png": "unlabelled",
-            "e.png": "unreadable",
-        }
-        assert "empty (0 bytes)" in skipped["e.png"][1] and "class 7" in skipped["b.png"][1]
-
-
-def test_missing_is_empty(root: Path) -> None:
-    draw(root / "images/val/u.png", [(*LOW, 66)], seed=9)
-    evidence = collect(square_detector(), images_of(root), EvalConfig(missing_is_empty=True))
-    (image,) = (image for image in evidence.images if image.path.name == "u.png")
-    assert image.without_targets and not image.background and evidence.skipped == ()
-
-
-def test_an_image_that_one_model_fails_on_is_skipped_for_all(root: Path) -> None:
-    def broken(image: Image) -> Detections:
-        found = find_squares(image)
-        return Detections(found.boxes_xyxy * (np.nan if 0.9 in found.scores else 1), found.scores, found.class_ids)
-
-    bad = FunctionDetector(broken, ["lamp", "sign"], name="bad")
-    good, _ = collect_each([square_detector(), bad], images_of(root), CONFIG)
-    assert "a.png" not in names([image.path for image in good.images])
-    (skipped,) = good.skipped
-    assert (skipped.source.name, skipped.kind) == ("a.png", "detector")
-    assert skipped.reason.startswith("bad: detection 0 is not finite")
-
-
-def test_a_copy_of_a_background_counts_once(root: Path) -> None:
-    shutil.copy(root / "backgrounds/e.png", root / "backgrounds/g.png")
-    evidence = collect(square_detector(), images_of(root), CONFIG)
-    assert names([image.path for image in evidence.images if image.background]) == ["e.png", "f.png"]
-    (finding,) = evidence.findings
-    assert (finding.kind, names(finding.files)) == ("background-copy", ["g.png"])
-    assert finding.message == "backgrounds that are copies of others, counted once: 1"
-
-
-def test_backgrounds_that_are_pictures_of_the_data(root: Path) -> None:
-    shutil.copy(root / "images/val/a.png", root / "backgrounds/with.png")
-    shutil.copy(root / "images/val/c.png", root / "backgrounds/without.png")
-    evidence = collect(square_detector(), images_of(root), CONFIG)
-    assert names([image.path for image in evidence.images if image.background]) == ["e.png", "f.png"]
-    found = {finding.kind: names(finding.files) for finding in evidence.findings}
-    assert found == {"background-with-targets": ["with.png"], "background-in-data": ["without.png"]}
-
-
-def test_of_two_labels_of_one_picture_the_one_with_objects_holds(root: Path) -> None:
-    shutil.copy(root / "images/val/a.png", root / "images/val/z.png")
-    label(root / "labels/val/z.txt", [])
-    shutil.copy(root / "images/val/a.png", root / "backgrounds/copy.png")
-    evidence = collect(square_detector(), images_of(root), CONFIG)
-    assert [finding.kind for finding in evidence.findings] == ["background-with-targets"]
-
-
-def test_classes_of_model_and_data(root: Path) -> None:
-    stranger = FunctionDetector(find_squares, ["cow", "dog"], name="stranger")
-    with pytest.raises(TruthError, match="no class name in common"):
-        collect_each([square_detector(), stranger], images_of(root), CONFIG)
-    other = collect(FunctionDetector(find_squares, ["Lamp", "cow"], name="half"), images_of(root), CONFIG)
-    assert (other.class_names, other.lacking) == (("lamp", "sign"), ("sign",))
-    with pytest.raises(ConfigError, match="no class crane; it lists lamp, sign"):
-        collect(square_detector(), images_of(root), EvalConfig(classes=("crane",)))
-
-
-def test_only_a_few_decoded_images_are_in_memory(tmp_path: Path) -> None:
-    for number in range(60):
-        labelled(tmp_path, f"val/{number:02d}", [], [])
-    (tmp_path / "data.yaml").write_text("val: images/val\nnames: [lamp]\n")
-    alive: list[weakref.ref[Image]] = []
-    most = 0
-
-    def watch(image: Image) -> Detections:
-        nonlocal most
-        alive.append(weakref.ref(image))
-        most = max(most, sum(each() is not None for each in alive))
-        return Detections.empty()
-
-    images = EvalImages(sorted((tmp_path / "images/val").iterdir()), open_truth(tmp_path / "data.yaml"))
-    collect(FunctionDetector(watch, ["lamp"]), images, CONFIG)
-    assert len(alive) == 60 and most <= 16
-
-
-@pytest.mark.parametrize("number", [0, 300])
-def test_of_a_background_only_what_figures_need_is_kept(root: Path, number: int) -> None:
-    corner = np.arange(number, dtype=np.float64)[:, None] % [90, 80] * [1, 1]
-    many = Detections(np.hstack([corner, corner + 9]), np.linspace(0.01, 0.9, number), np.zeros(number, dtype=int))
-    evidence = collect(FunctionDetector(lambda image: many, ["lamp"], name="many"), images_of(root), CONFIG)
-    for image in evidence.images:
-        assert len(image.scores) == len(image.classes) == len(image.codes) == len(image.kinds) == number
-        assert image.boxes_xyxy.shape == (0 if image.background else number, 4)
-        arrays = [image.boxes_xyxy, image.scores, image.classes, image.codes]
-        held = sum((each if each.base is None else each.base).nbytes for each in arrays)
-        assert held <= (13 if image.background else 45) * number
-        assert not image.background or len(image.truth) == 0
-
-
-def test_kinds_and_their_codes_say_the_same(root: Path) -> None:
-    for image in collect(square_detector(), images_of(root), CONFIG).images:
-        assert image.codes.dtype == np.uint8 and [code_of(kind) for kind in image.kinds] == image.codes.tolist()
+def test_kinds_and_their_codes_say_the_same(tmp_path: Path) -> None:
+    found = Detections(
+        np.array([LEFT, LEFT, (100, 60, 120, 80)], float), np.array([0.9, 0.8, 0.7]), np.array([0, 0, 1])
+    )
+    image = matched(square_detector(), found, scene(tmp_path))
+    assert isinstance(image, MatchedImage)
+    assert image.kinds == (Kind.TRUE_POSITIVE, Kind.DUPLICATE, Kind.UNJUDGED)
+    assert image.codes.dtype == np.uint8 and [code_of(kind) for kind in image.kinds] == image.codes.tolist()
     assert sorted(map(code_of, Kind)) == list(range(len(Kind)))
 
 
-def test_scores_are_rounded_and_boxes_clipped_as_a_scan_does(root: Path) -> None:
-    evidence = collect(scaled_detector(1 / 3), images_of(root), CONFIG)
-    assert evidence.images[0].scores.tolist() == [0.3, 0.2]
-    wide = FunctionDetector(lambda image: ([[-5, -5, 500, 10.123]], [0.5], [0]), ["lamp"], name="wide")
-    assert collect(wide, images_of(root), CONFIG).images[0].boxes_xyxy.tolist() == [[0, 0, 200, 10.12]]
+def test_what_is_wrong_with_a_result_is_the_reason_to_skip_the_image(tmp_path: Path) -> None:
+    skipped = matched(square_detector(), BoxError("detection 0 is not finite"), scene(tmp_path))
+    assert skipped == SkippedImage(Path("a.png"), "detector", "squares: detection 0 is not finite")
+
+
+@settings(max_examples=300, deadline=None)
+@given(FOUND, OBJECTS, st.integers(0, 10).map(lambda n: n / 10))
+def test_dropping_lower_scores_changes_no_other_match(
+    found: list[tuple[tuple[float, ...], float, int]],
+    objects: list[tuple[tuple[float, ...], str, bool, bool]],
+    threshold: float,
+) -> None:
+    detections = Detections(
+        np.array([box for box, _, _ in found], dtype=np.float64).reshape(-1, 4),
+        np.array([score for _, score, _ in found]),
+        np.array([number for _, _, number in found], dtype=np.int64),
+    )
+    truth = GroundTruth.of(
+        [box for box, *_ in objects],
+        [name for _, name, _, _ in objects],
+        difficult=[difficult for _, _, difficult, _ in objects],
+        crowd=[crowd for *_, crowd in objects],
+    )
+    kept = detections.scores >= threshold
+    every = match_detections(detections, truth, NAMES, judged={"lamp", "sign"})
+    some = match_detections(detections.select(kept), truth, NAMES, judged={"lamp", "sign"})
+    assert some.kinds == tuple(kind for kind, keep in zip(every.kinds, kept, strict=True) if keep)
+    assert some.objects.tolist() == every.objects[kept].tolist()

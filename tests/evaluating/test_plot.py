@@ -1,4 +1,4 @@
-"""The picture: it is there, equal for equal input, and holds whatever names there are."""
+"""The plot: an image file, equal for equal input, with whatever names models have."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from negmine.errors import ConfigError
 from negmine.evaluating.metrics.curve import DetectionCurve
-from negmine.evaluating.plot import draw_curves, require_picture_path, write_picture
+from negmine.evaluating.plot import draw_curves, require_plot_path, write_plot
 
 EMPTY = DetectionCurve.of(np.zeros(0), np.zeros(0), objects=3, images=2)
 CURVE = DetectionCurve.of(np.array([0.9, 0.5]), np.array([0.7, 0.2]), objects=2, images=5)  # it ends at no miss
@@ -25,7 +25,7 @@ CURVE = DetectionCurve.of(np.array([0.9, 0.5]), np.array([0.7, 0.2]), objects=2,
         (["$x_1^{", "_hidden", "\u732b\x1b[31m \u00e4"], [CURVE, CURVE, EMPTY], [0.5, 0.5, 1.0]),
     ],
 )
-def test_it_is_a_picture_and_the_same_each_time(
+def test_it_is_an_image_and_the_same_each_time(
     names: list[str], curves: list[DetectionCurve], lamrs: list[float | None]
 ) -> None:
     data = draw_curves(names, curves, lamrs)
@@ -35,11 +35,11 @@ def test_it_is_a_picture_and_the_same_each_time(
     assert b"Software" not in data and b"tIME" not in data
 
 
-def test_another_curve_is_another_picture() -> None:
+def test_another_curve_is_another_plot() -> None:
     assert draw_curves(["a"], [CURVE], [0.5]) != draw_curves(["a"], [EMPTY], [0.5])
 
 
-def test_it_leaves_the_pictures_of_others_alone() -> None:
+def test_it_leaves_the_plots_of_others_alone() -> None:
     from matplotlib import pyplot
 
     draw_curves(["a"], [CURVE], [0.5])
@@ -47,14 +47,14 @@ def test_it_leaves_the_pictures_of_others_alone() -> None:
 
 
 @pytest.mark.parametrize(("name", "message"), [("a.pdf", "ends in .png"), ("no/a.png", "exists"), ("d.png", "exists")])
-def test_what_cannot_be_written_is_refused_before(tmp_path: Path, name: str, message: str) -> None:
+def test_a_path_that_cannot_be_written_is_refused_before(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "d.png").mkdir()
     with pytest.raises(ConfigError, match=message):
-        require_picture_path(tmp_path / name)
-    require_picture_path(tmp_path / "fine.PNG")
+        require_plot_path(tmp_path / name)
+    require_plot_path(tmp_path / "fine.PNG")
 
 
 def test_a_disk_that_refuses_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "d.png").mkdir()
     with pytest.raises(ConfigError, match=r"d\.png cannot be written: Is a directory"):
-        write_picture(tmp_path / "d.png", ["a"], [CURVE], [0.5])
+        write_plot(tmp_path / "d.png", ["a"], [CURVE], [0.5])

@@ -84,7 +84,8 @@ def test_an_evaluation_runs_the_weights_themselves_unless_asked(
     break_model(converted)
 
     def findings(**settings: object) -> list[str]:
-        result = evaluate(firing_weights, data, device="cpu", **settings)  # type: ignore[arg-type]
+        detector = DetectorConfig(str(firing_weights), device="cpu", **settings)  # type: ignore[arg-type]
+        result = evaluate(detector, data)
         return [finding.message for finding in result.findings if finding.kind == "backend"]
 
     assert findings() == []

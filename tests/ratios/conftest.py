@@ -19,7 +19,7 @@ MakeBank = Callable[..., Path]
 
 
 def paint(path: Path, *, seed: int) -> None:
-    """Save a picture of soft colours, which looks like no other seed's and, encoded anew, still like itself."""
+    """Save an image of soft colours, which looks like no other seed's and, encoded anew, still like itself."""
     coarse = np.random.default_rng(seed).integers(0, 255, (6, 8, 3), dtype=np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(cv2.imencode(".png", cv2.resize(coarse, (200, 120), interpolation=cv2.INTER_CUBIC))[1].tobytes())

@@ -46,7 +46,7 @@ def test_a_bank_that_is_too_small_for_variants_needs_scans(make_yolo: Make, make
     labels = positives(60)
     result = ratio(make_yolo({"train": labels}), bank=make_bank(1), duplicates=False)
     assert result.advice[0] == "59 negatives are missing" and "over 50 of each" in result.advice[1]
-    assert "about 59 more background images (so far, 1 gave 1 negatives)" in result.advice[2]
+    assert "about 59 more background images (so far, 1 image gave 1 negative)" in result.advice[2]
     assert "negmine augment" not in " ".join(result.advice)
 
 
@@ -72,7 +72,7 @@ def test_the_rarest_class_says_how_many_of_its_images_are_missing(make_yolo: Mak
     labels = positives(9) | {"d": [1]} | {f"n{i}": [] for i in range(10)}
     result = ratio(make_yolo({"train": labels}), by="class", duplicates=False)
     assert result.advice == (
-        "4 images with dog are missing for so many negatives: label more of them, or leave 8 negatives out",
+        "so many negatives need 4 more images with dog: label more of them, or leave 8 negatives out",
     )
 
 

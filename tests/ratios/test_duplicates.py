@@ -1,4 +1,4 @@
-"""The same picture in two splits, or among positives and negatives."""
+"""The same image in two splits, or among positives and negatives."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _names(finding: Finding, data: Path) -> list[str]:
 
 
 def copy(data: Path, source: str, target: str, *, quality: int | None = None) -> None:
-    """Put a picture elsewhere: the same bytes, or (with `quality`) encoded anew."""
+    """Put an image elsewhere: the same bytes, or (with `quality`) encoded anew."""
     images = data.parent / "images"
     if quality is None:
         shutil.copy(images / source, images / target)
@@ -40,12 +40,12 @@ def copy(data: Path, source: str, target: str, *, quality: int | None = None) ->
         (images / target).write_bytes(encode_jpeg(np.asarray(image, dtype=np.uint8), quality=quality))
 
 
-def test_different_pictures_are_not_found(make_yolo: Make) -> None:
+def test_different_images_are_not_found(make_yolo: Make) -> None:
     assert not found(make_yolo({"train": {"a": [0], "b": []}, "val": {"c": [0], "d": []}}))
 
 
 @pytest.mark.parametrize("quality", [None, 90])
-def test_the_same_picture_in_two_splits_is_a_leak(make_yolo: Make, quality: int | None) -> None:
+def test_the_same_image_in_two_splits_is_a_leak(make_yolo: Make, quality: int | None) -> None:
     data = make_yolo({"train": {"a": [0], "b": [0]}, "val": {"c": [0]}})
     copy(data, "train/a.png", "val/c.png", quality=quality)
     assert found(data) == [("leak", ["train/a.png", "val/c.png"])]
@@ -74,7 +74,7 @@ def test_a_link_to_an_image_of_another_split_is_a_leak(make_yolo: Make) -> None:
     assert found(data) == [("leak", ["train/a.png", "val/c.png"])]
 
 
-def test_the_same_picture_twice_in_a_split_with_the_same_label_is_fine(make_yolo: Make) -> None:
+def test_the_same_image_twice_in_a_split_with_the_same_label_is_fine(make_yolo: Make) -> None:
     data = make_yolo({"train": {"a": [0], "b": [0], "c": [], "d": []}})
     copy(data, "train/a.png", "train/b.png")
     copy(data, "train/c.png", "train/d.png", quality=90)
@@ -82,7 +82,7 @@ def test_the_same_picture_twice_in_a_split_with_the_same_label_is_fine(make_yolo
 
 
 @pytest.mark.parametrize("quality", [None, 90])
-def test_the_same_picture_with_and_without_objects_is_a_contradiction(make_yolo: Make, quality: int | None) -> None:
+def test_the_same_image_with_and_without_objects_is_a_contradiction(make_yolo: Make, quality: int | None) -> None:
     data = make_yolo({"train": {"a": [0], "b": [], "c": None}})
     copy(data, "train/a.png", "train/b.png", quality=quality)
     copy(data, "train/a.png", "train/c.png", quality=quality)
@@ -99,7 +99,7 @@ def test_a_group_is_one_finding_whatever_its_size(make_yolo: Make) -> None:
     assert list(findings[0].files) == sorted(findings[0].files)
 
 
-def test_plain_pictures_are_alike_only_byte_for_byte(make_yolo: Make) -> None:
+def test_plain_images_are_alike_only_byte_for_byte(make_yolo: Make) -> None:
     data = make_yolo({"train": {"a": [0], "b": [0]}, "val": {"c": [0], "d": [0]}})
     for value, name in enumerate(("train/a.png", "train/b.png", "val/c.png", "val/d.png")):
         plain = np.full((64, 64, 3), 40 + 50 * min(value, 2), dtype=np.uint8)
@@ -127,7 +127,7 @@ def test_negatives_of_the_bank_contradict_positives_unless_rejected(make_yolo: M
 def test_images_that_cannot_be_decoded_are_left_out_and_named(make_yolo: Make) -> None:
     data = make_yolo({"train": {"a": [0], "b": [0]}, "val": {"c": [], "d": [0]}})
     for name in ("train/a.png", "val/c.png"):
-        (data.parent / "images" / name).write_bytes(b"no picture")
+        (data.parent / "images" / name).write_bytes(b"not an image")
     (data.parent / "images" / "val" / "d.png").unlink()
     (data.parent / "images" / "val" / "d.png").symlink_to("nothing")
     findings = ratio(data).findings

@@ -170,7 +170,7 @@ def test_by_class_asks_for_the_rarest_class_too(make_yolo: Make) -> None:
     assert ratio(data).ok and ratio(data).checked_class is None
     result = ratio(data, by="class")
     assert result.checked_class == "dog" and not result.ok
-    assert "1 images with dog are missing" in result.advice[0]
+    assert "1 more image with dog" in result.advice[0]
 
 
 def test_ties_of_rarest_classes_go_by_name(make_yolo: Make) -> None:

@@ -17,7 +17,7 @@ TARGETS = ["1:1..1:2", "1:1", "3:2", "2:1..2:1.1", "10:1", "1:4..1:9.5", "ultral
 @pytest.mark.parametrize(
     "text", ["", "1", "1:", ":1", "0:1", "1:0", "-1:1", "a:b", "1:1:1", "1e3:1", "nan:1", "9" * 5000 + ":1"]
 )
-def test_what_is_no_ratio_is_refused(text: str) -> None:
+def test_other_texts_than_ratios_are_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="expected a ratio"):
         Ratio.parse(text)
     with pytest.raises(ConfigError):
@@ -25,7 +25,7 @@ def test_what_is_no_ratio_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["1:1..", "..1:1", "1:1..1:2..1:3", "1:2..1:1", "yolo"])
-def test_what_is_no_target_is_refused(text: str) -> None:
+def test_other_texts_than_targets_are_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="expected"):
         Target.parse(text)
 
@@ -77,7 +77,7 @@ def test_enormous_ratios_are_answered_at_once() -> None:
 
 
 @pytest.mark.parametrize("text", ["1-1", "1:1..", "..1:2", "1:0", "ultralitics", "", "1:1..1:2..1:3"])
-def test_what_is_no_target_is_answered_with_what_is_one(text: str) -> None:
+def test_a_refused_target_is_answered_with_the_forms_that_exist(text: str) -> None:
     with pytest.raises(ConfigError, match=r"P:N\.\.P:N \(1:1\.\.1:2\), P:N \(1:1\) or ultralytics, found"):
         Target.parse(text)
 

@@ -1,4 +1,4 @@
-"""Average precision as COCO defines it, by COCO's own evaluation library. The only place that imports it."""
+"""Average precision (AP) as COCO defines it, by COCO's own evaluation library. No other module imports it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pycocotools.cocoeval import COCOeval  # type: ignore[import-untyped]
 
 from negmine.structures import BoolArray, FloatArray
 
-MAX_DETECTIONS = 100  # of one class in one image, the best: COCO's own limit
+MAX_DETECTIONS = 100  # the best of one class in one image: COCO's own limit
 _CATEGORY = 1
 _ANY_AREA = [0.0, 1e10]
 
 
 class AveragePrecision(NamedTuple):
-    """Area under the curve of precision over recall, at 101 recalls."""
+    """Area under the precision-recall curve, sampled at 101 recalls."""
 
     ap50: float  # at IoU 0.5
     ap50_95: float  # mean over IoU 0.5, 0.55, ..., 0.95
@@ -34,7 +34,7 @@ class ClassBoxes:
         found_xyxy: [N, 4] pixels, detections.
         scores: [N].
         objects_xyxy: [M, 4] pixels.
-        difficult: [M] swallows what overlaps it by the IoU asked for: neither hit nor miss.
+        difficult: [M] ignored; a detection that overlaps it by the IoU threshold is neither true nor false.
         crowd: [M] the same, by the share of the detection that is inside.
     """
 
@@ -48,14 +48,13 @@ class ClassBoxes:
 def average_precision(images: Sequence[ClassBoxes]) -> AveragePrecision | None:
     """The average precision of one class.
 
-    Detections count in images without an object of the class, too: they are false positives. The hundred best of an
-    image are looked at.
+    Detections in images without an object of the class are false positives. The best 100 detections of an image count.
 
     Args:
-        images: in any order, the order decides between equal scores.
+        images: in any order; it decides between equal scores.
 
     Returns:
-        None where there is no object that should be found.
+        None if there is no object to find.
     """
     if not any((~(image.difficult | image.crowd)).any() for image in images):
         return None
@@ -68,7 +67,7 @@ def average_precision(images: Sequence[ClassBoxes]) -> AveragePrecision | None:
 
 
 def mean_average_precision(classes: Iterable[AveragePrecision | None]) -> AveragePrecision | None:
-    """The mean over the classes that have objects, as COCO takes it; None where none has."""
+    """The mean over the classes that have objects, as COCO takes it; None if none has."""
     known = [each for each in classes if each is not None]
     if not known:
         return None
@@ -78,8 +77,8 @@ def mean_average_precision(classes: Iterable[AveragePrecision | None]) -> Averag
 class _ClassEvaluation(COCOeval):  # type: ignore[misc]
     """COCO's evaluation of one class, fed with arrays instead of files.
 
-    Its results loader fails without any detection, and it knows no objects that are ignored and yet no crowds. Here
-    such an object is a crowd in all but its overlap: it swallows any number of detections, by IoU.
+    COCO's results loader fails if there is no detection, and COCO ignores only crowds. Here a difficult object is a
+    crowd except for its overlap: it matches any number of detections, by IoU.
     """
 
     def __init__(self, images: Iterable[ClassBoxes]) -> None:
@@ -91,7 +90,7 @@ class _ClassEvaluation(COCOeval):  # type: ignore[misc]
         self.params.areaRng, self.params.areaRngLbl = [_ANY_AREA], ["all"]
 
     def _prepare(self) -> None:
-        """Fill in the boxes where COCO's own files would be looked up. An id of 0 would mean no match."""
+        """Fill in the boxes that COCO would look up in its files. Ids start at 1, since 0 means no match."""
         for number, image in self._images.items():
             ignored = image.difficult | image.crowd
             self._gts[number, _CATEGORY] = [

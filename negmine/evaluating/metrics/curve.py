@@ -1,12 +1,11 @@
-"""How recall and false positives per image change with the threshold: one curve from the scores of hits and misses.
+"""Recall against false positives per image (FPPI), as the score threshold moves: one curve from the matched scores.
 
-Matching by falling score is stable under a rising threshold: what a detection is depends on detections with scores at
-least its own alone. So scores that were matched once, at the lowest threshold, give the counts at every other.
+Matching by falling score is stable under a rising threshold: the kind of a detection depends only on detections that
+score at least as much. So detections matched once, at the lowest threshold, give the counts at every other.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,7 +15,7 @@ from negmine.structures import FloatArray, IntArray
 
 
 class CurvePoint(NamedTuple):
-    """What a threshold brings: detections count whose score is `threshold` or more."""
+    """What a threshold brings: detections count if they score `threshold` or more."""
 
     threshold: float
     fppi: float
@@ -29,66 +28,46 @@ class DetectionCurve:
 
     Attributes:
         thresholds: [K] the distinct scores, falling.
-        hits: [K] true positives with that score or more.
-        alarms: [K] false positives with that score or more.
-        objects: how many objects there are to find.
-        images: how many images the false positives were counted on.
+        true_positives: [K] those with that score or more.
+        false_positives: [K] those with that score or more.
+        objects: number of objects to find.
+        images: number of images that the false positives were counted on.
     """
 
     thresholds: FloatArray
-    hits: IntArray
-    alarms: IntArray
+    true_positives: IntArray
+    false_positives: IntArray
     objects: int
     images: int
 
     @classmethod
-    def of(cls, hit_scores: FloatArray, alarm_scores: FloatArray, *, objects: int, images: int) -> DetectionCurve:
+    def of(
+        cls, true_positive_scores: FloatArray, false_positive_scores: FloatArray, *, objects: int, images: int
+    ) -> DetectionCurve:
         """Build from the scores of the true positives and of the false positives, in any order."""
-        thresholds = np.unique(np.concatenate([hit_scores, alarm_scores]))[::-1]
-        return cls(thresholds, _at_least(hit_scores, thresholds), _at_least(alarm_scores, thresholds), objects, images)
+        thresholds = np.unique(np.concatenate([true_positive_scores, false_positive_scores]))[::-1]
+        true_positives = _at_least(true_positive_scores, thresholds)
+        return cls(thresholds, true_positives, _at_least(false_positive_scores, thresholds), objects, images)
 
     @property
     def fppi(self) -> FloatArray:
-        """[K] false positives per image; 0 where there is no image."""
-        return np.asarray(self.alarms / max(self.images, 1), dtype=np.float64)
+        """[K] false positives per image; 0 if there is no image."""
+        return np.asarray(self.false_positives / max(self.images, 1), dtype=np.float64)
 
     @property
     def recall(self) -> FloatArray:
-        """[K] share of the objects that is found; 0 where there is none."""
-        return np.asarray(self.hits / max(self.objects, 1), dtype=np.float64)
-
-    def at_threshold(self, threshold: float) -> CurvePoint:
-        """What a threshold brings."""
-        last = int(np.searchsorted(-self.thresholds, -threshold, side="right")) - 1
-        if last < 0:
-            return CurvePoint(threshold, 0.0, 0.0)
-        return CurvePoint(threshold, float(self.fppi[last]), float(self.recall[last]))
-
-    def at_recall(self, recall: float) -> CurvePoint | None:
-        """The highest threshold at which so large a share of the objects is found.
-
-        Recall moves in steps of one object: asked for is the least whole number of hits that is the share or more.
-
-        Returns:
-            The point; None where no threshold reaches it, or where nothing has to be found (any threshold would do).
-        """
-        needed = math.ceil(recall * self.objects - 1e-9)
-        if needed < 1:
-            return None
-        index = int(np.searchsorted(self.hits, needed, side="left"))
-        if index == len(self.hits):
-            return None
-        return CurvePoint(float(self.thresholds[index]), float(self.fppi[index]), float(self.recall[index]))
+        """[K] share of the objects that is found; 0 if there is none."""
+        return np.asarray(self.true_positives / max(self.objects, 1), dtype=np.float64)
 
     def thinned(self, most: int = 100) -> tuple[CurvePoint, ...]:
-        """At most so many of its points, from the highest threshold to the lowest.
+        """At most so many points, from the highest threshold to the lowest.
 
-        Kept are the points at which an object more is found, since these decide; of too many, evenly spaced ones, the
-        first and the last of all always among them.
+        Keeps the points at which another object is found, since recall changes only there. If these are too many, keeps
+        evenly spaced ones. The first and the last point of the curve are always among them.
         """
         if not len(self.thresholds):
             return ()
-        steps = np.flatnonzero(np.diff(self.hits, prepend=0))
+        steps = np.flatnonzero(np.diff(self.true_positives, prepend=0))
         kept = np.unique(np.concatenate([[0], steps, [len(self.thresholds) - 1]]))
         if len(kept) > most:
             kept = kept[np.unique(np.linspace(0, len(kept) - 1, most).round().astype(np.int64))]
@@ -97,6 +76,6 @@ class DetectionCurve:
 
 
 def _at_least(scores: FloatArray, thresholds: FloatArray) -> IntArray:
-    """[K] how many scores reach each threshold."""
+    """[K] number of scores that reach each threshold."""
     rising = np.sort(scores)
     return np.asarray(len(rising) - np.searchsorted(rising, thresholds, side="left"), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""The log-average miss rate: a whole curve of miss rate against false positives per image as one number."""
+"""The log-average miss rate (LAMR): a curve of miss rate against false positives per image as one number."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _LEAST = 1e-10  # a miss rate of 0 has no logarithm
 
 
 def log_average_miss_rate(fppi: FloatArray, miss_rate: FloatArray) -> float:
-    """The geometric mean of the miss rates at nine FPPI values, evenly spaced in log space over 0.01 to 1.
+    """The geometric mean of the miss rates at nine FPPI values, evenly spaced in log space from 0.01 to 1.
 
-    Dollar, Wojek, Schiele, Perona, "Pedestrian Detection: An Evaluation of the State of the Art", PAMI 2012, and as the
-    authors' code does it: the miss rate at a value is that of the last point whose FPPI is the value or less. So a
-    curve that ends earlier keeps its last miss rate, and one that begins later has missed everything, 1. A miss rate of
-    0 counts as 1e-10.
+    Dollar, Wojek, Schiele, Perona, "Pedestrian Detection: An Evaluation of the State of the Art", PAMI 2012, computed
+    as the authors' code does: the miss rate at a value is that of the last point with this FPPI or less. So a curve
+    that ends earlier keeps its last miss rate, and one that begins later has a miss rate of 1 before. A miss rate of 0
+    counts as 1e-10.
 
     Args:
         fppi: [K] false positives per image, rising.
@@ -29,7 +29,7 @@ def log_average_miss_rate(fppi: FloatArray, miss_rate: FloatArray) -> float:
 
 
 def curve_lamr(curve: DetectionCurve) -> float | None:
-    """The log-average miss rate of a curve; None where there is no object to miss, or no image."""
+    """The log-average miss rate of a curve; None if there is no object to miss, or no image."""
     if not curve.objects or not curve.images:
         return None
     return log_average_miss_rate(curve.fppi, 1 - curve.recall)

@@ -1,4 +1,4 @@
-"""What a ratio needs to know of a bank, read at once."""
+"""What the check of a ratio needs from a bank, read at once."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from negmine.bank.records import Negative, ReviewState, Variant
 
 
 @dataclass(frozen=True, slots=True)
-class Banked:
-    """The negatives of a bank that an export would write, and what the bank says of other images.
+class BankSummary:
+    """The negatives of a bank that an export would write, and what the bank knows about other images.
 
     Attributes:
-        negatives: those that no person rejected or saw a target in, hardest first.
-        variants: of those.
-        hashes: perceptual hash of each of the negatives, by the sha256 of its file.
-        doubted: what a person said of each negative that is not usable, by the sha256 of its file.
+        negatives: those that no reviewer rejected or saw a target in, hardest first.
+        variants: variants of those negatives.
+        hashes: perceptual hash of each of those negatives, by the sha256 of its file.
+        doubted: the review of each other negative, by the sha256 of its file.
         fired: the highest score of a false positive in each scanned image, by the sha256 of its file.
-        scanned: images that were scanned.
+        scanned: number of images that were scanned.
     """
 
     negatives: tuple[Negative, ...]
@@ -31,8 +31,8 @@ class Banked:
     scanned: int
 
     @classmethod
-    def none(cls) -> Banked:
-        """Where there is no bank."""
+    def empty(cls) -> BankSummary:
+        """The summary without a bank."""
         return cls((), (), {}, {}, {}, 0)
 
     @property
@@ -47,17 +47,17 @@ GROUP BY s.id
 """
 
 
-def read_banked(folder: str | Path) -> Banked:
+def read_bank(folder: str | Path) -> BankSummary:
     """Read a bank.
 
     Raises:
-        BankError: where the folder is no bank.
+        BankError: if the folder is not a bank.
     """
     with Bank(folder) as bank:
         usable, variants = bank.exportable()
         contents = {negative.sha256 for negative in usable}
         hashes = bank.query("SELECT sha256, phash FROM negatives")
-        return Banked(
+        return BankSummary(
             negatives=tuple(usable),
             variants=tuple(variants),
             hashes={sha256: int(phash, 16) for sha256, phash in hashes if sha256 in contents},
