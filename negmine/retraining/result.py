@@ -11,6 +11,7 @@ from typing import Self
 from negmine.paths import printable
 
 SCHEMA_VERSION = 1
+_KEYS = {"background_images": "held_out"}  # in JSON, where that differs from the name here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,7 @@ class RoundResult:
         chosen: of the bank.
         variants: of those.
         empties: images of the data set that are known to be empty.
-        held_out: images without objects that false positives are counted on.
+        background_images: held-out images without objects; false positives are counted on them.
         conf: the score from which a detection counts for the next five.
         fppi: false positives per image.
         images_with_fp: images without objects on which there is one at least.
@@ -50,7 +51,7 @@ class RoundResult:
     chosen: int
     variants: int
     empties: int
-    held_out: int
+    background_images: int
     conf: float
     fppi: float
     images_with_fp: int
@@ -67,12 +68,13 @@ class RoundResult:
 
     def to_dict(self) -> dict[str, object]:
         """JSON values."""
-        return asdict(self) | {"notes": list(self.notes)}
+        values = {_KEYS.get(name, name): value for name, value in asdict(self).items()}
+        return values | {"notes": list(self.notes)}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, object]) -> Self:
-        """Read back what `to_dict` gave; other keys are passed over."""
-        known = {each.name: document[each.name] for each in fields(cls)}
+        """Read back what `to_dict` gave; other keys are ignored."""
+        known = {each.name: document[_KEYS.get(each.name, each.name)] for each in fields(cls)}
         return cls(**known | {"notes": tuple(map(str, known["notes"]))})  # type: ignore[arg-type,call-overload]
 
 
@@ -89,7 +91,7 @@ class RetrainResult:
         notes: what was found out about the data on the way.
         start: the weights that it began with.
         data_yaml: a data set whose split `val` is what was measured on.
-        held_out: a list of the backgrounds that were only measured on.
+        held_out_list: a file that lists the backgrounds that were only measured on.
         imgsz: of training and measuring, pixels; None for what the weights were trained at.
         seconds: for everything.
     """
@@ -102,7 +104,7 @@ class RetrainResult:
     notes: tuple[str, ...]
     start: Path
     data_yaml: Path
-    held_out: Path
+    held_out_list: Path
     imgsz: int | None
     seconds: float
 
@@ -147,7 +149,7 @@ class RetrainResult:
             "notes": list(self.notes),
             "start": printable(self.start),
             "data_yaml": printable(self.data_yaml),
-            "held_out": printable(self.held_out),
+            "held_out": printable(self.held_out_list),
             "imgsz": self.imgsz,
             "seconds": round(self.seconds, 3),
         }

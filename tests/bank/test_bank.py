@@ -25,6 +25,7 @@ from negmine.boxes import Rect
 from negmine.errors import BankError, BankLockedError, BankVersionError
 from negmine.files import sha256_of
 from negmine.structures import GroundTruth
+from negmine.trainable import trainable
 
 Make = Callable[..., ScannedImage]
 Store = Callable[..., None]
@@ -331,7 +332,7 @@ def test_a_bank_of_the_first_format_is_read_and_brought_up_by_the_next_writer(tm
     connection.executescript("DROP TABLE repeats; PRAGMA user_version = 1;")
     connection.close()
     with Bank(tmp_path / "bank") as bank:
-        assert bank.exportable() == ([], [])
+        assert trainable(bank) == ([], [])
     with BankWriter(tmp_path / "bank", purpose="a test") as bank:
         assert bank.tried(1) == set()
         assert bank.scalar("PRAGMA user_version") == len(MIGRATIONS)

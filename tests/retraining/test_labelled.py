@@ -8,7 +8,8 @@ import pytest
 from toy import Thing, draw, sha256
 
 from negmine.errors import TruthError
-from negmine.retraining.labelled import Labelled, read_labelled
+from negmine.held_out import HoldoutConfig
+from negmine.retraining.labelled import LabelledData, read_labelled
 
 MODEL = {0: "cat", 1: "lamp", 2: "sign"}
 SQUARE: Thing = (20, 20, 60, 60, 0, 80)
@@ -33,12 +34,12 @@ def dataset(root: Path, splits: str = "train val", names: str = "[lamp]") -> Pat
     return data
 
 
-def read(data: Path, share: float = 0.3, seed: int = 0) -> Labelled:
-    return read_labelled(data, MODEL, share=share, seed=seed)
+def read(data: Path, share: float = 0.3, seed: int = 0) -> LabelledData:
+    return read_labelled(data, MODEL, HoldoutConfig(share=share, seed=seed))
 
 
-def names(pictures: object) -> list[str]:
-    return sorted(picture.path.stem for picture in pictures)  # type: ignore[attr-defined]
+def names(images: object) -> list[str]:
+    return sorted(image.path.stem for image in images)  # type: ignore[attr-defined]
 
 
 def test_splits_are_taken_as_they_are(tmp_path: Path) -> None:

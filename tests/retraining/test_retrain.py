@@ -73,7 +73,7 @@ def test_the_figures_are_those_of_the_held_out_pictures_counted_by_hand(world: W
     names = [int(path.stem[1:]) for path in held_out(tmp_path / "out")]
     false = sum((1 + i % 8) <= 6 and 0.30 + i / 100 >= 0.25 for i in names) + sum(i % 2 for i in names)
     assert result.rounds[0].fppi == pytest.approx(false / len(names))
-    assert result.rounds[0].held_out == len(names)
+    assert result.rounds[0].background_images == len(names)
 
 
 def test_nothing_that_is_held_out_is_ever_trained_on(world: World, tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_held_out_images_may_be_named(world: World, tmp_path: Path) -> None:
         world.weights, world.data, backgrounds=[*every[4:], tmp_path / "near.png", every[1]], held_out=every[:4],
         out=tmp_path / "out", config=toy_config(), trainer=Toy(), open_detector=open_toy,
     )  # fmt: skip
-    assert held_out(tmp_path / "out") == every[:4] and result.rounds[0].held_out == 4
+    assert held_out(tmp_path / "out") == every[:4] and result.rounds[0].background_images == 4
     assert any("1 backgrounds are left out, as they are near-duplicates of what is held out" in n for n in result.notes)
     with Bank(tmp_path / "out" / "bank") as bank:
         assert bank.scalar("SELECT count(*) FROM sources") == 36

@@ -14,8 +14,8 @@ def rounds(*fppi_at_recall: float | None) -> list[RoundResult]:
     """Rounds with these false positives at equal recall."""
     return [
         RoundResult(
-            number=number, weights_sha256="", negatives=0, fresh=0, chosen=0, variants=0, empties=0, held_out=10,
-            conf=0.25, fppi=9.0 - number, images_with_fp=3, recall=0.9, precision=0.5, at_recall=0.89,
+            number=number, weights_sha256="", negatives=0, fresh=0, chosen=0, variants=0, empties=0,
+            background_images=10, conf=0.25, fppi=9.0 - number, images_with_fp=3, recall=0.9, precision=0.5, at_recall=0.89,
             threshold_at_recall=None if fppi is None else 0.5, fppi_at_recall=fppi, map50=0.8, map50_95=0.5, lamr=0.3,
             seconds=1.0, notes=("a",),
         )

@@ -1,15 +1,16 @@
-"""A folder is one run's, and goes on only as it was begun."""
+"""A folder is used by one run at a time, and is resumed with the settings it began with."""
 
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from negmine.errors import ConfigError, RunLockedError
-from negmine.retraining.layout import Layout
-from negmine.retraining.state import OwnFolder, fingerprint
+from negmine.errors import ConfigError, RunLockedError, TrainingError
+from negmine.files import write_file
+from negmine.retraining.folder import OwnFolder, RetrainFolder, fingerprint, writing
 
 SETTINGS = {
     "weights": "abc",
@@ -22,7 +23,7 @@ SETTINGS = {
 
 
 def begin(folder: Path, settings: dict[str, object] | None = None, *, resume: bool = False) -> None:
-    with OwnFolder(Layout(folder), resume=resume) as own:
+    with OwnFolder(RetrainFolder(folder), resume=resume) as own:
         own.claim({**SETTINGS, **(settings or {})})
 
 
@@ -47,16 +48,16 @@ def test_a_run_needs_resume(tmp_path: Path) -> None:
 
 
 def test_two_runs_at_a_time_are_refused(tmp_path: Path) -> None:
-    layout = Layout(tmp_path / "new")
+    folder = RetrainFolder(tmp_path / "new")
     for resume in (False, True):  # the second time in a folder that was left
-        with OwnFolder(layout, resume=resume) as own:
+        with OwnFolder(folder, resume=resume) as own:
             own.claim(SETTINGS)
             with pytest.raises(RunLockedError, match=r"new is in use by process \d+ \(negmine retrain\); .* --resume$"):
-                begin(layout.out, resume=True)
+                begin(folder.out, resume=True)
 
 
 def test_a_run_that_began_while_this_one_was_reading_is_not_gone_on_with(tmp_path: Path) -> None:
-    with OwnFolder(Layout(tmp_path / "new"), resume=False) as own:
+    with OwnFolder(RetrainFolder(tmp_path / "new"), resume=False) as own:
         begin(tmp_path / "new")
         with pytest.raises(ConfigError, match=r"holds a retraining; go on with it with --resume"):
             own.claim(SETTINGS)
@@ -111,3 +112,17 @@ def test_a_run_of_a_newer_negmine_is_refused(tmp_path: Path) -> None:
 
 def test_a_fingerprint_depends_on_what_is_there_not_on_its_order() -> None:
     assert fingerprint(["a", "b"]) == fingerprint(["b", "a"]) != fingerprint(["ab"])
+
+
+def test_a_full_disk_is_one_line(disk: Path) -> None:
+    with pytest.raises(TrainingError, match=r"No space left on device; free some space and run .* --resume"):
+        with writing(disk):
+            write_file(disk / "large", bytes(2**21))
+    assert list(disk.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    with pytest.raises(TrainingError, match=r"Read-only file system; name a folder that can be written with --out"):
+        with writing(disk):
+            write_file(disk / "a", b"a")

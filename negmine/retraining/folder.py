@@ -1,19 +1,30 @@
-"""What a folder was begun with, so that a run goes on only with what it began with."""
+"""The folder of a retraining: where everything is, and that one run at a time uses it, with the settings it began with.
+
+OUT/retrain.json                 the settings; retrain.lock keeps other processes out
+OUT/data/images/{train,val}      the labelled images, and labels beside them in data/labels
+OUT/data/images/negatives        negatives of all rounds
+OUT/bank                         unless another is named
+OUT/round-N/                     weights.pt, metrics.json, data.yaml, negatives.txt, mix.json, and the training
+OUT/rounds.jsonl                 a line a round
+OUT/held-out.txt                 the backgrounds that are only measured on
+OUT/best.pt                      the result
+"""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from negmine.errors import ConfigError, RunLockedError
+from negmine.errors import ConfigError, RunLockedError, TrainingError
 from negmine.files import PART, write_file
 from negmine.locks import FolderLock
 from negmine.paths import printable
-from negmine.retraining.layout import Layout
 
 SCHEMA_VERSION = 2
 _LOCK = FolderLock(
@@ -23,11 +34,100 @@ _OPTIONS = {"nms_iou": "--nms", "settings": "--set"}  # settings that are called
 _CONTENTS = {"weights", "data", "backgrounds"}  # of which a hash of what is in them is kept
 
 
+@dataclass(frozen=True, slots=True)
+class RetrainFolder:
+    """The paths in the folder of a retraining.
+
+    Attributes:
+        out: the folder of the retraining.
+        suffix: of checkpoints.
+    """
+
+    out: Path
+    suffix: str = ".pt"
+
+    @property
+    def state(self) -> Path:
+        """What the run was asked for."""
+        return self.out / "retrain.json"
+
+    @property
+    def bank(self) -> Path:
+        """The bank, unless another is named."""
+        return self.out / "bank"
+
+    @property
+    def rounds(self) -> Path:
+        """One line a round."""
+        return self.out / "rounds.jsonl"
+
+    @property
+    def held_out_list(self) -> Path:
+        """A list of the backgrounds that are held out."""
+        return self.out / "held-out.txt"
+
+    @property
+    def best(self) -> Path:
+        """The result."""
+        return self.out / f"best{self.suffix}"
+
+    def images(self, kind: str) -> Path:
+        """The folder of the images of a kind: `train`, `val` or `negatives`."""
+        return self.out / "data" / "images" / kind
+
+    def round(self, number: int) -> RoundFolder:
+        """The folder of a round."""
+        return RoundFolder(self.out / f"round-{number}", self.suffix)
+
+
+@dataclass(frozen=True, slots=True)
+class RoundFolder:
+    """The paths in the folder of a round.
+
+    Attributes:
+        path: where it is.
+        suffix: of checkpoints.
+    """
+
+    path: Path
+    suffix: str = ".pt"
+
+    @property
+    def weights(self) -> Path:
+        """What the round trained; of round 0 the start."""
+        return self.path / f"weights{self.suffix}"
+
+    @property
+    def metrics(self) -> Path:
+        """What was measured; there once the round is done."""
+        return self.path / "metrics.json"
+
+    @property
+    def negatives(self) -> Path:
+        """The negatives from the bank; there once they are chosen."""
+        return self.path / "negatives.txt"
+
+    @property
+    def counts(self) -> Path:
+        """What the round is trained on, in counts."""
+        return self.path / "mix.json"
+
+    @property
+    def data_yaml(self) -> Path:
+        """What the round is trained on, as a data set that Ultralytics trains on."""
+        return self.path / "data.yaml"
+
+    @property
+    def training(self) -> Path:
+        """The trainer's own folder."""
+        return self.path / "train"
+
+
 class OwnFolder:
     """The folder of a retraining, which no other process may use until this is closed.
 
     Args:
-        layout: of the folder.
+        folder: its paths.
         resume: whether a run that is there may be gone on with.
 
     Raises:
@@ -35,13 +135,13 @@ class OwnFolder:
         RunLockedError: where another process is at it.
     """
 
-    def __init__(self, layout: Layout, *, resume: bool) -> None:
-        self.layout = layout
+    def __init__(self, folder: RetrainFolder, *, resume: bool) -> None:
+        self.folder = folder
         self._resume = resume
         self._held = ExitStack()
         self._locked = False
         self._look()
-        if layout.out.is_dir():  # else nothing is written until everything was found to be in order
+        if folder.out.is_dir():  # else nothing is written until everything was found to be in order
             self._lock()
 
     def __enter__(self) -> Self:
@@ -53,7 +153,7 @@ class OwnFolder:
     @property
     def begun(self) -> bool:
         """Whether there is a run to go on with."""
-        return self.layout.state.is_file()
+        return self.folder.state.is_file()
 
     def claim(self, settings: Mapping[str, object]) -> None:
         """Write down what a new run is begun with, or make sure that one that is there was begun so.
@@ -66,23 +166,23 @@ class OwnFolder:
             RunLockedError: where another process has begun one meanwhile.
         """
         if not self._locked:
-            self.layout.out.mkdir(parents=True, exist_ok=True)
+            self.folder.out.mkdir(parents=True, exist_ok=True)
             self._lock()
             self._look()
         if self.begun:
-            _require_same(printable(self.layout.out), _read(self.layout.state), _as_json(settings))
+            _require_same(printable(self.folder.out), _read(self.folder.state), _as_json(settings))
             return
         document = {"written_by": "negmine retrain", "schema_version": SCHEMA_VERSION, "settings": settings}
-        write_file(self.layout.state, (json.dumps(document, indent=1) + "\n").encode())
+        write_file(self.folder.state, (json.dumps(document, indent=1) + "\n").encode())
 
     def _lock(self) -> None:
-        self._held.enter_context(_LOCK.hold(self.layout.out, purpose="negmine retrain"))
+        self._held.enter_context(_LOCK.hold(self.folder.out, purpose="negmine retrain"))
         self._locked = True
 
     def _look(self) -> None:
         """See that the folder may be used, before anything is read that takes long."""
-        where, folder, state = printable(self.layout.out), self.layout.out, self.layout.state
-        if folder.exists() and not folder.is_dir():
+        where, out, state = printable(self.folder.out), self.folder.out, self.folder.state
+        if out.exists() and not out.is_dir():
             raise ConfigError(f"{where} is a file, and a retraining needs a folder; name another with --out")
         if self.begun:
             if not self._resume:
@@ -92,11 +192,25 @@ class OwnFolder:
             _read(state)
             return
         ours = {state.name + PART, _LOCK.file, _LOCK.holder}  # what a killed beginning leaves
-        others = [path for path in folder.iterdir() if path.name not in ours] if folder.is_dir() else []
+        others = [path for path in out.iterdir() if path.name not in ours] if out.is_dir() else []
         if others:
             raise ConfigError(
                 f"{where} holds other things ({printable(min(others).name)}); name a new or empty folder with --out"
             )
+
+
+@contextmanager
+def writing(out: Path) -> Iterator[None]:
+    """Turn what the file system says about a retraining's folder into one line."""
+    try:
+        yield
+    except OSError as error:
+        what = printable(error.filename) if error.filename else printable(out)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            advice = "free some space and run the same command again with --resume"
+        else:
+            advice = "name a folder that can be written with --out, or mend it and run again with --resume"
+        raise TrainingError(f"{what}: {error.strerror or error}; {advice}") from error
 
 
 def fingerprint(lines: Iterable[str]) -> str:
