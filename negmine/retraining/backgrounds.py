@@ -14,6 +14,7 @@ from negmine.images.near_duplicates import near_any
 from negmine.paths import first_few, printable, sortable
 from negmine.retraining.labelled import LabelledData
 from negmine.sources.expand import expand_sources
+from negmine.words import counted
 
 _FEW = 50  # held-out images; fewer say little
 _EXPECTED = "expected backgrounds: name images without targets with --backgrounds"
@@ -91,18 +92,18 @@ def read_backgrounds(
         left_out |= dict.fromkeys(like_learned, "it looks like an image that is trained on")
     _require_both(HoldoutSplit(mined, split.held_out), left_out, holdout, total=len(paths), learned=len(learned))
     if near:
-        notes.append(f"{near} backgrounds are left out, as they are near-duplicates of what is held out")
+        notes.append(f"{counted(near, 'background')} left out: near-duplicates of what is held out")
     if len(split.held_out) < _FEW:
         notes.append(
-            f"only {len(split.held_out)} backgrounds are held out: false positives on so few say little; give more "
-            "backgrounds, or a larger --holdout"
+            f"only {counted(len(split.held_out), 'background')} held out: false positives on so few are a rough "
+            "estimate; give more backgrounds, or a larger --holdout"
         )
     return Backgrounds(
         mined=tuple(sorted((image.path for image in mined), key=sortable)),
         held_out=HeldOut.of(split.held_out),
         hashes={image.sha256: image.phash for image in images},
         left_out=left_out,
-        notes=(f"{len(mined)} backgrounds are mined, {len(split.held_out)} are only measured on", *notes),
+        notes=(f"mining {counted(len(mined), 'background')}, holding out {len(split.held_out)}", *notes),
     )
 
 
@@ -155,21 +156,21 @@ def _near_positives(images: Sequence[BackgroundImage], labelled: LabelledData) -
 def _note_on_learned(paths: Sequence[Path], *, mined: bool) -> str:
     what = "mined, not held out" if mined else "left out, not held out"
     return (
-        f"{len(paths)} backgrounds are {what}, as they or near-duplicates of them look like labelled images that are "
-        f"trained on (perceptual hashes within 4 bits): {first_few(paths)}"
+        f"{counted(len(paths), 'background')} {what}: they, or near-duplicates of them, look like labelled images that "
+        f"are trained on (perceptual hashes within 4 bits): {first_few(paths)}"
     )
 
 
 def _notes_on_files(broken: Mapping[Path, str], known: Sequence[Path], near: Sequence[Path], total: int) -> list[str]:
     notes = []
     if broken:
-        notes.append(f"{len(broken)} of {total} backgrounds are left out, as they are not images: {first_few(broken)}")
+        notes.append(f"{len(broken)} of {counted(total, 'background')} left out, not images: {first_few(broken)}")
     if known:
-        notes.append(f"{len(known)} backgrounds are left out, as they are in the labelled data: {first_few(known)}")
+        notes.append(f"{counted(len(known), 'background')} left out, in the labelled data: {first_few(known)}")
     if near:
         notes.append(
-            f"{len(near)} backgrounds look like labelled images with objects (perceptual hashes within 4 bits): "
-            f"{first_few(near)}; if a target is in one, remove it and start again"
+            f"near-duplicates of labelled images with objects (perceptual hashes within 4 bits) among the backgrounds: "
+            f"{first_few(near)}; if one holds a target, remove it and start again"
         )
     return notes
 

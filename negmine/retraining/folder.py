@@ -1,4 +1,4 @@
-"""The folder of a retraining: where everything is, and that one run at a time uses it, with the settings it began with.
+"""The folder of a retraining: its paths, its lock, and the settings that its run began with.
 
 OUT/retrain.json                 the settings; retrain.lock keeps other processes out
 OUT/data/images/{train,val}      the labelled images, and labels beside them in data/labels
@@ -123,16 +123,16 @@ class RoundFolder:
         return self.path / "train"
 
 
-class OwnFolder:
-    """The folder of a retraining, which no other process may use until this is closed.
+class LockedFolder:
+    """The folder of a retraining, locked against other processes. Use it in a `with` statement.
 
     Args:
         folder: its paths.
-        resume: whether a run that is there may be gone on with.
+        resume: whether to resume a run that is there.
 
     Raises:
-        ConfigError: where the folder holds something else, or a run and `resume` is not asked for.
-        RunLockedError: where another process is at it.
+        ConfigError: where the folder holds something else, or a run and `resume` is False.
+        RunLockedError: where another process uses it.
     """
 
     def __init__(self, folder: RetrainFolder, *, resume: bool) -> None:
@@ -140,8 +140,8 @@ class OwnFolder:
         self._resume = resume
         self._held = ExitStack()
         self._locked = False
-        self._look()
-        if folder.out.is_dir():  # else nothing is written until everything was found to be in order
+        self._check()
+        if folder.out.is_dir():  # a new one is made by `claim`, once all input was checked
             self._lock()
 
     def __enter__(self) -> Self:
@@ -152,23 +152,23 @@ class OwnFolder:
 
     @property
     def begun(self) -> bool:
-        """Whether there is a run to go on with."""
+        """Whether there is a run to resume."""
         return self.folder.state.is_file()
 
     def claim(self, settings: Mapping[str, object]) -> None:
-        """Write down what a new run is begun with, or make sure that one that is there was begun so.
+        """Write the settings of a new run, or compare them with those of the run that is there.
 
         Args:
             settings: all that the result depends on, as JSON values.
 
         Raises:
-            ConfigError: where it was begun with others.
-            RunLockedError: where another process has begun one meanwhile.
+            ConfigError: where they differ.
+            RunLockedError: where another process has begun a run meanwhile.
         """
         if not self._locked:
             self.folder.out.mkdir(parents=True, exist_ok=True)
             self._lock()
-            self._look()
+            self._check()
         if self.begun:
             _require_same(printable(self.folder.out), _read(self.folder.state), _as_json(settings))
             return
@@ -179,19 +179,19 @@ class OwnFolder:
         self._held.enter_context(_LOCK.hold(self.folder.out, purpose="negmine retrain"))
         self._locked = True
 
-    def _look(self) -> None:
-        """See that the folder may be used, before anything is read that takes long."""
+    def _check(self) -> None:
+        """Refuse a folder that cannot be used, before anything is read that takes long."""
         where, out, state = printable(self.folder.out), self.folder.out, self.folder.state
         if out.exists() and not out.is_dir():
             raise ConfigError(f"{where} is a file, and a retraining needs a folder; name another with --out")
         if self.begun:
             if not self._resume:
                 raise ConfigError(
-                    f"{where} holds a retraining; go on with it with --resume, or name another with --out"
+                    f"{where} holds a retraining; resume it with --resume, or name another folder with --out"
                 )
             _read(state)
             return
-        ours = {state.name + PART, _LOCK.file, _LOCK.holder}  # what a killed beginning leaves
+        ours = {state.name + PART, _LOCK.file, _LOCK.holder}  # left by a run that was killed before it began
         others = [path for path in out.iterdir() if path.name not in ours] if out.is_dir() else []
         if others:
             raise ConfigError(
@@ -200,7 +200,7 @@ class OwnFolder:
 
 
 @contextmanager
-def writing(out: Path) -> Iterator[None]:
+def folder_errors(out: Path) -> Iterator[None]:
     """Turn what the file system says about a retraining's folder into one line."""
     try:
         yield
@@ -226,12 +226,12 @@ def _read(path: Path) -> Mapping[str, object]:
             raise ValueError("it was written by something else")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"{printable(path)} does not say what a retraining was begun with; name another folder with --out"
+            f"{printable(path)} does not hold the settings of a retraining; name another folder with --out"
         ) from error
     if version != SCHEMA_VERSION:
         raise ConfigError(
-            f"{printable(path)} is of format {version}, and this negmine writes {SCHEMA_VERSION}; go on with the one "
-            "that began it, or name another folder with --out"
+            f"{printable(path)} is of format {version}, and this negmine writes {SCHEMA_VERSION}; resume it with "
+            "the version that began it, or name another folder with --out"
         )
     return settings
 
@@ -243,19 +243,19 @@ def _require_same(where: str, before: Mapping[str, object], now: Mapping[str, ob
             continue
         option = _OPTIONS.get(name, f"--{name.replace('_', '-')}")
         if name in _CONTENTS:
-            begun = f"with another content of {option} than there is now"
+            begun = f"with other contents of {option} than there are now"
         else:
             begun = f"with {option} {_shown(was)}, and this asks for {_shown(asked)}"
-        raise ConfigError(f"{where} was begun {begun}; --resume with the same, or name another folder with --out")
+        raise ConfigError(f"{where} was begun {begun}; resume it with the same, or name another folder with --out")
 
 
 def _shown(value: object) -> str:
     if value is None:
-        return "left open"
+        return "unset"
     return printable(value) if isinstance(value, str) else json.dumps(value)
 
 
 def _as_json(settings: Mapping[str, object]) -> Mapping[str, object]:
-    """As they are when they are read back."""
+    """The settings as JSON reads them back."""
     document: Mapping[str, object] = json.loads(json.dumps(settings))
     return document

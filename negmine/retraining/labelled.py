@@ -17,6 +17,7 @@ from negmine.labels.classes import paired_class_names
 from negmine.paths import first_few, printable
 from negmine.structures import GroundTruth
 from negmine.trainable import KnownImages
+from negmine.words import counted
 
 _SHOWN = 5  # classes in a message
 _TRAIN, _VAL = ("train", "trainval"), ("val", "test")  # names of splits, the preferred one first
@@ -127,13 +128,13 @@ def read_labelled(
     split, split_notes = split_labelled(images, read, holdout)
     _require_objects(data, images, split)
     unlabelled = sum(len(each.images) for each in dataset.splits) - len(images)
+    positives = sum(image.is_positive for image in split.rest)
     notes = [
-        f"{dataset.format_name}: {sum(image.is_positive for image in split.rest)} images with objects and "
-        f"{sum(not image.is_positive for image in split.rest)} without are trained on, {len(split.held_out)} measured "
-        "on",
+        f"{dataset.format_name}: training on {counted(positives, 'image')} with objects and "
+        f"{len(split.rest) - positives} without, measuring on {len(split.held_out)}",
         *split_notes,
-        *([f"{unlabelled} images without a label are not used"] if unlabelled > 0 else []),
-        *([f"{len(skipped)} labelled images are skipped: {first_few(skipped)}"] if skipped else []),
+        *([f"{counted(unlabelled, 'image')} without a label ignored"] if unlabelled > 0 else []),
+        *([f"{counted(len(skipped), 'labelled image')} skipped: {first_few(skipped)}"] if skipped else []),
     ]
     return LabelledData(
         train=split.rest,
@@ -174,7 +175,7 @@ def split_labelled(
     every = _each_once(whole)
     split = hold_out_share(every, share=holdout.share, seed=holdout.seed)
     held_out, total = len(split.held_out), len(every)
-    return split, [f"the data has no split to measure on: {held_out} of its {total} images are held out for that"]
+    return split, [f"the data has no split to measure on: holding out {held_out} of its {counted(total, 'image')}"]
 
 
 def _notes_on_split(
@@ -185,7 +186,7 @@ def _notes_on_split(
     copies = [image.path for image in every if image.sha256 in measured]
     if copies:
         notes.append(
-            f"{len(copies)} images of {train_name} are in {val_name} too, and are not trained on: {first_few(copies)}"
+            f"{counted(len(copies), 'image')} of {train_name} not trained on, also in {val_name}: {first_few(copies)}"
         )
     return notes
 

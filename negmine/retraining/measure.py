@@ -15,6 +15,7 @@ from negmine.paths import first_few
 from negmine.retraining.result import RoundResult
 from negmine.retraining.run import Run
 from negmine.retraining.selection import RoundCounts
+from negmine.words import counted
 
 
 def measure_round(run: Run, number: int, counts: RoundCounts, at_recall: float | None, began: float) -> RoundResult:
@@ -32,7 +33,11 @@ def measure_round(run: Run, number: int, counts: RoundCounts, at_recall: float |
     """
     config, images = EvalConfig(conf=run.config.conf), run.data.measured
     folder = run.folder.round(number)
-    run.step(number, f"measuring on {len(images.labelled)} labelled images and {len(images.backgrounds)} backgrounds")
+    run.step(
+        number,
+        f"measuring on {counted(len(images.labelled), 'labelled image')} and "
+        f"{counted(len(images.backgrounds), 'background')}",
+    )
     detector = run.ports.open_detector(replace(run.detector, weights=str(folder.weights), conf=config.floor))
     evidence = collect(detector, images, config, run.listener.counts("images measured"))
     if at_recall is None:
@@ -40,7 +45,7 @@ def measure_round(run: Run, number: int, counts: RoundCounts, at_recall: float |
     measured = figures(evidence, config, at_recall=at_recall)
     if evidence.skipped:
         skipped = first_few({each.source: each.reason for each in evidence.skipped})
-        note = f"{len(evidence.skipped)} images were not measured on: {skipped}"
+        note = f"{counted(len(evidence.skipped), 'image')} not measured on: {skipped}"
         counts = replace(counts, notes=(*counts.notes, note))
     sha256, seconds = hash_weights(folder.weights), run.ports.clock() - began
     result = _result(number, counts, measured, at_recall, sha256, seconds)

@@ -15,10 +15,11 @@ from negmine.labels.yolo_writer import yolo_lines
 from negmine.paths import printable
 from negmine.retraining.backgrounds import Backgrounds, read_backgrounds
 from negmine.retraining.config import RetrainConfig
-from negmine.retraining.folder import OwnFolder, fingerprint
+from negmine.retraining.folder import LockedFolder, fingerprint
 from negmine.retraining.labelled import LabelledData, read_labelled
 from negmine.retraining.run import Listener, Ports, Run, RunData
 from negmine.retraining.training_set import PlacedImages, place_labelled
+from negmine.words import counted
 
 _SHOWN = 5  # classes in a message
 
@@ -43,20 +44,20 @@ class RetrainInputs:
 
 
 def prepare(
-    inputs: RetrainInputs, config: RetrainConfig, own: OwnFolder, ports: Ports, listener: Listener
+    inputs: RetrainInputs, config: RetrainConfig, locked: LockedFolder, ports: Ports, listener: Listener
 ) -> tuple[Run, tuple[str, ...]]:
     """Put together all that rounds are made with; nothing is written before everything was found to be in order.
 
     Returns:
         The run, and what the user may want to know.
     """
-    folder, settings = own.folder, _detector_config(inputs.weights, config)
+    folder, settings = locked.folder, _detector_config(inputs.weights, config)
     detector = ports.open_detector(settings)
     names = detector.class_names
     class_names = tuple(names[number] for number in sorted(names))
     ports.trainer.check(inputs.weights, class_names)
     labelled, backgrounds = _read(inputs, config, names, listener)
-    own.claim(_depends_on(inputs, config, labelled, backgrounds))
+    locked.claim(_depends_on(inputs, config, labelled, backgrounds))
     backgrounds.held_out.write(folder.held_out_list)
     images = place_labelled(folder, labelled, listener.counts("labelled images placed"))
     run = Run(
@@ -151,6 +152,6 @@ def _unlisted(names: Mapping[int, str], labelled: LabelledData) -> list[str]:
         return []
     shown = ", ".join(map(printable, others[:_SHOWN])) + (", ..." if len(others) > _SHOWN else "")
     return [
-        f"the model has {len(others)} classes that the data does not list ({shown}): their objects in its images are "
-        "trained on as background, so the model unlearns them"
+        f"the model has {counted(len(others), 'class', 'classes')} that the data does not list ({shown}): objects of "
+        "these classes are trained on as background, so the model unlearns them"
     ]

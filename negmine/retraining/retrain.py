@@ -13,7 +13,7 @@ from negmine.errors import ConfigError
 from negmine.paths import printable
 from negmine.ratios.target import Ratio
 from negmine.retraining.config import DEFAULT_OUT, RetrainConfig
-from negmine.retraining.folder import OwnFolder, RetrainFolder, writing
+from negmine.retraining.folder import LockedFolder, RetrainFolder, folder_errors
 from negmine.retraining.prepare import RetrainInputs, prepare
 from negmine.retraining.result import RetrainResult, RoundResult
 from negmine.retraining.rounds import run_rounds
@@ -84,12 +84,12 @@ def retrain(
         )
     listener = Listener(on_step or _silent, on_progress or _silent)
     folder = RetrainFolder(Path(out), written_suffix(inputs.weights))
-    with writing(folder.out), OwnFolder(folder, resume=resume) as own:
-        if resume and not own.begun:
+    with folder_errors(folder.out), LockedFolder(folder, resume=resume) as locked:
+        if resume and not locked.begun:
             listener.on_step(f"nothing to resume in {printable(folder.out)}: this is a new run")
         trainer = trainer or _open_trainer(config, inputs.weights)
         ports = Ports(trainer, open_detector or open_with_framework, clock)
-        run, notes = prepare(inputs, config, own, ports, listener)
+        run, notes = prepare(inputs, config, locked, ports, listener)
         rounds, stopped = run_rounds(run)
     best = best_round(rounds)
     return RetrainResult(

@@ -22,10 +22,11 @@ from negmine.retraining.selection import RoundCounts, select_negatives
 from negmine.retraining.training_set import copy_start, place_negatives, read_negatives, write_data_yaml
 from negmine.retraining.verdict import best_round, reason_to_stop
 from negmine.training.base import EpochEnd, TrainingSet
+from negmine.words import counted
 
 
 def run_rounds(run: Run) -> tuple[tuple[RoundResult, ...], str | None]:
-    """Make the rounds that are not made yet; whatever happens, the best weights so far are the result so far.
+    """Make the rounds that are missing; after each, the best weights so far are in the folder.
 
     Returns:
         The start and every round, and why there was no further one; None where all were made.
@@ -39,7 +40,7 @@ def run_rounds(run: Run) -> tuple[tuple[RoundResult, ...], str | None]:
             return tuple(rounds), stop
         result = _round(run, len(rounds), rounds)
         if result is None:
-            return tuple(rounds), "there is nothing to train on: the weights fire on no background that is mined"
+            return tuple(rounds), "there is nothing to train on: the weights fire on no mined background"
         rounds.append(result)
 
 
@@ -87,7 +88,7 @@ def _round(run: Run, number: int, rounds: Sequence[RoundResult]) -> RoundResult 
 def _train(run: Run, number: int, current: Path) -> None:
     folder, images = run.folder.round(number), run.data.images
     negatives = (*read_negatives(run.folder, number), *images.empties)
-    run.step(number, f"training on {len(images.positives)} images with objects and {len(negatives)} without")
+    run.step(number, f"training on {counted(len(images.positives), 'image')} with objects and {len(negatives)} without")
 
     def tell(end: EpochEnd) -> None:
         run.listener.on_progress("epochs", end.epoch, end.epochs)

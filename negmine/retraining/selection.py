@@ -27,6 +27,7 @@ from negmine.ratios.target import Ratio
 from negmine.retraining.run import Run
 from negmine.retraining.training_set import place_negatives, write_data_yaml
 from negmine.trainable import BankHashes, Refusal, TrainingRule, trainable
+from negmine.words import counted
 
 _QUALITY = 95  # of the JPEG files of variants
 
@@ -96,8 +97,8 @@ def select_negatives(run: Run, number: int, current: Path) -> RoundCounts | None
 def candidates(bank: Bank, weights_sha256: str, rule: TrainingRule) -> Candidates:
     """List the negatives that may be trained on.
 
-    Those of earlier rounds stay in, so that what was unlearned is not learned again; but what the current weights get
-    wrong comes first, whatever score an earlier detector gave to what is settled by now.
+    Negatives of earlier rounds stay in, so that the detector does not relearn them. What the current weights fire on
+    comes first, whatever score an earlier detector gave to the others.
 
     Args:
         bank: with the current weights' scan in it.
@@ -193,7 +194,7 @@ def _scan(run: Run, number: int, current: Path) -> str:
     """Scan the backgrounds into the bank; the weights' hash, as the bank has it."""
     config = run.config
     detector = run.ports.open_detector(replace(run.detector, weights=str(current), conf=config.conf))
-    run.step(number, f"scanning {len(run.data.mined)} backgrounds")
+    run.step(number, f"scanning {counted(len(run.data.mined), 'background')}")
     scan(
         list(run.data.mined),
         detector,
@@ -207,8 +208,8 @@ def _scan(run: Run, number: int, current: Path) -> str:
 def _wanted(run: Run) -> tuple[int, int]:
     """How many images without objects the ratio asks for, and how many of the bank.
 
-    The empty images of the data set are always trained on; however many they are, they leave half of the place to hard
-    negatives, which they need not be.
+    The empty images of the data set are always trained on. However many they are, half of the places are left for the
+    bank, since empty images need not be hard.
     """
     asked = Ratio.parse(run.config.ratio).negatives_for(len(run.data.images.positives))
     return asked, max(asked - len(run.data.images.empties), (asked + 1) // 2)
@@ -220,7 +221,7 @@ def _variants(
     config = run.config
     if not config.variants or missing < 1:
         return []
-    run.step(number, f"making up to {missing} variants of {len(chosen)} negatives")
+    run.step(number, f"making up to {counted(missing, 'variant')} of {counted(len(chosen), 'negative')}")
     return expand(
         run.bank,
         chosen,
@@ -237,17 +238,21 @@ def _notes(found: Candidates, there: int, asked: int, ratio: str) -> tuple[str, 
     notes = []
     refused = found.refused
     if held_out := refused.get(Refusal.HELD_OUT, 0):
-        notes.append(f"{held_out} negatives of the bank show what is held out, and are not trained on")
+        notes.append(
+            f"{counted(held_out, 'negative')} of the bank not trained on: held out, or cut from held-out images"
+        )
     if labelled := sum(refused.get(each, 0) for each in (Refusal.TARGET, Refusal.UNCLEAR, Refusal.NEAR_POSITIVE)):
         notes.append(
-            f"{labelled} negatives of the bank are not trained on: where they were cut, the data has an object, "
-            "or a label that is not used, or they look like an image of it with objects"
+            f"{counted(labelled, 'negative')} of the bank not trained on: the data has an object where they were cut, "
+            "or a label that is not used, or they look like one of its images with objects"
         )
     if gone := refused.get(Refusal.UNTRACEABLE, 0):
         notes.append(
-            f"{gone} negatives of the bank are not trained on: the images that they were cut from are gone, so nobody "
-            "can tell whether they are held out"
+            f"{counted(gone, 'negative')} of the bank not trained on: the images that they were cut from are gone or "
+            "have changed, so they cannot be compared with what is held out"
         )
     if there < asked:
-        notes.append(f"{there} images without objects, fewer than the {asked} of {ratio}: each is shown more often")
+        notes.append(
+            f"{counted(there, 'image')} without objects, fewer than the {asked} of {ratio}: each is shown more often"
+        )
     return tuple(notes)

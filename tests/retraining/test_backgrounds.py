@@ -38,8 +38,8 @@ def test_every_background_is_on_one_side(tmp_path: Path, labelled: LabelledData)
     assert {sha256(path) for path in found.held_out.paths} == found.held_out.contents
     assert 4 < len(found.held_out.paths) < 20
     mined, held_out = len(found.mined), len(found.held_out.paths)
-    assert found.notes[0] == f"{mined} backgrounds are mined, {held_out} are only measured on"
-    assert "are held out: false positives on so few say little" in found.notes[1]
+    assert found.notes[0] == f"mining {mined} backgrounds, holding out {held_out}"
+    assert "held out: false positives on so few are a rough estimate" in found.notes[1]
 
 
 def test_names_places_and_copies_change_nothing(tmp_path: Path, labelled: LabelledData) -> None:
@@ -59,14 +59,14 @@ def test_what_is_in_the_labelled_data_is_left_out_and_named(tmp_path: Path, labe
     assert sorted(path.stem for path in found.left_out) == ["from-train", "from-val"]
     assert not {"from-train", "from-val"} & {path.stem for path in (*found.mined, *found.held_out.paths)}
     (note,) = [note for note in found.notes if "in the labelled data" in note]
-    assert note.startswith("2 backgrounds are left out") and "from-train.png" in note
+    assert note.startswith("2 backgrounds left out") and "from-train.png" in note
 
 
 def test_a_background_that_looks_like_an_image_with_objects_is_named(tmp_path: Path, labelled: LabelledData) -> None:
     folder, positive = drawn(tmp_path / "in", 20), labelled.train[0]
     (folder / "same.png").write_bytes(positive.path.read_bytes() + b"other bytes, same picture")
     found = read([folder], labelled)
-    (note,) = [note for note in found.notes if "look like labelled images" in note]
+    (note,) = [note for note in found.notes if "near-duplicates of labelled images with objects" in note]
     assert "same.png" in note and not found.left_out
 
 
@@ -96,10 +96,10 @@ def test_what_looks_like_an_empty_training_image_is_mined_and_never_held_out(
     assert would_be and stems(found.held_out.paths) == stems(before.held_out.paths) - LEARNED
     assert stems(found.mined) == stems(before.mined) | would_be
     assert {sha256(path) for path in found.held_out.paths} == found.held_out.contents
-    (note,) = [note for note in found.notes if "that are trained on" in note]
-    assert note.startswith(f"{len(would_be)} backgrounds are mined, not held out")
+    (note,) = [note for note in found.notes if "are trained on" in note]
+    assert note.startswith(f"{len(would_be)} backgrounds mined, not held out")
     assert f"{min(would_be)}.png" in note
-    assert not any("that are trained on" in note for note in before.notes)
+    assert not any("are trained on" in note for note in before.notes)
 
 
 def test_nor_is_what_looks_like_a_training_image_with_objects(tmp_path: Path, labelled: LabelledData) -> None:
@@ -108,8 +108,8 @@ def test_nor_is_what_looks_like_a_training_image_with_objects(tmp_path: Path, la
         (folder / f"same{number}.png").write_bytes(positive.path.read_bytes() + b"other bytes, same picture")
     found = read([folder], labelled)
     assert not [path for path in found.held_out.paths if path.stem.startswith("same")] and found.held_out.paths
-    assert any("look like labelled images with objects" in note for note in found.notes)
-    assert any("backgrounds are mined, not held out" in note for note in found.notes)
+    assert any("near-duplicates of labelled images with objects" in note for note in found.notes)
+    assert any("backgrounds mined, not held out" in note for note in found.notes)
 
 
 def test_what_is_named_to_be_held_out_is_left_out_if_it_looks_like_a_training_image(
@@ -119,8 +119,8 @@ def test_what_is_named_to_be_held_out_is_left_out_if_it_looks_like_a_training_im
     found = read_backgrounds([folder], None, taught, HoldoutConfig(share=0.4, sources=(apart,)))
     assert stems(found.held_out.paths) == {"b110", "b111"} and stems(found.mined) == stems(list(folder.iterdir()))
     assert stems(list(found.left_out)) == {"b108", "b109"}
-    (note,) = [note for note in found.notes if "that are trained on" in note]
-    assert note.startswith("2 backgrounds are left out, not held out") and "b108.png" in note and "b109.png" in note
+    (note,) = [note for note in found.notes if "are trained on" in note]
+    assert note.startswith("2 backgrounds left out, not held out") and "b108.png" in note and "b109.png" in note
     assert not any("near-duplicates of what is held out" in note for note in found.notes)
 
 
@@ -135,7 +135,7 @@ def test_files_without_an_image_are_left_out_and_counted(tmp_path: Path, labelle
     folder = drawn(tmp_path / "in", 20)
     (folder / "torn.png").write_bytes(b"no picture")
     found = read([folder], labelled)
-    assert any(note.startswith("1 of 21 backgrounds are left out") and "torn.png" in note for note in found.notes)
+    assert any(note.startswith("1 of 21 backgrounds left out") and "torn.png" in note for note in found.notes)
 
 
 def test_a_bank_stands_in_for_backgrounds_with_what_it_was_mined_from(tmp_path: Path, labelled: LabelledData) -> None:

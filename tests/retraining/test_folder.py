@@ -10,7 +10,7 @@ import pytest
 
 from negmine.errors import ConfigError, RunLockedError, TrainingError
 from negmine.files import write_file
-from negmine.retraining.folder import OwnFolder, RetrainFolder, fingerprint, writing
+from negmine.retraining.folder import LockedFolder, RetrainFolder, fingerprint, folder_errors
 
 SETTINGS = {
     "weights": "abc",
@@ -23,7 +23,7 @@ SETTINGS = {
 
 
 def begin(folder: Path, settings: dict[str, object] | None = None, *, resume: bool = False) -> None:
-    with OwnFolder(RetrainFolder(folder), resume=resume) as own:
+    with LockedFolder(RetrainFolder(folder), resume=resume) as own:
         own.claim({**SETTINGS, **(settings or {})})
 
 
@@ -42,7 +42,7 @@ def test_resume_begins_where_there_is_nothing_yet(tmp_path: Path) -> None:
 
 def test_a_run_needs_resume(tmp_path: Path) -> None:
     begin(tmp_path)
-    with pytest.raises(ConfigError, match=r"holds a retraining; go on with it with --resume"):
+    with pytest.raises(ConfigError, match=r"holds a retraining; resume it with --resume"):
         begin(tmp_path)
     begin(tmp_path, resume=True)
 
@@ -50,21 +50,21 @@ def test_a_run_needs_resume(tmp_path: Path) -> None:
 def test_two_runs_at_a_time_are_refused(tmp_path: Path) -> None:
     folder = RetrainFolder(tmp_path / "new")
     for resume in (False, True):  # the second time in a folder that was left
-        with OwnFolder(folder, resume=resume) as own:
+        with LockedFolder(folder, resume=resume) as own:
             own.claim(SETTINGS)
             with pytest.raises(RunLockedError, match=r"new is in use by process \d+ \(negmine retrain\); .* --resume$"):
                 begin(folder.out, resume=True)
 
 
-def test_a_run_that_began_while_this_one_was_reading_is_not_gone_on_with(tmp_path: Path) -> None:
-    with OwnFolder(RetrainFolder(tmp_path / "new"), resume=False) as own:
+def test_a_run_that_began_while_this_one_was_reading_is_not_resumed(tmp_path: Path) -> None:
+    with LockedFolder(RetrainFolder(tmp_path / "new"), resume=False) as own:
         begin(tmp_path / "new")
-        with pytest.raises(ConfigError, match=r"holds a retraining; go on with it with --resume"):
+        with pytest.raises(ConfigError, match=r"holds a retraining; resume it with --resume"):
             own.claim(SETTINGS)
 
 
 @pytest.mark.parametrize("resume", [False, True])
-def test_a_folder_of_somebody_elses_is_refused(tmp_path: Path, resume: bool) -> None:
+def test_a_folder_with_other_things_is_refused(tmp_path: Path, resume: bool) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(ConfigError, match=r"holds other things \(thesis.txt\)"):
         begin(tmp_path, resume=resume)
@@ -78,13 +78,13 @@ def test_a_folder_of_somebody_elses_is_refused(tmp_path: Path, resume: bool) -> 
     [
         ({"rounds": 3}, "begun with --rounds 2, and this asks for 3"),
         ({"max_recall_loss": 0.5}, "begun with --max-recall-loss 0.01, and this asks for 0.5"),
-        ({"nms_iou": 0.7}, "begun with --nms left open, and this asks for 0.7"),
+        ({"nms_iou": 0.7}, "begun with --nms unset, and this asks for 0.7"),
         ({"settings": {"lr0": 0.2}}, 'begun with --set {"lr0": 0.1}, and this asks for {"lr0": 0.2}'),
         ({"crop": "region"}, "begun with --crop image, and this asks for region"),
-        ({"weights": "def"}, "begun with another content of --weights than there is now"),
+        ({"weights": "def"}, "begun with other contents of --weights than there are now"),
     ],
 )
-def test_going_on_with_other_settings_is_refused_by_name(tmp_path: Path, changed: dict[str, object], said: str) -> None:
+def test_resuming_with_other_settings_is_refused_by_name(tmp_path: Path, changed: dict[str, object], said: str) -> None:
     begin(tmp_path)
     before = (tmp_path / "retrain.json").read_bytes()
     with pytest.raises(ConfigError) as error:
@@ -96,9 +96,9 @@ def test_going_on_with_other_settings_is_refused_by_name(tmp_path: Path, changed
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", '{"settings": 1, "schema_version": 2, "written_by": "negmine retrain"}']
 )
-def test_a_file_of_that_name_by_somebody_else(tmp_path: Path, text: str) -> None:
+def test_a_file_of_that_name_that_something_else_wrote(tmp_path: Path, text: str) -> None:
     (tmp_path / "retrain.json").write_text(text)
-    with pytest.raises(ConfigError, match=r"does not say what a retraining was begun with"):
+    with pytest.raises(ConfigError, match=r"does not hold the settings of a retraining"):
         begin(tmp_path, resume=True)
 
 
@@ -116,7 +116,7 @@ def test_a_fingerprint_depends_on_what_is_there_not_on_its_order() -> None:
 
 def test_a_full_disk_is_one_line(disk: Path) -> None:
     with pytest.raises(TrainingError, match=r"No space left on device; free some space and run .* --resume"):
-        with writing(disk):
+        with folder_errors(disk):
             write_file(disk / "large", bytes(2**21))
     assert list(disk.iterdir()) == []
 
@@ -124,5 +124,5 @@ def test_a_full_disk_is_one_line(disk: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_one_line(disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
     with pytest.raises(TrainingError, match=r"Read-only file system; name a folder that can be written with --out"):
-        with writing(disk):
+        with folder_errors(disk):
             write_file(disk / "a", b"a")
