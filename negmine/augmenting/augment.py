@@ -32,11 +32,11 @@ def augment(
     Args:
         bank: the bank's folder.
         config: how many, of which kinds.
-        on_progress: told how far it is.
+        on_progress: called with the progress.
         clock: seconds, for the time in the result.
 
     Raises:
-        BankError: where the folder is no bank, has no negatives, or cannot be written; what was stored stays.
+        BankError: where the folder is not a bank, has no negatives, or cannot be written; what was stored stays.
         ConfigError: where the ratio asks too much of one negative.
         TruthError: where the positives cannot be read, or hold no object.
     """

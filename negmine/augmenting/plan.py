@@ -1,4 +1,4 @@
-"""How many variants each negative has and shall have."""
+"""How many variants to make of each negative."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from negmine.bank.records import Negative
 from negmine.errors import ConfigError
 from negmine.ratios.mix import Mix, count_mix
 from negmine.ratios.target import Ratio
+from negmine.words import counted
 
 
 @dataclass(frozen=True, slots=True)
 class VariantPlan:
-    """How many variants each negative has and shall have; with a ratio, how that was counted."""
+    """How many variants each negative has and shall have; with a ratio, the counts behind it."""
 
     negatives: Sequence[Negative]  # hardest first
     existing: Sequence[int]
@@ -33,7 +34,7 @@ def plan_variants(bank: Bank, negatives: Sequence[Negative], config: AugmentConf
     Args:
         bank: open.
         negatives: that may have variants, hardest first.
-        config: the number, or the ratio, that was asked for.
+        config: with a number, a ratio or a recipe.
 
     Raises:
         ConfigError: where the ratio asks too much of one negative.
@@ -73,19 +74,19 @@ def _with_quotas(
 def _too_many(ratio: Ratio, mix: Mix, wanted: int, negatives: int, most: int, config: AugmentConfig) -> str:
     asked = (
         f"{ratio} to {mix.positives} positive images asks for {wanted} negative images: up to {most} variants of each "
-        f"of {negatives} negatives, over the {config.max_per_negative} of --max-per-negative"
+        f"of {counted(negatives, 'negative')}, over the {config.max_per_negative} of --max-per-negative"
     )
     if negatives < mix.banked:
         return f"{asked}; take more than the {negatives} of --hardest (there are {mix.banked}), or ask for fewer"
     more = -(-(wanted - mix.empty) // (config.max_per_negative + 1)) - mix.banked
     return (
         f"{asked}, and copies teach a detector little more; scan more backgrounds with `negmine scan` (at least "
-        f"{max(more, 1)} more negatives), or ask for fewer"
+        f"{counted(max(more, 1), 'more negative')}), or ask for fewer"
     )
 
 
 def tasks_of(plan: VariantPlan, bank: Bank, config: AugmentConfig) -> Iterator[VariantTask]:
-    """The negatives that lack variants, hardest first."""
+    """The negatives that need more variants, hardest first."""
     if plan.quotas is None:
         grid = classic_grid()
         for negative in plan.negatives:
@@ -97,16 +98,16 @@ def tasks_of(plan: VariantPlan, bank: Bank, config: AugmentConfig) -> Iterator[V
 
 
 def even_quotas(existing: Sequence[int], total: int) -> list[int]:
-    """Spread variants as evenly as what is there allows; what does not divide goes to the first.
+    """Spread variants as evenly as the existing ones allow; the remainder goes to the first.
 
     Args:
         existing: how many variants each negative has, the hardest first.
         total: how many there shall be in all.
 
     Returns:
-        How many each shall have: never fewer than it has; in all `total`, or what is there where that is more.
+        How many each shall have: never fewer than it has; `total` in all, or the existing ones where they are more.
 
-    A spreading that was stopped half-way and is done again ends as if it had not been stopped.
+    Stopped half-way and called again, it gives the same end result.
     """
     if not existing or total <= sum(existing):
         return list(existing)

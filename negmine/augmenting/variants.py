@@ -28,13 +28,13 @@ from negmine.files import sha256_of
 from negmine.images import decode_image, encode_jpeg
 from negmine.structures import Image
 
-UNIT = 16  # draws that one thread makes and that are stored together
-_AHEAD = 3  # units for each thread that are made or wait to be stored
-_TRIES = 50, 4  # draws that are tried for a negative: so many, and so many for each variant that it shall have
+UNIT = 16  # draws that one thread makes, stored in one transaction
+_AHEAD = 3  # units in flight for each thread
+_TRIES = 50, 4  # most draws that are tried for a negative: 50, and 4 for each variant of its quota
 
 
-class Original:
-    """The image of one negative, decoded once, when the first thread asks for it, and kept until it is let go."""
+class NegativeImage:
+    """The pixels of one negative: decoded once, when the first thread asks for them, and kept until released."""
 
     def __init__(self, negative: Negative) -> None:
         self._negative = negative
@@ -52,8 +52,8 @@ class Original:
                 self._image = self._read()
             return self._image
 
-    def let_go(self) -> None:
-        """Free the memory; whoever asks again reads the file again."""
+    def release(self) -> None:
+        """Free the memory; the next call of `image` reads the file again."""
         with self._lock:
             self._image = None
 
@@ -73,43 +73,43 @@ class VariantTask:
 
     Args:
         negative: of the bank.
-        wanted: how many new variants it shall have; None for one of every draw.
+        wanted: how many new variants to make; None for one of every draw.
         draws: what to try, in this order.
-        tried: operations with their parameters, `as_json`, of which the bank knows the result.
+        tried: operations with their parameters, `as_json`, whose result the bank knows.
     """
 
     def __init__(
         self, negative: Negative, wanted: int | None, draws: Iterable[Draw], tried: set[tuple[str, str]]
     ) -> None:
         self.negative = negative
-        self.original = Original(negative)
+        self.image = NegativeImage(negative)
         self.made = 0
         self._wanted = wanted
         self._draws = _untried(draws, tried)
 
     @property
     def missing(self) -> int:
-        """How many variants it still lacks; 0 where one of every draw is wanted."""
+        """How many variants are still missing; 0 where one of every draw is wanted."""
         return 0 if self._wanted is None else self._wanted - self.made
 
     def first(self) -> Iterator[Draw]:
-        """The draws that are tried at first: as many as are wanted."""
+        """The draws to try first: as many as variants are wanted."""
         return islice(self._draws, self._wanted)
 
     def more(self) -> list[Draw]:
-        """As many further draws as are missing, once the first have been tried; none where there are no more."""
+        """After the first draws: as many more as variants are missing; none where there are no more."""
         return list(islice(self._draws, self.missing))
 
 
 def task_for(bank: Bank, negative: Negative, *, has: int, quota: int, seed: int, ops: Sequence[str]) -> VariantTask:
-    """What to make of a negative that has some variants and shall have more: drawn by the seed among operations."""
+    """Bring a negative from the variants that it has to its quota, with operations drawn by the seed."""
     draws = drawn(seed, ops, negative.sha256, limit=_TRIES[0] + _TRIES[1] * quota)
     return VariantTask(negative, quota - has, draws, bank.tried(negative.id))
 
 
 @dataclass(frozen=True, slots=True)
 class DrawChunk:
-    """Some draws of one negative; `last` where no others of its first draws follow."""
+    """Some of the first draws of one negative; `last` for the last of them."""
 
     task: VariantTask
     draws: Sequence[Draw]
@@ -142,7 +142,7 @@ class VariantCounts:
         made: new variants, by operation.
         unchanged: draws that gave the negative itself.
         repeats: draws that gave a file that was there.
-        missing: variants that are lacking: no draw could give them, or their negative cannot be read.
+        missing: variants that could not be made: no draw gives them, or their negative cannot be read.
         skipped: negatives that could not be read, with the reason.
     """
 
@@ -194,15 +194,15 @@ class VariantMaker:
 
     def _make(self, chunk: DrawChunk) -> _Made:
         """The variants of a chunk, in the order of its draws, or why its negative cannot be read."""
-        original = chunk.task.original
+        source = chunk.task.image
         try:
-            image = original.image() if chunk.draws else None
+            image = source.image() if chunk.draws else None
             return [] if image is None else [self._variant(draw, image) for draw in chunk.draws]
         except ImageError as error:
             return error
         finally:
             if chunk.last:
-                original.let_go()
+                source.release()
 
     def _variant(self, draw: Draw, image: Image) -> _Variant:
         variant = draw.apply(image)
@@ -251,7 +251,7 @@ def _untried(draws: Iterable[Draw], tried: set[tuple[str, str]]) -> Iterator[Dra
 
 
 def _same(first: Image, second: Image) -> bool:
-    """Whether two images of one size are equal; most differ in their first rows, and no more is compared then."""
+    """Whether two images of one size are equal. Most differ in their first rows, so those are compared first."""
     return all(np.array_equal(first[rows], second[rows]) for rows in (slice(0, 8), slice(8, None)))
 
 

@@ -213,7 +213,7 @@ def folder_errors(out: Path) -> Iterator[None]:
         raise TrainingError(f"{what}: {error.strerror or error}; {advice}") from error
 
 
-def fingerprint(lines: Iterable[str]) -> str:
+def hash_of_lines(lines: Iterable[str]) -> str:
     """A hash of many lines, in any order."""
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 

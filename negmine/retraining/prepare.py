@@ -15,7 +15,7 @@ from negmine.labels.yolo_writer import yolo_lines
 from negmine.paths import printable
 from negmine.retraining.backgrounds import Backgrounds, read_backgrounds
 from negmine.retraining.config import RetrainConfig
-from negmine.retraining.folder import LockedFolder, fingerprint
+from negmine.retraining.folder import LockedFolder, hash_of_lines
 from negmine.retraining.labelled import LabelledData, read_labelled
 from negmine.retraining.run import Listener, Ports, Run, RunData
 from negmine.retraining.training_set import PlacedImages, place_labelled
@@ -132,8 +132,8 @@ def _depends_on(
     held_out = backgrounds.held_out.contents
     return {
         "weights": hash_weights(inputs.weights),
-        "data": fingerprint(rows),
-        "backgrounds": fingerprint(f"{sha256 in held_out} {sha256}" for sha256 in backgrounds.hashes),
+        "data": hash_of_lines(rows),
+        "backgrounds": hash_of_lines(f"{sha256 in held_out} {sha256}" for sha256 in backgrounds.hashes),
         "bank": None if inputs.bank is None else printable(inputs.bank.absolute()),
         **config.settings(),
     }

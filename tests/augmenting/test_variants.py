@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from negmine.augmenting.draws import OPS, classic_grid, drawn
-from negmine.augmenting.variants import UNIT, Original, VariantMaker, VariantTask, units
+from negmine.augmenting.variants import UNIT, NegativeImage, VariantMaker, VariantTask, units
 from negmine.bank.bank import Bank
 from negmine.bank.records import Negative
 from negmine.bank.writer import BankWriter
@@ -27,13 +27,13 @@ def task_of(negative: Negative, wanted: int | None, *, limit: int = 1000) -> Var
     return VariantTask(negative, wanted, drawn(0, list(OPS), negative.sha256, limit=limit), set())
 
 
-def test_a_negative_is_read_once_until_it_is_let_go(make_bank: MakeBank) -> None:
+def test_a_negative_is_read_once_until_it_is_release(make_bank: MakeBank) -> None:
     (negative,) = negatives(make_bank(1))
-    original, data = Original(negative), negative.path.read_bytes()
+    original, data = NegativeImage(negative), negative.path.read_bytes()
     first = original.image()
     negative.path.unlink()
     assert original.image() is first
-    original.let_go()
+    original.release()
     with pytest.raises(ImageError, match="cannot be read"):
         original.image()
     negative.path.write_bytes(data)

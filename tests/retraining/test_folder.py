@@ -10,7 +10,7 @@ import pytest
 
 from negmine.errors import ConfigError, RunLockedError, TrainingError
 from negmine.files import write_file
-from negmine.retraining.folder import LockedFolder, RetrainFolder, fingerprint, folder_errors
+from negmine.retraining.folder import LockedFolder, RetrainFolder, folder_errors, hash_of_lines
 
 SETTINGS = {
     "weights": "abc",
@@ -110,8 +110,8 @@ def test_a_run_of_a_newer_negmine_is_refused(tmp_path: Path) -> None:
         begin(tmp_path, resume=True)
 
 
-def test_a_fingerprint_depends_on_what_is_there_not_on_its_order() -> None:
-    assert fingerprint(["a", "b"]) == fingerprint(["b", "a"]) != fingerprint(["ab"])
+def test_the_hash_of_lines_depends_on_what_is_there_not_on_its_order() -> None:
+    assert hash_of_lines(["a", "b"]) == hash_of_lines(["b", "a"]) != hash_of_lines(["ab"])
 
 
 def test_a_full_disk_is_one_line(disk: Path) -> None:
