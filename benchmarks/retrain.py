@@ -147,15 +147,17 @@ def _placed(case: Case) -> Path:
     """The labelled images as YOLO reads them."""
     from negmine.detectors.config import DetectorConfig
     from negmine.detectors.open import open_detector
+    from negmine.held_out import HoldoutConfig
+    from negmine.retraining.folder import RetrainFolder
     from negmine.retraining.labelled import read_labelled
-    from negmine.retraining.layout import Layout, place_labelled
+    from negmine.retraining.training_set import place_labelled
 
-    layout = Layout(case.out / "placed")
-    if not (layout.out / "done").exists():
+    folder = RetrainFolder(case.out / "placed")
+    if not (folder.out / "done").exists():
         names = open_detector(DetectorConfig(str(case.weights), device="cpu")).class_names
-        place_labelled(layout, read_labelled(case.data, names, share=0.2, seed=0))
-        (layout.out / "done").touch()
-    return (layout.out / "data").absolute()
+        place_labelled(folder, read_labelled(case.data, names, HoldoutConfig(share=0.2)))
+        (folder.out / "done").touch()
+    return (folder.out / "data").absolute()
 
 
 def _names(weights: Path) -> tuple[str, ...]:

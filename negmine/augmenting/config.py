@@ -18,24 +18,24 @@ OP_NAMES: tuple[OpName, ...] = get_args(OpName)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AugmentConfig:
-    """How many variants, of which kinds. Just one of `count`, `per_negative`, `ratio` and `recipe` is given.
+    """How many variants, of which kinds. Exactly one of `count`, `per_negative`, `ratio` and `recipe` is given.
 
     Attributes:
-        count: the bank's negatives shall have so many variants in all.
-        per_negative: each negative shall have so many.
+        count: variants of all negatives together.
+        per_negative: variants of each negative.
         ratio: positive to negative images; needs `positives`.
         positives: data sets with the positive images: VOC, YOLO or COCO.
         split: of `positives`; all where None.
-        recipe: `classic` is the full grid of 600 for each negative.
-        ops: what is drawn from, where it is no recipe.
-        hardest: only so many of the hardest negatives get variants; all where None.
-        max_per_negative: the most that `ratio` may ask of one negative.
+        recipe: `classic` makes the full grid of 600 for each negative.
+        ops: the operations to draw from; a recipe has its own.
+        hardest: how many of the hardest negatives get variants; all where None.
+        max_per_negative: most variants of one negative that `ratio` may ask for.
         seed: of the draws.
         quality: of the JPEG files, 1 to 100.
-        workers: threads; as many as cores where None.
+        workers: threads; one per core where None.
 
     Raises:
-        ConfigError: where the settings contradict each other or leave their range.
+        ConfigError: where the settings contradict each other or are out of range.
     """
 
     count: int | None = None

@@ -1,4 +1,4 @@
-"""What an augmentation did, and how far it is."""
+"""The result of an augmentation, and its progress."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class AugmentProgress:
-    """How far an augmentation is: `done` of the `total` that is to be made; of a recipe's grid, points tried."""
+    """Variants made of the total to make; for a recipe, points of its grid tried."""
 
     done: int
     total: int
@@ -29,21 +29,21 @@ class SkippedNegative:
 
 @dataclass(frozen=True, slots=True)
 class AugmentResult:
-    """What an augmentation did.
+    """The result of an augmentation.
 
     Attributes:
         bank: its folder.
-        negatives: that could get variants; those that a reviewer rejected, or marked as a target, get none.
+        negatives: that may have variants: those that no reviewer rejected or marked as a target.
         left_out: negatives that a reviewer rejected, or marked as a target.
         before: variants of these negatives that were there already.
         made: new variants, by operation.
-        unchanged: draws whose result was the negative itself; they count as it, and have no file.
-        repeats: draws whose result was a file that was there; they have none of their own.
-        missing: variants that were asked for and are lacking: no draw could give them, or their negative is skipped.
+        unchanged: draws whose result was the negative itself; no file is stored for them.
+        repeats: draws whose result was already stored.
+        missing: variants that were asked for and could not be made: no draw gives them, or their negative is skipped.
         skipped: negatives that could not be read.
-        mix: with a ratio, the images as they were counted before.
+        mix: with a ratio, the counts of images before.
         wanted: with a ratio, how many negative images it asks for.
-        seconds: for everything.
+        seconds: for the whole run.
     """
 
     bank: Path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 from collections.abc import Iterator
@@ -23,6 +24,14 @@ JOIN crops c ON c.id = (SELECT min(id) FROM crops WHERE negative_id = n.id AND s
 JOIN sources s ON s.id = d.source_id
 LEFT JOIN reviews r ON r.negative_id = n.id
 ORDER BY d.score DESC, n.id
+"""
+_NEGATIVE_SCORES = """
+SELECT d.negative_id, max(d.score) FROM detections d JOIN runs r ON r.id = d.run_id
+WHERE r.weights_sha256 = ? AND d.negative_id IS NOT NULL GROUP BY d.negative_id
+"""
+_BACKGROUND_SCORES = """
+SELECT s.sha256, max(d.score) FROM sources s JOIN detections d ON d.source_id = s.id WHERE d.kind = 'background'
+GROUP BY s.id
 """
 
 
@@ -75,16 +84,6 @@ class Bank:
                 number, negative_id, self.folder / file, sha256, (width, height), operation, json.loads(parameters)
             )
 
-    def exportable(self) -> tuple[list[Negative], list[Variant]]:
-        """The negatives that may be trained on, hardest first, and their variants.
-
-        A variant that is the same file as a negative is left out: the negative stands for it, or was rejected.
-        """
-        every = list(self.negatives())
-        usable = [negative for negative in every if negative.usable]
-        ids, files = {negative.id for negative in usable}, {negative.sha256 for negative in every}
-        return usable, [v for v in self.variants() if v.negative_id in ids and v.sha256 not in files]
-
     def cuts(self) -> dict[int, list[Cut]]:
         """What each negative was cut from, by its number: usually one picture, several where crops have equal bytes."""
         columns = "c.negative_id, s.sha256, s.key, c.x1, c.y1, c.x2, c.y2"
@@ -99,6 +98,36 @@ class Bank:
         """How many negatives the bank holds."""
         return int(self.scalar("SELECT count(*) FROM negatives") or 0)
 
+    def perceptual_hashes(self) -> dict[int, int]:
+        """The perceptual hash of each negative, by its number."""
+        return {number: int(phash, 16) for number, phash in self.query("SELECT id, phash FROM negatives")}
+
+    def negative_scores(self, weights_sha256: str) -> dict[int, float]:
+        """The highest score that these weights gave in each negative they fire on, by its number."""
+        return dict(self.query(_NEGATIVE_SCORES, (weights_sha256,)))
+
+    def background_scores(self) -> dict[str, float]:
+        """The highest score of a background false positive in each scanned image, by the sha256 of its file."""
+        return dict(self.query(_BACKGROUND_SCORES))
+
+    def background_paths(self) -> list[Path]:
+        """The files that were scanned without labels: the user said that they are background."""
+        rows = self.query("SELECT key FROM items WHERE truth_hash IS NULL")
+        return [Path(os.fsdecode(name)) for (name,) in rows]
+
+    def scanned_count(self) -> int:
+        """How many distinct images were scanned, by any run."""
+        return int(self.scalar("SELECT count(DISTINCT source_id) FROM scans") or 0)
+
+    def class_names(self) -> tuple[str, ...]:
+        """The classes of all runs, each once, those of the first run first."""
+        names: dict[str, None] = {}
+        for (text,) in self.query("SELECT class_names FROM runs ORDER BY id"):
+            run = json.loads(text)
+            by_number = ast.literal_eval(run) if isinstance(run, str) else run  # some runs hold it as Python writes it
+            names |= dict.fromkeys(str(by_number[number]) for number in sorted(by_number, key=int))
+        return tuple(names)
+
     def variant_counts(self) -> dict[int, int]:
         """How many variants a negative has, by its number; those without any are left out."""
         return dict(self.query("SELECT negative_id, count(*) FROM variants GROUP BY negative_id"))
@@ -110,12 +139,16 @@ class Bank:
         return set(self.query(both, (negative_id,)))
 
     def query(self, sql: str, parameters: tuple[object, ...] = ()) -> Iterator[tuple]:  # type: ignore[type-arg]
-        """Rows of any question; the tables are described in `negmine.bank.schema`."""
+        """Rows of any SQL query, for notebooks; `negmine.bank.schema` describes the tables. negmine itself never asks.
+
+        Raises:
+            BankError: where SQLite refuses it.
+        """
         with bank_errors(self.folder):
             yield from self._connection.execute(sql, parameters)
 
     def scalar(self, sql: str, parameters: tuple[object, ...] = ()) -> str | int | float | None:
-        """The first column of the first row, or None."""
+        """The first column of the first row of any SQL query, for notebooks; None where there is no row."""
         row = next(self.query(sql, parameters), None)
         return None if row is None else row[0]
 

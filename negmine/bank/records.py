@@ -143,11 +143,6 @@ class Negative:
     rect: Rect
     review: ReviewState
 
-    @property
-    def usable(self) -> bool:
-        """Whether it may be trained on: no person rejected it or saw a target in it."""
-        return self.review not in ("rejected", "target")
-
 
 @dataclass(frozen=True, slots=True)
 class Cut:

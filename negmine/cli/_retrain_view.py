@@ -116,7 +116,7 @@ def _next(result: RetrainResult) -> str:
     """The same comparison with all that `negmine eval` tells."""
     words: list[str | Path] = [
         "negmine", "eval", "--weights", result.start, "--weights", result.weights, "--data", result.data_yaml,
-        "--split", "val", "--backgrounds", result.held_out,
+        "--split", "val", "--backgrounds", result.held_out_list,
         *(("--imgsz", str(result.imgsz)) if result.imgsz is not None else ()),
     ]  # fmt: skip
     return " ".join(shlex.quote(printable(word)) for word in words)

@@ -32,9 +32,9 @@ from negmine.paths import printable
 from negmine.ratios.ratio import ratio
 from negmine.ratios.result import RatioResult
 from negmine.retraining.config import RetrainConfig
-from negmine.retraining.parts import OnProgress
 from negmine.retraining.result import RetrainResult
 from negmine.retraining.retrain import retrain
+from negmine.retraining.run import OnProgress
 from negmine.training.config import TrainConfig
 
 _MARKER = "negmine-demo.json"
@@ -133,7 +133,7 @@ def run_demo(
     measured = evaluate(
         [replace(detector, weights=str(each)) for each in (weights, retrained.weights)],
         data.data_yaml,
-        backgrounds=retrained.held_out,
+        backgrounds=retrained.held_out_list,
         plot=folder / "before-and-after.png",
     )
     return DemoResult(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +11,7 @@ from negmine.bank.records import Cut, Negative, Variant
 from negmine.exporting.names import negative_name, variant_name
 from negmine.exporting.withhold import Withholding
 from negmine.labels.plan import ExportImage, StoredFile
+from negmine.trainable import trainable
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +40,9 @@ class BankNegatives:
             BankError: where the folder is not a bank.
         """
         with Bank(bank) as opened:
-            negatives, made = opened.exportable()
+            negatives, made = trainable(opened)
             return cls(
-                negatives, made if variants else [], opened.negative_count(), _class_names(opened), opened.cuts()
+                negatives, made if variants else [], opened.negative_count(), opened.class_names(), opened.cuts()
             )
 
     def without(self, withholding: Withholding) -> tuple[BankNegatives, Mapping[str, int]]:
@@ -75,13 +74,3 @@ class BankNegatives:
             for v in self.variants
             for n in (by_id[v.negative_id],)
         ]
-
-
-def _class_names(bank: Bank) -> tuple[str, ...]:
-    """The classes of all runs, each once."""
-    names: dict[str, None] = {}
-    for (text,) in bank.query("SELECT class_names FROM runs ORDER BY id"):
-        run = json.loads(text)
-        by_number = ast.literal_eval(run) if isinstance(run, str) else run  # some runs hold it as Python writes it
-        names |= dict.fromkeys(str(by_number[number]) for number in sorted(by_number, key=int))
-    return tuple(names)

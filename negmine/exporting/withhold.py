@@ -1,47 +1,33 @@
-"""Which negatives must not be mixed into a data set, since it knows better what they show, or measures on them."""
+"""Which negatives of a bank an export leaves out because of the data set that it mixes them into."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from negmine.bank.records import Cut, Negative, Variant
-from negmine.boxes import Rect, box_intersection
 from negmine.exporting.merge import DataImage
+from negmine.held_out import HeldOut
 from negmine.structures import FloatArray
+from negmine.trainable import KnownImages, TrainingRule
 
-HELD_OUT = "they are, or were cut from, images of a split that is not trained on"
-TARGET = "the data set has an object there"
-UNCLEAR = "the data set has a label there that cannot be read"
 PRESENT = "they are in the data set already"
 
 
 class Withholding:
-    """Decides it by the hashes of files, whatever they are called.
+    """The rule of what may be trained on, and that no image is written twice. Files are compared by their bytes.
 
     Args:
         images: of the data set; all of them, those that are not exported too.
     """
 
-    def __init__(self, images: Iterable[DataImage]) -> None:
-        self._held_out: set[str] = set()
-        self._unclear: set[str] = set()
-        self._empty: set[str] = set()
-        self._objects: dict[str, list[FloatArray]] = defaultdict(list)
-        for image in (image for image in images if image.sha256 is not None):
-            self._add(image, str(image.sha256))
-
-    def _add(self, image: DataImage, sha256: str) -> None:
-        if image.is_held_out:
-            self._held_out.add(sha256)
-        if image.problem is not None:
-            self._unclear.add(sha256)
-        elif image.truth is not None and len(image.truth):
-            self._objects[sha256].append(image.truth.boxes_xyxy)
-        elif image.truth is not None and image.splits:
-            self._empty.add(sha256)
+    def __init__(self, images: Sequence[DataImage]) -> None:
+        self._rule = TrainingRule(known_images(images))
+        self._empty = {
+            image.sha256 for image in images if image.truth is not None and not len(image.truth) and image.splits
+        }
 
     def of_negative(self, negative: Negative, cuts: Sequence[Cut]) -> str | None:
         """Why a negative is left out, None where it is not.
@@ -50,28 +36,25 @@ class Withholding:
             negative: of a bank.
             cuts: all that it was cut from.
         """
-        any_of = {negative.sha256, *(cut.sha256 for cut in cuts)}
-        if any_of & self._held_out:
-            return HELD_OUT
-        if negative.sha256 in self._objects or any(self._touches(cut.sha256, cut.rect) for cut in cuts):
-            return TARGET
-        if any_of & self._unclear:
-            return UNCLEAR
-        return PRESENT if negative.sha256 in self._empty else None
+        return self._rule.refusal(negative, cuts) or self._present(negative.sha256)
 
     def of_variant(self, variant: Variant) -> str | None:
         """The same for the file of a variant, whose negative may be exported."""
-        for hashes, reason in (
-            (self._held_out, HELD_OUT),
-            (self._objects, TARGET),
-            (self._unclear, UNCLEAR),
-            (self._empty, PRESENT),
-        ):
-            if variant.sha256 in hashes:
-                return reason
-        return None
+        return self._rule.refusal_of_variant(variant) or self._present(variant.sha256)
 
-    def _touches(self, sha256: str, rect: Rect) -> bool:
-        """Whether an object of a picture is in a part of it."""
-        part = np.array([rect], dtype=np.float64)
-        return any(bool(box_intersection(part, boxes).any()) for boxes in self._objects.get(sha256, ()))
+    def _present(self, sha256: str) -> str | None:
+        return PRESENT if sha256 in self._empty else None
+
+
+def known_images(images: Sequence[DataImage]) -> KnownImages:
+    """What a data set says of its images; what is only in splits that are not trained on is held out."""
+    boxes: dict[str, list[FloatArray]] = defaultdict(list)
+    for image in images:
+        if image.sha256 is not None and image.problem is None and image.truth is not None:
+            boxes[image.sha256].append(image.truth.boxes_xyxy)
+    read = [image for image in images if image.sha256 is not None]
+    return KnownImages(
+        held_out=HeldOut(frozenset(str(image.sha256) for image in read if image.is_held_out)),
+        objects={sha256: np.concatenate(each) for sha256, each in boxes.items()},  # files may share their bytes
+        unclear=frozenset(str(image.sha256) for image in read if image.problem is not None),
+    )

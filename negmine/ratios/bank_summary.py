@@ -8,6 +8,7 @@ from pathlib import Path
 
 from negmine.bank.bank import Bank
 from negmine.bank.records import Negative, ReviewState, Variant
+from negmine.trainable import is_refused, trainable
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,6 @@ class BankSummary:
         return frozenset([each.sha256 for each in self.negatives] + [each.sha256 for each in self.variants])
 
 
-_FIRED = """
-SELECT s.sha256, max(d.score) FROM sources s JOIN detections d ON d.source_id = s.id WHERE d.kind = 'background'
-GROUP BY s.id
-"""
-
-
 def read_bank(folder: str | Path) -> BankSummary:
     """Read a bank.
 
@@ -54,14 +49,13 @@ def read_bank(folder: str | Path) -> BankSummary:
         BankError: if the folder is not a bank.
     """
     with Bank(folder) as bank:
-        usable, variants = bank.exportable()
-        contents = {negative.sha256 for negative in usable}
-        hashes = bank.query("SELECT sha256, phash FROM negatives")
+        usable, variants = trainable(bank)
+        hashes = bank.perceptual_hashes()
         return BankSummary(
             negatives=tuple(usable),
             variants=tuple(variants),
-            hashes={sha256: int(phash, 16) for sha256, phash in hashes if sha256 in contents},
-            doubted={negative.sha256: negative.review for negative in bank.negatives() if not negative.usable},
-            fired=dict(bank.query(_FIRED)),
-            scanned=int(bank.scalar("SELECT count(DISTINCT source_id) FROM scans") or 0),
+            hashes={negative.sha256: hashes[negative.id] for negative in usable},
+            doubted={negative.sha256: negative.review for negative in bank.negatives() if is_refused(negative)},
+            fired=bank.background_scores(),
+            scanned=bank.scanned_count(),
         )

@@ -1,23 +1,32 @@
-"""The backgrounds of a retraining: those that are mined, and those that are only ever measured on."""
+"""The backgrounds of a retraining: those that are mined, and those that are held out."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from negmine.bank.bank import Bank
 from negmine.errors import ConfigError, SourceError
-from negmine.images.contents import OnCount, read_contents
-from negmine.images.near_duplicates import near_any, near_groups
-from negmine.paths import printable, sortable
-from negmine.retraining.holdout import Sides, split_as_named, split_by_content
-from negmine.retraining.labelled import Labelled
-from negmine.retraining.pictures import LabelledPicture, named
+from negmine.held_out import HeldOut, HoldoutConfig, HoldoutSplit, hold_out_named, hold_out_share
+from negmine.images.contents import Contents, OnCount, read_contents
+from negmine.images.near_duplicates import near_any
+from negmine.paths import first_few, printable, sortable
+from negmine.retraining.labelled import LabelledData
 from negmine.sources.expand import expand_sources
+from negmine.words import counted
 
 _FEW = 50  # held-out images; fewer say little
+_EXPECTED = "expected backgrounds: name images without targets with --backgrounds"
+
+
+@dataclass(frozen=True, slots=True)
+class BackgroundImage:
+    """A background: its file, the sha256 of its bytes, and the perceptual hash of its pixels."""
+
+    path: Path
+    sha256: str
+    phash: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,17 +35,15 @@ class Backgrounds:
 
     Attributes:
         mined: files that are scanned for negatives, sorted.
-        held_out: files that are only measured on, sorted.
-        hashes: perceptual hash of each, by sha256.
-        held_out_contents: sha256 of the files held out.
-        left_out: why a file is neither, by its path.
+        held_out: what is only measured on.
+        hashes: perceptual hash of every background, by sha256; of those that are left out too.
+        left_out: why a file is neither mined nor held out, by its path.
         notes: what the user may want to know, a line each.
     """
 
     mined: tuple[Path, ...]
-    held_out: tuple[Path, ...]
+    held_out: HeldOut
     hashes: Mapping[str, int]
-    held_out_contents: frozenset[str]
     left_out: Mapping[Path, str]
     notes: tuple[str, ...]
 
@@ -44,27 +51,22 @@ class Backgrounds:
 def read_backgrounds(
     sources: Sequence[str | Path],
     bank: Path | None,
-    labelled: Labelled,
+    labelled: LabelledData,
+    holdout: HoldoutConfig,
     *,
-    held_out: Sequence[str | Path] = (),
-    share: float,
-    seed: int,
     workers: int | None = None,
     on_progress: OnCount | None = None,
 ) -> Backgrounds:
-    """Read all backgrounds and split them by what is in them.
+    """Read all backgrounds and hold some of them out.
 
     What looks like a labelled image that is trained on is never held out, as it would be measured on after it was
-    learned: it is mined, or, where it was named to be held out, left out.
+    learned: it is mined, or, where the user named it to be held out, left out.
 
     Args:
-        sources: images, folders, globs, lists; where there are none, the bank's sources that were scanned as
-            backgrounds.
+        sources: images, folders, globs, lists; where there are none, the files that the bank was mined from.
         bank: a bank's folder.
-        labelled: the data set; what is in it is no background, whatever the user says.
-        held_out: images without targets that are to be held out; where there are none, a share of the others is.
-        share: of the backgrounds that is held out.
-        seed: of the split.
+        labelled: the data set; its images are no backgrounds, whatever the user says.
+        holdout: the images to hold out, or the share.
         workers: threads.
         on_progress: called with how many images are read, of how many.
 
@@ -73,135 +75,125 @@ def read_backgrounds(
         SourceError: where nothing is left to mine or to measure on.
         BankError: where there is no such bank.
     """
-    apart = [ref.path for ref in expand_sources(list(held_out))] if held_out else []
-    paths = [ref.path for ref in expand_sources(list(sources))] if sources else _banked(bank)
-    contents = read_contents([*apart, *paths], pixels=True, workers=workers, on_progress=on_progress)
-    left_out = dict(contents.unreadable)
-    known: list[Path] = []
-    once: dict[str, Path] = {}
-    hashes: dict[str, int] = {}
-    for path, sha256 in contents.sha256.items():
-        picture = contents.images[sha256]
-        if picture.phash is None:
-            left_out[path] = picture.broken or "it is no image"
-        elif sha256 in labelled.contents:
-            known.append(path)
-        else:
-            once.setdefault(sha256, path)
-            hashes[sha256] = picture.phash
-    notes = _notes(left_out, known, _near_positives(once, hashes, labelled), len({*apart, *paths}))
-    left_out |= dict.fromkeys(known, "it is in the labelled data")
-    named_ones = {contents.sha256[path] for path in apart if path in contents.sha256} & set(hashes)
-    sides = split_as_named(hashes, named_ones) if apart else split_by_content(hashes, share=share, seed=seed)
-    near = len(hashes) - len(sides.rest) - len(sides.held_out)
-    sides, learned = _without_learned(sides, hashes, labelled.train, mine=not apart)
-    like_learned = sorted((once[sha256] for sha256 in learned), key=sortable)
+    named = [ref.path for ref in expand_sources(list(holdout.sources))] if holdout.sources else []
+    paths = [*named, *([ref.path for ref in expand_sources(list(sources))] if sources else _mined_into(bank))]
+    contents = read_contents(paths, pixels=True, workers=workers, on_progress=on_progress)
+    images, broken, known = _each_once(contents, labelled)
+    notes = _notes_on_files(broken, known, _near_positives(images, labelled), len(set(paths)))
+    left_out = {**broken, **dict.fromkeys(known, "it is in the labelled data")}
+    split = _hold_out(images, {contents.sha256[path] for path in named if path in contents.sha256}, holdout)
+    near = len(images) - len(split.rest) - len(split.held_out)
+    split, learned = split.release({image.phash for image in labelled.train})
+    like_learned = sorted((image.path for image in learned), key=sortable)
+    mined = split.rest if named else (*split.rest, *learned)
     if like_learned:
-        notes.append(_note_on_learned(like_learned, mine=not apart))
-    if apart:
+        notes.append(_note_on_learned(like_learned, mined=not named))
+    if named:
         left_out |= dict.fromkeys(like_learned, "it looks like an image that is trained on")
-    by = f"--holdout {share:g}" if not apart else "the images named"
-    _require_both(sides, [*apart, *paths], left_out, by, learned=len(learned))
+    _require_both(HoldoutSplit(mined, split.held_out), left_out, holdout, total=len(paths), learned=len(learned))
     if near:
-        notes.append(f"{near} backgrounds are left out, as they are near-duplicates of what is held out")
-    if len(sides.held_out) < _FEW:
+        notes.append(f"{counted(near, 'background')} left out: near-duplicates of what is held out")
+    if len(split.held_out) < _FEW:
         notes.append(
-            f"only {len(sides.held_out)} backgrounds are held out: false positives on so few say little; give more "
-            "backgrounds, or a larger --holdout"
+            f"only {counted(len(split.held_out), 'background')} held out: false positives on so few are a rough "
+            "estimate; give more backgrounds, or a larger --holdout"
         )
     return Backgrounds(
-        mined=tuple(sorted((once[sha256] for sha256 in sides.rest), key=sortable)),
-        held_out=tuple(sorted((once[sha256] for sha256 in sides.held_out), key=sortable)),
-        hashes=hashes,
-        held_out_contents=frozenset(sides.held_out),
+        mined=tuple(sorted((image.path for image in mined), key=sortable)),
+        held_out=HeldOut.of(split.held_out),
+        hashes={image.sha256: image.phash for image in images},
         left_out=left_out,
-        notes=(f"{len(sides.rest)} backgrounds are mined, {len(sides.held_out)} are only measured on", *notes),
+        notes=(f"mining {counted(len(mined), 'background')}, holding out {len(split.held_out)}", *notes),
     )
 
 
-def _banked(bank: Path | None) -> list[Path]:
-    """The files that a bank was made from, and that the user said are background."""
-    expected = "expected backgrounds: name images without targets with --backgrounds"
+def _mined_into(bank: Path | None) -> list[Path]:
+    """The files that a bank was mined from, and that the user said are background."""
     if bank is None:
-        raise ConfigError(f"{expected}, or a bank that was made from some with --bank")
+        raise ConfigError(f"{_EXPECTED}, or a bank that was mined from some with --bank")
     with Bank(bank) as opened:
-        rows = list(opened.query("SELECT key FROM items WHERE truth_hash IS NULL"))
-    paths = sorted((Path(os.fsdecode(name)) for (name,) in rows), key=sortable)
+        paths = sorted(opened.background_paths(), key=sortable)
     there = [path for path in paths if path.exists()]
     if not there:
-        found = f"the {len(paths)} that it was made from are gone" if paths else "it was made from none"
-        raise SourceError(f"{expected}; bank {printable(bank)} has none: {found}")
+        found = f"the {len(paths)} that it was mined from are gone" if paths else "it was mined from none"
+        raise SourceError(f"{_EXPECTED}; bank {printable(bank)} has none: {found}")
     return there
 
 
-def _near_positives(once: Mapping[str, Path], hashes: Mapping[str, int], labelled: Labelled) -> list[Path]:
+def _each_once(contents: Contents, labelled: LabelledData) -> tuple[list[BackgroundImage], dict[Path, str], list[Path]]:
+    """Each background once; why other files are not images; and the images of the labelled data."""
+    broken = dict(contents.unreadable)
+    known: list[Path] = []
+    once: dict[str, BackgroundImage] = {}
+    in_data = labelled.contents
+    for path, sha256 in contents.sha256.items():
+        content = contents.images[sha256]
+        if content.phash is None:
+            broken[path] = content.broken or "it is not an image"
+        elif sha256 in in_data:
+            known.append(path)
+        else:
+            once.setdefault(sha256, BackgroundImage(path, sha256, content.phash))
+    return list(once.values()), broken, known
+
+
+def _hold_out(
+    images: Sequence[BackgroundImage], named: set[str], holdout: HoldoutConfig
+) -> HoldoutSplit[BackgroundImage]:
+    """Hold out the images that the user named, by their sha256, else a share."""
+    if holdout.sources:
+        return hold_out_named(images, named)
+    return hold_out_share(images, share=holdout.share, seed=holdout.seed)
+
+
+def _near_positives(images: Sequence[BackgroundImage], labelled: LabelledData) -> list[Path]:
     """Backgrounds that look like images with objects."""
-    positives = (picture for picture in (*labelled.train, *labelled.val) if picture.is_positive)
-    return sorted((once[sha256] for sha256 in _near(hashes, positives)), key=sortable)
+    positives = {image.phash for image in (*labelled.train, *labelled.val) if image.is_positive}
+    near = near_any({image.phash for image in images}, positives)
+    return sorted((image.path for image in images if image.phash in near), key=sortable)
 
 
-def _near(hashes: Mapping[str, int], pictures: Iterable[LabelledPicture]) -> set[str]:
-    """Those of the backgrounds that look like one of the pictures."""
-    near = near_any(set(hashes.values()), {picture.phash for picture in pictures})
-    return {sha256 for sha256, phash in hashes.items() if phash in near}
-
-
-def _without_learned(
-    sides: Sides, hashes: Mapping[str, int], train: Sequence[LabelledPicture], *, mine: bool
-) -> tuple[Sides, Collection[str]]:
-    """Take out of what is held out whatever looks like what is trained on, with its near-duplicates.
-
-    Args:
-        sides: each group of near-duplicates on one of them.
-        hashes: perceptual hash by sha256.
-        train: what is trained on.
-        mine: put it to the rest.
-
-    Returns:
-        The sides, and what was taken out.
-    """
-    held_out = {sha256: hashes[sha256] for sha256 in sides.held_out}
-    near = _near(held_out, train)
-    if not near:
-        return sides, ()
-    learned = {sha256 for group in near_groups(held_out) if not near.isdisjoint(group) for sha256 in group}
-    rest = sorted({*sides.rest, *learned}) if mine else sides.rest
-    return Sides(tuple(sorted(set(held_out) - learned)), tuple(rest)), learned
-
-
-def _note_on_learned(paths: Sequence[Path], *, mine: bool) -> str:
-    what = "mined, not held out" if mine else "left out, not held out"
+def _note_on_learned(paths: Sequence[Path], *, mined: bool) -> str:
+    what = "mined, not held out" if mined else "left out, not held out"
     return (
-        f"{len(paths)} backgrounds are {what}, as they or near-duplicates of them look like labelled images that are "
-        f"trained on (perceptual hashes within 4 bits): {named(paths)}"
+        f"{counted(len(paths), 'background')} {what}: they, or near-duplicates of them, look like labelled images that "
+        f"are trained on (perceptual hashes within 4 bits): {first_few(paths)}"
     )
 
 
-def _notes(left_out: Mapping[Path, str], known: Sequence[Path], near: Sequence[Path], total: int) -> list[str]:
+def _notes_on_files(broken: Mapping[Path, str], known: Sequence[Path], near: Sequence[Path], total: int) -> list[str]:
     notes = []
-    if left_out:
-        notes.append(f"{len(left_out)} of {total} backgrounds are left out, as no image is in them: {named(left_out)}")
+    if broken:
+        notes.append(f"{len(broken)} of {counted(total, 'background')} left out, not images: {first_few(broken)}")
     if known:
-        notes.append(f"{len(known)} backgrounds are left out, as they are in the labelled data: {named(known)}")
+        notes.append(f"{counted(len(known), 'background')} left out, in the labelled data: {first_few(known)}")
     if near:
         notes.append(
-            f"{len(near)} backgrounds look like labelled images with objects (perceptual hashes within 4 bits): "
-            f"{named(near)}; if a target is in one, remove it and start again"
+            f"near-duplicates of labelled images with objects (perceptual hashes within 4 bits) among the backgrounds: "
+            f"{first_few(near)}; if one holds a target, remove it and start again"
         )
     return notes
 
 
-def _require_both(sides: Sides, paths: Sequence[Path], left_out: Mapping[Path, str], by: str, *, learned: int) -> None:
-    """Refuse to go on where one side is empty."""
-    usable = len(sides.rest) + len(sides.held_out)
+def _require_both(
+    split: HoldoutSplit[BackgroundImage],
+    left_out: Mapping[Path, str],
+    holdout: HoldoutConfig,
+    *,
+    total: int,
+    learned: int,
+) -> None:
+    """Refuse a split with an empty side."""
+    usable = len(split.rest) + len(split.held_out)
     if not usable:
         path, reason = next(iter(left_out.items()))
         raise SourceError(
-            f"expected backgrounds, and none of {len(paths)} can be used ({printable(path)}: {printable(reason)}); "
+            f"expected backgrounds, and none of {total} can be used ({printable(path)}: {printable(reason)}); "
             "give other images without targets"
         )
-    if not sides.rest or not sides.held_out:
-        what = "to mine" if not sides.rest else "to measure on"
+    if not split.rest or not split.held_out:
+        what = "to mine" if not split.rest else "to measure on"
+        by = "the images named" if holdout.sources else f"--holdout {holdout.share:g}"
         why = f"; {learned} would be, but look like images that are trained on" if learned else ""
         raise SourceError(
             f"none of {usable} backgrounds is left {what} by {by} (near-duplicates stay together{why}); give more, or "

@@ -1,4 +1,4 @@
-"""The settings of a retraining, their units and their ranges. Imports nothing heavy, so that `--help` can read them."""
+"""The settings of a retraining, their units and ranges. Imports nothing heavy, so that `--help` can read them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from negmine.ratios.target import Ratio
 from negmine.training.config import TrainConfig
 
 DEFAULT_OUT = "negmine-retrain"
-_NO_PART_OF_THE_RESULT = ("device", "workers", "trust_weights")  # may be others when a run is gone on with
-_DERIVED = ("ratio",)  # of the training; the retraining's own decides
+_MAY_CHANGE = ("device", "workers", "trust_weights")  # when a run is resumed
+_DERIVED = ("ratio",)  # of the training; the retraining's own replaces it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,19 +24,20 @@ class RetrainConfig:
     Attributes:
         rounds: of scanning, choosing, training and measuring; fewer where they stop helping.
         ratio: positive to negative images of the training.
-        conf: the score from which a detection counts: what is mined, and where the start's recall is taken.
-        holdout: share of the backgrounds that is only measured on, over 0 and under 1; where the data has no split to
-            validate on, the same share of its labelled images is.
+        conf: the score from which a detection counts, in mining and in the recall of the start.
+        holdout: share of the backgrounds to hold out, over 0 and under 1; where the data has no split to validate on,
+            also the share of its labelled images.
         max_recall_loss: how much recall may be lost, of 1.
         min_gain: share by which a round must lower the false positives, or it is the last.
         stop_early: whether a round that gains too little, or loses too much recall, is the last; the best round is the
             result either way.
-        max_per_source: negatives of one source image in a training, at most.
-        near_bits: of negatives that differ in so few bits of their perceptual hashes, the hardest is trained on.
+        max_per_source: most negatives of one source image in a training.
+        near_bits: negatives whose perceptual hashes differ in so many bits or fewer are near-duplicates; the hardest
+            of them is trained on.
         variants: make variants where there are too few negatives.
-        max_variants: of one negative, at most.
+        max_variants: most variants of one negative.
         crop: what is cut out around a false positive.
-        train: of each round's training. Its seed is that of the split and of the variants too; its ratio is not used.
+        train: settings of each training. The split and the variants use its seed too; its ratio is ignored.
         workers: threads that read images; one per core where None.
 
     Raises:
@@ -66,15 +67,15 @@ class RetrainConfig:
                 f"a batch of {batch} cannot hold images with and without objects at {self.ratio}; expected a batch of "
                 f"{math.ceil(needed)} or more, or another ratio"
             )
-        EvalConfig(conf=self.conf)  # it must be a score that can be measured at
+        EvalConfig(conf=self.conf)  # checks the range
         for name in ("max_recall_loss", "min_gain"):
             value = getattr(self, name)
             if not (math.isfinite(value) and 0 <= value < 1):
                 raise ConfigError(f"expected {name} of 0 or more and under 1, found {value}")
         if not (math.isfinite(self.holdout) and 0 < self.holdout < 1):
             raise ConfigError(
-                f"expected a holdout over 0 and under 1, found {self.holdout}; without backgrounds that are never "
-                "trained on, nobody could say whether it helped"
+                f"expected a holdout over 0 and under 1, found {self.holdout}; false positives are counted on "
+                "backgrounds that are never trained on"
             )
         for name, low in (("rounds", 1), ("max_per_source", 1), ("max_variants", 1), ("workers", 1)):
             number = getattr(self, name)
@@ -85,7 +86,7 @@ class RetrainConfig:
 
     @property
     def seed(self) -> int:
-        """Of the split, of the variants, and of the training."""
+        """The seed of the split, the variants and the training."""
         return self.train.seed
 
     def settings(self) -> Mapping[str, object]:
@@ -95,4 +96,4 @@ class RetrainConfig:
         train = {name: value for name, value in asdict(self.train).items() if name not in _DERIVED}
         train["settings"] = {name: train["settings"][name] for name in sorted(train["settings"])}
         every = {**own, "crop": self.crop.crop, **crop, "crop_size": str(self.crop.size), **train}
-        return {name: value for name, value in every.items() if name not in _NO_PART_OF_THE_RESULT}
+        return {name: value for name, value in every.items() if name not in _MAY_CHANGE}

@@ -9,58 +9,98 @@ from pathlib import Path
 from negmine.datasets.labelled import LabelledImage, labelled_images
 from negmine.datasets.open import Dataset, open_dataset
 from negmine.errors import LabelError, TruthError
-from negmine.images.contents import OnCount, read_contents
+from negmine.held_out import HeldOut, HoldoutConfig, HoldoutSplit, hold_out_share, hold_out_split
+from negmine.images.contents import Contents, OnCount, read_contents
 from negmine.labels.base import Truth
 from negmine.labels.classes import paired_class_names
-from negmine.paths import printable
-from negmine.retraining.pictures import LabelledPicture, named
-from negmine.retraining.sides import sides_of
+from negmine.paths import first_few, printable
+from negmine.structures import GroundTruth
+from negmine.trainable import KnownImages
+from negmine.words import counted
 
 _SHOWN = 5  # classes in a message
+_TRAIN, _VAL = ("train", "trainval"), ("val", "test")  # names of splits, the preferred one first
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Labelled:
-    """A data set, read for a retraining; each content is in it once.
+class ImageWithTruth:
+    """An image whose label was read.
+
+    Attributes:
+        path: of its file.
+        sha256: of its bytes.
+        phash: the perceptual hash of its pixels.
+        size_wh: pixels, upright.
+        truth: its objects; none where it is known to be empty.
+    """
+
+    path: Path
+    sha256: str
+    phash: int
+    size_wh: tuple[int, int]
+    truth: GroundTruth
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether it has an object."""
+        return len(self.truth) > 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledData:
+    """A data set that was read for a retraining; each content is in it once.
 
     Attributes:
         train: trained on.
         val: measured on; none of it is in `train`.
         truth: the labels of both.
         class_ids: the model's number of each class that the data lists, by the data's name of it.
-        others: sha256 of images that have a label and are in neither: of splits that are not used, or unreadable.
+        unused: sha256 of images with a label that are in neither: of other splits, or unreadable.
         skipped: why an image is not used, by its path.
         notes: what the user may want to know, a line each.
     """
 
-    train: tuple[LabelledPicture, ...]
-    val: tuple[LabelledPicture, ...]
+    train: tuple[ImageWithTruth, ...]
+    val: tuple[ImageWithTruth, ...]
     truth: Truth
     class_ids: Mapping[str, int]
-    others: frozenset[str]
+    unused: frozenset[str]
     skipped: Mapping[Path, str]
     notes: tuple[str, ...]
 
     @property
-    def positives(self) -> list[LabelledPicture]:
+    def held_out(self) -> HeldOut:
+        """The images that are measured on."""
+        return HeldOut.of(self.val)
+
+    def known_images(self, backgrounds: HeldOut | None = None) -> KnownImages:
+        """What may not be trained on as empty; `backgrounds` are held out as well."""
+        return KnownImages(
+            held_out=self.held_out | (backgrounds or HeldOut()),
+            objects={image.sha256: image.truth.boxes_xyxy for image in self.train},
+            unclear=self.unused,
+            positives=frozenset(image.phash for image in self.positives),
+        )
+
+    @property
+    def positives(self) -> list[ImageWithTruth]:
         """The images with objects that are trained on."""
-        return [picture for picture in self.train if picture.is_positive]
+        return [image for image in self.train if image.is_positive]
 
     @property
     def contents(self) -> frozenset[str]:
         """The sha256 of all its labelled images."""
-        return self.others.union(picture.sha256 for picture in (*self.train, *self.val))
+        return self.unused.union(image.sha256 for image in (*self.train, *self.val))
 
 
 def read_labelled(
     data: str | Path,
     model_names: Mapping[int, str],
+    holdout: HoldoutConfig,
     *,
-    share: float,
-    seed: int,
     workers: int | None = None,
     on_progress: OnCount | None = None,
-) -> Labelled:
+) -> LabelledData:
     """Open a data set and read every labelled image in it.
 
     Where it has no split to validate on, `val` or else `test`, a share of the images is held out, near-duplicates
@@ -69,57 +109,119 @@ def read_labelled(
     Args:
         data: VOC, YOLO or COCO.
         model_names: the detector's class id to name; every class that the data lists must be among them.
-        share: of the images that is held out where need be.
-        seed: of that split.
+        holdout: the share of the images to hold out where the data has no split for that.
         workers: threads.
         on_progress: called with how many images are read, of how many.
 
     Raises:
         TruthError: where the data cannot be opened, lists a class that the model lacks, or has no objects to train on
             or to measure on.
-        SourceError: where images that it names are not there.
+        SourceError: where images that it names are missing.
     """
     dataset = open_dataset(data)
     class_ids = _class_ids(dataset, model_names)
     images = [image for image in labelled_images([dataset]) if not image.is_unlabelled]
     contents = read_contents([image.path for image in images], pixels=True, workers=workers, on_progress=on_progress)
-    pictures: dict[Path, LabelledPicture] = {}
-    skipped: dict[Path, str] = {path: reason for path, reason in contents.unreadable.items()}
+    read, unreadable = _with_truth(dataset, images, contents)
+    skipped = {**contents.unreadable, **unreadable}
+    split, split_notes = split_labelled(images, read, holdout)
+    _require_objects(data, images, split)
+    unlabelled = sum(len(each.images) for each in dataset.splits) - len(images)
+    positives = sum(image.is_positive for image in split.rest)
+    notes = [
+        f"{dataset.format_name}: training on {counted(positives, 'image')} with objects and "
+        f"{len(split.rest) - positives} without, measuring on {len(split.held_out)}",
+        *split_notes,
+        *([f"{counted(unlabelled, 'image')} without a label ignored"] if unlabelled > 0 else []),
+        *([f"{counted(len(skipped), 'labelled image')} skipped: {first_few(skipped)}"] if skipped else []),
+    ]
+    return LabelledData(
+        train=split.rest,
+        val=split.held_out,
+        truth=dataset.truth,
+        class_ids=class_ids,
+        unused=frozenset(contents.sha256.values()) - {image.sha256 for image in (*split.rest, *split.held_out)},
+        skipped=skipped,
+        notes=tuple(notes),
+    )
+
+
+def split_labelled(
+    images: Sequence[LabelledImage], read: Mapping[Path, ImageWithTruth], holdout: HoldoutConfig
+) -> tuple[HoldoutSplit[ImageWithTruth], list[str]]:
+    """Hold out a split of the data where it has one to measure on, else a share of its images.
+
+    Args:
+        images: with the names of their splits.
+        read: by path, those that could be read.
+        holdout: the share to hold out where there is no such split.
+
+    Returns:
+        The split, each content on one side and once, and what the user may want to know of it.
+    """
+    by_split: dict[str, list[ImageWithTruth]] = {}
     for image in images:
-        picture = contents.image(image.path)
-        if picture is None or image.path in pictures:
+        if image.path in read:
+            by_split.setdefault(image.split, []).append(read[image.path])
+    train_name = next((name for name in _TRAIN if name in by_split), None)
+    val_name = next((name for name in _VAL if name in by_split), None)
+    if train_name is not None and val_name is not None:
+        every = _each_once(by_split[train_name])
+        split = hold_out_split(every, _each_once(by_split[val_name]))
+        if any(image.is_positive for image in split.rest) or not any(image.is_positive for image in every):
+            return split, _notes_on_split(split, every, train_name, val_name)
+    whole = by_split[train_name] if train_name is not None else [each for part in by_split.values() for each in part]
+    every = _each_once(whole)
+    split = hold_out_share(every, share=holdout.share, seed=holdout.seed)
+    held_out, total = len(split.held_out), len(every)
+    return split, [f"the data has no split to measure on: holding out {held_out} of its {counted(total, 'image')}"]
+
+
+def _notes_on_split(
+    split: HoldoutSplit[ImageWithTruth], every: Sequence[ImageWithTruth], train_name: str, val_name: str
+) -> list[str]:
+    notes = [f"recall is measured on the split {val_name}"] if val_name != "val" else []
+    measured = {image.sha256 for image in split.held_out}
+    copies = [image.path for image in every if image.sha256 in measured]
+    if copies:
+        notes.append(
+            f"{counted(len(copies), 'image')} of {train_name} not trained on, also in {val_name}: {first_few(copies)}"
+        )
+    return notes
+
+
+def _each_once(images: Sequence[ImageWithTruth]) -> list[ImageWithTruth]:
+    """Of files of the same bytes the one with most objects: a label that misses some teaches that they are nothing."""
+    once: dict[str, ImageWithTruth] = {}
+    for image in images:
+        before = once.get(image.sha256)
+        if before is None or len(image.truth) > len(before.truth):
+            once[image.sha256] = image
+    return list(once.values())
+
+
+def _with_truth(
+    dataset: Dataset, images: Sequence[LabelledImage], contents: Contents
+) -> tuple[dict[Path, ImageWithTruth], dict[Path, str]]:
+    """The images that can be read with their labels, and why the others cannot."""
+    read: dict[Path, ImageWithTruth] = {}
+    skipped: dict[Path, str] = {}
+    for image in images:
+        content = contents.image(image.path)
+        if content is None or image.path in read:
             continue
-        if picture.size_wh is None or picture.phash is None:
-            skipped[image.path] = picture.broken or "it is no image"
+        if content.size_wh is None or content.phash is None:
+            skipped[image.path] = content.broken or "it is not an image"
             continue
         try:
-            truth = dataset.truth.read(image.path, picture.size_wh)
+            truth = dataset.truth.read(image.path, content.size_wh)
         except LabelError as error:
             skipped[image.path] = str(error)
             continue
         if truth is not None:
             sha256 = contents.sha256[image.path]
-            pictures[image.path] = LabelledPicture(image.path, sha256, picture.phash, picture.size_wh, truth)
-    train, val, notes = sides_of(images, pictures, share=share, seed=seed)
-    _require_objects(data, images, train, val)
-    used = {picture.sha256 for picture in (*train, *val)}
-    unlabelled = sum(len(split.images) for split in dataset.splits) - len(images)
-    notes = [
-        f"{dataset.format_name}: {sum(p.is_positive for p in train)} images with objects and "
-        f"{sum(not p.is_positive for p in train)} without are trained on, {len(val)} measured on",
-        *notes,
-        *([f"{unlabelled} images without a label are not used"] if unlabelled > 0 else []),
-        *([f"{len(skipped)} labelled images are skipped: {named(skipped)}"] if skipped else []),
-    ]
-    return Labelled(
-        train=tuple(train),
-        val=tuple(val),
-        truth=dataset.truth,
-        class_ids=class_ids,
-        others=frozenset(contents.sha256.values()) - used,
-        skipped=skipped,
-        notes=tuple(notes),
-    )
+            read[image.path] = ImageWithTruth(image.path, sha256, content.phash, content.size_wh, truth)
+    return read, skipped
 
 
 def _class_ids(dataset: Dataset, model_names: Mapping[int, str]) -> dict[str, int]:
@@ -141,21 +243,16 @@ def _shown(names: Sequence[str]) -> str:
     )
 
 
-def _require_objects(
-    data: str | Path,
-    images: Sequence[LabelledImage],
-    train: Sequence[LabelledPicture],
-    val: Sequence[LabelledPicture],
-) -> None:
+def _require_objects(data: str | Path, images: Sequence[LabelledImage], split: HoldoutSplit[ImageWithTruth]) -> None:
     where = printable(data)
     if not any(image.is_positive for image in images):
         raise TruthError(
             f"{where}: expected images with objects, found none in {len(images)} labelled images; name the data set "
             "that the model was trained on"
         )
-    for what, pictures in (("to train on", train), ("to measure recall on", val)):
-        if not any(picture.is_positive for picture in pictures):
+    for what, found in (("to train on", split.rest), ("to measure recall on", split.held_out)):
+        if not any(image.is_positive for image in found):
             raise TruthError(
-                f"{where}: expected images with objects {what}, found none among {len(pictures)}; add some, or give "
+                f"{where}: expected images with objects {what}, found none among {len(found)}; add some, or give "
                 "the data splits train and val"
             )

@@ -1,4 +1,4 @@
-"""What a retraining brought about, in numbers."""
+"""The result of a retraining."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ from typing import Self
 from negmine.paths import printable
 
 SCHEMA_VERSION = 1
+_KEYS = {"background_images": "held_out"}  # in JSON, where that differs from the name here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundResult:
     """What one round trained on and how good its weights are; round 0 is the start.
 
-    False positives are counted on what is held out: backgrounds, and labelled images without objects.
+    False positives are counted on held-out images: backgrounds, and labelled images without objects.
 
     Attributes:
         number: of the round.
         weights_sha256: of its weights, hex.
-        negatives: images without objects that it was trained on, in all.
-        fresh: negatives of the bank that the weights before fired on, before any were left out.
-        chosen: of the bank.
+        negatives: images without objects that it was trained on: the sum of `chosen`, `variants` and `empties`.
+        fresh: negatives in the bank that the weights before fired on, before the choice.
+        chosen: negatives chosen from the bank.
         variants: of those.
         empties: images of the data set that are known to be empty.
-        held_out: images without objects that false positives are counted on.
-        conf: the score from which a detection counts for the next five.
+        background_images: held-out images without objects; false positives are counted on them.
+        conf: the score from which a detection counts for the next four.
         fppi: false positives per image.
-        images_with_fp: images without objects on which there is one at least.
-        recall: of the objects of the labelled images that are measured on.
+        images_with_fp: images without objects with at least one.
+        recall: of the objects in the labelled images that are held out.
         precision: None where nothing is detected.
         at_recall: the recall that every round must reach: that of the start, less what may be lost.
         threshold_at_recall: the highest score at which it is reached; None where it never is.
@@ -39,8 +40,8 @@ class RoundResult:
         map50: mean average precision at IoU 0.5.
         map50_95: mean over IoU 0.5 to 0.95.
         lamr: log-average miss rate.
-        seconds: for the round, without what an interrupted run spent on it before.
-        notes: what the user may want to know of it, a line each.
+        seconds: for the round, without the time of an interrupted run.
+        notes: what the user may want to know, a line each.
     """
 
     number: int
@@ -50,7 +51,7 @@ class RoundResult:
     chosen: int
     variants: int
     empties: int
-    held_out: int
+    background_images: int
     conf: float
     fppi: float
     images_with_fp: int
@@ -67,31 +68,32 @@ class RoundResult:
 
     def to_dict(self) -> dict[str, object]:
         """JSON values."""
-        return asdict(self) | {"notes": list(self.notes)}
+        values = {_KEYS.get(name, name): value for name, value in asdict(self).items()}
+        return values | {"notes": list(self.notes)}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, object]) -> Self:
-        """Read back what `to_dict` gave; other keys are passed over."""
-        known = {each.name: document[each.name] for each in fields(cls)}
+        """Read back what `to_dict` gave; other keys are ignored."""
+        known = {each.name: document[_KEYS.get(each.name, each.name)] for each in fields(cls)}
         return cls(**known | {"notes": tuple(map(str, known["notes"]))})  # type: ignore[arg-type,call-overload]
 
 
 @dataclass(frozen=True, slots=True)
 class RetrainResult:
-    """What a retraining brought about.
+    """The result of a retraining.
 
     Attributes:
         out: its folder.
         weights: the best weights: those of the best round, or a copy of the start where nothing helped.
         rounds: the start, and every round.
         best: the number of the best round; 0 is the start.
-        stopped: why there was no further round; None where all that were asked for were made.
-        notes: what was found out about the data on the way.
-        start: the weights that it began with.
-        data_yaml: a data set whose split `val` is what was measured on.
-        held_out: a list of the backgrounds that were only measured on.
-        imgsz: of training and measuring, pixels; None for what the weights were trained at.
-        seconds: for everything.
+        stopped: why there was no further round; None where all rounds were made.
+        notes: what the user may want to know about the data and the rounds.
+        start: the weights that it started from.
+        data_yaml: a data set whose split `val` was measured on.
+        held_out_list: a file that lists the backgrounds that were only measured on.
+        imgsz: of training and measuring, pixels; None for the size that the weights were trained at.
+        seconds: for the whole run.
     """
 
     out: Path
@@ -102,7 +104,7 @@ class RetrainResult:
     notes: tuple[str, ...]
     start: Path
     data_yaml: Path
-    held_out: Path
+    held_out_list: Path
     imgsz: int | None
     seconds: float
 
@@ -147,7 +149,7 @@ class RetrainResult:
             "notes": list(self.notes),
             "start": printable(self.start),
             "data_yaml": printable(self.data_yaml),
-            "held_out": printable(self.held_out),
+            "held_out": printable(self.held_out_list),
             "imgsz": self.imgsz,
             "seconds": round(self.seconds, 3),
         }

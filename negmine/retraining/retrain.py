@@ -10,15 +10,14 @@ from pathlib import Path
 from negmine.detectors.open import open_detector as open_with_framework
 from negmine.detectors.weights_files import find_weights, written_suffix
 from negmine.errors import ConfigError
+from negmine.paths import printable
 from negmine.ratios.target import Ratio
 from negmine.retraining.config import DEFAULT_OUT, RetrainConfig
-from negmine.retraining.files import writing
-from negmine.retraining.layout import Layout
-from negmine.retraining.parts import OnProgress, OnStep, OpenDetector
-from negmine.retraining.prepare import prepare
-from negmine.retraining.result import RetrainResult
+from negmine.retraining.folder import LockedFolder, RetrainFolder, folder_errors
+from negmine.retraining.prepare import RetrainInputs, prepare
+from negmine.retraining.result import RetrainResult, RoundResult
 from negmine.retraining.rounds import run_rounds
-from negmine.retraining.state import OwnFolder
+from negmine.retraining.run import Listener, OnProgress, OnStep, OpenDetector, Ports
 from negmine.retraining.verdict import best_round
 from negmine.training.base import Trainer
 from negmine.training.open import open_trainer
@@ -40,24 +39,24 @@ def retrain(
     on_progress: OnProgress | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> RetrainResult:
-    """Train a detector further on its own false positives, until that helps no more, and return its best weights.
+    """Train a detector further on its own false positives, as long as that helps, and return its best weights.
 
-    A share of the backgrounds, with all their copies and near-duplicates, is never mined or trained on; rounds are
-    compared by the false positives on it, at the recall of the start. The start is one of the rounds that are compared,
-    so nothing worse is returned than was given.
+    A share of the backgrounds, with all their copies and near-duplicates, is held out: never mined or trained on.
+    Rounds are compared by the false positives on it, at the recall of the start. The start is one of the rounds, so the
+    result is never worse than the start.
 
     Args:
-        weights: where to start; left as they are.
-        data: the labelled images: a `data.yaml`, a VOC root or a COCO JSON; every class in it must be the model's too.
-        backgrounds: images without targets. Where there are none, those that `bank` was made from.
-        bank: negatives are kept here, and those that are there are used; in `out` where None.
-        held_out: images without targets to measure on, which are never mined or trained on; where there are none, a
-            share of the backgrounds is held out.
+        weights: where to start; left unchanged.
+        data: the labelled images: a `data.yaml`, a VOC root or a COCO JSON; the model must have every class in it.
+        backgrounds: images without targets. Where there are none, the files that `bank` was mined from.
+        bank: keeps the negatives; those in it are used too. Where None, it is made in `out`.
+        held_out: images without targets to measure on, never mined or trained on; where there are none, a share of the
+            backgrounds is held out.
         out: a new or empty folder, or with `resume` that of an earlier call with the same arguments.
         config: how many rounds, and how each is made.
-        resume: go on with what is in `out`.
-        trainer: trains; what `config.train` asks for where None.
-        open_detector: opens weights as a detector, with the score and input size that it is given.
+        resume: resume the run that is in `out`.
+        trainer: trains; the one that `config.train` asks for where None.
+        open_detector: opens weights as a detector, with the score and input size of its settings.
         on_step: told in words what begins now.
         on_progress: told what is counted, how many are done, of how many.
         clock: seconds, for the times in the result.
@@ -67,52 +66,59 @@ def retrain(
         WeightsError: where the weights cannot be opened, or trained.
         TruthError, SourceError: where the data or the backgrounds cannot be used.
         BankError: where the bank cannot be read or written; what was stored stays.
-        TrainingError: where a training cannot go on, or the disk is full; what was done stays. RunLockedError where
-            another process is at `out`.
+        TrainingError: where a training fails, or the disk is full; what was done stays.
+        RunLockedError: where another process uses `out`.
     """
     began, config = clock(), config or RetrainConfig()
-    sources = [backgrounds] if isinstance(backgrounds, (str, Path)) else list(backgrounds)
-    given = None if bank is None else Path(bank)
-    if not sources and given is None:
+    inputs = RetrainInputs(
+        weights=find_weights(str(weights)) if open_detector is None else Path(weights),
+        data=Path(data),
+        backgrounds=_as_tuple(backgrounds),
+        held_out=_as_tuple(held_out),
+        bank=None if bank is None else Path(bank),
+    )
+    if not inputs.backgrounds and inputs.bank is None:
         raise ConfigError(
-            "expected backgrounds: name images without targets with --backgrounds, or a bank that was made from some "
+            "expected backgrounds: name images without targets with --backgrounds, or a bank that was mined from some "
             "with --bank"
         )
-    start = find_weights(str(weights)) if open_detector is None else Path(weights)
-    layout = Layout(Path(out), written_suffix(start))
-    batches = replace(config.train, ratio=float(Ratio.parse(config.ratio).per_positive))
-    with writing(layout.out), OwnFolder(layout, resume=resume) as folder:
-        parts, notes = prepare(
-            Path(data),
-            sources,
-            given,
-            held_out=[held_out] if isinstance(held_out, (str, Path)) else list(held_out),
-            folder=folder,
-            config=config,
-            start=start,
-            resume=resume,
-            trainer=trainer or open_trainer(batches, start),
-            open_detector=open_detector or open_with_framework,
-            on_step=on_step or _silent,
-            on_progress=on_progress or _silent,
-            clock=clock,
-        )
-        rounds, stopped = run_rounds(parts)
+    listener = Listener(on_step or _silent, on_progress or _silent)
+    folder = RetrainFolder(Path(out), written_suffix(inputs.weights))
+    with folder_errors(folder.out), LockedFolder(folder, resume=resume) as locked:
+        if resume and not locked.begun:
+            listener.on_step(f"nothing to resume in {printable(folder.out)}: this is a new run")
+        trainer = trainer or _open_trainer(config, inputs.weights)
+        ports = Ports(trainer, open_detector or open_with_framework, clock)
+        run, notes = prepare(inputs, config, locked, ports, listener)
+        rounds, stopped = run_rounds(run)
     best = best_round(rounds)
     return RetrainResult(
-        out=layout.out,
-        weights=layout.best,
+        out=folder.out,
+        weights=folder.best,
         rounds=rounds,
         best=best.number,
         stopped=stopped,
-        notes=(*notes, *(f"round {each.number}: {note}" for each in rounds for note in each.notes)),
-        start=start,
-        data_yaml=layout.round(best.number).data_yaml,
-        held_out=layout.held_out,
+        notes=(*notes, *_notes(rounds)),
+        start=inputs.weights,
+        data_yaml=folder.round(best.number).data_yaml,
+        held_out_list=folder.held_out_list,
         imgsz=config.train.imgsz,
         seconds=clock() - began,
     )
 
 
+def _open_trainer(config: RetrainConfig, weights: Path) -> Trainer:
+    """The trainer of the weights' framework, whose batches have the ratio of the retraining."""
+    return open_trainer(replace(config.train, ratio=float(Ratio.parse(config.ratio).per_positive)), weights)
+
+
+def _as_tuple(sources: str | Path | Sequence[str | Path]) -> tuple[str | Path, ...]:
+    return (sources,) if isinstance(sources, (str, Path)) else tuple(sources)
+
+
+def _notes(rounds: Sequence[RoundResult]) -> list[str]:
+    return [f"round {each.number}: {note}" for each in rounds for note in each.notes]
+
+
 def _silent(*_: object) -> None:
-    """For who wants to be told nothing."""
+    """For callers who want to be told nothing."""

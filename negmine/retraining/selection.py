@@ -1,48 +1,46 @@
-"""Choosing the negatives of a round from the bank: hardest first, no two alike, and never one that is measured on.
+"""Choosing the negatives that a round is trained on: hardest first, no two alike, and none that the rule refuses.
 
-Nor one that shows an object of the data set: a bank may have been made from its images as if nothing was in them.
+The current weights scan the backgrounds first. Then `TrainingRule` decides which negatives of the bank may be trained
+on, the hardest are chosen, and variants fill up what the ratio still lacks.
 """
 
 from __future__ import annotations
 
-import os
+import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
+from negmine.augmenting.config import OP_NAMES
+from negmine.augmenting.plan import even_quotas
+from negmine.augmenting.variants import VariantMaker, task_for
 from negmine.bank.bank import Bank
-from negmine.bank.records import Cut, Negative
-from negmine.boxes import Rect, box_intersection
-from negmine.images.contents import read_contents
-from negmine.images.near_duplicates import near_any, without_near
-from negmine.structures import FloatArray
+from negmine.bank.records import Negative, Variant
+from negmine.bank.writer import BankWriter
+from negmine.files import write_file
+from negmine.images.contents import OnCount
+from negmine.images.near_duplicates import without_near
+from negmine.mining.config import ScanConfig
+from negmine.mining.scan import scan
+from negmine.ratios.target import Ratio
+from negmine.retraining.run import Run
+from negmine.retraining.training_set import place_negatives, write_data_yaml
+from negmine.trainable import BankHashes, Refusal, TrainingRule, trainable
+from negmine.words import counted
 
-_SCORES = """
-SELECT d.negative_id, max(d.score) FROM detections d JOIN runs r ON r.id = d.run_id
-WHERE r.weights_sha256 = ? AND d.negative_id IS NOT NULL GROUP BY d.negative_id
-"""
+_QUALITY = 95  # of the JPEG files of variants
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Measured:
-    """What must not be trained on as empty: what is measured on, and what the data set knows better.
+@dataclass(frozen=True, slots=True)
+class RoundCounts:
+    """What a round is trained on, in counts; see `RoundResult`."""
 
-    Attributes:
-        contents: sha256 of the pictures that are measured on.
-        hashes: their perceptual hashes.
-        objects: boxes [N, 4] of the objects in each labelled picture that is trained on, by its sha256.
-        positives: perceptual hashes of those of them that have any.
-        unused: sha256 of labelled pictures whose labels nobody read, or whose split is not used.
-    """
-
-    contents: frozenset[str]
-    hashes: frozenset[int]
-    objects: Mapping[str, FloatArray] = field(default_factory=dict)
-    positives: frozenset[int] = frozenset()
-    unused: frozenset[str] = frozenset()
+    fresh: int
+    chosen: int
+    variants: int
+    empties: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,56 +50,69 @@ class Candidates:
     Attributes:
         negatives: those that the current weights fire on first, hardest first; then the others, hardest first.
         fresh: how many of them the current weights fire on.
-        measured: how many were left out because they show what is measured on.
-        labelled: how many were left out because the data set has an object there, or a label that is not used.
-        untraceable: how many were left out because their source is gone, so that nobody knows what it showed.
+        refused: how many the rule left out, by the reason.
     """
 
     negatives: tuple[Negative, ...]
     fresh: int
-    measured: int
-    labelled: int
-    untraceable: int
+    refused: Mapping[Refusal, int]
 
 
-def candidates(bank: Bank, weights_sha256: str, measured: Measured, known: Mapping[str, int]) -> Candidates:
+def select_negatives(run: Run, number: int, current: Path) -> RoundCounts | None:
+    """Choose the negatives of a round, and put them where they are trained on; what was chosen before stays chosen.
+
+    Args:
+        run: the retraining.
+        number: of the round.
+        current: the weights that scan.
+
+    Returns:
+        What there is; None where the bank has nothing to train on.
+    """
+    folder, config = run.folder.round(number), run.config
+    if folder.negatives.is_file():
+        document = json.loads(folder.counts.read_text(encoding="utf-8"))
+        return RoundCounts(**document | {"notes": tuple(document["notes"])})
+    weights_sha256 = _scan(run, number, current)
+    with Bank(run.bank) as bank:
+        hashes = BankHashes.read(bank, run.data.hashes)
+        rule = TrainingRule(run.data.known, hashes)
+        found = candidates(bank, weights_sha256, rule)
+    asked, wanted = _wanted(run)
+    chosen = choose(
+        found.negatives, hashes.negatives, wanted, near_bits=config.near_bits, max_per_source=config.max_per_source
+    )
+    if not chosen:
+        return None
+    variants = _variants(run, number, chosen, wanted - len(chosen), rule)
+    empties = len(run.data.images.empties)
+    notes = _notes(found, len(chosen) + len(variants) + empties, asked, config.ratio)
+    counts = RoundCounts(found.fresh, len(chosen), len(variants), empties, notes)
+    write_file(folder.counts, (json.dumps(asdict(counts), indent=1) + "\n").encode())
+    write_data_yaml(folder, run.data.class_names, negatives=True)
+    place_negatives(run.folder, number, chosen, variants)  # their list comes last: with it, all the rest is there
+    return counts
+
+
+def candidates(bank: Bank, weights_sha256: str, rule: TrainingRule) -> Candidates:
     """List the negatives that may be trained on.
 
-    Those of earlier rounds stay in, so that what was unlearned is not learned again; but what the current weights get
-    wrong comes first, whatever score an earlier detector gave to what is settled by now.
+    Negatives of earlier rounds stay in, so that the detector does not relearn them. What the current weights fire on
+    comes first, whatever score an earlier detector gave to the others.
 
     Args:
         bank: with the current weights' scan in it.
         weights_sha256: of the current weights, as the bank has it.
-        measured: what must not be trained on, nor anything that is cut from it or from a near-duplicate; of labelled
-            pictures that are trained on only the parts with objects. A near-duplicate of one of those may be another
-            size, so that nobody knows where its objects are: nothing at all of it is trained on.
-        known: perceptual hashes by sha256, of sources that were read already.
+        rule: what may be trained on.
     """
-    usable, _ = bank.exportable()
     cuts = bank.cuts()
-    gone, told = _source_hashes({cut.sha256: cut.path for each in cuts.values() for cut in each}, known)
-    own = perceptual_hashes(bank)
-    pictures = {*told.values(), *own.values()}
-    near, near_positives = near_any(pictures, measured.hashes), near_any(pictures, measured.positives)
-    free: list[Negative] = []
-    shown = labelled = untraceable = 0
-    for negative in usable:
-        sources = {cut.sha256 for cut in cuts[negative.id]}
-        unlabelled = sources - set(measured.objects)  # what has a label is judged by that, whatever it looks like
-        if _looks(negative, sources, own, told) & near or (sources | {negative.sha256}) & measured.contents:
-            shown += 1
-        elif _is_labelled(negative, cuts[negative.id], measured) or (
-            unlabelled and _looks(negative, unlabelled, own, told) & near_positives
-        ):
-            labelled += 1
-        elif sources & gone:
-            untraceable += 1
-        else:
-            free.append(negative)
-    scores = dict(bank.query(_SCORES, (weights_sha256,)))
+    negatives, _ = trainable(bank)
+    refusals = {negative.id: rule.refusal(negative, cuts[negative.id]) for negative in negatives}
+    free = [negative for negative in negatives if refusals[negative.id] is None]
+    scores = bank.negative_scores(weights_sha256)
     free.sort(key=lambda each: (each.id not in scores, -scores.get(each.id, each.score), each.sha256))
-    return Candidates(tuple(free), sum(each.id in scores for each in free), shown, labelled, untraceable)
+    refused = Counter(refusal for refusal in refusals.values() if refusal is not None)
+    return Candidates(tuple(free), sum(each.id in scores for each in free), refused)
 
 
 def choose(
@@ -126,40 +137,122 @@ def choose(
     return chosen
 
 
-def perceptual_hashes(bank: Bank) -> dict[int, int]:
-    """Of every negative, by its number."""
-    return {number: int(phash, 16) for number, phash in bank.query("SELECT id, phash FROM negatives")}
+def expand(
+    bank: Path,
+    negatives: Sequence[Negative],
+    wanted: int,
+    rule: TrainingRule,
+    *,
+    most: int,
+    seed: int,
+    workers: int | None = None,
+    on_progress: OnCount | None = None,
+) -> list[tuple[Negative, Variant]]:
+    """Bring negatives to so many variants in all, spread evenly, and list them; those that are there count.
+
+    What was made before a kill stays, and the next run makes the rest: the variants are the same.
+
+    Args:
+        bank: its folder.
+        negatives: hardest first.
+        wanted: variants in all.
+        rule: what may be trained on.
+        most: of one negative.
+        seed: of the draws.
+        workers: threads.
+        on_progress: called with how many are made, of how many.
+
+    Returns:
+        Each with its negative, in the order of those; fewer where no draw gives a new image.
+    """
+    quotas = even_quotas([0] * len(negatives), min(wanted, most * len(negatives)))
+    with BankWriter(bank, purpose="negmine retrain") as writer:
+        counts = writer.variant_counts()
+        tasks = [
+            task_for(writer, each, has=counts.get(each.id, 0), quota=quota, seed=seed, ops=OP_NAMES)
+            for each, quota in zip(negatives, quotas, strict=True)
+            if counts.get(each.id, 0) < quota
+        ]
+        total = sum(task.missing for task in tasks)
+        for so_far in VariantMaker(writer, quality=_QUALITY, workers=workers).run(tasks):
+            if on_progress is not None:
+                on_progress(so_far.made.total(), total)
+    with Bank(bank) as opened:
+        _, variants = trainable(opened)
+    of: dict[int, list[Variant]] = {}
+    for variant in variants:
+        if rule.refusal_of_variant(variant) is None:
+            of.setdefault(variant.negative_id, []).append(variant)
+    return [
+        (each, variant)
+        for each, quota in zip(negatives, quotas, strict=True)
+        for variant in of.get(each.id, [])[:quota]
+    ]
 
 
-def _looks(negative: Negative, sources: Iterable[str], own: Mapping[int, int], told: Mapping[str, int]) -> set[int]:
-    """The perceptual hashes of a negative and of what it was cut from, as far as that can be read."""
-    return {own[negative.id], *(told[sha256] for sha256 in sources if sha256 in told)}
+def _scan(run: Run, number: int, current: Path) -> str:
+    """Scan the backgrounds into the bank; the weights' hash, as the bank has it."""
+    config = run.config
+    detector = run.ports.open_detector(replace(run.detector, weights=str(current), conf=config.conf))
+    run.step(number, f"scanning {counted(len(run.data.mined), 'background')}")
+    scan(
+        list(run.data.mined),
+        detector,
+        bank=run.bank,
+        config=ScanConfig(crop=config.crop, workers=config.workers),
+        on_progress=lambda now: run.listener.on_progress("images scanned", now.done, now.total),
+    )
+    return detector.identity.sha256
 
 
-def _is_labelled(negative: Negative, cuts: Sequence[Cut], measured: Measured) -> bool:
-    """Whether the data set has an object where a negative was cut, or a label of it that is not used."""
-    if negative.sha256 in measured.unused or len(measured.objects.get(negative.sha256, ())):
-        return True
-    return any(cut.sha256 in measured.unused or _touches(cut.rect, measured.objects.get(cut.sha256)) for cut in cuts)
+def _wanted(run: Run) -> tuple[int, int]:
+    """How many images without objects the ratio asks for, and how many of the bank.
+
+    The empty images of the data set are always trained on. However many they are, half of the places are left for the
+    bank, since empty images need not be hard.
+    """
+    asked = Ratio.parse(run.config.ratio).negatives_for(len(run.data.images.positives))
+    return asked, max(asked - len(run.data.images.empties), (asked + 1) // 2)
 
 
-def _touches(rect: Rect, boxes_xyxy: FloatArray | None) -> bool:
-    if boxes_xyxy is None:
-        return False
-    return bool(box_intersection(np.array([rect], dtype=np.float64), boxes_xyxy).any())
+def _variants(
+    run: Run, number: int, chosen: Sequence[Negative], missing: int, rule: TrainingRule
+) -> list[tuple[Negative, Variant]]:
+    config = run.config
+    if not config.variants or missing < 1:
+        return []
+    run.step(number, f"making up to {counted(missing, 'variant')} of {counted(len(chosen), 'negative')}")
+    return expand(
+        run.bank,
+        chosen,
+        missing,
+        rule,
+        most=config.max_variants,
+        seed=config.seed,
+        workers=config.workers,
+        on_progress=run.listener.counts("variants"),
+    )
 
 
-def _source_hashes(sources: Mapping[str, Path], known: Mapping[str, int]) -> tuple[frozenset[str], dict[str, int]]:
-    """Which sources cannot be read any more, and the perceptual hashes of the others."""
-    told = {sha256: known[sha256] for sha256 in sources if sha256 in known}
-    unread = {sha256: path for sha256, path in sources.items() if sha256 not in known}
-    contents = read_contents(_in_order(unread.values()), pixels=True)
-    for sha256, path in unread.items():
-        picture = contents.image(path)
-        if contents.sha256.get(path) == sha256 and picture is not None and picture.phash is not None:
-            told[sha256] = picture.phash
-    return frozenset(sources) - set(told), told
-
-
-def _in_order(paths: Iterable[Path]) -> list[Path]:
-    return sorted(set(paths), key=os.fsencode)
+def _notes(found: Candidates, there: int, asked: int, ratio: str) -> tuple[str, ...]:
+    notes = []
+    refused = found.refused
+    if held_out := refused.get(Refusal.HELD_OUT, 0):
+        notes.append(
+            f"{counted(held_out, 'negative')} of the bank not trained on: held out, or cut from held-out images"
+        )
+    if labelled := sum(refused.get(each, 0) for each in (Refusal.TARGET, Refusal.UNCLEAR, Refusal.NEAR_POSITIVE)):
+        notes.append(
+            f"{counted(labelled, 'negative')} of the bank not trained on: the data has an object where they were cut, "
+            "or a label that is not used, or they look like one of its images with objects"
+        )
+    if gone := refused.get(Refusal.UNTRACEABLE, 0):
+        notes.append(
+            f"{counted(gone, 'negative')} of the bank not trained on: the images that they were cut from are gone or "
+            "have changed, so they cannot be compared with what is held out"
+        )
+    if there < asked:
+        notes.append(
+            f"{counted(there, 'image')} without objects, fewer than the {asked} of {ratio}: each is shown more often"
+        )
+    return tuple(notes)

@@ -1,4 +1,4 @@
-"""Which round is best, and when to stop: decided by the held-out false positives at equal recall alone."""
+"""Which round is best, and when to stop: decided by held-out false positives at equal recall alone."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from negmine.retraining.result import RoundResult
 def best_round(rounds: Sequence[RoundResult]) -> RoundResult:
     """The round with the fewest false positives per image at the recall that all must reach; of equals the first.
 
-    A round that reaches the recall at no threshold is no candidate. The start, round 0, always reaches it, so nothing
-    worse than it is ever returned.
+    A round that reaches the recall at no threshold is not a candidate. The start, round 0, always reaches it, so the
+    result is never worse than the start.
     """
     return min(rounds, key=lambda each: (each.fppi_at_recall is None, each.fppi_at_recall or 0.0, each.number))
 
 
 def reason_to_stop(rounds: Sequence[RoundResult], *, min_gain: float, max_recall_loss: float) -> str | None:
-    """Why no further round is worth its time; None where one is.
+    """Why to stop; None where another round may help.
 
     Args:
         rounds: the start and all rounds so far.
@@ -38,5 +38,5 @@ def reason_to_stop(rounds: Sequence[RoundResult], *, min_gain: float, max_recall
                 f"{last.fppi_at_recall:.3f} per image"
             )
     if last.fppi_at_recall == 0:
-        return "no false positive is left on what is held out, at equal recall"
+        return "no false positives are left on held-out images at equal recall"
     return None

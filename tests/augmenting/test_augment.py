@@ -26,6 +26,7 @@ from negmine.exporting.export import export
 from negmine.images import decode_image, encode_jpeg
 from negmine.mining.config import CropConfig, OutputSize, ScanConfig
 from negmine.mining.scan import scan
+from negmine.trainable import trainable
 
 MakeBank = Callable[..., Path]
 
@@ -307,8 +308,8 @@ def test_a_variant_that_a_later_negative_equals_is_not_exported(make_bank: MakeB
         change = "UPDATE negatives SET sha256 = ?, file = ? WHERE id = ?"
         writer._connection.execute(change, (later.sha256, name, negatives[1].id))
     with Bank(bank) as opened:
-        usable, exportable = opened.exportable()
-    assert len(usable) == 2 and later.sha256 not in {v.sha256 for v in exportable}
+        usable, variants_left = trainable(opened)
+    assert len(usable) == 2 and later.sha256 not in {v.sha256 for v in variants_left}
     assert export(bank, tmp_path / "out").variants == 1
 
 

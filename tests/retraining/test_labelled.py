@@ -8,7 +8,8 @@ import pytest
 from toy import Thing, draw, sha256
 
 from negmine.errors import TruthError
-from negmine.retraining.labelled import Labelled, read_labelled
+from negmine.held_out import HoldoutConfig
+from negmine.retraining.labelled import LabelledData, read_labelled
 
 MODEL = {0: "cat", 1: "lamp", 2: "sign"}
 SQUARE: Thing = (20, 20, 60, 60, 0, 80)
@@ -33,12 +34,12 @@ def dataset(root: Path, splits: str = "train val", names: str = "[lamp]") -> Pat
     return data
 
 
-def read(data: Path, share: float = 0.3, seed: int = 0) -> Labelled:
-    return read_labelled(data, MODEL, share=share, seed=seed)
+def read(data: Path, share: float = 0.3, seed: int = 0) -> LabelledData:
+    return read_labelled(data, MODEL, HoldoutConfig(share=share, seed=seed))
 
 
-def names(pictures: object) -> list[str]:
-    return sorted(picture.path.stem for picture in pictures)  # type: ignore[attr-defined]
+def names(images: object) -> list[str]:
+    return sorted(image.path.stem for image in images)  # type: ignore[attr-defined]
 
 
 def test_splits_are_taken_as_they_are(tmp_path: Path) -> None:
@@ -50,7 +51,7 @@ def test_splits_are_taken_as_they_are(tmp_path: Path) -> None:
     assert (names(found.train), names(found.val)) == (["a", "b", "empty"], ["c"])
     assert names(found.positives) == ["a", "b"]
     assert found.class_ids == {"lamp": 1}  # the model's number, not the data's
-    assert any("1 images without a label are not used" in note for note in found.notes)
+    assert any("1 image without a label ignored" in note for note in found.notes)
 
 
 def test_a_test_split_stands_in_for_a_missing_val_and_that_is_said(tmp_path: Path) -> None:
@@ -90,7 +91,7 @@ def test_copies_of_what_is_measured_on_are_not_trained_on(tmp_path: Path) -> Non
     image(tmp_path, "val", "c", seed=2)
     found = read(dataset(tmp_path))
     assert names(found.train) == ["a"]
-    assert any("1 images of train are in val too" in note and "copy.png" in note for note in found.notes)
+    assert any("1 image of train not trained on, also in val" in note and "copy.png" in note for note in found.notes)
 
 
 def test_of_copies_the_one_with_most_objects_counts(tmp_path: Path) -> None:
@@ -109,7 +110,7 @@ def test_broken_images_and_labels_are_skipped_and_named(tmp_path: Path) -> None:
     found = read(dataset(tmp_path))
     assert names(found.train) == ["a"]
     assert sorted(path.stem for path in found.skipped) == ["nonsense", "outside", "torn"]
-    (note,) = [note for note in found.notes if "3 labelled images are skipped" in note]
+    (note,) = [note for note in found.notes if "3 labelled images skipped" in note]
     assert "nonsense.png" in note
     torn = {sha256(tmp_path / "images" / "train" / f"{name}.png") for name in ("nonsense", "outside", "torn")}
     assert torn <= found.contents  # they may hold targets: no backgrounds

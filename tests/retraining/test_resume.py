@@ -1,4 +1,4 @@
-"""A retraining that is stopped anywhere, and gone on with, ends as one that was not."""
+"""A retraining that is stopped anywhere and resumed ends as one that was not stopped."""
 
 from __future__ import annotations
 
@@ -156,8 +156,8 @@ def test_a_finished_run_is_not_done_again(world: World, undisturbed: Path, tmp_p
     ]
 
 
-def test_without_resume_a_run_is_not_gone_on_with(world: World, undisturbed: Path) -> None:
-    with pytest.raises(ConfigError, match=r"holds a retraining; go on with it with --resume"):
+def test_without_resume_a_run_is_not_resumed(world: World, undisturbed: Path) -> None:
+    with pytest.raises(ConfigError, match=r"holds a retraining; resume it with --resume"):
         go(world, undisturbed, resume=False)
 
 
@@ -166,12 +166,12 @@ def test_without_resume_a_run_is_not_gone_on_with(world: World, undisturbed: Pat
     [
         ({"rounds": 9}, r"--rounds 3, and this asks for 9"),
         ({"ratio": "1:1"}, r"--ratio 1:4, and this asks for 1:1"),
-        ({"holdout": 0.3}, r"with another content of --backgrounds"),
+        ({"holdout": 0.3}, r"with other contents of --backgrounds"),
         ({"max_recall_loss": 0.2}, r"--max-recall-loss 0.01, and this asks for 0.2"),
-        ({"train": replace(CONFIG.train, loss="focal")}, r"--loss left open, and this asks for focal"),
+        ({"train": replace(CONFIG.train, loss="focal")}, r"--loss unset, and this asks for focal"),
     ],
 )
-def test_going_on_with_other_settings_is_refused(
+def test_resuming_with_other_settings_is_refused(
     world: World, undisturbed: Path, tmp_path: Path, change: dict[str, object], said: str
 ) -> None:
     out = copy_tree(undisturbed, tmp_path / "out")
@@ -185,7 +185,7 @@ def test_the_device_and_the_number_of_workers_may_be_others(world: World, undist
     go(world, out, config=replace(CONFIG, workers=2, train=replace(CONFIG.train, device="0", workers=3)))
 
 
-def test_going_on_with_other_weights_labels_or_backgrounds_is_refused(
+def test_resuming_with_other_weights_labels_or_backgrounds_is_refused(
     world: World, undisturbed: Path, tmp_path: Path
 ) -> None:
     out = copy_tree(undisturbed, tmp_path / "out")
@@ -195,23 +195,23 @@ def test_going_on_with_other_weights_labels_or_backgrounds_is_refused(
     )
     go(moved, out)  # where they are is no matter
     draw(moved.backgrounds / "new.png", seed=5555)
-    with pytest.raises(ConfigError, match=r"another content of --backgrounds"):
+    with pytest.raises(ConfigError, match=r"other contents of --backgrounds"):
         go(moved, out)
     (moved.backgrounds / "new.png").unlink()
     label = next((moved.data.parent / "labels" / "train").iterdir())
     label.write_text("0 0.5 0.5 0.1 0.1\n")
-    with pytest.raises(ConfigError, match=r"another content of --data"):
+    with pytest.raises(ConfigError, match=r"other contents of --data"):
         go(moved, out)
     write_weights(moved.weights, [1])
-    with pytest.raises(ConfigError, match=r"another content of --weights"):
+    with pytest.raises(ConfigError, match=r"other contents of --weights"):
         go(moved, out)
 
 
 class Failing(ToyTrainer):
-    """Finds that its loss is no number, until it is given other settings."""
+    """Finds that its loss is NaN, until it is given other settings."""
 
     def train(self, *_: object, **__: object) -> Path:
-        raise TrainingError("the loss is no number in a batch with p01.png; lower lr0")
+        raise TrainingError("the loss is NaN in a batch with p01.png; lower lr0")
 
 
 def test_what_was_done_before_a_training_failed_stays(world: World, undisturbed: Path, tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ class FailingLater(ToyTrainer):
 
     def train(self, weights: Path, data: TrainingSet, out: Path, *, on_epoch: OnEpoch | None = None) -> Path:
         if out.parent.name == "round-2":
-            raise TrainingError("the loss is no number")
+            raise TrainingError("the loss is NaN")
         return super().train(weights, data, out, on_epoch=on_epoch)
 
 

@@ -73,7 +73,7 @@ def test_the_figures_are_those_of_the_held_out_pictures_counted_by_hand(world: W
     names = [int(path.stem[1:]) for path in held_out(tmp_path / "out")]
     false = sum((1 + i % 8) <= 6 and 0.30 + i / 100 >= 0.25 for i in names) + sum(i % 2 for i in names)
     assert result.rounds[0].fppi == pytest.approx(false / len(names))
-    assert result.rounds[0].held_out == len(names)
+    assert result.rounds[0].background_images == len(names)
 
 
 def test_nothing_that_is_held_out_is_ever_trained_on(world: World, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_banks_negatives_are_used_but_for_those_of_held_out_pictures(world: Wo
     assert not used & stems
     fired_on_by_the_early_one_alone = {f"b{i:02d}" for i in range(40) if 1 + i % 8 > 6 and not i % 2} - stems
     assert fired_on_by_the_early_one_alone and fired_on_by_the_early_one_alone <= used
-    assert any("show what is measured on" in note for note in result.notes)
+    assert any("cut from held-out images" in note for note in result.notes)
     assert not (tmp_path / "out" / "bank").exists()
 
 
@@ -154,8 +154,8 @@ def test_held_out_images_may_be_named(world: World, tmp_path: Path) -> None:
         world.weights, world.data, backgrounds=[*every[4:], tmp_path / "near.png", every[1]], held_out=every[:4],
         out=tmp_path / "out", config=toy_config(), trainer=Toy(), open_detector=open_toy,
     )  # fmt: skip
-    assert held_out(tmp_path / "out") == every[:4] and result.rounds[0].held_out == 4
-    assert any("1 backgrounds are left out, as they are near-duplicates of what is held out" in n for n in result.notes)
+    assert held_out(tmp_path / "out") == every[:4] and result.rounds[0].background_images == 4
+    assert any("1 background left out: near-duplicates of what is held out" in n for n in result.notes)
     with Bank(tmp_path / "out" / "bank") as bank:
         assert bank.scalar("SELECT count(*) FROM sources") == 36
 
@@ -269,7 +269,7 @@ def test_classes_that_the_data_lacks_are_named_and_neither_mined_nor_judged(worl
         both, world.data, backgrounds=world.backgrounds, out=tmp_path / "out", config=toy_config(rounds=1),
         trainer=Toy(), open_detector=opened,  # type: ignore[arg-type]
     )  # fmt: skip
-    assert any("the model has 1 classes that the data does not list (tree)" in note for note in result.notes)
+    assert any("the model has 1 class that the data does not list (tree)" in note for note in result.notes)
     assert {config.classes for config in asked[1:]} == {("lamp",)}
     assert yaml.safe_load((tmp_path / "out" / "round-1" / "data.yaml").read_text())["names"] == {0: "lamp", 1: "tree"}
 
@@ -284,9 +284,7 @@ def test_empty_images_of_the_data_are_negatives_and_leave_place_for_hard_ones(wo
     assert (result.rounds[1].empties, result.rounds[1].chosen) == (20, 6)  # half of the 12 that 1:1 asks for
     trained = given(tmp_path / "out", 1)
     assert len(trained["negatives"]) == 26 and "/negatives/" in trained["negatives"][0]  # the hard ones first
-    assert any(
-        note.startswith("20 backgrounds are left out, as they are in the labelled data") for note in result.notes
-    )
+    assert any(note.startswith("20 backgrounds left out, in the labelled data") for note in result.notes)
 
 
 def test_steps_and_counts_are_told(world: World, tmp_path: Path) -> None:

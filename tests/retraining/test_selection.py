@@ -13,15 +13,22 @@ from negmine.bank.bank import Bank
 from negmine.bank.records import Negative
 from negmine.bank.writer import BankWriter
 from negmine.detectors.config import DetectorConfig
+from negmine.held_out import HeldOut
 from negmine.images import decode_image
 from negmine.images.perceptual_hash import perceptual_hash
 from negmine.mining.config import CropConfig, ScanConfig
 from negmine.mining.scan import scan
-from negmine.retraining.selection import Candidates, Measured, candidates, choose, perceptual_hashes
-from negmine.retraining.variants import expand
+from negmine.retraining.selection import Candidates, candidates, choose, expand
 from negmine.structures import FloatArray
+from negmine.trainable import BankHashes, KnownImages, Refusal, TrainingRule
 
-NOTHING = Measured(frozenset(), frozenset())
+NOTHING = KnownImages()
+ANYTHING = TrainingRule(NOTHING)
+
+
+def held_out(*contents: str, hashes: tuple[int, ...] = ()) -> KnownImages:
+    """Some images are measured on."""
+    return KnownImages(HeldOut(frozenset(contents), frozenset(hashes)))
 
 
 def fill(folder: Path, *kinds: int, crop: CropConfig = NATIVE, name: str = "w") -> str:
@@ -37,10 +44,10 @@ def three(folder: Path) -> list[Path]:
 
 
 def list_of(
-    folder: Path, weights: str, measured: Measured = NOTHING, known: dict[str, int] | None = None
+    folder: Path, weights: str, known: KnownImages = NOTHING, hashes: dict[str, int] | None = None
 ) -> Candidates:
     with Bank(folder / "bank") as bank:
-        return candidates(bank, weights, measured, known or {})
+        return candidates(bank, weights, TrainingRule(known, BankHashes.read(bank, hashes or {})))
 
 
 def sources(negatives: tuple[Negative, ...] | list[Negative]) -> list[str]:
@@ -50,7 +57,7 @@ def sources(negatives: tuple[Negative, ...] | list[Negative]) -> list[str]:
 def test_a_bank_without_negatives_has_no_candidates(tmp_path: Path) -> None:
     three(tmp_path)
     found = list_of(tmp_path, fill(tmp_path))
-    assert (found.negatives, found.fresh, found.measured, found.untraceable) == ((), 0, 0, 0)
+    assert (found.negatives, found.fresh, found.refused) == ((), 0, {})
 
 
 def test_the_hardest_come_first(tmp_path: Path) -> None:
@@ -76,15 +83,15 @@ def test_what_a_reviewer_rejected_is_no_candidate(tmp_path: Path, state: str) ->
 
 
 def test_nothing_that_is_cut_from_what_is_measured_on(tmp_path: Path) -> None:
-    held_out, *_ = three(tmp_path)
-    found = list_of(tmp_path, fill(tmp_path, 1, 2, 3), Measured(frozenset([sha256(held_out)]), frozenset()))
-    assert (sources(found.negatives), found.measured) == (["3", "2"], 1)
+    first, *_ = three(tmp_path)
+    found = list_of(tmp_path, fill(tmp_path, 1, 2, 3), held_out(sha256(first)))
+    assert (sources(found.negatives), found.refused) == (["3", "2"], {Refusal.HELD_OUT: 1})
 
 
 def test_nor_from_a_near_duplicate_of_it(tmp_path: Path) -> None:
     near, *_ = three(tmp_path)
     weights = fill(tmp_path, 1, 2, 3)
-    measured = Measured(frozenset(["0" * 64]), frozenset([perceptual_hash(decode_image(near.read_bytes())) ^ 0b1011]))
+    measured = held_out("0" * 64, hashes=(phash_of(near) ^ 0b1011,))
     assert sources(list_of(tmp_path, weights, measured).negatives) == ["3", "2"]
     near.unlink()  # what was read before is known
     known = {sha256(tmp_path / "in" / f"{k}.png"): 0 for k in (2, 3)}
@@ -97,9 +104,9 @@ def test_nor_what_two_pictures_share_if_one_of_them_is_measured_on(tmp_path: Pat
     crop = CropConfig("context", 1.0, NATIVE.size)
     weights = fill(tmp_path, 1, crop=crop)
     assert len(list_of(tmp_path, weights).negatives) == 1  # the same bytes
-    for held_out in (first, second):
-        found = list_of(tmp_path, weights, Measured(frozenset([sha256(held_out)]), frozenset()))
-        assert (found.negatives, found.measured) == ((), 1)
+    for measured in (first, second):
+        found = list_of(tmp_path, weights, held_out(sha256(measured)))
+        assert (found.negatives, found.refused) == ((), {Refusal.HELD_OUT: 1})
 
 
 def test_nor_a_negative_that_is_itself_measured_on(tmp_path: Path) -> None:
@@ -107,8 +114,8 @@ def test_nor_a_negative_that_is_itself_measured_on(tmp_path: Path) -> None:
     weights = fill(tmp_path, 1, 2, 3)
     with Bank(tmp_path / "bank") as bank:
         hardest = next(bank.negatives())
-    by_bytes = Measured(frozenset([hardest.sha256]), frozenset())
-    by_look = Measured(frozenset(), frozenset([perceptual_hash(decode_image(hardest.path.read_bytes()))]))
+    by_bytes = held_out(hardest.sha256)
+    by_look = held_out(hashes=(phash_of(hardest.path),))
     for measured in (by_bytes, by_look):
         assert sources(list_of(tmp_path, weights, measured).negatives) == ["2", "1"]
 
@@ -135,9 +142,9 @@ def test_nor_a_part_of_a_training_image_with_an_object_in_it(
     first, *_ = three(tmp_path)
     weights = fill(tmp_path, 1, 2, 3, crop=CropConfig("context", 1.0, NATIVE.size))  # 20 to 60, as drawn
     positives = frozenset([phash_of(first)]) if len(objects) else frozenset[int]()
-    found = list_of(tmp_path, weights, Measured(frozenset(), frozenset(), {sha256(first): objects}, positives))
-    assert (sources(found.negatives), found.labelled) == ((["3", "2"], 1) if dropped else (["3", "2", "1"], 0))
-    assert found.measured == 0
+    found = list_of(tmp_path, weights, KnownImages(objects={sha256(first): objects}, positives=positives))
+    assert sources(found.negatives) == (["3", "2"] if dropped else ["3", "2", "1"])
+    assert found.refused == ({Refusal.TARGET: 1} if dropped else {})
 
 
 def test_nor_any_part_of_a_near_duplicate_of_a_training_image_with_objects(tmp_path: Path) -> None:
@@ -145,11 +152,11 @@ def test_nor_any_part_of_a_near_duplicate_of_a_training_image_with_objects(tmp_p
     weights = fill(tmp_path, 1, 2, 3, crop=CropConfig("context", 1.0, NATIVE.size))
     positives = frozenset([phash_of(near) ^ 0b1011])
     other = {"0" * 64: boxes((150, 110, 155, 115))}
-    found = list_of(tmp_path, weights, Measured(frozenset(), frozenset(), other, positives))
-    assert (sources(found.negatives), found.labelled) == (["3", "2"], 1)
+    found = list_of(tmp_path, weights, KnownImages(objects=other, positives=positives))
+    assert (sources(found.negatives), found.refused) == (["3", "2"], {Refusal.NEAR_POSITIVE: 1})
     own = {sha256(near): boxes()}  # its own label says that nothing is in it
-    found = list_of(tmp_path, weights, Measured(frozenset(), frozenset(), other | own, positives))
-    assert (sources(found.negatives), found.labelled) == (["3", "2", "1"], 0)
+    found = list_of(tmp_path, weights, KnownImages(objects=other | own, positives=positives))
+    assert (sources(found.negatives), found.refused) == (["3", "2", "1"], {})
 
 
 def test_nor_a_negative_that_is_itself_a_training_image_with_objects_or_looks_like_one(tmp_path: Path) -> None:
@@ -157,19 +164,18 @@ def test_nor_a_negative_that_is_itself_a_training_image_with_objects_or_looks_li
     weights = fill(tmp_path, 1, 2, 3)
     with Bank(tmp_path / "bank") as bank:
         hardest = next(bank.negatives())
-    nothing = frozenset[str]()
-    by_bytes = Measured(nothing, frozenset(), {hardest.sha256: boxes((1, 1, 2, 2))})
-    by_look = Measured(nothing, frozenset(), {}, frozenset([phash_of(hardest.path)]))
-    for measured in (by_bytes, by_look):
-        found = list_of(tmp_path, weights, measured)
-        assert (sources(found.negatives), found.labelled) == (["2", "1"], 1)
+    by_bytes = KnownImages(objects={hardest.sha256: boxes((1, 1, 2, 2))})
+    by_look = KnownImages(positives=frozenset([phash_of(hardest.path)]))
+    for known, refusal in ((by_bytes, Refusal.TARGET), (by_look, Refusal.NEAR_POSITIVE)):
+        found = list_of(tmp_path, weights, known)
+        assert (sources(found.negatives), found.refused) == (["2", "1"], {refusal: 1})
 
 
 def test_nor_anything_of_a_labelled_image_that_is_not_used(tmp_path: Path) -> None:
     first, *_ = three(tmp_path)
     weights = fill(tmp_path, 1, 2, 3)
-    found = list_of(tmp_path, weights, Measured(frozenset(), frozenset(), unused=frozenset([sha256(first)])))
-    assert (sources(found.negatives), found.labelled, found.measured) == (["3", "2"], 1, 0)
+    found = list_of(tmp_path, weights, KnownImages(unclear=frozenset([sha256(first)])))
+    assert (sources(found.negatives), found.refused) == (["3", "2"], {Refusal.UNCLEAR: 1})
 
 
 def test_nor_what_two_pictures_share_if_one_of_them_has_an_object_there(tmp_path: Path) -> None:
@@ -177,9 +183,9 @@ def test_nor_what_two_pictures_share_if_one_of_them_has_an_object_there(tmp_path
     second = draw(tmp_path / "in" / "b.png", [(20, 20, 60, 60, 1, 80), (140, 100, 150, 110, 9, 80)], seed=1)
     weights = fill(tmp_path, 1, crop=CropConfig("context", 1.0, NATIVE.size))
     for labelled in (first, second):
-        there = Measured(frozenset(), frozenset(), {sha256(labelled): boxes((50, 50, 70, 70))})
-        elsewhere = Measured(frozenset(), frozenset(), {sha256(labelled): boxes((100, 10, 120, 20))})
-        assert list_of(tmp_path, weights, there).labelled == 1
+        there = KnownImages(objects={sha256(labelled): boxes((50, 50, 70, 70))})
+        elsewhere = KnownImages(objects={sha256(labelled): boxes((100, 10, 120, 20))})
+        assert list_of(tmp_path, weights, there).refused == {Refusal.TARGET: 1}
         assert len(list_of(tmp_path, weights, elsewhere).negatives) == 1
 
 
@@ -189,7 +195,7 @@ def test_a_source_that_is_gone_is_counted_and_its_negatives_left_out(tmp_path: P
     gone.unlink()
     draw(changed, seed=77)
     found = list_of(tmp_path, weights)
-    assert (sources(found.negatives), found.untraceable) == (["3"], 2)
+    assert (sources(found.negatives), found.refused) == (["3"], {Refusal.UNTRACEABLE: 2})
 
 
 def test_near_duplicates_are_thinned_and_no_source_has_too_many(tmp_path: Path) -> None:
@@ -200,7 +206,7 @@ def test_near_duplicates_are_thinned_and_no_source_has_too_many(tmp_path: Path) 
     draw(tmp_path / "in" / "one.png", [(60, 60, 90, 90, 1, 50)], seed=6)
     found = list_of(tmp_path, fill(tmp_path, 1))
     with Bank(tmp_path / "bank") as bank:
-        hashes = perceptual_hashes(bank)
+        hashes = bank.perceptual_hashes()
     apart = {negative.id: 0xFFFF_FFFF_0000_0000 ^ (0x1F << 5 * n) for n, negative in enumerate(found.negatives)}
     taken = choose(found.negatives, apart, 9, near_bits=4, max_per_source=2)
     assert sources(taken) == ["many", "many", "one"]
@@ -215,12 +221,12 @@ def test_near_duplicates_are_thinned_and_no_source_has_too_many(tmp_path: Path) 
 def test_variants_are_spread_evenly_and_are_those_of_before(tmp_path: Path) -> None:
     three(tmp_path)
     negatives = list_of(tmp_path, fill(tmp_path, 1, 2, 3)).negatives[:2]
-    made = expand(tmp_path / "bank", negatives, 5, most=4, seed=0)
+    made = expand(tmp_path / "bank", negatives, 5, ANYTHING, most=4, seed=0)
     assert [negative.source.stem for negative, _ in made] == ["3", "3", "3", "2", "2"]
     assert len({variant.sha256 for _, variant in made}) == 5
-    assert expand(tmp_path / "bank", negatives, 5, most=4, seed=0) == made
-    assert expand(tmp_path / "bank", negatives, 2, most=4, seed=0) == [made[0], made[3]]
-    assert len(expand(tmp_path / "bank", negatives, 99, most=4, seed=0)) == 8
+    assert expand(tmp_path / "bank", negatives, 5, ANYTHING, most=4, seed=0) == made
+    assert expand(tmp_path / "bank", negatives, 2, ANYTHING, most=4, seed=0) == [made[0], made[3]]
+    assert len(expand(tmp_path / "bank", negatives, 99, ANYTHING, most=4, seed=0)) == 8
     with Bank(tmp_path / "bank") as bank:
         assert set(bank.variant_counts()) == {negative.id for negative in negatives}  # the others got none
 
@@ -235,10 +241,10 @@ def test_variants_made_after_a_kill_are_the_same(tmp_path: Path) -> None:
         raise Killed
 
     with pytest.raises(Killed):
-        expand(tmp_path / "bank", negatives, 30, most=10, seed=0, workers=1, on_progress=kill)
-    cut_short = [variant.sha256 for _, variant in expand(tmp_path / "bank", negatives, 30, most=10, seed=0)]
+        expand(tmp_path / "bank", negatives, 30, ANYTHING, most=10, seed=0, workers=1, on_progress=kill)
+    cut_short = [variant.sha256 for _, variant in expand(tmp_path / "bank", negatives, 30, ANYTHING, most=10, seed=0)]
     other = tmp_path / "other"
     three(other)
-    whole = expand(other / "bank", list_of(other, fill(other, 1, 2, 3)).negatives, 30, most=10, seed=0)
+    whole = expand(other / "bank", list_of(other, fill(other, 1, 2, 3)).negatives, 30, ANYTHING, most=10, seed=0)
     assert cut_short == [variant.sha256 for _, variant in whole]
     assert replace(negatives[0], path=Path()) == replace(whole[0][0], path=Path(), source=negatives[0].source)

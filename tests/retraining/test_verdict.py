@@ -14,8 +14,9 @@ def rounds(*fppi_at_recall: float | None) -> list[RoundResult]:
     """Rounds with these false positives at equal recall."""
     return [
         RoundResult(
-            number=number, weights_sha256="", negatives=0, fresh=0, chosen=0, variants=0, empties=0, held_out=10,
-            conf=0.25, fppi=9.0 - number, images_with_fp=3, recall=0.9, precision=0.5, at_recall=0.89,
+            number=number, weights_sha256="", negatives=0, fresh=0, chosen=0, variants=0, empties=0,
+            background_images=10, conf=0.25, fppi=9.0 - number, images_with_fp=3, recall=0.9, precision=0.5,
+            at_recall=0.89,
             threshold_at_recall=None if fppi is None else 0.5, fppi_at_recall=fppi, map50=0.8, map50_95=0.5, lamr=0.3,
             seconds=1.0, notes=("a",),
         )
@@ -44,13 +45,13 @@ def test_the_best_has_the_fewest_false_positives_at_equal_recall(fppi: tuple[flo
     ("fppi", "said"),
     [
         ((1.0,), None),
-        ((0.0,), "no false positive is left"),
+        ((0.0,), "no false positives are left"),
         ((1.0, 0.94), None),
         ((1.0, 0.96), "did not fall by 5%"),
         ((1.0, 0.95), None),  # five in a hundred are not less than five
         ((1.0, 1.2), "did not fall by 5%"),
         ((1.0, 0.5, 0.49), "from 0.500 to 0.490"),
-        ((1.0, 0.5, 0.0), "no false positive is left"),
+        ((1.0, 0.5, 0.0), "no false positives are left"),
         ((1.0, None), "recall fell by more than 0.01: no threshold reaches 0.890"),
     ],
 )

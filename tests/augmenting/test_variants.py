@@ -1,4 +1,4 @@
-"""Work: read once, cut into pieces of bounded size, begun only a little ahead of what is stored."""
+"""Making variants: negatives are read once, work is cut into bounded units and begun only a little ahead."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 
 from negmine.augmenting.draws import OPS, classic_grid, drawn
-from negmine.augmenting.loop import AugmentLoop
-from negmine.augmenting.making import Original
-from negmine.augmenting.work import UNIT, Work, units
+from negmine.augmenting.variants import UNIT, NegativeImage, VariantMaker, VariantTask, units
 from negmine.bank.bank import Bank
 from negmine.bank.records import Negative
 from negmine.bank.writer import BankWriter
@@ -25,17 +23,17 @@ def negatives(bank: Path) -> list[Negative]:
         return list(opened.negatives())
 
 
-def work(negative: Negative, wanted: int | None, *, limit: int = 1000) -> Work:
-    return Work(negative, wanted, drawn(0, list(OPS), negative.sha256, limit=limit), set())
+def task_of(negative: Negative, wanted: int | None, *, limit: int = 1000) -> VariantTask:
+    return VariantTask(negative, wanted, drawn(0, list(OPS), negative.sha256, limit=limit), set())
 
 
-def test_a_negative_is_read_once_until_it_is_let_go(make_bank: MakeBank) -> None:
+def test_a_negative_is_read_once_until_it_is_release(make_bank: MakeBank) -> None:
     (negative,) = negatives(make_bank(1))
-    original, data = Original(negative), negative.path.read_bytes()
+    original, data = NegativeImage(negative), negative.path.read_bytes()
     first = original.image()
     negative.path.unlink()
     assert original.image() is first
-    original.let_go()
+    original.release()
     with pytest.raises(ImageError, match="cannot be read"):
         original.image()
     negative.path.write_bytes(data)
@@ -49,21 +47,21 @@ def test_no_work_no_units() -> None:
 @pytest.mark.parametrize("wanted", [0, 1, 5, UNIT - 1, UNIT, UNIT + 1, 3 * UNIT])
 def test_units_hold_all_draws_in_order_and_are_bounded(make_bank: MakeBank, wanted: int) -> None:
     bank = negatives(make_bank(5))
-    cut = list(units(work(negative, wanted) for negative in bank))
-    assert all(len(unit) <= UNIT and sum(len(task.draws) for task in unit) <= UNIT for unit in cut)
-    tasks = [task for unit in cut for task in unit]
+    cut = list(units(task_of(negative, wanted) for negative in bank))
+    assert all(len(unit) <= UNIT and sum(len(chunk.draws) for chunk in unit) <= UNIT for unit in cut)
+    chunks = [chunk for unit in cut for chunk in unit]
     for negative in bank:
-        own = [task for task in tasks if task.work.negative == negative]
-        assert [draw for task in own for draw in task.draws] == list(work(negative, wanted).first())
-        assert [task.last for task in own] == [False] * (len(own) - 1) + [True]
-    order = [task.work.negative.id for task in tasks]
+        own = [chunk for chunk in chunks if chunk.task.negative == negative]
+        assert [draw for chunk in own for draw in chunk.draws] == list(task_of(negative, wanted).first())
+        assert [chunk.last for chunk in own] == [False] * (len(own) - 1) + [True]
+    order = [chunk.task.negative.id for chunk in chunks]
     assert list(dict.fromkeys(order)) == [negative.id for negative in bank]
     assert len(cut) >= 5 * wanted // UNIT
 
 
 def test_many_negatives_without_a_draw_left_are_many_units(make_bank: MakeBank) -> None:
     (negative,) = negatives(make_bank(1))
-    cut = list(units(work(negative, 3, limit=0) for _ in range(3 * UNIT)))
+    cut = list(units(task_of(negative, 3, limit=0) for _ in range(3 * UNIT)))
     assert [len(unit) for unit in cut] == [UNIT] * 3
 
 
@@ -71,14 +69,14 @@ def test_only_a_little_is_begun_ahead_of_what_is_stored(make_bank: MakeBank) -> 
     bank = make_bank(2)
     negative, begun = negatives(bank)[0], 0
 
-    def works() -> Iterator[Work]:
+    def many() -> Iterator[VariantTask]:
         nonlocal begun
         for _ in range(100):
             begun += 1
-            yield Work(negative, None, classic_grid()[: 2 * UNIT], set())
+            yield VariantTask(negative, None, classic_grid()[: 2 * UNIT], set())
 
     with BankWriter(bank, purpose="a test") as writer:
-        running = AugmentLoop(writer, quality=95, workers=2).run(works())
+        running = VariantMaker(writer, quality=95, workers=2).run(many())
         next(running)
         assert begun <= 5  # of two units each, and six units are ahead
         running.close()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from negmine.augmenting.quotas import even_quotas
+from negmine.augmenting.plan import even_quotas
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,99 @@
+"""Measuring the weights of a round on what is held out, at the recall of the start."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from negmine.detectors.weights_files import hash_weights
+from negmine.errors import ConfigError
+from negmine.evaluating.config import EvalConfig
+from negmine.evaluating.figures import ModelFigures, figures
+from negmine.evaluating.predict import predict_and_match
+from negmine.files import write_file
+from negmine.paths import first_few
+from negmine.retraining.result import RoundResult
+from negmine.retraining.run import Run
+from negmine.retraining.selection import RoundCounts
+from negmine.words import counted
+
+
+def measure_round(run: Run, number: int, counts: RoundCounts, at_recall: float | None, began: float) -> RoundResult:
+    """Measure the weights of a round, and write down what comes out.
+
+    Args:
+        run: the retraining.
+        number: of the round.
+        counts: what it was trained on.
+        at_recall: the recall that false positives are compared at; None for the start, whose own recall decides.
+        began: when the round began, by the clock of the run.
+
+    Raises:
+        ConfigError: where the start finds no object, or fewer than may be lost.
+    """
+    config, images = EvalConfig(conf=run.config.conf), run.data.measured
+    folder = run.folder.round(number)
+    run.step(
+        number,
+        f"measuring on {counted(len(images.labelled), 'labelled image')} and "
+        f"{counted(len(images.backgrounds), 'background')}",
+    )
+    detector = run.ports.open_detector(replace(run.detector, weights=str(folder.weights), conf=config.floor))
+    matched = predict_and_match([detector], images, config, run.listener.counts("images measured"))[0]
+    if at_recall is None:
+        at_recall = _recall_to_keep(run, figures(matched, config).recall or 0.0)
+    measured = figures(matched, config, at_recall=at_recall)
+    if matched.skipped:
+        skipped = first_few({each.source: each.reason for each in matched.skipped})
+        note = f"{counted(len(matched.skipped), 'image')} not measured on: {skipped}"
+        counts = replace(counts, notes=(*counts.notes, note))
+    sha256, seconds = hash_weights(folder.weights), run.ports.clock() - began
+    result = _result(number, counts, measured, at_recall, sha256, seconds)
+    document = result.to_dict() | {"figures": measured.to_dict()}
+    write_file(folder.metrics, (json.dumps(document, indent=1) + "\n").encode())
+    return result
+
+
+def _recall_to_keep(run: Run, recall: float) -> float:
+    """The recall that every round must reach: that of the start, less what may be lost."""
+    if not recall:
+        raise ConfigError(
+            f"the start weights find no object of the data at --conf {run.config.conf:g} and --imgsz "
+            f"{run.detector.imgsz}, so no recall can be kept; name weights that were trained on it, or a lower --conf"
+        )
+    to_keep = recall - run.config.max_recall_loss
+    if to_keep <= 0:
+        raise ConfigError(
+            f"expected a max-recall-loss under {recall:.3f}, the recall of the start, found "
+            f"{run.config.max_recall_loss:g}; lower it"
+        )
+    return to_keep
+
+
+def _result(
+    number: int, counts: RoundCounts, measured: ModelFigures, at_recall: float, weights_sha256: str, seconds: float
+) -> RoundResult:
+    empties = counts.empties if number else 0  # the start was trained on nothing here
+    return RoundResult(
+        number=number,
+        weights_sha256=weights_sha256,
+        negatives=counts.chosen + counts.variants + empties,
+        fresh=counts.fresh,
+        chosen=counts.chosen,
+        variants=counts.variants,
+        empties=empties,
+        background_images=measured.background_images,
+        conf=measured.conf,
+        fppi=measured.fppi,
+        images_with_fp=measured.images_with_fp,
+        recall=measured.recall or 0.0,
+        precision=measured.precision,
+        at_recall=at_recall,
+        threshold_at_recall=measured.threshold_at_recall,
+        fppi_at_recall=measured.fppi_at_recall,
+        map50=measured.map50,
+        map50_95=measured.map50_95,
+        lamr=measured.lamr,
+        seconds=round(seconds, 3),
+        notes=counts.notes,
+    )

@@ -1,0 +1,158 @@
+"""Writing what a training reads into the folder of a retraining, in the layout of YOLO.
+
+Images are links where links will do, so that nothing is stored twice; the user's files are never written to.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from negmine.bank.records import Negative, Variant
+from negmine.detectors.weights_files import copy_weights
+from negmine.exporting.names import data_names, negative_name, variant_name
+from negmine.files import copy_file, flush, replace_file, write_file
+from negmine.images import decode_image
+from negmine.images.codecs import encode_jpeg
+from negmine.labels.yolo import label_path, yolo_lines
+from negmine.paths import sortable
+from negmine.retraining.folder import RetrainFolder, RoundFolder
+from negmine.retraining.labelled import LabelledData
+
+_JPEG, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+# By their names; Ultralytics passes over a file of any other.
+_TRAINABLE = frozenset(".avif .bmp .dng .jp2 .jpeg .jpg .mpo .png .tif .tiff .webp".split())
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedImages:
+    """The labelled images as a training reads them: with objects, known to be empty, and to validate on."""
+
+    positives: tuple[Path, ...]
+    empties: tuple[Path, ...]
+    val: tuple[Path, ...]
+
+
+def place_labelled(
+    folder: RetrainFolder, labelled: LabelledData, on_progress: Callable[[int, int], None] | None = None
+) -> PlacedImages:
+    """Write the labelled images and their labels, except those that are there.
+
+    Images whose objects are all crowds are left out: YOLO has no box for them, and without one they would teach that
+    nothing is there.
+    """
+    placed: dict[str, list[Path]] = {"positives": [], "empties": [], "val": []}
+    total = len(labelled.train) + len(labelled.val)
+    done = 0
+    for kind, images in (("train", labelled.train), ("val", labelled.val)):
+        names = data_names([(image.path, image.sha256) for image in images], ())
+        for image, name in zip(images, names, strict=True):
+            done += 1
+            lines = yolo_lines(image.truth, image.size_wh, labelled.class_ids)
+            if lines or not image.is_positive:
+                target = folder.images(kind) / f"{name}{trainable_suffix(image.path)}"
+                _place(folder, image.path, target, lines)
+                placed["val" if kind == "val" else "positives" if lines else "empties"].append(target)
+            if on_progress is not None:
+                on_progress(done, total)
+    return PlacedImages(*(tuple(sorted(placed[kind], key=sortable)) for kind in ("positives", "empties", "val")))
+
+
+def place_negatives(
+    folder: RetrainFolder, number: int, chosen: Sequence[Negative], variants: Sequence[tuple[Negative, Variant]]
+) -> None:
+    """Put the negatives of a round where a training finds them, then write their list."""
+    files = [(negative.path, negative_name(negative)) for negative in chosen]
+    files += [(variant.path, variant_name(negative, variant)) for negative, variant in variants]
+    images = folder.images("negatives")
+    for path, name in files:
+        _place(folder, path, images / f"{name}.jpg", "")
+    for written in {images, label_path(images / "any.jpg").parent}:
+        if written.is_dir():
+            flush(written)  # the list says that they are there
+    lines = [f"./../data/images/negatives/{name}.jpg\n" for _, name in files]  # as Ultralytics reads `./`
+    write_file(folder.round(number).negatives, "".join(lines).encode())
+
+
+def read_negatives(folder: RetrainFolder, number: int) -> tuple[Path, ...]:
+    """The negatives of a round that were placed, hardest first."""
+    lines = folder.round(number).negatives.read_text(encoding="utf-8").splitlines()
+    return tuple(folder.images("negatives") / Path(line).name for line in lines)
+
+
+def write_data_yaml(folder: RoundFolder, class_names: Sequence[str], *, negatives: bool) -> None:
+    """Write a data.yaml with which Ultralytics trains on the same images; `negatives` says whether any are listed."""
+    images = "../data/images/train"
+    document = {
+        "train": [images, folder.negatives.name] if negatives else images,
+        "val": "../data/images/val",
+        "names": dict(enumerate(class_names)),
+    }
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    write_file(folder.data_yaml, f"# Written by negmine retrain; paths are relative to this file.\n{text}".encode())
+
+
+def _place(folder: RetrainFolder, source: Path, target: Path, lines: str) -> None:
+    """The label first: an image that is there has one."""
+    label = label_path(target)
+    if not label.is_file() or label.read_bytes() != lines.encode():
+        write_file(label, lines.encode(), durable=False)  # a run that is resumed compares it again
+    place_image(source, target, home=folder.out)
+
+
+def copy_start(source: Path, target: Path) -> None:
+    """Copy the weights that a retraining begins with, as `replace_file` does."""
+
+    def copy(part: Path) -> None:
+        copy_weights(source, part)
+
+    replace_file(target, copy)
+
+
+def trainable_suffix(path: Path) -> str:
+    """The suffix under which an image can be trained on: its own, in lower case, or that of a JPEG."""
+    suffix = path.suffix.lower()
+    return suffix if suffix in _TRAINABLE else ".jpg"
+
+
+def place_image(source: Path, target: Path, *, home: Path) -> None:
+    """Put an image where a training looks for it: as a link, or as a copy where a link would not do.
+
+    Ultralytics saves a JPEG anew, in its place, unless it ends as one should: such a file is copied, so that the user's
+    stays as it is. What Ultralytics would pass over for its name is written as JPEG.
+
+    Args:
+        source: the image.
+        target: where it shall be; what is there stays.
+        home: the folder of the retraining; links inside it are relative, so that it can be moved.
+    """
+    if target.exists():
+        return
+    target.unlink(missing_ok=True)  # a link to nothing
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.suffix.lower() not in _TRAINABLE:
+        write_file(target, encode_jpeg(decode_image(source.read_bytes()), quality=100))
+        return
+    if _would_be_rewritten(source):
+        copy_file(source, target)
+        return
+    real = source.resolve()
+    goal = os.path.relpath(real, target.parent.resolve()) if real.is_relative_to(home.resolve()) else str(real)
+    try:
+        target.symlink_to(goal)
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        copy_file(source, target)  # a file system, or a user, without symbolic links
+
+
+def _would_be_rewritten(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(2)
+        file.seek(-2, os.SEEK_END)
+        return start == _JPEG and file.read() != _JPEG_END

@@ -1,0 +1,163 @@
+"""What may be trained on: the one rule. Export and retrain ask it; so do augment and ratio.
+
+A negative may not be trained on where
+
+- a reviewer rejected it, or saw a target in it;
+- it, or an image that it was cut from, is held out, or is a near-duplicate of one that is;
+- the data set has an object there, or a label that cannot be read or is not used;
+- it, or an unlabelled image that it was cut from, is a near-duplicate of an image with objects: the copy may be of
+  another size, so nobody knows where the objects are;
+- near-duplicates are compared, and an image that it was cut from is gone or has changed.
+
+Near-duplicates are compared where the caller passes perceptual hashes, as retrain does. Export compares bytes alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+
+from negmine.bank.bank import Bank
+from negmine.bank.records import Cut, Negative, Variant
+from negmine.boxes import Rect, box_intersection
+from negmine.held_out import HeldOut
+from negmine.images.contents import read_contents
+from negmine.images.near_duplicates import near_any
+from negmine.structures import FloatArray
+
+
+class Refusal(StrEnum):
+    """Why a negative may not be trained on, in the words of the exports."""
+
+    HELD_OUT = "they are, or were cut from, images of a split that is not trained on"
+    TARGET = "the data set has an object there"
+    UNCLEAR = "the data set has a label there that cannot be read"
+    NEAR_POSITIVE = "they look like images with objects"
+    UNTRACEABLE = "the images that they were cut from are gone or have changed"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KnownImages:
+    """What is known of images, by the sha256 of their files.
+
+    Attributes:
+        held_out: what is measured on.
+        objects: boxes [N, 4] of the objects in each image whose label was read, xyxy pixels; N is 0 where it is empty.
+        unclear: images with a label that cannot be read or is not used.
+        positives: perceptual hashes of images with objects.
+    """
+
+    held_out: HeldOut = field(default_factory=HeldOut)
+    objects: Mapping[str, FloatArray] = field(default_factory=dict)
+    unclear: frozenset[str] = frozenset()
+    positives: frozenset[int] = frozenset()
+
+    def has_object(self, sha256: str, rect: Rect | None = None) -> bool:
+        """Whether an image has an object, in a part of it where `rect` is given."""
+        boxes_xyxy = self.objects.get(sha256)
+        if boxes_xyxy is None or not len(boxes_xyxy):
+            return False
+        return rect is None or bool(box_intersection(np.array([rect], dtype=np.float64), boxes_xyxy).any())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BankHashes:
+    """Perceptual hashes of a bank.
+
+    Attributes:
+        negatives: of each negative, by its number.
+        sources: of each image that one was cut from, by sha256; without those that are gone or have changed.
+    """
+
+    negatives: Mapping[int, int]
+    sources: Mapping[str, int]
+
+    @classmethod
+    def read(cls, bank: Bank, known: Mapping[str, int]) -> BankHashes:
+        """Read the images that the negatives of a bank were cut from.
+
+        Args:
+            bank: open.
+            known: perceptual hashes by sha256, of images that were read before.
+        """
+        paths = {cut.sha256: cut.path for cuts in bank.cuts().values() for cut in cuts}
+        sources = {sha256: known[sha256] for sha256 in paths if sha256 in known}
+        unread = {sha256: path for sha256, path in paths.items() if sha256 not in known}
+        contents = read_contents(sorted(set(unread.values()), key=os.fsencode), pixels=True)
+        for sha256, path in unread.items():
+            image = contents.image(path)
+            if contents.sha256.get(path) == sha256 and image is not None and image.phash is not None:
+                sources[sha256] = image.phash
+        return cls(bank.perceptual_hashes(), sources)
+
+
+class TrainingRule:
+    """Decides what of a bank may be trained on beside a data set.
+
+    Args:
+        known: what is held out, and what the data set says.
+        hashes: of the bank; where None, bytes alone are compared.
+    """
+
+    def __init__(self, known: KnownImages, hashes: BankHashes | None = None) -> None:
+        self._known = known
+        self._hashes = hashes
+        every = set() if hashes is None else {*hashes.negatives.values(), *hashes.sources.values()}
+        self._near_held_out = known.held_out.near(every)
+        self._near_positives = near_any(every, known.positives)
+
+    def refusal(self, negative: Negative, cuts: Sequence[Cut]) -> Refusal | None:
+        """Why a negative may not be trained on; None where it may.
+
+        Args:
+            negative: of the bank, one that no reviewer refused.
+            cuts: all that it was cut from.
+        """
+        known, sources = self._known, {cut.sha256 for cut in cuts}
+        if known.held_out.holds({negative.sha256, *sources}) or self._phashes(negative, sources) & self._near_held_out:
+            return Refusal.HELD_OUT
+        if known.has_object(negative.sha256) or any(known.has_object(cut.sha256, cut.rect) for cut in cuts):
+            return Refusal.TARGET
+        if not known.unclear.isdisjoint({negative.sha256, *sources}):
+            return Refusal.UNCLEAR
+        unlabelled = sources - known.objects.keys()  # a label is believed, whatever the image looks like
+        if unlabelled and self._phashes(negative, unlabelled) & self._near_positives:
+            return Refusal.NEAR_POSITIVE
+        if self._hashes is not None and sources - self._hashes.sources.keys():
+            return Refusal.UNTRACEABLE
+        return None
+
+    def refusal_of_variant(self, variant: Variant) -> Refusal | None:
+        """Why a variant may not be trained on though its negative may; None where it may."""
+        if self._known.held_out.holds([variant.sha256]):
+            return Refusal.HELD_OUT
+        if self._known.has_object(variant.sha256):
+            return Refusal.TARGET
+        return Refusal.UNCLEAR if variant.sha256 in self._known.unclear else None
+
+    def _phashes(self, negative: Negative, sources: Iterable[str]) -> set[int]:
+        """Of a negative and of the images that it was cut from, as far as they are known."""
+        if self._hashes is None:
+            return set()
+        of_sources = self._hashes.sources
+        return {self._hashes.negatives[negative.id], *(of_sources[each] for each in sources if each in of_sources)}
+
+
+def is_refused(negative: Negative) -> bool:
+    """Whether a reviewer rejected a negative, or saw a target in it."""
+    return negative.review in ("rejected", "target")
+
+
+def trainable(bank: Bank) -> tuple[list[Negative], list[Variant]]:
+    """The negatives that no reviewer refused, hardest first, and their variants.
+
+    A variant that is the same file as a negative is left out: the negative stands for it, or was refused.
+    """
+    every = list(bank.negatives())
+    usable = [negative for negative in every if not is_refused(negative)]
+    ids, files = {negative.id for negative in usable}, {negative.sha256 for negative in every}
+    return usable, [each for each in bank.variants() if each.negative_id in ids and each.sha256 not in files]
