@@ -18,7 +18,7 @@ et al. (2016), table 1:
     ohem-no-nms   the 128 hardest
     ohem          the 128 hardest that do not overlap
 
-A result is kept in OUT as soon as it is there, so a run that was stopped goes on.
+A result is kept in OUT as soon as it is there, so an interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -94,6 +94,7 @@ def cost(args: argparse.Namespace) -> None:
 def _step(way: str, part: str, steps: int, images: int) -> dict[str, float]:
     """Forward and backward on 2,000 proposals an image, after one that is not timed."""
     import torch
+    from region_detector import OnePassOhemRoIHeads
     from torchvision.models import get_model
 
     from negmine.training.torchvision.roi_heads import BiasedRoIHeads, OhemRoIHeads
@@ -103,7 +104,8 @@ def _step(way: str, part: str, steps: int, images: int) -> dict[str, float]:
     if way == "sampling":
         model.roi_heads = BiasedRoIHeads(model.roi_heads, batch=64 * images, bg_lo=0.0)
     else:
-        model.roi_heads = OhemRoIHeads(model.roi_heads, batch=64 * images, read_only=way == "two passes")
+        kind = OhemRoIHeads if way == "two passes" else OnePassOhemRoIHeads
+        model.roi_heads = kind(model.roi_heads, batch=64 * images)
     run = _whole(model, images) if part == "whole step" else _box_head(model.roi_heads, images)
     before, began = _peak_mib(), 0.0
     for step in range(steps + 1):
@@ -139,13 +141,13 @@ def _box_head(heads: Any, images: int) -> Callable[[], dict[str, Any]]:
 
 
 def _whole(model: Any, images: int) -> Callable[[], dict[str, Any]]:
-    """All losses of the detector, on pictures of 800 x 1088 pixels."""
+    """All losses of the detector, on images of 800 x 1088 pixels."""
     import torch
 
-    pictures = [torch.rand(3, 800, 1088) for _ in range(images)]
+    pixels = [torch.rand(3, 800, 1088) for _ in range(images)]
 
     def run() -> dict[str, Any]:
-        losses: dict[str, Any] = model(pictures, [_target()] * images)
+        losses: dict[str, Any] = model(pixels, [_target()] * images)
         return losses
 
     return run
@@ -208,20 +210,19 @@ def _fit(model: Any, config: TrainConfig, data: TrainingSet, epochs: int, args: 
     from torch.utils.data import DataLoader
 
     from negmine.training.batches import MixedBatches
-    from negmine.training.lists import write_lists
     from negmine.training.torchvision.data import TrainingImages, as_batch, opened
     from negmine.training.torchvision.loop import Settings, make_optimizer, rate_at, train_one_epoch
-    from negmine.training.torchvision.losses import teach
     from negmine.training.torchvision.roi_heads import AllRoIHeads
+    from negmine.training.torchvision.trainer import install_loss
 
     settings = Settings(lr0=args.lr0, frozen_norm=args.backbone is not None)
     device = torch.device(args.device)
     images = TrainingImages(
-        (*data.positives, *data.negatives), write_lists(data, args.out), data.class_names, 1, augment=True
+        (*data.positives, *data.negatives), data.write_lists(args.out), data.class_names, 1, augment=True
     )
     positives, everything = len(data.positives), len(images)
     order = MixedBatches(range(positives), range(positives, everything), batch=args.batch, ratio=1.0, seed=seed)
-    teach(model, "fasterrcnn", config)
+    install_loss(model, "fasterrcnn", config)
     if config.loss == "stock":
         model.roi_heads = AllRoIHeads(model.roi_heads)
     model.to(device)

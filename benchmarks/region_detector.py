@@ -13,9 +13,11 @@ from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.backbone_utils import mobilenet_backbone
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.ops import batched_nms
 
 from negmine import Detections
 from negmine.detectors.function import FunctionDetector
+from negmine.training.torchvision.roi_heads import AllRoIHeads
 
 CHANNELS, HIDDEN = 96, 256
 PROPOSALS = 1000  # an image, in training
@@ -93,6 +95,39 @@ def make_model(backbone: Path | None, classes: int, imgsz: int, seed: int) -> An
         rpn_post_nms_top_n_test=300,
         box_score_thresh=0.001,
     )
+
+
+class OnePassOhemRoIHeads(AllRoIHeads):
+    """OHEM in one pass: gradients of every region are kept, and the chosen regions alone count.
+
+    Args:
+        heads: of a Faster R-CNN.
+        batch: regions of all images together.
+        nms_iou: as of `OhemRoIHeads`.
+    """
+
+    def __init__(self, heads: Any, *, batch: int = 128, nms_iou: float | None = 0.7) -> None:
+        super().__init__(heads)
+        self._batch, self._nms_iou = batch, nms_iou
+
+    def forward(self, features: Any, proposals: Any, image_shapes: Any, targets: Any = None) -> Any:
+        """The losses of the hardest regions."""
+        boxes, _, labels, offsets = self.select_training_samples(proposals, targets)
+        logits, regression = self.box_predictor(self.box_head(self.box_roi_pool(features, boxes, image_shapes)))
+        target, wanted, rows = torch.cat(labels), torch.cat(offsets), torch.arange(len(logits))
+        predicted = regression.reshape(len(target), -1, 4)[rows, target]
+        cls_loss = nn.functional.cross_entropy(logits, target, reduction="none")
+        wanted = torch.where(target[:, None] > 0, wanted, predicted.detach())  # background has no box, and no box loss
+        box_loss = nn.functional.smooth_l1_loss(predicted, wanted, beta=1 / 9, reduction="none").sum(1)
+        loss = (cls_loss + box_loss).detach()
+        if self._nms_iou is None:
+            order = loss.argsort(descending=True, stable=True)
+        else:
+            image = torch.repeat_interleave(torch.arange(len(boxes)), torch.tensor([len(each) for each in boxes]))
+            order = batched_nms(torch.cat(boxes), loss, image, self._nms_iou)
+        kept = order[: self._batch]
+        count = max(len(kept), 1)
+        return [], {"loss_classifier": cls_loss[kept].sum() / count, "loss_box_reg": box_loss[kept].sum() / count}
 
 
 def as_detector(model: Any, class_names: Sequence[str], name: str) -> FunctionDetector:

@@ -38,11 +38,11 @@ from pathlib import Path
 from cells import mean_and_spread
 
 from negmine.mining.config import CropPolicy
-from negmine.training.config import Loss
+from negmine.training.losses import LOSSES, Family
 
-LOSSES: tuple[Loss, ...] = ("stock", "hard-negative", "ohem", "focal", "ghm", "guided")
+ARM_LOSSES = tuple(loss.name for loss in LOSSES.values() if loss.use(Family.ULTRALYTICS))
 CROPS: tuple[CropPolicy, ...] = ("context",)
-ARMS = ("control", "naive", *LOSSES, *CROPS, "two-rounds", "long", "soup")
+ARMS = ("control", "naive", *ARM_LOSSES, *CROPS, "two-rounds", "long", "soup")
 RECALLS = (0.6, 0.7, 0.8, 0.9)
 
 
@@ -67,7 +67,7 @@ def run_arm(case: Case, arm: str, seed: int) -> Path:
     from negmine import RetrainConfig, TrainConfig, retrain
 
     config = RetrainConfig(train=TrainConfig(imgsz=case.imgsz, device="cpu", seed=seed))
-    for loss in LOSSES:
+    for loss in ARM_LOSSES:
         if loss == arm:
             config = replace(config, train=replace(config.train, loss=loss))
     for crop in CROPS:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 import click
+from click.core import ParameterSource
 
 from negmine.cli._options import json_option
 from negmine.cli._output import print_json
-from negmine.cli._retrain_checks import check_options
 from negmine.errors import ConfigError
 from negmine.mining.config import CropPolicy
 from negmine.retraining.config import DEFAULT_OUT, RetrainConfig
-from negmine.training.config import Loss
+from negmine.training.losses import LOSSES, check_options, option_fields
 
 _DEFAULT = RetrainConfig()
 _TRAIN = _DEFAULT.train
@@ -29,7 +30,7 @@ _TRAIN = _DEFAULT.train
 @click.option("--bank", metavar="DIR", help="Keeps the negatives; those in it are used too.  [default: OUT/bank]")
 @click.option(
     "--loss",
-    type=click.Choice(get_args(Loss)),
+    type=click.Choice(list(LOSSES)),
     show_default="ohem; stock for Faster R-CNN",
     help="How background counts in training; stock is the framework's own.",
 )
@@ -59,7 +60,7 @@ _TRAIN = _DEFAULT.train
 @click.option(
     "--min-neg", default=_TRAIN.min_neg, show_default=True, help="ohem: negatives of an image without objects."
 )
-@click.option("--nms", type=float, metavar="IOU", help="ohem: pass over negatives that overlap a harder one.")
+@click.option("--nms", "nms_iou", type=float, metavar="IOU", help="ohem: drop negatives that overlap a harder one.")
 @click.option(
     "--ohem-batch", default=_TRAIN.ohem_batch, show_default=True, help="Faster R-CNN: regions of a step that count."
 )
@@ -86,7 +87,7 @@ def command(
     data: str,
     backgrounds: tuple[str, ...],
     bank: str | None,
-    loss: Loss | None,
+    loss: str | None,
     rounds: int,
     epochs: int,
     imgsz: int | None,
@@ -100,7 +101,7 @@ def command(
     max_per_source: int,
     neg_per_pos: float,
     min_neg: int,
-    nms: float | None,
+    nms_iou: float | None,
     ohem_batch: int,
     ohem_nms: float,
     bg_lo: float,
@@ -126,7 +127,7 @@ def command(
     """
     from negmine.cli._retrain_view import render, retrain_progress
 
-    check_options(ctx, weights, loss)
+    _check_loss_options(ctx, weights, loss)
     if more_backgrounds and not backgrounds:
         raise ConfigError(f"expected --backgrounds before {more_backgrounds[0]!r}")
     config = RetrainConfig(
@@ -145,7 +146,7 @@ def command(
             batch=batch,
             neg_per_pos=neg_per_pos,
             min_neg=min_neg,
-            nms_iou=nms,
+            nms_iou=nms_iou,
             ohem_batch=ohem_batch,
             ohem_nms=ohem_nms,
             bg_lo=bg_lo,
@@ -180,6 +181,20 @@ def command(
         print_json(result.to_dict())
     else:
         render(result)
+
+
+def _check_loss_options(ctx: click.Context, weights: str, loss: str | None) -> None:
+    """Refuse an option of a loss that the user typed and the training would ignore."""
+    given = {
+        parameter.name: parameter.opts[0]
+        for parameter in ctx.command.params
+        if parameter.name in option_fields() and ctx.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    }
+    if not given or not Path(weights).is_file():  # missing weights are reported later
+        return
+    from negmine.training.open import family_of
+
+    check_options(given, loss, family_of(weights))
 
 
 def _settings(pairs: tuple[str, ...]) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Focal loss: what is already known counts for little.
+"""Focal loss: what the detector already gets right counts for little.
 
 Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017 (arXiv:1708.02002).
 """
@@ -11,7 +11,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from negmine.losses.checks import at_least_float32, check_float, check_like, check_probabilities, check_range
+from negmine.losses.checks import (
+    at_least_float32,
+    check_float,
+    check_like,
+    check_mask,
+    check_probabilities,
+    check_range,
+    check_shape,
+)
 
 Reduction = Literal["none", "sum", "mean"]
 
@@ -56,3 +64,36 @@ def focal_loss(
     if reduction == "none":
         return loss
     return loss.sum() if reduction == "sum" else loss.sum() / max(loss.numel(), 1)
+
+
+def quality_focal_weights(
+    logits: Tensor, targets: Tensor, positive: Tensor, *, alpha: float = 0.25, gamma: float = 2.0
+) -> Tensor:
+    """Weights on binary cross entropy that make it a focal loss for soft targets: alpha_t |t - p|^gamma.
+
+    Li et al., "Generalized Focal Loss", NeurIPS 2020 (arXiv:2006.04388), equation 5, for a target t and p = sigmoid(x).
+    For targets of 0 and 1 the modulating factor |t - p|^gamma is that of `focal_loss`. alpha_t is one for all classes
+    of an anchor: `alpha` where it holds an object, 1 - `alpha` elsewhere.
+
+    Args:
+        logits: [B, A, C] of A anchors of B images; no gradient flows through the weights.
+        targets: [B, A, C] in [0, 1], soft for anchors that hold an object.
+        positive: [B, A] bool, the anchors that hold an object.
+        alpha: 0 to 1, the weight of an anchor with an object.
+        gamma: 0 or more.
+
+    Returns:
+        [B, A, C] weights of float32 or wider.
+
+    Raises:
+        ValueError: shapes differ, or a value is out of its range.
+    """
+    check_shape("logits", logits, "B", "A", "C")
+    check_float("logits", logits)
+    check_like("targets", targets, "logits", logits)
+    check_probabilities("targets", targets)
+    check_mask("positive", positive, "the anchors", logits[..., 0])
+    check_range("alpha", alpha, 0, 1)
+    check_range("gamma", gamma, 0)
+    of_anchor = torch.where(positive[..., None], alpha, 1 - alpha)
+    return of_anchor * (targets.detach() - at_least_float32(logits.detach()).sigmoid()).abs() ** gamma

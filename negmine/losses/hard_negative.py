@@ -25,8 +25,8 @@ def hardest_negatives(
 ) -> Tensor:
     """Choose the hardest negatives of each image: ceil(neg_per_pos * positives), or `min_neg` where there are none.
 
-    Of equal losses the lowest index goes first, so the choice is the same on every run. A loss that is no number counts
-    as the highest. An image with fewer negatives than that gives them all.
+    Of equal losses the lowest index goes first, so the choice is the same on every run. NaN counts as the highest
+    loss. An image with fewer negatives than that gives them all.
 
     Args:
         loss: [B, A] loss of each of A anchors of B images; no gradient flows through the choice.
@@ -50,7 +50,7 @@ def hardest(loss: Tensor, candidate: Tensor, quota: Tensor) -> Tensor:
     """Choose, for each image, its `quota` candidates of highest loss; of equal losses the lowest index goes first.
 
     Args:
-        loss: [B, A]; no gradient flows through the choice. A loss that is no number counts as the highest.
+        loss: [B, A]; no gradient flows through the choice. NaN counts as the highest loss.
         candidate: [B, A] bool, what may be chosen.
         quota: [B] int64, how many; an image with fewer candidates gives them all.
 
@@ -82,14 +82,7 @@ def hard_negative_loss(
 ) -> Tensor:
     """Softmax cross entropy of the positives and the hardest negatives, SSD's confidence loss (equation 3).
 
-    Of an image with objects at most ceil(neg_per_pos * positives) negatives count. Of an image without, `min_neg` do:
-    SSD as published takes none and learns nothing from it. With S_b the sum over the positives and the chosen negatives
-    of image b, P_b its positives, K_b its chosen negatives and B_0 of the B images without a positive,
-
-        L = sum_{b: P_b > 0} S_b / sum_b P_b + (B_0 / B) sum_{b: P_b = 0} S_b / sum_{b: P_b = 0} K_b
-
-    The first term is SSD's; images without objects leave it as it is. They themselves are divided by the negatives
-    that they gave: divided by 1, as is usual where nothing is positive, they would drown all else.
+    The choice and the normalisation are those of `hard_negative_mean`.
 
     Args:
         cls_pred: [B, A, C] logits of A anchors of B images; class 0 is the background.
@@ -102,7 +95,7 @@ def hard_negative_loss(
         The loss, a scalar of float32 or wider; 0 with zero gradients where nothing counts.
 
     Raises:
-        ValueError: shapes do not fit, a class is none of C, or a number is out of its range.
+        ValueError: shapes do not fit, a class is not one of C, or a number is out of its range.
     """
     check_shape("cls_pred", cls_pred, "B", "A", "C")
     check_float("cls_pred", cls_pred)
@@ -110,8 +103,45 @@ def hard_negative_loss(
     check_classes("cls_target", cls_target, cls_pred.shape[2], ignore_index)
     rows = at_least_float32(cls_pred).flatten(0, 1)  # [B * A, C]
     loss = functional.cross_entropy(rows, cls_target.flatten(), ignore_index=ignore_index, reduction="none")
-    loss = loss.view(cls_target.shape)  # [B, A]
-    candidate, positive = _split(cls_target > 0, cls_target == ignore_index)
+    return hard_negative_mean(
+        loss.view(cls_target.shape),
+        cls_target > 0,
+        neg_per_pos=neg_per_pos,
+        min_neg=min_neg,
+        ignore=cls_target == ignore_index,
+    )
+
+
+def hard_negative_mean(
+    loss: Tensor, positive: Tensor, *, neg_per_pos: float, min_neg: int, ignore: Tensor | None = None
+) -> Tensor:
+    """The loss of all positives and of the negatives that `hardest_negatives` chooses, normalised.
+
+    SSD as published takes no negative of an image without objects and learns nothing from it; here such an image gives
+    `min_neg`. With S_b the sum over the positives and the chosen negatives of image b, P_b its positives, K_b its
+    chosen negatives and B_0 of the B images without a positive,
+
+        L = sum_{b: P_b > 0} S_b / sum_b P_b + (B_0 / B) sum_{b: P_b = 0} S_b / sum_{b: P_b = 0} K_b
+
+    The first term is SSD's; images without objects leave it unchanged. They themselves are divided by the negatives
+    that they gave: divided by 1, as is usual where nothing is positive, they would drown all else.
+
+    Args:
+        loss: [B, A] loss of each of A anchors of B images.
+        positive: [B, A] bool, the anchors that hold an object.
+        neg_per_pos: negatives for one positive, at most; 0 or more.
+        min_neg: negatives of an image without positives.
+        ignore: [B, A] bool, anchors that never count.
+
+    Returns:
+        The loss, a scalar of float32 or wider; 0 with zero gradients where nothing counts.
+
+    Raises:
+        ValueError: shapes differ, a mask is not bool, or a number is out of its range.
+    """
+    _check_masks(loss, positive, ignore)
+    loss = at_least_float32(loss)
+    candidate, positive = _split(positive, ignore)
     positives = positive.sum(1)  # [B]
     has_object = positives > 0
     negative = hardest(loss, candidate, _quota(positives, neg_per_pos, min_neg))

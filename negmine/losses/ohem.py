@@ -18,9 +18,8 @@ from negmine.losses.checks import (
     check_mask,
     check_range,
     check_shape,
-    exact_ratio,
 )
-from negmine.losses.suppression import nms
+from negmine.losses.nms import nms_by_loss
 
 
 def ohem_loss(
@@ -58,45 +57,17 @@ def ohem_loss(
         nothing counts.
 
     Raises:
-        ValueError: shapes do not fit, a class is none of C, or a number is out of its range.
+        ValueError: shapes do not fit, a class is not one of C, or a number is out of its range.
     """
-    with torch.no_grad():  # the read-only pass: of the rest, no gradient is ever made
+    with torch.no_grad():
         losses = ohem_row_losses(cls_pred, cls_target, loc_pred, loc_target, beta=beta, ignore_index=ignore_index)
         kept = ohem_select(losses, keep=keep, boxes=boxes, nms_iou=nms_iou, ignore=cls_target == ignore_index)
+    kept = kept.sort().values  # a sum in the order of the rows does not depend on how hard they are
     cls_loss = functional.cross_entropy(at_least_float32(cls_pred[kept]), cls_target[kept], reduction="sum")
     objects = kept[cls_target[kept] > 0]
     loc_loss = _smooth_l1(loc_pred[objects], loc_target[objects], beta).sum()
     rows = max(len(kept), 1)
     return cls_loss / rows, loc_loss / rows
-
-
-def ohem_classification_loss(cls_pred: Tensor, cls_target: Tensor, *, rate: float, ignore_index: int = -1) -> Tensor:
-    """Mean cross entropy of the share `rate` of the rows whose cross entropy is highest.
-
-    With n rows that count and H the ceil(rate * n) hardest of them, L = sum_{i in H} CE_i / |H|: OHEM without boxes.
-
-    Args:
-        cls_pred: [R, C] logits.
-        cls_target: [R] int64, 0 .. C - 1, or `ignore_index` for a row that never counts.
-        rate: more than 0, at most 1; exact to a millionth.
-        ignore_index: the target of rows that never count.
-
-    Returns:
-        The loss, a scalar of float32 or wider; 0 with zero gradients where no row counts.
-
-    Raises:
-        ValueError: shapes do not fit, a class is none of C, or the rate is out of its range.
-    """
-    check_range("rate", rate, 0, 1, low_open=True)
-    _check_classification(cls_pred, cls_target, ignore_index)
-    ignore = cls_target == ignore_index
-    with torch.no_grad():
-        losses = _cross_entropy(cls_pred, cls_target, ignore_index)
-        ratio = exact_ratio(rate)
-        rows = -(-int((~ignore).sum()) * ratio.numerator // ratio.denominator)
-        kept = ohem_select(losses, keep=max(rows, 1), ignore=ignore)
-    loss = functional.cross_entropy(at_least_float32(cls_pred[kept]), cls_target[kept], reduction="sum")
-    return loss / max(len(kept), 1)
 
 
 def ohem_select(
@@ -109,7 +80,7 @@ def ohem_select(
 ) -> Tensor:
     """Choose the `keep` rows of highest loss, after suppression among their boxes where those are given.
 
-    Of equal losses the lowest index goes first; a loss that is no number counts as the highest.
+    Of equal losses the lowest index goes first; NaN counts as the highest loss.
 
     Args:
         loss: [R]; no gradient flows through the choice.
@@ -139,7 +110,7 @@ def ohem_select(
         return rows[scores.argsort(descending=True, stable=True)[:keep]]
     check_shape("boxes", boxes, loss.shape[0], 4)
     check_range("nms_iou", nms_iou, 0, 1)
-    return rows[nms(boxes[rows], scores, iou=nms_iou, limit=keep)]
+    return rows[nms_by_loss(scores, boxes[rows], iou=nms_iou)[:keep]]
 
 
 def ohem_row_losses(
@@ -151,7 +122,7 @@ def ohem_row_losses(
     beta: float = 1.0,
     ignore_index: int = -1,
 ) -> Tensor:
-    """What `ohem_loss` ranks by: cross entropy plus, for rows of class > 0, smooth L1 summed over the four offsets.
+    """The loss that `ohem_loss` ranks rows by: cross entropy plus, for class > 0, smooth L1 summed over the offsets.
 
     Args:
         cls_pred: [R, C] logits; class 0 is the background.
@@ -165,7 +136,7 @@ def ohem_row_losses(
         [R], float32 or wider.
 
     Raises:
-        ValueError: shapes do not fit, a class is none of C, or beta is negative.
+        ValueError: shapes do not fit, a class is not one of C, or beta is negative.
     """
     _check_classification(cls_pred, cls_target, ignore_index)
     check_shape("loc_pred", loc_pred, cls_pred.shape[0], 4)

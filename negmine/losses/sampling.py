@@ -1,4 +1,4 @@
-"""Which regions a mini-batch is made of: the biased sample of Fast R-CNN, and negatives balanced over their overlap.
+"""The biased sample of regions that a mini-batch of Fast R-CNN is made of.
 
 Every draw is from the generator that is passed in, on its device: the same on a CPU and a GPU.
 """
@@ -54,57 +54,6 @@ def biased_minibatch(
     positive = _draw(max_iou >= fg_iou, batch_size * ratio.numerator // ratio.denominator, generator)
     negative = _draw((max_iou >= bg_lo) & (max_iou < bg_hi), batch_size - len(positive), generator)
     return positive, negative
-
-
-def iou_balanced_negatives(
-    max_iou: Tensor,
-    num: int,
-    *,
-    generator: torch.Generator,
-    bins: int = 3,
-    floor: float = 0.0,
-    floor_fraction: float = 0.0,
-    bg_hi: float = 0.5,
-) -> Tensor:
-    """Draw negatives evenly over their overlap with objects, since hard ones overlap and random ones rarely do.
-
-    Pang et al., "Libra R-CNN: Towards Balanced Learning for Object Detection", CVPR 2019 (arXiv:1904.02701), equation
-    2: [floor, bg_hi) is cut into K bins of equal width, and each of the M_k negatives of bin k is drawn with
-    probability p_k = (num / K) / M_k. Where a bin holds fewer than num / K, it gives all, and the rest is drawn from
-    all negatives that are left.
-
-    Args:
-        max_iou: [N] largest overlap of each region with an object, 0 to 1; negative for a region to leave out.
-        num: negatives to draw, at most.
-        generator: of the draws.
-        bins: K.
-        floor: overlap at which the bins begin; regions below are easy.
-        floor_fraction: share of `num` that is drawn from below the floor, 0 to 1, exact to a millionth.
-        bg_hi: overlap from which a region is no negative.
-
-    Returns:
-        [min(num, negatives)] int64 indices, ascending.
-
-    Raises:
-        ValueError: a shape or a number is out of its range.
-    """
-    check_shape("max_iou", max_iou, "N")
-    check_float("max_iou", max_iou)
-    check_range("num", num, 0)
-    check_range("bins", bins, 1)
-    check_range("bg_hi", bg_hi, 0, 1, low_open=True)
-    check_range("floor", floor, 0, bg_hi, high_open=True)
-    check_range("floor_fraction", floor_fraction, 0, 1)
-    ratio = exact_ratio(floor_fraction)
-    easy = num * ratio.numerator // ratio.denominator
-    left = (max_iou >= 0) & (max_iou < bg_hi)
-    bin_of = ((max_iou - floor) * (bins / (bg_hi - floor))).floor().clamp(-1, bins - 1)  # -1 is below the floor
-    chosen = [_draw(left & (bin_of == -1), easy, generator)]
-    chosen += [_draw(left & (bin_of == number), (num - easy) // bins, generator) for number in range(bins)]
-    for drawn in chosen:
-        left = left.index_fill(0, drawn, False)
-    chosen.append(_draw(left, num - sum(map(len, chosen)), generator))
-    return torch.cat(chosen).sort().values
 
 
 def _draw(mask: Tensor, count: int, generator: torch.Generator) -> Tensor:

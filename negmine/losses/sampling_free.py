@@ -26,10 +26,10 @@ def guided_scale(cls_loss: Tensor, box_loss: Tensor) -> Tensor:
 
     Returns:
         r, a detached scalar of float32 or wider. It is 1 where there is nothing to be guided by: no box (a box loss of
-        0), no classification loss, or a loss that is no number.
+        0), no classification loss, or a NaN.
 
     Raises:
-        ValueError: a loss is no scalar.
+        ValueError: a loss is not a scalar.
     """
     check_shape("cls_loss", cls_loss)
     check_shape("box_loss", box_loss)

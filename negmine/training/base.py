@@ -1,4 +1,4 @@
-"""The port that every framework that trains is behind."""
+"""The port that every framework's trainer implements, and the training set that it is given."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
+
+import yaml
+
+from negmine.errors import TrainingError
+from negmine.paths import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +29,29 @@ class TrainingSet:
     val: tuple[Path, ...]
     class_names: tuple[str, ...]
 
+    def write_lists(self, out: Path) -> Path:
+        """Write a data.yaml, and lists of the images beside it; absolute, since Ultralytics resolves others elsewhere.
+
+        Raises:
+            TrainingError: for a path that a list cannot hold.
+        """
+        validated = self.val or self.positives  # Ultralytics insists on some
+        for name, paths in (("train", (*self.positives, *self.negatives)), ("val", validated)):
+            lines = [str(path.absolute()) for path in paths]
+            broken = next((line for line in lines if len(line.splitlines()) != 1 or line != line.strip()), None)
+            if broken is not None:
+                raise TrainingError(f"{printable(broken)} cannot stand in a list of files; rename it")
+            (out / f"{name}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        names = list(self.class_names)
+        document = {"path": str(out.absolute()), "train": "train.txt", "val": "val.txt", "names": names}
+        data_yaml = out / "data.yaml"
+        data_yaml.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        return data_yaml.absolute()
+
 
 @dataclass(frozen=True, slots=True)
 class EpochEnd:
-    """How far a training is.
+    """The progress of a training.
 
     Attributes:
         epoch: the one that ended, from 1.
@@ -45,7 +69,7 @@ OnEpoch = Callable[[EpochEnd], None]
 
 @runtime_checkable
 class Trainer(Protocol):
-    """Trains a detector further."""
+    """Fine-tunes a detector."""
 
     def check(self, weights: Path, class_names: Sequence[str]) -> None:
         """Say whether weights can be trained, before anything else is done.
@@ -60,10 +84,10 @@ class Trainer(Protocol):
         """
 
     def train(self, weights: Path, data: TrainingSet, out: Path, *, on_epoch: OnEpoch | None = None) -> Path:
-        """Train, in a folder of its own; what a killed training left there is gone on with.
+        """Train in a folder of its own; resumes what a killed training left there.
 
         Args:
-            weights: where to start; left as they are.
+            weights: where to start; unchanged.
             data: what to train on.
             out: the folder.
             on_epoch: told after each epoch.
@@ -72,5 +96,5 @@ class Trainer(Protocol):
             The weights, a file in `out`.
 
         Raises:
-            TrainingError: where the loss is no number, memory or disk is full, or the images cannot be used.
+            TrainingError: where the loss is NaN or infinite, memory or disk is full, or the images cannot be used.
         """

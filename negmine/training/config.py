@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
 
 from negmine.errors import ConfigError
-
-Loss = Literal["ohem", "hard-negative", "focal", "ghm", "guided", "stock", "heuristic", "random"]
+from negmine.training.losses import LOSSES
 
 MAX_SEED = 2**32 - 2  # NumPy takes one more, and Ultralytics adds one
-OF_REGIONS: tuple[Loss, ...] = ("heuristic", "random")  # which regions count: for detectors that judge regions
 # What negmine decides itself: a value for it would be ignored, point the training at other files, or work against the
 # batches that hold every image with objects and the negatives at a ratio.
 _OURS = frozenset(
@@ -21,15 +18,19 @@ _OURS = frozenset(
 )
 
 
+_LOWEST = {
+    "epochs": 1, "imgsz": 32, "batch": 2, "min_neg": 1, "soup": 1, "ohem_batch": 1, "workers": 0, "seed": 0,
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
     """How a detector is trained further; the defaults are for fine-tuning, and were chosen by `benchmarks/retrain.py`.
 
     Attributes:
-        loss: how the classification loss treats negatives; `stock` is that of the framework, and `heuristic` and
-            `random` are the samples that OHEM is compared with, for a Faster R-CNN. None for `ohem`, and for a
-            Faster R-CNN, which OHEM can lose (`benchmarks/ohem.py`), `stock`.
-        epochs: how often every image with objects is shown in a training.
+        loss: how the classification loss treats negatives, a name of `negmine.training.losses.LOSSES`; `stock` is the
+            framework's own. None for `ohem`, and `stock` for Faster R-CNN.
+        epochs: how often a training shows every image with objects.
         imgsz: longer side that images are resized to, pixels; None for what the weights were trained at.
         batch: images of one step; None for 16, and 2 for a Faster R-CNN.
         ratio: images without objects for each with objects, in every batch.
@@ -37,23 +38,23 @@ class TrainConfig:
         min_neg: negative anchors kept at least in an image without objects (`ohem`, `hard-negative`).
         ohem_batch: regions of all images of a step together that a Faster R-CNN learns from (`ohem`, `heuristic`,
             `random`).
-        ohem_nms: overlap above which of two of its regions only the harder can be chosen, 0 to 1; None for
-            no suppression (`ohem`).
+        ohem_nms: overlap above which only the harder of two of its regions can be chosen, 0 to 1; None for no
+            suppression (`ohem`).
         bg_lo: overlap with an object from which a region without one may be drawn, 0 to 0.5 (`heuristic`).
-        nms_iou: overlap above which one of two neighbouring negative anchors is passed over, 0 to 1; None for none
-            (`ohem`).
+        nms_iou: overlap above which only the harder of two negative anchors can be chosen, 0 to 1; None for no
+            suppression (`ohem`).
         soup: trainings, each with another seed, whose weights are averaged (Wortsman et al., "Model soups", ICML 2022).
         device: `auto`, or what the framework takes: `cpu`, `0`, `cuda:1`, `mps`, ...
         seed: of the order of the images and of their augmentation.
         workers: processes that load images on a GPU; a CPU has none.
-        trust_weights: open a pickle without looking at what it would run.
+        trust_weights: open a pickle without checking what it would run.
         settings: any further arguments of the framework's training, over negmine's own choice.
 
     Raises:
         ConfigError: where a value is out of its range, or a setting is one that negmine decides.
     """
 
-    loss: Loss | None = None
+    loss: str | None = None
     epochs: int = 8
     imgsz: int | None = None
     batch: int | None = None
@@ -72,21 +73,9 @@ class TrainConfig:
     settings: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.loss is not None and self.loss not in get_args(Loss):
-            raise ConfigError(f"expected a loss of {', '.join(get_args(Loss))}, found {self.loss!r}")
-        for name, low in (
-            ("epochs", 1),
-            ("imgsz", 32),
-            ("batch", 2),
-            ("min_neg", 1),
-            ("soup", 1),
-            ("ohem_batch", 1),
-            ("workers", 0),
-            ("seed", 0),
-        ):
-            value = getattr(self, name)
-            if value is not None and value < low:
-                raise ConfigError(f"expected {name} of {low} or more, found {value}")
+        if self.loss is not None and self.loss not in LOSSES:
+            raise ConfigError(f"expected a loss of {', '.join(LOSSES)}, found {self.loss!r}")
+        self._check_lowest()
         if self.seed > MAX_SEED:
             raise ConfigError(f"expected seed up to {MAX_SEED}, found {self.seed}")
         for name in ("ratio", "neg_per_pos"):
@@ -101,4 +90,10 @@ class TrainConfig:
             raise ConfigError(f"expected bg_lo from 0 to 0.5, found {self.bg_lo}")
         for name in self.settings:
             if name in _OURS:
-                raise ConfigError(f"{name} is not to be set with --set: negmine decides it, or has an option for it")
+                raise ConfigError(f"{name} cannot be set with --set: negmine decides it, or has an option for it")
+
+    def _check_lowest(self) -> None:
+        for name, low in _LOWEST.items():
+            value = getattr(self, name)
+            if value is not None and value < low:
+                raise ConfigError(f"expected {name} of {low} or more, found {value}")

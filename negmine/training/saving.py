@@ -1,4 +1,4 @@
-"""Writing what a training keeps, so that a kill, a power cut or a full disk never leaves half of it."""
+"""Writing checkpoints, so that a kill, a power cut or a full disk never leaves half of one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several trainings from the same weights, and the average of what comes out of them."""
+"""Several trainings from the same weights, and the average of the weights that they end with."""
 
 from __future__ import annotations
 

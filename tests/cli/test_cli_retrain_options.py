@@ -25,8 +25,8 @@ def faster(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["--loss", "stock", "--nms", "0.7"], "--nms is for --loss ohem, found --loss stock; leave it out"),
         (["--loss", "focal", "--min-neg", "8"], "--min-neg is for --loss ohem and hard-negative, found --loss focal"),
         (["--bg-lo", "0"], "--bg-lo is for --loss heuristic, found --loss ohem"),
-        (["--ohem-batch", "64"], "--ohem-batch is for detectors that judge regions (Faster R-CNN); leave it out"),
-        (["--ohem-nms", "1"], "--ohem-nms is for detectors that judge regions (Faster R-CNN); leave it out"),
+        (["--ohem-batch", "64"], "--ohem-batch is for Faster R-CNN detectors, found Ultralytics; leave it out"),
+        (["--ohem-nms", "1"], "--ohem-nms is for Faster R-CNN detectors, found Ultralytics; leave it out"),
     ],
 )
 def test_for_a_detector_of_anchors(options: list[str], message: str, run: Run, tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_for_a_detector_of_anchors(options: list[str], message: str, run: Run, t
 def test_for_a_detector_of_regions(run: Run, faster: Path) -> None:
     done = run("retrain", "--weights", faster, "--data", "none.yaml", "--backgrounds", "x", "--neg-per-pos", "2",
                "--loss", "ohem")  # fmt: skip
-    assert "--neg-per-pos is for detectors that judge anchors (all but Faster R-CNN); leave it out" in one_line(done)
+    assert "--neg-per-pos is for Ultralytics, RetinaNet, FCOS and SSD detectors, found Faster R-CNN" in one_line(done)
     done = run("retrain", "--weights", faster, "--data", "none.yaml", "--backgrounds", "x", "--ohem-batch", "64",
                "--loss", "ohem")  # fmt: skip
     assert done.returncode == 2  # for the data
@@ -47,7 +47,7 @@ def test_for_a_detector_of_regions(run: Run, faster: Path) -> None:
 
 def test_a_faster_rcnn_is_trained_with_the_loss_of_torchvision_unless_asked(run: Run, faster: Path) -> None:
     done = run("retrain", "--weights", faster, "--data", "none.yaml", "--backgrounds", "x", "--ohem-batch", "64")
-    assert "--ohem-batch is for --loss ohem and heuristic and random, found --loss stock" in one_line(done)
+    assert "--ohem-batch is for --loss ohem, heuristic and random, found --loss stock" in one_line(done)
 
 
 def test_a_detector_of_transformers_is_not_trained(run: Run) -> None:

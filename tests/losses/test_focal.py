@@ -1,4 +1,4 @@
-"""Focal loss against torchvision's, and where torchvision's is no number."""
+"""Focal loss against torchvision's, and where torchvision's is NaN."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.ops import sigmoid_focal_loss
 
-from negmine.losses import focal_loss
+from negmine.losses import focal_loss, quality_focal_weights
 
 REDUCTIONS = ["none", "sum", "mean"]
 
@@ -113,3 +113,47 @@ def test_half_precision_is_computed_in_single(dtype: torch.dtype) -> None:
 def test_what_does_not_fit_is_named(targets: torch.Tensor, settings: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         focal_loss(torch.zeros(2), targets, **settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 2), (2, 0, 2)])
+def test_weights_of_nothing_are_nothing(shape: tuple[int, ...]) -> None:
+    assert quality_focal_weights(torch.zeros(shape), torch.zeros(shape), torch.zeros(shape[:2]) > 0).shape == shape
+
+
+def test_quality_focal_weights_by_hand() -> None:
+    # A logit of log 3 is a probability of 3/4. The first anchor holds an object of class 0, of quality 0.5.
+    logits = torch.full((1, 2, 2), math.log(3), requires_grad=True)
+    targets = torch.tensor([[[0.5, 0.0], [0.0, 0.0]]])
+
+    weights = quality_focal_weights(logits, targets, torch.tensor([[True, False]]))
+
+    assert not weights.requires_grad
+    assert weights[0, 0].tolist() == pytest.approx([0.25 / 4**2, 0.25 * 9 / 16])
+    assert weights[0, 1].tolist() == pytest.approx([0.75 * 9 / 16] * 2)
+
+
+def test_with_hard_targets_of_one_class_the_weighted_entropy_is_the_focal_loss() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 30, 1, generator=generator, dtype=torch.float64) * 4
+    positive = torch.rand(2, 30, generator=generator) > 0.7
+    targets = positive[..., None].double()
+
+    weights = quality_focal_weights(logits, targets, positive, alpha=0.6, gamma=1.5)
+    entropy = torch.nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+
+    assert torch.allclose(weights * entropy, focal_loss(logits, targets, alpha=0.6, gamma=1.5), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"logits": torch.zeros(2, 3)}, r"logits: expected shape \[B, A, C\], found \[2, 3\]"),
+        ({"targets": torch.full((1, 2, 3), 2.0)}, r"targets: expected values in \[0, 1\], found 2.0"),
+        ({"positive": torch.zeros(1, 3, dtype=torch.bool)}, "positive: expected the shape of the anchors"),
+        ({"gamma": -1.0}, "gamma: expected"),
+    ],
+)
+def test_weights_name_what_does_not_fit(change: dict[str, object], message: str) -> None:
+    fitting = {"logits": torch.zeros(1, 2, 3), "targets": torch.zeros(1, 2, 3), "positive": torch.zeros(1, 2) > 0}
+    with pytest.raises(ValueError, match=message):
+        quality_focal_weights(**{**fitting, **change})  # type: ignore[arg-type]

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from negmine.losses import hard_negative_loss, hardest, hardest_negatives
+from negmine.losses import hard_negative_loss, hard_negative_mean, hardest_negatives
+from negmine.losses.hard_negative import hardest
 
 
 def _slow(loss: Tensor, positive: Tensor, neg_per_pos: float, min_neg: int, ignore: Tensor) -> np.ndarray:
@@ -74,7 +75,7 @@ def test_a_ratio_is_exact() -> None:
     assert hardest_negatives(torch.rand(1, 200), positive, neg_per_pos=0.07, min_neg=0).sum() == 7
 
 
-def test_a_loss_that_is_no_number_counts_as_the_highest() -> None:
+def test_nan_counts_as_the_highest_loss() -> None:
     loss = torch.tensor([[1.0, math.nan, -math.inf, math.inf, 2.0]])
     nothing = torch.zeros(1, 5, dtype=torch.bool)
 
@@ -177,6 +178,17 @@ def test_a_batch_of_backgrounds_is_a_mean() -> None:
     loss = hard_negative_loss(logits, torch.zeros(4, 50, dtype=torch.int64), min_neg=10)
 
     assert loss.item() == pytest.approx(losses.view(4, 50).topk(10).values.mean().item(), rel=1e-6)
+
+
+def test_the_mean_of_any_loss_by_hand() -> None:
+    loss = torch.tensor([[5.0, 4.0, 1.0, 3.0, 9.0], [8.0, 2.0, 6.0, 0.0, 9.0]])
+    positive = torch.tensor([[True, False, False, False, False], [False] * 5])
+    ignore = torch.tensor([[False] * 4 + [True]] * 2)
+
+    mean = hard_negative_mean(loss, positive, neg_per_pos=2.0, min_neg=2, ignore=ignore)
+
+    # The positive 5 and its two hardest negatives 4 and 3, by one positive; 8 and 6 by two, of one image in two.
+    assert mean.item() == pytest.approx(12 + 1 / 2 * 14 / 2)
 
 
 def test_backgrounds_teach_and_leave_the_rest_as_it_is() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torchvision.ops import nms as torchvision_nms
 
-from negmine.losses import ohem_classification_loss, ohem_loss, ohem_row_losses, ohem_select
+from negmine.losses import ohem_loss, ohem_row_losses, ohem_select
 
 
 def _regions(rows: int, classes: int = 3, *, seed: int = 0, dtype: torch.dtype = torch.float64) -> tuple[Tensor, ...]:
@@ -158,49 +158,6 @@ def test_half_precision_is_computed_in_single(dtype: torch.dtype) -> None:
     assert losses == ohem_loss(wide[0], target, wide[1], wide[2], keep=8)
 
 
-def test_classification_loss_by_hand() -> None:
-    # Logits (0, 0): log 2; (0, log 3) of class 0: log 4; (0, log 7) of class 0: log 8; the last is ignored.
-    logits = torch.tensor([[0.0, 0.0], [0.0, math.log(3)], [0.0, math.log(7)], [0.0, 99.0]])
-    target = torch.tensor([0, 0, 0, -1])
-
-    # Half of three rows, rounded up, are two: (log 8 + log 4) / 2. A tenth is one.
-    assert ohem_classification_loss(logits, target, rate=0.5).item() == pytest.approx(2.5 * math.log(2))
-    assert ohem_classification_loss(logits, target, rate=0.1).item() == pytest.approx(3 * math.log(2))
-
-
-def test_classification_loss_of_all_rows_is_cross_entropy() -> None:
-    logits, target, *_ = _regions(25)
-    expected = torch.nn.functional.cross_entropy(logits, target, ignore_index=-1)
-
-    assert ohem_classification_loss(logits, target, rate=1.0).item() == pytest.approx(expected.item())
-
-
-def test_a_rate_is_exact() -> None:
-    # 0.07 * 100 is 7.000000000000001 in floating point, whose ceiling is 8
-    logits = torch.randn(100, 3, generator=torch.Generator().manual_seed(0)).requires_grad_()
-
-    ohem_classification_loss(logits, torch.zeros(100, dtype=torch.int64), rate=0.07).backward()
-
-    assert logits.grad is not None and logits.grad.abs().sum(1).count_nonzero() == 7
-
-
-@pytest.mark.parametrize("kind", ["no rows", "all ignored"])
-def test_classification_loss_of_nothing_is_a_zero_with_a_gradient(kind: str) -> None:
-    logits, target, _, _ = _empty(kind)
-    logits.requires_grad_()
-
-    loss = ohem_classification_loss(logits, target, rate=0.5)
-    loss.backward()
-
-    assert loss.item() == 0 and logits.grad is not None and logits.grad.count_nonzero() == 0
-
-
-def test_classification_loss_has_the_gradient_that_it_should() -> None:
-    logits, target, *_ = _regions(12)
-
-    assert torch.autograd.gradcheck(lambda x: ohem_classification_loss(x, target, rate=0.4), logits.requires_grad_())
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -222,9 +179,3 @@ def test_what_does_not_fit_is_named(change: dict[str, Any], message: str) -> Non
     fitting |= {"loc_pred": torch.zeros(6, 4), "loc_target": torch.zeros(6, 4)}
     with pytest.raises(ValueError, match=message):
         ohem_loss(**{**fitting, "keep": 2, **change})
-
-
-@pytest.mark.parametrize("rate", [0.0, 1.5, math.nan])
-def test_a_rate_out_of_range_is_named(rate: float) -> None:
-    with pytest.raises(ValueError, match=r"rate: expected a number in \(0, 1\], found"):
-        ohem_classification_loss(torch.zeros(2, 2), torch.zeros(2, dtype=torch.int64), rate=rate)

@@ -133,15 +133,6 @@ def save_torchvision(
     write_checkpoint(checkpoint, path)
 
 
-def is_regions(path: Path) -> bool:
-    """Whether a checkpoint is of a two-stage detector, a Faster R-CNN.
-
-    Raises:
-        WeightsError: where it cannot be read.
-    """
-    return read_checkpoint(path).builder.startswith("fasterrcnn")
-
-
 def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     from safetensors import SafetensorError, safe_open
 

@@ -1,8 +1,8 @@
-"""Classification losses of the one-stage detectors of torchvision, in place of their own.
+"""Other classification losses for the one-stage detectors of torchvision: RetinaNet, FCOS and SSD.
 
-RetinaNet, FCOS and SSD end in one method of one signature, `compute_loss(targets, head_outputs, anchors,
-matched_idxs)`, which knows every anchor's object. It is called as it is, and the parts of the loss that a rule changes
-are replaced in what it returns; on the live model alone, so that a state_dict is the same.
+The three end in one method of one signature, `compute_loss(targets, head_outputs, anchors, matched_idxs)`, which knows
+every anchor's object. It is called unchanged, and a rule replaces the parts of the loss that it changes in what the
+method returns; on the live model alone, so that a state_dict is the same.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.ops import sigmoid_focal_loss
 
-from negmine.errors import WeightsError
+from negmine.losses.focal import focal_loss
 from negmine.losses.ghm import ghm_c_loss, ghm_r_loss
-from negmine.losses.hard_negative import hardest_negatives
+from negmine.losses.hard_negative import hard_negative_loss, hard_negative_mean, hardest_negatives
+from negmine.losses.nms import overlapping_negatives
 from negmine.losses.sampling_free import guided_scale
 from negmine.training.config import TrainConfig
-from negmine.training.suppression import suppressed
 
 CLASSIFICATION, BOXES = "classification", "bbox_regression"  # names of torchvision
 _IGNORED = -2  # the index of an anchor that is neither, of torchvision's matcher
+_NEITHER = -1  # the class of such an anchor, for `hard_negative_loss`
 _TINY = 1e-12
 
 Losses = dict[str, Tensor]
@@ -33,11 +33,11 @@ Losses = dict[str, Tensor]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matched:
-    """What a one-stage detector said of every anchor of a batch, and what it should have said.
+    """What a one-stage detector predicted for every anchor of a batch, and what it should have predicted.
 
     Attributes:
         logits: [B, A, C].
-        labels: [B, A] int64, the object's label; of no meaning elsewhere.
+        labels: [B, A] int64, the object's label; meaningless where there is none.
         positive: [B, A] bool, the anchors that an object was matched to.
         ignored: [B, A] bool, those that count as neither.
         decode: gives the boxes [B, A, 4], xyxy, detached, of float32.
@@ -67,73 +67,72 @@ class Rule(Protocol):
         """Return the losses that count; `losses` are torchvision's."""
 
 
-def teach(model: nn.Module, builder: str, config: TrainConfig) -> Rule | None:
+def ohem_of_retinanet(config: TrainConfig) -> Rule:
+    """OHEM; RetinaNet divides each image by its own positives."""
+    return FocalHardest(HardestAnchors(config.neg_per_pos, config.min_neg, config.nms_iou), each_image=True)
+
+
+def ohem_of_fcos(config: TrainConfig) -> Rule:
+    """OHEM; FCOS divides all images by the positives of the batch."""
+    return FocalHardest(HardestAnchors(config.neg_per_pos, config.min_neg, config.nms_iou), each_image=False)
+
+
+def ohem_of_ssd(config: TrainConfig) -> Rule:
+    """OHEM for a softmax over the classes: SSD's rule, after suppression among the negatives."""
+    return SoftmaxHardest(HardestAnchors(config.neg_per_pos, config.min_neg, config.nms_iou))
+
+
+def hard_negative(config: TrainConfig) -> Rule:
+    """SSD's rule for a head of sigmoids."""
+    return SigmoidHardest(HardestAnchors(config.neg_per_pos, config.min_neg, None))
+
+
+def hard_negative_of_ssd(config: TrainConfig) -> Rule:
+    """SSD's rule as in the paper, and with images without objects."""
+    return SoftmaxHardest(HardestAnchors(config.neg_per_pos, config.min_neg, None))
+
+
+def ghm(config: TrainConfig) -> Rule:
+    """Gradient harmonising."""
+    return HarmonisedLosses()
+
+
+def guided(config: TrainConfig) -> Rule:
+    """Guided loss scaling."""
+    return scaled_to_boxes
+
+
+def install_anchor_loss(model: nn.Module, builder: str, rule: Rule) -> None:
     """Put a rule behind the losses of a one-stage detector.
 
     Args:
         model: of the builder; changed in place.
         builder: its name in torchvision.
-        config: which loss, and its numbers.
-
-    Returns:
-        The rule, which may hold a state to go on with (`state_dict`); None where torchvision's own loss stays.
-
-    Raises:
-        WeightsError: where the family has no such loss.
+        rule: may hold a state to resume with (`state_dict`).
     """
-    rule = _rule(builder, config)
-    if rule is None:
-        return None
-    place = _place(model, builder)
-    place.compute_loss = _Ruled(place.compute_loss, rule, _coder(model, builder), offsets="fcos" not in builder)
-    return rule
+    owner = _owner(model, builder)
+    owner.compute_loss = _RuledLoss(owner.compute_loss, rule, _coder(model, builder), offsets="fcos" not in builder)
 
 
 @contextmanager
 def ruled_by(model: nn.Module, builder: str, rule: Rule) -> Iterator[None]:
-    """Put a rule behind the losses for a while; afterwards they are what they were."""
-    place = _place(model, builder)
-    before = place.compute_loss
-    compute = before.compute if isinstance(before, _Ruled) else before
-    place.compute_loss = _Ruled(compute, rule, _coder(model, builder), offsets="fcos" not in builder)
+    """Put a rule behind the losses for a while; afterwards they are as before."""
+    owner = _owner(model, builder)
+    before = owner.compute_loss
+    compute = before.compute if isinstance(before, _RuledLoss) else before
+    owner.compute_loss = _RuledLoss(compute, rule, _coder(model, builder), offsets="fcos" not in builder)
     try:
         yield
     finally:
-        place.compute_loss = before
+        owner.compute_loss = before
 
 
-def _place(model: Any, builder: str) -> Any:
+def _owner(model: Any, builder: str) -> Any:
     """The module whose `compute_loss` it is."""
     return model if builder.startswith("ssd") else model.head
 
 
-def _rule(builder: str, config: TrainConfig) -> Rule | None:
-    if config.loss == "stock":
-        return None
-    hardest = Hardest(config.neg_per_pos, config.min_neg, config.nms_iou if config.loss == "ohem" else None)
-    if builder.startswith("ssd"):
-        if config.loss in ("ohem", "hard-negative"):
-            return SoftmaxHardest(hardest)
-        raise WeightsError(
-            f"{builder} has a softmax over the classes, which the loss {config.loss} is not made for; expected a loss "
-            "of stock, hard-negative, ohem"
-        )
-    rules: Mapping[str, Callable[[], Rule | None]] = {
-        "focal": lambda: None,  # is their own
-        "ohem": lambda: FocalHardest(hardest, each_image=builder.startswith("retinanet")),
-        "hard-negative": lambda: SigmoidHardest(hardest),
-        "ghm": GradientHarmonised,
-        "guided": lambda: guided,
-    }
-    if config.loss is None or config.loss not in rules:
-        raise WeightsError(
-            f"{builder} has no regions to sample, which the loss {config.loss} does; expected a loss of stock, "
-            f"{', '.join(rules)}"
-        )
-    return rules[config.loss]()
-
-
-class _Ruled:
+class _RuledLoss:
     """torchvision's `compute_loss`, with a rule behind it."""
 
     def __init__(self, compute: Callable[..., Losses], rule: Rule, coder: Any, *, offsets: bool) -> None:
@@ -165,30 +164,25 @@ class _Ruled:
 
 
 @dataclass(frozen=True, slots=True)
-class Hardest:
+class HardestAnchors:
     """Which negatives of an image count: those of highest loss, a number for each positive.
 
     Attributes:
         neg_per_pos: negatives for each positive anchor of an image with objects.
         min_neg: negatives of an image without.
-        nms_iou: overlap of decoded boxes above which the lower loss is passed over; None for no suppression.
+        nms_iou: overlap of decoded boxes above which the lower loss is dropped; None for no suppression.
     """
 
     neg_per_pos: float
     min_neg: int
     nms_iou: float | None
 
-    def __call__(self, loss: Tensor, matched: Matched) -> Tensor:
-        """Mask [B, A] of the negatives that count, by the loss [B, A] of each anchor."""
-        loss = loss.detach()
-        ignore = matched.ignored
-        if self.nms_iou is not None:
-            ignore = ignore | suppressed(
-                loss.masked_fill(matched.ignored, 0), matched.positive, matched.decode(), iou=self.nms_iou
-            )
-        return hardest_negatives(
-            loss, matched.positive, neg_per_pos=self.neg_per_pos, min_neg=self.min_neg, ignore=ignore
-        )
+    def left_out(self, loss: Tensor, matched: Matched) -> Tensor:
+        """Mask [B, A] of the anchors that can count as neither, by the loss [B, A] of each anchor."""
+        if self.nms_iou is None:
+            return matched.ignored
+        ranked = loss.detach().masked_fill(matched.ignored, 0)
+        return matched.ignored | overlapping_negatives(ranked, matched.positive, matched.decode(), iou=self.nms_iou)
 
 
 class FocalHardest:
@@ -196,19 +190,27 @@ class FocalHardest:
 
     Each image's sum, and with it the classification term, has torchvision's value at every step; what changes is which
     anchors its gradient comes from.
+
+    Args:
+        hardest: which negatives count.
+        each_image: divide each image by its own positives, or the batch by all.
     """
 
-    def __init__(self, hardest: Hardest, *, each_image: bool) -> None:
+    def __init__(self, hardest: HardestAnchors, *, each_image: bool) -> None:
         self._hardest = hardest
-        self._each_image = (
-            each_image  # RetinaNet divides each image by its own positives, FCOS all by those of the batch
-        )
+        self._each_image = each_image
 
     def __call__(self, matched: Matched, losses: Losses) -> Losses:
         """Replace the classification loss."""
-        loss = sigmoid_focal_loss(matched.logits, matched.one_hot).sum(2)  # [B, A]
-        loss = loss.masked_fill(matched.ignored, 0)
-        kept = torch.where(matched.positive | self._hardest(loss, matched), loss, 0)
+        loss = focal_loss(matched.logits, matched.one_hot).sum(2).masked_fill(matched.ignored, 0)  # [B, A]
+        hardest = hardest_negatives(
+            loss,
+            matched.positive,
+            neg_per_pos=self._hardest.neg_per_pos,
+            min_neg=self._hardest.min_neg,
+            ignore=self._hardest.left_out(loss, matched),
+        )
+        kept = torch.where(matched.positive | hardest, loss, 0)
         factor = loss.detach().sum(1) / kept.detach().sum(1).clamp(min=_TINY)
         sums = kept.sum(1) * factor  # [B]
         positives = matched.positive.sum(1)
@@ -220,32 +222,47 @@ class FocalHardest:
 
 
 class SigmoidHardest:
-    """SSD's rule for a head of sigmoids: binary cross entropy of positives and hardest negatives; see `_divided`."""
+    """SSD's rule for a head of sigmoids: binary cross entropy of the positives and the hardest negatives."""
 
-    def __init__(self, hardest: Hardest) -> None:
+    def __init__(self, hardest: HardestAnchors) -> None:
         self._hardest = hardest
 
     def __call__(self, matched: Matched, losses: Losses) -> Losses:
         """Replace the classification loss."""
         loss = functional.binary_cross_entropy_with_logits(matched.logits, matched.one_hot, reduction="none").sum(2)
-        return {**losses, CLASSIFICATION: _divided(loss, matched, self._hardest(loss, matched))}
+        total = hard_negative_mean(
+            loss,
+            matched.positive,
+            neg_per_pos=self._hardest.neg_per_pos,
+            min_neg=self._hardest.min_neg,
+            ignore=self._hardest.left_out(loss, matched),
+        )
+        return {**losses, CLASSIFICATION: total}
 
 
 class SoftmaxHardest:
     """SSD's own rule, which also learns from images without objects; torchvision's takes no negative of theirs."""
 
-    def __init__(self, hardest: Hardest) -> None:
+    def __init__(self, hardest: HardestAnchors) -> None:
         self._hardest = hardest
 
     def __call__(self, matched: Matched, losses: Losses) -> Losses:
         """Replace the classification loss."""
-        target = torch.where(matched.positive, matched.labels, 0)
-        loss = functional.cross_entropy(matched.logits.flatten(0, 1), target.flatten(), reduction="none")
-        loss = loss.view(target.shape)
-        return {**losses, CLASSIFICATION: _divided(loss, matched, self._hardest(loss, matched))}
+        classes = torch.where(matched.positive, matched.labels, 0)
+        with torch.no_grad():  # to rank by
+            loss = functional.cross_entropy(matched.logits.flatten(0, 1), classes.flatten(), reduction="none")
+            left_out = self._hardest.left_out(loss.view(classes.shape), matched)
+        total = hard_negative_loss(
+            matched.logits,
+            classes.masked_fill(left_out, _NEITHER),
+            neg_per_pos=self._hardest.neg_per_pos,
+            min_neg=self._hardest.min_neg,
+            ignore_index=_NEITHER,
+        )
+        return {**losses, CLASSIFICATION: total}
 
 
-class GradientHarmonised:
+class HarmonisedLosses:
     """GHM-C for the classes and, where boxes are offsets, GHM-R for them: Li et al., AAAI 2019.
 
     The two averages of the bins go from batch to batch.
@@ -266,15 +283,15 @@ class GradientHarmonised:
         return losses
 
     def state_dict(self) -> dict[str, Tensor | None]:
-        """What was kept from batch to batch."""
+        """What is kept from batch to batch."""
         return {"classes": self._classes, "boxes": self._boxes}
 
     def load_state_dict(self, state: Mapping[str, Tensor | None]) -> None:
-        """Go on from there."""
+        """Restore what `state_dict` returned."""
         self._classes, self._boxes = state["classes"], state["boxes"]
 
 
-def guided(matched: Matched, losses: Losses) -> Losses:
+def scaled_to_boxes(matched: Matched, losses: Losses) -> Losses:
     """Binary cross entropy of every anchor, scaled to the loss of the boxes: Chen et al., "Is Sampling Heuristics
     Necessary in Training Deep Object Detectors?", 2019. A batch without objects has no box to be guided by.
     """
@@ -284,16 +301,6 @@ def guided(matched: Matched, losses: Losses) -> Losses:
     if not bool(matched.positive.any()):
         total = total / matched.labels.numel()  # the mean over the anchors: divided by 1 it would drown all else
     return {**losses, CLASSIFICATION: guided_scale(total, boxes) * total}
-
-
-def _divided(loss: Tensor, matched: Matched, negative: Tensor) -> Tensor:
-    """The loss [B, A] of positives and chosen negatives, divided as `negmine.losses.hard_negative_loss` says."""
-    sums = torch.where(matched.positive | negative, loss, 0).sum(1)  # [B]
-    positives = matched.positive.sum(1)
-    has_object = positives > 0
-    with_objects = sums[has_object].sum() / positives.sum().clamp(min=1)
-    without = sums[~has_object].sum() / negative[~has_object].sum().clamp(min=1)
-    return with_objects + without * (~has_object).sum() / max(len(sums), 1)
 
 
 def _coder(model: Any, builder: str) -> Any:

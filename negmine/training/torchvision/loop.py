@@ -63,7 +63,7 @@ class Settings:
         """From a mapping of names to values.
 
         Raises:
-            ConfigError: for a name that there is not.
+            ConfigError: for an unknown name.
         """
         names = [field.name for field in fields(cls)]
         unknown = sorted(set(given) - set(names))
@@ -121,7 +121,7 @@ def train_one_epoch(
         The mean of each part of the loss.
 
     Raises:
-        TrainingError: where a loss is no finite number, with the images of that batch.
+        TrainingError: where a loss is NaN or infinite, with the images of that batch.
     """
     model.train()
     if settings.frozen_norm:
@@ -139,7 +139,7 @@ def train_one_epoch(
             )
             loss = torch.stack(list(losses.values())).sum()
         if not bool(torch.isfinite(loss)):
-            raise TrainingError(_no_number(paths))
+            raise TrainingError(_not_finite(paths))
         optimizer.zero_grad()
         scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         scaler.unscale_(optimizer)
@@ -151,11 +151,11 @@ def train_one_epoch(
     return {name: float(value) / max(len(names), 1) for name, value in sums.items()}
 
 
-def _no_number(paths: Sequence[Path]) -> str:
+def _not_finite(paths: Sequence[Path]) -> str:
     images = ", ".join(printable(path.name) for path in paths[:_NAMED])
     more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
     return (
-        f"the loss is no finite number on the batch of {images}{more}; look at these images, or train with a lower "
+        f"the loss is NaN or infinite on the batch of {images}{more}; look at these images, or train with a lower "
         "rate (--set lr0=0.00001)"
     )
 

@@ -1,4 +1,4 @@
-"""What the Sampling-Free mechanism takes from the training set before the first step: the bias and the thresholds.
+"""What guided loss scaling takes from the training set before the first step: the bias and the thresholds.
 
 Chen et al., "Is Sampling Heuristics Necessary in Training Deep Object Detectors?", 2019. Both come from how rare the
 anchors are that an object is matched to; see `negmine.losses.sampling_free`.
@@ -38,8 +38,8 @@ class AnchorCounts:
         return int(self.of_label.sum())
 
 
-class _Counting:
-    """A rule that changes nothing, and counts."""
+class _CountingRule:
+    """A rule that changes nothing and counts anchors."""
 
     def __init__(self) -> None:
         self.of_label = torch.zeros(0, dtype=torch.float64)
@@ -62,7 +62,7 @@ def count_anchors(
     *,
     device: torch.device,
 ) -> AnchorCounts:
-    """Match the objects of some batches to the anchors of a RetinaNet or FCOS, which stays as it is.
+    """Match the objects of some batches to the anchors of a RetinaNet or FCOS, which stays unchanged.
 
     Args:
         model: in training or not.
@@ -70,7 +70,7 @@ def count_anchors(
         batches: images and targets, as torchvision takes them.
         device: where the model is.
     """
-    counting = _Counting()
+    counting = _CountingRule()
     was = {module: module.training for module in model.modules()}
     model.train()  # or no anchor is matched
     for module in model.modules():
@@ -89,7 +89,7 @@ def count_anchors(
 
 @torch.no_grad()
 def set_optimal_bias(model: Any, counts: AnchorCounts) -> bool:
-    """Give a classification layer that was never trained the bias that lowers its loss before the first step.
+    """Give a classification layer that was never trained the bias of lowest loss before the first step.
 
     A layer that was trained has learned a better one, and keeps it.
 

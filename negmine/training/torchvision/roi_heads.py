@@ -1,11 +1,12 @@
 """Which regions the box head of a Faster R-CNN is trained on: torchvision's heads, with another choice.
 
-The heads share the modules of those that they are made from, so a state_dict and the results are the same.
+The heads share the modules of the heads that they are made from, so a state_dict and the results are the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,16 +14,33 @@ from torch import Tensor, nn
 from torchvision.models.detection.roi_heads import RoIHeads
 from torchvision.ops import box_iou
 
-from negmine.losses.ohem import ohem_row_losses, ohem_select
+from negmine.losses.ohem import ohem_loss, ohem_row_losses, ohem_select
 from negmine.losses.sampling import biased_minibatch
+from negmine.training.config import TrainConfig
 
 _BETA = 1 / 9  # of torchvision's smooth L1
-_CHUNK = 2048  # regions that the read-only pass looks at together: its memory does not grow with their number
+_CHUNK = 2048  # regions of one forward of the read-only pass: its memory does not grow with their number
 
 Features = Mapping[str, Tensor]
 Sizes = Sequence[tuple[int, int]]
 Targets = Sequence[Mapping[str, Tensor]]
 _Regions = tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]  # boxes, matched object, label, offsets
+_Output = tuple[list[dict[str, Tensor]], dict[str, Tensor]]  # detections of each image, losses
+
+
+def ohem(config: TrainConfig) -> Callable[[RoIHeads], RoIHeads]:
+    """OHEM as in the paper."""
+    return partial(OhemRoIHeads, batch=config.ohem_batch, nms_iou=config.ohem_nms)
+
+
+def heuristic(config: TrainConfig) -> Callable[[RoIHeads], RoIHeads]:
+    """The biased sample of Fast R-CNN."""
+    return partial(BiasedRoIHeads, batch=config.ohem_batch, bg_lo=config.bg_lo)
+
+
+def random(config: TrainConfig) -> Callable[[RoIHeads], RoIHeads]:
+    """A sample of all regions alike."""
+    return partial(BiasedRoIHeads, batch=config.ohem_batch, positive_fraction=None)
 
 
 def _arguments(heads: RoIHeads) -> dict[str, Any]:
@@ -43,7 +61,7 @@ def _arguments(heads: RoIHeads) -> dict[str, Any]:
 
 
 class _ChoosingRoIHeads(RoIHeads):  # type: ignore[misc]
-    """torchvision's heads, whose loss is 0 where no region was chosen; theirs is no number then."""
+    """torchvision's heads, but with a loss of 0, not NaN, where no region was chosen."""
 
     def __init__(self, heads: RoIHeads) -> None:
         super().__init__(**_arguments(heads))
@@ -57,7 +75,7 @@ class _ChoosingRoIHeads(RoIHeads):  # type: ignore[misc]
 
     def forward(
         self, features: Features, proposals: list[Tensor], image_shapes: Sizes, targets: Targets | None = None
-    ) -> tuple[list[dict[str, Tensor]], dict[str, Tensor]]:
+    ) -> _Output:
         """As torchvision's."""
         result, losses = super().forward(features, proposals, image_shapes, targets)
         if self.training and not self._chosen:
@@ -85,52 +103,42 @@ class OhemRoIHeads(AllRoIHeads):
     that overlap, the one of highest loss stays; of those that stay, the `batch` hardest of all images go through the
     second pass, which makes the gradients. Both losses are divided by their number.
 
-    Batch normalisation in the box head looks at its statistics in the read-only pass, and neither uses nor moves them
-    by what it sees there.
+    In the read-only pass, batch normalisation in the box head uses its running statistics and does not update them.
 
     Args:
         heads: of a Faster R-CNN.
         batch: regions of all images of a step together; 128 in the paper, with two images.
         nms_iou: overlap above which of two regions only the harder can be chosen; 0.7 in the paper; None for none.
-        read_only: False makes one pass with gradients, and takes the loss of the chosen: the same gradients for far
-            more memory, which is what the paper's second network avoids.
     """
 
-    def __init__(
-        self, heads: RoIHeads, *, batch: int = 128, nms_iou: float | None = 0.7, read_only: bool = True
-    ) -> None:
+    def __init__(self, heads: RoIHeads, *, batch: int = 128, nms_iou: float | None = 0.7) -> None:
         super().__init__(heads)
         self._batch = batch
         self._nms_iou = nms_iou
-        self._read_only = read_only
-        self._seen: tuple[Features, Sizes] | None = None
 
     def forward(
         self, features: Features, proposals: list[Tensor], image_shapes: Sizes, targets: Targets | None = None
-    ) -> tuple[list[dict[str, Tensor]], dict[str, Tensor]]:
-        """As torchvision's; in training with the losses of the chosen regions."""
-        if self.training and not self._read_only:
-            return self._at_once(features, proposals, image_shapes, targets)
-        self._seen = (features, image_shapes)
-        try:
-            result: tuple[list[dict[str, Tensor]], dict[str, Tensor]] = super().forward(
-                features, proposals, image_shapes, targets
-            )
-        finally:
-            self._seen = None
-        return result
+    ) -> _Output:
+        """As torchvision's; in training with the losses of the hardest regions."""
+        if not self.training:
+            output: _Output = super().forward(features, proposals, image_shapes, targets)
+            return output
+        boxes, labels, offsets = self.hardest_regions(features, proposals, image_shapes, targets)
+        logits, regression = self._predicted(features, boxes, image_shapes)
+        target = torch.cat(labels)
+        classification, box = ohem_loss(  # of all rows: they are the hardest already, `batch` at most
+            logits, target, _of_class(regression, target), torch.cat(offsets), keep=self._batch, beta=_BETA
+        )
+        return [], {"loss_classifier": classification, "loss_box_reg": box}
 
-    def select_training_samples(self, proposals: list[Tensor], targets: Targets | None) -> _Regions:
-        """The hardest regions of all images, in the order of the images, the hardest first."""
-        regions: _Regions = super().select_training_samples(proposals, targets)
-        if self._seen is None:  # for the way that makes one pass
-            return regions
-        boxes, matched, labels, offsets = regions
-        losses = self._read(*self._seen, boxes, labels, offsets)
-        chosen = self._hardest(losses, boxes)
+    def hardest_regions(
+        self, features: Features, proposals: list[Tensor], sizes: Sizes, targets: Targets | None
+    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+        """Boxes, labels and offsets of the hardest regions of all images, for each image the hardest first."""
+        boxes, _, labels, offsets = self.select_training_samples(proposals, targets)
+        chosen = self._hardest(self._read(features, sizes, boxes, labels, offsets), boxes)
         return (
             [each[rows] for each, rows in zip(boxes, chosen, strict=True)],
-            [each[rows] for each, rows in zip(matched, chosen, strict=True)],
             [each[rows] for each, rows in zip(labels, chosen, strict=True)],
             [each[rows] for each, rows in zip(offsets, chosen, strict=True)],
         )
@@ -166,43 +174,28 @@ class OhemRoIHeads(AllRoIHeads):
                 module.train(was)
 
     def _losses(self, features: Features, boxes: list[Tensor], sizes: Sizes, labels: Tensor, offsets: Tensor) -> Tensor:
-        logits, regression = self.box_predictor(self.box_head(self.box_roi_pool(features, boxes, sizes)))
+        logits, regression = self._predicted(features, boxes, sizes)
         return ohem_row_losses(logits, labels, _of_class(regression, labels), offsets, beta=_BETA)
 
+    def _predicted(self, features: Features, boxes: list[Tensor], sizes: Sizes) -> tuple[Tensor, Tensor]:
+        """Logits [R, C] and offsets [R, 4 C] of regions."""
+        predicted: tuple[Tensor, Tensor] = self.box_predictor(self.box_head(self.box_roi_pool(features, boxes, sizes)))
+        return predicted
+
     def _hardest(self, losses: list[Tensor], boxes: list[Tensor]) -> list[Tensor]:
-        """Rows of each image: of those that stay after suppression, the hardest of all images together."""
-        stay = [
-            ohem_select(loss, keep=self._batch)
-            if self._nms_iou is None
-            else ohem_select(loss, keep=self._batch, boxes=box, nms_iou=self._nms_iou)
+        """Rows of each image: of those that suppression leaves, the hardest of all images together."""
+        left = [
+            ohem_select(loss, keep=self._batch, boxes=None if self._nms_iou is None else box, nms_iou=self._nms_iou)
             for loss, box in zip(losses, boxes, strict=True)
         ]
-        ranked = torch.cat([loss[rows] for loss, rows in zip(losses, stay, strict=True)])
+        ranked = torch.cat([loss[rows] for loss, rows in zip(losses, left, strict=True)])
         kept = torch.zeros(len(ranked), dtype=torch.bool, device=ranked.device)
         kept[ohem_select(ranked, keep=self._batch)] = True
-        return [rows[mask] for rows, mask in zip(stay, torch.split(kept, [len(rows) for rows in stay]), strict=True)]
-
-    def _at_once(
-        self, features: Features, proposals: list[Tensor], sizes: Sizes, targets: Targets | None
-    ) -> tuple[list[dict[str, Tensor]], dict[str, Tensor]]:
-        boxes, _, labels, offsets = self.select_training_samples(proposals, targets)
-        logits, regression = self.box_predictor(self.box_head(self.box_roi_pool(features, boxes, sizes)))
-        target, wanted = torch.cat(labels), torch.cat(offsets)
-        predicted = _of_class(regression, target)
-        with torch.no_grad():
-            losses = ohem_row_losses(logits, target, predicted, wanted, beta=_BETA)
-            chosen = self._hardest(list(torch.split(losses, [len(each) for each in boxes])), boxes)
-            starts = torch.tensor([0, *(len(each) for each in boxes)]).cumsum(0)[:-1]
-            rows = torch.cat([each + int(start) for each, start in zip(chosen, starts, strict=True)])
-        objects = rows[target[rows] > 0]
-        classification = nn.functional.cross_entropy(logits[rows], target[rows], reduction="sum")
-        box = nn.functional.smooth_l1_loss(predicted[objects], wanted[objects], beta=_BETA, reduction="sum")
-        count = max(len(rows), 1)
-        return [], {"loss_classifier": classification / count, "loss_box_reg": box / count}
+        return [rows[mask] for rows, mask in zip(left, torch.split(kept, [len(rows) for rows in left]), strict=True)]
 
 
 class BiasedRoIHeads(_ChoosingRoIHeads):
-    """Trains on a random sample with at most a share of objects: the heuristic that OHEM does away with.
+    """Trains on a random sample with at most a share of objects: the heuristic that OHEM replaces.
 
     Girshick, "Fast R-CNN", ICCV 2015, section 2.3. With `bg_lo` 0.1 an image without objects gives no region at all.
 

@@ -1,4 +1,4 @@
-"""Training the detectors of torchvision further: Faster R-CNN with OHEM as in the paper, and the one-stage families."""
+"""Fine-tuning the detectors of torchvision: Faster R-CNN with OHEM as in the paper, and the one-stage families."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from negmine.paths import printable
 from negmine.training.base import EpochEnd, OnEpoch, TrainingSet
 from negmine.training.batches import MixedBatches
 from negmine.training.config import TrainConfig
-from negmine.training.lists import write_lists
+from negmine.training.losses import Family, family_of_builder, make_loss
 
 if TYPE_CHECKING:
     import torch
@@ -34,7 +34,7 @@ class TorchvisionTrainer:
     """Trains a checkpoint of torchvision; a plain loop, an epoch a line in `log.jsonl`.
 
     Raises:
-        ConfigError: for a device that is not there, or a setting that there is not.
+        ConfigError: for a device that is not there, or an unknown setting.
     """
 
     def __init__(self, config: TrainConfig) -> None:
@@ -60,13 +60,12 @@ class TorchvisionTrainer:
         self._prepared(checkpoint, printable(weights))
 
     def train(self, weights: Path, data: TrainingSet, out: Path, *, on_epoch: OnEpoch | None = None) -> Path:
-        """Train in `out`; a training that was killed there goes on from its last whole epoch, as if it had not been.
+        """Train in `out`; a training that was killed there resumes after its last whole epoch, with the same result.
 
-        On a GPU with processes that load images the same holds for the same number of them, as far as the GPU repeats
-        its sums.
+        On a GPU the result is the same for the same number of loading processes, as far as the GPU is deterministic.
 
         Raises:
-            TrainingError: where the loss is no number, an image cannot be read, or memory or disk is full.
+            TrainingError: where the loss is NaN or infinite, an image cannot be read, or memory or disk is full.
         """
         done = out / _DONE
         if done.is_file():
@@ -150,18 +149,16 @@ class TorchvisionTrainer:
 
     def _prepared(self, checkpoint: TorchvisionCheckpoint, name: str) -> tuple[nn.Module, object]:
         """The model with the asked loss, and the rule behind it, if there is one."""
-        from negmine.training.torchvision.losses import teach
-
         model = build(checkpoint, name=name)
         set_size(model, checkpoint.builder, self._config.imgsz)
-        return model, teach(model, checkpoint.builder, self._config)
+        return model, install_loss(model, checkpoint.builder, self._config, where=name)
 
     def _images(self, checkpoint: TorchvisionCheckpoint, data: TrainingSet, out: Path) -> tuple[Any, MixedBatches]:
         from negmine.training.torchvision.data import TrainingImages
 
         images = TrainingImages(
             (*data.positives, *data.negatives),
-            write_lists(data, out),
+            data.write_lists(out),
             checkpoint.class_names,
             checkpoint.first_label,
             augment=True,
@@ -196,7 +193,7 @@ class TorchvisionTrainer:
         torch.manual_seed(seed)
 
     def _keep(self, out: Path, parts: Mapping[str, Any], epoch: int, lines: Sequence[str]) -> None:
-        """Write what going on needs, and the lines of all epochs so far."""
+        """Write the state to resume from, and the lines of all epochs so far."""
         from negmine.training.saving import save
 
         try:
@@ -205,12 +202,41 @@ class TorchvisionTrainer:
             _write_log(out, lines)
         except OSError as error:
             raise TrainingError(
-                f"{printable(out)}: {error.strerror or error}; free some space, and go on with --resume"
+                f"{printable(out)}: {error.strerror or error}; free some space, then continue with --resume"
             ) from error
 
 
+def install_loss(model: Any, builder: str, config: TrainConfig, *, where: str = "the model") -> object:
+    """Give a model the loss of `config`.
+
+    Args:
+        model: of the builder; changed in place.
+        builder: its name in torchvision.
+        config: which loss, and its options.
+        where: the weights, for the message.
+
+    Returns:
+        What the loss keeps from batch to batch (with a `state_dict`), or None.
+
+    Raises:
+        WeightsError: where the family cannot take the loss.
+    """
+    family = family_of_builder(builder)
+    loss = make_loss(config, family, where)
+    if family is Family.FASTER_RCNN:
+        if loss is not None:
+            model.roi_heads = loss(model.roi_heads)
+        return None
+    if loss is not None:
+        from negmine.training.torchvision.dense import install_anchor_loss
+
+        install_anchor_loss(model, builder, loss)
+    rule: object = loss
+    return rule
+
+
 def average_torchvision(checkpoints: Sequence[Path], averaged: Path) -> None:
-    """Write the average of trained checkpoints of one model; what is no floating point is the first one's."""
+    """Write the average of trained checkpoints of one model; tensors of integers are the first one's."""
     import torch
 
     first, *others = map(read_checkpoint, checkpoints)
@@ -224,14 +250,14 @@ def average_torchvision(checkpoints: Sequence[Path], averaged: Path) -> None:
 
 
 def _restore(path: Path, parts: Mapping[str, Any], device: torch.device) -> tuple[int, list[str]]:
-    """Bring the parts to where a killed training left them; returns the epochs that were done, and their lines."""
+    """Restore the parts of a killed training; returns the number of epochs that were done, and their lines."""
     if not path.is_file():
         return 0, []
     import torch
 
     state = torch.load(path, map_location=device, weights_only=True)
     for name, part in parts.items():
-        if state[name] or name != "scaler":  # that of a CPU keeps nothing, and the training may go on on a GPU
+        if state[name] or name != "scaler":  # that of a CPU keeps nothing, and the training may resume on a GPU
             part.load_state_dict(state[name])
     _write_log(path.parent, state["lines"])
     return int(state["epoch"]), list(state["lines"])

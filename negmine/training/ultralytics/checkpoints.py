@@ -1,4 +1,4 @@
-"""The checkpoints of a training with Ultralytics: exact ones to go on with, and the weights that come out."""
+"""The checkpoints of a training with Ultralytics: exact ones to resume from, and the trained weights."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ EXACT = "negmine"  # the key under which a killed training finds what Ultralytic
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a checkpoint that this run wrote: it is opened as a program, without a look at what is in it."""
+    """Read a checkpoint that this run wrote: unpickled without a check."""
     document: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=False)
     return document
 
 
 def save_weights(checkpoint: Path, weights: Path) -> None:
-    """Write what Ultralytics' own final checkpoint holds: the moving average, without what going on needs."""
+    """Write what Ultralytics' own final checkpoint holds: the moving average, without the state to resume from."""
     from ultralytics.utils.torch_utils import strip_optimizer
 
     document = load(checkpoint)
@@ -38,7 +38,7 @@ def average_weights(checkpoints: Sequence[Path], averaged: Path) -> None:
     """Write the average of trained checkpoints of one architecture.
 
     Everything with floating point is averaged at full precision, the statistics of batch normalisation too; all else is
-    the first one's, but for the metrics, which are nobody's.
+    the first one's, except the metrics, which belong to none.
     """
     first, *others = map(load, checkpoints)
     table = first["model"].state_dict()

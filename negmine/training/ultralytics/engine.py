@@ -1,9 +1,10 @@
-"""The trainer of Ultralytics, with batches mixed at a ratio, another loss, and a stop where the loss is no number."""
+"""Ultralytics' trainer with batches mixed at a ratio, another loss, exact resuming, and a stop at a NaN loss."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,120 +21,152 @@ from negmine.training.batches import MixedBatches
 from negmine.training.config import TrainConfig
 from negmine.training.saving import save
 from negmine.training.ultralytics.checkpoints import EXACT, load
-from negmine.training.ultralytics.criterion import dense_heads, teach
+from negmine.training.ultralytics.criterion import dense_heads, install_criterion_loss
 
 _NAMED = 8  # images of a bad batch that a message names
 _LARGE_PRIME = 1_000_003
 
 
-def trainer_class(
-    config: TrainConfig, *, resume_file: Path, restore_threads: Callable[[], None], on_epoch: OnEpoch | None
-) -> type[DetectionTrainer]:
-    """A class for `YOLO.train(trainer=...)`.
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a `MixedTrainer` needs beside Ultralytics' own arguments.
 
-    Args:
+    Attributes:
         config: loss, ratio, seed.
         resume_file: where a whole checkpoint is kept after each epoch.
         restore_threads: called when Ultralytics has taken threads away.
         on_epoch: told after each epoch.
     """
 
-    class MixedTrainer(DetectionTrainer):  # type: ignore[misc]
-        _images: tuple[str, ...] = ()
-        _batches: MixedBatches | None = None
+    config: TrainConfig
+    resume_file: Path
+    restore_threads: Callable[[], None]
+    on_epoch: OnEpoch | None = None
 
-        def get_dataloader(self, *arguments: Any, mode: str = "train", **named: Any) -> Any:
-            loader = super().get_dataloader(*arguments, mode=mode, **named)
-            if mode == "train":
-                if self._batches is not None:  # Ultralytics ran out of memory, and tries again with half the batch
-                    raise TrainingError(
-                        f"the training ran out of memory with a batch of {config.batch}; use a smaller --batch"
-                    )
-                self._batches = _mixed(loader.dataset, config)
-                object.__setattr__(loader, "batch_sampler", _RepeatSampler(self._batches))  # as its own class does
-            return loader
 
-        def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
-            self._images = tuple(batch.get("im_file", ()))
-            prepared: dict[str, Any] = super().preprocess_batch(batch)
-            return prepared
+class MixedTrainer(DetectionTrainer):  # type: ignore[misc]
+    """For `YOLO.train(trainer=partial(MixedTrainer, job))`, after `add_callbacks(model)`.
 
-        def optimizer_step(self) -> None:
-            self._require_finite()
-            super().optimizer_step()
+    Args:
+        job: of this training.
+        *arguments, **named: of Ultralytics' trainer.
+    """
 
-        def save_model(self) -> Any:
-            """Keep a copy that is always whole, and exact: Ultralytics writes its own in place, at half precision."""
-            saved = super().save_model()
-            model = unwrap_model(self.model)
-            assert self.ema is not None
-            exact = {
-                "model": model.state_dict(),
-                "ema": self.ema.ema.state_dict(),
-                "losses": [head.bce.state_dict() for head in dense_heads(model.criterion)],
-            }
-            save({**load(self.last), "optimizer": self.optimizer.state_dict(), EXACT: exact}, resume_file)
-            return saved
+    def __init__(self, job: Job, *arguments: Any, **named: Any) -> None:
+        self._job = job
+        self._images: tuple[str, ...] = ()
+        self._batches: MixedBatches | None = None
+        super().__init__(*arguments, **named)
 
-        def _restore(self) -> None:
-            """Go on from the exact state; Ultralytics has read the optimizer, and the rest at half precision."""
-            exact = load(resume_file).get(EXACT)
-            if exact is None:
+    def get_dataloader(self, *arguments: Any, mode: str = "train", **named: Any) -> Any:
+        """Ultralytics' loader, but with mixed batches for the training."""
+        loader = super().get_dataloader(*arguments, mode=mode, **named)
+        if mode == "train":
+            config = self._job.config
+            if self._batches is not None:  # Ultralytics ran out of memory, and tries again with half the batch
                 raise TrainingError(
-                    f"{printable(resume_file)} was written by an older negmine; remove it to train this round again"
+                    f"the training ran out of memory with a batch of {config.batch}; use a smaller --batch"
                 )
-            model = unwrap_model(self.model)
-            assert self.ema is not None
-            model.load_state_dict(exact["model"])
-            self.ema.ema.load_state_dict(exact["ema"])
-            for head, kept in zip(dense_heads(model.criterion), exact["losses"], strict=True):
-                head.bce.load_state_dict(kept)
+            self._batches = _mixed_batches(loader.dataset, config)
+            object.__setattr__(loader, "batch_sampler", _RepeatSampler(self._batches))  # as its own class does
+        return loader
 
-        def begin(self) -> None:
-            """On the live model, once the average of its weights was copied."""
-            restore_threads()
-            model = unwrap_model(self.model)
-            if getattr(model, "criterion", None) is None:
-                model.criterion = model.init_criterion()
-            teach(model.criterion, config)
-            if self.start_epoch:
-                self._restore()
-            if self._batches is not None:
-                self._batches.epoch = self.start_epoch
+    def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Remember which images are in the batch, for messages."""
+        self._images = tuple(batch.get("im_file", ()))
+        prepared: dict[str, Any] = super().preprocess_batch(batch)
+        return prepared
 
-        def begin_epoch(self) -> None:
-            """The same augmentations, whether or not the training was killed before this epoch.
+    def optimizer_step(self) -> None:
+        """Never step on a NaN."""
+        self._require_finite()
+        super().optimizer_step()
 
-            Processes that load images, as on a GPU, have random generators of their own, which this does not reach.
-            """
-            seed = (config.seed * _LARGE_PRIME + self.epoch) % (1 << 32)
-            random.seed(seed)
-            np.random.seed(seed)
-            torch.manual_seed(seed)
+    def save_model(self) -> Any:
+        """Keep a copy that is always whole, and exact: Ultralytics writes its own in place, at half precision."""
+        saved = super().save_model()
+        model = unwrap_model(self.model)
+        assert self.ema is not None
+        exact = {
+            "model": model.state_dict(),
+            "ema": self.ema.ema.state_dict(),
+            "losses": [head.bce.state_dict() for head in dense_heads(model.criterion)],
+        }
+        document = {**load(self.last), "optimizer": self.optimizer.state_dict(), EXACT: exact}
+        save(document, self._job.resume_file)
+        return saved
 
-        def end_batch(self) -> None:
-            self._require_finite()
+    def begin(self) -> None:
+        """On the live model, once the average of its weights was copied."""
+        self._job.restore_threads()
+        model = unwrap_model(self.model)
+        if getattr(model, "criterion", None) is None:
+            model.criterion = model.init_criterion()
+        install_criterion_loss(model.criterion, self._job.config)
+        if self.start_epoch:
+            self._restore()
+        if self._batches is not None:
+            self._batches.epoch = self.start_epoch
 
-        def end_epoch(self) -> None:
-            if on_epoch is not None:
-                losses = {name: float(value) for name, value in (self.tloss or {}).items()}
-                on_epoch(EpochEnd(self.epoch + 1, self.epochs, losses))
+    def begin_epoch(self) -> None:
+        """The same augmentations, whether or not the training was killed before this epoch.
 
-        def _require_finite(self) -> None:
-            if self.loss is None or bool(torch.isfinite(self.loss)):
-                return
-            images = ", ".join(printable(Path(name).name) for name in self._images[:_NAMED])
-            more = f" and {len(self._images) - _NAMED} more" if len(self._images) > _NAMED else ""
-            kept = f"the weights after epoch {self.epoch} are kept" if self.epoch else "no epoch was completed"
+        Processes that load images, as on a GPU, have random generators of their own, which this does not reach.
+        """
+        seed = (self._job.config.seed * _LARGE_PRIME + self.epoch) % (1 << 32)
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.manual_seed(seed)
+
+    def end_batch(self) -> None:
+        """Stop at a NaN."""
+        self._require_finite()
+
+    def end_epoch(self) -> None:
+        """Report the epoch."""
+        if self._job.on_epoch is not None:
+            losses = {name: float(value) for name, value in (self.tloss or {}).items()}
+            self._job.on_epoch(EpochEnd(self.epoch + 1, self.epochs, losses))
+
+    def _restore(self) -> None:
+        """Resume from the exact state; Ultralytics has read the optimizer, and the rest at half precision."""
+        resume_file = self._job.resume_file
+        exact = load(resume_file).get(EXACT)
+        if exact is None:
             raise TrainingError(
-                f"the loss is no finite number in epoch {self.epoch + 1}, on the batch of {images}{more}; {kept}; "
-                "look at these images, or train with a lower rate (--set lr0=0.0001)"
+                f"{printable(resume_file)} was written by an older negmine; remove it to train this round again"
             )
+        model = unwrap_model(self.model)
+        assert self.ema is not None
+        model.load_state_dict(exact["model"])
+        self.ema.ema.load_state_dict(exact["ema"])
+        for head, kept in zip(dense_heads(model.criterion), exact["losses"], strict=True):
+            head.bce.load_state_dict(kept)
 
-    return MixedTrainer
+    def _require_finite(self) -> None:
+        if self.loss is None or bool(torch.isfinite(self.loss)):
+            return
+        images = ", ".join(printable(Path(name).name) for name in self._images[:_NAMED])
+        more = f" and {len(self._images) - _NAMED} more" if len(self._images) > _NAMED else ""
+        kept = f"the weights after epoch {self.epoch} are kept" if self.epoch else "no epoch was completed"
+        raise TrainingError(
+            f"the loss is NaN or infinite in epoch {self.epoch + 1}, on the batch of {images}{more}; {kept}; "
+            "look at these images, or train with a lower rate (--set lr0=0.0001)"
+        )
 
 
-def _mixed(dataset: Any, config: TrainConfig) -> MixedBatches:
+def add_callbacks(model: Any) -> None:
+    """Let Ultralytics call a `MixedTrainer` of this model where a method of its own class does not."""
+    for event, method in (
+        ("on_train_start", MixedTrainer.begin),
+        ("on_train_epoch_start", MixedTrainer.begin_epoch),
+        ("on_train_batch_end", MixedTrainer.end_batch),
+        ("on_train_epoch_end", MixedTrainer.end_epoch),
+    ):
+        model.add_callback(event, method)
+
+
+def _mixed_batches(dataset: Any, config: TrainConfig) -> MixedBatches:
     """Batches of a data set of Ultralytics, by what it found in the label files.
 
     Raises:

@@ -1,21 +1,22 @@
-"""Training the dense detectors of Ultralytics further, with negatives that count."""
+"""Fine-tuning the dense detectors of Ultralytics, with negatives that count."""
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from negmine.detectors.ultralytics.loading import one_line, open_model
 from negmine.detectors.ultralytics.quiet import no_training_downloads, quiet_ultralytics
 from negmine.errors import ConfigError, NegmineError, TrainingError, WeightsError
 from negmine.paths import printable
 from negmine.training.base import OnEpoch, TrainingSet
-from negmine.training.config import OF_REGIONS, Loss, TrainConfig
-from negmine.training.lists import write_lists
+from negmine.training.config import TrainConfig
+from negmine.training.losses import Family, use_of
 
 if TYPE_CHECKING:
     from ultralytics import YOLO
@@ -45,7 +46,7 @@ _OPTIMIZERS = ("sgd", "adam", "adamax", "adamw", "nadam", "radam", "rmsprop", "m
 
 
 class UltralyticsTrainer:
-    """Trains what `YOLO(weights).train(...)` does, in place of its classification loss with that of `config`.
+    """Trains what `YOLO(weights).train(...)` does, with the classification loss of `config` in place of its own.
 
     Ultralytics' log files, `results.csv`, `args.yaml` and checkpoints are in the training's folder, and every argument
     of its training can be set through `config.settings`. It trains on one device.
@@ -65,11 +66,7 @@ class UltralyticsTrainer:
             UnsafeWeightsError: for a pickle that would run foreign code.
             ConfigError: for a setting that Ultralytics does not have.
         """
-        if self._config.loss in OF_REGIONS:
-            raise WeightsError(
-                f"{printable(weights)} has no regions to sample, which the loss {self._config.loss} does; expected a "
-                f"loss of {', '.join(loss for loss in get_args(Loss) if loss not in OF_REGIONS)}"
-            )
+        use_of(self._config.loss, Family.ULTRALYTICS, printable(weights))
         with quiet_ultralytics():
             model = self._open(weights)
             found = [str(name) for _, name in sorted(model.names.items())]
@@ -81,7 +78,7 @@ class UltralyticsTrainer:
             self._check_settings()
 
     def train(self, weights: Path, data: TrainingSet, out: Path, *, on_epoch: OnEpoch | None = None) -> Path:
-        """Train in `out`; a training that was killed there is gone on with from its last whole epoch.
+        """Train in `out`; resumes a training that was killed there after its last whole epoch.
 
         On a CPU it then ends with the weights that it would have had, unless `--set` asks for gradients over several
         batches (`nbs`) or for a mosaic, of which Ultralytics keeps nothing.
@@ -90,37 +87,39 @@ class UltralyticsTrainer:
             The averaged weights after the last epoch: a checkpoint that plain Ultralytics opens.
 
         Raises:
-            TrainingError: where the loss is no number (with the images of that batch), or memory or disk is full.
+            TrainingError: where the loss is NaN or infinite (with the images of that batch), or memory or disk is full.
         """
         done = out / _DONE
         if done.is_file():
             return done
         with quiet_ultralytics() as restore_threads, no_training_downloads(), _explained(out):
             from negmine.training.ultralytics.checkpoints import save_weights
-            from negmine.training.ultralytics.engine import trainer_class
 
             out.mkdir(parents=True, exist_ok=True)
             resume_file = out / _RESUME
-            trained = _epochs_done(resume_file)
-            if trained < self._config.epochs:
-                data_yaml = write_lists(data, out)
-                model = self._open(resume_file if trained else weights)
-                model.ckpt_path = str(resume_file)  # that it goes on from; what was opened may be a copy
-                kind = trainer_class(
-                    self._config, resume_file=resume_file, restore_threads=restore_threads, on_epoch=on_epoch
-                )
-                model.add_callback("on_train_start", kind.begin)
-                model.add_callback("on_train_epoch_start", kind.begin_epoch)
-                model.add_callback("on_train_batch_end", kind.end_batch)
-                model.add_callback("on_train_epoch_end", kind.end_epoch)
-                model.train(
-                    trainer=kind,
-                    **self._arguments(data_yaml, out, imgsz=_trained_imgsz(model), classes=len(data.class_names)),
-                    **({"resume": True} if trained else {}),
-                )
+            if _epochs_done(resume_file) < self._config.epochs:
+                self._run(weights, data, out, restore_threads, on_epoch)
             save_weights(resume_file, done)
             resume_file.unlink()
         return done
+
+    def _run(
+        self, weights: Path, data: TrainingSet, out: Path, restore_threads: Callable[[], None], on_epoch: OnEpoch | None
+    ) -> None:
+        """Train the epochs that are not done; leaves the last whole checkpoint in `out`."""
+        from negmine.training.ultralytics.engine import Job, MixedTrainer, add_callbacks
+
+        resume_file = out / _RESUME
+        resumed = _epochs_done(resume_file) > 0
+        data_yaml = data.write_lists(out)
+        model = self._open(resume_file if resumed else weights)
+        model.ckpt_path = str(resume_file)  # that it resumes from; what was opened may be a copy
+        add_callbacks(model)
+        model.train(
+            trainer=partial(MixedTrainer, Job(self._config, resume_file, restore_threads, on_epoch)),
+            **self._arguments(data_yaml, out, imgsz=_trained_imgsz(model), classes=len(data.class_names)),
+            **({"resume": True} if resumed else {}),
+        )
 
     def _open(self, weights: Path) -> YOLO:
         """A detector that has everything a training needs."""
@@ -219,16 +218,16 @@ def _epochs_done(checkpoint: Path) -> int:
 
 @contextmanager
 def _explained(out: Path) -> Iterator[None]:
-    """Turn what goes wrong in a training, and is not our fault, into one line."""
+    """Turn an error of the machine or of Ultralytics into one line."""
     try:
         yield
     except NegmineError:
         raise
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        advice = "free some space" if full else "see to it"
+        advice = "free some space" if full else "fix this"
         where = printable(error.filename) if error.filename else printable(out)
-        raise TrainingError(f"{where}: {error.strerror or error}; {advice}, and go on with --resume") from error
+        raise TrainingError(f"{where}: {error.strerror or error}; {advice}, then continue with --resume") from error
     except (RuntimeError, ValueError, TypeError) as error:  # NotImplementedError is a RuntimeError
         if "out of memory" in str(error).lower():
             raise TrainingError("the training ran out of memory; use a smaller --batch or --imgsz") from error

@@ -12,8 +12,8 @@ from torchvision.models import get_model
 from torchvision.ops import box_iou
 
 from negmine.training.config import TrainConfig
-from negmine.training.torchvision.losses import teach
 from negmine.training.torchvision.prior import AnchorCounts, count_anchors, score_thresholds, set_optimal_bias
+from negmine.training.torchvision.trainer import install_loss
 
 RETINA, FCOS = "retinanet_resnet50_fpn", "fcos_resnet50_fpn"
 CPU = torch.device("cpu")
@@ -59,7 +59,7 @@ def test_the_anchors_of_a_retinanet_are_counted_as_by_hand() -> None:
 def test_counting_leaves_the_model_as_it_was(builder: str) -> None:
     model = _model(builder).train()
     model.backbone.eval()
-    rule = teach(model, builder, TrainConfig(loss="guided", device="cpu"))
+    rule = install_loss(model, builder, TrainConfig(loss="guided", device="cpu"))
     ruled, before = model.head.compute_loss, _untouched(model)
     assert count_anchors(model, builder, [_batch((1,))], device=CPU).foreground > 0
     after = _untouched(model)

@@ -19,17 +19,17 @@ from negmine.detectors.torchvision.checkpoints import read_checkpoint, write_che
 from negmine.errors import ConfigError, TrainingError, WeightsError
 from negmine.training.base import EpochEnd, TrainingSet
 from negmine.training.config import TrainConfig
+from negmine.training.losses import LOSSES, family_of_builder
 from negmine.training.open import open_trainer
 from negmine.training.torchvision.loop import Settings, rate_at
 
 NAMES = ("lamp", "clock")
-LOSSES = {
-    FASTER: ("stock", "ohem", "heuristic", "random"),
-    RETINA: ("stock", "focal", "ohem", "hard-negative", "ghm", "guided"),
-    FCOS: ("stock", "ohem", "hard-negative", "ghm", "guided"),
-    SSD: ("stock", "ohem", "hard-negative"),
-}
-PAIRS = [(family, loss) for family, losses in LOSSES.items() for loss in losses]
+PAIRS = [
+    (builder, loss.name)
+    for builder in (FASTER, RETINA, FCOS, SSD)
+    for loss in LOSSES.values()
+    if loss.use(family_of_builder(builder))
+]
 
 
 @pytest.fixture(scope="module")
@@ -143,9 +143,13 @@ def test_another_seed_gives_other_weights_and_a_soup_is_their_average(
 @pytest.mark.parametrize(
     ("family", "loss", "message"),
     [
-        (FASTER, "focal", "chooses among regions, and the loss focal weighs anchors; expected a loss of stock, ohem"),
-        (RETINA, "heuristic", "has no regions to sample, which the loss heuristic does"),
-        (SSD, "ghm", "has a softmax over the classes, which the loss ghm is not made for"),
+        (
+            FASTER,
+            "focal",
+            "the loss focal is not for Faster R-CNN detectors; use one of ohem, stock, heuristic, random",
+        ),
+        (RETINA, "heuristic", "the loss heuristic is not for RetinaNet detectors; use one of ohem, hard-negative,"),
+        (SSD, "ghm", "the loss ghm is not for SSD detectors; use one of ohem, hard-negative, stock$"),
     ],
 )
 def test_a_loss_that_a_family_cannot_take_is_refused_by_name(
@@ -173,9 +177,7 @@ def test_other_classes_sizes_and_settings_are_refused(untrained: Callable[[str],
             open_trainer(_config(settings=settings), untrained(FASTER))
 
 
-def test_a_loss_that_is_no_number_names_the_images(
-    untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
-) -> None:
+def test_a_nan_loss_names_the_images(untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path) -> None:
     checkpoint = read_checkpoint(untrained(FASTER))
     state = dict(checkpoint.state)
     state["roi_heads.box_predictor.cls_score.bias"] = torch.tensor(
@@ -183,7 +185,7 @@ def test_a_loss_that_is_no_number_names_the_images(
     )  # so far apart that it is infinite
     broken = tmp_path / "broken.safetensors"
     write_checkpoint(type(checkpoint)(checkpoint.builder, NAMES, state, checkpoint.arguments), broken)
-    with pytest.raises(TrainingError, match=r"no finite number on the batch of \d\.png, \d\.png; look") as caught:
+    with pytest.raises(TrainingError, match=r"NaN or infinite on the batch of \d\.png, \d\.png; look") as caught:
         open_trainer(_config(loss="stock"), broken).train(broken, data, tmp_path / "run")
     assert "\n" not in str(caught.value)
 
@@ -234,12 +236,11 @@ def test_trained_weights_run_at_the_size_that_they_were_trained_at(
 def test_an_unreadable_image_is_one_line_from_a_loading_process_too(data: TrainingSet) -> None:
     from torch.utils.data import DataLoader
 
-    from negmine.training.lists import write_lists
     from negmine.training.torchvision.data import TrainingImages, as_batch, opened
 
     data.positives[1].write_bytes(b"\x89PNG\r\n\x1a\n")
     folder = data.positives[0].parent
-    images = TrainingImages(data.positives, write_lists(data, folder), NAMES, 1, augment=False)
+    images = TrainingImages(data.positives, data.write_lists(folder), NAMES, 1, augment=False)
     loader = DataLoader(images, batch_size=3, collate_fn=as_batch, num_workers=1, multiprocessing_context="spawn")
     with pytest.raises(TrainingError, match=r"1\.png cannot be trained on: .*; remove it") as caught:
         list(opened(loader))

@@ -14,7 +14,7 @@ from families import FASTER, FCOS, RETINA, SSD, random_model
 from torch import Tensor
 
 from negmine.training.config import TrainConfig
-from negmine.training.torchvision.losses import teach
+from negmine.training.torchvision.trainer import install_loss
 
 CLASSES, BOXES = ("cls_score", "classification_head"), ("bbox_pred", "regression_head")  # names of their layers
 TEACHES = [
@@ -47,7 +47,7 @@ def _losses(models: dict[str, Any], builder: str, loss: Any, objects: int) -> tu
     """The losses of a batch, and the gradient of every weight."""
     model = models[builder]
     heads, place = getattr(model, "roi_heads", None), model if builder == SSD else getattr(model, "head", None)
-    teach(model, builder, TrainConfig(loss=loss, min_neg=8, device="cpu"))
+    install_loss(model, builder, TrainConfig(loss=loss, min_neg=8, device="cpu"))
     try:
         model.zero_grad()
         torch.manual_seed(5)

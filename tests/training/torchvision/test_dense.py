@@ -18,18 +18,18 @@ from negmine.training.torchvision.dense import (
     BOXES,
     CLASSIFICATION,
     FocalHardest,
-    GradientHarmonised,
-    Hardest,
+    HardestAnchors,
+    HarmonisedLosses,
     Matched,
     Rule,
     SigmoidHardest,
     SoftmaxHardest,
-    guided,
+    scaled_to_boxes,
 )
 
 NEGATIVE, IGNORED = -1, -2  # what an anchor may be other than the label of its object
 OTHERS = {CLASSIFICATION: torch.tensor(100.0), BOXES: torch.tensor(7.0), "bbox_ctrness": torch.tensor(2.0)}
-ONE = Hardest(neg_per_pos=1, min_neg=2, nms_iou=None)  # a negative for each positive, two of an image without
+ONE = HardestAnchors(neg_per_pos=1, min_neg=2, nms_iou=None)  # a negative for each positive, two of an image without
 
 
 def matched(
@@ -140,7 +140,7 @@ F, G, H = [0.65, 0.35], [0.05, 0.05], [0.05, 0.95]
 
 
 def test_harmonised_classes_by_hand_and_with_their_moving_average() -> None:
-    rule = GradientHarmonised()
+    rule = HarmonisedLosses()
     # Lengths of the gradient are 0.35 twice for F of label 0, and 0.05 for G, and for H of label 1. Two bins are in
     # use, with two and four of the six that count: weights 6 / (2 * 2) and 6 / (4 * 2).
     first = matched([[F, G, E, H, E]], [[0, -1, -2, 1, -2]])
@@ -152,13 +152,13 @@ def test_harmonised_classes_by_hand_and_with_their_moving_average() -> None:
     expected = -(4 * 6 / (2 * 2.5) * log(0.65) + 2 * 6 / (2 * 3.5) * log(0.95)) / 6
     kept = rule.state_dict()
     assert classification(rule, second).item() == pytest.approx(expected)
-    goes_on = GradientHarmonised()
+    goes_on = HarmonisedLosses()
     goes_on.load_state_dict(kept)
     assert classification(goes_on, second).item() == pytest.approx(expected)
 
 
 def test_harmonised_boxes_by_hand_and_with_their_moving_average() -> None:
-    rule, wanted = GradientHarmonised(), torch.tensor([[0.5, -0.25, 1.0, 0.0], [0.1, 0.2, 0.3, 0.4]]).double()
+    rule, wanted = HarmonisedLosses(), torch.tensor([[0.5, -0.25, 1.0, 0.0], [0.1, 0.2, 0.3, 0.4]]).double()
 
     def boxes(*places: tuple[int, int]) -> float:
         """The loss where the offsets at these places are 0.04 too long, and all others right."""
@@ -179,7 +179,7 @@ def test_harmonised_boxes_by_hand_and_with_their_moving_average() -> None:
 def test_guided_by_the_boxes() -> None:
     probabilities, kinds = [[A, B, E, C], [C, D, D, E]], [[0, 1, -2, -1], [-1, -1, -1, -2]]
     given = matched(probabilities, kinds)
-    loss = classification(guided, given)
+    loss = classification(scaled_to_boxes, given)
     assert loss.item() == pytest.approx(9)  # what the boxes lost, and their centres
     # The gradient of a cross entropy is p - t. Scaled to 9, it is divided by the sum of all that count.
     total = binary(A, 0) + binary(B, 1) + 2 * binary(C) + 2 * binary(D)
@@ -193,4 +193,4 @@ def test_without_objects_nothing_guides_and_the_mean_over_the_anchors_counts() -
     given = matched([[A, B], [C, D]], [[NEGATIVE] * 2] * 2)
     none = {CLASSIFICATION: torch.tensor(100.0), BOXES: torch.tensor(0.0)}
     expected = (binary(A) + binary(B) + binary(C) + binary(D)) / 4
-    assert guided(given, none)[CLASSIFICATION].item() == pytest.approx(expected)
+    assert scaled_to_boxes(given, none)[CLASSIFICATION].item() == pytest.approx(expected)

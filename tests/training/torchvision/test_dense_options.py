@@ -18,7 +18,7 @@ from torchvision.models.detection.ssd import SSD as WholeSSD
 from torchvision.models.detection.ssd import SSDHead
 
 from negmine.training.config import TrainConfig
-from negmine.training.torchvision.losses import teach
+from negmine.training.torchvision.trainer import install_loss
 
 RETINA, FCOS, SSD = "retinanet_resnet50_fpn", "fcos_resnet50_fpn", "ssd300_vgg16"
 NEGATIVE, IGNORED = -1, -2
@@ -47,7 +47,7 @@ def losses(
 ) -> tuple[dict[str, Tensor], Tensor]:
     """The losses of a batch of anchors, and the logits [B, A, 2] that they are made of."""
     model = _ssd() if builder == SSD else _Detector(builder)
-    teach(model, builder, config)
+    install_loss(model, builder, config)
     count = len(matches)
     logits = torch.tensor(HARDNESS).logit()[None, :, None].repeat(count, 1, 2).requires_grad_()
     classes = [0.0, 1.0] if builder == SSD else [1.0, 0.5]  # of SSD the first is the background

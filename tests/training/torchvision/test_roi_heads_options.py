@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torchvision.ops import box_iou
 
 from negmine.training.config import TrainConfig
-from negmine.training.torchvision.losses import teach
+from negmine.training.torchvision.trainer import install_loss
 
 BUILDER = "fasterrcnn_mobilenet_v3_large_320_fpn"
 OBJECT = (8.0, 8.0, 40.0, 40.0)
@@ -28,7 +28,7 @@ class _Detector(nn.Module):
 def taught(**settings: Any) -> Any:
     """Heads with the loss of a configuration."""
     model = _Detector()
-    assert teach(model, BUILDER, TrainConfig(**settings)) is None
+    assert install_loss(model, BUILDER, TrainConfig(**settings)) is None
     return model.roi_heads
 
 
@@ -104,7 +104,7 @@ def test_random_draws_objects_and_background_alike(objects: int, background: int
 def test_random_draws_no_region_that_is_neither() -> None:
     model = _Detector()
     model.roi_heads = make_heads(fg_iou=0.6, bg_iou=0.3)
-    teach(model, BUILDER, TrainConfig(loss="random", ohem_batch=64))
+    install_loss(model, BUILDER, TrainConfig(loss="random", ohem_batch=64))
     boxes, labels = drawn(model.roi_heads, of_overlap(0.1, 0.4, 0.5, 0.8), target([OBJECT], [1]))
     assert labels.tolist() == [0, 1, 1]
     assert (box_iou(boxes, torch.tensor([OBJECT]))[:, 0] * 100).round().int().tolist() == [10, 80, 100]
@@ -113,6 +113,6 @@ def test_random_draws_no_region_that_is_neither() -> None:
 def test_stock_leaves_the_heads_as_they_were() -> None:
     model = _Detector()
     before = model.roi_heads
-    assert teach(model, BUILDER, TrainConfig(loss="stock")) is None
+    assert install_loss(model, BUILDER, TrainConfig(loss="stock")) is None
     assert model.roi_heads is before
     before(features(1), [proposals(5)], [SIZE], [target()])

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from negmine.training.dense import Anchors, GradientHarmonised, HardestNegatives, focal
+from negmine.training.ultralytics.criterion import Anchors, HardestNegatives, HarmonisedWeights, focal_weights
 
 
 def _anchors(losses: list[list[float]], positive: list[list[bool]], boxes: Tensor | None = None) -> Anchors:
@@ -29,8 +29,8 @@ def test_no_anchors_give_no_weights() -> None:
         torch.zeros(2, 0, 4),
     )  # fmt: skip
     assert HardestNegatives(3, 1, None, keep_sum=True)(empty).shape == (2, 0, 1)
-    assert focal(empty).shape == (2, 0, 3)
-    assert GradientHarmonised()(empty).shape == (2, 0, 3)
+    assert focal_weights(empty).shape == (2, 0, 3)
+    assert HarmonisedWeights()(empty).shape == (2, 0, 3)
 
 
 def test_what_is_kept_takes_over_the_loss_of_the_others() -> None:
@@ -73,26 +73,26 @@ def test_suppression_leaves_the_number_of_negatives_as_it_is() -> None:
 
 def test_focal_prefers_what_is_wrong_and_keeps_the_sum() -> None:
     anchors = _anchors([[-math.log(0.5), -math.log(0.9)]], [[False, False]])  # probabilities 0.5 and 0.1
-    weights = focal(anchors)[0, :, 0]
+    weights = focal_weights(anchors)[0, :, 0]
     assert float(weights[0] / weights[1]) == pytest.approx(0.5**2 / 0.1**2, rel=1e-5)
     assert float((weights * anchors.loss[0, :, 0]).sum()) == pytest.approx(float(anchors.loss.sum()))
 
 
 def test_focal_weighs_positives_with_a_quarter() -> None:
     anchors = _anchors([[-math.log(0.5), -math.log(0.5)]], [[True, False]])
-    weights = focal(anchors)[0, :, 0]
+    weights = focal_weights(anchors)[0, :, 0]
     assert float(weights[0] / weights[1]) == pytest.approx(0.25 / 0.75, rel=1e-5)
 
 
 def test_rare_gradients_count_more_and_the_sum_is_kept() -> None:
     easy, hard = -math.log(0.99), -math.log(0.05)
     anchors = _anchors([[easy] * 99 + [hard]], [[False] * 100])
-    weights = GradientHarmonised()(anchors)[0, :, 0]
+    weights = HarmonisedWeights()(anchors)[0, :, 0]
     assert float(weights[-1] / weights[0]) == pytest.approx(99, rel=1e-3)
     assert float((weights * anchors.loss[0, :, 0]).sum()) == pytest.approx(float(anchors.loss.sum()), rel=1e-5)
 
 
-@pytest.mark.parametrize("rule", [HardestNegatives(3, 2, 0.7, keep_sum=True), focal, GradientHarmonised()])
-def test_weights_are_finite_where_there_is_nothing_to_lose(rule: HardestNegatives | GradientHarmonised) -> None:
+@pytest.mark.parametrize("rule", [HardestNegatives(3, 2, 0.7, keep_sum=True), focal_weights, HarmonisedWeights()])
+def test_weights_are_finite_where_there_is_nothing_to_lose(rule: HardestNegatives | HarmonisedWeights) -> None:
     anchors = _anchors([[0.0, 0.0, 0.0]], [[False, False, False]])
     assert torch.isfinite(rule(anchors)).all()
