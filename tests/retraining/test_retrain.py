@@ -120,7 +120,7 @@ def test_a_bank_made_from_the_training_images_brings_no_object_into_the_negative
     for path in negatives:
         assert all(kind != LAMP for _, kind, _ in seen(decode_image(Path(path).read_bytes())))
     (note,) = [note for note in result.notes if "the data has an object" in note]
-    assert "12 negatives of the bank are not trained on" in note
+    assert "12 negatives of the bank not trained on" in note
 
 
 def test_a_bank_alone_stands_in_for_backgrounds(world: World, tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_the_next_round_begins_with_the_best_weights(world: World, tmp_path: Pat
 
 def test_weights_that_fire_on_nothing_need_no_training(world: World, tmp_path: Path) -> None:
     result = go(world, tmp_path / "out", weights=write_weights(tmp_path / "good.json", []))
-    assert len(result.rounds) == 1 and "no false positive is left" in (result.stopped or "")
+    assert len(result.rounds) == 1 and "no false positives are left" in (result.stopped or "")
     assert result.weights.read_bytes() == (tmp_path / "good.json").read_bytes()
 
 
