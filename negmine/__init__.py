@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from negmine.detectors.open import open_detector
     from negmine.detectors.samples import samples_of
     from negmine.detectors.torchvision.checkpoints import save_torchvision
+    from negmine.detectors.wrapper import DetectorWrapper
     from negmine.errors import NegmineError
     from negmine.evaluating.config import EvalConfig
     from negmine.evaluating.evaluate import evaluate
@@ -41,6 +42,7 @@ __all__ = [
     "CropConfig",
     "Detections",
     "DetectorConfig",
+    "DetectorWrapper",
     "EvalConfig",
     "ExportConfig",
     "FunctionDetector",
@@ -75,6 +77,7 @@ _WHERE = {
     "CropConfig": "negmine.mining.config",
     "Detections": "negmine.structures",
     "DetectorConfig": "negmine.detectors.config",
+    "DetectorWrapper": "negmine.detectors.wrapper",
     "EvalConfig": "negmine.evaluating.config",
     "ExportConfig": "negmine.exporting.config",
     "FunctionDetector": "negmine.detectors.function",
