@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from banks import MakeBank, bank_maker
 from firing import write_firing_checkpoint
 
 from negmine.demo.dataset import DemoDataset, write_demo_dataset
@@ -56,6 +57,18 @@ def demo_weights(demo_dataset: DemoDataset, tmp_path_factory: pytest.TempPathFac
 def firing_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An untrained YOLO11 that fires everywhere; converted once for all tests that take it, as they share the cache."""
     return write_firing_checkpoint(tmp_path_factory.mktemp("firing") / "firing.pt")
+
+
+@pytest.fixture
+def make_bank(tmp_path: Path) -> MakeBank:
+    """Make a bank: `make_bank(3)` has three negatives, `make_bank({"a.png": []})` is of an image without a square."""
+    return bank_maker(tmp_path)
+
+
+@pytest.fixture
+def small_bank(make_bank: MakeBank) -> Path:
+    """Two negatives of two backgrounds, each cut from around one bright square."""
+    return make_bank(2)
 
 
 @pytest.fixture

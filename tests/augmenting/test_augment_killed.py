@@ -5,19 +5,16 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from banks import contents
+from banks import MakeBank, contents
 from killing import kill_often, seconds, start
 
 from negmine.augmenting.augment import augment
 from negmine.augmenting.config import AugmentConfig
 from negmine.bank.verify import verify
 from negmine.errors import BankError
-
-MakeBank = Callable[..., Path]
 
 _SCRIPT = """
 import sys

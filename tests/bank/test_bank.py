@@ -285,7 +285,7 @@ def test_a_full_disk_stores_nothing_and_says_what_to_do(
     # A limit on the size of files stands in for the full disk: the write fails half-way, as it does there.
     script = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "sys.path.insert(0, sys.argv[2]); from conftest import RUN, make_image\n"
+        "sys.path.insert(0, sys.argv[2]); from banks import RUN, make_image\n"
         "from negmine.bank.writer import BankWriter\n"
         "with BankWriter(sys.argv[1], purpose='a test') as bank:\n"
         "    run = bank.begin_run(RUN)\n"
@@ -293,7 +293,7 @@ def test_a_full_disk_stores_nothing_and_says_what_to_do(
         "    with bank.transaction():\n"
         "        bank.store(run, make_image('b.jpg', negatives=(b'x', bytes(2 << 20))))\n"
     )
-    command = [sys.executable, "-c", script, str(bank.folder), str(Path(__file__).parent)]
+    command = [sys.executable, "-c", script, str(bank.folder), str(Path(__file__).parents[1])]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert os.strerror(errno.EFBIG) in done.stderr and "free some space" in done.stderr
     with Bank(bank.folder) as reader:

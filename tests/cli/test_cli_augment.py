@@ -8,26 +8,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from blobs import draw, square_detector, voc_xml
+from banks import MakeBank
+from blobs import draw, voc_xml
 from commands import one_line
 
 from negmine.bank.bank import Bank
 from negmine.bank.verify import verify
 from negmine.bank.writer import BankWriter
-from negmine.mining.config import CropConfig, OutputSize, ScanConfig
-from negmine.mining.scan import scan
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def bank(tmp_path: Path) -> Path:
+def bank(make_bank: MakeBank) -> Path:
     """Four negatives, in the folder that is the default."""
-    for i in range(4):
-        draw(tmp_path / "in" / f"{i}.png", [(60, 40, 80, 60, 40 + i)], seed=i)
-    config = ScanConfig(crop=CropConfig(size=OutputSize("none")))
-    scan(tmp_path / "in", square_detector(), bank=tmp_path / "negmine-bank", config=config)
-    return tmp_path / "negmine-bank"
+    return make_bank(4, "negmine-bank")
 
 
 @pytest.fixture
