@@ -35,8 +35,8 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def test_the_negatives_alone_as_yolo(run: Run, bank: Path, tmp_path: Path) -> None:
-    done = run("export", "--format", "yolo", "--out", "out")
+def test_the_negatives_alone_as_yolo(shell: Run, bank: Path, tmp_path: Path) -> None:
+    done = shell("export", "--format", "yolo", "--out", "out")
     assert done.returncode == 0 and done.stdout.startswith("2 negatives and 0 variants in out (yolo): 5 files written")
     images = labelled_images([open_dataset(tmp_path / "out", split="train")])
     assert len(images) == 2 and all(image.is_empty for image in images)

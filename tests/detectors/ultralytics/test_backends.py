@@ -162,12 +162,9 @@ def test_a_kept_model_that_does_not_say_what_it_is_of_is_not_run_alone(
     assert open_kept(config(firing_weights)) is not None, "it was made anew"
 
 
-@pytest.mark.parametrize(
-    ("package", "backend"), [("openvino", "auto"), ("openvino", "openvino"), ("onnxruntime", "onnx")]
-)
-def test_a_runtime_that_is_not_installed_is_torch_or_one_line(
-    firing_weights: Path, monkeypatch: pytest.MonkeyPatch, package: str, backend: str
-) -> None:
+def uninstall(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if it were not installed."""
+
     def without(name: str) -> metadata.Distribution:
         if name == package:
             raise metadata.PackageNotFoundError(name)
@@ -176,9 +173,18 @@ def test_a_runtime_that_is_not_installed_is_torch_or_one_line(
     found = metadata.Distribution.from_name
     monkeypatch.setattr(metadata.Distribution, "from_name", without)
     monkeypatch.setitem(sys.modules, package, None)
-    if backend == "auto":
-        assert backend_of(firing_weights, Asked()) == "torch"
-        return
+
+
+def test_without_openvino_it_is_torch(firing_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uninstall("openvino", monkeypatch)
+    assert backend_of(firing_weights, Asked()) == "torch"
+
+
+@pytest.mark.parametrize(("package", "backend"), [("openvino", "openvino"), ("onnxruntime", "onnx")])
+def test_a_runtime_that_is_asked_for_and_not_installed_is_one_line(
+    firing_weights: Path, monkeypatch: pytest.MonkeyPatch, package: str, backend: str
+) -> None:
+    uninstall(package, monkeypatch)
     with pytest.raises(WeightsError, match=f"backend {backend} needs the package {package}, which is not installed"):
         open_detector(config(firing_weights, backend=backend), Asked())
 

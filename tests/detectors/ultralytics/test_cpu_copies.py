@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from firing import pictures
+from killing import until
 
 from negmine.detectors import side_by_side
 from negmine.detectors.base import Detector
@@ -109,14 +110,18 @@ def test_copies_share_the_cores_and_are_few_where_they_are_large(
     size = sum(each.numel() * each.element_size() for each in first.module.state_dict().values())
     monkeypatch.setattr(side_by_side, "_MOST_BYTES", size * fit)
     seen: set[tuple[int, int]] = set()
+    expected = 1
+
+    def predict(self: UltralyticsDetector, _: list[Image]) -> list[Detections]:
+        seen.add((id(self), torch.get_num_threads()))
+        until(lambda: len(seen) >= expected)  # so that no copy does it all
+        return [Detections.empty()]
+
     together = SideBySideDetector(first, cores)
-    monkeypatch.setattr(
-        UltralyticsDetector,
-        "predict",
-        lambda self, _: seen.add((id(self), torch.get_num_threads())) or time.sleep(0.05) or [Detections.empty()],
-    )
+    monkeypatch.setattr(UltralyticsDetector, "predict", predict)
     together.predict(pictures(1))
     assert len(seen) == 1, "one image needs one copy"
+    expected = copies
     together.predict(pictures(16))
     assert len(seen) == copies and {each for _, each in seen} == {threads}
 
