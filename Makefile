@@ -16,7 +16,7 @@ test: $(VENV)/.installed-test $(VENV)/readers/.installed
 	$(BIN)/python -m pytest -m 'not slow' $(ARGS)
 
 test-slow: $(VENV)/.installed-test $(VENV)/readers/.installed
-	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -m slow $(ARGS)
+	$(BIN)/python -m pytest -m 'slow or hypothesis' --hypothesis-profile thorough $(ARGS)
 
 lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .

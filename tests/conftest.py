@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from banks import MakeBank, bank_maker
 from firing import write_firing_checkpoint
@@ -18,6 +20,24 @@ from negmine.detectors.config import DetectorConfig
 from negmine.detectors.open import open_detector
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, and before torch is there
+
+hypothesis.settings.register_profile("quick", max_examples=25, deadline=None)
+hypothesis.settings.register_profile("thorough", max_examples=100, deadline=None)  # of `make test-slow`
+hypothesis.settings.load_profile("quick")
+
+MINUTES = {"demo_weights"}  # fixtures that train for so long
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what trains for minutes, and all but the first few parameters of a test that says `slow_after`."""
+    seen = Counter[str]()
+    for item in items:
+        test = item.nodeid.split("[")[0]
+        seen[test] += 1
+        after = item.get_closest_marker("slow_after")
+        if (after and seen[test] > after.args[0]) or MINUTES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session", autouse=True)

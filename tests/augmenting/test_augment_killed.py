@@ -27,6 +27,7 @@ augment(sys.argv[1], config=AugmentConfig(per_negative=60, ops=("blur", "smooth"
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_killed_augmentations_end_with_the_bank_of_an_undisturbed_one(
     make_bank: MakeBank, tmp_path: Path, how: signal.Signals

@@ -111,6 +111,7 @@ def test_the_steady_rate_is_none_where_more_work_took_no_longer(items: int, seco
     assert steady_per_s(items, seconds) == rate
 
 
+@pytest.mark.slow
 def test_the_steady_state_is_what_the_second_half_takes(tmp_path: Path) -> None:
     from rounds import Side, Work, in_rounds
 

@@ -102,6 +102,7 @@ def test_the_tables_show_splits_and_classes(folder: Path) -> None:
     assert "1 : 2.00" in dog
 
 
+@pytest.mark.slow_after(3)
 @pytest.mark.parametrize(("encoding", "block"), [("utf-8", "█"), ("ascii", "#"), ("latin-1", "#")])
 @pytest.mark.parametrize("columns", ["40", "100", "160"])
 def test_the_bars_fit_the_console_and_the_encoding(folder: Path, encoding: str, block: str, columns: str) -> None:

@@ -32,6 +32,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if not p.is_dir()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "format_name", "method"),
     [(signal.SIGKILL, "yolo", "copy"), (signal.SIGINT, "voc", "copy"), (signal.SIGKILL, "voc", "hardlink")],

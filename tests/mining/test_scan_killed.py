@@ -46,6 +46,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_killed_scans_end_with_the_bank_of_an_undisturbed_one(
     pictures: Path, tmp_path: Path, how: signal.Signals

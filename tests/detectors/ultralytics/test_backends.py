@@ -92,6 +92,7 @@ def test_what_was_compared_once_runs_without_torch(
     assert said == ["openvino True ['torch', 'torchvision', 'ultralytics']", "openvino True []"]
 
 
+@pytest.mark.slow_after(2)
 @pytest.mark.parametrize("backend", ["openvino", "onnx"])
 @pytest.mark.parametrize("settings", [{}, {"classes": ("3", "17"), "imgsz": 100, "iou": 0.4, "batch": 3}])
 def test_what_is_kept_is_the_same_detector(
@@ -146,6 +147,7 @@ def findings(converted: Path) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("part", [b"", b"{}", b"[]", b"null", b'{"class_names": {"a": 1}}', None])
 def test_a_kept_model_that_does_not_say_what_it_is_of_is_not_run_alone(
     converted: Path, firing_weights: Path, part: bytes | None
@@ -203,6 +205,7 @@ def test_with_a_gpu_torch_decides(converted: Path, firing_weights: Path, monkeyp
     assert backend_of(firing_weights, Asked(), device="cpu") == "openvino" and len(opened) == 1
 
 
+@pytest.mark.slow
 def test_where_only_faint_things_are_found_these_are_compared(converted_folder: Path, tmp_path: Path) -> None:
     weights = write_firing_checkpoint(tmp_path / "faint.pt", bias=-12.3)
     low = open_detector(config(weights, backend="torch", conf=0.001)).predict(pictures(4))
@@ -237,6 +240,7 @@ def test_another_machine_or_torch_is_compared_anew(
     assert samples.counts == [4, 4]
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("backend", ["auto", "openvino"])
 def test_a_model_that_finds_other_things_is_refused_loudly_each_time(
     converted: Path, firing_weights: Path, backend: str
@@ -267,6 +271,7 @@ def test_asked_for_without_images_it_says_that_nothing_was_compared(converted: P
     assert note == "firing.pt runs on openvino and was not compared with the weights: no images for it"
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 cut", pack({"model.xml": b"<net/>", "model.bin": b""}), pack({})])
 def test_a_damaged_file_is_made_anew(converted: Path, firing_weights: Path, damage: bytes) -> None:
     converted.write_bytes(damage)
@@ -274,6 +279,7 @@ def test_a_damaged_file_is_made_anew(converted: Path, firing_weights: Path, dama
     assert converted.stat().st_size > 1_000_000
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_costs_time_only(
     tmp_path: Path, firing_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -342,6 +348,7 @@ def test_nncf_that_is_missing_is_named(firing_weights: Path, monkeypatch: pytest
         open_detector(config(firing_weights, int8=True), Asked())
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of nncf's
 def test_8_bit_weights_are_calibrated_once_and_say_how_they_differ(converted: Path, firing_weights: Path) -> None:
     with pytest.raises(ConfigError, match="int8 is calibrated on images, found none"):

@@ -39,7 +39,10 @@ IMAGES = [drawn(size_hw, seed) for seed, size_hw in enumerate(SIZES_HW)]
 LARGE = [image for image in IMAGES if min(image.shape[:2]) > 30]  # where a digit of a box says little of its overlap
 
 
-@pytest.fixture(scope="module", params=["yolo11n", "yolov8n", "yolov10n", "yolo26n"])
+@pytest.fixture(
+    scope="module",
+    params=["yolo11n", *(pytest.param(name, marks=pytest.mark.slow) for name in ("yolov8n", "yolov10n", "yolo26n"))],
+)
 def weights(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two families with suppression, and two with the head that needs none."""
     return write_firing_checkpoint(
