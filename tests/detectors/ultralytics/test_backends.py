@@ -123,6 +123,7 @@ def open_kept(asked: DetectorConfig) -> Detector | None:
             return None
 
 
+@pytest.mark.slow
 def test_what_is_kept_is_not_taken_for_anything_else(converted: Path, firing_weights: Path) -> None:
     asked = config(firing_weights)
     assert open_kept(asked) is None, "not compared yet"
@@ -147,7 +148,7 @@ def findings(converted: Path) -> dict[str, str]:
     return found
 
 
-@pytest.mark.slow_after(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("part", [b"", b"{}", b"[]", b"null", b'{"class_names": {"a": 1}}', None])
 def test_a_kept_model_that_does_not_say_what_it_is_of_is_not_run_alone(
     converted: Path, firing_weights: Path, part: bytes | None
@@ -191,6 +192,7 @@ def test_a_runtime_that_is_asked_for_and_not_installed_is_one_line(
         open_detector(config(firing_weights, backend=backend), Asked())
 
 
+@pytest.mark.slow
 def test_with_a_gpu_torch_decides(converted: Path, firing_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     open_detector(config(firing_weights), Asked())
     opened: list[DetectorConfig] = []
@@ -217,6 +219,7 @@ def test_where_only_faint_things_are_found_these_are_compared(converted_folder: 
     assert backend_of(weights, samples) == "torch"
 
 
+@pytest.mark.slow
 def test_where_nothing_is_found_it_is_said_and_compared_again_the_next_time(
     converted_folder: Path, tmp_path: Path
 ) -> None:
@@ -229,6 +232,7 @@ def test_where_nothing_is_found_it_is_said_and_compared_again_the_next_time(
     assert samples.counts == [4, 4]
 
 
+@pytest.mark.slow
 def test_another_machine_or_torch_is_compared_anew(
     converted: Path, firing_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -255,6 +259,7 @@ def test_a_model_that_finds_other_things_is_refused_loudly_each_time(
         assert str(converted) in note and "\n" not in note
 
 
+@pytest.mark.slow
 def test_where_nothing_is_found_nothing_is_noted(converted: Path, firing_weights: Path) -> None:
     asked: list[int] = []
 
@@ -271,7 +276,7 @@ def test_asked_for_without_images_it_says_that_nothing_was_compared(converted: P
     assert note == "firing.pt runs on openvino and was not compared with the weights: no images for it"
 
 
-@pytest.mark.slow_after(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 cut", pack({"model.xml": b"<net/>", "model.bin": b""}), pack({})])
 def test_a_damaged_file_is_made_anew(converted: Path, firing_weights: Path, damage: bytes) -> None:
     converted.write_bytes(damage)

@@ -46,6 +46,7 @@ def same(one: Detections, other: Detections) -> bool:
     )
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("cores", [1, 2, 5])
 def test_it_finds_what_one_copy_finds_on_one_core_to_the_last_digit(firing_weights: Path, cores: int) -> None:

@@ -89,6 +89,7 @@ def found_in(detector: Detector, images: list[Image]) -> list[Detections]:
     return [Detections.empty() if isinstance(each, BoxError) else each for each in found]
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("settings", [{}, {"imgsz": 150}, {"iou": 0.3, "conf": 0.2}, {"classes": ("3", "5", "7")}])
 def test_it_finds_what_ultralytics_finds_in_images_of_all_sizes(weights: Path, settings: dict[str, object]) -> None:
     original, ours = opened(weights, **settings)
@@ -117,6 +118,7 @@ def test_what_runs_beside_an_image_does_not_change_it(weights: Path) -> None:
             assert same(alone[index], found) if exact else close(alone[index], found)
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("batch", [1, 3, 64])
 def test_any_batch_finds_the_same(weights: Path, batch: int) -> None:
     detector = opened(weights, batch=batch)[1]

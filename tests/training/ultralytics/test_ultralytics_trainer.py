@@ -102,7 +102,7 @@ def _parameters(weights: Path) -> list[float]:
     return [float(value.double().sum()) for value in model.state_dict().values()]
 
 
-@pytest.mark.slow_after(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [loss for loss in get_args(Loss) if loss not in OF_REGIONS])
 def test_every_loss_trains(loss: Loss, untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path) -> None:
     told: list[EpochEnd] = []
@@ -115,6 +115,7 @@ def test_every_loss_trains(loss: Loss, untrained: Callable[[str], Path], data: T
     assert again == after and len(told) == 2  # what is done is not done again
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(
     untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
 ) -> None:
