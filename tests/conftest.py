@@ -116,10 +116,10 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of one mebibyte."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"no right to mount a small disk: {mounted.stderr.decode().strip()}")
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]
+    try:
+        subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"needs root, and Linux, to mount a small disk: {getattr(error, 'stderr', None) or error}")
     yield folder
     subprocess.run(["umount", folder], check=True)

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from needs import NOT_ROOT, PROC
 
 from negmine import files
 from negmine.bank.bank import Bank
@@ -301,6 +302,7 @@ def test_a_full_disk_stores_nothing_and_says_what_to_do(
     assert len(_files(bank)) == 1
 
 
+@NOT_ROOT
 def test_a_bank_can_be_read_where_nobody_can_write(bank: BankWriter, store: Store, image: Make) -> None:
     store(image("a.jpg", negatives=(b"one",)))
     bank.close()
@@ -349,11 +351,10 @@ def test_a_folder_of_variants_may_be_a_link(bank: BankWriter, store: Store, imag
     BankWriter(bank.folder, purpose="the next").close()
 
 
+@PROC
 def test_a_system_without_syncfs_flushes_file_by_file(
     bank: BankWriter, store: Store, image: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not Path("/proc/self/fd").is_dir():
-        pytest.skip("this system does not tell the names of open files")
     names, real = list[Path](), os.fsync
 
     def fsync(descriptor: int) -> None:
@@ -371,6 +372,6 @@ def test_a_system_without_syncfs_flushes_file_by_file(
 def test_a_file_system_that_cannot_be_flushed_is_an_error() -> None:
     sync = files._syncfs()
     if sync is None:
-        pytest.skip("this system has no syncfs")
+        pytest.skip("needs syncfs, as Linux has it")
     with pytest.raises(OSError, match="Bad file descriptor"):
         sync(-1)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from needs import PROC
 
 pytestmark = pytest.mark.usefixtures("benchmarks")
 
@@ -41,7 +42,7 @@ def test_a_command_that_fails_ends_the_benchmark_with_its_last_line() -> None:
         run(python("import sys; print('many lines\\nno such weights', file=sys.stderr); sys.exit(3)"))
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
+@PROC
 @pytest.mark.parametrize(
     "command",
     [
