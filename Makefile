@@ -1,18 +1,22 @@
 # `make demo` and `make test` work on a fresh machine that has Python 3.11 or newer and make: everything else is
-# installed into .venv, at the versions of constraints.txt.
+# installed into .venv, at the versions of constraints.txt. `make test ARGS=--durations=20` says what takes long.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := negmine-demo
+ARGS :=
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-slow lint bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/negmine demo --out $(DEMO)
 
 test: $(VENV)/.installed-test $(VENV)/readers/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m 'not slow' $(ARGS)
+
+test-slow: $(VENV)/.installed-test $(VENV)/readers/.installed
+	$(BIN)/python -m pytest -m 'slow or hypothesis' --hypothesis-profile thorough $(ARGS)
 
 lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .

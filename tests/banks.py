@@ -1,10 +1,93 @@
-"""What a bank holds, all of it, to compare one with another."""
+"""Banks of any content, made by scans of drawn images or of records stored by hand; and all that a bank holds."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from blobs import Square, draw, square_detector
 
 from negmine.bank.bank import Bank
+from negmine.bank.records import ItemRecord, JudgedDetection, NewNegative, RunRecord, ScannedImage
+from negmine.boxes import Rect
+from negmine.files import sha256_of
+from negmine.matching import Kind
+from negmine.mining.config import CropConfig, OutputSize, ScanConfig
+from negmine.mining.scan import scan
+from negmine.structures import FileStamp, GroundTruth, Image
+
+RUN = RunRecord("best.pt", "ab" * 32, {0: "cat"}, {"conf": 0.25}, {"crop": "context"}, {"negmine": "0"})
+NATIVE = CropConfig(size=OutputSize("none"))  # crops keep their size
+FIRST_SEED = 10**6  # of the images, far from the seeds that tests draw with
+Content = Sequence[Square] | Image
+
+
+class MakeBank(Protocol):
+    """Scan images into a bank and return its folder.
+
+    `images` is how many negatives there are, each of an image of its own and harder than the last (`000.png`, ...), or
+    maps file names to what the images show: bright squares on noise, or the image itself. The images stay in the folder
+    `{name}-in` beside the bank.
+    """
+
+    def __call__(
+        self,
+        images: int | Mapping[str, Content],
+        name: str = "bank",
+        *,
+        crop: CropConfig = NATIVE,
+        size_wh: tuple[int, int] = (200, 120),
+    ) -> Path: ...
+
+
+def bank_maker(folder: Path) -> MakeBank:
+    """What makes banks in a folder."""
+
+    def make(
+        images: int | Mapping[str, Content],
+        name: str = "bank",
+        *,
+        crop: CropConfig = NATIVE,
+        size_wh: tuple[int, int] = (200, 120),
+    ) -> Path:
+        if isinstance(images, int):
+            images = {f"{i:03d}.png": [(60, 40, 80, 60, 20 + i)] for i in range(images)}
+        for number, (file, content) in enumerate(images.items()):
+            path = folder / f"{name}-in" / file
+            if isinstance(content, np.ndarray):
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(cv2.imencode(path.suffix, content)[1].tobytes())
+            else:
+                draw(path, content, size_wh=size_wh, seed=FIRST_SEED + number)
+        scan(folder / f"{name}-in", square_detector(), bank=folder / name, config=ScanConfig(crop=crop))
+        return folder / name
+
+    return make
+
+
+def make_image(
+    name: str,
+    *,
+    content: str | None = None,
+    negatives: tuple[bytes, ...] = (),
+    truth: GroundTruth | None = None,
+    truth_hash: str | None = None,
+    mtime_ns: int = 1,
+) -> ScannedImage:
+    """A 100 x 80 image whose every negative comes from one background false positive, each softer than the last."""
+    return ScannedImage(
+        item=ItemRecord(f"/pictures/{name}", FileStamp(123, mtime_ns), truth_hash),
+        sha256=sha256_of((content or name).encode("utf-8", "surrogateescape")),
+        size_wh=(100, 80),
+        truth=truth or GroundTruth.empty(),
+        detections=tuple(
+            JudgedDetection("cat", 0.9 - 0.1 * i, (20, 20, 30, 30), Kind.BACKGROUND, i) for i in range(len(negatives))
+        ),
+        negatives=tuple(NewNegative(data, (40, 40), "0" * 16, Rect(10, 10, 50, 50)) for data in negatives),
+    )
 
 
 def contents(bank: Path) -> dict[str, object]:

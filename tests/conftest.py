@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+from banks import MakeBank, bank_maker
 from firing import write_firing_checkpoint
 
 from negmine.demo.dataset import DemoDataset, write_demo_dataset
@@ -17,6 +20,24 @@ from negmine.detectors.config import DetectorConfig
 from negmine.detectors.open import open_detector
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, and before torch is there
+
+hypothesis.settings.register_profile("quick", max_examples=25, deadline=None)
+hypothesis.settings.register_profile("thorough", max_examples=100, deadline=None)  # of `make test-slow`
+hypothesis.settings.load_profile("quick")
+
+MINUTES = {"demo_weights"}  # fixtures that train for so long
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what trains for minutes, and all but the first few parameters of a test that says `slow_after`."""
+    seen = Counter[str]()
+    for item in items:
+        test = item.nodeid.split("[")[0]
+        seen[test] += 1
+        after = item.get_closest_marker("slow_after")
+        if (after and seen[test] > after.args[0]) or MINUTES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -59,6 +80,18 @@ def firing_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def make_bank(tmp_path: Path) -> MakeBank:
+    """Make a bank: `make_bank(3)` has three negatives, `make_bank({"a.png": []})` is of an image without a square."""
+    return bank_maker(tmp_path)
+
+
+@pytest.fixture
+def small_bank(make_bank: MakeBank) -> Path:
+    """Two negatives of two backgrounds, each cut from around one bright square."""
+    return make_bank(2)
+
+
+@pytest.fixture
 def converted_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache folder of its own, with nothing in it."""
     folder = tmp_path / "cache" / "negmine"
@@ -83,10 +116,10 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of one mebibyte."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"no right to mount a small disk: {mounted.stderr.decode().strip()}")
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]
+    try:
+        subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"needs root, and Linux, to mount a small disk: {getattr(error, 'stderr', None) or error}")
     yield folder
     subprocess.run(["umount", folder], check=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -53,6 +54,17 @@ def end(process: subprocess.Popen[str]) -> int:
     return process.returncode
 
 
+def until(
+    condition: Callable[[], object], process: subprocess.Popen[str] | None = None, *, patience: float = 60
+) -> None:
+    """Wait until something is so, as long as a process runs, and for at most so many seconds."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert process is None or process.poll() is None, "the process ended before"
+        assert time.monotonic() < deadline, f"not so after {patience} s"
+        time.sleep(0.002)
+
+
 def seconds(begin: Start) -> float:
     """How long a script that nobody disturbs takes, start-up included."""
     started = time.perf_counter()
@@ -65,7 +77,8 @@ def kill_often(begin: Start, how: signal.Signals, *, times: int, within: float) 
     moments, cut_short = random.Random(int(how)), 0
     for _ in range(times):
         process = begin()
-        time.sleep(moments.uniform(0, within))
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(moments.uniform(0, within))
         process.send_signal(how)
         cut_short += end(process) != 0
     assert cut_short >= 3  # else nothing was tried

@@ -13,14 +13,14 @@ from negmine.locks import FolderLock
 
 LOCK = FolderLock("thing", "thing.lock", "thing.holder", BankLockedError, again="try again")
 _SCRIPT = """
-import sys, time
+import signal, sys
 from pathlib import Path
 from negmine.errors import BankLockedError
 from negmine.locks import FolderLock
 
 with FolderLock("thing", "thing.lock", "thing.holder", BankLockedError).hold(Path(sys.argv[1]), purpose="other"):
     print("ready", flush=True)
-    time.sleep(60)
+    signal.pause()
 """
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-from banks import contents
-from blobs import draw, square_detector, voc_xml
+from banks import MakeBank, contents
+from blobs import draw, voc_xml
 
 from negmine.augmenting.augment import augment
 from negmine.augmenting.config import AugmentConfig
@@ -24,11 +22,10 @@ from negmine.bank.writer import BankWriter
 from negmine.errors import BankError, ConfigError, TruthError
 from negmine.exporting.export import export
 from negmine.images import decode_image, encode_jpeg
-from negmine.mining.config import CropConfig, OutputSize, ScanConfig
-from negmine.mining.scan import scan
+from negmine.mining.config import CropConfig, OutputSize
 from negmine.trainable import trainable
 
-MakeBank = Callable[..., Path]
+WHOLE = CropConfig(crop="image", size=OutputSize("none"))  # the image itself is the negative
 
 
 def run(bank: Path, **settings: object) -> AugmentResult:
@@ -51,9 +48,8 @@ def test_no_negatives_is_an_error_and_makes_no_bank(tmp_path: Path, make_bank: M
     with pytest.raises(BankError, match="does not exist"):
         run(tmp_path / "nowhere", count=1)
     assert not (tmp_path / "nowhere").exists()
-    scan(draw(tmp_path / "a.png"), square_detector(), bank=tmp_path / "empty")
     with pytest.raises(BankError, match="has no negatives to make variants of"):
-        run(tmp_path / "empty", count=1)
+        run(make_bank({"a.png": []}, "empty"), count=1)
     bank = make_bank(1, "reviewed")
     with BankWriter(bank, purpose="a test") as writer:
         writer.review(1, "rejected")
@@ -151,10 +147,7 @@ def test_the_classic_recipe_is_the_whole_grid_less_what_changes_nothing(make_ban
 
 def test_what_changes_nothing_counts_as_the_original(make_bank: MakeBank, tmp_path: Path) -> None:
     """A flat picture: blurred, smoothed or sharpened at lightness 1 it is the same. Contrast alone changes it."""
-    path = tmp_path / "flat.png"
-    path.write_bytes(cv2.imencode(".png", np.full((64, 64, 3), (100, 0, 255), dtype=np.uint8))[1].tobytes())
-    whole = ScanConfig(crop=CropConfig(crop="image", size=OutputSize("none")))
-    scan(path, square_detector(), bank=tmp_path / "bank", config=whole)
+    make_bank({"flat.png": np.full((64, 64, 3), (100, 0, 255), dtype=np.uint8)}, crop=WHOLE)
     result = run(tmp_path / "bank", count=3, ops=("blur", "smooth"))
     assert (sum(result.made.values()), result.missing) == (0, 3) and result.unchanged > 6
     known = contents(tmp_path / "bank")
@@ -271,17 +264,10 @@ def test_a_ratio_says_what_a_damaged_negative_lacks(make_bank: MakeBank, positiv
 
 
 @pytest.fixture
-def flat_twins(tmp_path: Path) -> Path:
+def flat_twins(make_bank: MakeBank) -> Path:
     """Two flat negatives, one shade apart: what contrast makes of one may be the other, or its variant."""
-    for i, shade in enumerate((200, 201)):
-        image = np.full((64, 64, 3), (100 + 20 * i, 0, shade), dtype=np.uint8)
-        image[..., :] = (shade, 0, shade)
-        path = tmp_path / "flat" / f"{i}.png"
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(cv2.imencode(".png", image)[1].tobytes())
-    whole = ScanConfig(crop=CropConfig(crop="image", size=OutputSize("none")))
-    scan(tmp_path / "flat", square_detector(), bank=tmp_path / "twins", config=whole)
-    return tmp_path / "twins"
+    shades = {f"{shade}.png": np.full((64, 64, 3), (shade, 0, shade), dtype=np.uint8) for shade in (200, 201)}
+    return make_bank(shades, "twins", crop=WHOLE)
 
 
 def test_no_variant_is_another_negative_or_anothers_variant(flat_twins: Path, tmp_path: Path) -> None:

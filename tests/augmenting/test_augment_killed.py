@@ -5,19 +5,16 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from banks import contents
+from banks import MakeBank, contents
 from killing import kill_often, seconds, start
 
 from negmine.augmenting.augment import augment
 from negmine.augmenting.config import AugmentConfig
 from negmine.bank.verify import verify
 from negmine.errors import BankError
-
-MakeBank = Callable[..., Path]
 
 _SCRIPT = """
 import sys
@@ -30,6 +27,7 @@ augment(sys.argv[1], config=AugmentConfig(per_negative=60, ops=("blur", "smooth"
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_killed_augmentations_end_with_the_bank_of_an_undisturbed_one(
     make_bank: MakeBank, tmp_path: Path, how: signal.Signals

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from banks import MakeBank
 
 from negmine.augmenting.draws import OPS, classic_grid, drawn
 from negmine.augmenting.variants import UNIT, NegativeImage, VariantMaker, VariantTask, units
@@ -14,8 +15,6 @@ from negmine.bank.bank import Bank
 from negmine.bank.records import Negative
 from negmine.bank.writer import BankWriter
 from negmine.errors import ImageError
-
-MakeBank = Callable[..., Path]
 
 
 def negatives(bank: Path) -> list[Negative]:

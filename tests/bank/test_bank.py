@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from needs import NOT_ROOT, PROC
 
 from negmine import files
 from negmine.bank.bank import Bank
@@ -285,7 +286,7 @@ def test_a_full_disk_stores_nothing_and_says_what_to_do(
     # A limit on the size of files stands in for the full disk: the write fails half-way, as it does there.
     script = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "sys.path.insert(0, sys.argv[2]); from conftest import RUN, make_image\n"
+        "sys.path.insert(0, sys.argv[2]); from banks import RUN, make_image\n"
         "from negmine.bank.writer import BankWriter\n"
         "with BankWriter(sys.argv[1], purpose='a test') as bank:\n"
         "    run = bank.begin_run(RUN)\n"
@@ -293,7 +294,7 @@ def test_a_full_disk_stores_nothing_and_says_what_to_do(
         "    with bank.transaction():\n"
         "        bank.store(run, make_image('b.jpg', negatives=(b'x', bytes(2 << 20))))\n"
     )
-    command = [sys.executable, "-c", script, str(bank.folder), str(Path(__file__).parent)]
+    command = [sys.executable, "-c", script, str(bank.folder), str(Path(__file__).parents[1])]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert os.strerror(errno.EFBIG) in done.stderr and "free some space" in done.stderr
     with Bank(bank.folder) as reader:
@@ -301,6 +302,7 @@ def test_a_full_disk_stores_nothing_and_says_what_to_do(
     assert len(_files(bank)) == 1
 
 
+@NOT_ROOT
 def test_a_bank_can_be_read_where_nobody_can_write(bank: BankWriter, store: Store, image: Make) -> None:
     store(image("a.jpg", negatives=(b"one",)))
     bank.close()
@@ -337,11 +339,10 @@ def test_a_folder_of_variants_may_be_a_link(bank: BankWriter, store: Store, imag
     BankWriter(bank.folder, purpose="the next").close()
 
 
+@PROC
 def test_a_system_without_syncfs_flushes_file_by_file(
     bank: BankWriter, store: Store, image: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not Path("/proc/self/fd").is_dir():
-        pytest.skip("this system does not tell the names of open files")
     names, real = list[Path](), os.fsync
 
     def fsync(descriptor: int) -> None:
@@ -359,6 +360,6 @@ def test_a_system_without_syncfs_flushes_file_by_file(
 def test_a_file_system_that_cannot_be_flushed_is_an_error() -> None:
     sync = files._syncfs()
     if sync is None:
-        pytest.skip("this system has no syncfs")
+        pytest.skip("needs syncfs, as Linux has it")
     with pytest.raises(OSError, match="Bad file descriptor"):
         sync(-1)

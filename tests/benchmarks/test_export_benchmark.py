@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.slow
 def test_every_writer_writes_an_annotation_for_every_picture(benchmarks: Path) -> None:
     pytest.importorskip("supervision")
     command = [sys.executable, str(benchmarks / "export.py"), "--count", "6", "--quick", "--json"]

@@ -29,6 +29,7 @@ def scenes(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_every_choice_of_regions_is_trained_and_measured(scenes: Path) -> None:
     if not BENCHMARK.is_file():
         pytest.skip("the benchmarks are not here")

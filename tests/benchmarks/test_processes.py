@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from needs import PROC
 
 pytestmark = pytest.mark.usefixtures("benchmarks")
 
@@ -41,7 +42,7 @@ def test_a_command_that_fails_ends_the_benchmark_with_its_last_line() -> None:
         run(python("import sys; print('many lines\\nno such weights', file=sys.stderr); sys.exit(3)"))
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
+@PROC
 @pytest.mark.parametrize(
     "command",
     [
@@ -111,6 +112,7 @@ def test_the_steady_rate_is_none_where_more_work_took_no_longer(items: int, seco
     assert steady_per_s(items, seconds) == rate
 
 
+@pytest.mark.slow
 def test_the_steady_state_is_what_the_second_half_takes(tmp_path: Path) -> None:
     from rounds import Side, Work, in_rounds
 

@@ -52,6 +52,7 @@ def run(benchmark: Path, *arguments: object) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_sides_find_the_same_in_the_same_images(benchmarks: Path, images: Path, eager_weights: Path) -> None:
     common = ["--weights", eager_weights, "--images", images, "--imgsz", 64, "--quick", "--json"]
     sides = ["yolo predict", "SAHI predict", "negmine scan"]
@@ -66,6 +67,7 @@ def test_the_sides_find_the_same_in_the_same_images(benchmarks: Path, images: Pa
     assert document["missing"] == {"SAHI predict": "not installed"}
 
 
+@pytest.mark.slow
 def test_many_names_are_scanned_and_then_passed_over(benchmarks: Path, images: Path, eager_weights: Path) -> None:
     common = ["--weights", eager_weights, "--images", images, "--imgsz", 64, "--rounds", 1, "--json"]
     document = json.loads(run(benchmarks / "many.py", *common, "--counts", 12))
@@ -80,6 +82,7 @@ def test_the_limit_runs_every_shape_in_pytorch(benchmarks: Path, images: Path, e
     assert json.loads(what) == {"images": 6, "shapes": {"64x64": 6}}
 
 
+@pytest.mark.slow
 def test_the_limit_runs_every_shape_in_openvino(
     benchmarks: Path, tmp_path: Path, images: Path, eager_weights: Path
 ) -> None:

@@ -14,6 +14,7 @@ from blobs import draw
 from commands import one_line
 
 from negmine.bank.bank import Bank
+from negmine.demo.dataset import write_demo_dataset
 
 COMMANDS = ["scan", "augment", "ratio", "export", "retrain", "eval", "verify", "demo"]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -80,18 +81,16 @@ def test_no_bank_is_one_line(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def backgrounds(demo_dataset: object, tmp_path: Path) -> Path:
+def backgrounds(tmp_path: Path) -> Path:
     """Twelve look-alike scenes."""
-    folder = tmp_path / "backgrounds"
-    folder.mkdir()
-    for path in sorted(demo_dataset.backgrounds.iterdir())[:12]:  # type: ignore[attr-defined]
-        (folder / path.name).write_bytes(path.read_bytes())
-    return folder
+    return write_demo_dataset(tmp_path / "drawn", train=1, val=1, backgrounds=12).backgrounds.rename(
+        tmp_path / "backgrounds"
+    )
 
 
-def test_scan_export_verify(run: Run, backgrounds: Path, demo_weights: Path, tmp_path: Path) -> None:
+def test_scan_export_verify(shell: Run, backgrounds: Path, firing_weights: Path, tmp_path: Path) -> None:
     (backgrounds / "broken.jpg").write_bytes(b"no picture")
-    done = run("scan", backgrounds, "--weights", demo_weights, "--imgsz", "192", "--json")
+    done = shell("scan", backgrounds, "--weights", firing_weights, "--imgsz", "96", "--json")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["schema_version"] == 1
@@ -103,23 +102,23 @@ def test_scan_export_verify(run: Run, backgrounds: Path, demo_weights: Path, tmp
         negatives = list(bank.negatives())
     assert len(negatives) == added and document["hardest"][0]["sha256"] in {n.sha256 for n in negatives}
 
-    again = run("scan", backgrounds, "--weights", demo_weights, "--imgsz", "192")
+    again = shell("scan", backgrounds, "--weights", firing_weights, "--imgsz", "96")
     assert again.returncode == 0 and "nothing new: 12 images unchanged" in again.stdout
     assert "broken.jpg" in again.stderr
 
-    exported = json.loads(run("export", "--format", "voc", "--out", "out", "--json").stdout)
+    exported = json.loads(shell("export", "--format", "voc", "--out", "out", "--json").stdout)
     assert exported["negatives"] == added and exported["files"]["written"] == 2 * added + 1
     assert len(list((tmp_path / "out" / "Annotations").iterdir())) == added
 
-    assert "nothing is wrong" in run("verify").stdout
+    assert "nothing is wrong" in shell("verify").stdout
     negatives[0].path.unlink()
-    checked = run("verify", "--json")
+    checked = shell("verify", "--json")
     assert checked.returncode == 1
     assert [problem["kind"] for problem in json.loads(checked.stdout)["problems"]] == ["missing"]
 
 
-def test_the_table_says_what_happened_and_what_to_do_next(run: Run, backgrounds: Path, demo_weights: Path) -> None:
-    done = run("scan", backgrounds, "--weights", demo_weights, "--imgsz", "192", "--bank", "my bank")
+def test_the_table_says_what_happened_and_what_to_do_next(run: Run, backgrounds: Path, firing_weights: Path) -> None:
+    done = run("scan", backgrounds, "--weights", firing_weights, "--imgsz", "96", "--bank", "my bank")
     assert done.returncode == 0, done.stderr
     for words in ("scanned", "false positives on background", "negatives added", "hardest", "images/s"):
         assert words in done.stdout
@@ -127,8 +126,8 @@ def test_the_table_says_what_happened_and_what_to_do_next(run: Run, backgrounds:
     assert "scanned 12 of 12 images" in done.stderr  # plain lines, where stderr is no terminal
 
 
-def test_progress_and_messages_stay_off_stdout(run: Run, backgrounds: Path, demo_weights: Path) -> None:
-    done = run("scan", backgrounds, "--weights", demo_weights, "--imgsz", "192", "--json")
+def test_progress_and_messages_stay_off_stdout(run: Run, backgrounds: Path, firing_weights: Path) -> None:
+    done = run("scan", backgrounds, "--weights", firing_weights, "--imgsz", "96", "--json")
     json.loads(done.stdout)
 
 
@@ -139,11 +138,11 @@ def test_a_reader_that_leaves_is_no_error(backgrounds: Path, tmp_path: Path) -> 
 
 
 def test_interrupted_is_130_and_the_same_command_goes_on(
-    run: Run, backgrounds: Path, demo_weights: Path, tmp_path: Path
+    run: Run, backgrounds: Path, firing_weights: Path, tmp_path: Path
 ) -> None:
     for i in range(400):  # enough to be caught in the middle
         (backgrounds / f"copy{i}.jpg").write_bytes((backgrounds / "0000.jpg").read_bytes() + bytes([i % 256, i // 256]))
-    arguments = ["scan", str(backgrounds), "--weights", str(demo_weights), "--imgsz", "192"]
+    arguments = ["scan", str(backgrounds), "--weights", str(firing_weights), "--imgsz", "96"]
     process = subprocess.Popen(
         [sys.executable, "-m", "negmine", *arguments],
         cwd=tmp_path,

@@ -8,26 +8,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from blobs import draw, square_detector, voc_xml
+from banks import MakeBank
+from blobs import draw, voc_xml
 from commands import one_line
 
 from negmine.bank.bank import Bank
 from negmine.bank.verify import verify
 from negmine.bank.writer import BankWriter
-from negmine.mining.config import CropConfig, OutputSize, ScanConfig
-from negmine.mining.scan import scan
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def bank(tmp_path: Path) -> Path:
+def bank(make_bank: MakeBank) -> Path:
     """Four negatives, in the folder that is the default."""
-    for i in range(4):
-        draw(tmp_path / "in" / f"{i}.png", [(60, 40, 80, 60, 40 + i)], seed=i)
-    config = ScanConfig(crop=CropConfig(size=OutputSize("none")))
-    scan(tmp_path / "in", square_detector(), bank=tmp_path / "negmine-bank", config=config)
-    return tmp_path / "negmine-bank"
+    return make_bank(4, "negmine-bank")
 
 
 @pytest.fixture
@@ -39,16 +34,16 @@ def positives(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def test_up_to_a_ratio_which_the_ratio_command_then_finds(run: Run, bank: Path, positives: Path) -> None:
-    assert run("ratio", "data", "--bank", bank, "--target", "1:2").returncode == 1
-    done = run("augment", "--ratio", "1:2", "--positives", "data")
+def test_up_to_a_ratio_which_the_ratio_command_then_finds(shell: Run, bank: Path, positives: Path) -> None:
+    assert shell("ratio", "data", "--bank", bank, "--target", "1:2").returncode == 1
+    done = shell("augment", "--ratio", "1:2", "--positives", "data")
     assert done.returncode == 0, done.stderr
     assert "6 images with objects ask for 12 negative images; there were 4" in done.stdout
     assert "8 variants in " in done.stdout and "4 negatives with 8 variants in negmine-bank" in done.stdout
-    assert run("ratio", "data", "--bank", bank, "--target", "1:2").returncode == 0
-    again = run("augment", "--ratio", "1:2", "--positives", "data")
+    assert shell("ratio", "data", "--bank", bank, "--target", "1:2").returncode == 0
+    again = shell("augment", "--ratio", "1:2", "--positives", "data")
     assert again.returncode == 0 and "nothing to make" in again.stdout and "are 1 : 2.00 now" in again.stdout
-    above = json.loads(run("augment", "--ratio", "2:1", "--positives", "data", "--json").stdout)
+    above = json.loads(shell("augment", "--ratio", "2:1", "--positives", "data", "--json").stdout)
     assert above["variants"]["made"] == 0 and above["counted"]["ratio"] == 2.0
 
 

@@ -28,6 +28,7 @@ def test_a_model_that_is_refused_is_told_on_stderr_and_the_scan_goes_on(
     assert "firing.pt does not find the same on openvino as on torch" in line and str(converted) in line
 
 
+@pytest.mark.slow
 def test_a_terminal_is_told_once_too(converted: Path, firing_weights: Path, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), pictures(1)[0])
     break_model(converted)

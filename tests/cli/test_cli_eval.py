@@ -13,7 +13,7 @@ from blobs import draw, find_squares
 from commands import one_line
 
 from negmine.cli._eval_view import render
-from negmine.demo.dataset import DemoDataset
+from negmine.demo.dataset import DemoDataset, write_demo_dataset
 from negmine.detectors.function import FunctionDetector
 from negmine.evaluating.evaluate import evaluate
 
@@ -21,10 +21,10 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 HEAVY = {"torch", "cv2", "numpy", "ultralytics", "rich", "matplotlib", "pycocotools", "scipy"}
 
 
-@pytest.fixture
-def arguments(demo_dataset: DemoDataset, demo_weights: Path) -> list[str | Path]:
-    data = ["--data", demo_dataset.data_yaml, "--backgrounds", demo_dataset.backgrounds]
-    return ["eval", "--weights", demo_weights, *data, "--imgsz", "192", "--device", "cpu"]
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> DemoDataset:
+    """A few drawn road scenes to measure on."""
+    return write_demo_dataset(tmp_path_factory.mktemp("drawn"), train=1, val=6, backgrounds=8)
 
 
 @pytest.mark.parametrize(
@@ -39,9 +39,9 @@ def arguments(demo_dataset: DemoDataset, demo_weights: Path) -> list[str | Path]
         (["--split", "test"], "no split 'test', only train, val"),
     ],
 )
-def test_bad_input_is_one_line(run: Run, demo_dataset: DemoDataset, options: list[str], message: str) -> None:
+def test_bad_input_is_one_line(run: Run, drawn: DemoDataset, options: list[str], message: str) -> None:
     weights = [] if "--weights" in options else ["--weights", "gone.pt"]
-    assert message in one_line(run("eval", *weights, "--data", demo_dataset.data_yaml, *options))
+    assert message in one_line(run("eval", *weights, "--data", drawn.data_yaml, *options))
 
 
 @pytest.mark.parametrize(
@@ -59,25 +59,48 @@ def test_usage_errors(run: Run, options: list[str], message: str) -> None:
     assert done.returncode == 2 and done.stdout == "" and message in done.stderr
 
 
-def test_the_tables_and_the_checks(run: Run, arguments: list[str | Path], demo_dataset: DemoDataset) -> None:
-    (broken := demo_dataset.folder.parent / "broken.png").write_bytes(b"no picture")
-    done = run(*arguments, broken, "--plot", "curves.png", "--fail-if", "recall>=0", "--fail-if", "fppi>99")
+def test_the_tables_and_the_checks(shell: Run, firing_weights: Path, drawn: DemoDataset, tmp_path: Path) -> None:
+    (broken := tmp_path / "broken.png").write_bytes(b"no picture")
+    given = ["--weights", firing_weights, "--data", drawn.data_yaml, "--backgrounds", drawn.backgrounds, broken]
+    done = shell(
+        "eval",
+        *given,
+        "--imgsz",
+        "96",
+        "--device",
+        "cpu",
+        "--plot",
+        "curves.png",
+        "--fail-if",
+        "recall>=0",
+        "--fail-if",
+        "fppi>99",
+    )
     assert done.returncode == 1, done.stderr
-    for words in ("split val", "20 labelled images", "40 backgrounds", "1 skipped", "FPPI", "mAP50", "LAMR"):
+    for words in ("split val", "6 labelled images", "8 backgrounds", "1 skipped", "FPPI", "mAP50", "LAMR"):
         assert words in done.stdout
     assert "curves: curves.png" in done.stdout
     assert f"skipped {broken}: " in done.stderr and "images measured" in done.stderr
     assert "fails the check recall>=0: it is" in done.stderr and "fppi>99" not in done.stderr
 
 
-def test_json_is_all_there_is_on_stdout(run: Run, arguments: list[str | Path], demo_weights: Path) -> None:
-    done = run(*arguments, "--weights", demo_weights, "--json", "--fail-if", "fppi>99")
+def test_json_is_all_there_is_on_stdout(run: Run, firing_weights: Path, drawn: DemoDataset) -> None:
+    given = ["--weights", firing_weights, "--weights", firing_weights, "--data", drawn.data_yaml]
+    done = run("eval", *given, "--backgrounds", drawn.backgrounds, "--imgsz", "96", "--device", "cpu", "--json")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["schema_version"] == 1 and document["ok"] is True and document["split"] == "val"
     one, two = document["models"]
     assert two.pop("name") == f"{one.pop('name')} (2)"
     assert one == two
+
+
+@pytest.mark.slow
+def test_a_trained_detector_is_measured(shell: Run, demo_weights: Path, demo_dataset: DemoDataset) -> None:
+    given = ["--weights", demo_weights, "--data", demo_dataset.data_yaml, "--backgrounds", demo_dataset.backgrounds]
+    done = shell("eval", *given, "--imgsz", "192", "--device", "cpu", "--json", "--fail-if", "fppi>99")
+    assert done.returncode == 0, done.stderr
+    (one,) = json.loads(done.stdout)["models"]
     assert one["recall"] > 0.5 and one["map50"] > 0.5 and one["fppi"] > 0 and one["background_images"] == 40
     assert one["fppi_at_recall"] <= one["fppi"] and one["threshold_at_recall"] >= 0.25
     assert 0 < len(one["curve"]) <= 100 and set(one["fppi_at"]) == {"0.6", "0.7", "0.8", "0.9"}

@@ -8,23 +8,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from blobs import draw, square_detector, voc_xml
+from banks import MakeBank
+from blobs import draw, voc_xml
 from commands import one_line
 
 from negmine.datasets.labelled import labelled_images
 from negmine.datasets.open import open_dataset
-from negmine.mining.scan import scan
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def bank(tmp_path: Path) -> Path:
+def bank(make_bank: MakeBank) -> Path:
     """Two negatives, in the folder that is the default."""
-    for i in range(2):
-        draw(tmp_path / "in" / f"{i}.png", [(60, 40, 80, 60, 40 + i)], seed=i)
-    scan(tmp_path / "in", square_detector(), bank=tmp_path / "negmine-bank")
-    return tmp_path / "negmine-bank"
+    return make_bank(2, "negmine-bank")
 
 
 @pytest.fixture
@@ -38,8 +35,8 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def test_the_negatives_alone_as_yolo(run: Run, bank: Path, tmp_path: Path) -> None:
-    done = run("export", "--format", "yolo", "--out", "out")
+def test_the_negatives_alone_as_yolo(shell: Run, bank: Path, tmp_path: Path) -> None:
+    done = shell("export", "--format", "yolo", "--out", "out")
     assert done.returncode == 0 and done.stdout.startswith("2 negatives and 0 variants in out (yolo): 5 files written")
     images = labelled_images([open_dataset(tmp_path / "out", split="train")])
     assert len(images) == 2 and all(image.is_empty for image in images)
@@ -96,7 +93,7 @@ def test_json_is_one_document(run: Run, bank: Path, data: Path) -> None:
 
 
 def test_negatives_that_are_left_out_are_counted(run: Run, bank: Path, data: Path) -> None:
-    (data / "3.png").write_bytes((bank.parent / "in" / "0.png").read_bytes())
+    (data / "3.png").write_bytes((bank.parent / "negmine-bank-in" / "000.png").read_bytes())
     voc_xml(data / "3.xml", "3.png", [("cat", 1, 1, 200, 120)])
     done = run("export", "--merge", "data", "--out", "out")
     assert "1 negatives and variants left out: the data set has an object there" in done.stdout
@@ -107,7 +104,7 @@ def test_negatives_that_are_left_out_are_counted(run: Run, bank: Path, data: Pat
     ("options", "message"),
     [
         (["--merge", "nowhere"], "data set nowhere does not exist"),
-        (["--merge", "in"], "holds no labels"),
+        (["--merge", "negmine-bank-in"], "holds no labels"),
         (["--merge", "data", "--split", "train"], "has no split 'train', only one without a name"),
         (["--merge", "data", "--out", "data/out"], "lie in one another"),
         (["--merge", "empty"], "empty: expected images with objects to train on, found none among 1;"),
@@ -115,7 +112,7 @@ def test_negatives_that_are_left_out_are_counted(run: Run, bank: Path, data: Pat
         (["--missing-is-empty"], "--merge"),
         (["--merge", "data", "--workers", "0"], "expected 1 worker or more, found 0"),
         (["--merge", "data", "--out", "data"], "holds something that no export put there"),
-        (["--merge", "data", "--out", "in"], "holds something that no export put there (0.png)"),
+        (["--merge", "data", "--out", "negmine-bank-in"], "holds something that no export put there (000.png)"),
         (["--merge", "data", "--bank", "data"], "is no bank"),
     ],
 )

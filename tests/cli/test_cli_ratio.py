@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from blobs import draw
 
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
 HEAVY = {"torch", "cv2", "numpy", "ultralytics", "rich", "imagehash", "scipy"}
 
 
@@ -49,19 +51,19 @@ def folder(tmp_path: Path) -> Path:
         (["empty.yaml"], "expected images with objects, found none"),
     ],
 )
-def test_bad_input_is_one_line(folder: Path, arguments: list[str], message: str) -> None:
+def test_bad_input_is_one_line(run: Run, folder: Path, arguments: list[str], message: str) -> None:
     (folder / "empty.yaml").write_text("train: images/empty\nnames: [cat, dog]\n")
     draw(folder / "images" / "empty" / "e.png")
     (folder / "labels" / "empty").mkdir()
     (folder / "labels" / "empty" / "e.txt").touch()
-    done = negmine(folder, "ratio", *arguments)
+    done = run("ratio", *arguments)
     (line,) = done.stderr.splitlines()
     assert done.returncode == 2 and not done.stdout and line.startswith("negmine: ") and message in line
 
 
-def test_no_data_and_unknown_options_are_usage_errors(folder: Path) -> None:
-    assert negmine(folder, "ratio").returncode == 2
-    assert negmine(folder, "ratio", "data.yaml", "--by", "split").returncode == 2
+def test_no_data_and_unknown_options_are_usage_errors(run: Run, folder: Path) -> None:
+    assert run("ratio").returncode == 2
+    assert run("ratio", "data.yaml", "--by", "split").returncode == 2
 
 
 def test_outside_is_status_1_and_inside_0(folder: Path) -> None:
@@ -100,6 +102,7 @@ def test_the_tables_show_splits_and_classes(folder: Path) -> None:
     assert "1 : 2.00" in dog
 
 
+@pytest.mark.slow_after(3)
 @pytest.mark.parametrize(("encoding", "block"), [("utf-8", "█"), ("ascii", "#"), ("latin-1", "#")])
 @pytest.mark.parametrize("columns", ["40", "100", "160"])
 def test_the_bars_fit_the_console_and_the_encoding(folder: Path, encoding: str, block: str, columns: str) -> None:

@@ -8,27 +8,30 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from commands import one_line
+from killing import until
 from toy import World, make_world
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 _WITH_A_TOY = """
-import sys, time
+import signal, sys
 from functools import partial
 from toy import ToyTrainer, open_toy
+from pathlib import Path
 from negmine.cli import _run
 from negmine.retraining import retrain
 
-pause, learns, *arguments = sys.argv[1:]
+waits, learns, *arguments = sys.argv[1:]
 
 class Slow(ToyTrainer):
     def train(self, *given, **named):
-        time.sleep(float(pause))
+        if waits == "waits":
+            Path("training").touch()
+            signal.pause()
         return super().train(*given, **named)
 
 retrain.retrain = partial(retrain.retrain, trainer=Slow(learns=learns == "learns"), open_detector=open_toy)
@@ -48,9 +51,16 @@ def toy_run(world: World, folder: Path, *more: str | Path, learns: bool = True) 
     )
 
 
-def _command(world: World, *more: str | Path, learns: bool = True, pause: float = 0) -> list[str]:
+def _command(world: World, *more: str | Path, learns: bool = True, waits: bool = False) -> list[str]:
     return [
-        *(sys.executable, "-c", _WITH_A_TOY, str(pause), "learns" if learns else "does not", "retrain"),
+        *(
+            sys.executable,
+            "-c",
+            _WITH_A_TOY,
+            "waits" if waits else "goes on",
+            "learns" if learns else "does not",
+            "retrain",
+        ),
         *("--weights", str(world.weights), "--data", str(world.data), "--backgrounds", str(world.backgrounds)),
         *("--imgsz", "160", "--epochs", "1", "--holdout", "0.4", *map(str, more)),
     ]
@@ -104,17 +114,14 @@ def test_where_nothing_helped_that_is_said(world: World, tmp_path: Path) -> None
 
 def test_ctrl_c_ends_with_130_and_resume_goes_on(world: World, tmp_path: Path) -> None:
     process = subprocess.Popen(
-        _command(world, pause=30),
+        _command(world, waits=True),
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=_ENVIRONMENT,
     )
-    chosen, patience = tmp_path / "negmine-retrain" / "round-1" / "negatives.txt", time.monotonic() + 60
-    while not chosen.exists() and process.poll() is None and time.monotonic() < patience:
-        time.sleep(0.05)
-    time.sleep(0.5)
+    until((tmp_path / "training").exists, process)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()
     assert (process.returncode, out) == (130, "")

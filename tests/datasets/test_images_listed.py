@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from blobs import draw, square_detector, voc_xml
+from banks import MakeBank
+from blobs import draw, voc_xml
 
 from negmine.bank.writer import BankWriter
 from negmine.datasets.labelled import labelled_images
@@ -14,7 +15,6 @@ from negmine.datasets.open import open_dataset
 from negmine.errors import SourceError
 from negmine.exporting.config import ExportConfig
 from negmine.exporting.export import export
-from negmine.mining.scan import scan
 
 
 def make_yolo(folder: Path, yaml: str = "train: images\nnames: [cat]\n") -> Path:
@@ -87,10 +87,8 @@ def test_a_yaml_without_splits_says_so_whatever_is_asked(tmp_path: Path) -> None
         open_dataset(data, split="train")
 
 
-def test_a_voc_export_is_a_data_set_without_classes(tmp_path: Path) -> None:
-    draw(tmp_path / "in" / "a.png", [(60, 40, 80, 60, 50)])
-    scan(tmp_path / "in", square_detector(), bank=tmp_path / "bank")
-    with BankWriter(tmp_path / "bank", purpose="a test") as writer:
+def test_a_voc_export_is_a_data_set_without_classes(make_bank: MakeBank, tmp_path: Path) -> None:
+    with BankWriter(make_bank(1), purpose="a test") as writer:
         writer.review(1, "accepted")
     export(tmp_path / "bank", tmp_path / "out", config=ExportConfig(format="voc"))
     dataset = open_dataset(tmp_path / "out")

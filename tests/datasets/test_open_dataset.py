@@ -8,14 +8,14 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from blobs import draw, square_detector, voc_xml
+from banks import MakeBank
+from blobs import draw, voc_xml
 
 from negmine.bank.writer import BankWriter
 from negmine.datasets.labelled import LabelledImage, labelled_images
 from negmine.datasets.open import open_dataset
 from negmine.errors import SourceError, TruthError
 from negmine.exporting.export import export
-from negmine.mining.scan import scan
 
 
 def told(*paths: Path, split: str | None = None) -> dict[tuple[str, str], tuple[str, ...] | None]:
@@ -188,10 +188,8 @@ def test_coco_beside_its_images(tmp_path: Path) -> None:
     assert told(path) == {("valid", "a.png"): ("dog",)}
 
 
-def test_an_export_is_a_data_set_of_empty_images(tmp_path: Path) -> None:
-    draw(tmp_path / "in" / "a.png", [(60, 40, 80, 60, 50)])
-    scan(tmp_path / "in", square_detector(), bank=tmp_path / "bank")
-    with BankWriter(tmp_path / "bank", purpose="a test") as writer:
+def test_an_export_is_a_data_set_of_empty_images(make_bank: MakeBank, tmp_path: Path) -> None:
+    with BankWriter(make_bank(1), purpose="a test") as writer:
         writer.review(1, "accepted")
     export(tmp_path / "bank", tmp_path / "out")
     ((split, _), names), *others = told(tmp_path / "out").items()

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from needs import NAMED_PIPES
 
 from negmine.detectors.samples import samples_of
 
@@ -32,6 +33,7 @@ def test_they_are_evenly_spaced(tmp_path: Path, count: int, most: int, expected:
     assert [int(image[0, 0, 0]) for image in samples_of(grey(tmp_path, count))(most)] == expected
 
 
+@NAMED_PIPES
 def test_what_cannot_be_read_is_replaced_by_the_next_of_its_part(tmp_path: Path) -> None:
     paths = grey(tmp_path, 8)
     paths[0].unlink()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from banks import MakeBank
 from blobs import draw, square_detector
 from lxml import etree
 
@@ -15,6 +16,7 @@ from negmine.bank.writer import BankWriter
 from negmine.errors import BankError, ConfigError, ExportError
 from negmine.exporting.config import ExportConfig
 from negmine.exporting.export import export
+from negmine.mining.config import CropConfig
 from negmine.mining.scan import scan
 
 
@@ -25,16 +27,14 @@ def tree(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 
 @pytest.fixture
-def bank(tmp_path: Path) -> Path:
+def bank(make_bank: MakeBank) -> Path:
     """Three negatives, from files with names that are hard to export."""
-    for i, name in enumerate(["plain.png", "two words\n.png", os.fsdecode(b"\xff\xe4.png")]):
-        draw(tmp_path / "in" / name, [(60, 40, 80, 60, 50 + i)], seed=i)
-    scan(tmp_path / "in", square_detector(), bank=tmp_path / "bank")
-    return tmp_path / "bank"
+    names = ["plain.png", "two words\n.png", os.fsdecode(b"\xff\xe4.png")]
+    return make_bank({name: [(60, 40, 80, 60, 50 + i)] for i, name in enumerate(names)}, crop=CropConfig())
 
 
-def test_an_empty_bank_has_nothing_to_export(tmp_path: Path) -> None:
-    scan(draw(tmp_path / "a.png"), square_detector(), bank=tmp_path / "bank")
+def test_an_empty_bank_has_nothing_to_export(make_bank: MakeBank, tmp_path: Path) -> None:
+    make_bank({"a.png": []})
     with pytest.raises(ExportError, match="no negatives to export"):
         export(tmp_path / "bank", tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -74,8 +74,8 @@ def test_exporting_twice_changes_nothing(bank: Path, tmp_path: Path) -> None:
 
 def test_a_later_export_adds_what_is_new_and_takes_out_what_was_rejected(bank: Path, tmp_path: Path) -> None:
     export(bank, tmp_path / "out")
-    draw(tmp_path / "in" / "new.png", [(60, 40, 80, 60, 90)], seed=9)
-    scan(tmp_path / "in", square_detector(), bank=bank)
+    draw(tmp_path / "bank-in" / "new.png", [(60, 40, 80, 60, 90)], seed=9)
+    scan(tmp_path / "bank-in", square_detector(), bank=bank)
     with BankWriter(bank, purpose="a test") as writer:
         hardest, second, *_ = list(writer.negatives())
         writer.review(hardest.id, "accepted")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from data_sets import Splits, write_yolo
-from killing import kill_often, seconds, start
+from killing import kill_often, seconds, start, until
 
 from negmine.errors import ExportError
 from negmine.exporting.config import ExportConfig
@@ -32,6 +32,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if not p.is_dir()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "format_name", "method"),
     [(signal.SIGKILL, "yolo", "copy"), (signal.SIGINT, "voc", "copy"), (signal.SIGKILL, "voc", "hardlink")],
@@ -50,8 +51,7 @@ def test_a_killed_export_of_another_data_set_is_taken_over(small_bank: Path, tmp
     other = write_yolo(tmp_path / "other", {"train": {f"o{i}.png": [("car", 1, 1, 9, 9)] for i in range(60)}})
     data = write_yolo(tmp_path / "data", {"train": {"a.png": [("car", 1, 1, 9, 9)]}})
     process = start(_SCRIPT, small_bank, other, tmp_path / "out", "yolo", "copy")
-    while not list((tmp_path / "out").glob("images/train/*")) and process.poll() is None:
-        pass
+    until(lambda: list((tmp_path / "out").glob("images/train/*")), process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     export(small_bank, tmp_path / "out", merge=data, config=ExportConfig(format="yolo"))

@@ -7,19 +7,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from blobs import draw, square_detector
+from banks import MakeBank
 
 from negmine.exporting.export import export
-from negmine.mining.scan import scan
+from negmine.mining.config import CropConfig
 
 
 @pytest.fixture
-def voc(tmp_path: Path) -> Path:
+def voc(make_bank: MakeBank, tmp_path: Path) -> Path:
     """An export of two negatives."""
-    for i in range(2):
-        draw(tmp_path / "in" / f"{i}.png", [(60, 40, 80, 60, 50 + i)], seed=i)
-    scan(tmp_path / "in", square_detector(), bank=tmp_path / "bank")
-    export(tmp_path / "bank", tmp_path / "VOCdevkit" / "VOC2012")
+    export(make_bank(2, crop=CropConfig()), tmp_path / "VOCdevkit" / "VOC2012")
     return tmp_path / "VOCdevkit" / "VOC2012"
 
 

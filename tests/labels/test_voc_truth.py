@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from label_files import put, voc_object, voc_xml
+from needs import NAMED_PIPES
 
 from negmine.errors import LabelError, TruthError
 from negmine.labels.voc import VocTruth
@@ -185,7 +186,7 @@ def test_xml_of_another_kind_is_passed_over(tmp_path: Path) -> None:
     assert truth.read(put(tmp_path / "pom.jpg"), WH) is None
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this platform has no named pipes")
+@NAMED_PIPES
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     put(tmp_path / "a.xml", voc_xml())
     os.mkfifo(tmp_path / "b.xml")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from banks import contents
 from blobs import draw, find_squares, square_detector, voc_xml
+from killing import until
 
 from negmine.bank.records import ScannedImage, Stored
 from negmine.bank.store import ImageStore
@@ -114,19 +115,21 @@ def test_an_interrupt_while_a_chunk_is_stored_lets_no_later_chunk_overtake_it(
     for i in range(32):
         draw(tmp_path / "in" / f"{i:02d}.png", [(60, 40, 80, 60, 40 + i)], seed=i)
     store, calls = ImageStore.store, itertools.count()
+    looked: list[int] = []
 
     def interrupted(self: ImageStore, run_id: int, image: ScannedImage) -> Stored:
         if next(calls) == 1:
-            time.sleep(0.4)  # the next chunk is examined by then
+            until(lambda: len(looked) >= 16)  # the next chunk is examined by then
             raise KeyboardInterrupt
         return store(self, run_id, image)
 
-    def slow(image: Image) -> Detections:
-        time.sleep(0.02)
+    def look(image: Image) -> Detections:
+        looked.append(len(looked))
         return find_squares(image)
 
-    detector = FunctionDetector(slow, {0: "lamp", 1: "sign"}, name="squares", batch_size=1, key="1")
+    detector = FunctionDetector(look, {0: "lamp", 1: "sign"}, name="squares", batch_size=1, key="1")
     scan(tmp_path / "in", detector, bank=tmp_path / "undisturbed")
+    looked.clear()
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(ImageStore, "store", interrupted)
         scan(tmp_path / "in", detector, bank=tmp_path / "bank")

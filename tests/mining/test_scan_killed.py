@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from banks import contents
 from blobs import draw, square_detector
-from killing import end, kill_often, seconds, start
+from killing import end, kill_often, seconds, start, until
 
 from negmine.bank.verify import verify
 from negmine.mining.config import ScanConfig
@@ -46,6 +46,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_killed_scans_end_with_the_bank_of_an_undisturbed_one(
     pictures: Path, tmp_path: Path, how: signal.Signals
@@ -77,8 +78,7 @@ def test_after_a_kill_between_file_and_row_the_leftover_is_found_or_taken_up(pic
 def test_two_scans_on_one_bank_the_second_names_the_first(pictures: Path, tmp_path: Path) -> None:
     process = start(_SCRIPT, pictures, tmp_path / "bank")
     try:
-        while not (tmp_path / "bank" / "bank.holder").exists() and process.poll() is None:
-            time.sleep(0.001)
+        until((tmp_path / "bank" / "bank.holder").exists, process)
         process.send_signal(signal.SIGSTOP)
         second = start(_SCRIPT, pictures, tmp_path / "bank")
         _, said = second.communicate()
@@ -89,12 +89,11 @@ def test_two_scans_on_one_bank_the_second_names_the_first(pictures: Path, tmp_pa
 
 
 def test_an_interrupt_waits_for_one_batch_and_keeps_what_was_finished(pictures: Path, tmp_path: Path) -> None:
-    slow = _SCRIPT.replace("time.sleep(0.004)", "time.sleep(0.004 if calls.__next__() < 17 else 1.5)")
-    process = start(
-        slow.replace("def slow", "import itertools\ncalls = itertools.count()\n\ndef slow").replace("=3,", "=1,"),
-        *(pictures, tmp_path / "bank"),
-    )
-    time.sleep(3)  # by now it is in the third chunk of eight, which alone would take many seconds
+    pace = "if next(calls) >= 17:\n        Path(sys.argv[3]).touch()\n        time.sleep(1.5)"
+    slow = _SCRIPT.replace("time.sleep(0.004)", pace).replace("=3,", "=1,")
+    slow = slow.replace("def slow", "import itertools\ncalls = itertools.count()\n\ndef slow")
+    process = start(slow, pictures, tmp_path / "bank", tmp_path / "third-chunk")
+    until((tmp_path / "third-chunk").exists, process)  # of eight images, which alone would take many seconds
     interrupted = time.perf_counter()
     process.send_signal(signal.SIGINT)
     assert end(process) != 0 and time.perf_counter() - interrupted < 5

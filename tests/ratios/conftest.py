@@ -1,4 +1,4 @@
-"""Small data sets and banks whose mix is known by hand."""
+"""Small data sets whose mix is known by hand."""
 
 from __future__ import annotations
 
@@ -8,14 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from blobs import draw, square_detector
-
-from negmine.mining.config import CropConfig, OutputSize, ScanConfig
-from negmine.mining.scan import scan
 
 Labels = Mapping[str, Sequence[int] | None]  # image name to the classes of its objects; None: no label file
 MakeYolo = Callable[..., Path]
-MakeBank = Callable[..., Path]
 
 
 def paint(path: Path, *, seed: int) -> None:
@@ -42,19 +37,5 @@ def make_yolo(tmp_path: Path) -> MakeYolo:
         lines = [*(f"{split}: images/{split}" for split in splits), f"names: [{', '.join(classes)}]"]
         (root / "data.yaml").write_text("\n".join(lines) + "\n")
         return root / "data.yaml"
-
-    return make
-
-
-@pytest.fixture
-def make_bank(tmp_path: Path) -> MakeBank:
-    """A bank of so many negatives, each harder than the last; the images that they come from are in `bank-in`."""
-
-    def make(negatives: int, name: str = "bank") -> Path:
-        for i in range(negatives):
-            draw(tmp_path / f"{name}-in" / f"{i:03d}.png", [(60, 40, 80, 60, 20 + i)], seed=10**6 + i)
-        config = ScanConfig(crop=CropConfig(size=OutputSize("none")))
-        scan(tmp_path / f"{name}-in", square_detector(), bank=tmp_path / name, config=config)
-        return tmp_path / name
 
     return make

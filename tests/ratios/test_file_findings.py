@@ -7,12 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from blobs import draw, square_detector
+from blobs import draw
 
 from negmine.bank.bank import Bank
 from negmine.bank.writer import BankWriter
-from negmine.mining.config import CropConfig, OutputSize, ScanConfig
-from negmine.mining.scan import scan
+from negmine.mining.config import CropConfig, OutputSize
 from negmine.ratios.ratio import ratio
 from negmine.ratios.result import RatioResult
 
@@ -33,13 +32,12 @@ def test_negatives_under_32_px_are_found_and_positives_are_not(make_yolo: Make, 
     assert files == ["b.png", "c.png"] and message.startswith("2 images") and "32 px" in message
 
 
-def test_small_negatives_of_the_bank_are_found(make_yolo: Make, tmp_path: Path) -> None:
-    draw(tmp_path / "in" / "a.png", [(5, 5, 12, 12, 50)], size_wh=(24, 24))
-    config = ScanConfig(crop=CropConfig(size=OutputSize("none"), min_side_px=8))
-    scan(tmp_path / "in", square_detector(), bank=tmp_path / "bank", config=config)
-    with Bank(tmp_path / "bank") as bank:
-        (negative,) = bank.negatives()
-    result = ratio(make_yolo({"train": {"a": [0]}}), bank=tmp_path / "bank")
+def test_small_negatives_of_the_bank_are_found(make_yolo: Make, make_bank: Make) -> None:
+    crop = CropConfig(size=OutputSize("none"), min_side_px=8)
+    bank = make_bank({"a.png": [(5, 5, 12, 12, 50)]}, crop=crop, size_wh=(24, 24))
+    with Bank(bank) as opened:
+        (negative,) = opened.negatives()
+    result = ratio(make_yolo({"train": {"a": [0]}}), bank=bank)
     assert of_kind(result, "small")[0][1] == [negative.path.name]
 
 

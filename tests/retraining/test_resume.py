@@ -73,6 +73,7 @@ def undisturbed(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_dying_at_any_moment_changes_nothing(world: World, undisturbed: Path, tmp_path: Path) -> None:
     events: list[object] = []
     retrain(
@@ -111,6 +112,7 @@ retrain(weights, data, backgrounds=backgrounds, out=out, config=config, resume=T
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_killed_runs_end_as_an_undisturbed_one(
     world: World, undisturbed: Path, tmp_path: Path, how: signal.Signals

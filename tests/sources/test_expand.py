@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from needs import NAMED_PIPES, NOT_ROOT
 
 from negmine.errors import SourceError
 from negmine.sources.expand import expand_sources
@@ -157,6 +158,7 @@ def test_a_link_to_nothing_is_left_to_be_skipped_and_counted(tmp_path: Path) -> 
     assert names(tmp_path, tmp_path) == ["gone.jpg"]
 
 
+@NAMED_PIPES
 def test_pipes_are_never_read(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg")
     os.mkfifo(tmp_path / "pipe.jpg")  # reading it would wait for ever
@@ -217,7 +219,7 @@ def test_one_dot_dot_too_many_is_forgiven(tmp_path: Path, data_yaml: Path) -> No
     assert names(tmp_path, data_yaml) == ["data/images/train/a.jpg"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+@NOT_ROOT
 def test_a_folder_that_may_not_be_searched(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "closed/b.jpg")
     (tmp_path / "closed").chmod(0)

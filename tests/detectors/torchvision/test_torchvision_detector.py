@@ -48,6 +48,7 @@ def mobilenet(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
     return lambda: path
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("builder", BUILDERS)
 def test_the_boxes_are_those_of_the_model_by_hand(builder: str, tmp_path: Path) -> None:
     model = _model(builder)

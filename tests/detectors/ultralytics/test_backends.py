@@ -93,6 +93,7 @@ def test_what_was_compared_once_runs_without_torch(
     assert said == ["openvino True ['torch', 'torchvision', 'ultralytics']", "openvino True []"]
 
 
+@pytest.mark.slow_after(2)
 @pytest.mark.parametrize("backend", ["openvino", "onnx"])
 @pytest.mark.parametrize("settings", [{}, {"classes": ("3", "17"), "imgsz": 100, "iou": 0.4, "batch": 3}])
 def test_what_is_kept_is_the_same_detector(
@@ -123,6 +124,7 @@ def open_kept(asked: DetectorConfig) -> Detector | None:
             return None
 
 
+@pytest.mark.slow
 def test_what_is_kept_is_not_taken_for_anything_else(converted: Path, firing_weights: Path) -> None:
     asked = config(firing_weights)
     assert open_kept(asked) is None, "not compared yet"
@@ -149,6 +151,7 @@ def findings(converted: Path) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", [b"", b"{}", b"[]", b"null", b'{"class_names": {"a": 1}}', None])
 def test_a_kept_model_that_does_not_say_what_it_is_of_is_not_run_alone(
     converted: Path, firing_weights: Path, part: bytes | None
@@ -165,12 +168,9 @@ def test_a_kept_model_that_does_not_say_what_it_is_of_is_not_run_alone(
     assert open_kept(config(firing_weights)) is not None, "it was made anew"
 
 
-@pytest.mark.parametrize(
-    ("package", "backend"), [("openvino", "auto"), ("openvino", "openvino"), ("onnxruntime", "onnx")]
-)
-def test_a_runtime_that_is_not_installed_is_torch_or_one_line(
-    firing_weights: Path, monkeypatch: pytest.MonkeyPatch, package: str, backend: str
-) -> None:
+def uninstall(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if it were not installed."""
+
     def without(name: str) -> metadata.Distribution:
         if name == package:
             raise metadata.PackageNotFoundError(name)
@@ -179,13 +179,23 @@ def test_a_runtime_that_is_not_installed_is_torch_or_one_line(
     found = metadata.Distribution.from_name
     monkeypatch.setattr(metadata.Distribution, "from_name", without)
     monkeypatch.setitem(sys.modules, package, None)
-    if backend == "auto":
-        assert backend_of(firing_weights, Asked()) == "torch"
-        return
+
+
+def test_without_openvino_it_is_torch(firing_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uninstall("openvino", monkeypatch)
+    assert backend_of(firing_weights, Asked()) == "torch"
+
+
+@pytest.mark.parametrize(("package", "backend"), [("openvino", "openvino"), ("onnxruntime", "onnx")])
+def test_a_runtime_that_is_asked_for_and_not_installed_is_one_line(
+    firing_weights: Path, monkeypatch: pytest.MonkeyPatch, package: str, backend: str
+) -> None:
+    uninstall(package, monkeypatch)
     with pytest.raises(WeightsError, match=f"backend {backend} needs the package {package}, which is not installed"):
         open_detector(config(firing_weights, backend=backend), Asked())
 
 
+@pytest.mark.slow
 def test_with_a_gpu_torch_decides(converted: Path, firing_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     open_detector(config(firing_weights), Asked())
     opened: list[DetectorConfig] = []
@@ -200,6 +210,7 @@ def test_with_a_gpu_torch_decides(converted: Path, firing_weights: Path, monkeyp
     assert backend_of(firing_weights, Asked(), device="cpu") == "openvino" and len(opened) == 1
 
 
+@pytest.mark.slow
 def test_where_only_faint_things_are_found_these_are_compared(converted_folder: Path, tmp_path: Path) -> None:
     weights = write_firing_checkpoint(tmp_path / "faint.pt", bias=-12.3)
     low = open_detector(config(weights, backend="torch", conf=0.001)).predict(pictures(4))
@@ -211,6 +222,7 @@ def test_where_only_faint_things_are_found_these_are_compared(converted_folder: 
     assert backend_of(weights, samples) == "torch"
 
 
+@pytest.mark.slow
 def test_where_nothing_is_found_it_is_said_and_compared_again_the_next_time(
     converted_folder: Path, tmp_path: Path
 ) -> None:
@@ -223,6 +235,7 @@ def test_where_nothing_is_found_it_is_said_and_compared_again_the_next_time(
     assert samples.counts == [4, 4]
 
 
+@pytest.mark.slow
 def test_another_machine_or_torch_is_compared_anew(
     converted: Path, firing_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +247,7 @@ def test_another_machine_or_torch_is_compared_anew(
     assert samples.counts == [4, 4]
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("backend", ["auto", "openvino"])
 def test_a_model_that_finds_other_things_is_refused_loudly_each_time(
     converted: Path, firing_weights: Path, backend: str
@@ -248,6 +262,7 @@ def test_a_model_that_finds_other_things_is_refused_loudly_each_time(
         assert str(converted) in note and "\n" not in note
 
 
+@pytest.mark.slow
 def test_where_nothing_is_found_nothing_is_noted(converted: Path, firing_weights: Path) -> None:
     asked: list[int] = []
 
@@ -264,6 +279,7 @@ def test_asked_for_without_images_it_says_that_nothing_was_compared(converted: P
     assert note == "firing.pt runs on openvino and was not compared with the weights: no images for it"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 cut", pack({"model.xml": b"<net/>", "model.bin": b""}), pack({})])
 def test_a_damaged_file_is_made_anew(converted: Path, firing_weights: Path, damage: bytes) -> None:
     converted.write_bytes(damage)
@@ -271,6 +287,7 @@ def test_a_damaged_file_is_made_anew(converted: Path, firing_weights: Path, dama
     assert converted.stat().st_size > 1_000_000
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_costs_time_only(
     tmp_path: Path, firing_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,6 +356,7 @@ def test_nncf_that_is_missing_is_named(firing_weights: Path, monkeypatch: pytest
         open_detector(config(firing_weights, int8=True), Asked())
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of nncf's
 def test_8_bit_weights_are_calibrated_once_and_say_how_they_differ(converted: Path, firing_weights: Path) -> None:
     with pytest.raises(ConfigError, match="int8 is calibrated on images, found none"):

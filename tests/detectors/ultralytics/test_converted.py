@@ -43,7 +43,10 @@ class Model:
         return original, ConvertedDetector(original.checkpoint, config, runner, {"backend": "x"}, self.package)
 
 
-@pytest.fixture(scope="module", params=["openvino", "onnx", "openvino without suppression"])
+@pytest.fixture(
+    scope="module",
+    params=["openvino", *(pytest.param(n, marks=pytest.mark.slow) for n in ("onnx", "openvino without suppression"))],
+)
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
     """YOLO11 on either runtime, and YOLOv10 with the head that needs no suppression."""
     end_to_end = request.param.endswith("suppression")
@@ -191,6 +194,7 @@ print("alive")
 """
 
 
+@pytest.mark.slow
 def test_children_may_end_when_models_were_let_go_in_any_order(firing_weights: Path) -> None:
     pytest.importorskip("openvino")
     done = subprocess.run(

@@ -15,6 +15,7 @@ import pytest
 import torch
 from detector_members import missing_members
 from firing import pictures
+from killing import until
 
 from negmine.detectors.batches import predict_each
 from negmine.detectors.config import DetectorConfig
@@ -45,6 +46,7 @@ def same(one: Detections, other: Detections) -> bool:
     )
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("cores", [1, 2, 5])
 def test_it_finds_what_one_copy_finds_on_one_core_to_the_last_digit(firing_weights: Path, cores: int) -> None:
@@ -109,14 +111,18 @@ def test_copies_share_the_cores_and_are_few_where_they_are_large(
     size = sum(each.numel() * each.element_size() for each in first.module.state_dict().values())
     monkeypatch.setattr(cpu_copies, "_MOST_BYTES", size * fit)
     seen: set[tuple[int, int]] = set()
+    expected = 1
+
+    def predict(self: UltralyticsDetector, _: list[Image]) -> list[Detections]:
+        seen.add((id(self), torch.get_num_threads()))
+        until(lambda: len(seen) >= expected)  # so that no copy does it all
+        return [Detections.empty()]
+
     together = CpuCopiesDetector(first, cores)
-    monkeypatch.setattr(
-        UltralyticsDetector,
-        "predict",
-        lambda self, _: seen.add((id(self), torch.get_num_threads())) or time.sleep(0.05) or [Detections.empty()],
-    )
+    monkeypatch.setattr(UltralyticsDetector, "predict", predict)
     together.predict(pictures(1))
     assert len(seen) == 1, "one image needs one copy"
+    expected = copies
     together.predict(pictures(16))
     assert len(seen) == copies and {each for _, each in seen} == {threads}
 

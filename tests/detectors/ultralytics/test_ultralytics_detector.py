@@ -74,6 +74,7 @@ def test_no_images_give_no_results(build_checkpoint: BuildCheckpoint) -> None:
     assert missing_members(detector) == []
 
 
+@pytest.mark.slow_after(3)
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_each_architecture_opens_without_trust_and_gives_boxes_inside_the_image(
     architecture: str, build_checkpoint: BuildCheckpoint

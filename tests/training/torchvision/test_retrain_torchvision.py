@@ -30,6 +30,7 @@ def data_yaml(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 def test_a_round_with_faster_rcnn(data_yaml: Path, suffix: str, tmp_path: Path) -> None:
     for number in range(6):

@@ -72,6 +72,7 @@ def _config(**changes: Any) -> TrainConfig:
     return TrainConfig(**(settings | changes))
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize(("family", "loss"), PAIRS)
 def test_every_loss_of_every_family_trains(
     family: str, loss: Any, untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
@@ -90,6 +91,7 @@ def test_every_loss_of_every_family_trains(
     open_detector(DetectorConfig(str(after), device="cpu"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "loss"), [(FASTER, "ohem"), (RETINA, "ghm"), (FCOS, "guided")])
 def test_a_killed_training_ends_as_an_undisturbed_one(
     family: str, loss: Any, untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
@@ -109,6 +111,7 @@ def test_a_killed_training_ends_as_an_undisturbed_one(
     assert open_trainer(config, before).train(before, data, tmp_path / "run") == after  # what is done is done
 
 
+@pytest.mark.slow
 def test_guided_loss_scaling_sets_the_bias_of_a_fresh_head_and_keeps_thresholds(
     untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
 ) -> None:
@@ -127,6 +130,7 @@ def test_guided_loss_scaling_sets_the_bias_of_a_fresh_head_and_keeps_thresholds(
     assert read_checkpoint(stock).score_thresholds is None
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_weights_and_a_soup_is_their_average(
     untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
 ) -> None:
@@ -190,6 +194,7 @@ def test_a_nan_loss_names_the_images(untrained: Callable[[str], Path], data: Tra
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("frozen", [True, False])
 def test_statistics_of_batch_normalisation_stay_unless_asked(
     frozen: bool, untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
@@ -222,6 +227,7 @@ def test_a_batch_is_two_images_for_regions_and_holds_the_ratio(untrained: Callab
     assert batch(SSD, 1.0) == 16
 
 
+@pytest.mark.slow
 def test_trained_weights_run_at_the_size_that_they_were_trained_at(
     untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
 ) -> None:
@@ -257,6 +263,7 @@ def test_a_training_begun_on_a_cpu_goes_on_on_a_gpu(tmp_path: Path) -> None:
     assert (tmp_path / "log.jsonl").read_text() == "{}\n{}\n"  # though a kill had lost a line
 
 
+@pytest.mark.slow
 def test_the_log_has_a_line_an_epoch_after_a_kill_between_the_two_files(
     untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
 ) -> None:

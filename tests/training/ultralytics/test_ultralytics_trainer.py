@@ -72,6 +72,7 @@ def _config(**changes: object) -> TrainConfig:
     return TrainConfig(**(settings | changes))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_ohem_trains_every_family_and_plain_ultralytics_opens_it(
     family: str, untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
@@ -101,6 +102,7 @@ def _parameters(weights: Path) -> list[float]:
     return [float(value.double().sum()) for value in model.state_dict().values()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [loss.name for loss in LOSSES.values() if loss.use(Family.ULTRALYTICS)])
 def test_every_loss_trains(loss: str, untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path) -> None:
     told: list[EpochEnd] = []
@@ -113,6 +115,7 @@ def test_every_loss_trains(loss: str, untrained: Callable[[str], Path], data: Tr
     assert again == after and len(told) == 2  # what is done is not done again
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(
     untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
 ) -> None:
@@ -124,6 +127,7 @@ def test_the_same_seed_gives_the_same_weights(
     assert trained("c", 1) != first
 
 
+@pytest.mark.slow
 def test_the_rate_falls_with_the_number_of_classes(
     untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
 ) -> None:
@@ -140,6 +144,7 @@ def test_settings_reach_ultralytics(untrained: Callable[[str], Path], data: Trai
     assert (tmp_path / "run" / "results.png").is_file()
 
 
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize(("family", "loss"), [("yolo11n", "ohem"), ("yolo11n", "ghm"), ("yolo26n", "stock")])
 def test_a_killed_training_resumes_after_its_last_whole_epoch_with_the_same_result(
     family: str, loss: str, untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
@@ -188,6 +193,7 @@ def test_a_full_disk_is_said_and_leaves_no_half_of_a_checkpoint(tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_soup_is_the_average_of_trainings_with_other_seeds(
     untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
 ) -> None:
