@@ -1,4 +1,4 @@
-"""Options of `negmine retrain` that only some losses and detectors know: given to others they would do nothing."""
+"""Refuses options of `negmine retrain` that the loss or the detector would ignore."""
 
 from __future__ import annotations
 
