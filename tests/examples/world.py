@@ -33,7 +33,7 @@ def make_world(folder: Path) -> Path:
             _write_labelled(folder, split, f"{split}{index}", image, detector)
     (folder / "data.yaml").write_text(f"train: images/train\nval: images/val\nnames: [{NAME}]\n")
     _write_images(folder / "new-backgrounds", _images(4, seed=3))
-    _write_images(folder / "backgrounds", backgrounds := _images(12, seed=4))
+    _write_images(folder / "backgrounds", backgrounds := _images(10, seed=4))
     _write_predictions(folder, backgrounds, detector)
     _write_onnx(folder / "model.onnx")
     _write_detr(folder / "my-detr")
