@@ -1,4 +1,4 @@
-"""The main job from Python: scan backgrounds with a YOLO model, look at the hardest negatives, expand and export them.
+"""Scan backgrounds with a YOLO model, list the hardest negatives, expand and export them.
 
 python examples/from_python.py best.pt backgrounds/ work/ data.yaml
 """
@@ -14,7 +14,7 @@ import negmine
 def main(weights: str, backgrounds: str, work: str, data: str) -> None:
     """Scan, list, augment, check, export."""
     bank = Path(work) / "bank"
-    detector = negmine.open_detector(negmine.DetectorConfig(weights, conf=0.25, imgsz=640))
+    detector = negmine.open_detector(negmine.DetectorConfig(weights, conf=0.25))
     result = negmine.scan(
         backgrounds,
         detector,
@@ -28,7 +28,7 @@ def main(weights: str, backgrounds: str, work: str, data: str) -> None:
             print(f"{negative.score:.2f} {negative.class_name:20} {negative.source}")
     made = negmine.augment(bank, config=negmine.AugmentConfig(ratio="1:1", positives=(Path(data),)))
     mix = negmine.ratio(data, bank=bank)
-    print(f"{made.variants} variants; {float(mix.ratio):.2f} negatives for each positive, ok: {mix.ok}")
+    print(f"{made.variants} variants; {float(mix.ratio):.2f} negatives per positive, inside the target: {mix.ok}")
     exported = negmine.export(bank, Path(work) / "negatives-voc")
     print(f"{exported.negatives} negatives in {exported.out}")
 

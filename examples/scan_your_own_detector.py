@@ -1,4 +1,4 @@
-"""Scan with a detector of any make: all that negmine needs is a function from an image to boxes.
+"""Scan with any detector: all that negmine needs is a function from an image to boxes.
 
     python examples/scan_your_own_detector.py backgrounds/ my-bank
 
@@ -16,7 +16,7 @@ import negmine
 
 
 def find_balls(image: np.ndarray) -> negmine.Detections:
-    """Boxes around blobs; the larger, the surer."""
+    """Boxes around blobs; larger blobs score higher."""
     blobs = cv2.SimpleBlobDetector.create().detect(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
     boxes = [(b.pt[0] - b.size, b.pt[1] - b.size, b.pt[0] + b.size, b.pt[1] + b.size) for b in blobs]
     scores = [min(b.size / 100, 1.0) for b in blobs]
@@ -25,7 +25,7 @@ def find_balls(image: np.ndarray) -> negmine.Detections:
 
 def main(source: str, bank: str) -> None:
     """Scan, and list what was found."""
-    # Change the key whenever the function changes: it is what the bank knows the detector by.
+    # The bank tells detectors apart by their key: change it whenever the function changes.
     detector = negmine.FunctionDetector(find_balls, {0: "ball"}, name="blobs", key="1")
     result = negmine.scan(source, detector, bank=bank, config=negmine.ScanConfig(max_per_image=3))
     print(f"{result.scanned} images, {result.added} negatives added, {result.total} in {result.bank}")

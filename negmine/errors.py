@@ -2,21 +2,21 @@
 
     NegmineError                what a caller may catch; the CLI prints it as one line and exits with status 2
     ├── ConfigError             a setting is out of its range or contradicts another
-    ├── BoxError                boxes, scores or class ids that are no boxes, scores or class ids
-    ├── SourceError             a source that is missing, or holds no image
-    ├── ImageError              bytes that are no image negmine reads; a scan skips and counts it
-    ├── WeightsError            weights that are missing, corrupt or of a kind negmine does not run
-    │   └── UnsafeWeightsError  a pickle that would run code from outside torch, ultralytics and numpy
-    ├── DetectorError           a detector that broke its contract
-    │   └── PredictionsError    predictions that cannot be read, or that are of images which nobody named
-    ├── TruthError              a data set of labels that cannot be opened, or has no class in common with the model
-    │   └── LabelError          the labels of one image; a scan skips and counts the image
-    ├── BankError               a folder that is no bank, or a bank that cannot be read or written
-    │   ├── BankVersionError    a bank that a newer negmine wrote
-    │   └── BankLockedError     a bank that another process is writing to
-    ├── ExportError             a target folder that holds something else
-    └── TrainingError           a training that cannot go on
-        └── RunLockedError      a retraining that another process is at
+    ├── BoxError                boxes, scores or class ids are invalid
+    ├── SourceError             a source is missing or holds no image
+    ├── ImageError              an image cannot be read; a scan skips and counts it
+    ├── WeightsError            weights are missing, corrupt or unsupported
+    │   └── UnsafeWeightsError  a pickle would run code from outside torch, ultralytics and numpy
+    ├── DetectorError           a detector broke its contract
+    │   └── PredictionsError    predictions cannot be read, or belong to images that are not among the sources
+    ├── TruthError              a labelled data set cannot be opened, or shares no class with the model
+    │   └── LabelError          the labels of one image are invalid; a scan skips and counts the image
+    ├── BankError               a folder is not a bank, or a bank cannot be read or written
+    │   ├── BankVersionError    a newer negmine wrote the bank
+    │   └── BankLockedError     another process is writing to the bank
+    ├── ExportError             the target folder holds something else
+    └── TrainingError           a training cannot continue
+        └── RunLockedError      another process is using the folder of a retraining
 
 A message says what was expected, what was found, where, and what to do.
 """
@@ -31,7 +31,7 @@ class ConfigError(NegmineError):
 
 
 class BoxError(NegmineError):
-    """Boxes, scores or class ids that are not what they claim to be."""
+    """Boxes, scores or class ids are invalid."""
 
 
 class SourceError(NegmineError):
@@ -39,11 +39,11 @@ class SourceError(NegmineError):
 
 
 class ImageError(NegmineError):
-    """Bytes that are no image negmine reads. A scan skips the image, counts it and keeps this message."""
+    """An image cannot be read. A scan skips the image, counts it and keeps this message."""
 
 
 class WeightsError(NegmineError):
-    """Weights are missing, corrupt, or of a kind that negmine does not run."""
+    """Weights are missing, corrupt or unsupported."""
 
 
 class UnsafeWeightsError(WeightsError):
@@ -51,19 +51,19 @@ class UnsafeWeightsError(WeightsError):
 
 
 class DetectorError(NegmineError):
-    """A detector broke its contract: wrong number of results, or results that are no detections."""
+    """A detector broke its contract: it returned the wrong number of results, or invalid ones."""
 
 
 class PredictionsError(DetectorError):
-    """A file of predictions cannot be read, or speaks of images that are not among the sources."""
+    """Predictions cannot be read, or belong to images that are not among the sources."""
 
 
 class TruthError(NegmineError):
-    """A data set of labels cannot be opened, or shares no class with the model."""
+    """A labelled data set cannot be opened, or shares no class with the model."""
 
 
 class LabelError(TruthError):
-    """The labels of one image cannot be trusted. A scan skips the image, counts it and keeps this message."""
+    """The labels of one image are invalid. A scan skips the image, counts it and keeps this message."""
 
 
 class BankError(NegmineError):
@@ -83,8 +83,8 @@ class ExportError(NegmineError):
 
 
 class TrainingError(NegmineError):
-    """A training cannot go on: its loss is no number, memory or disk is full, or its images cannot be used."""
+    """A training cannot continue: the loss is NaN, memory or disk is full, or its images are unusable."""
 
 
 class RunLockedError(TrainingError):
-    """Another process is at a retraining's folder."""
+    """Another process is using the folder of a retraining."""

@@ -1,4 +1,4 @@
-"""Names of files as text that any screen and any document can hold, and as bytes that sort alike everywhere."""
+"""File names as printable text, and as bytes that sort the same everywhere."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-EXPORT_MANIFEST = "negmine-export.json"  # what an export leaves in its folder; it is no label of anything
+EXPORT_MANIFEST = "negmine-export.json"  # written by an export into its folder; not a label file
 
 
 def printable(path: str | os.PathLike[str]) -> str:
-    """A path as one line of valid Unicode: bytes that are no UTF-8 and control characters become escapes."""
+    """A path as one line of valid Unicode: control characters and bytes that are not UTF-8 become escapes."""
     text = os.fspath(path).encode("utf-8", "backslashreplace").decode("utf-8")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def sortable(path: str | os.PathLike[str]) -> bytes:
-    """The path's bytes: an order that depends on neither locale nor platform."""
+    """The bytes of a path: a sort key that depends on neither locale nor platform."""
     return os.fsencode(path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ _FLOATS = re.compile(rb'<data element_type="f32" shape="[^"]*" offset="(\d+)" si
 
 def write_firing_checkpoint(
     path: Path, *, seed: int = 0, architecture: str = "yolo11n", without_suppression: bool = False, bias: float = -2.0,
-    spread: float = 0.05,
+    spread: float = 0.05, names: Sequence[str] = (),
 ) -> Path:  # fmt: skip
     """Save an untrained model whose scores depend on the picture and reach over 0.5, unless its bias is lower.
 
@@ -34,13 +35,16 @@ def write_firing_checkpoint(
         without_suppression: keep only the head that needs none, as fusing does.
         bias: of all classes.
         spread: standard deviation of the weights that scores are made with.
+        names: of the classes; empty for 80 that are called by their numbers.
     """
     with quiet_ultralytics():
         import torch
-        from ultralytics import YOLO
+        from ultralytics.nn.tasks import DetectionModel, yaml_model_load
 
         torch.manual_seed(seed)
-        model = YOLO(f"{architecture}.yaml").model
+        model = DetectionModel(yaml_model_load(f"{architecture}.yaml"), nc=len(names) or None, verbose=False)
+        if names:
+            model.names = dict(enumerate(names))
         _settle(model)
         head = model.model[-1]
         for name in ("cv3", "one2one_cv3"):

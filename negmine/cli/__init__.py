@@ -9,26 +9,25 @@ import sys
 import click
 
 from negmine._version import __version__
-from negmine.cli._group import LazyGroup
+from negmine.cli._command import LazyGroup
 from negmine.errors import NegmineError
 
 _COMMANDS = {
     "scan": "Run a detector over images and bank its false positives.",
     "augment": "Expand the negatives with mild variants, to a number or a ratio.",
-    "ratio": "Count positives and negatives, and check their ratio before training.",
+    "ratio": "Check the ratio of positive to negative images before training.",
     "export": "Write the negatives as a data set with empty labels.",
-    "retrain": "Train in rounds on what the detector gets wrong, until that helps no more.",
-    "eval": "Measure weights, side by side, at equal recall.",
+    "retrain": "Train in rounds on the detector's own false positives.",
+    "eval": "Compare detectors at equal recall.",
     "verify": "Check every file and row of a bank.",
-    "demo": "Do it all once on data that negmine draws itself, offline.",
+    "demo": "Run the whole loop on drawn data, offline.",
 }
 
 
 @click.group(cls=LazyGroup, commands_help=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="negmine")
 def cli() -> None:
-    """Find what a trained object detector gets wrong on images without targets, and turn it into training data that
-    makes it stop.
+    """Mine the false positives of a trained object detector, and turn them into training data that stops them.
 
     \b
     negmine scan backgrounds/ --weights best.pt
@@ -37,15 +36,15 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line: errors that a user can mend are one line, anything else is a bug and shows its trace."""
+    """Run the command line. Errors that a user can fix are one line; anything else is a bug with a traceback."""
     status = _run(sys.argv[1:])
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: a late Ctrl-C would print the insides of Python's end
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # done: a late Ctrl-C would only print a traceback
     sys.exit(status)
 
 
 def _run(arguments: list[str]) -> int:
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # a broken image gets our one line, not OpenCV's five
-    # Torch's idle threads spin by default: beside any other busy process, that made a scan ten times slower.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # our one line about a broken image replaces OpenCV's five
+    # Torch's idle threads spin by default, which made a scan ten times slower beside another busy process.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         status = cli.main(arguments, prog_name="negmine", standalone_mode=False)
@@ -58,9 +57,9 @@ def _run(arguments: list[str]) -> int:
         click.echo(f"negmine: {error}", err=True)
         return 2
     except (KeyboardInterrupt, click.Abort):
-        click.echo("negmine: interrupted; what was stored stays, and the same command goes on from there", err=True)
+        click.echo("negmine: interrupted; run the same command again to resume", err=True)
         return 130
     except BrokenPipeError:
-        # The reader of our output (head, less) has left. Say nothing more, not even when Python closes stdout.
+        # The reader of our output (head, less) is gone: write nothing more, not even when Python closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141

@@ -1,4 +1,4 @@
-"""Options that commands share, so that they are the same in all of them."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -7,100 +7,142 @@ from typing import TypeVar, get_args
 
 import click
 
+from negmine.cli._command import option, options
 from negmine.detectors.config import Backend, DetectorConfig, OnnxLayout
+from negmine.mining.config import DEFAULT_BANK
 from negmine.thresholds import MatchConfig
 
 _F = TypeVar("_F", bound=Callable[..., object])
+_DETECTOR, _MATCH = DetectorConfig(weights=""), MatchConfig()
 
 
 def bank_option(command: _F) -> _F:
-    """`--bank DIR`, the same in every command."""
-    from negmine.mining.config import DEFAULT_BANK
-
-    return click.option(
-        "--bank", default=DEFAULT_BANK, show_default=True, metavar="DIR", help="The folder that keeps the negatives."
+    """`--bank DIR`."""
+    return option(
+        "Bank",
+        "--bank",
+        default=DEFAULT_BANK,
+        show_default=True,
+        metavar="DIR",
+        help="Folder that holds the negatives.",
     )(command)
 
 
 def json_option(command: _F) -> _F:
-    """`--json`, the same in every command."""
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")(command)
+    """`--json`."""
+    return option("Output", "--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")(command)
+
+
+def workers_option(command: _F) -> _F:
+    """`--workers N`, of threads."""
+    return option(
+        "Speed", "--workers", type=int, metavar="N", help="Threads that read and write.  [default: one per core]"
+    )(command)
 
 
 def detector_options(command: _F) -> _F:
-    """How weights are run: `--iou`, `--imgsz`, `--batch` (None for auto), `--device` and `--trust-weights`."""
-    default = DetectorConfig(weights="")
-    for option in (
-        click.option("--trust-weights", is_flag=True, help="Open a .pt even if it would run code from outside torch."),
-        click.option(
-            "--device", default=default.device, show_default=True, metavar="auto|cpu|N", help="Where the detector runs."
+    """How weights are run, and what describes weights or predictions that do not describe themselves."""
+    return options(
+        option(
+            "Detector",
+            "--predictions-images",
+            metavar="COCO.json",
+            help="COCO file of images and categories for --predictions.",
         ),
-        click.option(
+        option(
+            "Detector",
+            "--onnx-layout",
+            type=click.Choice(get_args(OnnxLayout)),
+            help="Layout of an .onnx that Ultralytics did not export.",
+        ),
+        option(
+            "Detector",
+            "--class-names",
+            metavar="FILE",
+            help="Class names for --onnx-layout or --predictions: a .txt with one per line, or a data.yaml.",
+        ),
+        option(
+            "Detector",
+            "--iou",
+            type=float,
+            help="IoU threshold of non-maximum suppression.  [default: 0.7, torchvision 0.5]",
+        ),
+        option("Detector", "--imgsz", type=int, help="Input size in pixels.  [default: as trained]"),
+        option(
+            "Detector", "--trust-weights", is_flag=True, help="Open a .pt even if it would run code from outside torch."
+        ),
+    )(command)
+
+
+def speed_options(default: Backend, why: str) -> Callable[[_F], _F]:
+    """`--backend`, `--int8`, `--device`, `--batch` and `--workers`.
+
+    Args:
+        default: backend of the command.
+        why: the default is what it is, for the help.
+    """
+    return options(
+        option(
+            "Speed",
+            "--backend",
+            type=click.Choice(get_args(Backend)),
+            default=default,
+            show_default=True,
+            help=f"What runs an Ultralytics .pt. {why}",
+        ),
+        option(
+            "Speed",
+            "--int8",
+            is_flag=True,
+            help="Run 8-bit weights on OpenVINO: faster, but scores differ. Needs negmine[int8].",
+        ),
+        option(
+            "Speed",
+            "--device",
+            default=_DETECTOR.device,
+            show_default=True,
+            metavar="auto|cpu|N",
+            help="Where the detector runs.",
+        ),
+        option(
+            "Speed",
             "--batch",
             default="auto",
             show_default=True,
             metavar="auto|N",
             callback=lambda ctx, parameter, text: _batch_size(text),
-            help="Images per call of the detector.",
+            help="Images per forward pass.",
         ),
-        click.option(
-            "--imgsz", type=int, show_default="the size it was trained at", help="The detector's input size, pixels."
+        workers_option,
+    )
+
+
+def match_options(command: _F) -> _F:
+    """`--match-iou` and `--background-iou`."""
+    return options(
+        option(
+            "Matching",
+            "--match-iou",
+            default=_MATCH.match_iou,
+            show_default=True,
+            help="IoU from which a detection matches an object.",
         ),
-        click.option(
-            "--iou", type=float, show_default="0.7, torchvision 0.5", help="IoU of its non-maximum suppression."
+        option(
+            "Matching",
+            "--background-iou",
+            default=_MATCH.background_iou,
+            show_default=True,
+            help="IoU with every object below which a false positive counts as background.",
         ),
-    ):
-        command = option(command)
-    return command
-
-
-def backend_options(default: Backend, why: str) -> Callable[[_F], _F]:
-    """What runs a checkpoint of Ultralytics: `--backend` and `--int8`.
-
-    Args:
-        default: of this command.
-        why: that is so, for the help.
-    """
-
-    def decorate(command: _F) -> _F:
-        for option in (
-            click.option(
-                "--int8", is_flag=True, help="8-bit weights on OpenVINO: faster, other scores. Needs negmine[int8]."
-            ),
-            click.option(
-                "--backend", type=click.Choice(get_args(Backend)), default=default, show_default=True,
-                help=f"What runs a .pt of Ultralytics. {why}",
-            ),
-        ):  # fmt: skip
-            command = option(command)
-        return command
-
-    return decorate
-
-
-def foreign_options(command: _F) -> _F:
-    """What describes a detector that does not describe itself: `--onnx-layout`, `--class-names` and predictions."""
-    for option in (
-        click.option("--class-names", metavar="FILE", help="For those two: a .txt with a name a line, or a data.yaml."),
-        click.option(
-            "--onnx-layout",
-            type=click.Choice(get_args(OnnxLayout)),
-            help="What an .onnx is that Ultralytics did not export.",
-        ),
-        click.option(
-            "--predictions-images", metavar="COCO.json", help="The images and categories of COCO --predictions."
-        ),
-    ):
-        command = option(command)
-    return command
+    )(command)
 
 
 def require_one_kind(weights: object, predictions: object, images: str | None, **of_models: object) -> None:
-    """Refuse a command line with both or neither of `--weights` and `--predictions`, or options of the wrong one.
+    """Refuse a command line with both or neither of `--weights` and `--predictions`, or with options of the wrong one.
 
     Args:
         weights, predictions, images: what was given, the last with `--predictions-images`.
-        of_models: options by the name of their parameter that mean nothing for predictions; None is not given.
+        of_models: options by the name of their parameter that predictions have no use for; None if not given.
     """
     if weights and predictions:
         raise click.UsageError("expected --weights or --predictions, found both")
@@ -110,25 +152,8 @@ def require_one_kind(weights: object, predictions: object, images: str | None, *
         raise click.UsageError("expected --predictions with --predictions-images, found --weights")
     given = [f"--{name.replace('_', '-')}" for name, value in of_models.items() if value is not None]
     if predictions and given:
-        raise click.UsageError(f"{', '.join(given)} is for models, and --predictions has none; leave it out")
-
-
-def match_options(command: _F) -> _F:
-    """Where the matcher draws its lines: `--match-iou` and `--background-iou`."""
-    default = MatchConfig()
-    for option in (
-        click.option(
-            "--background-iou",
-            default=default.background_iou,
-            show_default=True,
-            help="IoU under which nothing is there.",
-        ),
-        click.option(
-            "--match-iou", default=default.match_iou, show_default=True, help="IoU from which an object is found."
-        ),
-    ):
-        command = option(command)
-    return command
+        verb = "needs" if len(given) == 1 else "need"
+        raise click.UsageError(f"{', '.join(given)} {verb} a model, found --predictions; leave it out")
 
 
 def names_in(text: str | None) -> tuple[str, ...]:

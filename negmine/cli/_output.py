@@ -1,33 +1,88 @@
-"""What commands share to speak: results on stdout, messages and progress on stderr."""
+"""What commands share to print: results to stdout, messages and progress to stderr."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+import os
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
+from negmine.paths import printable
+from negmine.words import counted
+
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from negmine.mining.result import ScanProgress
 
-_SECONDS_BETWEEN = 5  # plain lines of other progress
-_PLAIN_EVERY = 20  # plain progress lines in a whole run, where stderr is no terminal
+_SKIPPED = 10  # skipped files that are named; --json names them all
+_SECONDS_BETWEEN = 5  # between plain lines of other progress
+_PLAIN_LINES = 20  # of progress in a whole scan, where stderr is not a terminal
 
 
 def print_json(document: Mapping[str, object]) -> None:
-    """One document on stdout, in ASCII, so that file names of any bytes get through."""
+    """One document to stdout, in ASCII, so that file names of any bytes get through."""
     click.echo(json.dumps(document, indent=2))
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console for tables (stdout) or messages (stderr); no markup, since file names may look like it."""
+    """A console for tables (stdout) or messages (stderr); without markup, since file names may look like it."""
     from rich.console import Console
 
     return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+
+
+def fits(out: Console, text: str) -> str:
+    """The text with escapes for what the stream's encoding lacks."""
+    return text.encode(out.encoding, "backslashreplace").decode(out.encoding)
+
+
+def say(out: Console, text: str) -> None:
+    """Print a line, which a narrow terminal wraps without a line break."""
+    out.print(fits(out, text), soft_wrap=True)
+
+
+def table(title: str, columns: Sequence[str], *, plain: bool = False) -> Table:
+    """An empty table with names on the left and numbers on the right.
+
+    Args:
+        title: above it.
+        columns: their heads. What is too wide is folded, since an ellipsis is not in every encoding.
+        plain: without lines between columns, to fit more of them in.
+    """
+    from rich import box
+    from rich.table import Table
+
+    made = Table(title=title, title_justify="left")
+    if plain:
+        made.box, made.show_edge, made.padding = box.SIMPLE_HEAD, False, (0, 1, 0, 0)
+    for index, name in enumerate(columns):
+        made.add_column(name, justify="right" if index else "left", overflow="fold", no_wrap=name == "ratio")
+    return made
+
+
+def say_skipped(skipped: Iterable[tuple[str | os.PathLike[str], str]], what: str) -> None:
+    """Name the first of the files that were skipped, on stderr.
+
+    Args:
+        skipped: file and reason.
+        what: the files are, such as `image`.
+    """
+    err, every = console(stderr=True), list(skipped)
+    for path, reason in every[:_SKIPPED]:
+        say(err, f"skipped {printable(path)}: {printable(reason)}")
+    if len(every) > _SKIPPED:
+        say(err, f"... and {counted(len(every) - _SKIPPED, f'more skipped {what}')}; --json names them all")
+
+
+def quoted(*words: str | os.PathLike[str]) -> str:
+    """Words of a command line to type next."""
+    return " ".join(shlex.quote(printable(word)) for word in words)
 
 
 @contextmanager
@@ -35,7 +90,7 @@ def scan_progress(before: str | None = None) -> Iterator[Callable[[ScanProgress]
     """Show how far a scan is: a live bar on a terminal, a plain line now and then elsewhere.
 
     Args:
-        before: what a terminal shows until the first image; None for nothing.
+        before: shown on a terminal until the first image; None for nothing.
     """
     err = console(stderr=True)
     with _bar(err, before) if err.is_terminal else _lines(err) as show:
@@ -52,7 +107,7 @@ def _bar(err: Console, before: str | None) -> Iterator[Callable[[ScanProgress], 
         MofNCompleteColumn(),
         TextColumn("{task.fields[speed]} images/s"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[found]} false positives, {task.fields[negatives]} negatives"),
+        TextColumn("false positives: {task.fields[found]}, negatives: {task.fields[negatives]}"),
     )
     with Progress(*columns, console=err, transient=True) as progress:
         task = progress.add_task(
@@ -60,7 +115,7 @@ def _bar(err: Console, before: str | None) -> Iterator[Callable[[ScanProgress], 
         )
 
         def show(now: ScanProgress) -> None:
-            if not progress.tasks[0].started:  # told more than once before the first image is done
+            if not progress.tasks[0].started:  # called more than once before the first image is done
                 progress.start_task(task)
                 progress.update(task, description="scanning", visible=True)
                 for note in now.notes:
@@ -88,17 +143,17 @@ def _lines(err: Console) -> Iterator[Callable[[ScanProgress], None]]:
 
     def show(now: ScanProgress) -> None:
         nonlocal started, said
-        if started is None:  # told more than once before the first image is done
+        if started is None:  # called more than once before the first image is done
             started = time.perf_counter()
             for note in now.notes:
                 err.print(note, soft_wrap=True)
-        share = now.done * _PLAIN_EVERY // max(now.total, 1)
+        share = now.done * _PLAIN_LINES // max(now.total, 1)
         if share > said:
             said = share
             speed = now.scanned / max(time.perf_counter() - started, 1e-9)
             err.print(
-                f"scanned {now.done} of {now.total} images, {speed:.1f} images/s, "
-                f"{now.false_positives} false positives, {now.negatives} negatives",
+                f"scanned {now.done} of {counted(now.total, 'image')}, {speed:.1f} images/s, "
+                f"{counted(now.false_positives, 'false positive')}, {counted(now.negatives, 'negative')}",
                 soft_wrap=True,
             )
 
@@ -107,7 +162,7 @@ def _lines(err: Console) -> Iterator[Callable[[ScanProgress], None]]:
 
 @contextmanager
 def count_progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show how many of how many are done, by a callable of both: a live bar on a terminal, elsewhere plain lines."""
+    """Show `done` of `total`, which a callable takes: a live bar on a terminal, plain lines elsewhere."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     err = console(stderr=True)
@@ -116,13 +171,13 @@ def count_progress(what: str) -> Iterator[Callable[[int, int], None]]:
 
         last = time.monotonic()
 
-        def say(done: int, total: int) -> None:
+        def show(done: int, total: int) -> None:
             nonlocal last
             if time.monotonic() - last > _SECONDS_BETWEEN or (done and done == total):
                 last = time.monotonic()
                 err.print(f"{done} of {total} {what}", soft_wrap=True)
 
-        yield say
+        yield show
         return
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True) as progress:

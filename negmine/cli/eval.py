@@ -4,50 +4,65 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
+from negmine.cli._command import Command, option
 from negmine.cli._options import (
-    backend_options,
     detector_options,
-    foreign_options,
     json_option,
     match_options,
     names_in,
     require_one_kind,
+    speed_options,
 )
-from negmine.cli._output import count_progress, print_json
+from negmine.cli._output import console, count_progress, fits, print_json, say, say_skipped, table
 from negmine.detectors.config import Backend, DetectorConfig, OnnxLayout, PredictionsConfig
 from negmine.errors import ConfigError
 from negmine.evaluating.config import EvalConfig
+from negmine.paths import printable
 from negmine.thresholds import MatchConfig
+from negmine.words import counted
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from negmine.evaluating.result import EvalResult
 
 _EVAL = EvalConfig()
+_CLASSES = 20  # of a model that are listed; --json has all
+_FILES = 5  # of a finding that are named
 
 
-@click.command("eval")
+@click.command("eval", cls=Command)
 @click.argument("more_backgrounds", nargs=-1, metavar="[SOURCE]...")
-@click.option("--weights", multiple=True, metavar="W", help="A detector; repeat it to compare several.")
-@click.option("--predictions", multiple=True, metavar="PATH", help="Instead: what one said; COCO results or YOLO .txt.")
-@foreign_options
-@click.option("--data", required=True, metavar="DATA", help="The labelled images: VOC, YOLO (data.yaml) or COCO.")
-@click.option("--split", metavar="NAME", help="Of the data.  [default: val, else test, else everything]")
-@click.option("--backgrounds", multiple=True, metavar="SOURCE...", help="Images without targets.")
-@click.option("--missing-is-empty", is_flag=True, help="An image of the data without a label holds no target.")
-@click.option("--conf", default=_EVAL.conf, show_default=True, help="Score from which a detection counts.")
+@option("Data", "--data", required=True, metavar="DATA", help="Labelled images: VOC, YOLO (data.yaml) or COCO.")
+@option("Data", "--split", metavar="NAME", help="Split of DATA.  [default: val, else test, else everything]")
+@option("Data", "--backgrounds", multiple=True, metavar="SOURCE...", help="Images without targets.")
+@option("Data", "--missing-is-empty", is_flag=True, help="Treat an image of DATA without a label as background.")
+@option("Data", "--classes", metavar="A,B", help="Judge only these classes of DATA.")
+@option("Detector", "--weights", multiple=True, metavar="W", help="A detector; repeat to compare several.")
+@option(
+    "Detector",
+    "--predictions",
+    multiple=True,
+    metavar="PATH",
+    help="Instead of --weights: COCO results, or a folder of YOLO .txt with scores.",
+)
+@option("Detector", "--conf", default=_EVAL.conf, show_default=True, help="Score from which a detection counts.")
 @detector_options
-@backend_options("torch", "torch: the figures are those of the weights themselves.")
-@click.option("--classes", metavar="A,B", help="Judge only these classes of the data.")
 @match_options
-@click.option(
+@option(
+    "Checks",
     "--fail-if",
     multiple=True,
     metavar="CHECK",
-    help="Exit status 1 if a model meets it: fppi_at_recall>0.1, lamr>=0.5.",
+    help="Exit with status 1 if a model meets CHECK: fppi_at_recall>0.1, lamr>=0.5.",
 )
-@click.option("--plot", metavar="FILE.png", help="Draw miss rate against false positives per image.")
-@click.option("--workers", type=int, metavar="N", help="Threads that read and decode.  [default: one per core]")
+@speed_options("torch", "torch: the figures are those of the original weights.")
+@option("Output", "--plot", metavar="FILE.png", help="Plot miss rate against false positives per image.")
 @json_option
 @click.pass_context
 def command(
@@ -78,22 +93,23 @@ def command(
     trust_weights: bool,
     as_json: bool,
 ) -> None:
-    """Compare detectors: how often each fires where nothing is, and what it finds. Exit status 1 where --fail-if says.
+    """Compare detectors: false positives where there is no target, and what they find.
 
     \b
     negmine eval --weights best.pt --data data.yaml --backgrounds backgrounds/
     negmine eval --weights old.pt --weights new.pt --data data.yaml --backgrounds a/ b/ --fail-if "fppi_at_recall>0.1"
 
     FPPI is false positives per image, counted on images without targets: the backgrounds, and images of DATA with an
-    empty label. Scores of two models mean different things, so compare them at equal recall: the last two columns are
-    the highest threshold at which a model finds as much as the first one does at --conf, and FPPI there. LAMR is the
-    log-average miss rate over FPPI 0.01 to 1 (Dollar et al. 2012). mAP is COCO's, over the images of DATA alone, of at
-    most 100 detections an image and class. Precision and kinds are of all images.
+    empty label. A score means something different in each model, so compare models at equal recall: the last two
+    columns give the highest threshold at which a model reaches the recall of the first model at --conf, and FPPI at
+    that threshold. LAMR is the log-average miss rate over FPPI 0.01 to 1 (Dollar et al. 2012). mAP is COCO's, over the
+    images of DATA, with at most 100 detections per image and class. Precision and kinds of false positives cover all
+    images.
 
-    SOURCE is an image, a folder, a glob in quotes, a .txt list or a data.yaml. --fail-if takes one of fppi,
-    fppi_at_recall, images_with_fp, lamr, map50, map50_95, precision, recall, threshold_at_recall with <, <=, > or >=
-    and a number, and may be repeated. Of several models the first is what the others are compared with, and is not
-    checked. A figure that does not exist, such as where a recall is never reached, fails.
+    SOURCE is an image, a folder, a glob in quotes, a .txt list or a data.yaml. CHECK is one of fppi, fppi_at_recall,
+    images_with_fp, lamr, map50, map50_95, precision, recall or threshold_at_recall, then <, <=, > or >=, then a number.
+    Repeat --fail-if for several checks. With several models the first is the reference and is not checked. A figure
+    that does not exist, for example at a recall that a model never reaches, fails its check.
     """
     if more_backgrounds and not backgrounds:
         raise click.UsageError(
@@ -125,13 +141,12 @@ def command(
         classes=names_in(classes),
         auto_backend=detector.backend == "auto",
     )
-    from negmine.cli._eval_view import render
     from negmine.evaluating.evaluate import evaluate
 
-    said = [PredictionsConfig(path, predictions_images, class_names) for path in predictions]
+    predicted = [PredictionsConfig(path, predictions_images, class_names) for path in predictions]
     with count_progress("images measured") as on_progress:
         result = evaluate(
-            said or _detectors(weights, detector),
+            predicted or _detectors(weights, detector),
             data,
             split=split,
             backgrounds=(*backgrounds, *more_backgrounds),
@@ -161,3 +176,104 @@ def _detectors(weights: Sequence[str], config: DetectorConfig) -> list[DetectorC
         raise ConfigError("expected class_names with an onnx_layout, or with predictions; other weights name their own")
     own = replace(config, onnx_layout=None, class_names=None)
     return [replace(config if is_onnx(each) else own, weights=each) for each in weights]
+
+
+def render(result: EvalResult) -> None:
+    """Print a result."""
+    out = console()
+    _images(out, result)
+    _models(out, result)
+    _kinds(out, result)
+    _classes(out, result)
+    for finding in result.findings:
+        say(out, f"\n{printable(finding.message)}")
+        for path in finding.files[:_FILES]:
+            say(out, f"  - {printable(path)}")
+        if len(finding.files) > _FILES:
+            say(out, f"    and {len(finding.files) - _FILES} more")
+    if result.plot is not None:
+        say(out, f"\ncurves: {printable(result.plot)}")
+    say_skipped(((each.source, each.reason) for each in result.skipped), "image")
+    for failure in result.failures:
+        say(console(stderr=True), printable(failure.message))
+
+
+def _images(out: Console, result: EvalResult) -> None:
+    first = result.models[0]
+    say(out, f"{printable(result.data)}: {result.format}, split {printable(result.split)}")
+    skipped = f", {len(result.skipped)} skipped" if result.skipped else ""
+    say(
+        out,
+        f"{counted(first.images, 'labelled image')} ({result.empty} empty) with {counted(first.objects, 'object')}, "
+        f"{counted(result.backgrounds, 'background')}{skipped}",
+    )
+    if first.fppi_over == "labelled":
+        say(out, "no image without targets: FPPI covers the labelled images; add images with --backgrounds")
+
+
+def _models(out: Console, result: EvalResult) -> None:
+    """A row for each model."""
+    first = result.models[0]
+    recall = "recall" if first.at_recall is None else f"recall {first.at_recall:.3f}"
+    over = first.images if first.fppi_over == "labelled" else first.background_images
+    columns = (
+        "model",
+        "FPPI",
+        "with FP",
+        "recall",
+        "preci-\nsion",  # names on two lines, so that the table fits into 80 columns
+        "mAP50",
+        "mAP50\n-95",
+        "LAMR",
+        "thres-\nhold",
+        "FPPI\nthere",
+    )
+    rows = table(f"At conf {first.conf:g}; the last two columns at {recall}", columns, plain=True)
+    for model in result.models:
+        rows.add_row(
+            fits(out, printable(model.name)),
+            _number(model.fppi),
+            f"{model.images_with_fp}/{over}",
+            *(_number(value) for value in (model.recall, model.precision, model.map50, model.map50_95, model.lamr)),
+            _reached(model.threshold_at_recall, model.at_recall),
+            _reached(model.fppi_at_recall, model.at_recall),
+        )
+    out.print(rows)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _reached(value: float | None, at_recall: float | None) -> str:
+    return "never" if value is None and at_recall else _number(value)
+
+
+def _kinds(out: Console, result: EvalResult) -> None:
+    """Kinds of false positives, on all images."""
+    kinds = list(result.models[0].kinds)
+    title = f"False positives at conf {result.models[0].conf:g}, on all images"
+    rows = table(title, ("model", *kinds, "unjudged"), plain=True)
+    for model in result.models:
+        counts = [str(model.kinds[kind]) for kind in kinds]
+        rows.add_row(fits(out, printable(model.name)), *counts, str(model.unjudged))
+    out.print(rows)
+
+
+def _classes(out: Console, result: EvalResult) -> None:
+    """A row for each class of each model, if there are several classes."""
+    classes = result.models[0].classes
+    if len(classes) < 2:
+        return
+    order = sorted(range(len(classes)), key=lambda index: (-classes[index].objects, index))[:_CLASSES]
+    columns = ("class", "model", "objects", "FP", "FPPI", "recall", "preci-\nsion", "mAP50", "mAP50\n-95", "LAMR")
+    rows = table("Classes, most objects first", columns, plain=True)
+    for index in order:
+        for model in result.models:
+            each = model.classes[index]
+            figures = (each.fppi, each.recall, each.precision, each.map50, each.map50_95, each.lamr)
+            names = (fits(out, printable(each.name)), fits(out, printable(model.name)))
+            rows.add_row(*names, str(each.objects), str(each.false_positives), *map(_number, figures))
+    out.print(rows)
+    if len(classes) > len(order):
+        say(out, f"and {counted(len(classes) - len(order), 'more class', 'more classes')}; --json has all")

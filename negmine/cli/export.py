@@ -2,48 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from negmine.cli._options import bank_option, json_option
-from negmine.cli._output import console, count_progress, print_json
+from negmine.cli._command import Command, option
+from negmine.cli._options import bank_option, json_option, workers_option
+from negmine.cli._output import console, count_progress, print_json, say, say_skipped, table
 from negmine.exporting.config import CopyMethod, ExportConfig
 from negmine.labels.formats import WRITTEN_FORMATS
 from negmine.paths import printable
+from negmine.words import counted
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from negmine.exporting.result import ExportResult, MergeResult
 
 _DEFAULT = ExportConfig()
-_SHOWN = 10  # skipped images, or classes, that are named; --json names them all
+_CLASSES = 10  # that are listed; --json has all
 
 
-@click.command("export")
+@click.command("export", cls=Command)
 @bank_option
-@click.option(
+@option(
+    "Bank", "--variants/--no-variants", default=_DEFAULT.variants, show_default=True, help="Export the variants too."
+)
+@option(
+    "Merging", "--merge", metavar="DATA", help="Labelled images to merge the negatives into: YOLO, Pascal VOC or COCO."
+)
+@option(
+    "Merging",
+    "--split",
+    metavar="NAME",
+    help="With --merge: the split to train on.  [default: train, or all if there is none]",
+)
+@option(
+    "Merging", "--missing-is-empty", is_flag=True, help="With --merge: treat an image without a label as background."
+)
+@option(
+    "Files",
     "--format",
     "format_name",
     type=click.Choice(WRITTEN_FORMATS),
     default=_DEFAULT.format,
     show_default=True,
-    help="The format of the labels.",
+    help="Format of the labels.",
 )
-@click.option("--out", required=True, metavar="DIR", help="A new or empty folder, or an earlier export.")
-@click.option("--merge", metavar="DATA", help="Labelled images to mix the negatives into: YOLO, Pascal VOC or COCO.")
-@click.option(
-    "--split", metavar="NAME", help="With --merge: the split to train on.  [default: train, or all where it has none]"
+@option("Files", "--out", required=True, metavar="DIR", help="A new or empty folder, or an earlier export.")
+@option("Files", "--copy", "method", flag_value="copy", default=_DEFAULT.method, help="Copy the images (default).")
+@option(
+    "Files",
+    "--hardlink",
+    "method",
+    flag_value="hardlink",
+    help="Hard-link the images: no extra space, same file system.",
 )
-@click.option("--missing-is-empty", is_flag=True, help="With --merge: an image without a label holds no target.")
-@click.option(
-    "--variants/--no-variants", default=_DEFAULT.variants, show_default=True, help="The augmented copies too, or not."
+@option(
+    "Files", "--symlink", "method", flag_value="symlink", help="Link to the images, which must stay where they are."
 )
-@click.option("--copy", "method", flag_value="copy", default=_DEFAULT.method, help="Copy the pictures (default).")
-@click.option("--hardlink", "method", flag_value="hardlink", help="Share their files: no space, same file system.")
-@click.option("--symlink", "method", flag_value="symlink", help="Point at their files, which must stay in place.")
-@click.option("--workers", type=int, metavar="N", help="Threads.  [default: one per core]")
+@workers_option
 @json_option
 def command(
     bank: str,
@@ -57,20 +75,20 @@ def command(
     workers: int | None,
     as_json: bool,
 ) -> None:
-    """Write the negatives of a bank as a data set whose labels say that nothing is in the pictures.
+    """Write the negatives of a bank as images with empty labels.
 
-    Negatives that a reviewer rejected are left out. Exporting again into the same folder writes what is new and removes
-    what no longer belongs; a folder that holds anything else is refused.
+    Negatives that a reviewer rejected are left out. A repeated export writes what is new and removes what no longer
+    belongs; a folder that holds anything else is refused.
 
     \b
     negmine export --format voc --out negatives-voc
     negmine export --format yolo --merge data.yaml --out training-set
 
-    With --merge it is the whole training set: the images of DATA with their objects, converted to --format, and the
-    negatives in its training split. Other splits, such as val, are written as they are. Negatives that DATA shows to
-    hold an object, and those that are images of val or test or were cut from them, are left out; so are images of DATA
-    without a label, and those that cannot be read. A yolo export is train, val and test under images/ and labels/ with
-    a data.yaml; voc is JPEGImages, Annotations and ImageSets/Main.
+    --merge writes the whole training set: the images of DATA with their objects, converted to --format, and the
+    negatives in the training split. Other splits, such as val, are written as they are. A negative is left out if it
+    holds an object of DATA, or comes from an image of val or test. So is an image of DATA that has no label or cannot
+    be read. A yolo export has images/, labels/ and a data.yaml; a voc export has JPEGImages/, Annotations/ and
+    ImageSets/Main/.
     """
     config = ExportConfig(
         format=format_name, variants=variants, method=method, missing_is_empty=missing_is_empty, workers=workers
@@ -87,53 +105,39 @@ def command(
 
 def render(result: ExportResult) -> None:
     """Print what an export did."""
-    screen = console()
+    out = console()
     if result.merged is not None:
-        _render_merged(result, result.merged)
-    screen.print(
-        f"{result.negatives} negatives and {result.variants} variants in {printable(result.out)} ({result.format}): "
-        f"{result.written} files written, {result.unchanged} unchanged, {result.removed} removed",
-        soft_wrap=True,
+        _render_merged(out, result, result.merged)
+    say(
+        out,
+        f"{counted(result.negatives, 'negative')} and {counted(result.variants, 'variant')} in {printable(result.out)} "
+        f"({result.format}): {counted(result.written, 'file')} written, {result.unchanged} unchanged, "
+        f"{result.removed} removed",
     )
     if result.left_out:
-        screen.print(f"{result.left_out} negatives left out: rejected, or marked as a target", soft_wrap=True)
+        say(out, f"{counted(result.left_out, 'negative')} left out: rejected, or marked as a target")
 
 
-def _render_merged(result: ExportResult, merged: MergeResult) -> None:
-    from rich.table import Table
-
-    screen = console()
-    table = Table("split", "with objects", "objects", "empty", "negatives", "variants", title_justify="left")
-    table.title = f"{printable(merged.data)} ({merged.data_format}) with the bank's negatives"
-    for column in table.columns[1:]:
-        column.justify = "right"
+def _render_merged(out: Console, result: ExportResult, merged: MergeResult) -> None:
+    title = f"{printable(merged.data)} ({merged.data_format}) with the negatives of the bank"
+    rows = table(title, ("split", "with objects", "objects", "empty", "negatives", "variants"))
     for split in merged.splits:
         added = (result.negatives, result.variants) if split is merged.train else (0, 0)
-        counts = (split.positives, split.objects, split.empty, *added)
-        table.add_row(printable(split.name), *map(str, counts))
-    screen.print(table)
-    more = f" and {len(merged.class_names) - _SHOWN} more" if len(merged.class_names) > _SHOWN else ""
-    classes = ", ".join(map(printable, merged.class_names[:_SHOWN]))
-    screen.print(f"{len(merged.class_names)} classes: {classes}{more}", soft_wrap=True)
-    screen.print(f"positive to negative images are 1 : {merged.ratio:.2f} in {printable(merged.train.name)}")
-    for number, what in (
-        (merged.unlabelled, "images left out: they have no label (--missing-is-empty takes them as empty)"),
-        (merged.unlisted, "images left out: no list of DATA names them"),
-        (merged.lost, "labels or lines of lists without an image"),
-    ):
-        if number:
-            screen.print(f"{number} {what}", soft_wrap=True)
+        rows.add_row(printable(split.name), *map(str, (split.positives, split.objects, split.empty, *added)))
+    out.print(rows)
+    more = f" and {len(merged.class_names) - _CLASSES} more" if len(merged.class_names) > _CLASSES else ""
+    classes = ", ".join(map(printable, merged.class_names[:_CLASSES]))
+    say(out, f"{counted(len(merged.class_names), 'class', 'classes')}: {classes}{more}")
+    say(out, f"positive to negative images in {printable(merged.train.name)}: 1 : {merged.ratio:.2f}")
+    if merged.unlabelled:
+        images = counted(merged.unlabelled, "image")
+        say(out, f"{images} left out: no label (--missing-is-empty treats such images as background)")
+    if merged.unlisted:
+        say(out, f"{counted(merged.unlisted, 'image')} left out: in no list of DATA")
+    if merged.lost:
+        say(out, f"{counted(merged.lost, 'label or list entry', 'labels or list entries')} without an image")
     for reason, number in merged.withheld.items():
-        screen.print(f"{number} negatives and variants left out: {reason}", soft_wrap=True)
-    _render_skipped(merged.skipped)
-
-
-def _render_skipped(skipped: Mapping[Path, str]) -> None:
-    if not skipped:
-        return
-    err = console(stderr=True)
-    console().print(f"{len(skipped)} images skipped: they, or their labels, cannot be used")
-    for path, reason in list(skipped.items())[:_SHOWN]:
-        err.print(f"skipped {printable(path)}: {printable(reason)}", soft_wrap=True)
-    if len(skipped) > _SHOWN:
-        err.print(f"... and {len(skipped) - _SHOWN} more skipped images; --json names them all")
+        say(out, f"{counted(number, 'negative or variant', 'negatives and variants')} left out: {reason}")
+    if merged.skipped:
+        say(out, f"{counted(len(merged.skipped), 'image')} skipped: image or label unusable")
+    say_skipped(merged.skipped.items(), "image")

@@ -2,82 +2,178 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 from click.core import ParameterSource
 
+from negmine.cli._command import Command, option
 from negmine.cli._options import json_option
-from negmine.cli._output import print_json
+from negmine.cli._output import console, print_json, quoted, say, table
 from negmine.errors import ConfigError
 from negmine.mining.config import CropPolicy
+from negmine.paths import printable
 from negmine.retraining.config import DEFAULT_OUT, RetrainConfig
 from negmine.training.losses import LOSSES, check_options, option_fields
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from negmine.retraining.result import RetrainResult, RoundResult
+
 _DEFAULT = RetrainConfig()
 _TRAIN = _DEFAULT.train
+_SECONDS_BETWEEN = 10  # between plain lines of progress
+
+Shows = tuple[Callable[[str], None], Callable[[str, int, int], None]]
 
 
-@click.command("retrain")
+@click.command("retrain", cls=Command)
 @click.argument("more_backgrounds", nargs=-1, metavar="[SOURCE]...")
-@click.option("--weights", required=True, metavar="W", help="Where to start: .pt or .safetensors; left as it is.")
-@click.option("--data", required=True, metavar="DATA", help="The labelled images: VOC, YOLO (data.yaml) or COCO.")
-@click.option(
-    "--backgrounds", multiple=True, metavar="SOURCE...", help="Images without targets.  [default: those of --bank]"
+@option("Data", "--data", required=True, metavar="DATA", help="Labelled images: VOC, YOLO (data.yaml) or COCO.")
+@option(
+    "Data",
+    "--backgrounds",
+    multiple=True,
+    metavar="SOURCE...",
+    help="Images without targets.  [default: those of --bank]",
 )
-@click.option("--bank", metavar="DIR", help="Keeps the negatives; those in it are used too.  [default: OUT/bank]")
-@click.option(
+@option(
+    "Data",
+    "--bank",
+    metavar="DIR",
+    help="Folder that holds the negatives; existing ones are used too.  [default: OUT/bank]",
+)
+@option(
+    "Data",
+    "--holdout",
+    default=_DEFAULT.holdout,
+    show_default=True,
+    help="Share of the backgrounds to measure on and never train on.",
+)
+@option(
+    "Data",
+    "--held-out",
+    multiple=True,
+    metavar="SOURCE",
+    help="Backgrounds to measure on, instead of a share; repeatable.",
+)
+@option(
+    "Detector",
+    "--weights",
+    required=True,
+    metavar="W",
+    help="Detector to start from: .pt, .pth or .safetensors. The file is not changed.",
+)
+@option("Detector", "--imgsz", type=int, help="Input size in pixels.  [default: as trained]")
+@option("Detector", "--device", default=_TRAIN.device, show_default=True, metavar="auto|cpu|N", help="Where to train.")
+@option("Detector", "--trust-weights", is_flag=True, help="Open a .pt even if it would run code from outside torch.")
+@option(
+    "Rounds", "--rounds", default=_DEFAULT.rounds, show_default=True, help="Most rounds; fewer if they stop helping."
+)
+@option("Rounds", "--conf", default=_DEFAULT.conf, show_default=True, help="Score from which a detection counts.")
+@option(
+    "Rounds",
+    "--max-recall-loss",
+    default=_DEFAULT.max_recall_loss,
+    show_default=True,
+    help="Recall that a round may lose, 0 to 1.",
+)
+@option(
+    "Rounds", "--ratio", default=_DEFAULT.ratio, show_default=True, metavar="P:N", help="Positive to negative images."
+)
+@option(
+    "Rounds",
+    "--crop",
+    type=click.Choice(get_args(CropPolicy)),
+    default=_DEFAULT.crop.crop,
+    show_default=True,
+    help="Train on a square around the false positive, the largest region without targets, or the whole image.",
+)
+@option(
+    "Rounds",
+    "--max-per-source",
+    default=_DEFAULT.max_per_source,
+    show_default=True,
+    help="Most negatives of one background.",
+)
+@option("Training", "--epochs", default=_TRAIN.epochs, show_default=True, help="Epochs of each training.")
+@option("Training", "--batch", type=int, help="Images per step.  [default: 16, Faster R-CNN 2]")
+@option(
+    "Training",
+    "--soup",
+    default=_TRAIN.soup,
+    show_default=True,
+    help="Trainings per round, whose weights are averaged.",
+)
+@option(
+    "Training",
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Any training argument of the framework; repeatable.",
+)
+@option(
+    "Training",
+    "--seed",
+    default=_TRAIN.seed,
+    show_default=True,
+    help="Seed of the split, the variants and the training.",
+)
+@option(
+    "Training", "--workers", default=_TRAIN.workers, show_default=True, help="Processes that load images for training."
+)
+@option(
+    "Loss",
     "--loss",
     type=click.Choice(list(LOSSES)),
-    show_default="ohem; stock for Faster R-CNN",
-    help="How background counts in training; stock is the framework's own.",
+    help="Classification loss on background; stock is the framework's own.  [default: ohem; stock for Faster R-CNN]",
 )
-@click.option("--rounds", default=_DEFAULT.rounds, show_default=True, help="At most; fewer where they stop helping.")
-@click.option("--epochs", default=_TRAIN.epochs, show_default=True, help="Of each round.")
-@click.option("--imgsz", type=int, show_default="the size it was trained at", help="The detector's input size, pixels.")
-@click.option("--batch", type=int, show_default="16, Faster R-CNN 2", help="Images of one step.")
-@click.option("--ratio", default=_DEFAULT.ratio, show_default=True, metavar="P:N", help="Positive to negative images.")
-@click.option("--conf", default=_DEFAULT.conf, show_default=True, help="Score from which a detection counts.")
-@click.option("--holdout", default=_DEFAULT.holdout, show_default=True, help="Share of backgrounds only measured on.")
-@click.option(
-    "--held-out", multiple=True, metavar="SOURCE", help="Backgrounds to measure on, instead of a share; repeatable."
+@option(
+    "Loss",
+    "--neg-per-pos",
+    default=_TRAIN.neg_per_pos,
+    show_default=True,
+    help="ohem, hard-negative: negatives kept per positive.",
 )
-@click.option(
-    "--max-recall-loss", default=_DEFAULT.max_recall_loss, show_default=True, help="How much recall may be lost, of 1."
+@option(
+    "Loss",
+    "--min-neg",
+    default=_TRAIN.min_neg,
+    show_default=True,
+    help="ohem, hard-negative: negatives kept in an image without objects.",
 )
-@click.option(
-    "--crop", type=click.Choice(get_args(CropPolicy)), default=_DEFAULT.crop.crop, show_default=True,
-    help="Keep a square around a false positive, the largest region, or the whole image.",
-)  # fmt: skip
-@click.option(
-    "--max-per-source", default=_DEFAULT.max_per_source, show_default=True, help="Negatives of one background, at most."
+@option(
+    "Loss", "--nms", "nms_iou", type=float, metavar="IOU", help="ohem: skip negatives that overlap a harder one by IOU."
 )
-@click.option(
-    "--neg-per-pos", default=_TRAIN.neg_per_pos, show_default=True, help="ohem: hardest negatives for each positive."
+@option(
+    "Loss",
+    "--ohem-batch",
+    default=_TRAIN.ohem_batch,
+    show_default=True,
+    help="Faster R-CNN: regions per step that count.",
 )
-@click.option(
-    "--min-neg", default=_TRAIN.min_neg, show_default=True, help="ohem: negatives of an image without objects."
+@option(
+    "Loss",
+    "--ohem-nms",
+    default=_TRAIN.ohem_nms,
+    show_default=True,
+    metavar="IOU",
+    help="Faster R-CNN with ohem: like --nms; 1 turns it off.",
 )
-@click.option("--nms", "nms_iou", type=float, metavar="IOU", help="ohem: drop negatives that overlap a harder one.")
-@click.option(
-    "--ohem-batch", default=_TRAIN.ohem_batch, show_default=True, help="Faster R-CNN: regions of a step that count."
+@option(
+    "Loss", "--bg-lo", default=_TRAIN.bg_lo, show_default=True, help="heuristic: IoU from which a region is a negative."
 )
-@click.option(
-    "--ohem-nms", default=_TRAIN.ohem_nms, show_default=True, metavar="IOU", help="Faster R-CNN: as --nms; 1: none."
+@option(
+    "Output", "--out", default=DEFAULT_OUT, show_default=True, metavar="DIR", help="A new folder, or one to --resume."
 )
-@click.option(
-    "--bg-lo", default=_TRAIN.bg_lo, show_default=True, help="heuristic: overlap from which a region is a negative."
-)
-@click.option("--soup", default=_TRAIN.soup, show_default=True, help="Trainings a round, whose weights are averaged.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any argument of the framework's training.")
-@click.option("--device", default=_TRAIN.device, show_default=True, metavar="auto|cpu|N", help="Where to train.")
-@click.option("--workers", default=_TRAIN.workers, show_default=True, help="Processes that load images for training.")
-@click.option("--seed", default=_TRAIN.seed, show_default=True, help="Of the split, the variants and the training.")
-@click.option("--trust-weights", is_flag=True, help="Open a .pt even if it would run code from outside torch.")
-@click.option("--out", default=DEFAULT_OUT, show_default=True, metavar="DIR", help="A new folder, or with --resume.")
-@click.option("--resume", is_flag=True, help="Go on with what is in the folder, with the same settings.")
+@option("Output", "--resume", is_flag=True, help="Resume the run in --out, with the same settings.")
 @json_option
 @click.pass_context
 def command(
@@ -115,18 +211,15 @@ def command(
     resume: bool,
     as_json: bool,
 ) -> None:
-    """Train a detector further on its own false positives, round by round, as long as that helps.
+    """Train a detector further on its own false positives, in rounds, as long as that helps.
 
-    A share of the backgrounds is never trained on, and decides: the result is the round with the fewest false positives
-    on it at the recall of the start, or the start itself where nothing helped. A run that was stopped goes on with
-    --resume.
+    A share of the backgrounds is never trained on. The result is the round with the fewest false positives on that
+    share at the recall of the start, or the start itself if no round helped. Use --resume after an interruption.
 
     \b
     negmine retrain --weights best.pt --data data.yaml --backgrounds streets/ fields/
     negmine retrain --weights best.pt --data data.yaml --bank negmine-bank --set lr0=0.001
     """
-    from negmine.cli._retrain_view import render, retrain_progress
-
     _check_loss_options(ctx, weights, loss)
     if more_backgrounds and not backgrounds:
         raise ConfigError(f"expected --backgrounds before {more_backgrounds[0]!r}")
@@ -175,7 +268,7 @@ def command(
                 on_progress=on_progress,
             )
     except KeyboardInterrupt:
-        click.echo("negmine: interrupted; what was done stays, and the same command with --resume goes on", err=True)
+        click.echo("negmine: interrupted; add --resume to the same command to continue", err=True)
         ctx.exit(130)
     if as_json:
         print_json(result.to_dict())
@@ -198,7 +291,7 @@ def _check_loss_options(ctx: click.Context, weights: str, loss: str | None) -> N
 
 
 def _settings(pairs: tuple[str, ...]) -> dict[str, object]:
-    """`KEY=VALUE`, the values as YAML: 1 is a number, true is true, and so on."""
+    """`KEY=VALUE` pairs, the values read as YAML."""
     import yaml
 
     found: dict[str, object] = {}
@@ -217,9 +310,101 @@ def _settings(pairs: tuple[str, ...]) -> dict[str, object]:
 
 
 def _is_number(text: str) -> bool:
-    """Whether it is a number that YAML 1.1 takes for a word, such as 1e-3."""
+    """Whether the text is a number that YAML 1.1 reads as a string, such as 1e-3."""
     try:
         float(text)
     except ValueError:
         return False
     return True
+
+
+@contextmanager
+def retrain_progress() -> Iterator[Shows]:
+    """Two callables: one announces a step, one shows how much of something is done."""
+    err = console(stderr=True)
+    with _bars(err) if err.is_terminal else _lines(err) as shows:
+        yield shows
+
+
+@contextmanager
+def _bars(err: Console) -> Iterator[Shows]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task("", visible=False, total=None)
+
+        def step(text: str) -> None:
+            progress.update(task, visible=False)
+            progress.console.print(printable(text), soft_wrap=True)
+
+        def count(what: str, done: int, total: int) -> None:
+            if progress.tasks[0].description != what or done < progress.tasks[0].completed:
+                progress.reset(task, description=what, total=total)
+            progress.update(task, description=what, completed=done, total=total, visible=done < total)
+
+        yield step, count
+
+
+@contextmanager
+def _lines(err: Console) -> Iterator[Shows]:
+    import time
+
+    last = time.monotonic()
+
+    def step(text: str) -> None:
+        nonlocal last
+        last = time.monotonic()
+        say(err, printable(text))
+
+    def count(what: str, done: int, total: int) -> None:
+        nonlocal last
+        if what == "epochs" or time.monotonic() - last > _SECONDS_BETWEEN:
+            last = time.monotonic()
+            err.print(f"{done} of {total} {what}", soft_wrap=True)
+
+    yield step, count
+
+
+def render(result: RetrainResult) -> None:
+    """Print the rounds, the verdict, and the command to type next."""
+    out = console()
+    out.print(_rounds(result))
+    if result.stopped is not None:
+        say(out, f"no further round: {result.stopped}")
+    say(out, f"\n{result.verdict}")
+    say(out, f"weights: {printable(result.weights)}")
+    if result.improved:
+        say(out, f"next: {_next(result)}")
+    else:
+        say(out, "next: add backgrounds of the kind that the detector fires on, or see `negmine retrain --help`")
+
+
+def _rounds(result: RetrainResult) -> Table:
+    names = ("round", "negatives", "FPPI", "FPPI at equal recall", "recall", "mAP50", "mAP50-95", "LAMR", "seconds")
+    rows = table("Rounds, measured on held-out images; * marks the best", names, plain=True)
+    rows.columns[3].width = len("FPPI at")  # its name on three lines, so that the table fits into 80 columns
+    for each in result.rounds:
+        rows.add_row(*_row(each, best=each.number == result.best))
+    return rows
+
+
+def _row(each: RoundResult, *, best: bool) -> tuple[str, ...]:
+    return (
+        ("start" if not each.number else str(each.number)) + (" *" if best else ""),
+        str(each.negatives),
+        f"{each.fppi:.3f}",
+        "none" if each.fppi_at_recall is None else f"{each.fppi_at_recall:.3f}",
+        f"{each.recall:.3f}",
+        *("-" if value is None else f"{value:.3f}" for value in (each.map50, each.map50_95, each.lamr)),
+        f"{each.seconds:.1f}",
+    )
+
+
+def _next(result: RetrainResult) -> str:
+    """The command that compares start and result in full."""
+    imgsz = () if result.imgsz is None else ("--imgsz", str(result.imgsz))
+    return quoted(
+        "negmine", "eval", "--weights", result.start, "--weights", result.weights, "--data", result.data_yaml,
+        "--split", "val", "--backgrounds", result.held_out_list, *imgsz,
+    )  # fmt: skip

@@ -8,62 +8,97 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
+from negmine.cli._command import Command, option
 from negmine.cli._options import (
-    backend_options,
     bank_option,
     detector_options,
-    foreign_options,
     json_option,
     match_options,
     names_in,
     require_one_kind,
+    speed_options,
 )
-from negmine.cli._output import console, print_json, scan_progress
+from negmine.cli._output import console, print_json, quoted, say, say_skipped, scan_progress, table
 from negmine.detectors.config import Backend, DetectorConfig, OnnxLayout, PredictionsConfig
 from negmine.mining.config import CropConfig, CropPolicy, OutputSize, ScanConfig
 from negmine.paths import printable
 from negmine.thresholds import MatchConfig
+from negmine.words import counted
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.table import Table
 
     from negmine.mining.result import ScanResult
 
-_DETECTOR, _CROP, _SCAN = DetectorConfig(weights=""), CropConfig(), ScanConfig()
-_SHOWN = 10  # skipped images that are named; --json names them all
+_DETECTOR, _CROP = DetectorConfig(weights=""), CropConfig()
+_CLASSES = 10  # of the detector that are listed; --json has all
 
 
-@click.command("scan")
+@click.command("scan", cls=Command)
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
-@click.option("--weights", metavar="W", help="The detector: .pt, .onnx, .engine, .safetensors, a folder, hf:PATH.")
-@click.option("--predictions", metavar="PATH", help="Instead: what it said, as COCO results or YOLO .txt with scores.")
-@foreign_options
-@bank_option
-@click.option(
-    "--truth", metavar="PATH", help="Labels of the images: Pascal VOC, YOLO or COCO. Without: all are background."
+@option(
+    "Images",
+    "--truth",
+    metavar="PATH",
+    help="Labels of the images: Pascal VOC, YOLO or COCO.  [default: every image is background]",
 )
-@click.option("--missing-is-empty", is_flag=True, help="With --truth: an image without a label file holds no target.")
-@click.option("--split", metavar="NAME", help="Which split of a data.yaml: train, val or test.")
-@click.option("--conf", default=_DETECTOR.conf, show_default=True, help="Lowest score of a detection.")
+@option(
+    "Images",
+    "--missing-is-empty",
+    is_flag=True,
+    help="With --truth: treat an image without a label file as background.",
+)
+@option("Images", "--split", metavar="NAME", help="Scan only this split of a data.yaml: train, val or test.")
+@bank_option
+@option(
+    "Detector",
+    "--weights",
+    metavar="W",
+    help=".pt, .onnx, .engine, .safetensors, .pth, an OpenVINO folder, torchvision:NAME or hf:PATH.",
+)
+@option(
+    "Detector",
+    "--predictions",
+    metavar="PATH",
+    help="Instead of --weights: COCO results, or a folder of YOLO .txt with scores.",
+)
+@option("Detector", "--conf", default=_DETECTOR.conf, show_default=True, help="Lowest score of a detection.")
+@option("Detector", "--classes", metavar="A,B", help="Keep only these classes of the detector, by name.")
 @detector_options
-@backend_options("auto", "auto: the fastest that finds the same on images of the scan.")
-@click.option("--classes", metavar="A,B", help="Only these classes of the detector, by name.")
 @match_options
-@click.option(
+@option(
+    "Crops",
     "--crop",
     type=click.Choice(get_args(CropPolicy)),
     default=_CROP.crop,
     show_default=True,
     help="Keep a square around the false positive, the largest region without targets, or the whole image.",
 )
-@click.option("--context", default=_CROP.context, show_default=True, help="Side of a context crop, in box sides.")
-@click.option(
-    "--size", default=str(_CROP.size), show_default=True, metavar="original|none|N|WxH", help="Size of the negatives."
+@option(
+    "Crops",
+    "--context",
+    default=_CROP.context,
+    show_default=True,
+    help="Side of a context crop, in longer sides of the box.",
 )
-@click.option("--min-side", default=_CROP.min_side_px, show_default=True, help="Skip smaller crops, pixels.")
-@click.option("--confirm", is_flag=True, help="Keep only crops on which the detector fires again.")
-@click.option("--max-per-image", type=int, metavar="N", help="Keep the N hardest negatives of an image.")
-@click.option("--workers", type=int, metavar="N", help="Threads that read and decode.  [default: one per core]")
+@option(
+    "Crops",
+    "--size",
+    default=str(_CROP.size),
+    show_default=True,
+    metavar="original|none|N|WxH",
+    help="Resize negatives to the size of their image, not at all, or to N or WxH pixels.",
+)
+@option(
+    "Crops",
+    "--min-side",
+    default=_CROP.min_side_px,
+    show_default=True,
+    help="Skip crops with a shorter side, in pixels.",
+)
+@option("Crops", "--confirm", is_flag=True, help="Keep only crops on which the detector fires again.")
+@option("Crops", "--max-per-image", type=int, metavar="N", help="Keep only the N hardest negatives of an image.")
+@speed_options("auto", "auto: the fastest that finds the same on images of the scan.")
 @json_option
 def command(
     sources: tuple[str, ...],
@@ -96,10 +131,10 @@ def command(
     trust_weights: bool,
     as_json: bool,
 ) -> None:
-    """Run a detector over images and bank what it gets wrong on background.
+    """Run a detector over images and bank its false positives on background.
 
     SOURCE is an image, a folder (searched recursively), a glob in quotes, a .txt list, or a data.yaml. Without --truth
-    you say that no image holds a target. Running the same scan again changes nothing; one that was stopped goes on.
+    no image may hold a target. A repeated scan changes nothing; run an interrupted one again to resume it.
 
     \b
     negmine scan backgrounds/ --weights best.pt
@@ -159,94 +194,64 @@ def render(result: ScanResult) -> None:
     out = console()
     if result.scanned:
         out.print(_images(result), _found(result), sep="\n")
-        _render_hardest(out, result)
+        if result.hardest:
+            say(out, "\nThe hardest new negatives")
+        for hard in result.hardest:
+            say(out, f"  {hard.score:.2f}  {printable(hard.class_name)}  {printable(hard.source)}")
     else:
-        out.print(
-            f"nothing new: {result.unchanged + result.duplicates} images unchanged, {len(result.skipped)} skipped"
-        )
-    _render_skipped(result)
-    out.print(f"\n{result.total} negatives in {printable(result.bank)} ({result.added} added)", soft_wrap=True)
+        unchanged = counted(result.unchanged + result.duplicates, "image")
+        say(out, f"nothing new: {unchanged} unchanged, {len(result.skipped)} skipped")
+    say_skipped(((each.source, each.reason) for each in result.skipped), "image")
+    say(out, f"\n{counted(result.total, 'negative')} in {printable(result.bank)} ({result.added} added)")
     if result.total:
-        out.print(
-            f"next: negmine export --format voc --bank {_quoted(result.bank)} --out negatives-voc", soft_wrap=True
-        )
+        say(out, f"next: negmine export --format voc --bank {quoted(result.bank)} --out negatives-voc")
 
 
-def _images(result: ScanResult) -> object:
-    from rich.table import Table
-
+def _images(result: ScanResult) -> Table:
     from negmine.mining.result import SKIP_MEANINGS
 
-    table = Table("images", "count", title="What was scanned", title_justify="left")
-    table.columns[1].justify = "right"
-    table.add_row("scanned", str(result.scanned))
-    table.add_row("with false positives", str(result.with_false_positives))
-    table.add_row("unchanged since the last scan", str(result.unchanged))
+    rows = table("What was scanned", ("images", "count"))
+    rows.add_row("scanned", str(result.scanned))
+    rows.add_row("with false positives", str(result.with_false_positives))
+    rows.add_row("unchanged since the last scan", str(result.unchanged))
     if result.duplicates:
-        table.add_row("the same picture as another", str(result.duplicates))
+        rows.add_row("copies of another image", str(result.duplicates))
     for kind, count in sorted(Counter(skipped.kind for skipped in result.skipped).items()):
-        table.add_row(f"skipped: {SKIP_MEANINGS[kind]}", str(count))
-    table.add_row("images/s", f"{result.images_per_second:.1f}")
+        rows.add_row(f"skipped: {SKIP_MEANINGS[kind]}", str(count))
+    rows.add_row("images/s", f"{result.images_per_second:.1f}")
     if result.device.name is not None:
         where = " on ".join(filter(None, [result.device.backend, result.device.name]))
-        table.add_row(f"detector at work, {printable(where)}", f"{result.device.busy:.0%} of the time")
-    return table
+        rows.add_row(f"detector busy, {printable(where)}", f"{result.device.busy:.0%} of the time")
+    return rows
 
 
-def _found(result: ScanResult) -> object:
-    from rich.table import Table
-
+def _found(result: ScanResult) -> Table:
     from negmine.mining.crop import CROP_SKIP_MEANINGS
 
-    table = Table("detections", "count", title="What the detector found", title_justify="left")
-    table.columns[1].justify = "right"
+    rows = table("What the detector found", ("detections", "count"))
     for kind, count in result.kinds.items():
         if count or kind == "background":
-            table.add_row(_KIND_WORDS[str(kind)], str(count))
-    shown = list(result.classes.items())[:_SHOWN] if len(result.classes) > 1 else []
-    for name, count in shown:
-        table.add_row(f"  on background as {printable(name)}", str(count))
-    if len(result.classes) > len(shown) > 0:
-        table.add_row(
-            f"  and {len(result.classes) - len(shown)} classes more", str(sum(list(result.classes.values())[_SHOWN:]))
-        )
-    table.add_section()
-    table.add_row("negatives added", str(result.added))
+            rows.add_row(_KIND_WORDS[str(kind)], str(count))
+    classes = list(result.classes.items()) if len(result.classes) > 1 else []
+    for name, count in classes[:_CLASSES]:
+        rows.add_row(f"  on background as {printable(name)}", str(count))
+    if rest := classes[_CLASSES:]:
+        rows.add_row(f"  and {counted(len(rest), 'more class', 'more classes')}", str(sum(count for _, count in rest)))
+    rows.add_section()
+    rows.add_row("negatives added", str(result.added))
     for reason, count in result.crops_skipped.items():
-        table.add_row(f"no negative: {CROP_SKIP_MEANINGS[reason]}", str(count))
+        rows.add_row(f"no negative: {CROP_SKIP_MEANINGS[reason]}", str(count))
     if result.withdrawn:
-        table.add_row("negatives withdrawn: labels or images changed", str(result.withdrawn))
-    return table
+        rows.add_row("negatives withdrawn: labels or images changed", str(result.withdrawn))
+    return rows
 
 
 _KIND_WORDS = {
     "true_positive": "true positives",
     "ignored": "on difficult or crowd objects, ignored",
-    "unjudged": "of classes that the truth does not list, unjudged",
+    "unjudged": "of classes that the labels do not list, not judged",
     "background": "false positives on background",
     "localization": "false positives beside their object (localization)",
     "duplicate": "false positives on a found object (duplicate)",
     "confusion": "false positives on another class (confusion)",
 }
-
-
-def _render_hardest(out: Console, result: ScanResult) -> None:
-    if not result.hardest:
-        return
-    out.print("\nThe hardest new negatives")
-    for hard in result.hardest:
-        out.print(f"  {hard.score:.2f}  {printable(hard.class_name)}  {printable(hard.source)}", soft_wrap=True)
-
-
-def _render_skipped(result: ScanResult) -> None:
-    err = console(stderr=True)
-    for skipped in result.skipped[:_SHOWN]:
-        err.print(f"skipped {printable(skipped.source)}: {printable(skipped.reason)}", soft_wrap=True)
-    if len(result.skipped) > _SHOWN:
-        err.print(f"... and {len(result.skipped) - _SHOWN} more skipped images; --json names them all")
-
-
-def _quoted(path: Path) -> str:
-    import shlex
-
-    return shlex.quote(printable(path))

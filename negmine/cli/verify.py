@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import click
 
+from negmine.cli._command import Command, option
 from negmine.cli._options import bank_option, json_option
-from negmine.cli._output import console, print_json
+from negmine.cli._output import console, print_json, say
 from negmine.paths import printable
+from negmine.words import counted
 
 
-@click.command("verify")
+@click.command("verify", cls=Command)
 @bank_option
-@click.option("--repair", is_flag=True, help="Remove what killed runs left behind, and nothing else.")
+@option("Bank", "--repair", is_flag=True, help="Remove leftovers of killed runs, and nothing else.")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, bank: str, repair: bool, as_json: bool) -> None:
-    """Check a bank: every row has its file with its hash, every file its row, and no crop leaves its image or touches a
-    target. Exit status 1 and a list where something is wrong.
+    """Check a bank: every row has its file with the right hash, every file has its row, and no crop leaves its image or
+    touches a target. The exit status is 1 if there is a problem.
 
     \b
     negmine verify --bank negmine-bank
@@ -27,14 +29,12 @@ def command(ctx: click.Context, bank: str, repair: bool, as_json: bool) -> None:
     if as_json:
         print_json(result.to_dict())
     else:
-        screen = console()
+        out = console()
         for name in result.repaired:
-            screen.print(f"removed {printable(name)}", soft_wrap=True)
+            say(out, f"removed {printable(name)}")
         for problem in result.problems:
-            screen.print(
-                f"{problem.kind}: {printable(problem.what)} ({PROBLEM_MEANINGS[problem.kind]})", soft_wrap=True
-            )
-        verdict = "nothing is wrong" if result.ok else f"{len(result.problems)} problems"
-        checked = f"{result.negatives} negatives and {result.variants} variants checked"
-        screen.print(f"{printable(result.bank)}: {checked}, {verdict}", soft_wrap=True)
+            say(out, f"{problem.kind}: {printable(problem.what)} ({PROBLEM_MEANINGS[problem.kind]})")
+        checked = f"{counted(result.negatives, 'negative')} and {counted(result.variants, 'variant')} checked"
+        verdict = "no problems" if result.ok else counted(len(result.problems), "problem")
+        say(out, f"{printable(result.bank)}: {checked}, {verdict}")
     ctx.exit(0 if result.ok else 1)

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 from blobs import draw
 from commands import one_line
 
 from negmine.bank.bank import Bank
+from negmine.cli import cli
+from negmine.cli._command import Option
 from negmine.demo.dataset import write_demo_dataset
+from negmine.words import counted
 
+ROOT = Path(__file__).parents[2]
 COMMANDS = ["scan", "augment", "ratio", "export", "retrain", "eval", "verify", "demo"]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -23,7 +30,44 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example_that_parses(run: Run, command: str) -> None:
     done = run(command, "--help")
-    assert done.returncode == 0 and f"negmine {command}" in done.stdout.split("Options:")[0]
+    assert done.returncode == 0
+    examples = [shlex.split(line)[1:] for line in done.stdout.splitlines() if line.startswith(f"  negmine {command} ")]
+    assert examples
+    for _, *arguments in examples:
+        loaded(command).make_context(command, arguments)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_has_help_and_stands_in_a_named_group(run: Run, command: str) -> None:
+    declared = [each for each in loaded(command).params if isinstance(each, click.Option)]
+    assert declared
+    for each in declared:
+        assert isinstance(each, Option) and each.group and each.help, each.name
+    shown = run(command, "--help").stdout
+    sections = [section.splitlines() for section in shown.split("\n\n") if re.match(r"[A-Z][a-z ]+:\n", section)]
+    listed = {
+        line.split()[0].rstrip(","): lines[0].rstrip(":")
+        for lines in sections
+        for line in lines
+        if line.startswith("  -")
+    }
+    assert {each.opts[0]: each.group for each in declared} | {"-h": "Help"} == listed
+
+
+def loaded(command: str) -> click.Command:
+    """A command, imported."""
+    found = cli.get_command(click.Context(cli), command)
+    assert found is not None
+    return found
+
+
+def test_the_commands_are_those_of_the_group() -> None:
+    assert cli.list_commands(click.Context(cli)) == COMMANDS
+
+
+@pytest.mark.parametrize(("number", "words"), [(0, "0 classes"), (1, "1 class"), (2, "2 classes")])
+def test_counted(number: int, words: str) -> None:
+    assert counted(number, "class", "classes") == words
 
 
 def test_help_imports_nothing_heavy(run: Run) -> None:
@@ -39,9 +83,25 @@ def test_help_imports_nothing_heavy(run: Run) -> None:
         assert done.stdout.endswith("[]\n"), (arguments, done.stdout[-200:])
 
 
-def test_every_command_is_in_the_readme() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+def test_the_readme_is_short_and_every_command_is_in_it() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(readme.splitlines()) <= 200
     assert all(f"negmine {command}" in readme for command in COMMANDS)
+
+
+def test_every_option_is_in_the_readme_or_a_guide() -> None:
+    documents = [ROOT / "README.md", *sorted((ROOT / "examples").glob("*.md"))]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in documents)
+    options = {
+        name for command in COMMANDS for each in loaded(command).params for name in each.opts if name.startswith("--")
+    }
+    assert sorted(name for name in options if name not in text) == []
+
+
+def test_links_lead_somewhere() -> None:
+    for path in (ROOT / "README.md", ROOT / "benchmarks" / "README.md", *sorted((ROOT / "examples").glob("*.md"))):
+        for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
+            assert target.startswith("https://") or (path.parent / target).exists(), (path.name, target)
 
 
 def test_version(run: Run) -> None:
@@ -110,7 +170,7 @@ def test_scan_export_verify(shell: Run, backgrounds: Path, firing_weights: Path,
     assert exported["negatives"] == added and exported["files"]["written"] == 2 * added + 1
     assert len(list((tmp_path / "out" / "Annotations").iterdir())) == added
 
-    assert "nothing is wrong" in shell("verify").stdout
+    assert "no problems" in shell("verify").stdout
     negatives[0].path.unlink()
     checked = shell("verify", "--json")
     assert checked.returncode == 1

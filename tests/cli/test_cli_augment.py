@@ -38,11 +38,11 @@ def test_up_to_a_ratio_which_the_ratio_command_then_finds(shell: Run, bank: Path
     assert shell("ratio", "data", "--bank", bank, "--target", "1:2").returncode == 1
     done = shell("augment", "--ratio", "1:2", "--positives", "data")
     assert done.returncode == 0, done.stderr
-    assert "6 images with objects ask for 12 negative images; there were 4" in done.stdout
+    assert "6 images with objects at this ratio: 12 negative images wanted; found 4" in done.stdout
     assert "8 variants in " in done.stdout and "4 negatives with 8 variants in negmine-bank" in done.stdout
     assert shell("ratio", "data", "--bank", bank, "--target", "1:2").returncode == 0
     again = shell("augment", "--ratio", "1:2", "--positives", "data")
-    assert again.returncode == 0 and "nothing to make" in again.stdout and "are 1 : 2.00 now" in again.stdout
+    assert again.returncode == 0 and "nothing to make" in again.stdout and "negative images: 1 : 2.00" in again.stdout
     above = json.loads(shell("augment", "--ratio", "2:1", "--positives", "data", "--json").stdout)
     assert above["variants"]["made"] == 0 and above["counted"]["ratio"] == 2.0
 
@@ -82,7 +82,7 @@ def test_a_damaged_negative_is_named_and_skipped(run: Run, bank: Path) -> None:
     first.write_bytes(b"damaged")
     done = run("augment", "--per-negative", "1")
     assert done.returncode == 0 and "4 negatives with 3 variants" in done.stdout
-    assert "1 variants fewer than asked: negatives could not be read" in done.stdout
+    assert "1 variant fewer than asked: negatives could not be read" in done.stdout
     assert "nothing to make" not in run("augment", "--per-negative", "1").stdout
     assert f"skipped {first.relative_to(bank.parent)}: it does not have the hash" in done.stderr
 

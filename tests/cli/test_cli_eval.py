@@ -12,7 +12,7 @@ import pytest
 from blobs import draw, find_squares
 from commands import one_line
 
-from negmine.cli._eval_view import render
+from negmine.cli.eval import render
 from negmine.demo.dataset import DemoDataset, write_demo_dataset
 from negmine.detectors.function import FunctionDetector
 from negmine.evaluating.evaluate import evaluate

@@ -52,10 +52,10 @@ def test_a_merge_says_what_is_in_it_and_what_is_not(
     assert rows == [["train", "3", "3", "1", "2", "0"]]
     for said in (
         "data (Pascal VOC)",
-        "1 classes: cat",
-        "positive to negative images are 1 : 1.00 in train",
-        "1 images left out: they have no label",
-        "1 images skipped",
+        "1 class: cat",
+        "positive to negative images in train: 1 : 1.00",
+        "1 image left out: no label",
+        "1 image skipped",
         f"2 negatives and 0 variants in out ({format_name})",
     ):
         assert said in done.stdout
@@ -96,8 +96,8 @@ def test_negatives_that_are_left_out_are_counted(run: Run, bank: Path, data: Pat
     (data / "3.png").write_bytes((bank.parent / "negmine-bank-in" / "000.png").read_bytes())
     voc_xml(data / "3.xml", "3.png", [("cat", 1, 1, 200, 120)])
     done = run("export", "--merge", "data", "--out", "out")
-    assert "1 negatives and variants left out: the data set has an object there" in done.stdout
-    assert "1 negatives and 0 variants in out (voc)" in done.stdout
+    assert "1 negative or variant left out: the data set has an object there" in done.stdout
+    assert "1 negative and 0 variants in out (voc)" in done.stdout
 
 
 @pytest.mark.parametrize(

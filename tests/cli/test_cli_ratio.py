@@ -74,7 +74,7 @@ def test_outside_is_status_1_and_inside_0(folder: Path) -> None:
     inside = negmine(folder, "ratio", "data.yaml", "--target", "3:1..2:1")
     assert inside.returncode == 0 and "inside the target 3:1..2:1" in inside.stdout
     by_class = negmine(folder, "ratio", "data.yaml", "--target", "3:1..2:1", "--by", "class")
-    assert by_class.returncode == 1 and "rarest class dog: 1 images : 2 negatives = 1 : 2.00" in by_class.stdout
+    assert by_class.returncode == 1 and "rarest class dog: 1 image : 2 negatives = 1 : 2.00" in by_class.stdout
 
 
 def test_json_is_all_there_is_on_stdout(folder: Path) -> None:

@@ -125,9 +125,7 @@ def test_ctrl_c_ends_with_130_and_resume_goes_on(world: World, tmp_path: Path) -
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()
     assert (process.returncode, out) == (130, "")
-    assert (
-        err.splitlines()[-1] == "negmine: interrupted; what was done stays, and the same command with --resume goes on"
-    )
+    assert err.splitlines()[-1] == "negmine: interrupted; add --resume to the same command to continue"
     assert "--resume" in one_line_at_the_end(toy_run(world, tmp_path))
     done = toy_run(world, tmp_path, "--resume")
     assert done.returncode == 0 and "\n2 * " in done.stdout

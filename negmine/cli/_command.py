@@ -1,0 +1,80 @@
+"""Commands that are imported when they are used, and options that stand in named groups in `--help`."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+_F = TypeVar("_F", bound=Callable[..., object])
+
+
+class LazyGroup(click.Group):
+    """A group whose command NAME is the attribute `command` of `negmine.cli.NAME`, so that `negmine --help` is fast.
+
+    Args:
+        commands_help: name to one line of help, in the order in which they are shown.
+        settings: whatever a click group takes.
+    """
+
+    def __init__(self, *, commands_help: Mapping[str, str], **settings: object) -> None:
+        super().__init__(**settings)  # type: ignore[arg-type]
+        self._commands_help = commands_help
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of use."""
+        return list(self._commands_help)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in self._commands_help:
+            return None
+        command: click.Command = importlib.import_module(f"negmine.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self._commands_help.items()))
+
+
+class Option(click.Option):
+    """An option that `--help` lists under the heading `group`."""
+
+    def __init__(self, *names: Any, group: str, **settings: Any) -> None:
+        super().__init__(*names, **settings)
+        self.group = group
+
+
+class Command(click.Command):
+    """A command whose help lists each group of options under its heading, in the order of declaration."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the groups; `--help` itself comes last."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
+            if record is not None:
+                groups.setdefault(getattr(parameter, "group", "Help"), []).append(record)
+        groups["Help"] = groups.pop("Help")
+        for group, records in groups.items():
+            with formatter.section(group):
+                formatter.write_dl(records)
+
+
+def option(group: str, *names: str, **settings: Any) -> Callable[[_F], _F]:
+    """`click.option`, in a group."""
+    return click.option(*names, cls=Option, group=group, **settings)
+
+
+def options(*declared: Callable[[_F], _F]) -> Callable[[_F], _F]:
+    """Several options as one decorator, in the order in which they are written."""
+
+    def decorate(command: _F) -> _F:
+        for each in reversed(declared):
+            command = each(command)
+        return command
+
+    return decorate

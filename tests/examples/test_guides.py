@@ -1,0 +1,99 @@
+"""Every command and every piece of Python in the guides is run, as it is written, from the first to the last."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from world import ROOT, copied, make_world
+
+from negmine.bank.bank import Bank
+
+pytest.importorskip("onnxruntime")
+pytest.importorskip("transformers")
+
+GUIDES = sorted(path.name for path in (ROOT / "examples").glob("*.md"))
+_BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_SLOW = {"retrain.md"}  # trains
+
+
+@dataclass(frozen=True)
+class Block:
+    """A piece of a guide that a reader would run."""
+
+    language: str
+    text: str
+
+
+def blocks_of(guide: Path) -> list[Block]:
+    return [Block(*found.groups()) for found in _BLOCK.finditer(guide.read_text(encoding="utf-8"))]
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_world(tmp_path_factory.mktemp("guides"))
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """`negmine` and `python` are those of the tests."""
+    folder = tmp_path_factory.mktemp("bin")
+    for name, words in (("negmine", (sys.executable, "-m", "negmine")), ("python", (sys.executable,))):
+        (folder / name).write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+        (folder / name).chmod(0o755)
+    return {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+
+
+def test_there_is_a_guide_for_every_job() -> None:
+    jobs = {"mine.md", "review.md", "ratio-and-export.md", "retrain.md", "evaluate-in-ci.md", "other-detectors.md"}
+    assert {*GUIDES} == {"README.md", *jobs}
+    index = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
+    assert all(f"]({job})" in index for job in jobs)
+
+
+def test_no_fence_is_missed() -> None:
+    """A block in other words, such as `sh`, would not be run."""
+    for guide in GUIDES:
+        text = (ROOT / "examples" / guide).read_text(encoding="utf-8")
+        fences = re.findall(r"^```(.*)$", text, re.MULTILINE)
+        assert {*fences} <= {"", "bash", "python"} and len(fences) % 2 == 0, guide
+        assert len(blocks_of(ROOT / "examples" / guide)) == len([fence for fence in fences if fence]) > 0, guide
+
+
+@pytest.mark.parametrize(
+    "guide", [pytest.param(name, marks=pytest.mark.slow if name in _SLOW else ()) for name in GUIDES]
+)
+def test_every_command_of_a_guide_works(guide: str, world: Path, environment: dict[str, str], tmp_path: Path) -> None:
+    folder = copied(world, tmp_path)
+    for block in blocks_of(ROOT / "examples" / guide):
+        run = ["bash", "-euo", "pipefail", "-c"] if block.language == "bash" else [sys.executable, "-c"]
+        done = subprocess.run(
+            [*run, block.text], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{guide}:\n{block.text}\n{done.stdout}\n{done.stderr}"
+    _CHECKS.get(guide, lambda folder: None)(folder)
+
+
+def _verdicts_are_stored(folder: Path) -> None:
+    assert (folder / "hardest.png").stat().st_size > 1000
+    with Bank(folder / "negmine-bank") as bank:
+        states = {negative.id: negative.review for negative in bank.negatives()}
+    assert (states[1], states[2]) == ("rejected", "target")
+
+
+def _training_set_is_whole(folder: Path) -> None:
+    with Bank(folder / "negmine-bank") as bank:
+        kept, variants = bank.exportable()
+    assert kept and variants
+    assert len(list((folder / "negatives-voc" / "Annotations").iterdir())) == len(kept)  # --no-variants
+    assert len(list((folder / "training-set" / "images" / "train").iterdir())) >= 8 + len(kept)
+    assert len(list((folder / "training-set" / "images" / "val").iterdir())) == 4
+
+
+_CHECKS = {"review.md": _verdicts_are_stored, "ratio-and-export.md": _training_set_is_whole}
