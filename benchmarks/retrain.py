@@ -18,7 +18,7 @@ not they are the best: nothing is chosen on what is measured. Arms:
     long             ... with its own loss, twice the epochs, at 0.6 of the rate
     soup             ... with its own loss, two trainings whose weights are averaged
 
-A result is kept in OUT as soon as it is there, so a run that was stopped goes on. `--folds 5` instead trains a start
+A result is kept in OUT as soon as it is there, so an interrupted run resumes. `--folds 5` instead trains a start
 for each fifth of all labelled images, from `--pretrained`, and compares the arms that `--arms` names on that fifth.
 """
 

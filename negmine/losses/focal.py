@@ -10,6 +10,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torchvision.ops import sigmoid_focal_loss
 
 from negmine.losses.checks import (
     at_least_float32,
@@ -31,8 +32,7 @@ def focal_loss(
 
     For a target t and p = sigmoid(x): p_t = p t + (1 - p) (1 - t) and alpha_t = alpha t + (1 - alpha) (1 - t), and the
     logarithm is binary cross entropy, which for targets of 0 and 1 is the paper's equation. The paper divides the sum
-    by the anchors that hold an object, which the caller knows. (1 - p_t)^gamma is computed from logarithms: loss and
-    gradient stay finite for any finite logit and any gamma.
+    by the anchors that hold an object, which the caller knows. Loss and gradient are finite for any finite logit.
 
     Args:
         logits: of any shape, one for each anchor and class.
@@ -56,14 +56,22 @@ def focal_loss(
         raise ValueError(f"reduction: expected one of {', '.join(get_args(Reduction))}, found {reduction!r}")
     logits = at_least_float32(logits)
     targets = targets.detach().to(logits.dtype)
+    if gamma >= 1:
+        loss = sigmoid_focal_loss(logits, targets, alpha=alpha, gamma=gamma)
+    else:
+        loss = _focal_by_logarithms(logits, targets, alpha, gamma)
+    if reduction == "none":
+        return loss
+    return loss.sum() if reduction == "sum" else loss.sum() / max(loss.numel(), 1)
+
+
+def _focal_by_logarithms(logits: Tensor, targets: Tensor, alpha: float, gamma: float) -> Tensor:
+    """Focal loss of every element, for gamma under 1: where p_t is 1, torchvision's has a gradient of NaN."""
     entropy = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     missed = torch.logaddexp(  # log(1 - p_t) = log(p (1 - t) + (1 - p) t)
         functional.logsigmoid(logits) + (1 - targets).log(), functional.logsigmoid(-logits) + targets.log()
     )
-    loss = (alpha * targets + (1 - alpha) * (1 - targets)) * (gamma * missed).exp() * entropy
-    if reduction == "none":
-        return loss
-    return loss.sum() if reduction == "sum" else loss.sum() / max(loss.numel(), 1)
+    return (alpha * targets + (1 - alpha) * (1 - targets)) * (gamma * missed).exp() * entropy
 
 
 def quality_focal_weights(

@@ -21,6 +21,8 @@ from negmine.losses.checks import (
 )
 from negmine.losses.nms import nms_by_loss
 
+_IGNORED = -1  # the class of a row that never counts
+
 
 def ohem_loss(
     cls_pred: Tensor,
@@ -32,7 +34,6 @@ def ohem_loss(
     boxes: Tensor | None = None,
     nms_iou: float | None = None,
     beta: float = 1.0,
-    ignore_index: int = -1,
 ) -> tuple[Tensor, Tensor]:
     """Cross entropy and smooth L1 of the `keep` regions whose sum of both is highest.
 
@@ -42,7 +43,7 @@ def ohem_loss(
 
     Args:
         cls_pred: [R, C] logits of R regions; class 0 is the background.
-        cls_target: [R] int64, 0 .. C - 1, or `ignore_index` for a row that never counts.
+        cls_target: [R] int64, 0 .. C - 1, or -1 for a row that never counts.
         loc_pred: [R, 4] box offsets of the target's class.
         loc_target: [R, 4] what they should be; read for rows of class > 0 alone.
         keep: rows to keep, 1 or more.
@@ -50,7 +51,6 @@ def ohem_loss(
             `nms_iou` only the one of highest loss can be kept, since overlapping regions have nearly the same loss.
         nms_iou: 0 to 1, 0.7 in the paper; given if and only if `boxes` is.
         beta: where smooth L1 turns from square to straight; 0 for L1.
-        ignore_index: the target of rows that never count.
 
     Returns:
         The classification loss and the box loss, scalars of float32 or wider; each is 0 with zero gradients where
@@ -60,8 +60,8 @@ def ohem_loss(
         ValueError: shapes do not fit, a class is not one of C, or a number is out of its range.
     """
     with torch.no_grad():
-        losses = ohem_row_losses(cls_pred, cls_target, loc_pred, loc_target, beta=beta, ignore_index=ignore_index)
-        kept = ohem_select(losses, keep=keep, boxes=boxes, nms_iou=nms_iou, ignore=cls_target == ignore_index)
+        losses = ohem_row_losses(cls_pred, cls_target, loc_pred, loc_target, beta=beta)
+        kept = ohem_select(losses, keep=keep, boxes=boxes, nms_iou=nms_iou, ignore=cls_target == _IGNORED)
     kept = kept.sort().values  # a sum in the order of the rows does not depend on how hard they are
     cls_loss = functional.cross_entropy(at_least_float32(cls_pred[kept]), cls_target[kept], reduction="sum")
     objects = kept[cls_target[kept] > 0]
@@ -120,17 +120,15 @@ def ohem_row_losses(
     loc_target: Tensor,
     *,
     beta: float = 1.0,
-    ignore_index: int = -1,
 ) -> Tensor:
     """The loss that `ohem_loss` ranks rows by: cross entropy plus, for class > 0, smooth L1 summed over the offsets.
 
     Args:
         cls_pred: [R, C] logits; class 0 is the background.
-        cls_target: [R] int64, 0 .. C - 1, or `ignore_index`.
+        cls_target: [R] int64, 0 .. C - 1, or -1 for a row that never counts; its loss is 0.
         loc_pred: [R, 4].
         loc_target: [R, 4]; read for rows of class > 0 alone.
         beta: where smooth L1 turns from square to straight.
-        ignore_index: the target of rows that never count; their loss is 0.
 
     Returns:
         [R], float32 or wider.
@@ -138,27 +136,27 @@ def ohem_row_losses(
     Raises:
         ValueError: shapes do not fit, a class is not one of C, or beta is negative.
     """
-    _check_classification(cls_pred, cls_target, ignore_index)
+    _check_classification(cls_pred, cls_target)
     check_shape("loc_pred", loc_pred, cls_pred.shape[0], 4)
     check_float("loc_pred", loc_pred)
     check_like("loc_target", loc_target, "loc_pred", loc_pred)
     check_range("beta", beta, 0)
-    losses = _cross_entropy(cls_pred, cls_target, ignore_index)
+    losses = _cross_entropy(cls_pred, cls_target)
     objects = (cls_target > 0).nonzero().flatten()
     located = _smooth_l1(loc_pred[objects], loc_target[objects], beta).sum(1)
     return losses.index_add(0, objects, located.to(losses.dtype))
 
 
-def _cross_entropy(cls_pred: Tensor, cls_target: Tensor, ignore_index: int) -> Tensor:
-    return functional.cross_entropy(at_least_float32(cls_pred), cls_target, ignore_index=ignore_index, reduction="none")
+def _cross_entropy(cls_pred: Tensor, cls_target: Tensor) -> Tensor:
+    return functional.cross_entropy(at_least_float32(cls_pred), cls_target, ignore_index=_IGNORED, reduction="none")
 
 
 def _smooth_l1(pred: Tensor, target: Tensor, beta: float) -> Tensor:
     return functional.smooth_l1_loss(at_least_float32(pred), at_least_float32(target), beta=beta, reduction="none")
 
 
-def _check_classification(cls_pred: Tensor, cls_target: Tensor, ignore_index: int) -> None:
+def _check_classification(cls_pred: Tensor, cls_target: Tensor) -> None:
     check_shape("cls_pred", cls_pred, "R", "C")
     check_float("cls_pred", cls_pred)
     check_shape("cls_target", cls_target, cls_pred.shape[0])
-    check_classes("cls_target", cls_target, cls_pred.shape[1], ignore_index)
+    check_classes("cls_target", cls_target, cls_pred.shape[1], _IGNORED)

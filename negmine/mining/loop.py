@@ -221,7 +221,7 @@ class ScanLoop:
                     content = self._contents[image.sha256] = self._content(image, source)
                     chunk.contents.append(content)
             was_there = known is not None and known.sha256 == image.sha256 and image.record.key not in self._new
-            chunk.entries.append(Entry(image, was_there, is_news, content))
+            chunk.entries.append(Entry(replace(image, data=None), was_there, is_news, content))
         self._examiner.begin(chunk)
         self._under_way.append(chunk)
         return chunk

@@ -9,6 +9,7 @@ import threading
 import time
 import weakref
 from pathlib import Path
+from typing import Any
 
 import pytest
 from banks import contents
@@ -107,6 +108,45 @@ def test_a_stopped_scan_goes_on_to_the_same_bank_where_twins_are_labelled_otherw
         scan(images, stopping(after), bank=tmp_path / "bank", truth=labels)
     scan(images, square_detector(batch_size=3), bank=tmp_path / "bank", truth=labels)
     assert contents(tmp_path / "bank") == contents(tmp_path / "undisturbed")
+
+
+@pytest.mark.parametrize("after", [0, 1, 13, 30, 39])
+def test_a_scan_that_is_stopped_while_labels_are_registered_resumes_to_the_same_bank(
+    labelled_twins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    images, labels = labelled_twins / "images", labelled_twins
+    register, calls = ImageStore.register, itertools.count()
+
+    def interrupted(self: ImageStore, *given: Any) -> int:
+        if next(calls) == after:
+            raise KeyboardInterrupt
+        return register(self, *given)
+
+    monkeypatch.setattr(loop, "_SLICE", 8)  # so that some were committed before
+    scan(images, square_detector(batch_size=3), bank=tmp_path / "undisturbed", truth=labels)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(ImageStore, "register", interrupted)
+        scan(images, square_detector(batch_size=3), bank=tmp_path / "bank", truth=labels)
+    scan(images, square_detector(batch_size=3), bank=tmp_path / "bank", truth=labels)
+    assert contents(tmp_path / "bank") == contents(tmp_path / "undisturbed")
+
+
+def test_a_labelled_file_that_changes_behind_its_registration_is_scanned_as_it_is_now(tmp_path: Path) -> None:
+    images, labels = tmp_path / "images", tmp_path / "annotations"
+    for i in range(64):
+        draw(images / f"{i:02d}.png", [(60, 40, 80, 60, 40 + i % 50)], seed=i)
+        voc_xml(labels / f"{i:02d}.xml", f"{i:02d}.png", [("lamp", 1, 1, 9, 9)])
+    changes = iter([True])
+
+    def look(image: Image) -> Detections:
+        if next(changes, False):  # by now all are registered, and the last are not read again yet
+            draw(images / "63.png", [(130, 20, 150, 40, 90)], seed=99)
+        return find_squares(image)
+
+    detector = FunctionDetector(look, {0: "lamp", 1: "sign"}, name="squares", batch_size=1, key="1")
+    result = scan(images, detector, bank=tmp_path / "bank", truth=tmp_path)
+    assert (result.scanned, result.skipped, result.hardest[0].score) == (64, (), 0.9)
+    assert scan(images, square_detector(), bank=tmp_path / "bank", truth=tmp_path).unchanged == 64
 
 
 def test_an_interrupt_while_a_chunk_is_stored_lets_no_later_chunk_overtake_it(

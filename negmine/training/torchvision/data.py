@@ -1,4 +1,4 @@
-"""The images of a training as the detectors of torchvision take them."""
+"""Training images in the form that torchvision's detectors take."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ Batch = tuple[list[Tensor], list[dict[str, Tensor]]]
 
 
 class TrainingImages(Dataset[Sample | TrainingError]):
-    """Images and their objects, mirrored and re-coloured at random.
+    """Images and their objects, flipped and with changed colours at random.
 
     Args:
         images: at `.../images/...`, with YOLO labels at `.../labels/...`.
         data_yaml: names the classes.
         class_names: of the labels `first_label`, `first_label` + 1, ...
         first_label: of the model.
-        augment: whether images are changed at random, by torch's generator.
+        augment: change images at random, by torch's generator.
 
-    An item is the image [3, H, W] from 0 to 1, and `boxes` [N, 4] xyxy and `labels` [N], which may be none. Or it says
-    why there is no such item, since an error that a loading process raises comes out as that process's traceback.
+    An item is an image [3, H, W] from 0 to 1, and a target with `boxes` [N, 4] xyxy and `labels` [N], where N may be 0.
+    An image that cannot be read gives the error as its item, since an error that a loading process raises would be
+    shown with that process's traceback.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class TrainingImages(Dataset[Sample | TrainingError]):
         self._change = v2.Compose([*changes, v2.SanitizeBoundingBoxes(min_size=1)])
 
     def path(self, index: int) -> Path:
-        """Where an image is."""
+        """The path of an image."""
         return self._images[index]
 
     def __len__(self) -> int:
@@ -61,20 +62,20 @@ class TrainingImages(Dataset[Sample | TrainingError]):
             return TrainingError(f"{printable(path)} cannot be trained on: {error}; remove it")
         boxes = truth.boxes_xyxy if truth is not None else np.zeros((0, 4))
         names = truth.class_names if truth is not None else ()
-        picture = tv_tensors.Image(torch.from_numpy(np.ascontiguousarray(image[:, :, ::-1].transpose(2, 0, 1))))
+        pixels = tv_tensors.Image(torch.from_numpy(np.ascontiguousarray(image[:, :, ::-1].transpose(2, 0, 1))))
         target = {
             "boxes": tv_tensors.BoundingBoxes(
                 torch.as_tensor(boxes, dtype=torch.float32).reshape(-1, 4), format="XYXY", canvas_size=(height, width)
             ),
             "labels": torch.tensor([self._labels[name] for name in names], dtype=torch.int64),
         }
-        picture, target = self._change(picture, target)
-        tensor: Tensor = picture.as_subclass(torch.Tensor).float() / 255
+        pixels, target = self._change(pixels, target)
+        tensor: Tensor = pixels.as_subclass(torch.Tensor).float() / 255
         return tensor, {"boxes": target["boxes"].as_subclass(torch.Tensor), "labels": target["labels"]}
 
 
 def as_batch(samples: Sequence[Sample | TrainingError]) -> Batch | TrainingError:
-    """Images of different sizes in a list each, as torchvision takes them; or why one of them is none."""
+    """Lists of images, whose sizes differ, and of targets; or the error of an image that cannot be read."""
     images, targets = [], []
     for sample in samples:
         if isinstance(sample, TrainingError):

@@ -1,4 +1,4 @@
-"""The loop that trains a detector of torchvision: one epoch, readable from top to bottom."""
+"""The training loop for torchvision's detectors: settings, optimizer, learning rate, one epoch."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Settings:
 
 
 def make_optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """An optimizer of all weights that are trained."""
+    """An optimizer of all weights that require a gradient."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups: list[dict[str, Any]] = [
         {"params": [each for each in parameters if each.ndim > 1], "weight_decay": settings.weight_decay},
@@ -88,10 +88,17 @@ def make_optimizer(model: nn.Module, settings: Settings) -> torch.optim.Optimize
 
 
 def rate_at(step: int, steps: int, warmup: int, settings: Settings) -> float:
-    """The learning rate of a step, from 0, of so many."""
+    """The learning rate of a step, counted from 0."""
     cosine = (1 + math.cos(math.pi * step / max(steps, 1))) / 2
     rate = settings.lr0 * (settings.lrf + (1 - settings.lrf) * cosine)
     return rate * min((step + 1) / warmup, 1.0) if warmup else rate
+
+
+def freeze_batch_norm(model: nn.Module) -> None:
+    """Have batch normalisation use its running statistics and not update them."""
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
 
 
 def train_one_epoch(
@@ -125,9 +132,7 @@ def train_one_epoch(
     """
     model.train()
     if settings.frozen_norm:
-        for module in model.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                module.eval()
+        freeze_batch_norm(model)
     sums: dict[str, Tensor] = {}
     for (images, targets), paths, rate in zip(batches, names, rates, strict=True):
         for group in optimizer.param_groups:

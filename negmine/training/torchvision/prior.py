@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from negmine.losses.sampling_free import class_adaptive_thresholds, optimal_bias
 from negmine.training.torchvision.dense import Losses, Matched, ruled_by
+from negmine.training.torchvision.loop import freeze_batch_norm
 
 _UNTRAINED = -math.log((1 - 0.01) / 0.01)  # the bias that torchvision's RetinaNet and FCOS are built with
 
@@ -73,9 +74,7 @@ def count_anchors(
     counting = _CountingRule()
     was = {module: module.training for module in model.modules()}
     model.train()  # or no anchor is matched
-    for module in model.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.eval()
+    freeze_batch_norm(model)
     with ruled_by(model, builder, counting):
         for images, targets in batches:
             model(
