@@ -57,7 +57,7 @@ def focal_loss(
     logits = at_least_float32(logits)
     targets = targets.detach().to(logits.dtype)
     if gamma >= 1:
-        loss = sigmoid_focal_loss(logits, targets, alpha=alpha, gamma=gamma)
+        loss: Tensor = sigmoid_focal_loss(logits, targets, alpha=alpha, gamma=gamma)
     else:
         loss = _focal_by_logarithms(logits, targets, alpha, gamma)
     if reduction == "none":
