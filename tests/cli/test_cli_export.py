@@ -116,7 +116,7 @@ def test_negatives_that_are_left_out_are_counted(run: Run, bank: Path, data: Pat
         (["--merge", "data", "--workers", "0"], "expected 1 worker or more, found 0"),
         (["--merge", "data", "--out", "data"], "holds something that no export put there"),
         (["--merge", "data", "--out", "in"], "holds something that no export put there (0.png)"),
-        (["--merge", "data", "--bank", "data"], "is no bank"),
+        (["--merge", "data", "--bank", "data"], "is not a bank"),
     ],
 )
 def test_bad_input_is_one_line_and_changes_nothing(
