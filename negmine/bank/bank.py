@@ -39,7 +39,7 @@ class Bank:
     """A bank, opened for reading. Use it in a `with` statement, or call `close`.
 
     Raises:
-        BankError: where the folder is no bank, or its database is damaged.
+        BankError: where the folder is not a bank, or its database is damaged.
         BankVersionError: where a newer negmine wrote it.
     """
 
@@ -85,7 +85,7 @@ class Bank:
             )
 
     def cuts(self) -> dict[int, list[Cut]]:
-        """What each negative was cut from, by its number: usually one picture, several where crops have equal bytes."""
+        """What each negative was cut from, by its number: usually one image, several where crops have equal bytes."""
         columns = "c.negative_id, s.sha256, s.key, c.x1, c.y1, c.x2, c.y2"
         found: dict[int, list[Cut]] = {}
         for number, sha256, path, *rect in self.query(
@@ -163,6 +163,4 @@ def require_bank(folder: Path) -> None:
     if not folder.exists():
         raise BankError(f"bank {printable(folder)} does not exist; `negmine scan` makes one, or name yours with --bank")
     if not (folder / DATABASE).is_file():
-        raise BankError(
-            f"{printable(folder)} is no bank: there is no {DATABASE} in it; name the right folder with --bank"
-        )
+        raise BankError(f"{printable(folder)} is not a bank: it has no {DATABASE}; name the right folder with --bank")

@@ -27,7 +27,7 @@ def bank_errors(folder: Path) -> Iterator[None]:
         raise BankError(f"bank {printable(folder)}: {_explain(str(error))}") from error
     except sqlite3.DatabaseError as error:
         raise BankError(
-            f"bank {printable(folder)}: {DATABASE} is damaged or no SQLite file ({error}); restore it from a copy, "
+            f"bank {printable(folder)}: {DATABASE} is damaged or not an SQLite file ({error}); restore it from a copy, "
             "or name another folder with --bank"
         ) from error
     except OSError as error:
@@ -39,7 +39,7 @@ def _explain(message: str) -> str:
     """What to do about an error of SQLite or the file system, by what its message says."""
     lower = message.lower()
     if "full" in lower or "no space" in lower or "quota" in lower or "file too large" in lower or "disk i/o" in lower:
-        return f"{message}: nothing of this batch was stored; free some space and run the same command again to go on"
+        return f"{message}: nothing of this batch was stored; free some space and run the same command again to resume"
     if "readonly" in lower or "read-only" in lower or "permission" in lower or "unable to open" in lower:
         return f"{message}: it cannot be written or opened here; check its permissions, or name another with --bank"
     if "locked" in lower:
@@ -89,15 +89,15 @@ def _open(path: Path, *, write: bool) -> sqlite3.Connection:
         log = path.with_name(f"{path.name}-wal")
         if log.exists() and log.stat().st_size:
             raise BankError(
-                f"bank {printable(path.parent)}: its last writer was killed, and a read-only place is none to mend it; "
-                "copy the folder to one that can be written"
+                f"bank {printable(path.parent)}: its last writer was killed, and it cannot be repaired in a read-only "
+                "folder; copy it to a folder that can be written"
             ) from None
         # The log is wanted even for reading; where nobody can write, nobody changes the file either.
         return sqlite3.connect(f"{uri}?immutable=1", uri=True, isolation_level=None)
 
 
 def _check(connection: sqlite3.Connection, folder: Path, *, may_be_new: bool) -> None:
-    """Refuse a database that is not a bank's, or that a newer version wrote. Reading needs only the first format."""
+    """Refuse a database that is not a bank's, or that a newer version wrote. Older formats can be read."""
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()

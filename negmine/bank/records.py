@@ -74,7 +74,7 @@ class NewNegative:
     """A finished negative, ready to be stored."""
 
     data: bytes  # the encoded file
-    size_wh: tuple[int, int]  # of the picture in it, pixels
+    size_wh: tuple[int, int]  # of the image in it, pixels
     phash: str  # perceptual hash, 16 hex digits
     rect: Rect  # where it was cut, pixels of the source
     sha256: str = field(init=False)  # of the data, hex; by whichever thread makes this
@@ -149,9 +149,9 @@ class Cut:
     """Where a negative was cut from.
 
     Attributes:
-        sha256: of the source picture's bytes.
+        sha256: of the source image's bytes.
         path: where that was found.
-        rect: pixels of the upright picture.
+        rect: pixels of the upright image.
     """
 
     sha256: str

@@ -90,7 +90,7 @@ def verify(bank: str | Path, *, repair: bool = False) -> VerifyResult:
         repair: remove what killed runs left behind (files without a row), and nothing else.
 
     Raises:
-        BankError: where the folder is no bank.
+        BankError: where the folder is not a bank.
         BankLockedError: where a process is writing to it: what that has not stored yet would look like a leftover.
     """
     folder = Path(bank)

@@ -29,7 +29,7 @@ class BankWriter(Catalogue):
 
     Args:
         folder: where the bank is, or shall be.
-        purpose: what for, said to a process that finds the bank locked.
+        purpose: named to another process that finds the bank locked.
 
     Raises:
         BankLockedError: where another process is writing.
@@ -203,6 +203,6 @@ def _make_folder(folder: Path) -> None:
     others = [] if (folder / DATABASE).exists() else [p.name for p in folder.iterdir() if p.name not in _OURS]
     if others:
         raise BankError(
-            f"{printable(folder)} is no bank and holds other things ({printable(min(others))}"
+            f"{printable(folder)} is not a bank and holds other things ({printable(min(others))}"
             f"{', ...' if len(others) > 1 else ''}); name an empty or new folder with --bank"
         )

@@ -57,7 +57,7 @@ class OutputSize:
 
 @dataclass(frozen=True, slots=True)
 class CropConfig:
-    """How much of the picture around a false positive becomes a negative.
+    """How much of the image around a false positive becomes a negative.
 
     Raises:
         ConfigError: where a value is out of its range.

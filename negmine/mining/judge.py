@@ -138,10 +138,10 @@ def _renumbered(
 
 
 def _negative(image: Image, rect: Rect, config: ScanConfig) -> NewNegative:
-    picture = cut(image, rect, config.crop)
+    crop = cut(image, rect, config.crop)
     return NewNegative(
-        data=encode_jpeg(picture, quality=config.quality),
-        size_wh=(picture.shape[1], picture.shape[0]),
-        phash=f"{perceptual_hash(picture):016x}",
+        data=encode_jpeg(crop, quality=config.quality),
+        size_wh=(crop.shape[1], crop.shape[0]),
+        phash=f"{perceptual_hash(crop):016x}",
         rect=rect,
     )

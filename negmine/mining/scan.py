@@ -40,8 +40,8 @@ def scan(
 ) -> ScanResult:
     """Find the background false positives of a detector, and store a negative around each in a bank.
 
-    Scanning the same images again, with the same detector and settings, changes nothing; a scan that was killed goes on
-    where it was. The result does not depend on the number of workers.
+    Scanning the same images again, with the same detector and settings, changes nothing; a scan that was killed
+    resumes where it was. The result does not depend on the number of workers.
 
     Args:
         sources: image files, folders, globs, `.txt` lists or `data.yaml` files; or a source of another kind.

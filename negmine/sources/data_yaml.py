@@ -52,11 +52,11 @@ def _present(document: dict[str, object]) -> list[str]:
 def _load(path: Path) -> dict[str, object]:
     try:
         document = yaml.safe_load(path.read_bytes())
-    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no text, or an absurd number
+    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not text, or an absurd number
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise SourceError(f"{printable(path)} cannot be read as YAML: {printable(reason)}; correct the file") from error
     if not isinstance(document, dict):
-        raise SourceError(f"{printable(path)} is no data.yaml: expected keys such as train and val, found none")
+        raise SourceError(f"{printable(path)} is not a data.yaml: expected keys such as train and val, found none")
     if "validation" in document and "val" not in document:  # another name for it, as in Ultralytics
         document["val"] = document["validation"]
     return document

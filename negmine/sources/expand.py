@@ -1,4 +1,4 @@
-"""From what a user types to a list of images: files, folders, globs, lists, data sets."""
+"""Turning what a user types (files, folders, globs, lists, data sets) into a list of images."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def expand_sources(sources: Sequence[str | Path], *, split: str | None = None) -
 
     The order is that of the sources, and by the bytes of the path inside each, so it is the same on every machine. A
     file that is reached twice, be it through a link, is listed once, by the name it was first reached by. Images named
-    in a list need not exist: whoever reads them skips them.
+    in a list need not exist: a scan skips and counts them.
 
     Args:
         sources: image files (of any name), folders (searched recursively, hidden ones left out), globs (`**` too),
@@ -32,7 +32,7 @@ def expand_sources(sources: Sequence[str | Path], *, split: str | None = None) -
         split: which split of a `data.yaml`; all that it has where None.
 
     Raises:
-        SourceError: where a source is missing, without images or unreadable.
+        SourceError: where a source is missing, has no images, or cannot be read.
     """
     found: dict[str, ImageFile] = {}
     real_folders: dict[str, str] = {}
@@ -56,7 +56,7 @@ def _real(path: str, real_folders: dict[str, str]) -> str:
 def _expand(source: str, split: str | None) -> list[tuple[str, bool]]:
     """The names of images, each with whether it is a link itself."""
     if not source:
-        raise SourceError(f"a source is the empty text; {_EXPECTED}")
+        raise SourceError(f"a source is empty; {_EXPECTED}")
     if os.path.isdir(source):
         return names_under(str(Path(source)))
     if os.path.exists(source):
@@ -64,7 +64,7 @@ def _expand(source: str, split: str | None) -> list[tuple[str, bool]]:
     if glob.has_magic(source):
         return [(str(path), os.path.islink(path)) for path in _glob(source)]
     if os.path.islink(source):
-        raise SourceError(f"source {printable(source)} is a link to nothing; mend the link or name the images")
+        raise SourceError(f"source {printable(source)} is a broken link; repair the link or name the images")
     raise SourceError(f"source {printable(source)} does not exist; {_EXPECTED}")
 
 
@@ -88,8 +88,8 @@ def _split_entry(entry: Path, data_yaml: Path) -> list[Path]:
         return images_under(entry)
     if os.path.isfile(entry) and entry.suffix.lower() not in _YAML_SUFFIXES:
         return _file(entry, None)
-    found = "is no folder, list or image" if os.path.exists(entry) else "does not exist"
-    raise SourceError(f"{printable(data_yaml)} names {printable(entry)}, which {found}; mend its path or split")
+    found = "is not a folder, list or image" if os.path.exists(entry) else "does not exist"
+    raise SourceError(f"{printable(data_yaml)} names {printable(entry)}, which {found}; correct its path or split")
 
 
 def _glob(pattern: str) -> list[Path]:
@@ -97,7 +97,7 @@ def _glob(pattern: str) -> list[Path]:
     images = [path for path in matches if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
     if not images:
         what = "nothing" if not matches else f"{len(matches)} paths and no image (looked for {suffixes()})"
-        raise SourceError(f"source {printable(pattern)} matches {what}; mind the quotes around a pattern")
+        raise SourceError(f"source {printable(pattern)} matches {what}; check the pattern and the quotes around it")
     nearest_last = sorted(images, key=lambda path: (len(path.parts), sortable(path)), reverse=True)
     once = {os.path.realpath(path): path for path in nearest_last}  # `**` follows links, round circles too
     return sorted(once.values(), key=sortable)
@@ -110,14 +110,16 @@ def _listed(path: Path) -> list[Path]:
     list's folder first, then in the working folder.
 
     Raises:
-        SourceError: where the list cannot be read, is no text, or is empty.
+        SourceError: where the list cannot be read, is not text, or is empty.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise SourceError(f"source {printable(path)} cannot be read: {error.strerror}") from error
     if b"\0" in data:
-        raise SourceError(f"source {printable(path)} is no list of paths in UTF-8 (it has NUL bytes); save it as UTF-8")
+        raise SourceError(
+            f"source {printable(path)} is not a list of paths in UTF-8 (it has NUL bytes); save it as UTF-8"
+        )
     lines = os.fsdecode(data.removeprefix(b"\xef\xbb\xbf")).split("\n")  # splitlines() would cut names apart
     names = [line.rstrip("\r") for line in lines if line.strip(_BLANKS)]
     if not names:

@@ -264,7 +264,7 @@ def test_another_programs_database_is_not_a_bank(tmp_path: Path) -> None:
 
 def test_garbage_is_not_a_bank(tmp_path: Path) -> None:
     (tmp_path / "bank.db").write_bytes(b"no database at all, but long enough to have a header" * 50)
-    with pytest.raises(BankError, match="damaged or no SQLite file"):
+    with pytest.raises(BankError, match="damaged or not an SQLite file"):
         BankWriter(tmp_path, purpose="a test")
 
 

@@ -105,7 +105,7 @@ def test_a_damaged_negative_is_named_and_skipped(run: Run, bank: Path) -> None:
         (["--ratio", "1:99", "--positives", "data"], "over the 50 of --max-per-negative"),
         (["--count", "3", "--quality", "0"], "quality from 1 to 100"),
         (["--count", "3", "--bank", "nowhere"], "does not exist"),
-        (["--count", "3", "--bank", "data"], "is no bank"),
+        (["--count", "3", "--bank", "data"], "is not a bank"),
     ],
 )
 def test_bad_input_is_one_line_and_changes_nothing(

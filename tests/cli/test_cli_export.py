@@ -113,7 +113,7 @@ def test_negatives_that_are_left_out_are_counted(run: Run, bank: Path, data: Pat
         (["--merge", "data", "--workers", "0"], "expected 1 worker or more, found 0"),
         (["--merge", "data", "--out", "data"], "holds something that no export put there"),
         (["--merge", "data", "--out", "negmine-bank-in"], "holds something that no export put there (000.png)"),
-        (["--merge", "data", "--bank", "data"], "is no bank"),
+        (["--merge", "data", "--bank", "data"], "is not a bank"),
     ],
 )
 def test_bad_input_is_one_line_and_changes_nothing(

@@ -125,7 +125,7 @@ def test_a_yaml_that_is_no_data_yaml(tmp_path: Path, text: str) -> None:
         ("texts", r"looked for \.avif .*other things, such as a\.md"),
         ("list.txt", "empty list"),
         ("film.mp4", "ffmpeg"),
-        ("dangling.jpg", "link to nothing"),
+        ("dangling.jpg", "broken link"),
     ],
 )
 def test_what_cannot_be_a_source_says_why(tmp_path: Path, source: str, message: str) -> None:
@@ -180,7 +180,12 @@ def test_a_list_holds_names_of_any_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("source", "message"),
-    [("", "empty text"), ("a\0b", r"a\\x00b does not exist"), ("x" * 5000, "does not exist"), ("u16.txt", "NUL")],
+    [
+        ("", "source is empty"),
+        ("a\0b", r"a\\x00b does not exist"),
+        ("x" * 5000, "does not exist"),
+        ("u16.txt", "NUL"),
+    ],
 )
 def test_odd_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, message: str) -> None:
     monkeypatch.chdir(tmp_path)
@@ -193,7 +198,7 @@ def test_odd_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: st
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("train: data.yaml", "no folder, list or image"),  # itself
+        ("train: data.yaml", "not a folder, list or image"),  # itself
         ("train: 2026-99-99", "cannot be read as YAML"),
         ("train: " + "[" * 5000, "cannot be read as YAML"),
         ("path: [1]\ntrain: x", "expected path to be text, found a list"),
