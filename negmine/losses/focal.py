@@ -56,6 +56,7 @@ def focal_loss(
         raise ValueError(f"reduction: expected one of {', '.join(get_args(Reduction))}, found {reduction!r}")
     logits = at_least_float32(logits)
     targets = targets.detach().to(logits.dtype)
+    loss: Tensor
     if gamma >= 1:
         loss: Tensor = sigmoid_focal_loss(logits, targets, alpha=alpha, gamma=gamma)
     else:

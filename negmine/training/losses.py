@@ -40,11 +40,13 @@ class Use:
             Faster R-CNN, a function from torchvision's region heads to the heads to train with. None for the
             framework's own loss.
         options: fields of `TrainConfig` that this use reads; the CLI has an option for each.
+        prior: count how rare objects are before the first step, for the bias of the head and for score thresholds.
     """
 
     families: tuple[Family, ...]
     factory: str | None = None
     options: tuple[str, ...] = ()
+    prior: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ LOSSES: dict[str, Loss] = {
             "guided",
             (
                 Use((Family.ULTRALYTICS,), f"{_CRITERION}:guided"),
-                Use((Family.RETINANET, Family.FCOS), f"{_DENSE}:guided"),
+                Use((Family.RETINANET, Family.FCOS), f"{_DENSE}:guided", prior=True),
             ),
         ),
         Loss(

@@ -17,7 +17,7 @@ from negmine.paths import printable
 from negmine.training.base import EpochEnd, OnEpoch, TrainingSet
 from negmine.training.batches import MixedBatches
 from negmine.training.config import TrainConfig
-from negmine.training.losses import Family, family_of_builder, make_loss
+from negmine.training.losses import Family, family_of_builder, make_loss, use_of
 
 if TYPE_CHECKING:
     import torch
@@ -100,7 +100,7 @@ class TorchvisionTrainer:
         if hasattr(rule, "state_dict"):
             parts["rule"] = rule
         images, order = self._images(checkpoint, data, out)
-        if config.loss == "guided":
+        if use_of(config.loss, family_of_builder(checkpoint.builder), "the weights").prior:
             checkpoint = self._with_prior(checkpoint, model, images, order, device)
         begun, lines = _restore(out / _RESUME, parts, device)
         order.epoch = begun
