@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from negmine.errors import ConfigError
@@ -52,6 +52,7 @@ def test_the_range_is_in_whole_images(text: str, positives: int, fewest: int, mo
     assert inside == list(range(fewest, most + 1))
 
 
+@settings(deadline=None)
 @given(text=st.sampled_from(TARGETS), negatives=st.integers(0, 400))
 def test_positives_for_is_the_fewest_that_will_do(text: str, negatives: int) -> None:
     target = Target.parse(text)
@@ -60,6 +61,7 @@ def test_positives_for_is_the_fewest_that_will_do(text: str, negatives: int) -> 
     assert needed == 1 or target.most(needed - 1) < negatives
 
 
+@settings(deadline=None)
 @given(text=st.sampled_from(TARGETS[:-1]), positives=st.integers(1, 10_000))
 def test_what_augment_brings_about_meets_the_target(text: str, positives: int) -> None:
     target = Target.parse(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from negmine.evaluating.metrics.curve import DetectionCurve
@@ -35,6 +35,7 @@ def test_by_hand_with_a_tie() -> None:
     assert found.fppi.tolist() == [0, 0.5, 1, 1, 1.5]  # both scores of 0.5 come in at once
 
 
+@settings(deadline=None)
 @given(SCORES, SCORES, st.integers(1, 9))
 def test_every_point_is_what_counting_gives(true: list[float], false: list[float], images: int) -> None:
     objects = len(true) + 3
@@ -44,6 +45,7 @@ def test_every_point_is_what_counting_gives(true: list[float], false: list[float
         assert found.recall[index] == sum(score >= threshold for score in true) / objects
 
 
+@settings(deadline=None)
 @given(SCORES, SCORES, st.integers(2, 12))
 def test_thinning_keeps_both_ends_and_the_steps(true: list[float], false: list[float], most: int) -> None:
     found = curve(true, false, max(len(true), 1))

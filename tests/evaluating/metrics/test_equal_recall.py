@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from negmine.evaluating.metrics.curve import CurvePoint, DetectionCurve
@@ -51,6 +51,7 @@ def test_fppi_is_reported_at_four_recalls() -> None:
     assert fppi_at_recalls(found) == {"0.6": 0.5, "0.7": 1.0, "0.8": None, "0.9": None}
 
 
+@settings(deadline=None)
 @given(SCORES, SCORES, st.integers(1, 9), st.floats(0.01, 1))
 def test_the_threshold_is_what_counting_gives(
     true: list[float], false: list[float], images: int, recall: float

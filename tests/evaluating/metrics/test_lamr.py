@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from negmine.evaluating.metrics.curve import DetectionCurve
@@ -47,6 +47,7 @@ def test_by_hand(fppi: list[float], miss: list[float], expected: float) -> None:
     assert log_average_miss_rate(np.array(fppi), np.array(miss)) == pytest.approx(expected, rel=1e-12)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.floats(0, 3), st.floats(0, 1)), max_size=40).map(
         lambda rows: (sorted(x for x, _ in rows), sorted((y for _, y in rows), reverse=True))
