@@ -58,7 +58,7 @@ def focal_loss(
     targets = targets.detach().to(logits.dtype)
     loss: Tensor
     if gamma >= 1:
-        loss: Tensor = sigmoid_focal_loss(logits, targets, alpha=alpha, gamma=gamma)
+        loss = sigmoid_focal_loss(logits, targets, alpha=alpha, gamma=gamma)
     else:
         loss = _focal_by_logarithms(logits, targets, alpha, gamma)
     if reduction == "none":

@@ -23,8 +23,10 @@ HEAVY = {"torch", "cv2", "numpy", "ultralytics", "rich", "matplotlib", "pycocoto
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> DemoDataset:
-    """A few drawn road scenes to measure on."""
-    return write_demo_dataset(tmp_path_factory.mktemp("drawn"), train=1, val=6, backgrounds=8)
+    """A few drawn road scenes to measure on, whose class is one that the untrained detector has."""
+    dataset = write_demo_dataset(tmp_path_factory.mktemp("drawn"), train=1, val=6, backgrounds=8)
+    dataset.data_yaml.write_text("train: images/train\nval: images/val\nnames: ['0']\n")
+    return dataset
 
 
 @pytest.mark.parametrize(

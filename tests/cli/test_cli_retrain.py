@@ -37,7 +37,11 @@ class Slow(ToyTrainer):
 retrain.retrain = partial(retrain.retrain, trainer=Slow(learns=learns == "learns"), open_detector=open_toy)
 sys.exit(_run(arguments))
 """
-_ENVIRONMENT = {**os.environ, "COLUMNS": "80", "PYTHONPATH": str(Path(__file__).parents[1])}
+_ENVIRONMENT = {
+    **os.environ,
+    "COLUMNS": "80",
+    "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path]),
+}
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,7 +15,9 @@ from banks import contents
 from blobs import draw, square_detector
 from killing import end, kill_often, seconds, start, until
 
+from negmine.bank.bank import Bank
 from negmine.bank.verify import verify
+from negmine.errors import BankError
 from negmine.mining.config import ScanConfig
 from negmine.mining.scan import scan
 
@@ -67,7 +70,7 @@ def test_after_a_kill_between_file_and_row_the_leftover_is_found_or_taken_up(pic
         "ImageStore._detections = kill\n"
         "print(",
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
     command = [sys.executable, "-c", script, str(pictures), str(tmp_path / "bank")]
     assert subprocess.run(command, env=environment, capture_output=True, check=False).returncode == -signal.SIGKILL
     assert [problem.kind for problem in verify(tmp_path / "bank").problems] == ["leftover"]
@@ -89,11 +92,17 @@ def test_two_scans_on_one_bank_the_second_names_the_first(pictures: Path, tmp_pa
 
 
 def test_an_interrupt_waits_for_one_batch_and_keeps_what_was_finished(pictures: Path, tmp_path: Path) -> None:
-    pace = "if next(calls) >= 17:\n        Path(sys.argv[3]).touch()\n        time.sleep(1.5)"
-    slow = _SCRIPT.replace("time.sleep(0.004)", pace).replace("=3,", "=1,")
-    slow = slow.replace("def slow", "import itertools\ncalls = itertools.count()\n\ndef slow")
-    process = start(slow, pictures, tmp_path / "bank", tmp_path / "third-chunk")
-    until((tmp_path / "third-chunk").exists, process)  # of eight images, which alone would take many seconds
+    def stored() -> int:
+        with contextlib.suppress(BankError), Bank(tmp_path / "bank") as bank:
+            return int(bank.scalar("SELECT count(*) FROM scans") or 0)
+        return 0
+
+    slow = _SCRIPT.replace("time.sleep(0.004)", "time.sleep(0.004 if calls.__next__() < 17 else 1.5)")
+    process = start(
+        slow.replace("def slow", "import itertools\ncalls = itertools.count()\n\ndef slow").replace("=3,", "=1,"),
+        *(pictures, tmp_path / "bank"),
+    )
+    until(lambda: stored() >= 16, process)  # now comes the third chunk of eight, which alone takes many seconds
     interrupted = time.perf_counter()
     process.send_signal(signal.SIGINT)
     assert end(process) != 0 and time.perf_counter() - interrupted < 5
