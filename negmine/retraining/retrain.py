@@ -70,6 +70,11 @@ def retrain(
         RunLockedError: where another process uses `out`.
     """
     began, config = clock(), config or RetrainConfig()
+    if not _as_tuple(backgrounds) and bank is None:
+        raise ConfigError(
+            "expected backgrounds: name images without targets with --backgrounds, or a bank that was mined from some "
+            "with --bank"
+        )
     inputs = RetrainInputs(
         weights=find_weights(str(weights)) if open_detector is None else Path(weights),
         data=Path(data),
@@ -77,11 +82,6 @@ def retrain(
         held_out=_as_tuple(held_out),
         bank=None if bank is None else Path(bank),
     )
-    if not inputs.backgrounds and inputs.bank is None:
-        raise ConfigError(
-            "expected backgrounds: name images without targets with --backgrounds, or a bank that was mined from some "
-            "with --bank"
-        )
     listener = Listener(on_step or _silent, on_progress or _silent)
     folder = RetrainFolder(Path(out), written_suffix(inputs.weights))
     with folder_errors(folder.out), LockedFolder(folder, resume=resume) as locked:
