@@ -67,7 +67,11 @@ def test_no_fence_is_missed() -> None:
 
 
 @pytest.mark.parametrize(
-    "guide", [pytest.param(name, marks=pytest.mark.slow if name in _SLOW else ()) for name in GUIDES]
+    "guide",
+    [
+        pytest.param(name, marks=(pytest.mark.slow, pytest.mark.timeout(1800)) if name in _SLOW else ())
+        for name in GUIDES
+    ],
 )
 def test_every_command_of_a_guide_works(guide: str, world: Path, environment: dict[str, str], tmp_path: Path) -> None:
     folder = copied(world, tmp_path)
