@@ -166,13 +166,13 @@ else
 fi
 
 "$python" - "$work" <<'PY' || failed=1
-"""Images per second, of each program from its start to its end, and of negmine's scan alone."""
+"""Images per second of a scan and of `yolo predict`, from the first image to the last."""
 import json
 import sys
 from pathlib import Path
 
 work = Path(sys.argv[1])
-print("\nimages per second, with crops written, without the start of the program:")
+print("\nimages per second, crops written, without the opening of the model:")
 
 
 def show(name: str, images: float, seconds: float, note: str = "") -> None:
@@ -184,7 +184,7 @@ try:
     document = json.loads((work / "scan.out").read_text())
     device = document["device"]
     about = f"; {device['backend']} on {device['name']}, at work {device['busy']:.0%} of the time"
-    show("negmine scan", document["scanned"], document["seconds"], about)
+    show("negmine scan", document["images"]["scanned"], document["seconds"], about)
 except (OSError, ValueError, KeyError) as error:
     missing = True
     print(f"  negmine scan: no result ({error!r})")
@@ -192,7 +192,7 @@ for name, title in (("yolo-predict", "yolo predict"), ("yolo-predict-batches", "
     try:
         document = json.loads((work / f"{name}.out").read_text().splitlines()[-1])
         show(title, document["images"], document["seconds"])
-    except (OSError, ValueError, KeyError, IndexError) as error:
+    except (OSError, ValueError, KeyError, IndexError, ZeroDivisionError) as error:
         missing = True
         print(f"  {title}: no result ({error!r})")
 sys.exit(missing)
