@@ -175,7 +175,7 @@ class _Harmful:
     ("document", "error", "message"),
     [
         (_Harmful(), UnsafeWeightsError, "holds more than tensors and plain values, and is not opened"),
-        ({"w": torch.zeros(1)}, WeightsError, "no dictionary with builder, class_names and state_dict"),
+        ({"w": torch.zeros(1)}, WeightsError, "not a dictionary with builder, class_names and state_dict"),
         ({"state_dict": {"w": torch.zeros(1)}}, WeightsError, "does not say which model it is"),
         (
             {"builder": "maskrcnn", "class_names": ["a"], "state_dict": {}},
