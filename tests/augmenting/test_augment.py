@@ -119,7 +119,7 @@ def test_any_number_of_workers_makes_the_same_bank(make_bank: MakeBank, settings
 def _without_paths(bank: Path) -> dict[str, object]:
     """What a bank holds but for its sources, which have other names here."""
     found = contents(bank)
-    return {name: found[name] for name in found if name not in ("sources", "files", "runs")}
+    return {name: found[name] for name in found if name not in ("sources", "items", "runs")}
 
 
 def test_seeds_differ(make_bank: MakeBank) -> None:

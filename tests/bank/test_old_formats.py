@@ -15,6 +15,7 @@ from negmine.bank.schema import APPLICATION_ID, MIGRATIONS
 from negmine.bank.verify import verify
 from negmine.bank.writer import BankWriter
 from negmine.mining.scan import scan
+from negmine.trainable import trainable
 
 _OLD_NAMES = {"items": "files"}
 
@@ -47,7 +48,7 @@ def test_an_old_bank_is_read_and_not_changed(old: Path) -> None:
         negatives = list(bank.negatives())
         assert [negative.source.name for negative in negatives] == [f"{i}.png" for i in range(4)]
         assert [bank.cuts()[negative.id][0].path for negative in negatives] == [n.source for n in negatives]
-        assert [len(each) for each in bank.exportable()] == [4, 0]
+        assert [len(each) for each in trainable(bank)] == [4, 0]
         assert bank.scalar("SELECT count(*) FROM items WHERE key = CAST(path AS BLOB)") == 4
     assert verify(old).ok
     assert (old / "bank.db").read_bytes() == before

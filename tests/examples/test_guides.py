@@ -14,6 +14,7 @@ import pytest
 from world import ROOT, copied, make_world
 
 from negmine.bank.bank import Bank
+from negmine.trainable import trainable
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("transformers")
@@ -93,7 +94,7 @@ def _verdicts_are_stored(folder: Path) -> None:
 
 def _training_set_is_whole(folder: Path) -> None:
     with Bank(folder / "negmine-bank") as bank:
-        kept, variants = bank.exportable()
+        kept, variants = trainable(bank)
     assert kept and variants
     assert len(list((folder / "negatives-voc" / "Annotations").iterdir())) == len(kept)  # --no-variants
     assert len(list((folder / "training-set" / "images" / "train").iterdir())) >= 8 + len(kept)

@@ -104,11 +104,11 @@ def test_a_batch_gives_what_each_image_gives(tmp_path: Path, names: Callable[...
     assert all(one_by_one) and len({str(each) for each in one_by_one}) == 5
 
 
-def test_what_is_no_number_is_said_of_that_image_alone(tmp_path: Path, names: Callable[..., str]) -> None:
+def test_what_is_nan_is_said_of_that_image_alone(tmp_path: Path, names: Callable[..., str]) -> None:
     path = graph(tmp_path / "a.onnx", {"out": raw((32, 32, 16, 8, math.nan, 0))})
     detector = opened(path, "ultralytics", class_names=names("lamp", "sign"))
     (found,) = predict_each(detector, [np.zeros((8, 8, 3), np.uint8)])
-    assert isinstance(found, BoxError) and "a.onnx gave what is no number" in str(found)
+    assert isinstance(found, BoxError) and "a.onnx gave NaN" in str(found)
 
 
 @pytest.mark.parametrize(
