@@ -68,6 +68,7 @@ def test_it_reports_epochs_prints_nothing_and_leaves_no_trace(tmp_path: Path, fe
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
+@pytest.mark.slow
 def test_the_same_seed_trains_the_same_weights(tmp_path: Path, few_images: DemoDataset) -> None:
     def trained(name: str, seed: int) -> dict[str, torch.Tensor]:
         weights = train_demo_detector(few_images.data_yaml, tmp_path / name, seed=seed, epochs=1, imgsz=64)

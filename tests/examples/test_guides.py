@@ -21,7 +21,7 @@ pytest.importorskip("transformers")
 
 GUIDES = sorted(path.name for path in (ROOT / "examples").glob("*.md"))
 _BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_SLOW = {"retrain.md"}  # trains
+_SLOW = {"mine.md", "other-detectors.md", "retrain.md"}
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ def test_it_finds_what_ultralytics_finds(real_data: Path, kangaroos: Detector, p
         for image, ours in zip(photographs, found, strict=True):
             theirs = model.predict(image, conf=0.25, iou=0.7, imgsz=320)[0].boxes
             np.testing.assert_allclose(ours.boxes_xyxy, theirs.xyxy.numpy(), atol=1e-4)
-            np.testing.assert_allclose(ours.scores, theirs.conf.numpy(), atol=1e-6)
+            np.testing.assert_allclose(ours.scores, theirs.conf.numpy(), atol=1e-5)  # as a bank keeps it
             assert ours.class_ids.tolist() == theirs.cls.tolist()
 
 
