@@ -46,11 +46,6 @@ class Catalogue(Bank):
         rows = self._in_batches(_SOURCES, run_id, sha256s)
         return {sha256: KnownSource(bool(done), bool(labelled)) for sha256, done, labelled in rows}
 
-    def is_done(self, run_id: int, sha256: str) -> bool:
-        """Whether a run has judged this content, wherever it was found, with the labels that are known now."""
-        known = self.known_sources(run_id, [sha256]).get(sha256)
-        return known is not None and known.done
-
     def has_labels(self) -> bool:
         """Whether the bank holds the labels of any image."""
         return bool(self.scalar("SELECT EXISTS (SELECT 1 FROM truths)"))

@@ -19,7 +19,7 @@ from needs import NOT_ROOT, PROC
 
 from negmine import files
 from negmine.bank.bank import Bank
-from negmine.bank.records import RunRecord, ScannedImage
+from negmine.bank.records import KnownSource, RunRecord, ScannedImage
 from negmine.bank.schema import MIGRATIONS
 from negmine.bank.writer import BankWriter
 from negmine.boxes import Rect
@@ -171,7 +171,8 @@ def test_a_run_is_done_with_a_file_until_its_labels_change(bank: BankWriter, sto
     store(image("a.jpg", content="same"))
     known = bank.known_items(1, ["/pictures/a.jpg"])[0]
     assert known is not None and known.done and known.record.stamp.size == 123
-    assert bank.is_done(1, sha256_of(b"same")) and not bank.is_done(1, sha256_of(b"another"))
+    sources = bank.known_sources(1, [sha256_of(b"same"), sha256_of(b"another")])
+    assert sources == {sha256_of(b"same"): KnownSource(done=True, labelled=False)}
     # Another name of the picture brings labels, under another run: the first run has not seen them.
     other = RunRecord("better.pt", "cd" * 32, {0: "cat"}, {}, {}, {})
     store(image("b.jpg", content="same", truth=GroundTruth.of([(0, 0, 5, 5)], ["dog"]), truth_hash="t"), record=other)

@@ -41,7 +41,6 @@ def test_a_source_is_done_for_its_run_and_says_whether_it_has_labels(
     sha256 = sha256_of(b"a.jpg")
     assert bank.known_sources(1, [sha256]) == {sha256: KnownSource(True, labelled=True)}
     assert bank.known_sources(2, [sha256]) == {sha256: KnownSource(False, labelled=True)}
-    assert bank.is_done(1, sha256) and not bank.is_done(2, sha256)
 
 
 def test_a_known_picture_gets_another_name_without_being_decoded(bank: BankWriter, store: Store, image: Make) -> None:
