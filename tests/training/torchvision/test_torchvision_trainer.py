@@ -237,6 +237,7 @@ def test_trained_weights_run_at_the_size_that_they_were_trained_at(
     assert read_checkpoint(as_it_was).arguments == SMALL
 
 
+@pytest.mark.slow
 def test_an_unreadable_image_is_one_line_from_a_loading_process_too(data: TrainingSet) -> None:
     from torch.utils.data import DataLoader
 
@@ -275,6 +276,7 @@ def test_the_log_has_a_line_an_epoch_after_a_kill_between_the_two_files(
     assert [json.loads(line)["epoch"] for line in lines] == [1, 2]
 
 
+@pytest.mark.slow
 def test_a_soup_of_a_pickled_start_is_safetensors(
     untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
 ) -> None:

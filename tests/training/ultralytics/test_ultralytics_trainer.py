@@ -136,6 +136,7 @@ def test_the_rate_falls_with_the_number_of_classes(
     assert "lr0: 0.000119\n" in (tmp_path / "run" / "args.yaml").read_text()
 
 
+@pytest.mark.slow
 def test_settings_reach_ultralytics(untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path) -> None:
     trainer = open_trainer(_config(settings={"lr0": 0.0125, "plots": True}))
     trainer.check(untrained("yolo11n"), NAMES)
@@ -144,7 +145,7 @@ def test_settings_reach_ultralytics(untrained: Callable[[str], Path], data: Trai
     assert (tmp_path / "run" / "results.png").is_file()
 
 
-@pytest.mark.slow_after(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "loss"), [("yolo11n", "ohem"), ("yolo11n", "ghm"), ("yolo26n", "stock")])
 def test_a_killed_training_goes_on_after_its_last_whole_epoch_as_if_nothing_had_been(
     family: str, loss: Loss, untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
