@@ -23,7 +23,7 @@ print(result.device.backend, *(name for name in sys.modules if name.startswith("
 """
 
 
-@pytest.mark.slow_after(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("backend", "weights"), [("openvino", "fp32"), ("onnx", "fp32"), ("openvino", "int8")], ids=lambda value: value
 )

@@ -97,7 +97,7 @@ def near_a(number: int, flips: int) -> list[int]:
     return [A ^ sum(1 << int(bit) for bit in rng.choice(64, flips, replace=False)) for _ in range(number)]
 
 
-@pytest.mark.slow_after(3)
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("flips", [1, 2, 3])
 @pytest.mark.parametrize(
     "work",

@@ -93,7 +93,7 @@ def test_what_was_compared_once_runs_without_torch(
     assert said == ["openvino True ['torch', 'torchvision', 'ultralytics']", "openvino True []"]
 
 
-@pytest.mark.slow_after(2)
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["openvino", "onnx"])
 @pytest.mark.parametrize("settings", [{}, {"classes": ("3", "17"), "imgsz": 100, "iou": 0.4, "batch": 3}])
 def test_what_is_kept_is_the_same_detector(
@@ -247,7 +247,7 @@ def test_another_machine_or_torch_is_compared_anew(
     assert samples.counts == [4, 4]
 
 
-@pytest.mark.slow_after(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["auto", "openvino"])
 def test_a_model_that_finds_other_things_is_refused_loudly_each_time(
     converted: Path, firing_weights: Path, backend: str

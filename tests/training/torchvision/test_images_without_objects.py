@@ -69,6 +69,7 @@ def _gradient(gradients: dict[str, Any], layers: tuple[str, ...]) -> float:
     return sum(float(each.abs().sum()) for each in found if each is not None)
 
 
+@pytest.mark.slow_after(4)
 @pytest.mark.parametrize(("builder", "loss"), TEACHES)
 def test_a_batch_without_objects_teaches_the_classes_alone(models: dict[str, Any], builder: str, loss: Any) -> None:
     losses, gradients = _losses(models, builder, loss, 0)

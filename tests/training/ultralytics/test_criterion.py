@@ -66,6 +66,7 @@ def test_stock_changes_nothing_where_there_are_objects(name: str) -> None:
     assert torch.equal(plain[0], taught[0]) and plain[1:] == taught[1:]
 
 
+@pytest.mark.slow_after(3)
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("loss", ["ohem", "focal", "ghm"])
 def test_the_classification_term_keeps_its_value_and_its_gradient_moves(name: str, loss: str) -> None:
@@ -88,6 +89,7 @@ def test_guided_makes_the_classification_as_large_as_the_boxes() -> None:
     assert items["cls_loss"] == pytest.approx(float(loss[1]) / 2, rel=1e-4)
 
 
+@pytest.mark.slow_after(6)
 @pytest.mark.parametrize("loss", [loss.name for loss in LOSSES.values() if loss.use(Family.ULTRALYTICS)])
 @pytest.mark.parametrize("name", ["yolo11n", "yolo26n"])
 def test_a_batch_without_objects_is_finite_and_teaches(name: str, loss: str) -> None:
