@@ -63,6 +63,7 @@ def replace_file(
     """
     part = part or path.with_name(path.name + PART)
     path.parent.mkdir(parents=True, exist_ok=True)
+    part.unlink(missing_ok=True)  # what a killed process left, or a link of somebody's
     try:
         write(part)
         if durable:

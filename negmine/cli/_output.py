@@ -120,6 +120,11 @@ def _bar(err: Console, before: str | None) -> Iterator[Callable[[ScanProgress], 
                 progress.update(task, description="scanning", visible=True)
                 for note in now.notes:
                     progress.console.print(note)
+            if now.labels_read is not None:
+                progress.update(task, description="reading labels", total=now.total, completed=now.labels_read)
+                return
+            if progress.tasks[0].description == "reading labels":
+                progress.reset(task, description="scanning")  # so that the speed is the detector's
             elapsed = progress.tasks[0].elapsed or 0.0
             speed = f"{now.scanned / elapsed:.1f}" if now.scanned and elapsed else "-"
             progress.update(
@@ -147,6 +152,9 @@ def _lines(err: Console) -> Iterator[Callable[[ScanProgress], None]]:
             started = time.perf_counter()
             for note in now.notes:
                 err.print(note, soft_wrap=True)
+        if now.labels_read is not None:
+            started = time.perf_counter()
+            return
         share = now.done * _PLAIN_LINES // max(now.total, 1)
         if share > said:
             said = share

@@ -25,6 +25,7 @@ class Engine(Protocol):
         ahead: int | None = None,
         cost: Callable[[_T], int] | None = None,
         budget: int = 0,
+        on_start: Callable[[_T], object] | None = None,
     ) -> Iterator[_R]:
         """Yield `function(item)` for each item, in the order of the items.
 
@@ -37,9 +38,11 @@ class Engine(Protocol):
             cost: what an item in flight costs, such as bytes of memory; no item costs anything where None.
             budget: the most that all items in flight may cost together. Two may be in flight whatever they cost, so
                 that one can be worked on while the caller takes the result of the other.
+            on_start: called in the caller's thread with each item that comes into flight.
 
         Raises:
-            Exception: whatever the first item that fails raises, in the order of the items. Items that nobody has begun
-                by then are dropped; the same holds where the caller closes the iterator, or is interrupted.
+            Exception: whatever the first item that fails raises, in the order of the items; what taking an item raises
+                comes behind the results of the items before. Items that nobody has begun by then are dropped; the same
+                holds where the caller lets go of the iterator, or is interrupted.
         """
         ...

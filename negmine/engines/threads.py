@@ -17,7 +17,7 @@ _R = TypeVar("_R")
 
 
 class ThreadEngine:
-    """Threads that several calls of `map` may share, nested ones too. Use it in a `with` statement.
+    """Threads that several calls of `map` share, from any thread but these themselves. Use it in a `with` statement.
 
     Args:
         workers: threads; one for each usable core where None.
@@ -47,52 +47,78 @@ class ThreadEngine:
         ahead: int | None = None,
         cost: Callable[[_T], int] | None = None,
         budget: int = 0,
+        on_start: Callable[[_T], object] | None = None,
     ) -> Iterator[_R]:
         """See `Engine.map`."""
         limit = max(ahead if ahead is not None else self._workers * _AHEAD, 1)
-        window = _Window(lambda item: self._pool.submit(function, item), iter(items), limit, cost, budget)
-        window.fill()
-        return window.results()
+
+        def start(item: _T) -> Future[_R]:
+            if on_start is not None:
+                on_start(item)
+            return self._pool.submit(function, item)
+
+        return _Results(start, iter(items), limit, cost, budget)
 
 
-class _Window(Generic[_T, _R]):
-    """The items in flight."""
+class _Results(Iterator[_R], Generic[_T, _R]):
+    """The results of the items in flight; as it ends, for whatever reason, items that nobody has begun are dropped."""
 
     def __init__(
         self,
-        submit: Callable[[_T], Future[_R]],
+        start: Callable[[_T], Future[_R]],
         items: Iterator[_T],
         limit: int,
         cost: Callable[[_T], int] | None,
         budget: int,
     ) -> None:
-        self._submit = submit
+        self._start = start
         self._items = items
         self._limit = limit
         self._cost = cost or (lambda item: 0)
         self._budget = budget
         self._running: deque[tuple[Future[_R], int]] = deque()
         self._held: list[_T] = []  # the item that was taken and does not fit yet
+        self._taken = False  # whether a result was, and there is room for another item
+        self._error: Exception | None = None  # what ended the items; raised behind the results of those before
+        self._fill()
 
-    def fill(self) -> None:
-        """Begin as many items as there is room for."""
-        while len(self._running) < self._limit:
-            try:
-                item = self._held.pop() if self._held else next(self._items)
-            except StopIteration:
-                return
-            cost = self._cost(item)
-            if len(self._running) > 1 and cost + sum(each for _, each in self._running) > self._budget:
-                self._held.append(item)
-                return
-            self._running.append((self._submit(item), cost))
-
-    def results(self) -> Iterator[_R]:
-        """Wait for each in turn; whatever happens, what nobody has begun by the end is dropped."""
+    def __next__(self) -> _R:
+        if self._taken:
+            self._fill()
+        self._taken = True
+        if not self._running:
+            if self._error is not None:
+                raise self._error
+            raise StopIteration
         try:
-            while self._running:
-                yield self._running.popleft()[0].result()
-                self.fill()
-        finally:
-            for future, _ in self._running:
-                future.cancel()
+            return self._running.popleft()[0].result()
+        except BaseException:
+            self.close()
+            raise
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Drop what nobody has begun."""
+        self._items, self._held, self._error = iter(()), [], None
+        while self._running:
+            self._running.popleft()[0].cancel()
+
+    def _fill(self) -> None:
+        """Begin as many items as there is room for."""
+        try:
+            while len(self._running) < self._limit and self._error is None:
+                item = self._held.pop() if self._held else next(self._items)
+                cost = self._cost(item)
+                if len(self._running) > 1 and cost + sum(each for _, each in self._running) > self._budget:
+                    self._held.append(item)
+                    return
+                self._running.append((self._start(item), cost))
+        except StopIteration:
+            return
+        except Exception as error:
+            self._error = error
+        except BaseException:
+            self.close()
+            raise

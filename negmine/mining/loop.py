@@ -10,9 +10,10 @@ in the bank, each image is read once, and its name is stored together with what 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence, Set
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from itertools import takewhile
@@ -37,6 +38,7 @@ _AHEAD = 2  # chunks that are read ahead of those whose pixels are in memory
 _UNDER_WAY = 40  # images whose pixels may be in memory, or four chunks of more
 _PIXELS = 1 << 29  # bytes that these may take, but for three chunks
 _SLICE = 128  # images that the bank is asked about at once, and one thread looks at, at least
+_GROUP = 16  # images whose labels one thread reads at once
 _STORE_S = 0.25  # seconds between two commits, so that fast detectors do not wait for the disk
 _PASSES = 3  # over labelled images that keep changing while they are scanned
 
@@ -81,7 +83,9 @@ class ScanLoop:
         self._pass = 0
         self._skipped: dict[str, SkippedImage] = {}  # by key: whose labels could not be registered
         self._new: set[str] = set()  # keys that were registered with a content that they did not have before
-        self._changed: list[SkippedImage] = []  # since their labels were registered
+        self._changed: dict[str, SkippedImage] = {}  # by key: since their labels were registered
+        self._uncounted: Set[str] = frozenset()  # keys that changed in the pass before, and are to be counted in this
+        self._stopped = threading.Event()
         self._contents: dict[str, Content] = {}  # by hash: not stored yet, or failed
         self._under_way: deque[Chunk] = deque()
         self._stored_s = time.monotonic()
@@ -107,37 +111,63 @@ class ScanLoop:
                 raise
 
     def _stop(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stopped.set()
         self._examiner.stop(give_up=kind is not None)
 
     def _with_labels(self, items: Sequence[SourceItem]) -> Iterator[ScanCounts]:
         """Register all labels, then detect; and again, where a file changed meanwhile."""
         for self._pass in range(_PASSES):
-            self._changed, scanned = [], self.counts.scanned
-            if not self._register(items) and self._pass:
+            changed, self._changed, scanned = self._changed, {}, self.counts.scanned
+            any_new = yield from self._register(items)
+            self.counts.skipped += [self._skipped[key] for key in changed if key in self._skipped]
+            self._uncounted = changed.keys() - self._skipped.keys()
+            if self._pass and not any_new and not self._uncounted:
                 break
             yield from self._detect(items)
             if scanned == self.counts.scanned and not self._changed:
                 break
-        self.counts.skipped += self._changed
+        self.counts.skipped += self._changed.values()
         yield self.counts
 
-    def _register(self, items: Sequence[SourceItem]) -> bool:
+    def _register(self, items: Sequence[SourceItem]) -> Generator[ScanCounts, None, bool]:
         """Store names and labels of all items that are new or changed; return whether any is."""
-        self._skipped, any_new = {}, False
-        for slice_, found in self._engine.map(self._read_labels, self._slices(items)):
-            pairs = list(zip(slice_, found, strict=True))
-            self._skipped |= {item.key: each for (item, _), each in pairs if isinstance(each, SkippedImage)}
-            labels = [(known, each) for (_, known), each in pairs if isinstance(each, ImageLabels)]
-            with self._bank.transaction() if labels else nullcontext():
-                for known, each in labels:
-                    self.counts.withdrawn += self._bank.register(each.record, each.sha256, each.size_wh, each.truth)
-                    if known is None or known.sha256 != each.sha256:
-                        self._new.add(each.record.key)
-            any_new = any_new or bool(labels)
+        self._skipped, any_new, done = {}, False, 0
+        waiting: list[tuple[_Known, ImageLabels | SkippedImage | None]] = []
+        for read in self._engine.map(self._read_labels, self._groups(items)):
+            waiting += read
+            done += len(read)
+            if len(waiting) >= _SLICE or done == len(items):
+                any_new = self._store_labels(waiting) or any_new
+                waiting.clear()
+                self.counts.labels_read = done
+                yield self.counts
+        self.counts.labels_read = None
         return any_new
 
-    def _read_labels(self, slice_: _Slice) -> tuple[_Slice, list[ImageLabels | SkippedImage | None]]:
-        return slice_, [self._reader.read_labels(item, known) for item, known in slice_]
+    def _store_labels(self, read: Sequence[tuple[_Known, ImageLabels | SkippedImage | None]]) -> bool:
+        """Store some names and labels in one transaction; return whether there are any."""
+        self._skipped |= {item.key: each for (item, _), each in read if isinstance(each, SkippedImage)}
+        labels = [(known, each) for (_, known), each in read if isinstance(each, ImageLabels)]
+        with self._bank.transaction() if labels else nullcontext():
+            for known, each in labels:
+                self.counts.withdrawn += self._bank.register(each.record, each.sha256, each.size_wh, each.truth)
+                if known is None or known.sha256 != each.sha256:
+                    self._new.add(each.record.key)
+        return bool(labels)
+
+    def _read_labels(self, group: _Slice) -> list[tuple[_Known, ImageLabels | SkippedImage | None]]:
+        return [(each, self._read_label(*each)) for each in group]
+
+    def _read_label(self, item: SourceItem, known: KnownItem | None) -> ImageLabels | SkippedImage | None:
+        if self._stopped.is_set():
+            raise InterruptedError
+        return self._reader.read_labels(item, known)
+
+    def _groups(self, items: Sequence[SourceItem]) -> Iterator[_Slice]:
+        """All items in order, with what the bank knows of them; few at a time, since new ones are decoded."""
+        for slice_ in self._slices(items):
+            for start in range(0, len(slice_), _GROUP):
+                yield slice_[start : start + _GROUP]
 
     def _slices(self, items: Sequence[SourceItem]) -> Iterator[_Slice]:
         """All items in order, with what the bank knows of them; a whole number of chunks at a time."""
@@ -150,7 +180,12 @@ class ScanLoop:
         """Run the detector over distinct contents that are not done yet, and store what it finds."""
         ahead = max(_UNDER_WAY // self._size, 4)
         chunks = self._detector_thread.map(
-            self._examiner.run, self._chunks(items), ahead=ahead, cost=lambda chunk: chunk.nbytes, budget=_PIXELS
+            self._examiner.run,
+            self._chunks(items),
+            ahead=ahead,
+            cost=lambda chunk: chunk.nbytes,
+            budget=_PIXELS,
+            on_start=self._examiner.begin,
         )
         yield self.counts  # the first are begun
         for chunk in chunks:
@@ -212,7 +247,9 @@ class ScanLoop:
                 continue
             is_news = known is None or (known.record, known.sha256) != (image.record, image.sha256)
             if is_news and self._labels_matter:
-                self._changed.append(SkippedImage(image.path, "unreadable", "it changed while it was scanned"))
+                self._changed[image.record.key] = SkippedImage(
+                    image.path, "unreadable", "it changed while it was scanned"
+                )
                 continue
             source, content = sources.get(image.sha256), None
             if source is None or not source.done:
@@ -222,7 +259,6 @@ class ScanLoop:
                     chunk.contents.append(content)
             was_there = known is not None and known.sha256 == image.sha256 and image.record.key not in self._new
             chunk.entries.append(Entry(replace(image, data=None), was_there, is_news, content))
-        self._examiner.begin(chunk)
         self._under_way.append(chunk)
         return chunk
 
@@ -256,8 +292,8 @@ class ScanLoop:
             if isinstance(outcome, ScannedImage) and isinstance(entry, Entry) and outcome.item is entry.image.record:
                 self.counts.add(outcome, entry.image.path, self._bank.store(self._run_id, outcome))
                 del self._contents[outcome.sha256]
-            elif self._pass:
-                continue  # counted in the first
+            elif self._pass and not (isinstance(entry, Entry) and entry.image.record.key in self._uncounted):
+                continue  # counted before
             elif isinstance(entry, SkippedImage):
                 self.counts.skipped.append(entry)
             elif isinstance(outcome, SkippedImage):

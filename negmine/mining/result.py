@@ -79,6 +79,7 @@ class ScanProgress:
         scanned: images that the detector saw.
         false_positives: of the kind `background`, so far.
         negatives: added so far.
+        labels_read: images whose labels were read so far; None once that is done, or where there are none.
         notes: what the scan found out before it began, such as the format of the labels.
     """
 
@@ -87,6 +88,7 @@ class ScanProgress:
     scanned: int
     false_positives: int
     negatives: int
+    labels_read: int | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -179,6 +181,7 @@ class ScanCounts:
     added: int = 0
     withdrawn: int = 0
     hardest: list[HardNegative] = field(default_factory=list)
+    labels_read: int | None = None  # so far, while that is under way
 
     @property
     def done(self) -> int:

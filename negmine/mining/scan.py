@@ -140,5 +140,6 @@ def _progress(counts: ScanCounts, total: int, notes: tuple[str, ...]) -> ScanPro
         scanned=counts.scanned,
         false_positives=counts.kinds[Kind.BACKGROUND],
         negatives=counts.added,
+        labels_read=counts.labels_read,
         notes=notes,
     )

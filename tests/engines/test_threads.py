@@ -117,3 +117,38 @@ def test_maps_may_be_nested(engine: Engine) -> None:
     with ThreadEngine(1) as one:
         inner = (engine.map(str, range(n)) for n in range(20))
         assert list(one.map("".join, inner, ahead=4)) == ["".join(map(str, range(n))) for n in range(20)]
+
+
+def test_letting_go_of_results_drops_what_nobody_has_begun() -> None:
+    begun: list[int] = []
+    with ThreadEngine(1) as engine:
+        gate = threading.Event()
+
+        def work(item: int) -> None:
+            begun.append(item)
+            gate.wait(30)
+
+        results = engine.map(work, range(8), ahead=8)
+        while not begun:
+            time.sleep(0.001)
+        del results
+        gate.set()
+    assert begun == [0]
+
+
+def test_what_taking_an_item_raises_comes_behind_the_results_before_it(engine: Engine) -> None:
+    def items() -> Iterator[int]:
+        yield from (1, 2, 3)
+        raise ValueError("no more")
+
+    results = engine.map(str, items(), ahead=8)
+    assert [next(results) for _ in range(3)] == ["1", "2", "3"]
+    with pytest.raises(ValueError, match="no more"):
+        next(results)
+
+
+def test_on_start_is_called_for_what_comes_into_flight_and_not_for_what_waits(engine: Engine) -> None:
+    started: list[int] = []
+    results = engine.map(str, [4, 40, 40], ahead=3, cost=lambda cost: cost, budget=10, on_start=started.append)
+    assert started == [4, 40]
+    assert [next(results) for _ in range(3)] == ["4", "40", "40"] and started == [4, 40, 40]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -21,7 +22,8 @@ from negmine.matching import Kind
 from negmine.mining.config import CropConfig, OutputSize, ScanConfig
 from negmine.mining.result import Device, ScanProgress
 from negmine.mining.scan import scan
-from negmine.structures import Detections, Image
+from negmine.sources.base import ImageFile, SourceItem
+from negmine.structures import Detections, FileStamp, Image
 
 OWN_SIZE = CropConfig(size=OutputSize("none"))
 
@@ -238,6 +240,47 @@ def test_labelled_images_are_mined_beside_their_targets(labelled: Path, tmp_path
         for negative in bank.negatives():
             assert negative.rect.x1 >= 80 or negative.rect.y2 <= 40 or negative.rect.x2 <= 60 or negative.rect.y1 >= 60
     assert verify(tmp_path / "bank").ok
+
+
+def test_labels_are_read_first_and_the_progress_says_so(labelled: Path, tmp_path: Path) -> None:
+    seen: list[ScanProgress] = []
+    scan(labelled / "images", square_detector(), bank=tmp_path / "bank", truth=labelled, on_progress=seen.append)
+    first = next(now for now in seen if now.labels_read)
+    assert (first.labels_read, first.done) == (3, 0) and (seen[-1].labels_read, seen[-1].done) == (None, 3)
+
+
+@dataclass
+class Changing:
+    """An image that is read once in each version, but for the last, which stays."""
+
+    path: Path
+    versions: list[bytes]
+    key: str = "changing"
+
+    def stamp(self) -> FileStamp:
+        return FileStamp(len(self.versions[0]), 0)
+
+    def read(self) -> bytes:
+        return self.versions.pop(0) if len(self.versions) > 1 else self.versions[0]
+
+
+@dataclass(frozen=True)
+class Items:
+    all: tuple[SourceItem, ...]
+
+    def items(self) -> tuple[SourceItem, ...]:
+        return self.all
+
+
+@pytest.mark.parametrize("ends", ["broken", "whole"])
+def test_an_image_that_changes_while_it_is_scanned_is_counted_once(labelled: Path, tmp_path: Path, ends: str) -> None:
+    other = draw(tmp_path / "other.png", [(60, 40, 80, 60, 50)], seed=99).read_bytes()
+    versions = [(labelled / "images" / "0.png").read_bytes(), other + b"changed", *([b""] if ends == "broken" else [])]
+    changing = Changing(labelled / "images" / "0.png", versions)
+    source = Items((changing, ImageFile(str(labelled / "images" / "1.png"))))
+    result = scan(source, square_detector(), bank=tmp_path / "bank", truth=labelled)
+    counted = result.scanned + result.duplicates + len(result.skipped)
+    assert counted == 2 and [each.source.name for each in result.skipped] == (["0.png"] if ends == "broken" else [])
 
 
 def test_missing_labels_may_be_said_to_mean_empty(labelled: Path, tmp_path: Path) -> None:
