@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := negmine-demo
 ARGS :=
+# Processes that run tests, each with a torch of its own.
+WORKERS := 2
 
 .PHONY: demo test test-slow lint bench clean
 
@@ -13,10 +15,10 @@ demo: $(VENV)/.installed
 	$(BIN)/negmine demo --out $(DEMO)
 
 test: $(VENV)/.installed-test $(VENV)/readers/.installed
-	$(BIN)/python -m pytest -m 'not slow' $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m 'not slow' $(ARGS)
 
 test-slow: $(VENV)/.installed-test $(VENV)/readers/.installed
-	$(BIN)/python -m pytest -m 'slow or hypothesis' --hypothesis-profile thorough $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m 'slow or hypothesis' --hypothesis-profile thorough $(ARGS)
 
 lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .
