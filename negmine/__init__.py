@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from negmine.augmenting.operations import average_blur, gaussian_blur, linear_contrast, median_blur, sharpen
     from negmine.bank.bank import Bank
     from negmine.bank.verify import verify
+    from negmine.detectors.base import BaseDetector
     from negmine.detectors.config import DetectorConfig, PredictionsConfig
     from negmine.detectors.function import FunctionDetector
     from negmine.detectors.open import open_detector
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AugmentConfig",
     "Bank",
+    "BaseDetector",
     "CropConfig",
     "Detections",
     "DetectorConfig",
@@ -74,6 +76,7 @@ __all__ = [
 _WHERE = {
     "AugmentConfig": "negmine.augmenting.config",
     "Bank": "negmine.bank.bank",
+    "BaseDetector": "negmine.detectors.base",
     "CropConfig": "negmine.mining.config",
     "Detections": "negmine.structures",
     "DetectorConfig": "negmine.detectors.config",

@@ -44,6 +44,8 @@ def _explain(message: str) -> str:
         return f"{message}: it cannot be written or opened here; check its permissions, or name another with --bank"
     if "locked" in lower:
         return f"{message}: another program has bank.db open for writing; close it and run the same command again"
+    if "no such column" in lower or "no such table" in lower:
+        return f"{message}: another negmine changed the format of this bank meanwhile; open it again"
     return message
 
 

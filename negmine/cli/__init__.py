@@ -57,7 +57,7 @@ def _run(arguments: list[str]) -> int:
         click.echo(f"negmine: {error}", err=True)
         return 2
     except (KeyboardInterrupt, click.Abort):
-        click.echo("negmine: interrupted; run the same command again to resume", err=True)
+        click.echo("negmine: interrupted; run the same command again", err=True)
         return 130
     except BrokenPipeError:
         # The reader of our output (head, less) is gone: write nothing more, not even when Python closes stdout.

@@ -183,6 +183,8 @@ def command(
             config=config,
             on_progress=on_progress,
         )
+    for note in result.notes:
+        say(console(stderr=True), note)
     if as_json:
         print_json(result.to_dict())
     else:

@@ -104,5 +104,12 @@ def quality_focal_weights(
     check_mask("positive", positive, "the anchors", logits[..., 0])
     check_range("alpha", alpha, 0, 1)
     check_range("gamma", gamma, 0)
+    return unchecked_quality_focal_weights(logits, targets, positive, alpha=alpha, gamma=gamma)
+
+
+def unchecked_quality_focal_weights(
+    logits: Tensor, targets: Tensor, positive: Tensor, *, alpha: float = 0.25, gamma: float = 2.0
+) -> Tensor:
+    """As `quality_focal_weights`, without its checks: NaN in a training that diverges gives NaN, not an error."""
     of_anchor = torch.where(positive[..., None], alpha, 1 - alpha)
     return of_anchor * (targets.detach() - at_least_float32(logits.detach()).sigmoid()).abs() ** gamma

@@ -86,6 +86,19 @@ def ghm_c_weights(
     """
     _check("logits", logits, targets, valid)
     check_probabilities("targets", targets if valid is None else targets[valid])
+    return unchecked_ghm_c_weights(logits, targets, bins=bins, momentum=momentum, acc=acc, valid=valid)
+
+
+def unchecked_ghm_c_weights(
+    logits: Tensor,
+    targets: Tensor,
+    *,
+    bins: int = 10,
+    momentum: float = 0.75,
+    acc: Tensor | None = None,
+    valid: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """As `ghm_c_weights`, without the checks of logits and targets: NaN counts as a gradient of no length."""
     lengths = (_masked(logits, valid).detach().sigmoid() - _masked(targets, valid).detach()).abs()
     return _harmonise(lengths, valid, bins, momentum, acc)
 
@@ -136,7 +149,7 @@ def _harmonise(
     check_range("momentum", momentum, 0, 1, high_open=True)
     if acc is not None:
         check_shape("acc", acc, bins)
-    index = (lengths * bins).long().clamp(0, bins - 1)  # a length of 1 is of the last bin
+    index = (lengths.nan_to_num(0.0) * bins).long().clamp(0, bins - 1)  # a length of 1 is of the last bin
     counted = index if valid is None else index[valid]
     counts = counted.flatten().bincount(minlength=bins).to(lengths.dtype)  # R
     average = counts if acc is None else _moved(acc.to(counts), counts, momentum)

@@ -112,6 +112,7 @@ class ScanResult:
         hardest: the hardest of the negatives added, at most five.
         seconds: from the first image to the last.
         device: what the detector ran on.
+        notes: what the detector noted while it ran, such as a batch halved for want of memory.
     """
 
     bank: Path
@@ -129,6 +130,7 @@ class ScanResult:
     hardest: tuple[HardNegative, ...]
     seconds: float
     device: Device
+    notes: tuple[str, ...] = ()
 
     @property
     def images_per_second(self) -> float:
@@ -163,6 +165,7 @@ class ScanResult:
             "seconds": round(self.seconds, 3),
             "images_per_second": round(self.images_per_second, 3),
             "device": self.device.to_dict(),
+            "notes": list(self.notes),
         }
 
 
@@ -209,7 +212,7 @@ class ScanCounts:
             found = HardNegative(hardest.score, hardest.class_name, source, image.negatives[index].sha256)
             self.hardest = sorted([*self.hardest, found], key=lambda h: (-h.score, h.sha256))[:_HARDEST]
 
-    def result(self, bank: Path, total: int, seconds: float, device: Device) -> ScanResult:
+    def result(self, bank: Path, total: int, seconds: float, device: Device, notes: tuple[str, ...]) -> ScanResult:
         """The finished counts."""
         return ScanResult(
             bank=bank,
@@ -227,4 +230,5 @@ class ScanCounts:
             hardest=tuple(self.hardest),
             seconds=seconds,
             device=device,
+            notes=notes,
         )

@@ -80,7 +80,8 @@ def scan(
                 on_progress(_progress(counts, len(items), notes))
         seconds = clock() - started
         device = Device.of(model, loop.busy_s / seconds if seconds > 0 else 0.0)
-        return loop.counts.result(writer.folder, writer.negative_count(), seconds, device)
+        new = tuple(note for note in model.notes if note not in notes)
+        return loop.counts.result(writer.folder, writer.negative_count(), seconds, device, new)
 
 
 def _items(sources: str | Path | Sequence[str | Path] | Source, split: str | None) -> Sequence[SourceItem]:

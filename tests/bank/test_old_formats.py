@@ -14,6 +14,7 @@ from negmine.bank.bank import Bank
 from negmine.bank.schema import APPLICATION_ID, MIGRATIONS
 from negmine.bank.verify import verify
 from negmine.bank.writer import BankWriter
+from negmine.errors import BankError
 from negmine.mining.scan import scan
 from negmine.trainable import trainable
 
@@ -52,6 +53,17 @@ def test_an_old_bank_is_read_and_not_changed(old: Path) -> None:
         assert bank.scalar("SELECT count(*) FROM items WHERE key = CAST(path AS BLOB)") == 4
     assert verify(old).ok
     assert (old / "bank.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("old", [2], indirect=True)
+def test_a_reader_that_is_open_while_a_writer_changes_the_format_says_so(old: Path) -> None:
+    message = r"no such column: path_bytes: another negmine changed the format of this bank meanwhile; open it again$"
+    with Bank(old) as reader:
+        assert reader.scalar("SELECT count(key) FROM sources") == 4
+        with BankWriter(old, purpose="a test"):
+            pass
+        with pytest.raises(BankError, match=message):
+            list(reader.negatives())
 
 
 def test_the_next_writer_brings_it_up_to_date_and_nothing_is_scanned_again(old: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 import pytest
+import torch
 from blobs import draw
 from commands import one_line
 
@@ -177,6 +178,22 @@ def test_scan_export_verify(shell: Run, backgrounds: Path, firing_weights: Path,
     assert [problem["kind"] for problem in json.loads(checked.stdout)["problems"]] == ["missing"]
 
 
+def test_what_a_detector_notes_while_it_runs_is_said_and_in_the_document(
+    run: Run, backgrounds: Path, firing_weights: Path
+) -> None:
+    def check(_: torch.nn.Module, given: tuple[object, ...]) -> None:
+        if isinstance(given[0], torch.Tensor) and len(given[0]) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+
+    arguments = ["--weights", firing_weights, "--imgsz", "96", "--batch", "2", "--backend", "torch", "--json"]
+    with torch.nn.modules.module.register_module_forward_pre_hook(check):
+        done = run("scan", backgrounds, *arguments)
+    note = "cpu ran out of memory: firing.pt runs on 1 image at once from now on"
+    assert json.loads(done.stdout)["notes"] == [note]
+    assert done.stderr.splitlines().count(note) == 1
+    assert json.loads(run("scan", backgrounds, *arguments).stdout)["notes"] == []
+
+
 def test_the_table_says_what_happened_and_what_to_do_next(run: Run, backgrounds: Path, firing_weights: Path) -> None:
     done = run("scan", backgrounds, "--weights", firing_weights, "--imgsz", "96", "--bank", "my bank")
     assert done.returncode == 0, done.stderr
@@ -215,7 +232,7 @@ def test_interrupted_is_130_and_the_same_command_goes_on(
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()
     assert process.returncode == 130 and out == ""
-    assert err.splitlines()[-1].startswith("negmine: interrupted")
+    assert err.splitlines()[-1] == "negmine: interrupted; run the same command again"
     done = json.loads(run(*arguments, "--json").stdout)
     assert done["images"]["unchanged"] > 0 and done["images"]["scanned"] > 0
     assert done["images"]["unchanged"] + done["images"]["scanned"] == 412

@@ -10,9 +10,11 @@ from types import MappingProxyType
 import cv2
 import numpy as np
 import pytest
+from blobs import draw
 from detector_members import MEMBERS, missing_members
 from firing import pictures
 
+import negmine
 from negmine.bank.bank import Bank
 from negmine.detectors.base import BaseDetector, Detector, DetectorIdentity, opening_notes
 from negmine.detectors.batches import predict_each
@@ -115,6 +117,24 @@ def test_a_detector_without_more_than_predict_has_all_defaults() -> None:
     assert (detector.lowest_score, detector.needs_files, opening_notes(detector)) == (None, False, ())
     detector.check_paths([Path("a.png")])
     detector.give_up()
+
+
+class Own(negmine.BaseDetector):
+    """What the guide to other detectors says to write, and no more."""
+
+    def __init__(self) -> None:
+        self._class_names = {0: "sign"}
+        self._identity = DetectorIdentity("own", "1")
+
+    def predict(self, images: Sequence[Image], paths: Sequence[Path] | None = None) -> list[negmine.Detections]:
+        return [Detections(np.array([[8.0, 8, 40, 40]]), np.array([0.9]), np.array([0]))] * len(images)
+
+
+def test_a_class_on_the_exported_base_can_be_scanned_with(tmp_path: Path) -> None:
+    draw(tmp_path / "in" / "0.png", [], seed=0)
+    assert missing_members(Own()) == []
+    result = negmine.scan(tmp_path / "in", Own(), bank=tmp_path / "bank")
+    assert (result.scanned, result.added) == (1, 1)
 
 
 def test_a_mirrored_detector_finds_the_mirror_image(firing_weights: Path) -> None:

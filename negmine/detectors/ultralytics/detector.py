@@ -22,6 +22,7 @@ from negmine.detectors.weights_files import find_weights, hash_weights
 from negmine.errors import ConfigError, DetectorError, WeightsError
 from negmine.paths import printable
 from negmine.structures import Detections, Image
+from negmine.words import counted
 
 if TYPE_CHECKING:
     from torch import nn
@@ -171,7 +172,8 @@ class UltralyticsDetector(BaseDetector):
                 "smaller --imgsz, or --device cpu"
             ) from error
         self._set_at_once(self._at_once // 2, self._handed)
-        self.note(f"{self._device} ran out of memory: {name} runs on {self._at_once} images at once from now on")
+        images = counted(self._at_once, "image")
+        self.note(f"{self._device} ran out of memory: {name} runs on {images} at once from now on")
 
     def _run(self, images: list[Image], conf: float) -> list[Results]:
         results: list[Results] = self._model.predict(

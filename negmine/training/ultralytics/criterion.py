@@ -25,8 +25,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from negmine.losses.focal import quality_focal_weights
-from negmine.losses.ghm import ghm_c_weights
+from negmine.losses.focal import unchecked_quality_focal_weights
+from negmine.losses.ghm import unchecked_ghm_c_weights
 from negmine.losses.hard_negative import hardest_negatives
 from negmine.losses.nms import overlapping_negatives
 from negmine.losses.sampling_free import guided_scale
@@ -159,7 +159,7 @@ class HardestNegatives:
 
 def focal_weights(anchors: Anchors) -> Tensor:
     """The weights of `quality_focal_weights`, alpha 0.25 and gamma 2, scaled to the plain sum."""
-    return _same_sum(quality_focal_weights(anchors.logits, anchors.targets, anchors.positive), anchors)
+    return _same_sum(unchecked_quality_focal_weights(anchors.logits, anchors.targets, anchors.positive), anchors)
 
 
 class HarmonisedWeights:
@@ -175,7 +175,7 @@ class HarmonisedWeights:
 
     def __call__(self, anchors: Anchors) -> Tensor:
         before = None if self.average is None else self.average.to(anchors.logits.device)
-        weights, self.average = ghm_c_weights(
+        weights, self.average = unchecked_ghm_c_weights(
             anchors.logits, anchors.targets, bins=self._bins, momentum=self._momentum, acc=before
         )
         return _same_sum(weights, anchors)

@@ -98,6 +98,16 @@ def test_a_batch_without_objects_is_finite_and_teaches(name: str, loss: str) -> 
     assert 0 < norm < np.inf
 
 
+@pytest.mark.parametrize("loss", [loss.name for loss in LOSSES.values() if loss.use(Family.ULTRALYTICS)])
+def test_weights_of_nan_give_a_loss_of_nan_and_no_error(loss: str) -> None:
+    """The trainer looks for NaN after each batch, and says which images were in it."""
+    model = _model("yolo11n")
+    for branch in (*model.model[-1].cv2, *model.model[-1].cv3):  # boxes and classes
+        torch.nn.init.constant_(branch[-1].bias, torch.nan)
+    total, _, _ = _run(model, TrainConfig(loss=loss, min_neg=8), 2)
+    assert total[1].isnan()
+
+
 class _Assigner(torch.nn.Module):
     """Gives the anchors that it is told."""
 
