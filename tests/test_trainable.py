@@ -17,7 +17,7 @@ from negmine.detectors.config import DetectorConfig
 from negmine.exporting.config import ExportConfig
 from negmine.exporting.export import export
 from negmine.exporting.names import negative_name, variant_name
-from negmine.exporting.withhold import PRESENT
+from negmine.exporting.negatives import PRESENT
 from negmine.held_out import HoldoutConfig
 from negmine.mining.config import CropConfig, ScanConfig
 from negmine.mining.scan import scan

@@ -32,9 +32,9 @@ from negmine.paths import printable
 from negmine.ratios.ratio import ratio
 from negmine.ratios.result import RatioResult
 from negmine.retraining.config import RetrainConfig
+from negmine.retraining.context import OnProgress
 from negmine.retraining.result import RetrainResult
 from negmine.retraining.retrain import retrain
-from negmine.retraining.run import OnProgress
 from negmine.training.config import TrainConfig
 
 _MARKER = "negmine-demo.json"

@@ -10,9 +10,8 @@ from negmine.errors import ConfigError, ExportError
 from negmine.exporting.config import ExportConfig
 from negmine.exporting.folder import MANIFEST, require_ours, write_plan
 from negmine.exporting.merge import DataImages, SortedImages, read_data
-from negmine.exporting.negatives import BankNegatives
+from negmine.exporting.negatives import BankNegatives, Withholding
 from negmine.exporting.result import ExportResult, MergeResult
-from negmine.exporting.withhold import Withholding
 from negmine.images.contents import OnCount
 from negmine.labels.base import LabelFormat
 from negmine.labels.formats import label_format

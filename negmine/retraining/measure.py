@@ -12,8 +12,8 @@ from negmine.evaluating.figures import ModelFigures, figures
 from negmine.evaluating.predict import predict_and_match
 from negmine.files import write_file
 from negmine.paths import first_few
+from negmine.retraining.context import Run
 from negmine.retraining.result import RoundResult
-from negmine.retraining.run import Run
 from negmine.retraining.selection import RoundCounts
 from negmine.words import counted
 

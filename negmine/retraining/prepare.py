@@ -15,9 +15,9 @@ from negmine.labels.yolo import yolo_lines
 from negmine.paths import printable
 from negmine.retraining.backgrounds import Backgrounds, read_backgrounds
 from negmine.retraining.config import RetrainConfig
+from negmine.retraining.context import Listener, Ports, Run, RunData
 from negmine.retraining.folder import LockedFolder, hash_of_lines
 from negmine.retraining.labelled import LabelledData, read_labelled
-from negmine.retraining.run import Listener, Ports, Run, RunData
 from negmine.retraining.training_set import PlacedImages, place_labelled
 from negmine.words import counted
 

@@ -13,11 +13,11 @@ from negmine.errors import ConfigError
 from negmine.paths import printable
 from negmine.ratios.target import Ratio
 from negmine.retraining.config import DEFAULT_OUT, RetrainConfig
+from negmine.retraining.context import Listener, OnProgress, OnStep, OpenDetector, Ports
 from negmine.retraining.folder import LockedFolder, RetrainFolder, folder_errors
 from negmine.retraining.prepare import RetrainInputs, prepare
 from negmine.retraining.result import RetrainResult, RoundResult
 from negmine.retraining.rounds import run_rounds
-from negmine.retraining.run import Listener, OnProgress, OnStep, OpenDetector, Ports
 from negmine.retraining.verdict import best_round
 from negmine.training.base import Trainer
 from negmine.training.open import open_trainer

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from negmine.detectors.weights_files import hash_weights
 from negmine.files import copy_file, write_file
+from negmine.retraining.context import Run
 from negmine.retraining.measure import measure_round
 from negmine.retraining.result import RoundResult
-from negmine.retraining.run import Run
 from negmine.retraining.selection import RoundCounts, select_negatives
 from negmine.retraining.training_set import copy_start, place_negatives, read_negatives, write_data_yaml
 from negmine.retraining.verdict import best_round, reason_to_stop

@@ -24,7 +24,7 @@ from negmine.images.near_duplicates import without_near
 from negmine.mining.config import ScanConfig
 from negmine.mining.scan import scan
 from negmine.ratios.target import Ratio
-from negmine.retraining.run import Run
+from negmine.retraining.context import Run
 from negmine.retraining.training_set import place_negatives, write_data_yaml
 from negmine.trainable import BankHashes, Refusal, TrainingRule, trainable
 from negmine.words import counted

@@ -139,7 +139,7 @@ class TorchvisionTrainer:
         device: torch.device,
     ) -> TorchvisionCheckpoint:
         """Set the bias of a head that was never trained; returns the checkpoint with the thresholds of its classes."""
-        from negmine.training.torchvision.prior import count_anchors, score_thresholds, set_optimal_bias
+        from negmine.training.torchvision.guided import count_anchors, score_thresholds, set_optimal_bias
 
         self._seed(0)
         loader = self._loader(images, list(order)[:_COUNTED], device, 0)

@@ -12,7 +12,7 @@ from torchvision.models import get_model
 from torchvision.ops import box_iou
 
 from negmine.training.config import TrainConfig
-from negmine.training.torchvision.prior import AnchorCounts, count_anchors, score_thresholds, set_optimal_bias
+from negmine.training.torchvision.guided import AnchorCounts, count_anchors, score_thresholds, set_optimal_bias
 from negmine.training.torchvision.trainer import install_loss
 
 RETINA, FCOS = "retinanet_resnet50_fpn", "fcos_resnet50_fpn"
