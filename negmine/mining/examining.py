@@ -24,8 +24,8 @@ from negmine.mining.result import SkippedImage
 from negmine.sources.base import SourceItem
 from negmine.structures import Detections, GroundTruth, Image
 
-
 _GIVE_UP_S = 0.05  # between asking a detector to give up and asking again
+
 
 @dataclass(slots=True, eq=False)
 class Content:
