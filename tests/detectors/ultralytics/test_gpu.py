@@ -63,7 +63,7 @@ def test_it_is_used_where_it_finds_the_same(firing_weights: Path) -> None:
     plain = UltralyticsDetector(config(firing_weights))
     fast = open_half(plain, config(firing_weights), samples)
     assert fast is not plain and plain.notes == ()
-    assert fast.identity.settings == {**plain.identity.settings, "backend": "torch half"}
+    assert fast.identity.settings == {**plain.identity.settings, "backend": "torch fp16"}
     (note,) = opening_notes(fast)
     assert note.startswith("firing.pt runs in half precision: on 5 images it finds ") and "\n" not in note
     assert sum(map(len, fast.predict(pictures(5)))) > 10
@@ -129,7 +129,7 @@ def forced(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("forced")
 def test_with_images_a_gpu_runs_in_half_precision_and_is_handed_several_batches(firing_weights: Path) -> None:
     detector = open_detector(config(firing_weights), samples)
-    assert detector.identity.settings["backend"] == "torch half" and detector.batch_size == 4 * 16
+    assert detector.identity.settings["backend"] == "torch fp16" and detector.batch_size == 4 * 16
     assert open_detector(config(firing_weights, batch=3), samples).batch_size == 4 * 3
     assert open_detector(config(firing_weights)).identity.settings["backend"] == "torch", "nothing to compare on"
     assert open_detector(config(firing_weights, backend="torch"), samples).identity.settings["backend"] == "torch"
@@ -145,7 +145,7 @@ def test_a_scan_takes_the_path_and_finds_what_the_cpu_finds(firing_weights: Path
         settings = config(firing_weights, backend=backend, batch=2)
         result = scan(tmp_path / "in", settings, bank=tmp_path / backend, config=ScanConfig(max_per_image=1))
         found.append((result.scanned, result.added, result.device.backend))
-    assert found == [(21, found[1][1], "torch half"), (21, found[1][1], "torch")] and found[1][1] > 3
+    assert found == [(21, found[1][1], "torch fp16"), (21, found[1][1], "torch")] and found[1][1] > 3
 
 
 def test_out_of_memory_halves_the_batch_for_good(firing_weights: Path) -> None:
@@ -193,7 +193,7 @@ def overflowing_checkpoint(path: Path) -> Path:
 def test_on_a_gpu_half_precision_finds_what_full_precision_finds(cuda: str, firing_weights: Path) -> None:
     plain = open_detector(config(firing_weights, device=cuda, backend="torch"))
     fast = open_detector(config(firing_weights, device=cuda), samples)
-    assert fast.device == plain.device == "cuda:0" and fast.identity.settings["backend"] == "torch half"
+    assert fast.device == plain.device == "cuda:0" and fast.identity.settings["backend"] == "torch fp16"
     theirs, ours = plain.predict(pictures(14)), fast.predict(pictures(14))
     assert sum(map(len, theirs)) > 10 and not beyond_rounding(theirs, ours, 0.3)
     assert not all(map(same, theirs, ours)), "it is not half precision"
