@@ -92,7 +92,10 @@ class Detector(Protocol):
         """
 
     def give_up(self) -> None:
-        """Make a `predict` that is running in another thread raise InterruptedError soon, if it takes long."""
+        """Make a `predict` that is running in another thread raise InterruptedError soon, if it takes long.
+
+        It has no effect on a `predict` that begins later; call it again while one may be about to begin.
+        """
 
 
 class BaseDetector:

@@ -66,21 +66,25 @@ def describe_differences(original: Sequence[Detections], converted: Sequence[Det
     )
 
 
-def beyond_rounding(original: Sequence[Detections], converted: Sequence[Detections], conf: float) -> bool:
-    """Whether more differs than lower precision explains.
+def beyond_rounding(
+    original: Sequence[Detections], converted: Sequence[Detections], conf: float, lowest: float = LOWEST_SCORE
+) -> bool | None:
+    """Whether more differs than lower precision explains; None where too little is found to tell.
 
     That is where, of all detections of both, more than one and more than 5 % have no match in the other: same class,
-    IoU >= 0.5.
+    IoU >= 0.5. A single detection without a match tells nothing.
 
     Args:
         original, converted: see `compare`.
         conf: see `compare`; a match may score lower.
+        lowest: see `compare`.
     """
-    for threshold in dict.fromkeys((max(conf, LOWEST_SCORE), LOWEST_SCORE)):
+    for threshold in dict.fromkeys((max(conf, lowest), lowest)):
         matched = _matched(original, converted, threshold)
-        if matched:
-            return matched.count(False) > max(1, _LOST * len(matched))
-    return False
+        lost = matched.count(False)
+        if any(matched) or lost > 1:
+            return lost > max(1, _LOST * len(matched))
+    return None
 
 
 def _first_difference(original: Sequence[Detections], converted: Sequence[Detections], threshold: float) -> str | None:

@@ -24,6 +24,8 @@ from negmine.mining.result import SkippedImage
 from negmine.sources.base import SourceItem
 from negmine.structures import Detections, GroundTruth, Image
 
+_GIVE_UP_S = 0.05  # between asking a detector to give up and asking again
+
 
 @dataclass(slots=True, eq=False)
 class Content:
@@ -137,13 +139,15 @@ class Examiner:
         self._has_truth = has_truth
         self._engine = engine
         self._clock = clock
-        self._stopped = threading.Event()
+        self._stopped, self._idle = threading.Event(), threading.Event()
+        self._idle.set()
 
     def stop(self, *, give_up: bool) -> None:
         """Have `run` raise InterruptedError at the next batch; or sooner, where the detector can give up."""
         self._stopped.set()
-        if give_up:
+        while give_up and not self._idle.is_set():
             self._detector.give_up()
+            self._idle.wait(_GIVE_UP_S)  # then again: a detector that had not begun to predict has forgotten it
 
     def begin(self, chunk: Chunk) -> None:
         """Begin to decode the contents of a chunk."""
@@ -187,13 +191,15 @@ class Examiner:
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
-        if self._stopped.is_set():
-            raise InterruptedError
+        self._idle.clear()
         begun = self._clock()
         try:
+            if self._stopped.is_set():
+                raise InterruptedError
             yield
         finally:
             self.busy_s += self._clock() - begun
+            self._idle.set()
 
     def _finish(self, pair: tuple[Content, Detections | BoxError]) -> None:
         pair[0].outcome = self._judge(pair)

@@ -81,8 +81,8 @@ def test_a_score_is_compared_with_that_of_the_box_that_overlaps_most() -> None:
 @pytest.mark.parametrize(
     ("theirs", "ours", "other"),
     [
-        (0, 0, False),  # of none
-        (1, 0, False),  # one, which may have been close
+        (0, 0, None),  # of none
+        (1, 0, None),  # one, which may have been close
         (2, 0, True),
         (0, 2, True),
         (1, 1, False),
@@ -91,16 +91,16 @@ def test_a_score_is_compared_with_that_of_the_box_that_overlaps_most() -> None:
         (35, 40, True),
     ],
 )
-def test_what_fewer_digits_may_lose(theirs: int, ours: int, other: bool) -> None:
+def test_what_fewer_digits_may_lose(theirs: int, ours: int, other: bool | None) -> None:
     rows: list[Row] = [(100.0 * k, 0, 100.0 * k + 50, 40, 0.5, k % 3) for k in range(40)]
-    assert beyond_rounding([found(*rows[:theirs])], [found(*rows[:ours])], 0.25) == other
+    assert beyond_rounding([found(*rows[:theirs])], [found(*rows[:ours])], 0.25) is other
 
 
 def test_fewer_digits_move_boxes_and_scores_and_no_classes() -> None:
     one = [found(*[(100.0 * k, 0, 100.0 * k + 50, 40, 0.26, 1) for k in range(10)])]
     moved = [found(*[(100.0 * k + 9, 0, 100.0 * k + 55, 40, 0.20, 1) for k in range(10)])]  # under 0.25
-    assert not beyond_rounding(one, moved, 0.25) and not beyond_rounding(moved, one, 0.25)
+    assert beyond_rounding(one, moved, 0.25) is False and beyond_rounding(moved, one, 0.25) is False
     renamed = [found(*[(100.0 * k, 0, 100.0 * k + 50, 40, 0.26, 2) for k in range(10)])]
     assert beyond_rounding(one, renamed, 0.25)
     below = [found(*[(*BOX, 0.1, 1)] * 3)]  # where nothing reaches 0.25, what scores less is compared
-    assert beyond_rounding(below, [found()], 0.25) and not beyond_rounding(below, below, 0.25)
+    assert beyond_rounding(below, [found()], 0.25) and beyond_rounding(below, below, 0.25) is False

@@ -5,10 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 import threading
 import time
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -19,6 +22,7 @@ from killing import until
 from negmine.bank.records import ScannedImage, Stored
 from negmine.bank.store import ImageStore
 from negmine.bank.verify import verify
+from negmine.detectors.base import BaseDetector, DetectorIdentity
 from negmine.detectors.function import FunctionDetector
 from negmine.mining import loop
 from negmine.mining.config import ScanConfig
@@ -41,6 +45,26 @@ def stopping(after: int, *, batch_size: int = 3) -> FunctionDetector:
         return find_squares(image)
 
     return FunctionDetector(look, {0: "lamp", 1: "sign"}, name="squares", batch_size=batch_size, key="1")
+
+
+class Slow(BaseDetector):
+    """Is interrupted as it is about to predict, forgets then what it was told, and predicts for long."""
+
+    _class_names = MappingProxyType({0: "lamp"})
+    _identity = DetectorIdentity("slow", "1")
+
+    def __init__(self) -> None:
+        self.given_up, self.seen = threading.Event(), list[bool]()
+
+    def predict(self, images: Sequence[Image], paths: Sequence[Path] | None = None) -> list[Detections]:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.5)
+        self.given_up.clear()
+        self.seen.append(self.given_up.wait(10))
+        raise InterruptedError
+
+    def give_up(self) -> None:
+        self.given_up.set()
 
 
 @pytest.fixture(scope="module")
@@ -289,3 +313,10 @@ def test_pictures_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(loop, "_PIXELS", limit)
     scan(tmp_path / "in", FunctionDetector(look, {0: "lamp", 1: "sign"}), bank=tmp_path / "bank")
     assert len(alive) == 120 and max(alive) <= most
+
+
+def test_a_detector_that_was_about_to_predict_when_interrupted_gives_up(pictures: Path, tmp_path: Path) -> None:
+    detector = Slow()
+    with pytest.raises(KeyboardInterrupt):
+        scan(pictures, detector, bank=tmp_path / "bank")
+    assert detector.seen == [True]

@@ -60,7 +60,8 @@ class UltralyticsDetector(BaseDetector):
 
         Args:
             config: what to open, and how.
-            half: compute in half precision; a CPU computes in full precision all the same.
+            half: compute in half precision, boxes too, which are then coarse (by half a pixel beyond 512 pixels); a
+                CPU computes in full precision all the same.
             stands_for: the checkpoint that these weights are an engine of.
         """
         path = find_weights(config.weights)
@@ -77,7 +78,7 @@ class UltralyticsDetector(BaseDetector):
         self._device = self._model.predictor.device
         on_cpu = self.device_type == "cpu"
         self._set_at_once(config.batch or (1 if on_cpu else _ACCELERATOR_BATCH), 1 if on_cpu else _HANDED)
-        backend = "tensorrt" if stands_for else "torch half" if half else "torch"
+        backend = "tensorrt" if stands_for else "torch fp16" if half else "torch"
         self._identity = DetectorIdentity(
             name=stands_for.name if stands_for else path.name,
             sha256=stands_for.sha256 if stands_for else hash_weights(path),

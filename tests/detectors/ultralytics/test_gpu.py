@@ -5,7 +5,7 @@ Everything but the arithmetic runs on the CPU here too; tests with the mark `gpu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -63,7 +63,7 @@ def test_it_is_used_where_it_finds_the_same(firing_weights: Path) -> None:
     plain = UltralyticsDetector(config(firing_weights))
     fast = open_half(plain, config(firing_weights), samples)
     assert fast is not plain and plain.notes == ()
-    assert fast.identity.settings == {**plain.identity.settings, "backend": "torch half"}
+    assert fast.identity.settings == {**plain.identity.settings, "backend": "torch fp16"}
     (note,) = opening_notes(fast)
     assert note.startswith("firing.pt runs in half precision: on 5 images it finds ") and "\n" not in note
     assert sum(map(len, fast.predict(pictures(5)))) > 10
@@ -120,6 +120,43 @@ def test_a_fast_path_that_finds_other_things_is_one_line_and_full_precision(
     assert all(map(same, expected, plain.predict(pictures(5))))
 
 
+class Blind(UltralyticsDetector):
+    """Finds nothing, whatever it sees."""
+
+    def predict_from(self, conf: float, images: Sequence[Image]) -> list[Detections]:
+        return [Detections.empty()] * len(images)
+
+
+@pytest.fixture(scope="module")
+def faint_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint that finds nothing in the samples at a usual threshold, and noise below."""
+    return write_firing_checkpoint(tmp_path_factory.mktemp("faint") / "faint.pt", bias=-12.3)
+
+
+def test_where_nothing_is_found_noise_is_compared(faint_weights: Path) -> None:
+    plain = UltralyticsDetector(config(faint_weights))
+    assert sum(map(len, plain.predict_from(0.05, pictures(5)))) == 0
+    fast = open_half(plain, config(faint_weights), samples)
+    assert fast is not plain
+    assert fast.notes[0].startswith("faint.pt runs in half precision: down to a score of 0.001, on 5 images it finds ")
+
+
+def test_a_fast_path_that_never_finds_anything_is_not_used(faint_weights: Path) -> None:
+    plain = UltralyticsDetector(config(faint_weights))
+    assert open_verified(plain, lambda: Blind(config(faint_weights)), "in half precision", samples) is plain
+    assert "(down to a score of 0.001, on 5 images it finds 0 of the " in plain.notes[0]
+
+
+def test_where_not_even_noise_is_found_full_precision_is_used(tmp_path: Path) -> None:
+    weights = write_firing_checkpoint(tmp_path / "silent.pt", bias=-20.0)
+    plain = UltralyticsDetector(config(weights))
+    assert open_half(plain, config(weights), samples) is plain
+    assert plain.notes == (
+        "silent.pt runs in full precision, which is slower: too little was found in 5 images to compare it in half "
+        "precision",
+    )
+
+
 @pytest.fixture
 def forced(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the path of a GPU on the CPU."""
@@ -129,7 +166,7 @@ def forced(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("forced")
 def test_with_images_a_gpu_runs_in_half_precision_and_is_handed_several_batches(firing_weights: Path) -> None:
     detector = open_detector(config(firing_weights), samples)
-    assert detector.identity.settings["backend"] == "torch half" and detector.batch_size == 4 * 16
+    assert detector.identity.settings["backend"] == "torch fp16" and detector.batch_size == 4 * 16
     assert open_detector(config(firing_weights, batch=3), samples).batch_size == 4 * 3
     assert open_detector(config(firing_weights)).identity.settings["backend"] == "torch", "nothing to compare on"
     assert open_detector(config(firing_weights, backend="torch"), samples).identity.settings["backend"] == "torch"
@@ -145,7 +182,7 @@ def test_a_scan_takes_the_path_and_finds_what_the_cpu_finds(firing_weights: Path
         settings = config(firing_weights, backend=backend, batch=2)
         result = scan(tmp_path / "in", settings, bank=tmp_path / backend, config=ScanConfig(max_per_image=1))
         found.append((result.scanned, result.added, result.device.backend))
-    assert found == [(21, found[1][1], "torch half"), (21, found[1][1], "torch")] and found[1][1] > 3
+    assert found == [(21, found[1][1], "torch fp16"), (21, found[1][1], "torch")] and found[1][1] > 3
 
 
 def test_out_of_memory_halves_the_batch_for_good(firing_weights: Path) -> None:
@@ -193,9 +230,9 @@ def overflowing_checkpoint(path: Path) -> Path:
 def test_on_a_gpu_half_precision_finds_what_full_precision_finds(cuda: str, firing_weights: Path) -> None:
     plain = open_detector(config(firing_weights, device=cuda, backend="torch"))
     fast = open_detector(config(firing_weights, device=cuda), samples)
-    assert fast.device == plain.device == "cuda:0" and fast.identity.settings["backend"] == "torch half"
+    assert fast.device == plain.device == "cuda:0" and fast.identity.settings["backend"] == "torch fp16"
     theirs, ours = plain.predict(pictures(14)), fast.predict(pictures(14))
-    assert sum(map(len, theirs)) > 10 and not beyond_rounding(theirs, ours, 0.3)
+    assert sum(map(len, theirs)) > 10 and beyond_rounding(theirs, ours, 0.3) is False
     assert not all(map(same, theirs, ours)), "it is not half precision"
 
 
@@ -204,7 +241,7 @@ def test_on_a_gpu_full_precision_finds_what_the_cpu_finds(cuda: str, firing_weig
     on_cpu = open_detector(config(firing_weights, backend="torch"))
     on_gpu = open_detector(config(firing_weights, device=cuda, backend="torch"))
     theirs, ours = on_cpu.predict(pictures(14)), on_gpu.predict(pictures(14))
-    assert sum(map(len, theirs)) > 10 and not beyond_rounding(theirs, ours, 0.3)
+    assert sum(map(len, theirs)) > 10 and beyond_rounding(theirs, ours, 0.3) is False
 
 
 @pytest.mark.gpu
