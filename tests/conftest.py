@@ -12,12 +12,14 @@ from pathlib import Path
 import hypothesis
 import pytest
 from banks import MakeBank, bank_maker
+from filelock import FileLock
 from firing import write_firing_checkpoint
 
 from negmine.demo.dataset import DemoDataset, write_demo_dataset
 from negmine.demo.training import train_demo_detector
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.open import open_detector
+from negmine.files import copy_file
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, and before torch is there
 
@@ -69,8 +71,18 @@ def demo_dataset(tmp_path_factory: pytest.TempPathFactory) -> DemoDataset:
 
 @pytest.fixture(scope="session")
 def demo_weights(demo_dataset: DemoDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small YOLO that finds speed-limit signs and fires on look-alikes; best run at imgsz 192. About 30 s, once."""
-    return train_demo_detector(demo_dataset.data_yaml, tmp_path_factory.mktemp("demo-run"), epochs=15, imgsz=192)
+    """A small YOLO that finds speed-limit signs and fires on look-alikes; best run at imgsz 192.
+
+    Trained once, in a minute or two, by whichever process of the tests comes first.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    weights = shared / "demo-weights.pt"
+    with FileLock(shared / "demo-weights.lock"):
+        if not weights.exists():
+            run = tmp_path_factory.mktemp("demo-run")
+            copy_file(train_demo_detector(demo_dataset.data_yaml, run, epochs=15, imgsz=192), weights)
+    return weights
 
 
 @pytest.fixture(scope="session")
