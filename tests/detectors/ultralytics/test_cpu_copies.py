@@ -205,6 +205,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_it_and_leaves_it_usable(firing_weights: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", INTERRUPTED, str(firing_weights)],

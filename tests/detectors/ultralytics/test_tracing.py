@@ -60,6 +60,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_a_checkpoint_is_converted_ends_as_everywhere(firing_weights: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(firing_weights)], capture_output=True, text=True, check=False
