@@ -21,7 +21,7 @@ pytest.importorskip("transformers")
 
 GUIDES = sorted(path.name for path in (ROOT / "examples").glob("*.md"))
 _BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_SLOW = {"mine.md", "other-detectors.md", "retrain.md"}
+_SLOW = {"evaluate-in-ci.md", "mine.md", "other-detectors.md", "ratio-and-export.md", "retrain.md"}
 
 
 @dataclass(frozen=True)

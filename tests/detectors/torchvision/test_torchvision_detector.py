@@ -141,6 +141,7 @@ def test_a_checkpoint_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert all(torch.equal(after.state[name], value) for name, value in before.state.items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("eps", [0.0, 1e-5])
 def test_frozen_batch_normalisation_is_frozen_again(eps: float, tmp_path: Path) -> None:
     builder = "fasterrcnn_resnet50_fpn"

@@ -194,7 +194,7 @@ def test_a_nan_loss_names_the_images(untrained: Callable[[str], Path], data: Tra
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.slow_after(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("frozen", [True, False])
 def test_statistics_of_batch_normalisation_stay_unless_asked(
     frozen: bool, untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
