@@ -35,8 +35,8 @@ from negmine.structures import GroundTruth
 
 _CHUNK = 8  # images stored together, at least
 _AHEAD = 2  # chunks that are read ahead of those whose pixels are in memory
-_UNDER_WAY = 40  # images whose pixels may be in memory, or four chunks of more
-_PIXELS = 1 << 29  # bytes that these may take, but for three chunks
+_UNDER_WAY = 40  # images in flight, or four chunks if those are more
+_PIXELS = 1 << 29  # bytes of pixels in flight; two chunks always may be
 _SLICE = 128  # images that the bank is asked about at once, and one thread looks at, at least
 _GROUP = 16  # images whose labels one thread reads at once
 _STORE_S = 0.25  # seconds between two commits, so that fast detectors do not wait for the disk
