@@ -20,7 +20,7 @@ Image = npt.NDArray[np.uint8]  # [H, W, 3], BGR
 
 
 def as_boxes_xyxy(boxes: npt.ArrayLike, *, what: str = "box") -> FloatArray:
-    """Return `boxes` as a fresh float64 array [N, 4], or say which one is no box.
+    """Return `boxes` as a new float64 array [N, 4], or raise an error that names the first row that is not a box.
 
     Args:
         boxes: [N, 4] xyxy in pixels; anything empty stands for no boxes.

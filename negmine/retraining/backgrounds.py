@@ -65,7 +65,7 @@ def read_backgrounds(
     Args:
         sources: images, folders, globs, lists; where there are none, the files that the bank was mined from.
         bank: a bank's folder.
-        labelled: the data set; its images are no backgrounds, whatever the user says.
+        labelled: the data set; its images are not backgrounds, even if the user names them.
         holdout: the images to hold out, or the share.
         workers: threads.
         on_progress: called with how many images are read, of how many.
