@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from negmine.cores import usable_cores
 
 _AHEAD = 4  # items in flight for each thread
+_LOOK_UP_S = 0.2  # seconds after which one who waits looks whether there was a Ctrl-C
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -60,6 +63,17 @@ class ThreadEngine:
         return _Results(start, iter(items), limit, cost, budget)
 
 
+def _awaited(future: Future[_R]) -> Future[_R]:
+    """Wait for a result, and look up now and then: a wait without an end may miss a Ctrl-C that comes as it begins."""
+    if not future.done():
+        woken: SimpleQueue[None] = SimpleQueue()  # written in C, so that a Ctrl-C cannot break into its bookkeeping
+        future.add_done_callback(lambda _: woken.put(None))
+        while not future.done():
+            with suppress(Empty):
+                woken.get(timeout=_LOOK_UP_S)
+    return future
+
+
 class _Results(Iterator[_R], Generic[_T, _R]):
     """The results of the items in flight; as it ends, for whatever reason, items that nobody has begun are dropped."""
 
@@ -91,7 +105,7 @@ class _Results(Iterator[_R], Generic[_T, _R]):
                 raise self._error
             raise StopIteration
         try:
-            return self._running.popleft()[0].result()
+            return _awaited(self._running.popleft()[0]).result()
         except BaseException:
             self.close()
             raise

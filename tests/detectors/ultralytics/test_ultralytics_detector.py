@@ -96,10 +96,10 @@ def test_it_finds_what_ultralytics_finds(real_data: Path, kangaroos: Detector, p
 
         model = YOLO(str(real_data / "weights/kangaroo_yolo11n_320.pt"))
         model.predict(photographs[0], imgsz=320)
-        restore_threads()  # with fewer threads the sums differ by 4e-4 pixels
+        restore_threads()  # with another number of threads, or in another order, the sums differ by 4e-4 pixels
         for image, ours in zip(photographs, found, strict=True):
             theirs = model.predict(image, conf=0.25, iou=0.7, imgsz=320)[0].boxes
-            np.testing.assert_allclose(ours.boxes_xyxy, theirs.xyxy.numpy(), atol=1e-4)
+            np.testing.assert_allclose(ours.boxes_xyxy, theirs.xyxy.numpy(), atol=1e-3)
             np.testing.assert_allclose(ours.scores, theirs.conf.numpy(), atol=1e-5)  # as a bank keeps it
             assert ours.class_ids.tolist() == theirs.cls.tolist()
 
