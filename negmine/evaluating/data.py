@@ -9,7 +9,7 @@ from pathlib import Path
 from negmine.datasets.open import Dataset, open_dataset
 from negmine.errors import LabelError, SourceError, TruthError
 from negmine.labels.base import Truth
-from negmine.labels.pairing import RealPaths
+from negmine.paths import RealPaths
 from negmine.labels.splits import Split
 from negmine.sources.expand import expand_sources
 

@@ -19,7 +19,7 @@ from negmine.images.codecs import decode_image
 from negmine.images.contents import OnCount
 from negmine.images.header import read_header
 from negmine.labels.base import LabelFormat
-from negmine.labels.pairing import RealPaths
+from negmine.paths import RealPaths
 from negmine.labels.plan import ExportImage, StoredFile
 from negmine.labels.splits import TRAIN, UNLISTED, WHOLE
 from negmine.paths import printable

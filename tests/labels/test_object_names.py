@@ -11,7 +11,7 @@ from label_files import put, voc_object, voc_xml
 
 from negmine.errors import LabelError
 from negmine.labels.coco import CocoTruth
-from negmine.labels.pairing import RealPaths
+from negmine.paths import RealPaths
 from negmine.labels.voc import VocTruth
 from negmine.labels.yolo import YoloTruth
 
