@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from negmine.errors import SourceError, TruthError
+from negmine.errors import TruthError
 from negmine.paths import printable, sortable
 from negmine.sources.folders import IMAGE_SUFFIXES
+from negmine.walking import files_in
 
 TRAIN = "train"
 TRAINVAL = "trainval"  # some Pascal VOC data sets have only this and test
@@ -68,23 +68,12 @@ def require_split(only: str | None, names: Sequence[str], data: Path) -> None:
 
 
 def with_neighbours(images: Iterable[Path]) -> tuple[Path, ...]:
-    """Images, and all other images in the same folders; hidden files are left out, as they are in sources.
+    """Images, and all other images in the same folders; litter is left out, as it is in sources.
 
     Raises:
         SourceError: where a folder cannot be searched.
     """
     known = dict.fromkeys(images)
     for folder in sorted({image.parent for image in known}, key=sortable):
-        known |= dict.fromkeys(folder / name for name in _image_names(folder))
+        known |= dict.fromkeys(folder / name for name in files_in(str(folder), IMAGE_SUFFIXES))
     return tuple(sorted(known, key=sortable))
-
-
-def _image_names(folder: Path) -> list[str]:
-    try:
-        with os.scandir(folder) as entries:
-            files = [each.name for each in entries if not each.name.startswith(".") and each.is_file()]
-    except OSError as error:
-        raise SourceError(
-            f"folder {printable(folder)} cannot be searched: {error.strerror}; correct its permissions"
-        ) from error
-    return [name for name in files if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES]  # noqa: PTH122  (many)

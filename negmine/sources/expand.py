@@ -12,6 +12,7 @@ from negmine.paths import printable, sortable
 from negmine.sources.base import ImageFile
 from negmine.sources.data_yaml import split_entries
 from negmine.sources.folders import IMAGE_SUFFIXES, images_under, names_under, suffixes
+from negmine.walking import is_litter
 
 VIDEO_SUFFIXES = frozenset(".asf .avi .gifv .m4v .mkv .mov .mp4 .mpeg .mpg .ts .webm .wmv".split())
 _YAML_SUFFIXES = frozenset({".yaml", ".yml"})
@@ -93,7 +94,9 @@ def _split_entry(entry: Path, data_yaml: Path) -> list[Path]:
 
 
 def _glob(pattern: str) -> list[Path]:
-    matches = [Path(match) for match in glob.glob(pattern, recursive=True)]
+    asked_for = set(Path(pattern).parts)
+    every = [Path(match) for match in glob.glob(pattern, recursive=True)]
+    matches = [path for path in every if not any(map(is_litter, set(path.parts) - asked_for))]
     images = [path for path in matches if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
     if not images:
         what = "nothing" if not matches else f"{len(matches)} paths and no image (looked for {suffixes()})"
