@@ -14,7 +14,6 @@ path that it states (`cam1/0001.jpg`). Either is held against the paths of all i
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,15 +21,10 @@ from functools import cache
 from pathlib import Path
 
 from negmine.labels.base import Claim, Label
-from negmine.labels.splits import canonical_split
+from negmine.labels.folders import fold, folders_below, is_kind, split_of_folder, telling_folders
 from negmine.paths import RealPaths, printable
 from negmine.words import counted
 
-_KINDS = frozenset(  # names of folders that say what is in them, not whose it is
-    "annot annotation annotations annots data dataset frame frames gt image imageset images img imgs jpegimages jpeg jpg "
-    "json label labels labelsxml labelxml obj_test_data obj_train_data obj_validation_data photo photos pic pics picture "
-    "pictures png raw txt xml xmls".split()
-)
 _SHOWN = 3  # names in a message
 
 
@@ -81,8 +75,9 @@ class Candidates:
             is_own: whether the data set or the user says that the images of these labels are under this root.
         """
         root = os.path.abspath(root)
-        folders_of = cache(lambda folder: telling_folders(_parts_below(folder, root)))
-        above = None if is_own or _fold(os.path.basename(root)) in _KINDS else _fold(os.path.basename(root))
+        folders_of = cache(lambda folder: telling_folders(folders_below(folder, root)))
+        name = os.path.basename(root)
+        above = None if is_own or is_kind(name) else fold(name)
         for image in images:
             real = self.real(image)
             if real not in self._known:
@@ -90,7 +85,7 @@ class Candidates:
                 stem, suffix = os.path.splitext(name)
                 candidate = Candidate(image, real, stem, suffix, *folders_of(folder), above)
                 self._known[real] = candidate
-                self._by_stem[_fold(stem)].append(candidate)
+                self._by_stem[fold(stem)].append(candidate)
 
     def find(self, claim: Claim | None, split: str | None) -> tuple[list[Candidate], list[Candidate]]:
         """The images that fit a claim, just one where that is clear; and those that only have its name.
@@ -106,8 +101,8 @@ class Candidates:
             if (same := self._known.get(self.real(whole))) is not None:
                 return [same], []
         folders, named_split = telling_folders(claim.folders)
-        place = _Place(folders, named_split or canonical_split(split or ""), _fold(split or ""))
-        named = self._by_stem.get(_fold(claim.stem), [])
+        place = _Place(folders, named_split or split_of_folder(split or ""), fold(split or ""))
+        named = self._by_stem.get(fold(claim.stem), [])
         fitting = [each for each in named if place.fits(each)]
         exact = [each for each in fitting if place.is_exactly(each, claim)]
         strange = [each for each in named if each not in fitting]
@@ -265,25 +260,6 @@ def _elsewhere(label: Label) -> str:
         f"the label {printable(label.name)} has the name of this image, is of another folder, and found no image there; "
         "put both into folders of the same name, or remove the label"
     )
-
-
-def telling_folders(parts: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
-    """The folders that say whose images are in them, folded; and the split that one of the others names."""
-    folded = [_fold(part) for part in parts]
-    splits = [split for part in folded if (split := canonical_split(part))]
-    telling = tuple(part for part in folded if part not in _KINDS and not canonical_split(part))
-    return telling, splits[-1] if splits else None
-
-
-def _parts_below(folder: str, root: str) -> list[str]:
-    """The folders from a root down; all of them where it is not below that root."""
-    below = folder[len(root) :] if folder == root or folder.startswith(root.rstrip(os.sep) + os.sep) else folder
-    return [part for part in below.split(os.sep) if part]
-
-
-def _fold(text: str) -> str:
-    """Text in which the case of letters and the Unicode normal form make no difference."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def _few(names: Sequence[str]) -> str:

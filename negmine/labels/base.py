@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from negmine.errors import ExportError
 from negmine.labels.plan import ExportImage, Plan
-from negmine.labels.splits import Split
+from negmine.labels.splits import Listing
 from negmine.sources.folders import IMAGE_SUFFIXES
 from negmine.structures import GroundTruth
 
@@ -165,44 +165,46 @@ class LabelSet(ABC):
     labels: Sequence[Label]
 
     @property
-    @abstractmethod
-    def home(self) -> Path:
-        """The folder that the images are kept under, if they are not kept elsewhere."""
-
-    @property
     def searched_folders(self) -> Sequence[Path]:
         """The folders, links resolved, that are searched to any depth: what is put there joins the data set."""
         return []
 
-    @property
-    def looked_in(self) -> Sequence[str]:
-        """The folders where images were looked for, for a message."""
-        return []
-
     @abstractmethod
-    def images(self) -> Iterable[str]:
-        """Every image file where the data set keeps its own. What does not exist is left out."""
+    def images(self) -> Iterable[OwnImages]:
+        """The image files where the data set keeps its own. What does not exist is left out."""
 
     def label_of(self, image: str) -> Label | None:
         """The label that the format itself gives an image by a fixed rule; None where it has no such rule."""
         return None
 
     @abstractmethod
-    def splits(self, images: Sequence[Path], label_of: Callable[[Path], Label | None]) -> Sequence[Split]:
+    def splits(self, images: Sequence[Path], label_of: Callable[[Path], Label | None], only: str | None) -> Listing:
         """Sort images into splits.
 
         Args:
             images: those with a label, and those that lie beside them.
-            label_of: the label of an image.
+            label_of: the label of an image; None where it has none, or that is not clear.
+            only: list this split alone.
 
         Raises:
-            TruthError: where a list cannot be read.
+            TruthError: where there is no such split, or a list cannot be read.
             SourceError: where folders or lists that the data set names do not exist.
         """
 
-    def split_names(self) -> Sequence[str] | None:
-        """The names of its splits, where the data set's own file lists them."""
-        return None
+
+@dataclass(frozen=True, slots=True)
+class OwnImages:
+    """Image files where a data set keeps its own.
+
+    Attributes:
+        root: the folder that paths in labels are relative to.
+        paths: of the files.
+        looked_in: what a message calls the place.
+    """
+
+    root: Path
+    paths: Sequence[str]
+    looked_in: str
 
 
 class Feature(StrEnum):
@@ -224,6 +226,7 @@ class LabelFormat(ABC):
         title: what people call it.
         data_set: what a data set of this format is, for messages.
         file_suffixes: of a file that stands for a whole data set; none where `is_folder`.
+        file_names: of files that stand for a whole data set whatever their suffix.
         is_folder: whether a data set is opened by its folder, not by a file in it.
         features: what its labels can say, whether negmine keeps it or not.
         image_suffixes: of the images that its readers open; None where they take any.
@@ -233,6 +236,7 @@ class LabelFormat(ABC):
     title: ClassVar[str]
     data_set: ClassVar[str]
     file_suffixes: ClassVar[frozenset[str]] = frozenset()
+    file_names: ClassVar[frozenset[str]] = frozenset()
     is_folder: ClassVar[bool] = False
     features: ClassVar[frozenset[Feature]]
     image_suffixes: ClassVar[frozenset[str] | None] = None

@@ -9,24 +9,36 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Sequence
-from functools import cache, cached_property
-from itertools import islice
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from negmine.errors import LabelError, TruthError
-from negmine.labels.base import Feature, LabelFormat, Truth
-from negmine.labels.checks import clipped_box, require_size
-from negmine.labels.pairing import ImageFinder, LabelIndex
+from negmine.labels.base import Claim, Feature, Label, LabelFormat, LabelSet, OwnImages
+from negmine.labels.checks import judged_classes
+from negmine.labels.folders import folders_below, is_kind
 from negmine.labels.plan import Content, ExportImage, Plan
-from negmine.labels.splits import TRAIN, TRAINVAL, UNLISTED, WHOLE, Listing, Split, choose_splits, with_neighbours
-from negmine.labels.voc_annotation import VocAnnotation, parse_annotation
+from negmine.labels.splits import (
+    TRAIN,
+    TRAINVAL,
+    UNLISTED,
+    Listing,
+    Split,
+    choose_splits,
+    named_splits,
+    splits_by_folder,
+)
+from negmine.labels.voc_annotation import NotVoc, VocAnnotation, parse_annotation
 from negmine.labels.voc_writer import voc_annotation
 from negmine.paths import printable, sortable
+from negmine.sources.folders import IMAGE_SUFFIXES
 from negmine.structures import GroundTruth
+from negmine.walking import files_in, files_under, first_under, paths_under
+from negmine.words import counted
 
-_IMAGE_FOLDERS = ("JPEGImages", "images", "imgs", "img")
-_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+_XML = frozenset({".xml"})
+_SHOWN = 3  # folders in a message
 _SPLITS = ("train", "val", TRAINVAL, "test")
 _FLAG = re.compile(r"\s+(-1|0|1)$")  # whether the class of a list is in the image
 _CHANNELS = 3
@@ -43,11 +55,12 @@ class VocFormat(LabelFormat):
 
     def find(self, folder: Path) -> Sequence[Path]:
         """The first XML file in a folder or below."""
-        return list(islice(folder.rglob("*.xml"), 1))
+        first = first_under(folder, _XML)
+        return [first] if first else []
 
-    def open(self, path: Path) -> Truth:
-        """See `VocTruth`."""
-        return VocTruth(path)
+    def open(self, path: Path) -> LabelSet:
+        """See `VocLabels`."""
+        return VocLabels(path)
 
     def plan(self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str) -> Plan:
         """See `LabelFormat.plan`; VOC lists no classes."""
@@ -74,15 +87,57 @@ class VocFormat(LabelFormat):
 FORMAT = VocFormat()
 
 
-class VocTruth:
-    """The annotations under a folder.
+class VocLabel(Label):
+    """An XML file: an annotation, or what may be one of another format."""
+
+    __slots__ = ("_class_names", "_file")
+
+    def __init__(self, file: VocAnnotation | NotVoc, home: Path) -> None:
+        own = Claim(tuple(folders_below(str(file.path.parent), str(home))), file.path.stem)
+        stated = Claim.of("/".join(file.image)) if isinstance(file, VocAnnotation) and file.image else None
+        if stated is not None and not stated.folders:
+            stated = replace(stated, folders=own.folders)
+        super().__init__(printable(file.path), own=own, stated=stated)
+        self._file = file
+        self._class_names: tuple[str, ...] = ()
+
+    @property
+    def is_of_an_image(self) -> bool:
+        """Whether it is an annotation of this or another format; other XML is of no image."""
+        return isinstance(self._file, VocAnnotation) or self._file.is_label
+
+    @property
+    def sound(self) -> VocAnnotation | None:
+        """The annotation, where it could be read."""
+        return self._file if isinstance(self._file, VocAnnotation) and self._file.broken is None else None
+
+    def use_classes(self, class_names: tuple[str, ...]) -> None:
+        """Tell which classes the data set has."""
+        self._class_names = class_names
+
+    def hash(self) -> str:
+        """Of the XML file, as it was when it was read; see `Label.hash`."""
+        return self._file.sha256
+
+    def object_names(self) -> tuple[str, ...]:
+        """The class of every object; see `Label.object_names`."""
+        return self._annotation().object_names()
+
+    def read(self, size_wh: tuple[int, int]) -> GroundTruth:
+        """The objects; see `Label.read`."""
+        return self._annotation().read(size_wh, self._class_names)
+
+    def _annotation(self) -> VocAnnotation:
+        if self.sound is None:
+            raise LabelError(self._file.broken or "")
+        return self.sound
+
+
+class VocLabels(LabelSet):
+    """The XML files under a folder.
 
     Args:
         root: a Pascal VOC root, or any folder with VOC XML files in it or below.
-
-    Attributes:
-        images: the image files that the annotations are of.
-        lost: the XML files whose image does not exist.
 
     Raises:
         TruthError: where there is no annotation, or none that can be read.
@@ -91,83 +146,57 @@ class VocTruth:
     format_name = VocFormat.title
 
     def __init__(self, root: Path) -> None:
-        self.root = root
-        paths = sorted(root.rglob("*.xml"), key=sortable)
-        read = map(parse_annotation, paths)
-        labels = [label for label in read if isinstance(label, VocAnnotation)]
-        sound = [label for label in labels if label.broken is None]
+        self.path = root
+        paths = paths_under(root, _XML)
+        files = [parse_annotation(path) for path in paths]
+        self._own = _own_images(root)
+        labels = [VocLabel(file, self._own[0].root.absolute()) for file in files]
+        sound = [label.sound for label in labels if label.sound]
         if not sound:
-            reason = f"; the first of {len(labels)} broken ones: {labels[0].broken}" if labels else ""
+            broken = [file for file in files if isinstance(file, VocAnnotation) or file.is_label]
+            reason = f"; the first of {len(broken)} that cannot: {broken[0].broken}" if broken else ""
             raise TruthError(
                 f"{printable(root)}: expected Pascal VOC annotations, found none that can be read in "
-                f"{len(paths)} XML files{reason}"
+                f"{counted(len(paths), 'XML file')}{reason}"
             )
-        self.class_names = tuple(sorted({each.name for label in sound for each in label.objects}))
-        self.images_labelled = len(labels)
-        located = _images_of(labels, root)
-        self.images = tuple(image for images in located for image in images)
-        self.lost = tuple(each.path for each, images in zip(labels, located, strict=True) if not images)
-        self._index: LabelIndex[VocAnnotation] = LabelIndex()
-        for label, images in zip(labels, located, strict=True):
-            stem = label.path.stem
-            self._index.add(label, images, [stem, label.filename or stem])
+        names = sorted({each.name for annotation in sound for each in annotation.objects})
+        self.class_names = judged_classes(names)
+        for label in labels:
+            label.use_classes(self.class_names)
+        self.labels = labels
 
     @property
     def searched_folders(self) -> Sequence[Path]:
-        """The root; see `Truth.searched_folders`."""
-        return [self.root.resolve()]
+        """The root; see `LabelSet.searched_folders`."""
+        return [self.path.resolve()]
 
-    def list_images(self, only: str | None = None) -> Listing:
-        """The images by the lists of `ImageSets`; see `Truth.list_images`."""
-        return Listing(choose_splits(self._splits, only, self.root), tuple(map(printable, self.lost)))
+    def images(self) -> Iterable[OwnImages]:
+        """The images under the root; those beside it too, where it is the folder of annotations alone."""
+        return self._own
 
-    @cached_property
-    def _splits(self) -> tuple[Split, ...]:
-        return _voc_splits(self.root, with_neighbours(self.images))
-
-    def label_hash(self, image_path: Path) -> str | None:
-        """The hash of the image's XML file, as it was when the truth was opened; see `Truth.label_hash`."""
-        label = self._index.find(image_path)
-        return None if label is None else label.sha256
-
-    def object_names(self, image_path: Path) -> tuple[str, ...] | None:
-        """The class of every object; see `Truth.object_names`."""
-        label = self._find(image_path)
-        return None if label is None else tuple(each.name for each in label.objects)
-
-    def read(self, image_path: Path, size_wh: tuple[int, int]) -> GroundTruth | None:
-        """The objects of an image; see `Truth.read`."""
-        label = self._find(image_path)
-        if label is None:
-            return None
-        where, objects = printable(label.path), label.objects
-        require_size(label.size_wh, size_wh, where)
-        return GroundTruth.of(
-            [clipped_box(each.box, size_wh, f"{where}, object {i}") for i, each in enumerate(objects)],
-            [each.name for each in objects],
-            difficult=[each.difficult for each in objects],
-        )
-
-    def _find(self, image_path: Path) -> VocAnnotation | None:
-        """A sound label."""
-        label = self._index.find(image_path)
-        if label is not None and label.broken is not None:
-            raise LabelError(label.broken)
-        return label
+    def splits(self, images: Sequence[Path], label_of: Callable[[Path], Label | None], only: str | None) -> Listing:
+        """The splits that the lists of `ImageSets` name, else those that folders name; see `LabelSet.splits`."""
+        found = _voc_splits(self.path, images) or splits_by_folder(images, self._own[0].root)
+        return Listing(choose_splits(found, only, self.path))
 
 
-def _images_of(labels: Sequence[VocAnnotation], root: Path) -> list[list[Path]]:
-    """The images of every label, in its folder and those above, up to the root, and in their folders of images."""
+def _own_images(root: Path) -> list[OwnImages]:
+    """Images under a root; where it has none, or is a folder of annotations by its name, in such folders beside it."""
+    inside = [path for path, _ in files_under(str(root), IMAGE_SUFFIXES)]
+    home = root.absolute()
+    if inside and not is_kind(home.name):
+        return [OwnImages(home, inside, _shown_folders(inside, home))]
+    beside = [Path(name) for name in sorted(os.listdir(home.parent)) if is_kind(name) and name != home.name]
+    folders = [str(home.parent / name) for name in beside if (home.parent / name).is_dir()]
+    found = [path for folder in folders for path, _ in files_under(folder, IMAGE_SUFFIXES)]
+    found += [str(home.parent / name) for name in files_in(str(home.parent), IMAGE_SUFFIXES)]
+    return [OwnImages(home.parent, [*inside, *found], _shown_folders([*inside, *found], home.parent))]
 
-    @cache
-    def folders(folder: Path) -> list[Path]:
-        homes = [parent for parent in (folder, folder.parent, root) if parent == root or root in parent.parents]
-        siblings = [folder.parent] if folder == root else []  # the folder of annotations alone was named
-        places = [place for home in [*homes, *siblings] for place in (home, *(home / sub for sub in _IMAGE_FOLDERS))]
-        return [place for place in dict.fromkeys(places) if place.is_dir()]
 
-    finder = ImageFinder(_SUFFIXES)
-    return [finder.find(folders(label.path.parent), label.filename, label.path.stem) for label in labels]
+def _shown_folders(images: Sequence[str], home: Path) -> str:
+    """The folders that images are in, for a message."""
+    first = {(folders_below(os.path.dirname(os.path.abspath(path)), str(home)) or ["."])[0] for path in images}
+    return ", ".join(f"{printable(name)}/" for name in sorted(first)[:_SHOWN]) or f"{printable(home)}/"
 
 
 def _voc_splits(root: Path, images: Sequence[Path]) -> tuple[Split, ...]:
@@ -177,22 +206,28 @@ def _voc_splits(root: Path, images: Sequence[Path]) -> tuple[Split, ...]:
         root: of the data set, its folder of annotations, or a folder of several data sets such as VOCdevkit.
         images: all of them.
 
+    Returns:
+        () where there are no lists.
+
     Raises:
         TruthError: where a list cannot be read.
     """
     members: dict[str, set[Path]] = {}
     for home in _list_homes(root):
         below = [path for path in images if home.parent != root or str(path).startswith(f"{home}{os.sep}")]
-        stems = {path.stem for path in below}
+        by_stem: dict[str, list[Path]] = defaultdict(list)
+        for path in below:
+            by_stem[path.stem].append(path)
         for name, file in _lists(home).items():
-            listed = _listed(file, stems)
-            members.setdefault(name, set()).update(path for path in below if path.stem in listed)
+            listed = members.setdefault(name, set())
+            for folders, stem in _listed(file, by_stem):
+                listed |= {path for path in by_stem.get(stem, ()) if not folders or path.parent.parts[-len(folders) :] == folders}
     if not members:
-        return (Split(WHOLE, tuple(images), is_whole=True),)
+        return ()
     every = set().union(*members.values())
-    splits = [Split(name, tuple(p for p in images if p in members[name])) for name in _SPLITS if name in members]
-    others = tuple(path for path in images if path not in every)
-    return (*splits, Split(UNLISTED, others)) if others else tuple(splits)
+    splits = {name: [path for path in images if path in members[name]] for name in _SPLITS if name in members}
+    others = [path for path in images if path not in every]
+    return named_splits(splits | ({UNLISTED: others} if others else {}))
 
 
 def _list_homes(root: Path) -> list[Path]:
@@ -212,11 +247,17 @@ def _lists(home: Path) -> dict[str, Path]:
     return files
 
 
-def _listed(path: Path, stems: Collection[str]) -> set[str]:
-    """The stems that a list names. A stem may have blanks; a flag after it is not part of it."""
+def _listed(path: Path, stems: Collection[str]) -> list[tuple[tuple[str, ...], str]]:
+    """Folders and stem of each image that a list names. A stem may have blanks; a flag after it is not part of it."""
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         raise TruthError(f"{printable(path)} cannot be read as a list of images: {error}; save it as UTF-8") from error
-    words = [line.strip() for line in lines]
-    return {word if word in stems else _FLAG.sub("", word) for word in words}
+    found = []
+    for line in filter(None, map(str.strip, lines)):
+        *folders, stem = line.replace("\\", "/").split("/")
+        bare, suffix = os.path.splitext(stem)
+        if stem not in stems and suffix.lower() in IMAGE_SUFFIXES:
+            stem = bare
+        found.append((tuple(folders), stem if stem in stems else _FLAG.sub("", stem)))
+    return found
