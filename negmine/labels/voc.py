@@ -16,11 +16,11 @@ from pathlib import Path
 
 from negmine.errors import LabelError, TruthError
 from negmine.labels.base import Feature, LabelFormat, Truth
-from negmine.labels.checks import clipped_box, require_size
+from negmine.labels.checks import clipped_box, judged_classes, objects_of, require_size, with_ignored_regions
 from negmine.labels.pairing import ImageFinder, LabelIndex
 from negmine.labels.plan import Content, ExportImage, Plan
 from negmine.labels.splits import TRAIN, TRAINVAL, UNLISTED, WHOLE, Listing, Split, choose_splits, with_neighbours
-from negmine.labels.voc_annotation import VocAnnotation, parse_annotation
+from negmine.labels.voc_annotation import NotVoc, VocAnnotation, describe_others, parse_annotation
 from negmine.labels.voc_writer import voc_annotation
 from negmine.paths import printable, sortable
 from negmine.structures import GroundTruth
@@ -93,24 +93,29 @@ class VocTruth:
     def __init__(self, root: Path) -> None:
         self.root = root
         paths = sorted(root.rglob("*.xml"), key=sortable)
-        read = map(parse_annotation, paths)
+        read = list(map(parse_annotation, paths))
         labels = [label for label in read if isinstance(label, VocAnnotation)]
+        others = [label for label in read if isinstance(label, NotVoc)]
         sound = [label for label in labels if label.broken is None]
         if not sound:
             reason = f"; the first of {len(labels)} broken ones: {labels[0].broken}" if labels else ""
+            reason += f"; {describe_others(others)}" if others else ""
             raise TruthError(
                 f"{printable(root)}: expected Pascal VOC annotations, found none that can be read in "
                 f"{len(paths)} XML files{reason}"
             )
-        self.class_names = tuple(sorted({each.name for label in sound for each in label.objects}))
+        self.class_names = judged_classes(sorted({each.name for label in sound for each in label.objects}))
         self.images_labelled = len(labels)
         located = _images_of(labels, root)
         self.images = tuple(image for images in located for image in images)
         self.lost = tuple(each.path for each, images in zip(labels, located, strict=True) if not images)
-        self._index: LabelIndex[VocAnnotation] = LabelIndex()
+        self._index: LabelIndex[VocAnnotation | NotVoc] = LabelIndex()
         for label, images in zip(labels, located, strict=True):
             stem = label.path.stem
             self._index.add(label, images, [stem, label.filename or stem])
+        for other, images in zip(others, _images_of(others, root), strict=True):
+            names = [image[-1] for image in other.kind.images]
+            self._index.add(other, images, [other.path.stem, *names])
 
     @property
     def searched_folders(self) -> Sequence[Path]:
@@ -128,12 +133,12 @@ class VocTruth:
     def label_hash(self, image_path: Path) -> str | None:
         """The hash of the image's XML file, as it was when the truth was opened; see `Truth.label_hash`."""
         label = self._index.find(image_path)
-        return None if label is None else label.sha256
+        return None if label is None else label.hash
 
     def object_names(self, image_path: Path) -> tuple[str, ...] | None:
         """The class of every object; see `Truth.object_names`."""
         label = self._find(image_path)
-        return None if label is None else tuple(each.name for each in label.objects)
+        return None if label is None else objects_of([each.name for each in label.objects])
 
     def read(self, image_path: Path, size_wh: tuple[int, int]) -> GroundTruth | None:
         """The objects of an image; see `Truth.read`."""
@@ -142,21 +147,22 @@ class VocTruth:
             return None
         where, objects = printable(label.path), label.objects
         require_size(label.size_wh, size_wh, where)
-        return GroundTruth.of(
+        truth = GroundTruth.of(
             [clipped_box(each.box, size_wh, f"{where}, object {i}") for i, each in enumerate(objects)],
             [each.name for each in objects],
             difficult=[each.difficult for each in objects],
         )
+        return with_ignored_regions(truth, self.class_names)
 
     def _find(self, image_path: Path) -> VocAnnotation | None:
         """A sound label."""
         label = self._index.find(image_path)
-        if label is not None and label.broken is not None:
-            raise LabelError(label.broken)
-        return label
+        if label is None or (isinstance(label, VocAnnotation) and label.broken is None):
+            return label
+        raise LabelError(label.broken)
 
 
-def _images_of(labels: Sequence[VocAnnotation], root: Path) -> list[list[Path]]:
+def _images_of(labels: Sequence[VocAnnotation | NotVoc], root: Path) -> list[list[Path]]:
     """The images of every label, in its folder and those above, up to the root, and in their folders of images."""
 
     @cache
@@ -167,7 +173,11 @@ def _images_of(labels: Sequence[VocAnnotation], root: Path) -> list[list[Path]]:
         return [place for place in dict.fromkeys(places) if place.is_dir()]
 
     finder = ImageFinder(_SUFFIXES)
-    return [finder.find(folders(label.path.parent), label.filename, label.path.stem) for label in labels]
+    names = [label.filename if isinstance(label, VocAnnotation) else None for label in labels]
+    return [
+        finder.find(folders(label.path.parent), name, label.path.stem)
+        for label, name in zip(labels, names, strict=True)
+    ]
 
 
 def _voc_splits(root: Path, images: Sequence[Path]) -> tuple[Split, ...]:
