@@ -157,8 +157,10 @@ class LabelSet(ABC):
         format_name: what people call the format.
         class_names: the classes that it lists, in its own order.
         labels: all of them, in an order that is the same on every machine.
+        notes: what the user may want to know, a line each.
     """
 
+    notes: Sequence[str] = ()
     path: Path
     format_name: str
     class_names: tuple[str, ...]

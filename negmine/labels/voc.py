@@ -16,7 +16,7 @@ from pathlib import Path
 
 from negmine.errors import LabelError, TruthError
 from negmine.labels.base import Claim, Feature, Label, LabelFormat, LabelSet, OwnImages
-from negmine.labels.checks import judged_classes
+from negmine.labels.checks import clipped_box, judged_classes, objects_of, require_size, with_ignored_regions
 from negmine.labels.folders import folders_below, is_kind
 from negmine.labels.plan import Content, ExportImage, Plan
 from negmine.labels.splits import (
@@ -29,13 +29,13 @@ from negmine.labels.splits import (
     named_splits,
     splits_by_folder,
 )
-from negmine.labels.voc_annotation import NotVoc, VocAnnotation, parse_annotation
+from negmine.labels.voc_annotation import NotVoc, VocAnnotation, describe_others, parse_annotation
+from negmine.labels.voc_kinds import StatedImage
 from negmine.labels.voc_writer import voc_annotation
 from negmine.paths import printable, sortable
 from negmine.sources.folders import IMAGE_SUFFIXES
 from negmine.structures import GroundTruth
 from negmine.walking import files_in, files_under, first_under, paths_under
-from negmine.words import counted
 
 _XML = frozenset({".xml"})
 _SHOWN = 3  # folders in a message
@@ -88,13 +88,19 @@ FORMAT = VocFormat()
 
 
 class VocLabel(Label):
-    """An XML file: an annotation, or what may be one of another format."""
+    """An XML file: an annotation, or what may be a label of another format.
+
+    Args:
+        file: as it was read.
+        home: the folder that images are kept under.
+        image: the image that the file states.
+    """
 
     __slots__ = ("_class_names", "_file")
 
-    def __init__(self, file: VocAnnotation | NotVoc, home: Path) -> None:
-        own = Claim(tuple(folders_below(str(file.path.parent), str(home))), file.path.stem)
-        stated = Claim.of("/".join(file.image)) if isinstance(file, VocAnnotation) and file.image else None
+    def __init__(self, file: VocAnnotation | NotVoc, home: Path, image: StatedImage) -> None:
+        own = Claim(tuple(folders_below(str(file.path.absolute().parent), str(home))), file.path.stem)
+        stated = Claim.of("/".join(image)) if image else None
         if stated is not None and not stated.folders:
             stated = replace(stated, folders=own.folders)
         super().__init__(printable(file.path), own=own, stated=stated)
@@ -104,12 +110,7 @@ class VocLabel(Label):
     @property
     def is_of_an_image(self) -> bool:
         """Whether it is an annotation of this or another format; other XML is of no image."""
-        return isinstance(self._file, VocAnnotation) or self._file.is_label
-
-    @property
-    def sound(self) -> VocAnnotation | None:
-        """The annotation, where it could be read."""
-        return self._file if isinstance(self._file, VocAnnotation) and self._file.broken is None else None
+        return isinstance(self._file, VocAnnotation) or self._file.kind.is_label
 
     def use_classes(self, class_names: tuple[str, ...]) -> None:
         """Tell which classes the data set has."""
@@ -117,20 +118,27 @@ class VocLabel(Label):
 
     def hash(self) -> str:
         """Of the XML file, as it was when it was read; see `Label.hash`."""
-        return self._file.sha256
+        return self._file.hash
 
     def object_names(self) -> tuple[str, ...]:
         """The class of every object; see `Label.object_names`."""
-        return self._annotation().object_names()
+        return objects_of([each.name for each in self._sound().objects])
 
     def read(self, size_wh: tuple[int, int]) -> GroundTruth:
         """The objects; see `Label.read`."""
-        return self._annotation().read(size_wh, self._class_names)
+        sound, where = self._sound(), printable(self._file.path)
+        require_size(sound.size_wh, size_wh, where)
+        truth = GroundTruth.of(
+            [clipped_box(each.box, size_wh, f"{where}, object {i}") for i, each in enumerate(sound.objects)],
+            [each.name for each in sound.objects],
+            difficult=[each.difficult for each in sound.objects],
+        )
+        return with_ignored_regions(truth, self._class_names)
 
-    def _annotation(self) -> VocAnnotation:
-        if self.sound is None:
-            raise LabelError(self._file.broken or "")
-        return self.sound
+    def _sound(self) -> VocAnnotation:
+        if isinstance(self._file, VocAnnotation) and self._file.broken is None:
+            return self._file
+        raise LabelError(self._file.broken)
 
 
 class VocLabels(LabelSet):
@@ -147,23 +155,23 @@ class VocLabels(LabelSet):
 
     def __init__(self, root: Path) -> None:
         self.path = root
-        paths = paths_under(root, _XML)
-        files = [parse_annotation(path) for path in paths]
-        self._own = _own_images(root)
-        labels = [VocLabel(file, self._own[0].root.absolute()) for file in files]
-        sound = [label.sound for label in labels if label.sound]
+        files = [parse_annotation(path) for path in paths_under(root, _XML)]
+        annotations = [file for file in files if isinstance(file, VocAnnotation)]
+        others = [file for file in files if isinstance(file, NotVoc)]
+        sound = [annotation for annotation in annotations if annotation.broken is None]
         if not sound:
-            broken = [file for file in files if isinstance(file, VocAnnotation) or file.is_label]
-            reason = f"; the first of {len(broken)} that cannot: {broken[0].broken}" if broken else ""
+            reason = f"; the first of {len(annotations)} broken ones: {annotations[0].broken}" if annotations else ""
+            reason += f"; {describe_others(others)}" if others else ""
             raise TruthError(
                 f"{printable(root)}: expected Pascal VOC annotations, found none that can be read in "
-                f"{counted(len(paths), 'XML file')}{reason}"
+                f"{len(files)} XML files{reason}"
             )
-        names = sorted({each.name for annotation in sound for each in annotation.objects})
-        self.class_names = judged_classes(names)
-        for label in labels:
+        self.class_names = judged_classes(sorted({each.name for label in sound for each in label.objects}))
+        self.notes = (describe_others(others),) if others else ()
+        self._own = _own_images(root)
+        self.labels = [label for file in files for label in _labels_of(file, self._own.root)]
+        for label in self.labels:
             label.use_classes(self.class_names)
-        self.labels = labels
 
     @property
     def searched_folders(self) -> Sequence[Path]:
@@ -172,25 +180,31 @@ class VocLabels(LabelSet):
 
     def images(self) -> Iterable[OwnImages]:
         """The images under the root; those beside it too, where it is the folder of annotations alone."""
-        return self._own
+        return [self._own]
 
     def splits(self, images: Sequence[Path], label_of: Callable[[Path], Label | None], only: str | None) -> Listing:
         """The splits that the lists of `ImageSets` name, else those that folders name; see `LabelSet.splits`."""
-        found = _voc_splits(self.path, images) or splits_by_folder(images, self._own[0].root)
+        found = _voc_splits(self.path, images) or splits_by_folder(images, self._own.root)
         return Listing(choose_splits(found, only, self.path))
 
 
-def _own_images(root: Path) -> list[OwnImages]:
+def _labels_of(file: VocAnnotation | NotVoc, home: Path) -> list[VocLabel]:
+    """A label for each image that a file states; annotations state one at most."""
+    images = (file.image,) if isinstance(file, VocAnnotation) else file.kind.images or ((),)
+    return [VocLabel(file, home, image) for image in images]
+
+
+def _own_images(root: Path) -> OwnImages:
     """Images under a root; where it has none, or is a folder of annotations by its name, in such folders beside it."""
     inside = [path for path, _ in files_under(str(root), IMAGE_SUFFIXES)]
     home = root.absolute()
     if inside and not is_kind(home.name):
-        return [OwnImages(home, inside, _shown_folders(inside, home))]
+        return OwnImages(home, inside, _shown_folders(inside, home))
     beside = [Path(name) for name in sorted(os.listdir(home.parent)) if is_kind(name) and name != home.name]
     folders = [str(home.parent / name) for name in beside if (home.parent / name).is_dir()]
     found = [path for folder in folders for path, _ in files_under(folder, IMAGE_SUFFIXES)]
     found += [str(home.parent / name) for name in files_in(str(home.parent), IMAGE_SUFFIXES)]
-    return [OwnImages(home.parent, [*inside, *found], _shown_folders([*inside, *found], home.parent))]
+    return OwnImages(home.parent, [*inside, *found], _shown_folders([*inside, *found], home.parent))
 
 
 def _shown_folders(images: Sequence[str], home: Path) -> str:
