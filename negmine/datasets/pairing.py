@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from negmine.errors import LabelError
 from negmine.labels.base import Claim, Label
-from negmine.labels.folders import fold, folders_below, is_kind, split_of_folder, telling_folders
+from negmine.labels.folders import are_numbered_alike, fold, folders_below, is_kind, split_of_folder, telling_folders
 from negmine.paths import RealPaths, printable
 from negmine.words import counted
 
@@ -39,8 +40,9 @@ class Candidate:
         suffix: of its name, with the dot.
         folders: below its root, folded, without those that only say what is in them and those of splits.
         split: the split that its folders name; None where they name none.
-        above: the name of its root, folded; None where that does not say whose the images are. A label then may well
-            have folders that are not there.
+        above: the name of its root, folded; "" where that does not say whose the images are. A label then may well have
+            folders that are not there.
+        is_own: whether the data set or the user says that it is one of these labels' images.
     """
 
     path: str
@@ -49,7 +51,8 @@ class Candidate:
     suffix: str
     folders: tuple[str, ...]
     split: str | None
-    above: str | None
+    above: str
+    is_own: bool
 
 
 class Candidates:
@@ -77,22 +80,22 @@ class Candidates:
         root = os.path.abspath(root)
         folders_of = cache(lambda folder: telling_folders(folders_below(folder, root)))
         name = os.path.basename(root)
-        above = None if is_own or is_kind(name) else fold(name)
+        above = "" if is_own or is_kind(name) else fold(name)
         for image in images:
             real = self.real(image)
             if real not in self._known:
                 folder, name = os.path.split(os.path.abspath(image))
                 stem, suffix = os.path.splitext(name)
-                candidate = Candidate(image, real, stem, suffix, *folders_of(folder), above)
+                candidate = Candidate(image, real, stem, suffix, *folders_of(folder), above, is_own)
                 self._known[real] = candidate
                 self._by_stem[fold(stem)].append(candidate)
 
-    def find(self, claim: Claim | None, split: str | None) -> tuple[list[Candidate], list[Candidate]]:
+    def find(self, claim: Claim | None, group: str) -> tuple[list[Candidate], list[Candidate]]:
         """The images that fit a claim, just one where that is clear; and those that only have its name.
 
         Args:
             claim: what a label says of its image.
-            split: the split that the label is in, if it is known.
+            group: what the labels beside this one are of; see `Label`.
         """
         if claim is None or not claim.stem:
             return [], []
@@ -101,9 +104,10 @@ class Candidates:
             if (same := self._known.get(self.real(whole))) is not None:
                 return [same], []
         folders, named_split = telling_folders(claim.folders)
-        place = _Place(folders, named_split or split_of_folder(split or ""), fold(split or ""))
+        place = _Place(folders, named_split or split_of_folder(group), fold(group))
         named = self._by_stem.get(fold(claim.stem), [])
         fitting = [each for each in named if place.fits(each)]
+        fitting = [each for each in fitting if each.is_own] or fitting  # elsewhere the same name is another image's
         exact = [each for each in fitting if place.is_exactly(each, claim)]
         strange = [each for each in named if each not in fitting]
         return (exact if len(exact) == 1 else fitting), strange
@@ -111,11 +115,11 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a label says that its image is: the folders that tell, its split, and what the split is called."""
+    """Where a label says that its image is: the folders that tell, its split, and the name of its group, folded."""
 
     folders: tuple[str, ...]
     split: str | None
-    split_name: str
+    group: str
 
     def fits(self, candidate: Candidate) -> bool:
         """Whether no folder of the one contradicts one of the other."""
@@ -124,8 +128,11 @@ class _Place:
         shared = min(len(self.folders), len(candidate.folders))
         if shared and self.folders[-shared:] != candidate.folders[-shared:]:
             return False
+        inmost = candidate.folders[-1] if candidate.folders else candidate.above
+        if not self.folders and are_numbered_alike(self.group, inmost):
+            return False
         more = self.folders[: len(self.folders) - len(candidate.folders)] if candidate.folders else self.folders
-        return not more or candidate.above in (None, more[-1])
+        return not more or candidate.above in ("", more[-1])
 
     def is_exactly(self, candidate: Candidate, claim: Claim) -> bool:
         """Whether an image that fits has the very name, and is in no folder that the label does not mention."""
@@ -133,7 +140,7 @@ class _Place:
             return False
         if candidate.split not in (None, self.split):
             return False
-        below = candidate.folders[1:] if candidate.folders[:1] == (self.split_name,) else candidate.folders
+        below = candidate.folders[1:] if candidate.folders[:1] == (self.group,) else candidate.folders
         return len(below) <= len(self.folders)
 
 
@@ -181,7 +188,7 @@ class Pairing:
 
 
 def pair(
-    labels: Sequence[Label],
+    labels: Collection[Label],
     candidates: Candidates,
     by_rule: Callable[[str], Label | None],
     looked_in: Sequence[str] = (),
@@ -198,44 +205,47 @@ def pair(
     for candidate in candidates:
         if (label := by_rule(candidate.path)) is not None:
             images[label].append(candidate)
-    taken = {candidate.real for found in images.values() for candidate in found}
-    doubts: dict[str, str] = {}
     strange: dict[Label, list[Candidate]] = {}
     for label in labels:
         if label not in images:
-            found, others = _images_of(label, candidates)
-            images[label] = [each for each in found if each.real not in taken]
-            strange[label] = others
+            images[label], strange[label] = _images_of(label, candidates)
     claims: dict[str, list[Label]] = defaultdict(list)
+    doubts: dict[str, str] = {}
     for label in labels:
-        if len(images[label]) > 1:
-            doubts |= dict.fromkeys((each.real for each in images[label]), _several_images(label, images[label]))
         for each in images[label]:
             claims[each.real].append(label)
-    doubts |= {real: _several_labels(owners) for real, owners in claims.items() if len(owners) > 1}
+        if len(images[label]) > 1:
+            doubts |= dict.fromkeys((each.real for each in images[label]), _several_images(label, images[label]))
+    doubts |= {real: _several_labels(owners) for real, owners in claims.items() if not _are_alike(owners)}
     for label, others in strange.items():
-        if not images[label]:
-            free = [each for each in others if each.real not in claims]
-            doubts |= dict.fromkeys((each.real for each in free), _elsewhere(label))
-    contested = [label for label in labels if any(each.real in doubts for each in images[label])]
-    orphans = [label for label in labels if not images[label] and label.is_of_an_image]
-    paths = dict.fromkeys(each.path for label in labels for each in images[label])
-    paths |= dict.fromkeys(each.path for each in candidates if each.real in doubts)
+        free = [each.real for each in others if each.real not in claims] if not images[label] else []
+        doubts |= dict.fromkeys(free, _elsewhere(label))
+    counted_labels = [label for label in labels if images[label] or label.is_of_an_image]
     return Pairing(
         {real: owners[0] for real, owners in claims.items() if real not in doubts},
-        tuple(paths),
+        tuple(each.path for each in candidates if each.real in claims or each.real in doubts),
         doubts,
-        sum(bool(images[label]) or label.is_of_an_image for label in labels),
-        tuple(label.name for label in contested),
-        tuple(label.name for label in orphans),
+        len(counted_labels),
+        tuple(label.name for label in counted_labels if any(each.real in doubts for each in images[label])),
+        tuple(label.name for label in counted_labels if not images[label]),
         tuple(looked_in),
     )
 
 
+def _are_alike(labels: Sequence[Label]) -> bool:
+    """Whether labels of one image say the same, as copies do."""
+    if len(labels) == 1:
+        return True
+    try:
+        return len({label.hash() for label in labels}) == 1
+    except LabelError:
+        return False
+
+
 def _images_of(label: Label, candidates: Candidates) -> tuple[list[Candidate], list[Candidate]]:
     """The images that a label may belong to, and those that only have the right name."""
-    own, near = candidates.find(label.own, label.split)
-    stated, near_stated = candidates.find(label.stated, label.split)
+    own, near = candidates.find(label.own, label.group)
+    stated, near_stated = candidates.find(label.stated, label.group)
     if len(stated) == 1 and (not own or stated[0] in own):
         return stated, []
     if len(own) == 1 and (not stated or own[0] in stated):
@@ -244,10 +254,9 @@ def _images_of(label: Label, candidates: Candidates) -> tuple[list[Candidate], l
 
 
 def _several_images(label: Label, images: Sequence[Candidate]) -> str:
-    names = " and ".join(printable(each.path) for each in images[:_SHOWN])
-    return (
-        f"one label, {printable(label.name)}, could be that of {names}; name the image in the label, or keep one of them"
-    )
+    root = os.path.commonpath([os.path.dirname(each.path) for each in images])
+    names = " and ".join(printable(os.path.relpath(each.path, root)) for each in images[:_SHOWN])
+    return f"one label, {printable(label.name)}, could be that of {names}; name the image in the label, or keep one of them"
 
 
 def _several_labels(labels: Sequence[Label]) -> str:
@@ -257,8 +266,8 @@ def _several_labels(labels: Sequence[Label]) -> str:
 
 def _elsewhere(label: Label) -> str:
     return (
-        f"the label {printable(label.name)} has the name of this image, is of another folder, and found no image there; "
-        "put both into folders of the same name, or remove the label"
+        f"the label {printable(label.name)} has the name of this image, is of another folder, and found no image "
+        "there; put both into folders of the same name, or remove the label"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -90,7 +90,7 @@ class Claim:
             text = text.replace("\\", "/")
             is_absolute = text.startswith("/") or bool(_DRIVE.match(text))
         *folders, name = [part for part in _DRIVE.sub("", text).split("/") if part not in ("", ".", "..")] or [""]
-        stem, suffix = os.path.splitext(name)  # noqa: PTH122  (the paths are text)
+        stem, suffix = os.path.splitext(name)
         if suffix.lower() not in IMAGE_SUFFIXES:
             stem, suffix = name, ""
         return cls(tuple(folders), stem, suffix, is_absolute)
@@ -103,18 +103,17 @@ class Label(ABC):
         name: of its file, or of the image where one file holds the labels of many.
         own: the image that has the label's own place and name; None where the label has none.
         stated: the image that the label names; None where it names none.
-        split: the split that the label is in, where that is known without its image.
+        group: what the labels beside it are of, by the name of their file or folder: a split, a camera; "" where it has
+            none that tells.
     """
 
-    __slots__ = ("name", "own", "split", "stated")
+    __slots__ = ("group", "name", "own", "stated")
 
-    def __init__(
-        self, name: str, *, own: Claim | None = None, stated: Claim | None = None, split: str | None = None
-    ) -> None:
+    def __init__(self, name: str, *, own: Claim | None = None, stated: Claim | None = None, group: str = "") -> None:
         self.name = name
         self.own = own
         self.stated = stated
-        self.split = split
+        self.group = group
 
     @property
     def is_of_an_image(self) -> bool:
@@ -164,7 +163,7 @@ class LabelSet(ABC):
     path: Path
     format_name: str
     class_names: tuple[str, ...]
-    labels: Sequence[Label]
+    labels: Collection[Label]
 
     @property
     def searched_folders(self) -> Sequence[Path]:

@@ -10,7 +10,7 @@ from negmine.errors import TruthError
 from negmine.labels.base import Claim, Feature, Label, LabelFormat, LabelSet, OwnImages
 from negmine.labels.checks import hash_of_label
 from negmine.labels.coco_document import CocoDocument, CocoImage
-from negmine.labels.folders import fold, is_kind, split_of_folder
+from negmine.labels.folders import fold, is_for_images, is_for_labels, split_of_folder
 from negmine.labels.splits import UNLISTED, Listing, Split, choose_splits, named_splits
 from negmine.paths import EXPORT_MANIFEST, printable, sortable
 from negmine.sources.folders import IMAGE_SUFFIXES
@@ -49,9 +49,9 @@ class CocoLabel(Label):
 
     __slots__ = ("_image", "_where")
 
-    def __init__(self, image: CocoImage, where: str, split: str | None) -> None:
+    def __init__(self, image: CocoImage, where: str, group: str) -> None:
         stated = Claim.of(image.file_name) if image.file_name else None
-        super().__init__(printable(image.file_name) or f"{where}, image {image.id}", stated=stated, split=split)
+        super().__init__(printable(image.file_name) or f"{where}, image {image.id}", stated=stated, group=group)
         self._image = image
         self._where = where
 
@@ -99,7 +99,7 @@ class CocoLabels(LabelSet):
         claims: dict[str, set[str]] = {split: set() for split in self._files}
         for label in self.labels:
             if label.stated is not None and label.stated.folders and not label.stated.is_absolute:
-                claims[label.split or ""].add(label.stated.folders[0])
+                claims[label.group].add(label.stated.folders[0])
         return [own for split, file in self._files.items() for own in _own_images(file, split, claims[split])]
 
     def splits(self, images: Sequence[Path], label_of: Callable[[Path], Label | None], only: str | None) -> Listing:
@@ -108,7 +108,7 @@ class CocoLabels(LabelSet):
             whole = Split(next(iter(self._files)), tuple(images), is_whole=True)
             return Listing(choose_splits([whole], only, self.path))
         members: dict[str, list[Path]] = {split: [] for split in self._files}
-        splits = {image: label.split for image in images if (label := label_of(image))}
+        splits = {image: label.group for image in images if (label := label_of(image))}
         near: dict[Path, set[str]] = {}
         for image, split in splits.items():
             near.setdefault(image.parent, set()).add(split or UNLISTED)
@@ -178,13 +178,13 @@ def _own_images(path: Path, split: str, folders: Collection[str]) -> list[OwnIma
     Where the JSON is in a folder of annotations or of a split, those in and beside that folder too.
     """
     parent = path.absolute().parent
-    is_inner = is_kind(parent.name) or split_of_folder(parent.name) is not None
+    is_inner = is_for_labels(parent.name) or split_of_folder(parent.name) is not None
     home = parent.parent if is_inner else parent
     names, found = list[str](), dict[str, None]()
     for place in dict.fromkeys([parent, home]):
         found |= dict.fromkeys(str(place / name) for name in files_in(str(place), IMAGE_SUFFIXES))
         for name in sorted(os.listdir(place)):
-            wanted = is_kind(name) or split_of_folder(name) or name in folders or fold(name) == fold(split)
+            wanted = is_for_images(name) or split_of_folder(name) or name in folders or fold(name) == fold(split)
             if wanted and not is_litter(name) and (place / name).is_dir():
                 found |= dict.fromkeys(image for image, _ in files_under(str(place / name), IMAGE_SUFFIXES))
                 names.append(f"{printable(name)}/")

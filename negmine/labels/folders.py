@@ -1,4 +1,4 @@
-"""What the folders on the way to an image or a label tell: whose images these are, which split, or only what is in it."""
+"""What the names of folders tell: whose images are in them, which split those are of, or only what they are."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-_KINDS = frozenset(  # names of folders that say what is in them, not whose it is
-    "ann annot annotation annotations annots anns bndbox box boxes bbox bboxes coco data dataset frame frames ground_truth "
-    "groundtruth gt image imageset images img imgs jpeg jpegimages jpg json jsons label labels labelsxml labeltxt "
-    "labelxml obj_test_data obj_train_data obj_valid_data obj_validation_data photo photos pic pics picture pictures png "
-    "pngimages raw txt voc xml xmls yolo".split()
+_IMAGES = frozenset(
+    "frame frames image images img imgs jpeg jpegimages jpg photo photos pic pics picture pictures png pngimages".split()
+)
+_LABELS = frozenset(
+    "ann annot annotation annotations annots anns bbox bboxes box boxes ground_truth groundtruth gt imageset json jsons "
+    "label labels labelsxml labeltxt labelxml txt xml xmls".split()
+)
+_KINDS = (
+    _IMAGES | _LABELS | frozenset("coco data dataset obj_test_data obj_train_data obj_valid_data raw voc yolo".split())
 )
 _SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val"}
 _SPLITS |= {"test": "test", "testing": "test", "trainval": "trainval"}
+_DIGITS = re.compile(r"\d+")
 _YEAR = re.compile(r"(?:19|20)\d\d$")
 
 
@@ -37,8 +42,23 @@ def split_of_folder(name: str) -> str | None:
 
 
 def is_kind(name: str) -> bool:
-    """Whether a folder's name says what is in it, such as `images`, and not whose it is."""
+    """Whether a folder's name says what is in it, such as `images` or `data`, and not whose it is."""
     return fold(name) in _KINDS
+
+
+def is_for_images(name: str) -> bool:
+    """Whether a folder's name says that images are in it."""
+    return fold(name) in _IMAGES
+
+
+def is_for_labels(name: str) -> bool:
+    """Whether a folder's name says that labels are in it."""
+    return fold(name) in _LABELS
+
+
+def are_numbered_alike(one: str, other: str) -> bool:
+    """Whether two names differ in their numbers alone, as `cam1` and `cam2` do."""
+    return one != other and _DIGITS.sub("", one) == _DIGITS.sub("", other)
 
 
 def telling_folders(folders: Sequence[str]) -> tuple[tuple[str, ...], str | None]:

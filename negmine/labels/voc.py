@@ -17,7 +17,7 @@ from pathlib import Path
 from negmine.errors import LabelError, TruthError
 from negmine.labels.base import Claim, Feature, Label, LabelFormat, LabelSet, OwnImages
 from negmine.labels.checks import clipped_box, judged_classes, objects_of, require_size, with_ignored_regions
-from negmine.labels.folders import folders_below, is_kind
+from negmine.labels.folders import folders_below, is_for_images, is_for_labels, is_kind
 from negmine.labels.plan import Content, ExportImage, Plan
 from negmine.labels.splits import (
     TRAIN,
@@ -92,29 +92,28 @@ class VocLabel(Label):
 
     Args:
         file: as it was read.
-        home: the folder that images are kept under.
+        root: of the data set.
         image: the image that the file states.
+        class_names: the classes of the data set.
     """
 
     __slots__ = ("_class_names", "_file")
 
-    def __init__(self, file: VocAnnotation | NotVoc, home: Path, image: StatedImage) -> None:
-        own = Claim(tuple(folders_below(str(file.path.absolute().parent), str(home))), file.path.stem)
+    def __init__(
+        self, file: VocAnnotation | NotVoc, root: Path, image: StatedImage, class_names: tuple[str, ...]
+    ) -> None:
+        own = Claim(tuple(folders_below(str(file.path.absolute().parent), str(root.absolute()))), file.path.stem)
         stated = Claim.of("/".join(image)) if image else None
         if stated is not None and not stated.folders:
             stated = replace(stated, folders=own.folders)
-        super().__init__(printable(file.path), own=own, stated=stated)
+        super().__init__(printable(file.path), own=own, stated=stated, group="" if is_kind(root.name) else root.name)
         self._file = file
-        self._class_names: tuple[str, ...] = ()
+        self._class_names = class_names
 
     @property
     def is_of_an_image(self) -> bool:
         """Whether it is an annotation of this or another format; other XML is of no image."""
         return isinstance(self._file, VocAnnotation) or self._file.kind.is_label
-
-    def use_classes(self, class_names: tuple[str, ...]) -> None:
-        """Tell which classes the data set has."""
-        self._class_names = class_names
 
     def hash(self) -> str:
         """Of the XML file, as it was when it was read; see `Label.hash`."""
@@ -169,9 +168,7 @@ class VocLabels(LabelSet):
         self.class_names = judged_classes(sorted({each.name for label in sound for each in label.objects}))
         self.notes = (describe_others(others),) if others else ()
         self._own = _own_images(root)
-        self.labels = [label for file in files for label in _labels_of(file, self._own.root)]
-        for label in self.labels:
-            label.use_classes(self.class_names)
+        self.labels = [label for file in files for label in _labels_of(file, root, self.class_names)]
 
     @property
     def searched_folders(self) -> Sequence[Path]:
@@ -188,19 +185,19 @@ class VocLabels(LabelSet):
         return Listing(choose_splits(found, only, self.path))
 
 
-def _labels_of(file: VocAnnotation | NotVoc, home: Path) -> list[VocLabel]:
+def _labels_of(file: VocAnnotation | NotVoc, root: Path, class_names: tuple[str, ...]) -> list[VocLabel]:
     """A label for each image that a file states; annotations state one at most."""
     images = (file.image,) if isinstance(file, VocAnnotation) else file.kind.images or ((),)
-    return [VocLabel(file, home, image) for image in images]
+    return [VocLabel(file, root, image, class_names) for image in images]
 
 
 def _own_images(root: Path) -> OwnImages:
     """Images under a root; where it has none, or is a folder of annotations by its name, in such folders beside it."""
     inside = [path for path, _ in files_under(str(root), IMAGE_SUFFIXES)]
     home = root.absolute()
-    if inside and not is_kind(home.name):
+    if inside and not is_for_labels(home.name):
         return OwnImages(home, inside, _shown_folders(inside, home))
-    beside = [Path(name) for name in sorted(os.listdir(home.parent)) if is_kind(name) and name != home.name]
+    beside = [Path(name) for name in sorted(os.listdir(home.parent)) if is_for_images(name)]
     folders = [str(home.parent / name) for name in beside if (home.parent / name).is_dir()]
     found = [path for folder in folders for path, _ in files_under(folder, IMAGE_SUFFIXES)]
     found += [str(home.parent / name) for name in files_in(str(home.parent), IMAGE_SUFFIXES)]
@@ -235,7 +232,11 @@ def _voc_splits(root: Path, images: Sequence[Path]) -> tuple[Split, ...]:
         for name, file in _lists(home).items():
             listed = members.setdefault(name, set())
             for folders, stem in _listed(file, by_stem):
-                listed |= {path for path in by_stem.get(stem, ()) if not folders or path.parent.parts[-len(folders) :] == folders}
+                listed |= {
+                    path
+                    for path in by_stem.get(stem, ())
+                    if not folders or path.parent.parts[-len(folders) :] == folders
+                }
     if not members:
         return ()
     every = set().union(*members.values())
