@@ -1,4 +1,4 @@
-"""Pascal VOC: one XML file an image, boxes in 1-based inclusive pixels. No other module knows those.
+"""Pascal VOC: one XML file an image.
 
 JPEGImages/                    the images; other names of the folder are found too
 Annotations/NAME.xml           size and objects of an image
@@ -10,21 +10,18 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import islice
-from math import floor
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
-from lxml import etree
-
-from negmine.errors import ExportError, LabelError, TruthError
-from negmine.files import sha256_of
+from negmine.errors import LabelError, TruthError
 from negmine.labels.base import Feature, LabelFormat, Truth
-from negmine.labels.checks import Box, clipped_box, read_label, require_size
+from negmine.labels.checks import clipped_box, judged_classes, objects_of, require_size, with_ignored_regions
 from negmine.labels.pairing import ImageFinder, LabelIndex
 from negmine.labels.plan import Content, ExportImage, Plan
 from negmine.labels.splits import TRAIN, TRAINVAL, UNLISTED, WHOLE, Listing, Split, choose_splits, with_neighbours
+from negmine.labels.voc_annotation import NotVoc, VocAnnotation, describe_others, parse_annotation
+from negmine.labels.voc_writer import voc_annotation
 from negmine.paths import printable, sortable
 from negmine.structures import GroundTruth
 
@@ -77,25 +74,6 @@ class VocFormat(LabelFormat):
 FORMAT = VocFormat()
 
 
-@dataclass(frozen=True, slots=True)
-class _VocObject:
-    name: str
-    box: Box  # 0-based, right and bottom exclusive
-    difficult: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _VocLabel:
-    """One XML file; `broken` says which, and what is wrong with it."""
-
-    path: Path
-    sha256: str
-    filename: str | None = None  # the image's name as the file states it, without any folder
-    size_wh: tuple[int, int] = (0, 0)
-    objects: tuple[_VocObject, ...] = ()
-    broken: str | None = None
-
-
 class VocTruth:
     """The annotations under a folder.
 
@@ -115,23 +93,29 @@ class VocTruth:
     def __init__(self, root: Path) -> None:
         self.root = root
         paths = sorted(root.rglob("*.xml"), key=sortable)
-        labels = [label for path in paths if (label := _parse(path)) is not None]
+        read = list(map(parse_annotation, paths))
+        labels = [label for label in read if isinstance(label, VocAnnotation)]
+        others = [label for label in read if isinstance(label, NotVoc)]
         sound = [label for label in labels if label.broken is None]
         if not sound:
             reason = f"; the first of {len(labels)} broken ones: {labels[0].broken}" if labels else ""
+            reason += f"; {describe_others(others)}" if others else ""
             raise TruthError(
                 f"{printable(root)}: expected Pascal VOC annotations, found none that can be read in "
                 f"{len(paths)} XML files{reason}"
             )
-        self.class_names = tuple(sorted({each.name for label in sound for each in label.objects}))
+        self.class_names = judged_classes(sorted({each.name for label in sound for each in label.objects}))
         self.images_labelled = len(labels)
         located = _images_of(labels, root)
         self.images = tuple(image for images in located for image in images)
         self.lost = tuple(each.path for each, images in zip(labels, located, strict=True) if not images)
-        self._index: LabelIndex[_VocLabel] = LabelIndex()
+        self._index: LabelIndex[VocAnnotation | NotVoc] = LabelIndex()
         for label, images in zip(labels, located, strict=True):
             stem = label.path.stem
             self._index.add(label, images, [stem, label.filename or stem])
+        for other, images in zip(others, _images_of(others, root), strict=True):
+            names = [image[-1] for image in other.kind.images]
+            self._index.add(other, images, [other.path.stem, *names])
 
     @property
     def searched_folders(self) -> Sequence[Path]:
@@ -149,12 +133,12 @@ class VocTruth:
     def label_hash(self, image_path: Path) -> str | None:
         """The hash of the image's XML file, as it was when the truth was opened; see `Truth.label_hash`."""
         label = self._index.find(image_path)
-        return None if label is None else label.sha256
+        return None if label is None else label.hash
 
     def object_names(self, image_path: Path) -> tuple[str, ...] | None:
         """The class of every object; see `Truth.object_names`."""
         label = self._find(image_path)
-        return None if label is None else tuple(each.name for each in label.objects)
+        return None if label is None else objects_of([each.name for each in label.objects])
 
     def read(self, image_path: Path, size_wh: tuple[int, int]) -> GroundTruth | None:
         """The objects of an image; see `Truth.read`."""
@@ -163,21 +147,22 @@ class VocTruth:
             return None
         where, objects = printable(label.path), label.objects
         require_size(label.size_wh, size_wh, where)
-        return GroundTruth.of(
+        truth = GroundTruth.of(
             [clipped_box(each.box, size_wh, f"{where}, object {i}") for i, each in enumerate(objects)],
             [each.name for each in objects],
             difficult=[each.difficult for each in objects],
         )
+        return with_ignored_regions(truth, self.class_names)
 
-    def _find(self, image_path: Path) -> _VocLabel | None:
+    def _find(self, image_path: Path) -> VocAnnotation | None:
         """A sound label."""
         label = self._index.find(image_path)
-        if label is not None and label.broken is not None:
-            raise LabelError(label.broken)
-        return label
+        if label is None or (isinstance(label, VocAnnotation) and label.broken is None):
+            return label
+        raise LabelError(label.broken)
 
 
-def _images_of(labels: Sequence[_VocLabel], root: Path) -> list[list[Path]]:
+def _images_of(labels: Sequence[VocAnnotation | NotVoc], root: Path) -> list[list[Path]]:
     """The images of every label, in its folder and those above, up to the root, and in their folders of images."""
 
     @cache
@@ -188,71 +173,11 @@ def _images_of(labels: Sequence[_VocLabel], root: Path) -> list[list[Path]]:
         return [place for place in dict.fromkeys(places) if place.is_dir()]
 
     finder = ImageFinder(_SUFFIXES)
-    return [finder.find(folders(label.path.parent), label.filename, label.path.stem) for label in labels]
-
-
-def _xml_root(data: bytes) -> etree._Element:
-    """Parse XML that may come from anybody: no entity is expanded, nothing is loaded, a DTD is refused.
-
-    Raises:
-        LabelError: for what is not XML, or has a DTD.
-    """
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
-    try:
-        root = etree.fromstring(data, parser)
-    except etree.XMLSyntaxError as error:
-        raise LabelError(f"no readable XML: {error.msg or 'the file is empty'}; label the image again") from error
-    if root.getroottree().docinfo.doctype:  # type: ignore[union-attr]
-        raise LabelError("it declares a document type (DTD), which labels do not need and attacks use; remove it")
-    return root
-
-
-def _parse(path: Path) -> _VocLabel | None:
-    """One file; None for XML that is not a VOC annotation."""
-    try:
-        data = read_label(path)
-    except LabelError as error:
-        return _VocLabel(path, sha256_of(b""), broken=str(error))
-    filename = None
-    try:
-        root = _xml_root(data)
-        if root.tag != "annotation":
-            return None
-        filename = _filename(root)
-        objects = tuple(_object(element, index) for index, element in enumerate(root.findall("object")))
-        return _VocLabel(path, sha256_of(data), filename, _size(root), objects)
-    except LabelError as error:
-        return _VocLabel(path, sha256_of(data), filename, broken=f"{printable(path)}: {error}")
-
-
-def _object(element: etree._Element, index: int) -> _VocObject:
-    name = (element.findtext("name") or "").strip()
-    if not name:
-        raise LabelError(f"object {index} has no name; name it")
-    texts = [box.findtext(side) for box in element.findall("bndbox") for side in ("xmin", "ymin", "xmax", "ymax")]
-    try:
-        x1, y1, x2, y2 = (float(text or "") for text in texts)
-    except ValueError as error:
-        raise LabelError(
-            f"object {index} ({printable(name)}): expected one bndbox of four numbers, found {str(texts)[:120]}; "
-            "correct it"
-        ) from error
-    difficult = (element.findtext("difficult") or "").strip() == "1"
-    return _VocObject(name, (x1 - 1, y1 - 1, x2, y2), difficult)
-
-
-def _size(root: etree._Element) -> tuple[int, int]:
-    """Width and height, 0 where the file does not say."""
-    try:
-        width, height = (int(float(root.findtext(f"size/{side}") or 0)) for side in ("width", "height"))
-    except (ValueError, OverflowError) as error:
-        raise LabelError("its size is not a number; correct it") from error
-    return width, height
-
-
-def _filename(root: etree._Element) -> str | None:
-    text = (root.findtext("filename") or "").strip()
-    return PureWindowsPath(text).name or None  # takes both kinds of slashes
+    names = [label.filename if isinstance(label, VocAnnotation) else None for label in labels]
+    return [
+        finder.find(folders(label.path.parent), name, label.path.stem)
+        for label, name in zip(labels, names, strict=True)
+    ]
 
 
 def _voc_splits(root: Path, images: Sequence[Path]) -> tuple[Split, ...]:
@@ -305,74 +230,3 @@ def _listed(path: Path, stems: Collection[str]) -> set[str]:
         raise TruthError(f"{printable(path)} cannot be read as a list of images: {error}; save it as UTF-8") from error
     words = [line.strip() for line in lines]
     return {word if word in stems else _FLAG.sub("", word) for word in words}
-
-
-def voc_annotation(
-    *,
-    folder: str,
-    filename: str,
-    database: str,
-    size_whd: tuple[int, int, int],
-    verified: bool = False,
-    truth: GroundTruth | None = None,
-) -> bytes:
-    """A VOC annotation, its elements in the devkit's order; the same arguments give the same bytes.
-
-    Args:
-        folder: name of the data set's folder.
-        filename: name of the image, with suffix.
-        database: where the image is from.
-        size_whd: width, height and number of channels, in pixels.
-        verified: a person has looked at it; marked as labelImg does.
-        truth: its objects; none where None. VOC has no crowds: one is written as difficult.
-
-    Raises:
-        ExportError: for text that XML 1.0 cannot hold, or that is empty.
-    """
-    width, height, depth = size_whd
-    root = etree.Element("annotation", {"verified": "yes"} if verified else {})
-    _add(root, "folder", folder)
-    _add(root, "filename", filename)
-    _add(etree.SubElement(root, "source"), "database", database)
-    size = etree.SubElement(root, "size")
-    for tag, value in (("width", width), ("height", height), ("depth", depth)):
-        _add(size, tag, str(int(value)))
-    _add(root, "segmented", "0")
-    _add_objects(root, truth or GroundTruth.empty(), (width, height))
-    etree.indent(root, space="\t")
-    return etree.tostring(root, encoding="utf-8") + b"\n"
-
-
-def _add_objects(root: etree._Element, truth: GroundTruth, size_wh: tuple[int, int]) -> None:
-    marks = truth.difficult | truth.crowd
-    for box, name, is_difficult in zip(truth.boxes_xyxy.tolist(), truth.class_names, marks.tolist(), strict=True):
-        element = etree.SubElement(root, "object")
-        sides = [_pixels(low, high, side) for low, high, side in zip(box[:2], box[2:], size_wh, strict=True)]
-        _add(element, "name", name)
-        _add(element, "pose", "Unspecified")
-        _add(element, "truncated", "0")
-        _add(element, "difficult", str(int(is_difficult)))
-        corners = etree.SubElement(element, "bndbox")
-        for tag, value in zip(("xmin", "ymin", "xmax", "ymax"), (s[end] for end in (0, 1) for s in sides), strict=True):
-            _add(corners, tag, str(value))
-
-
-def _pixels(low: float, high: float, side: int) -> tuple[int, int]:
-    """First and last pixel of a span, 1-based: its ends rounded and inside the image, with one pixel at least."""
-    first, end = floor(max(low, 0.0) + 0.5), floor(min(high, side) + 0.5)
-    if end <= first:
-        first = min(max(floor((low + high) / 2), 0), side - 1)
-        end = first + 1
-    return first + 1, end
-
-
-def _add(parent: etree._Element, tag: str, text: str) -> None:
-    """Append an element with text; every element has some, since readers fail on those that have none."""
-    if not text.strip():
-        raise ExportError(f"a VOC annotation needs a {tag}, found {text!r}; name it")
-    try:
-        etree.SubElement(parent, tag).text = text
-    except (ValueError, UnicodeError) as error:
-        raise ExportError(
-            f"{tag} {printable(text)!r} has characters that XML cannot hold; rename it without control characters"
-        ) from error

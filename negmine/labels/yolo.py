@@ -10,11 +10,19 @@ from pathlib import Path
 import yaml
 
 from negmine.errors import LabelError, SourceError, TruthError
-from negmine.files import sha256_of
 from negmine.labels.base import Feature, LabelFormat, Truth
-from negmine.labels.checks import Box, clipped_box, read_label
+from negmine.labels.checks import (
+    Box,
+    clipped_box,
+    hash_of_label,
+    judged_classes,
+    objects_of,
+    read_label,
+    with_ignored_regions,
+)
 from negmine.labels.plan import Content, ExportImage, Plan
 from negmine.labels.splits import TRAIN, Listing, Split, require_split
+from negmine.labels.yolo_rows import RowFormat, YoloRow
 from negmine.paths import printable
 from negmine.sources.data_yaml import split_names
 from negmine.sources.expand import expand_sources
@@ -25,7 +33,6 @@ _OTHER_NAMES = ("data.yml", "dataset.yaml")
 _VAL = "val"
 _SPLITS = (TRAIN, _VAL, "test")
 _NO_VAL = b"# There are no images to validate on here, and Ultralytics asks for some: name your own for val.\n"
-_TOLERANCE = 0.01  # a share this far outside [0, 1] is rounding, as for Ultralytics; further, the label is wrong
 
 
 class YoloFormat(LabelFormat):
@@ -73,7 +80,7 @@ class YoloTruth:
 
     A row is `class x y width height` (shares of the image), a polygon or oriented box `class x1 y1 x2 y2 ...`, whose
     extent is taken, or, where the yaml has a `kpt_shape`, a box followed by key points. An empty file says that its
-    image is empty; without a file the image is unlabelled.
+    image is empty, and so does one of nothing but zeros; without a file the image is unlabelled.
 
     Args:
         data_yaml: the file.
@@ -87,8 +94,8 @@ class YoloTruth:
     def __init__(self, data_yaml: Path) -> None:
         self.data_yaml = data_yaml
         self._document = _DataYaml.read(data_yaml)
-        self._names = self._document.names
-        self.class_names = tuple(dict.fromkeys(self._names[number] for number in sorted(self._names)))
+        names = self._document.row_format.names
+        self.class_names = judged_classes(tuple(dict.fromkeys(names[number] for number in sorted(names))))
         self.images_labelled = len({label for place in self._document.places for label in _labels_of(place)})
 
     @property
@@ -117,91 +124,33 @@ class YoloTruth:
         return Listing(tuple(splits), tuple(lost))
 
     def label_hash(self, image_path: Path) -> str | None:
-        """The hash of the image's label file; see `Truth.label_hash`."""
+        """The hash of the image's label file, and of the data.yaml's part in its rows; see `Truth.label_hash`."""
         path = label_path(image_path)
-        return sha256_of(read_label(path)) if path.exists() else None
+        return hash_of_label(read_label(path), self._document.row_format.key) if path.exists() else None
 
     def object_names(self, image_path: Path) -> tuple[str, ...] | None:
         """The class of every object; see `Truth.object_names`."""
-        rows = _rows(label_path(image_path))
-        if rows is None:
-            return None
-        for where, _, values in rows:
-            self._shares(values, where)  # a row that is not an object is an error here too
-        return tuple(self._name(number, where) for where, number, _ in rows)
+        rows = self._rows(image_path)
+        return None if rows is None else objects_of([row.class_name for row in rows])
 
     def read(self, image_path: Path, size_wh: tuple[int, int]) -> GroundTruth | None:
         """The objects of an image; see `Truth.read`."""
-        rows = _rows(label_path(image_path))
+        rows = self._rows(image_path)
         if rows is None:
             return None
-        return GroundTruth.of(
-            [self._box(values, size_wh, where) for where, _, values in rows],
-            [self._name(number, where) for where, number, _ in rows],
-        )
+        boxes = [[share * side for share, side in zip(row.box, (*size_wh, *size_wh), strict=True)] for row in rows]
+        return with_ignored_regions(GroundTruth.of(boxes, [row.class_name for row in rows]), self.class_names)
 
-    def _name(self, number: float, where: str) -> str:
-        if number not in self._names:  # a float finds the whole number that equals it
-            raise LabelError(
-                f"{where}: class {number:g} is not among the {len(self._names)} of the data.yaml; name it there"
-            )
-        return self._names[int(number)]
-
-    def _box(self, values: list[float], size_wh: tuple[int, int], where: str) -> Box:
-        """From the shares in a row to xyxy in pixels."""
-        shares = self._shares(values, where)
-        if len(shares) == 4:
-            x, y, width, height = shares
-            x1, y1, x2, y2 = x - width / 2, y - height / 2, x + width / 2, y + height / 2
-        else:
-            x1, y1, x2, y2 = min(shares[::2]), min(shares[1::2]), max(shares[::2]), max(shares[1::2])
-        return clipped_box((x1 * size_wh[0], y1 * size_wh[1], x2 * size_wh[0], y2 * size_wh[1]), size_wh, where)
-
-    def _shares(self, values: list[float], where: str) -> list[float]:
-        """The four values of a box, or the six and more of a polygon, checked to be shares of the image."""
-        shares = self._without_key_points(values, where)
-        if not all(-_TOLERANCE <= value <= 1 + _TOLERANCE for value in shares):  # NaN compares false
-            raise LabelError(
-                f"{where}: expected shares of the image, 0 to 1, found {shares}; divide pixels by its size"
-            )
-        return shares
-
-    def _without_key_points(self, values: list[float], where: str) -> list[float]:
-        count, key_point_values = len(values), self._document.key_point_values
-        if key_point_values and count == 4 + key_point_values:
-            return values[:4]
-        if count == 4 or (not key_point_values and count >= 6 and count % 2 == 0):
-            return values
-        also = f"4 + {key_point_values}" if key_point_values else "3 or more pairs"
-        raise LabelError(f"{where}: expected 4 or {also} values after the class, found {count}; correct the row")
+    def _rows(self, image_path: Path) -> tuple[YoloRow, ...] | None:
+        """The rows of an image's label file; None where there is no file."""
+        path = label_path(image_path)
+        return self._document.row_format.read(path) if path.exists() else None
 
 
 def label_path(image_path: Path) -> Path:
     """Where the labels of an image are: the last `/images/` of its path becomes `/labels/`, as in Ultralytics."""
     images, labels = f"{os.sep}images{os.sep}", f"{os.sep}labels{os.sep}"
     return Path(labels.join(str(image_path.absolute()).rsplit(images, 1))).with_suffix(".txt")
-
-
-def _rows(path: Path) -> list[tuple[str, float, list[float]]] | None:
-    """Where it is, class and values of each row of a label file; None where there is no file."""
-    if not path.exists():
-        return None
-    try:
-        lines = read_label(path).decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise LabelError(f"{printable(path)}: expected rows of `class x y width height`, found no text") from error
-    shown = printable(path)
-    rows = [(f"{shown}, line {n}", line.split()) for n, line in enumerate(lines, 1) if line.strip()]
-    return [(where, *_numbers(words, where)) for where, words in rows]
-
-
-def _numbers(words: list[str], where: str) -> tuple[float, list[float]]:
-    """Class and values of a row."""
-    try:
-        number, *values = map(float, words)
-    except ValueError as error:
-        raise LabelError(f"{where}: expected numbers, found {printable(' '.join(words)[:80])!r}; correct it") from error
-    return number, values
 
 
 def _labels_of(place: Path) -> set[Path]:
@@ -222,13 +171,11 @@ class _DataYaml:
     """The part of a `data.yaml` that labels need.
 
     Attributes:
-        names: class id to name; ids may have gaps.
-        key_point_values: how many values of key points follow a box in a row, 0 without `kpt_shape`.
+        row_format: what a row may hold, and which class its number is.
         places: folders, lists or images that the splits name, some of which may not exist.
     """
 
-    names: Mapping[int, str]
-    key_point_values: int
+    row_format: RowFormat
     places: tuple[Path, ...]
 
     @classmethod
@@ -239,7 +186,8 @@ class _DataYaml:
             TruthError: where it cannot be read, names no classes, or has a wrong `kpt_shape`.
         """
         document = _load(path)
-        return cls(_names(path, document.get("names")), _key_point_values(path, document), _places(path, document))
+        row_format = RowFormat(_names(path, document.get("names")), _key_point_values(path, document))
+        return cls(row_format, _places(path, document))
 
 
 def _load(path: Path) -> Mapping[object, object]:

@@ -178,12 +178,13 @@ def test_a_folder_with_broken_files_alone_is_no_truth(tmp_path: Path) -> None:
         VocTruth(tmp_path)
 
 
-def test_xml_of_another_kind_is_passed_over(tmp_path: Path) -> None:
+def test_xml_of_another_kind_is_no_label_that_was_understood(tmp_path: Path) -> None:
     put(tmp_path / "a.xml", voc_xml())
-    put(tmp_path / "pom.xml", b"<project/>")
+    put(tmp_path / "b.xml", b"<labels><cat/></labels>")
     truth = VocTruth(tmp_path)
     assert truth.images_labelled == 1
-    assert truth.read(put(tmp_path / "pom.jpg"), WH) is None
+    with pytest.raises(LabelError, match=r"b\.xml: not Pascal VOC: <labels>; convert it"):
+        truth.read(put(tmp_path / "b.jpg"), WH)
 
 
 @NAMED_PIPES

@@ -1,0 +1,131 @@
+"""Reading the rows of one YOLO label file."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from negmine.errors import LabelError
+from negmine.labels.checks import Box, clipped_shares, number_in, read_label, says_background
+from negmine.paths import printable
+
+_TOLERANCE = 0.01  # a share this far outside [0, 1] is rounding, as for Ultralytics; further, the label is wrong
+_BYTE_ORDER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_ROW = "rows of `class x y width height`"
+_NUMBER = r"[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?"
+# Rows of other formats that come in text files as well.
+_OTHER_FORMATS = {
+    "KITTI": re.compile(rf"(?:\d+ \d+ )?[^\W\d][\w-]*(?: {_NUMBER}){{14,15}}"),
+    "DOTA": re.compile(rf"(?:{_NUMBER} ){{8}}[^\d\s]\S*(?: \d)?|(?:imagesource|gsd):.*"),
+    "PASCAL 2005": re.compile(r"# PASCAL Annotation.*"),
+    "JSON": re.compile(r"[\[{].*"),
+    "XML": re.compile(r"<.*"),
+    "comma-separated (VisDrone, MOT or another format)": re.compile(rf"{_NUMBER}(?:, ?{_NUMBER}){{3,}},?"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class YoloRow:
+    """An object.
+
+    Attributes:
+        class_name: its class.
+        box: xyxy, as shares of the image's sides, inside it.
+    """
+
+    class_name: str
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class RowFormat:
+    """What a row may hold, by the `data.yaml` of its data set.
+
+    Attributes:
+        names: class id to name; ids may have gaps.
+        key_point_values: how many values of key points follow a box in a row, 0 without `kpt_shape`.
+    """
+
+    names: Mapping[int, str]
+    key_point_values: int = 0
+
+    @property
+    def key(self) -> str:
+        """Text that is another where the same rows would mean something else."""
+        return json.dumps([sorted(self.names.items()), self.key_point_values])
+
+    def read(self, path: Path) -> tuple[YoloRow, ...]:
+        """The objects of a label file; none where it is empty, or all its boxes are placeholders.
+
+        Raises:
+            LabelError: where it cannot be read, or a row is no object.
+        """
+        rows = [(where, *_numbers(line, where)) for where, line in _lines(path)]
+        values = [self._without_key_points(values, where) for where, _, values in rows]
+        if says_background(values, printable(path)):
+            return ()
+        return tuple(
+            YoloRow(self._name(number, where), _box(each, where))
+            for (where, number, _), each in zip(rows, values, strict=True)
+        )
+
+    def _name(self, number: float, where: str) -> str:
+        if number not in self.names:  # a float finds the whole number that equals it
+            raise LabelError(
+                f"{where}: class {number:g} is not among the {len(self.names)} of the data.yaml; name it there"
+            )
+        return self.names[int(number)]
+
+    def _without_key_points(self, values: Sequence[float], where: str) -> Sequence[float]:
+        """The four values of a box, or the six and more of a polygon."""
+        count = len(values)
+        if self.key_point_values and count == 4 + self.key_point_values:
+            return values[:4]
+        if count == 4 or (not self.key_point_values and count >= 6 and count % 2 == 0):
+            return values
+        also = f"4 + {self.key_point_values}" if self.key_point_values else "3 or more pairs"
+        advice = "it looks like a prediction with its score, which is no label" if count == 5 else "correct the row"
+        raise LabelError(f"{where}: expected 4 or {also} values after the class, found {count}; {advice}")
+
+
+def _lines(path: Path) -> list[tuple[str, str]]:
+    """The rows of a file that are not blank, each with the words for where it is."""
+    shown, data = printable(path), read_label(path)
+    if data.startswith(_BYTE_ORDER_MARKS):
+        raise LabelError(f"{shown}: expected {_ROW} in UTF-8, found text in UTF-16; save it as UTF-8")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise LabelError(f"{shown}: expected {_ROW}, found no text; label the image again")
+    return [(f"{shown}, line {n}", line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+
+
+def _numbers(line: str, where: str) -> tuple[float, list[float]]:
+    """Class and values of a row."""
+    words = line.split()
+    try:
+        number, *values = map(number_in, words)
+    except ValueError as error:
+        row = " ".join(words)
+        other = next((name for name, pattern in _OTHER_FORMATS.items() if pattern.fullmatch(row)), None)
+        advice = f"it looks like {other}; convert the labels to YOLO" if other else "correct it"
+        raise LabelError(f"{where}: expected numbers, found {printable(row[:80])!r}; {advice}") from error
+    return number, values
+
+
+def _box(values: Sequence[float], where: str) -> Box:
+    """From the values of a box or polygon to xyxy."""
+    if not all(-_TOLERANCE <= value <= 1 + _TOLERANCE for value in values):  # NaN compares false
+        raise LabelError(
+            f"{where}: expected shares of the image, 0 to 1, found {list(values)}; divide pixels by its size"
+        )
+    if len(values) == 4:
+        x, y, width, height = values
+        return clipped_shares((x - width / 2, y - height / 2, x + width / 2, y + height / 2), where)
+    return clipped_shares((min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2])), where)
