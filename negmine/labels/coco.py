@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from negmine.files import sha256_of
 from negmine.labels.base import Feature, LabelFormat, Truth
+from negmine.labels.checks import hash_of_label
 from negmine.labels.coco_document import CocoDocument, CocoImage
 from negmine.labels.pairing import LabelIndex, find_named
 from negmine.labels.splits import Listing, Split, choose_splits, with_neighbours
@@ -86,7 +86,7 @@ class CocoTruth:
     def label_hash(self, image_path: Path) -> str | None:
         """The hash of what the file says of an image; see `Truth.label_hash`."""
         labelled = self._index.find(image_path)
-        return None if labelled is None else sha256_of(labelled.hash_text().encode())
+        return None if labelled is None else hash_of_label(labelled.hash_text().encode())
 
     def object_names(self, image_path: Path) -> tuple[str, ...] | None:
         """The class of every object; see `Truth.object_names`."""
