@@ -260,8 +260,8 @@ def _several_images(label: Label, images: Sequence[Candidate]) -> str:
     told = f"one label, {printable(label.name)},"
     if label.own and label.stated and fold(label.own.stem) != fold(label.stated.stem):
         return (
-            f"{told} has the name of one image and states another, {printable(label.stated.stem)}, and there are {names}; "
-            "correct what it states, or its name"
+            f"{told} has the name of one image and states another, {printable(label.stated.stem)}, and there are "
+            f"{names}; correct what it states, or its name"
         )
     return f"{told} could be that of {names}; name the image in the label, or keep one of them"
 

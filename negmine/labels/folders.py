@@ -12,13 +12,11 @@ _IMAGES = frozenset(
     "pngimages".split()
 )
 _LABELS = frozenset(
-    "ann annot annotation annotations annots anns bbox bboxes box boxes ground_truth groundtruth gt imageset json jsons "
-    "label labels labelsxml labeltxt labelxml txt xml xmls".split()
+    "ann annot annotation annotations annots anns bbox bboxes box boxes ground_truth groundtruth gt imageset json "
+    "jsons label labels labelsxml labeltxt labelxml txt xml xmls".split()
 )
-_KINDS = (
-    _IMAGES | _LABELS | frozenset("coco data dataset obj_test_data obj_train_data obj_valid_data raw voc yolo".split())
+_OTHERS = frozenset("coco data dataset obj_test_data obj_train_data obj_valid_data raw voc yolo".split())
 _KINDS = _IMAGES | _LABELS | _OTHERS
-)
 _SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val"}
 _SPLITS |= {"test": "test", "testing": "test", "trainval": "trainval"}
 _DIGITS = re.compile(r"\d+")

@@ -89,7 +89,7 @@ def test_a_name_that_two_labels_claim_is_an_error_for_that_image_alone(tmp_path:
     named = open_truth(tmp_path / "labels", config=LabelConfig(images=put(tmp_path / "far" / "b.jpg").parent))
     with pytest.raises(LabelError, match=r"2 labels claim this image \(a\.xml, a\.xml\)"):
         named.read(far, WH)
-    assert len(named.read(tmp_path / "far" / "b.jpg", WH) or "?") == 0
+    assert named.read(tmp_path / "far" / "b.jpg", WH) is not None
 
 
 def test_two_labels_for_one_image_are_an_error(tmp_path: Path) -> None:
