@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os.path import realpath
 from pathlib import Path
 
@@ -127,7 +127,7 @@ class Mix:
     banked: int
     variants: int
     unlabelled: int
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def of(cls, counts: ImageCounts, bank: BankSummary, *, in_bank: int, notes: Iterable[str] = ()) -> Mix:

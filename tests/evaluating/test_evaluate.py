@@ -11,6 +11,7 @@ from blobs import draw, find_squares, square_detector
 from eval_sets import LEFT, blind_detector, labelled, picky_detector, scaled_detector, scene
 from written import predict as write_predictions
 
+from negmine.datasets.config import LabelConfig
 from negmine.detectors.base import DetectorIdentity
 from negmine.detectors.function import FunctionDetector
 from negmine.errors import ConfigError, PredictionsError, SourceError, TruthError, WeightsError
@@ -147,7 +148,8 @@ def test_nothing_to_measure_on_is_an_error(root: Path) -> None:
     shutil.rmtree(root / "labels" / "val")
     with pytest.raises(SourceError, match=r"split val: expected labelled images, found none .* of 4; .*a\.png"):
         evaluate(square_detector(), root)
-    assert evaluate(square_detector(), root, config=EvalConfig(missing_is_empty=True)).models[0].objects == 0
+    config = EvalConfig(labels=LabelConfig(missing_is_empty=True))
+    assert evaluate(square_detector(), root, config=config).models[0].objects == 0
 
 
 def test_backgrounds_of_which_none_is_left_are_an_error(root: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from blobs import draw, find_squares, square_detector
 from eval_sets import LEFT, LOW, blind_detector, label, labelled, scaled_detector, scene
 
+from negmine.datasets.config import LabelConfig
 from negmine.datasets.open import open_truth
 from negmine.detectors.base import Detector
 from negmine.detectors.function import FunctionDetector
@@ -25,9 +26,10 @@ from negmine.structures import Detections, Image
 CONFIG = EvalConfig(workers=2)
 
 
-def images_of(root: Path) -> EvalImages:
+def images_of(root: Path, labels: LabelConfig | None = None) -> EvalImages:
     labelled_images = sorted((root / "images" / "val").iterdir())
-    return EvalImages(labelled_images, open_truth(root / "data.yaml"), sorted((root / "backgrounds").iterdir()))
+    truth = open_truth(root / "data.yaml", config=labels)
+    return EvalImages(labelled_images, truth, sorted((root / "backgrounds").iterdir()))
 
 
 def predict_one(
@@ -105,7 +107,7 @@ def test_broken_images_are_skipped_for_every_model(root: Path) -> None:
 
 def test_missing_is_empty(root: Path) -> None:
     draw(root / "images/val/u.png", [(*LOW, 66)], seed=9)
-    matched = predict_one(square_detector(), images_of(root), EvalConfig(missing_is_empty=True))
+    matched = predict_one(square_detector(), images_of(root, LabelConfig(missing_is_empty=True)), EvalConfig())
     (image,) = (image for image in matched.images if image.path.name == "u.png")
     assert image.without_targets and not image.background and matched.skipped == ()
 

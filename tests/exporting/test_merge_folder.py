@@ -10,6 +10,7 @@ from blobs import draw
 from data_sets import PLAIN, SIZE_WH, stems, write_voc, write_yolo
 from test_export import tree
 
+from negmine.datasets.config import LabelConfig
 from negmine.datasets.open import open_dataset
 from negmine.errors import ConfigError, ExportError, NegmineError
 from negmine.exporting.config import ExportConfig
@@ -116,4 +117,4 @@ def test_settings_of_a_merge_need_one(small_bank: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--merge"):
         export(small_bank, tmp_path / "out", split="train")
     with pytest.raises(ConfigError, match="--merge"):
-        export(small_bank, tmp_path / "out", config=ExportConfig(missing_is_empty=True))
+        export(small_bank, tmp_path / "out", config=ExportConfig(labels=LabelConfig(missing_is_empty=True)))

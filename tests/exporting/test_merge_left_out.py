@@ -11,6 +11,7 @@ from data_sets import PLAIN, SIZE_WH, Splits, stems, write_voc, write_yolo
 
 from negmine.bank.bank import Bank
 from negmine.bank.writer import BankWriter
+from negmine.datasets.config import LabelConfig
 from negmine.datasets.open import open_dataset
 from negmine.detectors.function import FunctionDetector
 from negmine.exporting.config import ExportConfig
@@ -35,7 +36,7 @@ def test_what_cannot_be_used_is_left_out_counted_and_named(small_bank: Path, tmp
     assert {path.name for path in merged.skipped} == {"broken.png", "wrong.png", "gone.png"}
     assert "cut short" in merged.skipped[images / "broken.png"] and "0 to 1" in merged.skipped[images / "wrong.png"]
     assert len(stems(open_dataset(tmp_path / "out", split="train"), "train")) == 3
-    config = ExportConfig(format="yolo", missing_is_empty=True)
+    config = ExportConfig(format="yolo", labels=LabelConfig(missing_is_empty=True))
     merged = export(small_bank, tmp_path / "out", merge=data, config=config).merged
     assert merged is not None and (merged.train.empty, merged.unlabelled) == (1, 0)
     assert (tmp_path / "out" / "labels" / "train" / "nobody.txt").read_bytes() == b""

@@ -15,6 +15,7 @@ from blobs import draw, find_squares, square_detector, voc_xml
 
 from negmine.bank.bank import Bank
 from negmine.bank.verify import verify
+from negmine.datasets.config import LabelConfig
 from negmine.detectors.function import FunctionDetector
 from negmine.errors import DetectorError, SourceError, TruthError
 from negmine.images import decode_image
@@ -284,7 +285,7 @@ def test_an_image_that_changes_while_it_is_scanned_is_counted_once(labelled: Pat
 
 
 def test_missing_labels_may_be_said_to_mean_empty(labelled: Path, tmp_path: Path) -> None:
-    config = ScanConfig(missing_is_empty=True)
+    config = ScanConfig(labels=LabelConfig(missing_is_empty=True))
     result = scan(labelled / "images", square_detector(), bank=tmp_path / "bank", truth=labelled, config=config)
     assert (result.scanned, len(result.skipped), result.kinds[Kind.BACKGROUND]) == (3, 0, 3)
 
