@@ -1,0 +1,264 @@
+"""Data sets at random, whose every target is known: what a negative may never show can be seen by its colour.
+
+Pictures are dim noise with bright rectangles: yellow where a target is in a picture with a label, magenta where one is
+in a picture without, red where there is nothing but something like a target.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from drawn_layouts import LAYOUTS, Layout
+from hypothesis import strategies as st
+
+from negmine.structures import BoolArray, Detections, Image
+
+WIDTH, HEIGHT = 48, 36
+CELLS = [(x, y) for y in (0, 18) for x in (0, 24)]  # top left corners of four places for rectangles
+YELLOW, MAGENTA, RED = (0, 255, 255), (255, 0, 255), (0, 0, 255)  # BGR
+STEMS = ("a", "b", "A", "0001", "img 1", "caf\u00e9", "cafe\u0301", "a.b")
+SUFFIXES = (".jpg", ".png", ".JPG", ".jpeg")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture, and what was written about it.
+
+    Attributes:
+        number: of its noise.
+        folder: where it lies in its layout.
+        stem, suffix: its name.
+        label: whether it has one.
+        targets, decoys: indices of the cells that hold one.
+        label_stem: the name of its label; the picture's own unless a tool changed it.
+        label_suffix: of the label.
+        stated: the name that the label gives it; None for none.
+        with_size: whether the label says how large the picture is.
+    """
+
+    number: int
+    folder: str
+    stem: str
+    suffix: str
+    label: bool
+    targets: tuple[int, ...]
+    decoys: tuple[int, ...]
+    label_stem: str
+    label_suffix: str
+    stated: str | None
+    with_size: bool
+
+    def boxes(self) -> list[tuple[int, int, int, int]]:
+        """The targets, xyxy in pixels."""
+        return [box_in(cell) for cell in self.targets]
+
+
+@dataclass(frozen=True)
+class DrawnSet:
+    """A data set.
+
+    Attributes:
+        layout: where its files are.
+        pictures: no two of one path, or with labels of one path.
+        orphans: labels whose picture is not there: their folders and stems.
+    """
+
+    layout: Layout
+    pictures: tuple[Picture, ...]
+    orphans: tuple[tuple[str, str], ...]
+
+
+def box_in(cell: int) -> tuple[int, int, int, int]:
+    """The rectangle in a cell."""
+    x, y = CELLS[cell]
+    return x + 8, y + 5, x + 16, y + 13
+
+
+def find_rectangles(image: Image) -> Detections:
+    """All bright rectangles: the detector that is mined fires on targets and decoys alike."""
+    count, _, stats, _ = cv2.connectedComponentsWithStats((image[..., 2] > 150).astype(np.uint8))
+    boxes = [(x, y, x + w, y + h) for x, y, w, h, area in stats[1:count] if area >= 9]
+    return Detections(np.array(boxes, dtype=float).reshape(-1, 4), np.full(len(boxes), 0.9), np.zeros(len(boxes), int))
+
+
+def shows(image: Image, colour: tuple[int, int, int]) -> bool:
+    """Whether a pixel has this colour; the noise and the other colours are far from it."""
+    wanted = np.array(colour) > 128
+    near: BoolArray = (image > 128) == wanted
+    return bool(near.all(axis=2).any())
+
+
+@st.composite
+def pictures(draw: st.DrawFn, layout: Layout, number: int) -> Picture:
+    """A picture with at most one kind of trouble with its label."""
+    folder, stem = draw(st.sampled_from(layout.folders)), draw(st.sampled_from(STEMS))
+    suffix = draw(st.sampled_from(SUFFIXES[:2] * 2 + SUFFIXES))
+    cells = draw(st.permutations(range(4)))
+    kind = draw(st.sampled_from(["objects", "objects", "empty", "unlabelled"]))
+    targets = draw(st.integers(1, 2)) if kind == "objects" else draw(st.integers(0, 1)) * (kind == "unlabelled")
+    trouble = draw(st.sampled_from([None] * 6 + ["case", "form", "label suffix", "other name", "no suffix", "no name"]))
+    label_stem, stated = stem, stem + suffix
+    if trouble == "case":
+        label_stem = stem.swapcase()
+    elif trouble == "form":
+        form = "NFD" if unicodedata.is_normalized("NFC", stem) else "NFC"
+        label_stem = unicodedata.normalize(form, stem)
+    elif trouble == "other name" and layout.format == "voc":
+        stated = draw(st.sampled_from(STEMS)) + suffix
+    elif trouble == "no suffix":
+        stated = stem
+    if trouble in ("case", "form", "no suffix") and layout.format == "coco":
+        stated = label_stem + draw(st.sampled_from([suffix, ".jpg", ".png"]))
+    label_suffix = ".txt" if layout.format == "yolo" else ".xml"
+    return Picture(
+        number,
+        folder,
+        stem,
+        suffix,
+        label=kind != "unlabelled",
+        targets=tuple(cells[:targets]),
+        decoys=tuple(cells[targets : targets + draw(st.integers(0, 2))]),
+        label_stem=label_stem,
+        label_suffix=label_suffix.upper() if trouble == "label suffix" else label_suffix,
+        stated=None if trouble == "no name" and layout.format == "voc" else stated,
+        with_size=draw(st.booleans()),
+    )
+
+
+@st.composite
+def drawn_sets(draw: st.DrawFn, layouts: Sequence[Layout] = LAYOUTS) -> DrawnSet:
+    """A data set of a few pictures."""
+    layout = draw(st.sampled_from(layouts))
+    by_path: dict[str, Picture] = {}
+    for number in range(draw(st.integers(1, 5))):
+        picture = draw(pictures(layout, number))
+        by_path.setdefault(_image_path(layout, picture), picture)
+    kept, taken = list[Picture](), set[str]()
+    for picture in by_path.values():
+        if any(_names_only(layout, picture, other) for other in by_path.values()):
+            picture = replace(picture, label_stem=picture.stem, stated=picture.stem + picture.suffix)
+        label = layout.label_path(picture.folder, picture.label_stem, picture.label_suffix)
+        if picture.label and layout.format != "coco" and label in taken:
+            picture = replace(picture, label=False)
+        if picture.label:
+            taken.add(label)
+        kept.append(picture)
+    orphans = draw(st.lists(st.tuples(st.sampled_from(layout.folders), st.sampled_from(STEMS)), max_size=1))
+    orphans = [each for each in orphans if not any(_could_be(layout, *each, other) for other in kept)]
+    return DrawnSet(layout, tuple(kept), tuple(orphans))
+
+
+def _image_path(layout: Layout, picture: Picture) -> str:
+    return layout.image_path(picture.folder, picture.stem, picture.suffix)
+
+
+def _names_only(layout: Layout, picture: Picture, other: Picture) -> bool:
+    """Whether the label of a picture names another and not its own: nobody could tell whose it is."""
+    if not picture.label or other is picture or (layout.has_folders and picture.folder != other.folder):
+        return False
+    if layout.format == "coco":
+        return picture.stated == other.stem + other.suffix and picture.stated != picture.stem + picture.suffix
+    return picture.label_stem == other.stem != picture.stem
+
+
+def _could_be(layout: Layout, folder: str, stem: str, picture: Picture) -> bool:
+    """Whether a label whose picture is not there could be that of a picture without one, for all that anyone sees."""
+    if picture.label or folded(stem) != folded(picture.stem):
+        return False
+    return not layout.has_folders or not folder or not picture.folder or folder == picture.folder
+
+
+def folded(stem: str) -> str:
+    """A name without what differs between machines."""
+    return unicodedata.normalize("NFC", stem).casefold()
+
+
+def write_set(drawn: DrawnSet, root: Path) -> None:
+    """Write all files of a data set."""
+    layout = drawn.layout
+    images = [_image_path(layout, each) for each in drawn.pictures]
+    for picture, image in zip(drawn.pictures, images, strict=True):
+        _put(root / image, _pixels(picture))
+    for path, text in layout.files:
+        _put(root / path, text)
+    if layout.lists:
+        path, line = layout.lists
+        rows = [line.format(path=image, stem=each.stem) for each, image in zip(drawn.pictures, images, strict=True)]
+        _put(root / path, "".join(f"{row}\n" for row in rows))
+    if layout.format == "coco":
+        _write_coco(drawn, root)
+        return
+    for picture in drawn.pictures:
+        if picture.label:
+            path = layout.label_path(picture.folder, picture.label_stem, picture.label_suffix)
+            _put(root / path, _label(layout, picture, picture.boxes()))
+    for folder, stem in drawn.orphans:
+        suffix = ".txt" if layout.format == "yolo" else ".xml"
+        path = layout.label_path(folder, stem, suffix)
+        if not (root / path).exists():
+            orphan = Picture(0, folder, stem, ".jpg", True, (), (), stem, suffix, f"{stem}.jpg", True)
+            _put(root / path, _label(layout, orphan, [box_in(0)]))
+
+
+def _put(path: Path, content: str | bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def _pixels(picture: Picture) -> bytes:
+    image = np.random.default_rng(picture.number).integers(0, 60, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    for cells, colour in ((picture.targets, YELLOW if picture.label else MAGENTA), (picture.decoys, RED)):
+        for x1, y1, x2, y2 in map(box_in, cells):
+            image[y1:y2, x1:x2] = colour
+    return cv2.imencode(".png", image)[1].tobytes()
+
+
+def _label(layout: Layout, picture: Picture, boxes: Sequence[tuple[int, int, int, int]]) -> str:
+    if layout.format == "yolo":
+        return "".join(
+            f"0 {(x1 + x2) / 2 / WIDTH} {(y1 + y2) / 2 / HEIGHT} {(x2 - x1) / WIDTH} {(y2 - y1) / HEIGHT}\n"
+            for x1, y1, x2, y2 in boxes
+        )
+    objects = "".join(
+        f"<object><name>cat</name><bndbox><xmin>{x1 + 1}</xmin><ymin>{y1 + 1}</ymin><xmax>{x2}</xmax>"
+        f"<ymax>{y2}</ymax></bndbox></object>"
+        for x1, y1, x2, y2 in boxes
+    )
+    name = "" if picture.stated is None else f"<filename>{picture.stated}</filename>"
+    size = f"<size><width>{WIDTH}</width><height>{HEIGHT}</height></size>" if picture.with_size else ""
+    return f"<annotation><folder/>{name}{size}{objects}</annotation>"
+
+
+def _write_coco(drawn: DrawnSet, root: Path) -> None:
+    """A JSON for each path that the layout has for labels."""
+    layout = drawn.layout
+    documents: dict[str, dict[str, list[dict[str, object]]]] = {}
+    for folder in layout.folders:
+        path = layout.label_path(folder, "", "")
+        document = documents.setdefault(
+            path, {"images": [], "annotations": [], "categories": [{"id": 1, "name": "cat"}]}
+        )
+        entries = [
+            (each.stated or "", each.boxes(), each.with_size)
+            for each in drawn.pictures
+            if each.label and each.folder == folder
+        ]
+        entries += [(f"{stem}.jpg", [box_in(0)], False) for place, stem in drawn.orphans if place == folder]
+        is_split = layout.label.count("{folder}")
+        for name, boxes, with_size in entries:
+            number = len(document["images"]) + 1
+            file_name = name if is_split or not folder or number % 3 == 0 else f"{folder}/{name}"
+            size = {"width": WIDTH, "height": HEIGHT} if with_size else {}
+            document["images"].append({"id": number, "file_name": file_name, **size})
+            document["annotations"] += [
+                {"id": 10 * number + n, "image_id": number, "category_id": 1, "bbox": [x1, y1, x2 - x1, y2 - y1]}
+                for n, (x1, y1, x2, y2) in enumerate(boxes)
+            ]
+    for path, document in documents.items():
+        _put(root / path, json.dumps(document))
