@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from negmine.errors import TruthError
 from negmine.paths import printable
@@ -61,3 +62,15 @@ def _listed(names: Iterable[str]) -> str:
     every = [printable(name) for name in names]
     shown = ", ".join(every[:_SHOWN]) or "none"
     return shown + (f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else "")
+
+
+def checked_class_map(class_map: Mapping[str, str], names: Sequence[str], data: Path) -> dict[str, str]:
+    """The class map, if the data has every class in it.
+
+    Raises:
+        TruthError: naming a class that the data does not have.
+    """
+    for old in class_map:
+        if old not in names:
+            raise TruthError(f"{printable(data)} has no class {old!r}, only {_listed(names)}; correct --class-map")
+    return dict(class_map)

@@ -17,7 +17,7 @@ from negmine.evaluating.figures import ModelFigures, curve_of, figures
 from negmine.evaluating.match import MatchedDetections
 from negmine.evaluating.metrics.equal_recall import equal_recall_point
 from negmine.evaluating.predict import predict_and_match
-from negmine.labels.recognise import open_truth
+from negmine.datasets.open import open_truth
 
 CONFIG = EvalConfig(workers=2)
 

@@ -19,7 +19,7 @@ from negmine.evaluating.config import EvalConfig
 from negmine.evaluating.data import EvalImages
 from negmine.evaluating.match import MatchedDetections
 from negmine.evaluating.predict import OnCount, predict_and_match
-from negmine.labels.recognise import open_truth
+from negmine.datasets.open import open_truth
 from negmine.structures import Detections, Image
 
 CONFIG = EvalConfig(workers=2)

@@ -9,7 +9,7 @@ from label_files import put, voc_xml
 
 from negmine.errors import TruthError
 from negmine.labels.base import Truth
-from negmine.labels.recognise import open_truth
+from negmine.datasets.open import open_truth
 
 YAML = "names: [cat]\n"
 COCO = '{"images": [], "annotations": [], "categories": [{"id": 1, "name": "cat"}]}'
@@ -77,4 +77,4 @@ def test_what_is_missing_or_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_may_be_given_as_text(tmp_path: Path) -> None:
     put(tmp_path / "a.xml", voc_xml())
-    assert open_truth(str(tmp_path)).images_labelled == 1
+    assert open_truth(str(tmp_path)).labels == 1

@@ -47,6 +47,13 @@ def test_globs(tmp_path: Path) -> None:
     assert names(tmp_path, f"{tmp_path}/**/a*") == ["a1.jpg", "deep/er/a2.png"]
 
 
+def test_litter_is_no_source_unless_it_is_named(tmp_path: Path) -> None:
+    touch(tmp_path, "set/a.jpg", "set/@eaDir/a.jpg/SYNO.jpg", "set/__MACOSX/b.jpg", "set/._a.jpg")
+    assert names(tmp_path, tmp_path) == ["set/a.jpg"]
+    assert names(tmp_path, f"{tmp_path}/**/*.jpg") == ["set/a.jpg"]
+    assert names(tmp_path, f"{tmp_path}/set/__MACOSX/*.jpg", tmp_path / "set" / "__MACOSX") == ["set/__MACOSX/b.jpg"]
+
+
 def test_a_name_that_looks_like_a_glob_is_itself_first(tmp_path: Path) -> None:
     touch(tmp_path, "[1].jpg", "1.jpg")
     assert names(tmp_path, f"{tmp_path}/[1].jpg") == ["[1].jpg"]

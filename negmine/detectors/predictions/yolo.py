@@ -10,9 +10,10 @@ import numpy as np
 from negmine.detectors.class_names import read_class_names
 from negmine.detectors.predictions.base import Predictions, check_row, hash_files, read_file
 from negmine.detectors.predictions.names import ImageName
-from negmine.errors import PredictionsError
-from negmine.paths import printable, sortable
+from negmine.errors import PredictionsError, SourceError
+from negmine.paths import printable
 from negmine.structures import FloatArray
+from negmine.walking import files_in
 
 _NAMES = ("data.yaml", "classes.txt")
 
@@ -33,9 +34,9 @@ def read_yolo(folder: Path, class_names: Path | None) -> Predictions:
     named = class_names or _names_beside(folder)
     names = read_class_names(named)
     try:
-        paths = sorted((path for path in folder.iterdir() if _is_predictions(path, named)), key=sortable)
-    except OSError as error:
-        raise PredictionsError(f"cannot read predictions {printable(folder)}: {error.strerror or error}") from error
+        paths = [path for name in files_in(str(folder), {".txt"}) if _is_predictions(path := folder / name, named)]
+    except SourceError as error:
+        raise PredictionsError(f"cannot read predictions: {error}") from error
     if not paths:
         raise PredictionsError(f"{printable(folder)} holds no predictions: expected .txt files, one per image")
     files = [(path.name, read_file(path)) for path in paths]
@@ -56,7 +57,7 @@ def _names_beside(folder: Path) -> Path:
 
 
 def _is_predictions(path: Path, named: Path) -> bool:
-    return path.suffix.lower() == ".txt" and path.name != "classes.txt" and path.is_file() and not path.samefile(named)
+    return path.name != "classes.txt" and path.is_file() and not path.samefile(named)
 
 
 def _rows(path: Path, data: bytes, *, names: dict[int, str]) -> FloatArray:

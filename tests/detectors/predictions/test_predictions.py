@@ -158,6 +158,15 @@ def test_the_file_of_class_names_is_no_prediction_however_it_is_written(here: Pa
     assert len(detector.predict_path(Path("x.jpg"), SIZE)) == 1
 
 
+def test_litter_beside_yolo_files_is_no_prediction() -> None:
+    litter = dict.fromkeys(
+        ["._x.txt", ".ipynb_checkpoints/x-checkpoint.txt", "__MACOSX/x.txt", "x.txt~", "~$y.txt"], "?"
+    )
+    detector = yolo({"x.TXT": "1 0.5 0.5 0.25 0.5 0.9\n", **litter})
+    detector.check_paths(paths("x.jpg"))
+    assert len(detector.predict_path(Path("x.jpg"), SIZE)) == 1
+
+
 def test_low_scores_other_classes_and_boxes_without_area_are_dropped() -> None:
     results = [result(score=0.3), result(score=0.29), result(category=90, score=0.8), result(box=[1, 1, 0, 5])]
     assert coco(results, conf=0.3).predict_path(Path("a/x.jpg"), SIZE).scores.tolist() == [0.3, 0.8]
