@@ -11,6 +11,7 @@ from drawn_sets import MAGENTA, YELLOW, DrawnSet, drawn_sets, find_rectangles, s
 from hypothesis import given, note
 
 from negmine.bank.bank import Bank
+from negmine.datasets.config import LabelConfig
 from negmine.detectors.function import FunctionDetector
 from negmine.errors import SourceError, TruthError
 from negmine.images import decode_image
@@ -34,7 +35,7 @@ def written(drawn: DrawnSet) -> Iterator[Path]:
 def mine(drawn: DrawnSet, root: Path, *, missing_is_empty: bool) -> tuple[ScanResult | None, list[Path]]:
     """Scan all pictures with the labels; what is refused mines nothing."""
     bank = root.parent / f"bank-{missing_is_empty}"
-    config = ScanConfig(crop=CROP, workers=1, missing_is_empty=missing_is_empty)
+    config = ScanConfig(crop=CROP, workers=1, labels=LabelConfig(missing_is_empty=missing_is_empty))
     layout = drawn.layout
     try:
         result = scan(root / layout.sources, DETECTOR, bank=bank, truth=root / layout.truth, config=config)

@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 from label_files import TruthOf, put
 
-from negmine.datasets.open import open_dataset
+from negmine.datasets.open import open_dataset, open_truth
 from negmine.errors import ExportError, TruthError
 from negmine.labels import formats
 from negmine.labels.base import Feature, LabelFormat
 from negmine.labels.formats import WRITTEN_FORMATS, label_format, label_formats
 from negmine.labels.plan import ExportImage, StoredFile
-from negmine.datasets.open import open_truth
 from negmine.structures import GroundTruth
 
 SIZE_WH = (80, 60)

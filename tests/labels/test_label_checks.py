@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from label_files import put, voc_object, voc_xml
+from label_files import TruthOf, put, voc_object, voc_xml
 
 from negmine.errors import LabelError
-from negmine.labels.base import Truth
 from negmine.labels.checks import (
     clipped_box,
     is_ignored_class,
@@ -16,8 +15,6 @@ from negmine.labels.checks import (
     says_background,
     with_ignored_regions,
 )
-from negmine.labels.voc import VocTruth
-from negmine.labels.yolo import YoloTruth
 from negmine.structures import GroundTruth
 
 IGNORED = [
@@ -93,21 +90,21 @@ def test_a_region_without_any_class_stays_a_place_that_no_negative_touches() -> 
     assert (found.class_names, found.crowd.tolist()) == (("ignore",), [True])
 
 
-def voc(folder: Path) -> Truth:
+def voc(folder: Path) -> TruthOf:
     """`a.jpg` has a cat and a region to ignore, `b.jpg` the region alone."""
     region = voc_object("DontCare", (11, 11, 20, 20))
     put(folder / "a.xml", voc_xml(voc_object("cat", (1, 1, 10, 10)), region))
     put(folder / "b.xml", voc_xml(region))
     put(folder / "c.xml", voc_xml(voc_object("dog", (1, 1, 10, 10))))
-    return VocTruth(folder)
+    return TruthOf(folder)
 
 
-def yolo(folder: Path) -> Truth:
+def yolo(folder: Path) -> TruthOf:
     """The same in YOLO."""
     region = "1 0.75 0.75 0.5 0.5\n"
     put(folder / "a.txt", f"0 0.25 0.25 0.5 0.5\n{region}")
     put(folder / "b.txt", region)
-    return YoloTruth(put(folder / "data.yaml", "names: [cat, DontCare, dog]\n"))
+    return TruthOf(put(folder / "data.yaml", "names: [cat, DontCare, dog]\n"))
 
 
 @pytest.mark.parametrize("make", [voc, yolo])

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from negmine.datasets.open import open_truth
 from negmine.errors import ImageError
 from negmine.images import decode_image
-from negmine.datasets.open import open_truth
 from negmine.structures import GroundTruth
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from label_files import put, voc_xml
 
+from negmine.datasets.open import open_truth
 from negmine.errors import TruthError
 from negmine.labels.base import Truth
-from negmine.datasets.open import open_truth
 
 YAML = "names: [cat]\n"
 COCO = '{"images": [], "annotations": [], "categories": [{"id": 1, "name": "cat"}]}'

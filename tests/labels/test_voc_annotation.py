@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from label_files import put, voc_object, voc_xml
+from label_files import TruthOf, put, voc_object, voc_xml
 
 from negmine.errors import LabelError
-from negmine.labels.voc import VocTruth
 from negmine.labels.voc_annotation import NotVoc, VocAnnotation, VocObject, describe_others, parse_annotation
 
 CAT = voc_object("cat", (1, 1, 9, 9))
@@ -81,7 +80,7 @@ def test_difficult_is_a_number_or_a_word(tmp_path: Path, text: str, difficult: b
 def test_a_label_with_an_object_that_is_none_is_broken(tmp_path: Path, wrong: str, reason: str) -> None:
     parse(tmp_path, wrong)
     put(tmp_path / "good.xml", voc_xml())
-    truth, image = VocTruth(tmp_path), put(tmp_path / "a.jpg")
+    truth, image = TruthOf(tmp_path), put(tmp_path / "a.jpg")
     with pytest.raises(LabelError, match=r"a\.xml: .*" + reason):
         truth.object_names(image)
     with pytest.raises(LabelError, match=r"a\.xml: .*" + reason):
@@ -130,7 +129,7 @@ def test_files_that_are_not_voc_are_counted_and_named(tmp_path: Path) -> None:
 def test_an_image_whose_label_is_not_voc_has_a_label_that_nobody_understood(tmp_path: Path) -> None:
     put(tmp_path / "a.xml", voc_xml(CAT))
     put(tmp_path / "b.xml", "<annotation><filename/><objects/></annotation>")
-    truth, image = VocTruth(tmp_path), put(tmp_path / "b.jpg")
+    truth, image = TruthOf(tmp_path), put(tmp_path / "b.jpg")
     assert truth.label_hash(image) is not None
     with pytest.raises(LabelError, match=r"b\.xml: not Pascal VOC: <annotation> with <objects>; convert"):
         truth.object_names(image)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from label_files import put
+from label_files import TruthOf, put
 
 from negmine.errors import LabelError
-from negmine.labels.yolo import YoloTruth
 from negmine.labels.yolo_rows import RowFormat, YoloRow
 
 NAMES = {0: "cat", 1: "dog"}
@@ -103,7 +102,7 @@ def test_the_hash_of_a_label_changes_with_what_the_data_yaml_makes_of_it(tmp_pat
     put(tmp_path / "labels" / "a.txt", "0 0.5 0.5 0.1 0.1\n")
 
     def hash_by(data_yaml: str) -> str | None:
-        return YoloTruth(put(tmp_path / "data.yaml", data_yaml)).label_hash(image)
+        return TruthOf(put(tmp_path / "data.yaml", data_yaml)).label_hash(image)
 
     before = hash_by("names: [cat, dog]")
     assert before == hash_by("train: images\nnames: {1: dog, 0: cat}") != hash_by(other)
