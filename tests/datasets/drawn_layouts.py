@@ -21,7 +21,8 @@ class Layout:
         truth: what is opened.
         sources: what is scanned.
         files: others, by path.
-        lists: the path of a list of all images by `{folder}`, and a line of it.
+        lists: the path of a list of all images, and a line of it, with `{stem}` or `{path}`.
+        is_apart: whether the images are found only where their folder is named.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Layout:
     sources: str = "."
     files: tuple[tuple[str, str], ...] = ()
     lists: tuple[str, str] | None = None
+    is_apart: bool = False
 
     def __str__(self) -> str:
         return f"{self.format} {self.name}"
@@ -56,6 +58,7 @@ def _joined(path: str) -> str:
 
 
 ONE, CAMERAS, SPLITS = ("",), ("", "cam1", "cam2"), ("train", "valid", "test")
+NAMED = ("cam1", "cam2")
 
 
 def _yaml(*lines: str) -> tuple[tuple[str, str], ...]:
@@ -81,13 +84,15 @@ LAYOUTS = (
     _voc("plain", ONE, "images", "annotations"),
     _voc("singular", ONE, "Images", "Annotation"),
     _voc("mirrored", CAMERAS, "images/{folder}", "annotations/{folder}"),
-    _voc("flat labels of nested images", CAMERAS, "images/{folder}", "annotations"),
+    _voc("flat labels of nested images", NAMED, "images/{folder}", "annotations"),
     _voc("nested labels of flat images", CAMERAS, "images", "annotations/{folder}"),
     _voc("beside", CAMERAS, "pictures/{folder}", "pictures/{folder}", truth="pictures"),
     _voc("split folders", SPLITS, "{folder}", "{folder}"),
     _voc("split folders of both", SPLITS, "{folder}/images", "{folder}/annotations"),
-    _voc("apart", CAMERAS, "photos/raw/{folder}", "work/xml/{folder}", truth="work/xml", sources="photos"),
-    _voc("apart and flat", CAMERAS, "photos/raw/{folder}", "work/xml", truth="work/xml", sources="photos"),
+    _voc(
+        "apart", CAMERAS, "photos/raw/{folder}", "work/xml/{folder}", truth="work/xml", sources="photos", is_apart=True
+    ),
+    _voc("apart and flat", NAMED, "photos/raw/{folder}", "work/xml", truth="work/xml", sources="photos", is_apart=True),
     _yolo("plain", ONE, "images", "labels", files=_yaml("train: images", "val: images")),
     _yolo(
         "splits",
@@ -104,7 +109,7 @@ LAYOUTS = (
         files=_yaml("train: ../train/images", "val: ../valid/images"),
     ),
     _yolo("mirrored", CAMERAS, "images/{folder}", "labels/{folder}", files=_yaml("train: images", "val: images")),
-    _yolo("flat labels of nested images", CAMERAS, "images/{folder}", "labels", files=_yaml("train: images")),
+    _yolo("flat labels of nested images", NAMED, "images/{folder}", "labels", files=_yaml("train: images")),
     _yolo("beside", CAMERAS, "pictures/{folder}", "pictures/{folder}", files=_yaml("train: pictures")),
     _yolo("beside, in images", CAMERAS, "images/{folder}", "images/{folder}", files=_yaml("train: images")),
     _yolo("of a list", ONE, "images", "labels", files=_yaml("train: train.txt"), lists=("train.txt", "./{path}")),
@@ -123,5 +128,5 @@ LAYOUTS = (
     _coco("images and annotations", CAMERAS, "images/{folder}", "annotations/instances.json"),
     _coco("instances", ("train", "val"), "images/{folder}", "annotations/instances_{folder}.json"),
     _coco("split folders", SPLITS, "{folder}", "{folder}/_annotations.coco.json"),
-    _coco("apart", CAMERAS, "photos/raw/{folder}", "work/labels.json", truth="work", sources="photos"),
+    _coco("apart", CAMERAS, "photos/raw/{folder}", "work/labels.json", truth="work", sources="photos", is_apart=True),
 )

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -22,6 +23,7 @@ from negmine.structures import BoolArray, Detections, Image
 WIDTH, HEIGHT = 48, 36
 CELLS = [(x, y) for y in (0, 18) for x in (0, 24)]  # top left corners of four places for rectangles
 YELLOW, MAGENTA, RED = (0, 255, 255), (255, 0, 255), (0, 0, 255)  # BGR
+Fault = Literal["cut", "outside", "zeros"]
 STEMS = ("a", "b", "A", "0001", "img 1", "caf\u00e9", "cafe\u0301", "a.b")
 SUFFIXES = (".jpg", ".png", ".JPG", ".jpeg")
 
@@ -40,6 +42,9 @@ class Picture:
         label_suffix: of the label.
         stated: the name that the label gives it; None for none.
         with_size: whether the label says how large the picture is.
+        with_folder: whether a COCO entry says in which folder the picture is.
+        fault: what is wrong with what the label says: `cut` short, or a box `outside`; or a box of `zeros`, by which it
+            says that there is nothing.
     """
 
     number: int
@@ -53,10 +58,22 @@ class Picture:
     label_suffix: str
     stated: str | None
     with_size: bool
+    with_folder: bool = True
+    fault: Fault | None = None
+
+    @property
+    def kind(self) -> str:
+        """What the data set says of it, where its label is found: `positive`, `empty`, `unlabelled` or `broken`."""
+        if not self.label:
+            return "unlabelled"
+        return "broken" if self.fault in ("cut", "outside") else "positive" if self.targets else "empty"
 
     def boxes(self) -> list[tuple[int, int, int, int]]:
-        """The targets, xyxy in pixels."""
-        return [box_in(cell) for cell in self.targets]
+        """The boxes that its label has, xyxy in pixels."""
+        if self.fault == "zeros":
+            return [(0, 0, 0, 0)]
+        outside = [(WIDTH + 5, 5, WIDTH + 9, 9)] if self.fault == "outside" else []
+        return [*(box_in(cell) for cell in self.targets), *outside]
 
 
 @dataclass(frozen=True)
@@ -102,6 +119,9 @@ def pictures(draw: st.DrawFn, layout: Layout, number: int) -> Picture:
     cells = draw(st.permutations(range(4)))
     kind = draw(st.sampled_from(["objects", "objects", "empty", "unlabelled"]))
     targets = draw(st.integers(1, 2)) if kind == "objects" else draw(st.integers(0, 1)) * (kind == "unlabelled")
+    faults: list[Fault | None] = [None] * 6
+    faults += ["zeros"] * 2 if kind == "empty" else ["cut", "outside"]
+    fault = draw(st.sampled_from(faults)) if kind != "unlabelled" else None
     trouble = draw(st.sampled_from([None] * 6 + ["case", "form", "label suffix", "other name", "no suffix", "no name"]))
     label_stem, stated = stem, stem + suffix
     if trouble == "case":
@@ -127,7 +147,9 @@ def pictures(draw: st.DrawFn, layout: Layout, number: int) -> Picture:
         label_stem=label_stem,
         label_suffix=label_suffix.upper() if trouble == "label suffix" else label_suffix,
         stated=None if trouble == "no name" and layout.format == "voc" else stated,
-        with_size=draw(st.booleans()),
+        with_size=draw(st.booleans()) or fault == "outside",
+        fault=fault,
+        with_folder=draw(st.integers(0, 3)) > 0,
     )
 
 
@@ -142,7 +164,7 @@ def drawn_sets(draw: st.DrawFn, layouts: Sequence[Layout] = LAYOUTS) -> DrawnSet
     kept, taken = list[Picture](), set[str]()
     for picture in by_path.values():
         if any(_names_only(layout, picture, other) for other in by_path.values()):
-            picture = replace(picture, label_stem=picture.stem, stated=picture.stem + picture.suffix)
+            picture = replace(picture, label_stem=picture.stem, stated=picture.stem + picture.suffix, with_folder=True)
         label = layout.label_path(picture.folder, picture.label_stem, picture.label_suffix)
         if picture.label and layout.format != "coco" and label in taken:
             picture = replace(picture, label=False)
@@ -160,10 +182,15 @@ def _image_path(layout: Layout, picture: Picture) -> str:
 
 def _names_only(layout: Layout, picture: Picture, other: Picture) -> bool:
     """Whether the label of a picture names another and not its own: nobody could tell whose it is."""
-    if not picture.label or other is picture or (layout.has_folders and picture.folder != other.folder):
+    if not picture.label or other is picture:
         return False
     if layout.format == "coco":
-        return picture.stated == other.stem + other.suffix and picture.stated != picture.stem + picture.suffix
+        if not picture.with_folder and not other.folder and not other.label:
+            return picture.stated == other.stem + other.suffix
+        names_it = picture.stated == picture.stem + picture.suffix
+        return picture.folder == other.folder and picture.stated == other.stem + other.suffix and not names_it
+    if layout.has_folders and picture.folder != other.folder:
+        return False
     return picture.label_stem == other.stem != picture.stem
 
 
@@ -197,13 +224,18 @@ def write_set(drawn: DrawnSet, root: Path) -> None:
     for picture in drawn.pictures:
         if picture.label:
             path = layout.label_path(picture.folder, picture.label_stem, picture.label_suffix)
-            _put(root / path, _label(layout, picture, picture.boxes()))
+            _put(root / path, _label(layout, picture))
     for folder, stem in drawn.orphans:
-        suffix = ".txt" if layout.format == "yolo" else ".xml"
-        path = layout.label_path(folder, stem, suffix)
-        if not (root / path).exists():
-            orphan = Picture(0, folder, stem, ".jpg", True, (), (), stem, suffix, f"{stem}.jpg", True)
-            _put(root / path, _label(layout, orphan, [box_in(0)]))
+        lost = orphan(layout, folder, stem)
+        path = root / layout.label_path(folder, stem, lost.label_suffix)
+        if not path.exists():
+            _put(path, _label(layout, lost))
+
+
+def orphan(layout: Layout, folder: str, stem: str) -> Picture:
+    """The picture of a label whose picture is not there."""
+    suffix = ".txt" if layout.format == "yolo" else ".xml"
+    return Picture(0, folder, stem, ".jpg", True, (0,), (), stem, suffix, f"{stem}.jpg", False)
 
 
 def _put(path: Path, content: str | bytes) -> None:
@@ -219,16 +251,26 @@ def _pixels(picture: Picture) -> bytes:
     return cv2.imencode(".png", image)[1].tobytes()
 
 
-def _label(layout: Layout, picture: Picture, boxes: Sequence[tuple[int, int, int, int]]) -> str:
-    if layout.format == "yolo":
-        return "".join(
-            f"0 {(x1 + x2) / 2 / WIDTH} {(y1 + y2) / 2 / HEIGHT} {(x2 - x1) / WIDTH} {(y2 - y1) / HEIGHT}\n"
-            for x1, y1, x2, y2 in boxes
-        )
+def _label(layout: Layout, picture: Picture) -> str:
+    text = _yolo_rows(picture) if layout.format == "yolo" else _voc_xml(picture)
+    return text[: -len(text) // 3] or "0" if picture.fault == "cut" else text
+
+
+def _yolo_rows(picture: Picture) -> str:
+    if picture.fault == "zeros":
+        return "0 0 0 0 0\n"
+    return "".join(
+        f"0 {(x1 + x2) / 2 / WIDTH} {(y1 + y2) / 2 / HEIGHT} {(x2 - x1) / WIDTH} {(y2 - y1) / HEIGHT}\n"
+        for x1, y1, x2, y2 in picture.boxes()
+    )
+
+
+def _voc_xml(picture: Picture) -> str:
+    first = 0 if picture.fault == "zeros" else 1
     objects = "".join(
-        f"<object><name>cat</name><bndbox><xmin>{x1 + 1}</xmin><ymin>{y1 + 1}</ymin><xmax>{x2}</xmax>"
+        f"<object><name>cat</name><bndbox><xmin>{x1 + first}</xmin><ymin>{y1 + first}</ymin><xmax>{x2}</xmax>"
         f"<ymax>{y2}</ymax></bndbox></object>"
-        for x1, y1, x2, y2 in boxes
+        for x1, y1, x2, y2 in picture.boxes()
     )
     name = "" if picture.stated is None else f"<filename>{picture.stated}</filename>"
     size = f"<size><width>{WIDTH}</width><height>{HEIGHT}</height></size>" if picture.with_size else ""
@@ -240,25 +282,22 @@ def _write_coco(drawn: DrawnSet, root: Path) -> None:
     layout = drawn.layout
     documents: dict[str, dict[str, list[dict[str, object]]]] = {}
     for folder in layout.folders:
-        path = layout.label_path(folder, "", "")
         document = documents.setdefault(
-            path, {"images": [], "annotations": [], "categories": [{"id": 1, "name": "cat"}]}
+            layout.label_path(folder, "", ""),
+            {"images": [], "annotations": [], "categories": [{"id": 1, "name": "cat"}]},
         )
-        entries = [
-            (each.stated or "", each.boxes(), each.with_size)
-            for each in drawn.pictures
-            if each.label and each.folder == folder
-        ]
-        entries += [(f"{stem}.jpg", [box_in(0)], False) for place, stem in drawn.orphans if place == folder]
-        is_split = layout.label.count("{folder}")
-        for name, boxes, with_size in entries:
+        entries = [each for each in drawn.pictures if each.label and each.folder == folder]
+        entries += [orphan(layout, place, stem) for place, stem in drawn.orphans if place == folder]
+        for entry in entries:
             number = len(document["images"]) + 1
-            file_name = name if is_split or not folder or number % 3 == 0 else f"{folder}/{name}"
-            size = {"width": WIDTH, "height": HEIGHT} if with_size else {}
-            document["images"].append({"id": number, "file_name": file_name, **size})
+            prefix = f"{folder}/" if folder and entry.with_folder and "{folder}" not in layout.label else ""
+            size = {"width": WIDTH, "height": HEIGHT} if entry.with_size else {}
+            document["images"].append({"id": number, "file_name": f"{prefix}{entry.stated}", **size})
+            boxes = [[x1, y1, x2 - x1, y2 - y1] for x1, y1, x2, y2 in entry.boxes()]
+            boxes += [[1, 2, 3]] if entry.fault == "cut" else []
             document["annotations"] += [
-                {"id": 10 * number + n, "image_id": number, "category_id": 1, "bbox": [x1, y1, x2 - x1, y2 - y1]}
-                for n, (x1, y1, x2, y2) in enumerate(boxes)
+                {"id": 10 * number + n, "image_id": number, "category_id": 1, "bbox": box}
+                for n, box in enumerate(boxes)
             ]
     for path, document in documents.items():
         _put(root / path, json.dumps(document))
