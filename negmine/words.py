@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
+import re
+import unicodedata
+from collections.abc import Iterable
+
 
 def counted(number: int, singular: str, plural: str | None = None) -> str:
     """A number with its noun: `1 class`, `2 classes`, `0 images`.
@@ -12,3 +17,21 @@ def counted(number: int, singular: str, plural: str | None = None) -> str:
         plural: their name where there is not just one; None for the singular and an `s`.
     """
     return f"{number} {singular if number == 1 else plural or singular + 's'}"
+
+
+def nearest_name(name: str, names: Iterable[str]) -> str | None:
+    """The name most like another, such as `traffic light` for `Traffic_Lights`; None where none is like it."""
+    by_letters = {_letters(each): each for each in names}
+    found = difflib.get_close_matches(_letters(name), by_letters, n=1)
+    return by_letters[found[0]] if found else None
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """The end of a message about a name that is not among others: `; did you mean 'cat'?`, or nothing."""
+    nearest = nearest_name(name, names)
+    return "" if nearest is None else f"; did you mean {nearest!r}?"
+
+
+def _letters(name: str) -> str:
+    """Without case, signs and Unicode's different forms of letters."""
+    return re.sub(r"[\W_]+", " ", unicodedata.normalize("NFKC", name).casefold()).strip()

@@ -10,8 +10,9 @@ from typing import TypeVar, get_args
 import click
 
 from negmine.cli._command import option, options
-from negmine.datasets.config import LabelConfig, parse_class_map
+from negmine.datasets.config import LabelConfig
 from negmine.detectors.config import Backend, DetectorConfig, OnnxLayout
+from negmine.labels.classes import parse_class_map
 from negmine.mining.config import DEFAULT_BANK
 from negmine.thresholds import MatchConfig
 

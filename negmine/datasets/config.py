@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from negmine.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +43,3 @@ class LabelConfig:
             "class_map": dict(sorted(self.class_map.items())),
         }
         return {name: value for name, value in values.items() if value}
-
-
-def parse_class_map(pairs: Iterable[str]) -> dict[str, str]:
-    """Read pairs such as `person=pedestrian`.
-
-    Raises:
-        ConfigError: where one has no `=`, an empty side, or a class that another has.
-    """
-    found: dict[str, str] = {}
-    for pair in pairs:
-        old, equals, new = (part.strip() for part in pair.partition("="))
-        if not (old and equals and new):
-            raise ConfigError(f"expected a class map OLD=NEW, found {pair!r}; write both names")
-        if old in found:
-            raise ConfigError(f"expected each class once in the class map, found {old!r} twice; keep one")
-        found[old] = new
-    return found

@@ -17,7 +17,6 @@ from negmine.labels.splits import TRAIN, TRAINVAL, Split, with_neighbours
 from negmine.paths import printable
 from negmine.sources.folders import IMAGE_SUFFIXES
 from negmine.walking import files_under
-from negmine.words import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +89,8 @@ def open_dataset(path: str | Path, *, split: str | None = None, config: LabelCon
     """
     config = config or LabelConfig()
     labels, truth = _open(path, config, ())
+    if truth.pairing.orphans and not truth.pairing.images:
+        raise TruthError(f"{printable(path)}: {truth.pairing}; name the folder of the images with --images")
     images = _listed_images(truth, config)
     listing = labels.splits(images, lambda image: truth.pairing.label_of.get(truth.real_path(image)), split)
     return Dataset(Path(path), listing.splits, truth, listing.lost, tuple(labels.searched_folders))
@@ -149,7 +150,7 @@ def _require_whole(labels: LabelSet, pairing: Pairing, config: LabelConfig) -> N
     if not config.missing_is_empty or config.ignore_orphans or not pairing.orphans:
         return
     raise TruthError(
-        f"{printable(labels.path)}: {pairing}; an image without a label may be one of theirs, so that "
-        "--missing-is-empty is refused: correct the names, name the folder of the images with --images, or pass --ignore-orphans if "
-        f"{counted(len(pairing.orphans), 'label')} may go unused"
+        f"{printable(labels.path)}: {pairing}; an image without a label may be one of theirs, so --missing-is-empty is "
+        "refused: correct the names, name the folder of the images with --images, or pass --ignore-orphans if these "
+        "labels shall go unused"
     )

@@ -214,9 +214,10 @@ def pair(
     for label in labels:
         for each in images[label]:
             claims[each.real].append(label)
+    doubts |= {real: _several_labels(owners) for real, owners in claims.items() if not _are_alike(owners)}
+    for label in labels:
         if len(images[label]) > 1:
             doubts |= dict.fromkeys((each.real for each in images[label]), _several_images(label, images[label]))
-    doubts |= {real: _several_labels(owners) for real, owners in claims.items() if not _are_alike(owners)}
     for label, others in strange.items():
         free = [each.real for each in others if each.real not in claims] if not images[label] else []
         doubts |= dict.fromkeys(free, _elsewhere(label))
@@ -256,7 +257,13 @@ def _images_of(label: Label, candidates: Candidates) -> tuple[list[Candidate], l
 def _several_images(label: Label, images: Sequence[Candidate]) -> str:
     root = os.path.commonpath([os.path.dirname(each.path) for each in images])
     names = " and ".join(printable(os.path.relpath(each.path, root)) for each in images[:_SHOWN])
-    return f"one label, {printable(label.name)}, could be that of {names}; name the image in the label, or keep one of them"
+    told = f"one label, {printable(label.name)},"
+    if label.own and label.stated and fold(label.own.stem) != fold(label.stated.stem):
+        return (
+            f"{told} has the name of one image and states another, {printable(label.stated.stem)}, and there are "
+            f"{names}; correct what it states, or its name"
+        )
+    return f"{told} could be that of {names}; name the image in the label, or keep one of them"
 
 
 def _several_labels(labels: Sequence[Label]) -> str:

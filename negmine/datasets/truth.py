@@ -10,7 +10,7 @@ from negmine.datasets.config import LabelConfig
 from negmine.datasets.pairing import Pairing
 from negmine.errors import LabelError
 from negmine.labels.base import Label, LabelSet
-from negmine.labels.classes import checked_class_map
+from negmine.labels.classes import apply_class_map
 from negmine.paths import RealPaths
 from negmine.structures import GroundTruth
 
@@ -41,7 +41,7 @@ class PairedTruth:
         self.real_path = real_path
         self._labels = labels
         self._config = config
-        self._map = checked_class_map(config.class_map, labels.class_names, labels.path)
+        self._map = apply_class_map(labels.class_names, config.class_map) if config.class_map else {}
         self.class_names = tuple(dict.fromkeys(self._map.get(name, name) for name in labels.class_names))
         self._reading = repr(sorted(self._map.items())) if self._map else ""
 

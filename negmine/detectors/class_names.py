@@ -9,6 +9,7 @@ import yaml
 
 from negmine.errors import ConfigError
 from negmine.paths import printable
+from negmine.words import did_you_mean
 
 _YAML = (".yaml", ".yml")
 _NAMES_SHOWN = 10
@@ -26,6 +27,7 @@ def wanted_classes(wanted: Sequence[str], class_names: Mapping[int, str]) -> lis
         more = f" and {len(known) - _NAMES_SHOWN} more" if len(known) > _NAMES_SHOWN else ""
         raise ConfigError(
             f"the model has no class {', '.join(unknown)}; it has {', '.join(known[:_NAMES_SHOWN])}{more}"
+            f"{did_you_mean(unknown[0], known)}"
         )
     return [index for index, name in class_names.items() if name in wanted] if wanted else None
 

@@ -20,6 +20,7 @@ from negmine.mining.reading import Reader
 from negmine.mining.result import SkippedImage
 from negmine.paths import printable
 from negmine.sources.base import ImageFile
+from negmine.words import did_you_mean
 
 _CHUNK = 8  # images handed to the detectors together, at least; two chunks are decoded in memory at a time
 
@@ -124,7 +125,10 @@ def _judged_classes(truth: Truth, config: EvalConfig) -> tuple[str, ...]:
     unknown = [name for name in config.classes if name not in truth.class_names]
     if unknown:
         listed = ", ".join(map(printable, truth.class_names[:10])) or "none"
-        raise ConfigError(f"the data has no class {', '.join(map(printable, unknown))}; it lists {listed}")
+        raise ConfigError(
+            f"the data has no class {', '.join(map(printable, unknown))}; it lists {listed}"
+            f"{did_you_mean(unknown[0], truth.class_names)}"
+        )
     return tuple(name for name in truth.class_names if not config.classes or name in config.classes)
 
 

@@ -1,15 +1,19 @@
-"""Pairing the classes of a detector with those of a truth, by name."""
+"""Pairing the classes of a detector with those of a truth, by name, and renaming those of the truth."""
 
 from __future__ import annotations
 
+import shlex
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from negmine.errors import TruthError
+from negmine.errors import ConfigError, TruthError
 from negmine.paths import printable
+from negmine.words import did_you_mean, nearest_name
 
 _SHOWN = 12  # names of a long list
+_ADVISED = 3  # names for which the nearest is looked for
+_SINGLE_CLS = "item"  # what Ultralytics calls every class where it trains with single_cls=True
 
 
 def match_class_names(model_names: Mapping[int, str], truth_names: Sequence[str]) -> dict[int, str]:
@@ -21,14 +25,14 @@ def match_class_names(model_names: Mapping[int, str], truth_names: Sequence[str]
     paired = paired_class_names(model_names, truth_names)
     if not paired:
         raise TruthError(
-            "detector and truth have no class name in common: "
-            f"the detector has {_listed(model_names.values())}; the truth has {_listed(truth_names)}; rename one side's"
+            f"detector and truth have no class name in common: the detector has {listed(model_names.values())}; "
+            f"the truth has {listed(truth_names)}; {how_to_rename(truth_names, list(model_names.values()))}"
         )
     return paired
 
 
 def paired_class_names(model_names: Mapping[int, str], truth_names: Sequence[str]) -> dict[int, str]:
-    """Pair by name: exactly, else without regard to case and outer spaces where that is unambiguous.
+    """Pair by name: exactly, else without regard to case, outer spaces and Unicode normal form where unambiguous.
 
     Args:
         model_names: the detector's class id to name.
@@ -48,8 +52,94 @@ def paired_class_names(model_names: Mapping[int, str], truth_names: Sequence[str
     return paired
 
 
+def how_to_rename(truth_names: Sequence[str], model_names: Sequence[str]) -> str:
+    """What to do about classes of a truth that a detector does not have, for a message.
+
+    Args:
+        truth_names: these classes.
+        model_names: the classes that the detector has.
+    """
+    first = truth_names[:_ADVISED]
+    if not truth_names or not model_names:
+        return "name the classes on both sides"
+    if list(map(_fold, model_names)) == [_SINGLE_CLS]:
+        maps = " ".join(_option(name, model_names[0]) for name in first)
+        more = " and so on" if len(truth_names) > len(first) else ""
+        return (
+            f"weights that were trained with single_cls=True call every class {printable(model_names[0])}: if these "
+            f"were, give {maps}{more}"
+        )
+    near = [(name, found) for name in first if (found := nearest_name(name, model_names)) is not None]
+    if not near and len(truth_names) == len(model_names) == 1:
+        near = [(truth_names[0], model_names[0])]
+    if near:
+        return f"if they mean the same, give {' '.join(_option(*pair) for pair in near)}"
+    return "give --class-map OLD=NEW for each class OLD of the truth that the detector calls NEW"
+
+
+def parse_class_map(pairs: Sequence[str]) -> dict[str, str]:
+    """Read a class map, in which several classes may become one.
+
+    Args:
+        pairs: each `OLD=NEW`: a class of the data, and what it is to be called. Blanks around names do not count.
+
+    Returns:
+        Old name to new name.
+
+    Raises:
+        ConfigError: where one is no pair, has an empty side, or renames a class again.
+    """
+    found: dict[str, str] = {}
+    for pair in pairs:
+        old, equals, new = (part.strip() for part in pair.partition("="))
+        if not (old and equals and new):
+            raise ConfigError(
+                f"expected a class map of OLD=NEW, a class of the data and its new name, found {printable(pair)!r}"
+            )
+        if old in found:
+            raise ConfigError(
+                f"the class map renames {printable(old)} twice, to {printable(found[old])} and to {printable(new)}; "
+                "keep one"
+            )
+        found[old] = new
+    return found
+
+
+def apply_class_map(names: Iterable[str], class_map: Mapping[str, str]) -> dict[str, str]:
+    """What each class is called under a class map.
+
+    Args:
+        names: the classes of the data.
+        class_map: old name to new name; an old one is found as `paired_class_names` finds them.
+
+    Returns:
+        Name to new name, in the order of the names; a name that is not in the map stays.
+
+    Raises:
+        TruthError: where the map has a class that the data does not have.
+    """
+    names = list(dict.fromkeys(names))
+    olds = list(class_map)
+    found = paired_class_names(dict(enumerate(olds)), names)
+    for number, old in enumerate(olds):
+        if number not in found:
+            raise TruthError(
+                f"the class map renames {printable(old)}, which the data does not have: it has {listed(names)}"
+                f"{did_you_mean(old, names) or '; name one of these'}"
+            )
+    renamed = {name: class_map[olds[number]] for number, name in found.items()}
+    return {name: renamed.get(name, name) for name in names}
+
+
+def listed(names: Collection[str]) -> str:
+    """The first names of many, for a message."""
+    every = [printable(name) for name in names]
+    shown = ", ".join(every[:_SHOWN]) or "none"
+    return shown + (f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else "")
+
+
 def _fold(name: str) -> str:
-    return name.strip().casefold()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name.strip()).casefold())
 
 
 def _unambiguous(names: Sequence[str]) -> dict[str, str]:
@@ -58,19 +148,5 @@ def _unambiguous(names: Sequence[str]) -> dict[str, str]:
     return {_fold(name): name for name in names if count[_fold(name)] == 1}
 
 
-def _listed(names: Iterable[str]) -> str:
-    every = [printable(name) for name in names]
-    shown = ", ".join(every[:_SHOWN]) or "none"
-    return shown + (f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else "")
-
-
-def checked_class_map(class_map: Mapping[str, str], names: Sequence[str], data: Path) -> dict[str, str]:
-    """The class map, if the data has every class in it.
-
-    Raises:
-        TruthError: naming a class that the data does not have.
-    """
-    for old in class_map:
-        if old not in names:
-            raise TruthError(f"{printable(data)} has no class {old!r}, only {_listed(names)}; correct --class-map")
-    return dict(class_map)
+def _option(old: str, new: str) -> str:
+    return f"--class-map {shlex.quote(printable(f'{old}={new}'))}"

@@ -8,15 +8,15 @@ import unicodedata
 from collections.abc import Sequence
 
 _IMAGES = frozenset(
-    "frame frames image images img imgs jpeg jpegimages jpg photo photos pic pics picture pictures png pngimages".split()
+    "frame frames image images img imgs jpeg jpegimages jpg photo photos pic pics picture pictures png "
+    "pngimages".split()
 )
 _LABELS = frozenset(
-    "ann annot annotation annotations annots anns bbox bboxes box boxes ground_truth groundtruth gt imageset json jsons "
-    "label labels labelsxml labeltxt labelxml txt xml xmls".split()
+    "ann annot annotation annotations annots anns bbox bboxes box boxes ground_truth groundtruth gt imageset json "
+    "jsons label labels labelsxml labeltxt labelxml txt xml xmls".split()
 )
-_KINDS = (
-    _IMAGES | _LABELS | frozenset("coco data dataset obj_test_data obj_train_data obj_valid_data raw voc yolo".split())
-)
+_OTHERS = frozenset("coco data dataset obj_test_data obj_train_data obj_valid_data raw voc yolo".split())
+_KINDS = _IMAGES | _LABELS | _OTHERS
 _SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val"}
 _SPLITS |= {"test": "test", "testing": "test", "trainval": "trainval"}
 _DIGITS = re.compile(r"\d+")

@@ -170,7 +170,7 @@ def count_mix(
     datasets = [open_dataset(path, split=split, config=labels) for path in data]
     images = each_file_once(labelled_images(datasets))
     counts = count_images(images, ())
-    require_objects(counts, data)
+    require_objects(images, counts, data)
     sha256: Mapping[Path, str] = {}
     if summary.negatives:
         sha256 = read_contents(empty_paths(images), pixels=False).sha256
@@ -190,12 +190,13 @@ def empties_in(
     return [image for image in images if kind_of(image) == "empty" and sha256.get(image.path) in contents]
 
 
-def require_objects(counts: ImageCounts, data: Sequence[str | Path]) -> None:
-    """Raise TruthError if there is no positive image."""
+def require_objects(images: Iterable[LabelledImage], counts: ImageCounts, data: Sequence[str | Path]) -> None:
+    """Raise TruthError if there is no positive image; the message gives the first label that cannot be read."""
     if counts.images:
         return
     names = ", ".join(map(printable, data))
+    broken = next((f"; the first broken one: {image.broken}" for image in images if image.broken is not None), "")
     raise TruthError(
         f"{names}: expected images with objects, found none ({counted(counts.empty, 'image')} without objects, "
-        f"{counts.unlabelled} unlabelled, {counts.broken} with broken labels); name labelled data"
+        f"{counts.unlabelled} unlabelled, {counts.broken} with broken labels){broken or '; name labelled data'}"
     )

@@ -72,7 +72,7 @@ def ratio(
     everywhere = labelled_images(datasets)
     images = each_file_once(everywhere)
     counts = count_images(images, _class_names(datasets))
-    require_objects(counts, paths)
+    require_objects(images, counts, paths)
     wanted = [image.path for image in everywhere] if duplicates else empty_paths(images)
     contents = read_contents(wanted, pixels=duplicates, workers=workers, on_progress=on_progress)
     in_bank = len(empties_in(summary.contents, images, contents.sha256))

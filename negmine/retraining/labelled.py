@@ -13,13 +13,12 @@ from negmine.errors import LabelError, TruthError
 from negmine.held_out import HeldOut, HoldoutConfig, HoldoutSplit, hold_out_share, hold_out_split
 from negmine.images.contents import Contents, OnCount, read_contents
 from negmine.labels.base import Truth
-from negmine.labels.classes import paired_class_names
+from negmine.labels.classes import how_to_rename, listed, paired_class_names
 from negmine.paths import first_few, printable
 from negmine.structures import GroundTruth
 from negmine.trainable import KnownImages
 from negmine.words import counted
 
-_SHOWN = 5  # classes in a message
 _TRAIN, _VAL = ("train", "trainval"), ("val", "test")  # names of splits, the preferred one first
 
 
@@ -233,18 +232,12 @@ def _class_ids(dataset: Dataset, model_names: Mapping[int, str]) -> dict[str, in
     numbers = {name: number for number, name in sorted(paired_class_names(model_names, dataset.class_names).items())}
     missing = [name for name in dataset.class_names if name not in numbers]
     if missing:
+        known = [model_names[number] for number in sorted(model_names)]
         raise TruthError(
-            f"{printable(dataset.path)} lists {_shown(missing)}, which the model does not have (it has "
-            f"{_shown([model_names[number] for number in sorted(model_names)])}); rename the classes, or retrain "
-            "weights that were trained on all of them"
+            f"{printable(dataset.path)} lists {listed(missing)}, which the model does not have (it has "
+            f"{listed(known)}); {how_to_rename(missing, known)}, or retrain weights that were trained on all of them"
         )
     return numbers
-
-
-def _shown(names: Sequence[str]) -> str:
-    return ", ".join(map(printable, names[:_SHOWN])) + (
-        f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    )
 
 
 def _require_objects(data: str | Path, images: Sequence[LabelledImage], split: HoldoutSplit[ImageWithTruth]) -> None:

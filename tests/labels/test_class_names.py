@@ -23,6 +23,10 @@ def test_no_names_have_none_in_common(model: dict[int, str], truth: list[str]) -
         ({0: "cat", 5: "dog"}, ["fox", "dog"], {5: "dog"}),
         ({0: "Cat "}, ["cat"], {0: "cat"}),
         ({0: "STRASSE"}, ["Straße"], {0: "Straße"}),  # casefold, not lower
+        ({0: "e\u0301lan"}, ["\u00e9lan"], {0: "\u00e9lan"}),  # macOS takes letters apart
+        ({0: "E\u0301LAN"}, ["\u00e9lan"], {0: "\u00e9lan"}),
+        ({0: "e\u0301lan", 1: "\u00e9lan"}, ["\u00e9lan"], {1: "\u00e9lan"}),
+        ({0: "e\u0301lan", 1: "\u00c9lan", 2: "ox"}, ["\u00e9lan", "ox"], {2: "ox"}),  # two claim it
         ({0: "cat", 1: "Cat"}, ["Cat", "cat"], {0: "cat", 1: "Cat"}),  # exactly first
         ({0: "CAT", 1: "dog"}, ["Cat", "cat", "dog"], {1: "dog"}),  # which one? none
         ({0: "CAT", 1: "cat"}, ["cat"], {1: "cat"}),  # taken by the exact one
@@ -47,6 +51,27 @@ def test_the_message_lists_both_and_shortens_what_is_long() -> None:
 def test_the_message_says_so_where_a_side_has_no_names() -> None:
     with pytest.raises(TruthError, match="the detector has cat; the truth has none;"):
         match_class_names({0: "cat"}, [])
+
+
+@pytest.mark.parametrize(
+    ("model", "truth", "advice"),
+    [
+        (["person"], ["Persons", "car"], "; if they mean the same, give --class-map Persons=person$"),
+        (["traffic light", "stop"], ["traffic_light"], "; .* give --class-map 'traffic_light=traffic light'$"),
+        (["kangaroo"], ["roo"], "; .* give --class-map roo=kangaroo$"),  # one on each side
+        (["zebra"], ["cat", "dog"], "; give --class-map OLD=NEW for each class OLD of the truth .* calls NEW$"),
+        (
+            ["item"],
+            ["kangaroo"],
+            "single_cls=True call every class item: if these were, give --class-map kangaroo=item$",
+        ),
+        (["Item"], ["a", "b", "c", "d"], "Item: .* a=Item --class-map b=Item --class-map c=Item and so on$"),
+        ([], ["cat"], "; name the classes on both sides$"),
+    ],
+)
+def test_the_message_says_how_to_rename(model: list[str], truth: list[str], advice: str) -> None:
+    with pytest.raises(TruthError, match=advice):
+        match_class_names(dict(enumerate(model)), truth)
 
 
 @given(st.dictionaries(st.integers(0, 9), st.sampled_from("aAbBcC")), st.lists(st.sampled_from("aAbBcC")))

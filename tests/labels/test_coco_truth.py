@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from label_files import TruthOf, put
 
+from negmine.datasets.config import LabelConfig
+from negmine.datasets.open import open_truth
 from negmine.errors import LabelError, TruthError
 from negmine.structures import GroundTruth
 
@@ -157,8 +159,8 @@ def test_a_size_that_is_wrong_is_refused(tmp_path: Path, width: object, height: 
         ("{}", "is not a COCO file"),
         ('{"images": {}, "annotations": [], "categories": []}', "is not a COCO file"),
         ('{"images": [1], "annotations": [], "categories": []}', "is not a COCO file"),
-        (coco(annotation([1, 1, 2, 2], image_id=8)), r"1 annotations are of images .* such as image 8"),
-        (coco(annotation([1, 1, 2, 2], image_id="7")), "such as image '7'"),  # all images would look empty
+        (coco(annotation([1, 1, 2, 2], image_id=8)), r"annotations\[0\] is of image 8, .* \(1 annotation of such"),
+        (coco(annotation([1, 1, 2, 2], image_id="7")), r'\[0\] names image "7" as text, and the images have numbers'),
         (coco(images=[{"file_name": "a.jpg"}]), r"images\[0\] has no id"),
         (coco(images=[{"id": True}]), r"images\[0\] has no id"),  # which Python would take for 1
         (coco(images=[{"id": 1}, {"id": 1}]), r"images\[1\] has id 1, which another has"),
@@ -172,7 +174,7 @@ def test_what_is_not_coco_is_refused(tmp_path: Path, text: str, reason: str) -> 
 
 
 def test_a_missing_file_and_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(TruthError, match="cannot be read as JSON"):
+    with pytest.raises(TruthError, match="does not exist"):
         TruthOf(tmp_path / "missing.json")
     with pytest.raises(TruthError, match="cannot be read as JSON"):
         TruthOf(put(tmp_path / "coco.json", b'{"images": "\xff"}'))
@@ -216,7 +218,7 @@ def test_images_are_found_from_where_the_json_is(tmp_path: Path, json_at: str, n
     assert truth.read(other, WH) is None  # the entry's own image is known, and it is another file
 
 
-def test_images_kept_elsewhere_are_found_by_a_name_that_is_unique(tmp_path: Path) -> None:
+def test_images_kept_elsewhere_are_found_by_folder_and_name_or_where_their_folder_is_named(tmp_path: Path) -> None:
     images: list[Json] = [
         {"id": 1, "file_name": "x/a.jpg"},
         {"id": 2, "file_name": "y/a.jpg"},
@@ -224,9 +226,12 @@ def test_images_kept_elsewhere_are_found_by_a_name_that_is_unique(tmp_path: Path
         {"id": 4},
     ]
     truth = TruthOf(put(tmp_path / "set" / "coco.json", coco(images=images)))
-    assert truth.read(put(tmp_path / "far" / "b.jpg"), WH) is not None
-    with pytest.raises(LabelError, match="2 labels claim this image"):
-        truth.read(put(tmp_path / "far" / "a.jpg"), WH)
+    assert truth.read(put(tmp_path / "y" / "b.jpg"), WH) is not None
+    for name in ("a.jpg", "b.jpg"):
+        with pytest.raises(LabelError, match="is of another folder, and found no image there"):
+            truth.read(put(tmp_path / "far" / name), WH)
+    named = open_truth(truth.path, config=LabelConfig(images=tmp_path / "far"))
+    assert [len(named.read(tmp_path / "far" / name, WH) or ()) for name in ("a.jpg", "b.jpg")] == [0, 0]
 
 
 @pytest.mark.parametrize("name", ["with space.jpg", "new\nline.jpg", "größe 猫.jpg", os.fsdecode(b"bad-\xff.jpg")])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from label_files import TruthOf, put, voc_object, voc_xml
 
+from negmine.datasets.open import open_truth
 from negmine.errors import LabelError
 from negmine.paths import RealPaths
 
@@ -57,7 +58,8 @@ def test_voc_counts_difficult_objects(tmp_path: Path) -> None:
     images = [put(tmp_path / f"{name}.png") for name in "abc"]
     truth = TruthOf(tmp_path)
     assert [truth.object_names(image) for image in images] == [("cat", "dog"), (), None]
-    assert (truth.images, truth.lost) == (tuple(images[:2]), ())
+    pairing = open_truth(tmp_path).pairing
+    assert (pairing.images, pairing.orphans) == (tuple(map(str, images[:2])), ())
 
 
 def test_a_broken_voc_label_is_an_error(tmp_path: Path) -> None:
@@ -84,7 +86,8 @@ def test_coco_counts_crowds(tmp_path: Path) -> None:
     truth, image = make_coco(tmp_path, {"category_id": 5, "bbox": [0, 0, 9, 9]}, crowd)
     assert truth.object_names(image) == ("cat", "cat")
     assert truth.object_names(put(tmp_path / "other.png")) is None
-    assert (truth.images, truth.lost) == ((image,), ("gone.png",))
+    pairing = open_truth(truth.path).pairing
+    assert (pairing.images, pairing.orphans) == ((str(image),), ("gone.png",))
 
 
 @pytest.mark.parametrize("wrong", [{"category_id": 6, "bbox": [0, 0, 9, 9]}, {"category_id": 5}, {"bbox": [0, 0, 9]}])

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from label_files import TruthOf, put, voc_object, voc_xml
 
+from negmine.datasets.config import LabelConfig
+from negmine.datasets.open import open_truth
 from negmine.errors import LabelError
 
 WH = (100, 80)
@@ -38,12 +40,17 @@ def test_the_root_or_the_folder_of_annotations_alone_may_be_named(tmp_path: Path
 
 
 @pytest.mark.parametrize("filename", ["photo.png", "C:\\pictures\\photo.png", "/home/somebody/photo.png"])
-def test_the_file_name_inside_comes_first_without_its_folder(tmp_path: Path, filename: str) -> None:
+def test_the_file_name_inside_counts_without_its_folder_and_must_not_contradict_the_label_s(
+    tmp_path: Path, filename: str
+) -> None:
     put(tmp_path / "annotations" / "a.xml", voc_xml(filename=filename))
     photo, stem = put(tmp_path / "images" / "photo.png"), put(tmp_path / "images" / "a.png")
     truth = TruthOf(tmp_path)
+    for image in (photo, stem):
+        with pytest.raises(LabelError, match=r"a\.xml, has the name of one image and states another, photo, and there"):
+            truth.read(image, WH)
+    stem.unlink()
     assert count(truth, photo) == 0
-    assert count(truth, stem) is None
 
 
 def test_a_file_name_that_is_nowhere_falls_back_on_the_stem(tmp_path: Path) -> None:
@@ -72,12 +79,17 @@ def test_a_name_that_two_labels_claim_is_an_error_for_that_image_alone(tmp_path:
     put(tmp_path / "labels" / "one" / "a.xml", CAT)
     put(tmp_path / "labels" / "two" / "a.xml", voc_xml())
     put(tmp_path / "labels" / "two" / "b.xml", voc_xml())
+    image = put(tmp_path / "two" / "a.jpg")
     truth = TruthOf(tmp_path / "labels")
-    with pytest.raises(LabelError, match="2 labels claim this image"):
-        truth.read(put(tmp_path / "far" / "a.jpg"), WH)
-    with pytest.raises(LabelError, match="2 labels claim this image"):
-        truth.label_hash(tmp_path / "far" / "a.jpg")
-    assert count(truth, put(tmp_path / "far" / "b.jpg")) == 0
+    assert count(truth, image) == 0
+    far = put(tmp_path / "far" / "a.jpg")
+    for asked in (lambda: truth.read(far, WH), lambda: truth.label_hash(far)):
+        with pytest.raises(LabelError, match=r"/a\.xml has the name of this image, is of another folder"):
+            asked()
+    named = open_truth(tmp_path / "labels", config=LabelConfig(images=put(tmp_path / "far" / "b.jpg").parent))
+    with pytest.raises(LabelError, match=r"2 labels claim this image \(a\.xml, a\.xml\)"):
+        named.read(far, WH)
+    assert named.read(tmp_path / "far" / "b.jpg", WH) is not None
 
 
 def test_two_labels_for_one_image_are_an_error(tmp_path: Path) -> None:

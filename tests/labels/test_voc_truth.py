@@ -27,7 +27,7 @@ def read_one(folder: Path, xml: bytes, size_wh: tuple[int, int] = WH) -> GroundT
 
 
 def test_a_folder_without_xml_is_no_truth(tmp_path: Path) -> None:
-    with pytest.raises(TruthError, match="none that can be read in 0 XML files"):
+    with pytest.raises(TruthError, match="holds no labels"):
         TruthOf(tmp_path)
 
 
@@ -190,8 +190,7 @@ def test_xml_of_another_kind_is_no_label_that_was_understood(tmp_path: Path) -> 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     put(tmp_path / "a.xml", voc_xml())
     os.mkfifo(tmp_path / "b.xml")
-    with pytest.raises(LabelError, match=r"b\.xml: expected a label file"):
-        TruthOf(tmp_path).read(put(tmp_path / "b.jpg"), WH)
+    assert TruthOf(tmp_path).read(put(tmp_path / "b.jpg"), WH) is None
 
 
 @pytest.mark.parametrize("what", [b"", b"<", b"<annotation><object><name>c", b"\x00\x01", b"<annotation>\x01"])

@@ -45,7 +45,7 @@ def test_what_is_no_data_yaml_is_refused(tmp_path: Path, yaml: str, reason: str)
 def test_bytes_that_are_no_text_and_a_missing_file_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TruthError, match="cannot be read as YAML"):
         TruthOf(put(tmp_path / "data.yaml", b"names: [\xff]"))
-    with pytest.raises(TruthError, match="cannot be read as YAML"):
+    with pytest.raises(TruthError, match="does not exist"):
         TruthOf(tmp_path / "missing.yaml")
 
 
@@ -68,9 +68,9 @@ def labelled(folder: Path, splits: str) -> int:
         ("train: images\n", 3),
         ("train: ../images/train\n", 2),  # a `../` too many
         ("path: .\ntrain: images/train\n", 2),
-        ("train: list.txt\n", 1),
-        ("train: images/train/a.jpg\n", 1),
-        ("train: missing\nval: 5\n", 0),
+        ("train: list.txt\n", 2),  # that of an image beside those listed too
+        ("train: images/train/a.jpg\n", 2),
+        ("train: missing\nval: absent\n", 0),
         ("train: missing.txt\n", 0),
     ],
 )

@@ -1,0 +1,68 @@
+"""One image from detections to negatives, where classes were not judged in it or in a part of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+
+from negmine.datasets.open import open_truth
+from negmine.matching import Kind
+from negmine.mining.config import CropConfig, CropPolicy, OutputSize, ScanConfig
+from negmine.mining.judge import Classes, judge
+from negmine.structures import Detections, GroundTruth
+
+WH = (200, 100)
+CLASSES = Classes({0: "cat", 1: "dog"}, {0: "cat", 1: "dog"}, judged=frozenset({"cat", "dog"}))
+POLICIES = get_args(CropPolicy)
+
+
+def judged(truth: GroundTruth, boxes: list[tuple[float, ...]], ids: list[int], crop: CropPolicy) -> tuple[Any, int]:
+    """What each detection is, with the reason why it gives no negative; and the number of negatives."""
+    config = ScanConfig(crop=CropConfig(crop=crop, size=OutputSize("none"), min_side_px=8))
+    detections = Detections(np.array(boxes), np.full(len(ids), 0.9), np.array(ids))
+    found, negatives = judge(np.zeros((WH[1], WH[0], 3), np.uint8), detections, truth, CLASSES, config)
+    return [(each.kind, each.skipped) for each in found], len(negatives)
+
+
+@pytest.mark.parametrize("crop", POLICIES)
+def test_an_image_known_to_be_empty_gives_its_false_positives(crop: CropPolicy) -> None:
+    assert judged(GroundTruth.empty(), [(10, 10, 20, 20)], [0], crop) == ([(Kind.BACKGROUND, None)], 1)
+
+
+@pytest.mark.parametrize("crop", POLICIES)
+def test_an_image_in_which_a_class_is_not_judged_gives_no_negative_of_any(crop: CropPolicy) -> None:
+    truth = GroundTruth.of([(0, 0, *WH)], ["cat"], crowd=[True])
+    kinds, negatives = judged(truth, [(10, 10, 20, 20), (0, 0, 200, 100), (150, 10, 170, 30)], [0, 0, 1], crop)
+    skipped = "holds_target" if crop == "image" else "touches_target"
+    assert (kinds, negatives) == ([(Kind.IGNORED, None), (Kind.IGNORED, None), (Kind.BACKGROUND, skipped)], 0)
+
+
+@pytest.mark.parametrize("crop", [each for each in POLICIES if each != "image"])
+def test_a_crop_beside_a_region_to_ignore_holds_no_pixel_of_it(crop: CropPolicy) -> None:
+    truth = GroundTruth.of([(0, 0, 100, 100)] * 2, ["cat", "dog"], crowd=[True, True])
+    boxes: list[tuple[float, ...]] = [(10, 10, 20, 20), (70, 40, 110, 60), (95, 10, 125, 40), (150, 40, 170, 60)]
+    kinds, negatives = judged(truth, boxes, [0, 1, 0, 1], crop)
+    ignored, touching, free = (Kind.IGNORED, None), (Kind.BACKGROUND, "touches_target"), (Kind.BACKGROUND, None)
+    assert (kinds, negatives) == (
+        [ignored, ignored, touching, free],
+        1,
+    )  # 3/4 of the second lie inside, 1/6 of the third
+
+
+def test_coco_annotations_to_ignore_act_as_crowds_do(tmp_path: Path) -> None:
+    annotations = [
+        {"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 60, 100], "ignore": 1},
+        {"id": 2, "image_id": 1, "category_id": 3, "bbox": [60, 0, 40, 100]},
+    ]
+    categories = [{"id": i, "name": name} for i, name in enumerate(["cat", "dog", "DontCare"], 1)]
+    document = {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": annotations, "categories": categories}
+    (tmp_path / "coco.json").write_text(json.dumps(document))
+    (tmp_path / "a.jpg").touch()
+    truth = open_truth(tmp_path / "coco.json", images=[tmp_path / "a.jpg"]).read(tmp_path / "a.jpg", WH)
+    assert truth is not None
+    kinds, negatives = judged(truth, [(10, 10, 20, 20), (70, 10, 80, 20), (70, 30, 80, 40)], [0, 0, 1], "region")
+    assert (kinds, negatives) == ([(Kind.IGNORED, None)] * 3, 0)
