@@ -154,10 +154,13 @@ def pictures(draw: st.DrawFn, layout: Layout, number: int) -> Picture:
 
 
 @st.composite
-def drawn_sets(draw: st.DrawFn, layouts: Sequence[Layout] = LAYOUTS) -> DrawnSet:
-    """A data set of a few pictures."""
+def drawn_sets(draw: st.DrawFn, layouts: Sequence[Layout] = LAYOUTS, *, tidy: int = 0) -> DrawnSet:
+    """A data set of a few pictures, and of so many tidy ones with objects."""
     layout = draw(st.sampled_from(layouts))
     by_path: dict[str, Picture] = {}
+    for number in range(100, 100 + tidy):
+        picture = tidy_picture(layout, number, f"tidy{number}", targets=(number % 4,), decoys=((number + 1) % 4,))
+        by_path[_image_path(layout, picture)] = picture
     for number in range(draw(st.integers(1, 5))):
         picture = draw(pictures(layout, number))
         by_path.setdefault(_image_path(layout, picture), picture)
@@ -174,6 +177,20 @@ def drawn_sets(draw: st.DrawFn, layouts: Sequence[Layout] = LAYOUTS) -> DrawnSet
     orphans = draw(st.lists(st.tuples(st.sampled_from(layout.folders), st.sampled_from(STEMS)), max_size=1))
     orphans = [each for each in orphans if not any(_could_be(layout, *each, other) for other in kept)]
     return DrawnSet(layout, tuple(kept), tuple(orphans))
+
+
+def tidy_picture(
+    layout: Layout,
+    number: int,
+    stem: str,
+    *,
+    label: bool = True,
+    targets: tuple[int, ...] = (),
+    decoys: tuple[int, ...] = (),
+) -> Picture:
+    """A picture whose label is as it should be, in one of the layout's folders."""
+    folder, suffix = layout.folders[number % len(layout.folders)], ".txt" if layout.format == "yolo" else ".xml"
+    return Picture(number, folder, stem, ".jpg", label, targets, decoys, stem, suffix, f"{stem}.jpg", True)
 
 
 def _image_path(layout: Layout, picture: Picture) -> str:

@@ -7,12 +7,11 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from drawn_layouts import LAYOUTS, Layout
-from drawn_sets import MAGENTA, YELLOW, DrawnSet, Picture, drawn_sets, find_rectangles, shows, write_set
+from drawn_sets import MAGENTA, YELLOW, DrawnSet, drawn_sets, find_rectangles, shows, tidy_picture, write_set
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -177,13 +176,16 @@ def _check_export(data: Path, bank: Path, out: Path, labels: LabelConfig, expect
 def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bank of one negative."""
     folder = tmp_path_factory.mktemp("bank")
-    write_set(DrawnSet(LAYOUTS[0], (picture(99, "background", label=False, decoys=(0,)),), ()), folder / "set")
+    write_set(
+        DrawnSet(LAYOUTS[0], (tidy_picture(LAYOUTS[0], 99, "background", label=False, decoys=(0,)),), ()),
+        folder / "set",
+    )
     scan(folder / "set", DETECTOR, bank=folder / "bank", config=ScanConfig(crop=CROP, workers=1))
     return folder / "bank"
 
 
 @settings(max_examples=8)
-@given(drawn=drawn_sets(), missing_is_empty=st.booleans())
+@given(drawn=drawn_sets(tidy=4), missing_is_empty=st.booleans())
 def test_all_commands_count_alike(bank: Path, drawn: DrawnSet, missing_is_empty: bool) -> None:
     with written(drawn) as root:
         images = root / drawn.layout.sources if drawn.layout.is_apart else None
@@ -192,48 +194,28 @@ def test_all_commands_count_alike(bank: Path, drawn: DrawnSet, missing_is_empty:
 
 @pytest.mark.slow
 @settings(max_examples=500)
-@given(drawn=drawn_sets(), missing_is_empty=st.booleans())
+@given(drawn=drawn_sets(tidy=4), missing_is_empty=st.booleans())
 def test_all_commands_count_hundreds_of_data_sets_alike(bank: Path, drawn: DrawnSet, missing_is_empty: bool) -> None:
     with written(drawn) as root:
         images = root / drawn.layout.sources if drawn.layout.is_apart else None
         check_counts(drawn, root, bank, LabelConfig(images=images, missing_is_empty=missing_is_empty))
 
 
-def picture(
-    number: int,
-    stem: str,
-    *,
-    folder: str = "",
-    label: bool = True,
-    targets: tuple[int, ...] = (),
-    decoys: tuple[int, ...] = (),
-) -> Picture:
-    """A picture whose label is as it should be."""
-    return Picture(number, folder, stem, ".jpg", label, targets, decoys, stem, ".xml", f"{stem}.jpg", True)
-
-
 @pytest.mark.parametrize("layout", LAYOUTS, ids=str)
 def test_every_layout_is_read_whole(layout: Layout, bank: Path) -> None:
-    first, last = layout.folders[0], layout.folders[-1]
-    suffix = ".txt" if layout.format == "yolo" else ".xml"
-    drawn = DrawnSet(
-        layout,
-        tuple(
-            replace(each, label_suffix=suffix)
-            for each in (
-                picture(0, "a", folder=first, targets=(0, 1), decoys=(3,)),
-                picture(1, "b", folder=last, targets=(2,)),
-                picture(2, "c", folder=first, decoys=(1, 2)),
-                picture(3, "d", folder=last, label=False, targets=(3,)),
-            )
-        ),
-        (),
+    pictures = (
+        tidy_picture(layout, 0, "a", targets=(0, 1), decoys=(3,)),
+        tidy_picture(layout, 1, "b", targets=(2,)),
+        tidy_picture(layout, 2, "c", decoys=(1, 2)),
+        tidy_picture(layout, 3, "d", label=False, targets=(3,)),
+        tidy_picture(layout, 6, "e", targets=(2,)),  # in the same folder as the first
     )
+    drawn = DrawnSet(layout, pictures, ())
     with written(drawn) as root:
         images = root / layout.sources if layout.is_apart else None
         counts = check_counts(drawn, root, bank, LabelConfig(images=images))
         assert counts is not None
-        times = counts.total() // 4  # where training and validation are on the same images
-        assert counts == Counter(positive=2 * times, empty=times, unlabelled=times)
+        times = counts.total() // len(pictures)  # where training and validation are on the same images
+        assert counts == Counter(positive=3 * times, empty=times, unlabelled=times)
         assert mined(drawn, root, LabelConfig())
         assert mined(drawn, root, LabelConfig(missing_is_empty=True))
