@@ -62,7 +62,7 @@ NAMED = ("cam1", "cam2")
 
 
 def _yaml(*lines: str) -> tuple[tuple[str, str], ...]:
-    return (("data.yaml", "\n".join([*lines, "names: [cat]\n"])),)
+    return (("data.yaml", "\n".join([*lines, "names: [cat, DontCare]\n"])),)
 
 
 def _voc(name: str, folders: tuple[str, ...], image: str, label: str, **more: object) -> Layout:
@@ -120,10 +120,15 @@ LAYOUTS = (
         "obj_train_data",
         truth="obj.data",
         sources="obj_train_data",
-        files=(("obj.names", "cat\n"), ("obj.data", "classes = 1\ntrain = data/train.txt\nnames = data/obj.names\n")),
+        files=(
+            ("obj.names", "cat\nDontCare\n"),
+            ("obj.data", "classes = 2\ntrain = data/train.txt\nnames = data/obj.names\n"),
+        ),
         lists=("train.txt", "data/{path}"),
     ),
-    _yolo("labelImg", ONE, "pictures", "pictures", truth="pictures", files=(("pictures/classes.txt", "cat\n"),)),
+    _yolo(
+        "labelImg", ONE, "pictures", "pictures", truth="pictures", files=(("pictures/classes.txt", "cat\nDontCare\n"),)
+    ),
     _coco("beside", CAMERAS, "pictures/{folder}", "pictures/labels.json", truth="pictures/labels.json"),
     _coco("images and annotations", CAMERAS, "images/{folder}", "annotations/instances.json"),
     _coco("instances", ("train", "val"), "images/{folder}", "annotations/instances_{folder}.json"),

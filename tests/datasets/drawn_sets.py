@@ -23,7 +23,8 @@ from negmine.structures import BoolArray, Detections, Image
 WIDTH, HEIGHT = 48, 36
 CELLS = [(x, y) for y in (0, 18) for x in (0, 24)]  # top left corners of four places for rectangles
 YELLOW, MAGENTA, RED = (0, 255, 255), (255, 0, 255), (0, 0, 255)  # BGR
-Fault = Literal["cut", "outside", "zeros"]
+Fault = Literal["cut", "outside", "foreign", "zeros", "region"]
+CATEGORIES: list[dict[str, object]] = [{"id": 1, "name": "cat"}, {"id": 2, "name": "DontCare"}]
 STEMS = ("a", "b", "A", "0001", "img 1", "caf\u00e9", "cafe\u0301", "a.b")
 SUFFIXES = (".jpg", ".png", ".JPG", ".jpeg")
 
@@ -43,8 +44,8 @@ class Picture:
         stated: the name that the label gives it; None for none.
         with_size: whether the label says how large the picture is.
         with_folder: whether a COCO entry says in which folder the picture is.
-        fault: what is wrong with what the label says: `cut` short, or a box `outside`; or a box of `zeros`, by which it
-            says that there is nothing.
+        fault: what is wrong with the label: it is `cut` short, has a box `outside`, or is of a `foreign` format. Or
+            what is odd and right: a box of `zeros` says that there is nothing, `region` that nobody judged its targets.
     """
 
     number: int
@@ -63,10 +64,17 @@ class Picture:
 
     @property
     def kind(self) -> str:
-        """What the data set says of it, where its label is found: `positive`, `empty`, `unlabelled` or `broken`."""
+        """What the data set says of it, where its label is found, in the words of ratio."""
         if not self.label:
             return "unlabelled"
-        return "broken" if self.fault in ("cut", "outside") else "positive" if self.targets else "empty"
+        if self.fault in ("cut", "outside", "foreign"):
+            return "broken"
+        return "empty" if not self.targets else "ignored" if self.fault == "region" else "positive"
+
+    @property
+    def class_name(self) -> str:
+        """Of the objects."""
+        return "DontCare" if self.fault == "region" else "cat"
 
     def boxes(self) -> list[tuple[int, int, int, int]]:
         """The boxes that its label has, xyxy in pixels."""
@@ -120,7 +128,8 @@ def pictures(draw: st.DrawFn, layout: Layout, number: int) -> Picture:
     kind = draw(st.sampled_from(["objects", "objects", "empty", "unlabelled"]))
     targets = draw(st.integers(1, 2)) if kind == "objects" else draw(st.integers(0, 1)) * (kind == "unlabelled")
     faults: list[Fault | None] = [None] * 6
-    faults += ["zeros"] * 2 if kind == "empty" else ["cut", "outside"]
+    faults += ["zeros", "cut"] if kind == "empty" else ["cut", "outside", "region"]
+    faults += ["foreign"] if layout.format != "coco" else []
     fault = draw(st.sampled_from(faults)) if kind != "unlabelled" else None
     trouble = draw(st.sampled_from([None] * 6 + ["case", "form", "label suffix", "other name", "no suffix", "no name"]))
     label_stem, stated = stem, stem + suffix
@@ -270,14 +279,19 @@ def _pixels(picture: Picture) -> bytes:
 
 def _label(layout: Layout, picture: Picture) -> str:
     text = _yolo_rows(picture) if layout.format == "yolo" else _voc_xml(picture)
-    return text[: -len(text) // 3] or "0" if picture.fault == "cut" else text
+    if picture.fault != "cut":
+        return text
+    return text.rstrip().rpartition(" ")[0] or "0" if layout.format == "yolo" else text[: -len("</annotation>") // 2]
 
 
 def _yolo_rows(picture: Picture) -> str:
     if picture.fault == "zeros":
         return "0 0 0 0 0\n"
+    if picture.fault == "foreign":
+        return "imagesource:GoogleEarth\ngsd:0.1\n"
+    number = int(picture.fault == "region")
     return "".join(
-        f"0 {(x1 + x2) / 2 / WIDTH} {(y1 + y2) / 2 / HEIGHT} {(x2 - x1) / WIDTH} {(y2 - y1) / HEIGHT}\n"
+        f"{number} {(x1 + x2) / 2 / WIDTH} {(y1 + y2) / 2 / HEIGHT} {(x2 - x1) / WIDTH} {(y2 - y1) / HEIGHT}\n"
         for x1, y1, x2, y2 in picture.boxes()
     )
 
@@ -285,12 +299,14 @@ def _yolo_rows(picture: Picture) -> str:
 def _voc_xml(picture: Picture) -> str:
     first = 0 if picture.fault == "zeros" else 1
     objects = "".join(
-        f"<object><name>cat</name><bndbox><xmin>{x1 + first}</xmin><ymin>{y1 + first}</ymin><xmax>{x2}</xmax>"
-        f"<ymax>{y2}</ymax></bndbox></object>"
+        f"<object><name>{picture.class_name}</name><bndbox><xmin>{x1 + first}</xmin><ymin>{y1 + first}</ymin>"
+        f"<xmax>{x2}</xmax><ymax>{y2}</ymax></bndbox></object>"
         for x1, y1, x2, y2 in picture.boxes()
     )
     name = "" if picture.stated is None else f"<filename>{picture.stated}</filename>"
     size = f"<size><width>{WIDTH}</width><height>{HEIGHT}</height></size>" if picture.with_size else ""
+    if picture.fault == "foreign":
+        objects = f"<objects>{objects}</objects>"
     return f"<annotation><folder/>{name}{size}{objects}</annotation>"
 
 
@@ -301,7 +317,7 @@ def _write_coco(drawn: DrawnSet, root: Path) -> None:
     for folder in layout.folders:
         document = documents.setdefault(
             layout.label_path(folder, "", ""),
-            {"images": [], "annotations": [], "categories": [{"id": 1, "name": "cat"}]},
+            {"images": [], "annotations": [], "categories": CATEGORIES},
         )
         entries = [each for each in drawn.pictures if each.label and each.folder == folder]
         entries += [orphan(layout, place, stem) for place, stem in drawn.orphans if place == folder]
@@ -313,7 +329,7 @@ def _write_coco(drawn: DrawnSet, root: Path) -> None:
             boxes = [[x1, y1, x2 - x1, y2 - y1] for x1, y1, x2, y2 in entry.boxes()]
             boxes += [[1, 2, 3]] if entry.fault == "cut" else []
             document["annotations"] += [
-                {"id": 10 * number + n, "image_id": number, "category_id": 1, "bbox": box}
+                {"id": 10 * number + n, "image_id": number, "category_id": 1 + (entry.fault == "region"), "bbox": box}
                 for n, box in enumerate(boxes)
             ]
     for path, document in documents.items():

@@ -106,7 +106,13 @@ def counts_of_ratio(data: Path, labels: LabelConfig) -> Counter[str]:
     """Images by kind, those of each split."""
     found = Counter[str]()
     for counts in ratio(data, duplicates=False, workers=1, labels=labels).splits.values():
-        found += Counter(positive=counts.images, empty=counts.empty, unlabelled=counts.unlabelled, broken=counts.broken)
+        found += Counter(
+            positive=counts.images,
+            empty=counts.empty,
+            unlabelled=counts.unlabelled,
+            broken=counts.broken,
+            ignored=counts.ignored,
+        )
     return found
 
 
@@ -141,12 +147,13 @@ def check_counts(drawn: DrawnSet, root: Path, bank: Path, labels: LabelConfig) -
             [*once], DETECTOR, bank=root.parent / "counts", truth=data, config=ScanConfig(workers=1, labels=labels)
         )
         skipped = Counter(each.kind for each in result.skipped)
-        assert result.scanned + result.duplicates == expected["positive"] + expected["empty"]
+        assert result.scanned + result.duplicates == expected["positive"] + expected["ignored"] + expected["empty"]
         assert (skipped["unlabelled"], skipped["label"]) == (expected["unlabelled"], expected["broken"])
         _check_retrain(data, labels, expected)
         _check_export(data, bank, root.parent / "out", labels, expected)
     found = counts_of_eval(data, [split.name for split in dataset.splits], labels)
-    assert found in (Counter(), +expected)
+    with_boxes = Counter(positive=expected["ignored"]) + +expected  # an evaluation counts what has any box
+    assert found in (Counter(), with_boxes - Counter(ignored=expected["ignored"]))
     return expected
 
 
@@ -156,7 +163,7 @@ def _check_retrain(data: Path, labels: LabelConfig, expected: Counter[str]) -> N
     except TruthError as error:
         assert "to train on" in str(error) or "to measure recall on" in str(error)
         return
-    assert len(read.contents) == expected["positive"] + expected["empty"] + expected["broken"]
+    assert len(read.contents) == expected.total() - expected["unlabelled"]
     assert len(read.skipped) == expected["broken"]
 
 
@@ -167,7 +174,7 @@ def _check_export(data: Path, bank: Path, out: Path, labels: LabelConfig, expect
         assert "no split train" in str(error) or "to train on" in str(error)
         return
     assert merged is not None
-    assert sum(split.positives for split in merged.splits) == expected["positive"]
+    assert sum(split.positives for split in merged.splits) == expected["positive"] + expected["ignored"]
     assert sum(split.empty for split in merged.splits) == expected["empty"]
     assert (merged.unlabelled, len(merged.skipped)) == (expected["unlabelled"], expected["broken"])
 
