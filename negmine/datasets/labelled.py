@@ -9,6 +9,7 @@ from pathlib import Path
 
 from negmine.datasets.open import Dataset
 from negmine.errors import LabelError
+from negmine.labels.checks import judged_classes
 from negmine.labels.splits import WHOLE
 from negmine.paths import RealPaths, printable
 
@@ -33,8 +34,8 @@ class LabelledImage:
 
     @property
     def is_positive(self) -> bool:
-        """Whether it has an object."""
-        return bool(self.names)
+        """Whether it has an object; a region to ignore is none."""
+        return bool(judged_classes(self.names or ()))
 
     @property
     def is_empty(self) -> bool:

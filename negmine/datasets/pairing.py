@@ -54,6 +54,10 @@ class Candidate:
     above: str
     is_own: bool
 
+    def is_called(self, claim: Claim) -> bool:
+        """Whether it has the very name that a label says."""
+        return self.stem == claim.stem and claim.suffix in ("", self.suffix)
+
 
 class Candidates:
     """All images that labels may belong to, found by their names."""
@@ -103,14 +107,20 @@ class Candidates:
             whole = os.sep + os.path.join(*claim.folders, claim.stem + claim.suffix)
             if (same := self._known.get(self.real(whole))) is not None:
                 return [same], []
-        folders, named_split = telling_folders(claim.folders)
-        place = _Place(folders, named_split or split_of_folder(group), fold(group))
-        named = self._by_stem.get(fold(claim.stem), [])
-        fitting = [each for each in named if place.fits(each)]
-        fitting = [each for each in fitting if each.is_own] or fitting  # elsewhere the same name is another image's
+        place, named = _Place.of(claim, group), self._by_stem.get(fold(claim.stem), [])
+        fitting = self.fitting(claim, group)
+        if any(each.is_own and each.is_called(claim) for each in fitting):  # elsewhere, the name is another image's
+            fitting = [each for each in fitting if each.is_own]
         exact = [each for each in fitting if place.is_exactly(each, claim)]
         strange = [each for each in named if each not in fitting]
         return (exact if len(exact) == 1 else fitting), strange
+
+    def fitting(self, claim: Claim | None, group: str) -> list[Candidate]:
+        """All images that fit a claim, also where another fits it better."""
+        if claim is None:
+            return []
+        place = _Place.of(claim, group)
+        return [each for each in self._by_stem.get(fold(claim.stem), []) if place.fits(each)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +130,12 @@ class _Place:
     folders: tuple[str, ...]
     split: str | None
     group: str
+
+    @classmethod
+    def of(cls, claim: Claim, group: str) -> _Place:
+        """By a claim, and the group of its label."""
+        folders, named_split = telling_folders(claim.folders)
+        return cls(folders, named_split or split_of_folder(group), fold(group))
 
     def fits(self, candidate: Candidate) -> bool:
         """Whether no folder of the one contradicts one of the other."""
@@ -136,7 +152,7 @@ class _Place:
 
     def is_exactly(self, candidate: Candidate, claim: Claim) -> bool:
         """Whether an image that fits has the very name, and is in no folder that the label does not mention."""
-        if candidate.stem != claim.stem or (claim.suffix and candidate.suffix != claim.suffix):
+        if not candidate.is_called(claim):
             return False
         if candidate.split not in (None, self.split):
             return False
@@ -215,6 +231,9 @@ def pair(
         for each in images[label]:
             claims[each.real].append(label)
     doubts |= {real: _several_labels(owners) for real, owners in claims.items() if not _are_alike(owners)}
+    for label in (label for owners in claims.values() if len(owners) > 1 for label in owners):
+        near = [each.real for claim in (label.own, label.stated) for each in candidates.fitting(claim, label.group)]
+        doubts |= dict.fromkeys((real for real in near if real not in claims), _one_too_many(label))
     for label in labels:
         if len(images[label]) > 1:
             doubts |= dict.fromkeys((each.real for each in images[label]), _several_images(label, images[label]))
@@ -269,6 +288,13 @@ def _several_images(label: Label, images: Sequence[Candidate]) -> str:
 def _several_labels(labels: Sequence[Label]) -> str:
     names = _few([label.name for label in labels])
     return f"{len(labels)} labels claim this image ({names}); keep one, or name the folder of just one set"
+
+
+def _one_too_many(label: Label) -> str:
+    return (
+        f"the label {printable(label.name)} may be of this image, since the one that it names has another label too; "
+        "state the image with its folder"
+    )
 
 
 def _elsewhere(label: Label) -> str:

@@ -95,7 +95,10 @@ class RowFormat:
 
 
 def may_be_rows(path: Path) -> bool:
-    """Whether a text file may be a label, of YOLO or of another format: it is empty, or its first line is a row."""
+    """Whether a text file may be a label, of YOLO or of another format: it is empty, or its first line is a row.
+
+    A class may be a word there: such a row cannot be read, and is one all the same.
+    """
     try:
         lines = _lines(path)
     except LabelError:
@@ -103,7 +106,7 @@ def may_be_rows(path: Path) -> bool:
     words = lines[0][1].split() if lines else ["0"] * _FEWEST
     if any(pattern.fullmatch(" ".join(words)) for pattern in _OTHER_FORMATS.values()):
         return True
-    return len(words) >= _FEWEST and all(map(_NUMBER_ALONE.fullmatch, words))
+    return len(words) >= _FEWEST and all(map(_NUMBER_ALONE.fullmatch, words[1:]))
 
 
 def _lines(path: Path) -> list[tuple[str, str]]:

@@ -15,7 +15,9 @@ from negmine.ratios.bank_summary import BankSummary
 from negmine.ratios.mix import kind_of
 from negmine.words import counted
 
-FindingKind = Literal["contradiction", "leak", "hard-empty", "small", "unlabelled", "lost", "broken", "unreadable"]
+FindingKind = Literal[
+    "contradiction", "leak", "hard-empty", "small", "unlabelled", "ignored", "lost", "broken", "unreadable"
+]
 MIN_SIDE = 32  # pixels; MMDetection's default `filter_cfg=dict(min_size=32)`
 
 
@@ -55,6 +57,7 @@ def file_findings(images: Sequence[LabelledImage], bank: BankSummary, contents: 
         *_hard_empties(images, bank, contents),
         *_small(images, bank, contents),
         *_unlabelled(images),
+        *_ignored(images),
         *_broken(images),
         *_unreadable(contents),
     ]
@@ -100,6 +103,12 @@ def _unlabelled(images: Sequence[LabelledImage]) -> list[Finding]:
     files = [image.path for image in images if kind_of(image) == "unlabelled"]
     what = "without a label, not even an empty one: Ultralytics trains on such images as background, others drop them"
     return _if_any("unlabelled", files, lambda n: f"{counted(n, 'image')} {what}")
+
+
+def _ignored(images: Sequence[LabelledImage]) -> list[Finding]:
+    files = [image.path for image in images if kind_of(image) == "ignored"]
+    what = "with regions to ignore alone: not counted, since nobody knows what is in them"
+    return _if_any("ignored", files, lambda n: f"{counted(n, 'image')} {what}")
 
 
 def _broken(images: Sequence[LabelledImage]) -> list[Finding]:

@@ -13,6 +13,7 @@ from negmine.datasets.labelled import LabelledImage, labelled_images
 from negmine.datasets.open import open_dataset
 from negmine.errors import TruthError
 from negmine.images.contents import read_contents
+from negmine.labels.checks import judged_classes
 from negmine.paths import printable
 from negmine.ratios.bank_summary import BankSummary, read_bank
 from negmine.words import counted
@@ -41,6 +42,7 @@ class ImageCounts:
         empty: images with an empty label.
         unlabelled: images without a label.
         broken: images whose label cannot be read.
+        ignored: images in which nothing but regions to ignore is labelled, neither positive nor negative.
         per_class: by name; first the classes that the data set lists, in its order.
     """
 
@@ -49,6 +51,7 @@ class ImageCounts:
     empty: int
     unlabelled: int
     broken: int
+    ignored: int
     per_class: Mapping[str, ClassCounts]
 
     @property
@@ -70,8 +73,9 @@ def count_images(images: Iterable[LabelledImage], class_names: Sequence[str]) ->
     instances: Counter[str] = Counter()
     for image in images:
         kinds[kind_of(image)] += 1
-        instances.update(image.names or ())
-        class_images.update(set(image.names or ()))
+        objects = judged_classes(image.names or ())
+        instances.update(objects)
+        class_images.update(set(objects))
     names = dict.fromkeys([*class_names, *sorted(instances)])
     return ImageCounts(
         images=kinds["positive"],
@@ -79,17 +83,20 @@ def count_images(images: Iterable[LabelledImage], class_names: Sequence[str]) ->
         empty=kinds["empty"],
         unlabelled=kinds["unlabelled"],
         broken=kinds["broken"],
+        ignored=kinds["ignored"],
         per_class={name: ClassCounts(class_images[name], instances[name]) for name in names},
     )
 
 
 def kind_of(image: LabelledImage) -> str:
-    """What an image is in training: `positive`, `empty`, `unlabelled` or `broken`."""
+    """What an image is in training: `positive`, `empty`, `unlabelled`, `broken`, or `ignored`."""
     if image.broken is not None:
         return "broken"
     if image.names is None:
         return "unlabelled"
-    return "positive" if image.names else "empty"
+    if not image.names:
+        return "empty"
+    return "positive" if judged_classes(image.names) else "ignored"
 
 
 def each_file_once(images: Iterable[LabelledImage]) -> list[LabelledImage]:

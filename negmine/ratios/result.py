@@ -74,6 +74,7 @@ class RatioResult:
                 "in_both": self.in_bank,
             },
             "broken": self.counts.broken,
+            "ignored": self.counts.ignored,
             "ratio": float(self.ratio),
             "target": {
                 "text": self.target.text,
@@ -94,6 +95,7 @@ def _split(counts: ImageCounts) -> dict[str, object]:
         "positives": _positives(counts, counts.empty),
         "negatives": {"images": counts.empty, "unlabelled": counts.unlabelled},
         "broken": counts.broken,
+        "ignored": counts.ignored,
         "ratio": _per_image(counts.empty, counts.images),
     }
 

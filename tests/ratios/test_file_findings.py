@@ -79,3 +79,13 @@ def test_findings_do_not_change_the_verdict(make_yolo: Make) -> None:
     draw(data.parent / "images" / "train" / "b.png", size_wh=(10, 10))
     result = ratio(data)
     assert result.ok and [each.kind for each in result.findings] == ["small", "unlabelled"]
+
+
+def test_an_image_of_regions_to_ignore_alone_is_neither_positive_nor_negative(make_yolo: Make) -> None:
+    data = make_yolo({"train": {"a": [0, 1], "b": [1, 1], "c": []}}, classes=("cat", "DontCare"))
+    result = ratio(data, duplicates=False)
+    assert (result.counts.images, result.counts.empty, result.counts.ignored) == (1, 1, 1)
+    assert list(result.counts.per_class) == ["cat"] and result.counts.instances == 1
+    ((message, files),) = of_kind(result, "ignored")
+    assert message.startswith("1 image with regions to ignore alone") and files == ["b.png"]
+    assert result.to_dict()["ignored"] == 1
