@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from negmine.errors import LabelError, TruthError
@@ -119,10 +119,12 @@ class CocoDocument:
     Attributes:
         images: in the file's order.
         class_names: in the file's order, each once; without categories that only group others.
+        listed: the names of all its categories.
     """
 
     images: Sequence[CocoImage]
     class_names: tuple[str, ...]
+    listed: frozenset[str]
 
     @classmethod
     def read(cls, path: Path) -> CocoDocument:
@@ -145,6 +147,7 @@ class CocoDocument:
                 used.add(category)
         if not annotations.keys() <= images.keys():
             raise TruthError(f"{where}: {_stray(lists['annotations'], images)}")
+        listed = frozenset(names.values())
         names = without_groups(names, categories, used)
         class_names = judged_classes(tuple(dict.fromkeys(names.values())))
         federated = any(NEGATIVE in entry for entry in images.values())
@@ -154,7 +157,23 @@ class CocoDocument:
             coverage = coverage_of(entry, names, {each.class_name for each in own}, federated=federated)
             size = (entry.get("width"), entry.get("height"))
             found.append(CocoImage(number, _file_name(entry), size, own, class_names, coverage))
-        return cls(found, class_names)
+        return cls(found, class_names, listed)
+
+    def among(self, class_names: tuple[str, ...]) -> CocoDocument:
+        """The same document as a part of a data set that has these classes; those that it does not list are not judged.
+
+        Args:
+            class_names: of all documents of the data set.
+        """
+        if class_names == self.class_names:
+            return self
+        coverages: dict[Coverage, Coverage] = {}  # most images share one
+        images = []
+        for image in self.images:
+            if image.coverage not in coverages:
+                coverages[image.coverage] = image.coverage.without(set(class_names) - self.listed)
+            images.append(replace(image, class_names=class_names, coverage=coverages[image.coverage]))
+        return CocoDocument(images, class_names, self.listed)
 
 
 def _of(annotation: CocoAnnotation, here: str) -> str:
