@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from negmine.augmenting.operations import average_blur, gaussian_blur, linear_contrast, median_blur, sharpen
     from negmine.bank.bank import Bank
     from negmine.bank.verify import verify
+    from negmine.datasets.open import open_truth
     from negmine.detectors.base import BaseDetector
     from negmine.detectors.config import DetectorConfig, PredictionsConfig
     from negmine.detectors.function import FunctionDetector
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from negmine.evaluating.evaluate import evaluate
     from negmine.exporting.config import ExportConfig
     from negmine.exporting.export import export
-    from negmine.labels.recognise import open_truth
     from negmine.mining.config import CropConfig, ScanConfig
     from negmine.mining.scan import scan
     from negmine.ratios.ratio import ratio
@@ -98,7 +98,7 @@ _WHERE = {
     "linear_contrast": "negmine.augmenting.operations",
     "median_blur": "negmine.augmenting.operations",
     "open_detector": "negmine.detectors.open",
-    "open_truth": "negmine.labels.recognise",
+    "open_truth": "negmine.datasets.open",
     "ratio": "negmine.ratios.ratio",
     "retrain": "negmine.retraining.retrain",
     "samples_of": "negmine.detectors.samples",

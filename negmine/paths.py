@@ -1,4 +1,4 @@
-"""File names as printable text, and as bytes that sort the same everywhere."""
+"""File names as printable text, as bytes that sort the same everywhere, and without links."""
 
 from __future__ import annotations
 
@@ -26,3 +26,22 @@ def first_few(paths: Mapping[Path, str] | Iterable[Path], *, most: int = 5) -> s
     first = list(reasons.items())[:most]
     shown = ", ".join(printable(path) + (f" ({printable(reason)})" if reason else "") for path, reason in first)
     return shown + (f" and {len(reasons) - most} more" if len(reasons) > most else "")
+
+
+class RealPaths:
+    """Resolves links; unlike `Path.resolve` it never raises, not even for links in a circle.
+
+    Each folder is resolved once, since a hundred thousand images may lie in a few.
+    """
+
+    def __init__(self) -> None:
+        self._folders: dict[str, str] = {}
+
+    def __call__(self, path: str | Path) -> str:
+        """The path without links."""
+        folder, name = os.path.split(path)
+        if name in ("", os.curdir, os.pardir) or os.path.islink(path):  # noqa: PTH114  (raises for no path, however odd)
+            return os.path.realpath(path)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        return os.path.join(self._folders[folder], name)  # noqa: PTH118  (the paths are text)

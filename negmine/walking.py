@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from negmine.errors import SourceError
@@ -55,7 +55,15 @@ def files_under(folder: str, suffixes: Collection[str]) -> list[tuple[str, bool]
     Raises:
         SourceError: where a folder cannot be searched.
     """
-    found: list[tuple[str, bool]] = []
+    return sorted(_walk(folder, suffixes), key=lambda each: os.fsencode(each[0]))
+
+
+def first_under(folder: Path, suffixes: Collection[str]) -> Path | None:
+    """Any one of the files that `files_under` lists; None where there is none."""
+    return next((Path(path) for path, _ in _walk(str(folder), suffixes)), None)
+
+
+def _walk(folder: str, suffixes: Collection[str]) -> Iterator[tuple[str, bool]]:
     seen: set[tuple[int, int]] = set()
     folders, links = [folder], list[str]()
     while folders or links:
@@ -66,9 +74,7 @@ def files_under(folder: str, suffixes: Collection[str]) -> list[tuple[str, bool]
                 if not is_litter(entry.name):
                     (links if is_link else folders).append(entry.path)
             elif _is_wanted(entry, is_link, suffixes):
-                found.append((entry.path, is_link))
-    found.sort(key=lambda each: os.fsencode(each[0]))
-    return found
+                yield entry.path, is_link
 
 
 def files_in(folder: str, suffixes: Collection[str]) -> list[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
+from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
 from negmine.ratios.target import MAX_PER_NEGATIVE, Ratio
 
@@ -26,6 +27,7 @@ class AugmentConfig:
         ratio: positive to negative images; needs `positives`.
         positives: data sets with the positive images: VOC, YOLO or COCO.
         split: of `positives`; all where None.
+        labels: how those of `positives` are understood.
         recipe: `classic` makes the full grid of 600 for each negative.
         ops: the operations to draw from; a recipe has its own.
         hardest: how many of the hardest negatives get variants; all where None.
@@ -43,6 +45,7 @@ class AugmentConfig:
     ratio: str | None = None
     positives: tuple[Path, ...] = ()
     split: str | None = None
+    labels: LabelConfig = field(default_factory=LabelConfig)
     recipe: Recipe | None = None
     ops: tuple[OpName, ...] = OP_NAMES
     hardest: int | None = None
@@ -85,6 +88,8 @@ class AugmentConfig:
             )
         if self.split is not None and not self.positives:
             raise ConfigError("--split is of --positives; leave it out, or name the data set")
+        if self.labels != LabelConfig() and not self.positives:
+            raise ConfigError(f"{self.labels.options} need --positives; leave them out, or name the data set")
         if self.ratio is not None:
             Ratio.parse(self.ratio)
         if self.recipe is not None and self.ops != OP_NAMES:

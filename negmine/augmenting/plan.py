@@ -51,7 +51,7 @@ def plan_variants(bank: Bank, negatives: Sequence[Negative], config: AugmentConf
     if config.count is not None:
         return _with_quotas(negatives, existing, even_quotas(existing, config.count))
     ratio = Ratio.parse(config.ratio or "")
-    mix = count_mix(config.positives, bank=bank.folder, split=config.split)
+    mix = count_mix(config.positives, bank=bank.folder, split=config.split, labels=config.labels)
     wanted = ratio.negatives_for(mix.positives)
     missing = max(wanted - mix.negatives, 0)
     quotas = even_quotas(existing, sum(existing) + missing)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
 from typing import TypeVar, get_args
 
 import click
 
 from negmine.cli._command import option, options
+from negmine.datasets.config import LabelConfig
 from negmine.detectors.config import Backend, DetectorConfig, OnnxLayout
+from negmine.labels.classes import parse_class_map
 from negmine.mining.config import DEFAULT_BANK
 from negmine.thresholds import MatchConfig
 
@@ -135,6 +139,48 @@ def match_options(command: _F) -> _F:
             help="IoU with every object below which a false positive counts as background.",
         ),
     )(command)
+
+
+def label_options(group: str, of: str) -> Callable[[_F], _F]:
+    """How labels are understood: the command gets a `LabelConfig` as `labels` in their place.
+
+    Args:
+        group: the heading in the help.
+        of: whose labels these are, for the help: `DATA`.
+    """
+
+    def decorate(command: _F) -> _F:
+        @wraps(command)
+        def with_labels(
+            *args: object,
+            missing_is_empty: bool,
+            images: str | None,
+            ignore_orphans: bool,
+            class_map: tuple[str, ...],
+            **others: object,
+        ) -> object:
+            labels = LabelConfig(
+                missing_is_empty, None if images is None else Path(images), ignore_orphans, parse_class_map(class_map)
+            )
+            return command(*args, labels=labels, **others)
+
+        return declare(with_labels)  # type: ignore[return-value]
+
+    declare = options(
+        option(group, "--images", metavar="DIR", help=f"Folder of the images of {of}.  [default: around the labels]"),
+        option(
+            group, "--missing-is-empty", is_flag=True, help=f"Treat an image of {of} without a label as background."
+        ),
+        option(group, "--ignore-orphans", is_flag=True, help="Allow --missing-is-empty though labels found no image."),
+        option(
+            group,
+            "--class-map",
+            multiple=True,
+            metavar="OLD=NEW",
+            help=f"Read class OLD of {of} as NEW, such as the detector's name for it; repeatable.",
+        ),
+    )
+    return decorate
 
 
 def require_one_kind(weights: object, predictions: object, images: str | None, **of_models: object) -> None:

@@ -9,8 +9,9 @@ import click
 
 from negmine.augmenting.config import OP_NAMES, AugmentConfig, OpName, Recipe
 from negmine.cli._command import Command, option
-from negmine.cli._options import bank_option, json_option, workers_option
+from negmine.cli._options import bank_option, json_option, label_options, workers_option
 from negmine.cli._output import console, count_progress, print_json, quoted, say, say_skipped, table
+from negmine.datasets.config import LabelConfig
 from negmine.paths import printable
 from negmine.words import counted
 
@@ -38,6 +39,7 @@ _DEFAULT = AugmentConfig(count=1)
     help="With --ratio: the labelled images (VOC, YOLO or COCO).",
 )
 @option("How many", "--split", metavar="NAME", help="With --positives: count only this split.")
+@label_options("How many", "--positives")
 @option(
     "How many",
     "--max-per-negative",
@@ -62,6 +64,7 @@ def command(
     ratio: str | None,
     positives: tuple[str, ...],
     split: str | None,
+    labels: LabelConfig,
     recipe: Recipe | None,
     ops: str,
     hardest: int | None,
@@ -87,6 +90,7 @@ def command(
         ratio=ratio,
         positives=tuple(map(Path, positives)),
         split=split,
+        labels=labels,
         recipe=recipe,
         ops=_ops(ops),
         hardest=hardest,
@@ -115,6 +119,8 @@ def render(result: AugmentResult) -> None:
     out = console()
     if result.mix is not None and result.wanted is not None:
         mix = result.mix
+        for note in mix.notes:
+            say(out, note)
         say(
             out,
             f"{counted(mix.positives, 'image')} with objects at this ratio: {counted(result.wanted, 'negative image')} "

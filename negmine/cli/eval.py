@@ -13,12 +13,14 @@ from negmine.cli._command import Command, option
 from negmine.cli._options import (
     detector_options,
     json_option,
+    label_options,
     match_options,
     names_in,
     require_one_kind,
     speed_options,
 )
 from negmine.cli._output import console, count_progress, fits, print_json, say, say_skipped, table
+from negmine.datasets.config import LabelConfig
 from negmine.detectors.config import Backend, DetectorConfig, OnnxLayout, PredictionsConfig
 from negmine.errors import ConfigError
 from negmine.evaluating.config import EvalConfig
@@ -41,7 +43,7 @@ _FILES = 5  # of a finding that are named
 @option("Data", "--data", required=True, metavar="DATA", help="Labelled images: VOC, YOLO (data.yaml) or COCO.")
 @option("Data", "--split", metavar="NAME", help="Split of DATA.  [default: val, else test, else everything]")
 @option("Data", "--backgrounds", multiple=True, metavar="SOURCE...", help="Images without targets.")
-@option("Data", "--missing-is-empty", is_flag=True, help="Treat an image of DATA without a label as background.")
+@label_options("Data", "DATA")
 @option("Data", "--classes", metavar="A,B", help="Judge only these classes of DATA.")
 @option("Detector", "--weights", multiple=True, metavar="W", help="A detector; repeat to compare several.")
 @option(
@@ -76,7 +78,7 @@ def command(
     data: str,
     split: str | None,
     backgrounds: tuple[str, ...],
-    missing_is_empty: bool,
+    labels: LabelConfig,
     conf: float,
     iou: float | None,
     imgsz: int | None,
@@ -136,7 +138,7 @@ def command(
     config = EvalConfig(
         conf=conf,
         match=MatchConfig(match_iou, background_iou),
-        missing_is_empty=missing_is_empty,
+        labels=labels,
         workers=workers,
         classes=names_in(classes),
         auto_backend=detector.backend == "auto",
@@ -185,6 +187,8 @@ def render(result: EvalResult) -> None:
     _models(out, result)
     _kinds(out, result)
     _classes(out, result)
+    for note in result.notes:
+        say(out, note)
     for finding in result.findings:
         say(out, f"\n{printable(finding.message)}")
         for path in finding.files[:_FILES]:

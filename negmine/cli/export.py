@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from negmine.cli._command import Command, option
-from negmine.cli._options import bank_option, json_option, workers_option
+from negmine.cli._options import bank_option, json_option, label_options, workers_option
 from negmine.cli._output import console, count_progress, print_json, say, say_skipped, table
+from negmine.datasets.config import LabelConfig
 from negmine.exporting.config import CopyMethod, ExportConfig
 from negmine.labels.formats import WRITTEN_FORMATS
 from negmine.paths import printable
@@ -37,9 +38,7 @@ _CLASSES = 10  # that are listed; --json has all
     metavar="NAME",
     help="With --merge: the split to train on.  [default: train, or all if there is none]",
 )
-@option(
-    "Merging", "--missing-is-empty", is_flag=True, help="With --merge: treat an image without a label as background."
-)
+@label_options("Merging", "DATA")
 @option(
     "Files",
     "--format",
@@ -69,7 +68,7 @@ def command(
     out: str,
     merge: str | None,
     split: str | None,
-    missing_is_empty: bool,
+    labels: LabelConfig,
     variants: bool,
     method: CopyMethod,
     workers: int | None,
@@ -90,9 +89,7 @@ def command(
     be read. A yolo export has images/, labels/ and a data.yaml; a voc export has JPEGImages/, Annotations/ and
     ImageSets/Main/.
     """
-    config = ExportConfig(
-        format=format_name, variants=variants, method=method, missing_is_empty=missing_is_empty, workers=workers
-    )
+    config = ExportConfig(format=format_name, variants=variants, method=method, labels=labels, workers=workers)
     from negmine.exporting.export import export
 
     with count_progress("images of DATA") as on_count:
@@ -134,6 +131,8 @@ def _render_merged(out: Console, result: ExportResult, merged: MergeResult) -> N
         say(out, f"{images} left out: no label (--missing-is-empty treats such images as background)")
     if merged.unlisted:
         say(out, f"{counted(merged.unlisted, 'image')} left out: in no list of DATA")
+    for note in merged.notes:
+        say(out, note)
     if merged.lost:
         say(out, f"{counted(merged.lost, 'label or list entry', 'labels or list entries')} without an image")
     for reason, number in merged.withheld.items():

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from negmine.cli._command import Command, option
-from negmine.cli._options import json_option, workers_option
+from negmine.cli._options import json_option, label_options, workers_option
 from negmine.cli._output import console, count_progress, fits, print_json, say, table
+from negmine.datasets.config import LabelConfig
 from negmine.paths import printable
 from negmine.ratios.target import DEFAULT_TARGET
 from negmine.words import counted
@@ -29,6 +30,7 @@ _FILES = 5  # of a finding that are named
 @click.argument("data", nargs=-1, required=True)
 @option("Counting", "--bank", metavar="DIR", help="Count the negatives and variants of this bank too.")
 @option("Counting", "--split", metavar="NAME", help="Count only this split.")
+@label_options("Counting", "DATA")
 @option(
     "Target",
     "--target",
@@ -49,6 +51,7 @@ def command(
     target: str,
     by: Literal["class"] | None,
     split: str | None,
+    labels: LabelConfig,
     duplicates: bool,
     workers: int | None,
     as_json: bool,
@@ -82,6 +85,7 @@ def command(
             target=target,
             by=by,
             split=split,
+            labels=labels,
             duplicates=duplicates,
             workers=workers,
             on_progress=on_progress,
@@ -96,8 +100,9 @@ def command(
 def render(result: RatioResult) -> None:
     """Print a result."""
     out = console()
-    for path, name in zip(result.data, result.formats, strict=True):
-        say(out, f"{printable(path)}: {name}")
+    for path, name, notes in zip(result.data, result.formats, result.notes, strict=True):
+        for note in (name, *notes):
+            say(out, f"{printable(path)}: {note}")
     _images(out, result)
     _classes(out, result)
     _bars(out, result)

@@ -12,8 +12,9 @@ import click
 from click.core import ParameterSource
 
 from negmine.cli._command import Command, option
-from negmine.cli._options import json_option
+from negmine.cli._options import json_option, label_options
 from negmine.cli._output import console, print_json, quoted, say, table
+from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
 from negmine.mining.config import CropPolicy
 from negmine.paths import printable
@@ -36,6 +37,7 @@ Shows = tuple[Callable[[str], None], Callable[[str, int, int], None]]
 @click.command("retrain", cls=Command)
 @click.argument("more_backgrounds", nargs=-1, metavar="[SOURCE]...")
 @option("Data", "--data", required=True, metavar="DATA", help="Labelled images: VOC, YOLO (data.yaml) or COCO.")
+@label_options("Data", "DATA")
 @option(
     "Data",
     "--backgrounds",
@@ -181,6 +183,7 @@ def command(
     more_backgrounds: tuple[str, ...],
     weights: str,
     data: str,
+    labels: LabelConfig,
     backgrounds: tuple[str, ...],
     bank: str | None,
     loss: str | None,
@@ -230,6 +233,7 @@ def command(
         holdout=holdout,
         max_recall_loss=max_recall_loss,
         max_per_source=max_per_source,
+        labels=labels,
         crop=replace(_DEFAULT.crop, crop=crop),
         train=replace(
             _TRAIN,

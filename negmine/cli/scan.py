@@ -13,12 +13,14 @@ from negmine.cli._options import (
     bank_option,
     detector_options,
     json_option,
+    label_options,
     match_options,
     names_in,
     require_one_kind,
     speed_options,
 )
 from negmine.cli._output import console, print_json, quoted, say, say_skipped, scan_progress, table
+from negmine.datasets.config import LabelConfig
 from negmine.detectors.config import Backend, DetectorConfig, OnnxLayout, PredictionsConfig
 from negmine.mining.config import CropConfig, CropPolicy, OutputSize, ScanConfig
 from negmine.paths import printable
@@ -42,12 +44,7 @@ _CLASSES = 10  # of the detector that are listed; --json has all
     metavar="PATH",
     help="Labels of the images: Pascal VOC, YOLO or COCO.  [default: every image is background]",
 )
-@option(
-    "Images",
-    "--missing-is-empty",
-    is_flag=True,
-    help="With --truth: treat an image without a label file as background.",
-)
+@label_options("Images", "--truth")
 @option("Images", "--split", metavar="NAME", help="Scan only this split of a data.yaml: train, val or test.")
 @bank_option
 @option(
@@ -109,7 +106,7 @@ def command(
     class_names: str | None,
     bank: str,
     truth: str | None,
-    missing_is_empty: bool,
+    labels: LabelConfig,
     split: str | None,
     conf: float,
     iou: float | None,
@@ -168,7 +165,7 @@ def command(
         crop=CropConfig(crop, context, OutputSize.parse(size), min_side),
         confirm=confirm,
         max_per_image=max_per_image,
-        missing_is_empty=missing_is_empty,
+        labels=labels,
         workers=workers,
     )
     from negmine.mining.scan import scan

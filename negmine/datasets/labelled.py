@@ -9,9 +9,8 @@ from pathlib import Path
 
 from negmine.datasets.open import Dataset
 from negmine.errors import LabelError
-from negmine.labels.pairing import RealPaths
 from negmine.labels.splits import WHOLE
-from negmine.paths import printable
+from negmine.paths import RealPaths, printable
 
 
 @dataclass(frozen=True, slots=True)

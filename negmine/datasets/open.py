@@ -1,13 +1,22 @@
-"""A labelled data set: its splits and labels, opened from files of any format that negmine reads."""
+"""A labelled data set: its labels, paired with images, and its splits; of any format that negmine reads."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from negmine.labels.base import Truth
-from negmine.labels.recognise import open_truth
-from negmine.labels.splits import TRAIN, TRAINVAL, Split
+from negmine.datasets.config import LabelConfig
+from negmine.datasets.pairing import Candidates, Pairing, pair
+from negmine.datasets.truth import PairedTruth
+from negmine.errors import SourceError, TruthError
+from negmine.labels.base import LabelSet, OwnImages
+from negmine.labels.recognise import open_labels
+from negmine.labels.splits import TRAIN, TRAINVAL, Split, with_neighbours
+from negmine.paths import printable
+from negmine.sources.folders import IMAGE_SUFFIXES
+from negmine.walking import files_under
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +26,16 @@ class Dataset:
     Attributes:
         path: as it was given.
         splits: in the data set's own order.
-        truth: its labels.
-        lost: labels, and lines of lists, whose image does not exist, by name.
+        truth: its labels, by image.
+        missing: lines of lists whose image does not exist.
+        searched_folders: the folders, links resolved, that are searched to any depth: what is put there joins it.
     """
 
     path: Path
     splits: tuple[Split, ...]
-    truth: Truth
-    lost: tuple[str, ...] = ()
+    truth: PairedTruth
+    missing: tuple[str, ...]
+    searched_folders: tuple[Path, ...]
 
     @property
     def format_name(self) -> str:
@@ -37,6 +48,21 @@ class Dataset:
         return self.truth.class_names
 
     @property
+    def pairing(self) -> Pairing:
+        """Which label each image has."""
+        return self.truth.pairing
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """Labels, and lines of lists, whose image does not exist, by name."""
+        return (*self.pairing.orphans, *self.missing)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user may want to know, a line each: how labels and images were paired comes first."""
+        return self.truth.notes
+
+    @property
     def train_split(self) -> str | None:
         """The split that is trained on unless another is named; None where that cannot be told."""
         whole = [split.name for split in self.splits if split.is_whole]
@@ -44,19 +70,87 @@ class Dataset:
         return next((name for name in (*whole, TRAIN, TRAINVAL) if name in names), None)
 
 
-def open_dataset(path: str | Path, *, split: str | None = None) -> Dataset:
+def open_dataset(path: str | Path, *, split: str | None = None, config: LabelConfig | None = None) -> Dataset:
     """Open a data set.
 
-    Images that lie beside labelled ones and have no label are listed too: they are unlabelled.
+    Images that lie beside labelled ones and have no label are listed too: they are unlabelled, unless the config says
+    that they are empty.
 
     Args:
-        path: a `data.yaml`, a Pascal VOC root or folder of XML files, a COCO JSON, or a folder that holds just one.
+        path: a `data.yaml`, a Pascal VOC root or folder of XML files, a COCO JSON, a list of files or classes as
+            darknet and labelImg have them, or a folder that holds just one of these.
         split: only this one.
+        config: how its labels are understood.
 
     Raises:
-        TruthError: where it is not a data set, or has no such split.
+        TruthError: where it is not a data set, or has no such split; or where images without a label shall be empty,
+            and some labels found no image.
         SourceError: where images that it names do not exist.
     """
-    truth = open_truth(path)
-    listing = truth.list_images(split)
-    return Dataset(Path(path), listing.splits, truth, listing.lost)
+    config = config or LabelConfig()
+    labels, truth = _open(path, config, ())
+    if truth.pairing.orphans and not truth.pairing.images:
+        raise TruthError(f"{printable(path)}: {truth.pairing}; name the folder of the images with --images")
+    images = _listed_images(truth, config)
+    listing = labels.splits(images, lambda image: truth.pairing.label_of.get(truth.real_path(image)), split)
+    return Dataset(Path(path), listing.splits, truth, listing.lost, tuple(labels.searched_folders))
+
+
+def open_truth(
+    path: str | Path, *, config: LabelConfig | None = None, images: Iterable[str | Path] = ()
+) -> PairedTruth:
+    """Open the labels of a data set, for images that may be kept elsewhere.
+
+    Args:
+        path: as for `open_dataset`.
+        config: how its labels are understood.
+        images: the images to be labelled, beside those that the data set keeps itself. All at once: which label an
+            image has depends on which others there are.
+
+    Raises:
+        TruthError: as for `open_dataset`.
+    """
+    return _open(path, config or LabelConfig(), [os.fspath(image) for image in images])[1]
+
+
+def _open(path: str | Path, config: LabelConfig, images: Sequence[str]) -> tuple[LabelSet, PairedTruth]:
+    labels = open_labels(path)
+    candidates, looked_in = Candidates(), list[str]()
+    for own in _own_images(labels, config):
+        candidates.add(own.paths, own.root, is_own=True)
+        looked_in.append(own.looked_in)
+    if images and config.images is None:
+        root = os.path.commonpath([os.path.dirname(os.path.abspath(image)) for image in images])
+        candidates.add(images, root, is_own=False)
+        looked_in.append(f"{printable(os.path.basename(root) or root)}/")
+    pairing = pair(labels.labels, candidates, labels.label_of, list(dict.fromkeys(looked_in)))
+    _require_whole(labels, pairing, config)
+    return labels, PairedTruth(labels, pairing, candidates.real, config)
+
+
+def _own_images(labels: LabelSet, config: LabelConfig) -> Iterable[OwnImages]:
+    """The images that the data set keeps itself, or those of the folder that was named for them."""
+    if config.images is None:
+        return labels.images()
+    if not config.images.is_dir():
+        raise SourceError(f"{printable(config.images)} is not a folder; name the folder of the images with --images")
+    found = [path for path, _ in files_under(str(config.images), IMAGE_SUFFIXES)]
+    return [OwnImages(config.images, found, printable(config.images))]
+
+
+def _listed_images(truth: PairedTruth, config: LabelConfig) -> Sequence[Path]:
+    """The images that belong to a data set: those with a label, and those beside them."""
+    if config.images is not None:
+        return [Path(path) for path, _ in files_under(str(config.images), IMAGE_SUFFIXES)]
+    return with_neighbours(map(Path, truth.pairing.images))
+
+
+def _require_whole(labels: LabelSet, pairing: Pairing, config: LabelConfig) -> None:
+    """Refuse to take images without a label for empty where a label that found no image may be theirs."""
+    if not config.missing_is_empty or config.ignore_orphans or not pairing.orphans:
+        return
+    raise TruthError(
+        f"{printable(labels.path)}: {pairing}; an image without a label may be one of theirs, so --missing-is-empty is "
+        "refused: correct the names, name the folder of the images with --images, or pass --ignore-orphans if these "
+        "labels shall go unused"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
 from negmine.thresholds import MatchConfig
 
@@ -17,7 +18,7 @@ class EvalConfig:
         conf: score threshold of the figures that are taken at one threshold, 0 to 1.
         match: IoU thresholds of the matcher.
         floor: lowest score that detectors are asked for, 0 to 1; every curve ends there.
-        missing_is_empty: a labelled image without a label file holds no target; otherwise it is skipped.
+        labels: how the labels of the data are understood.
         workers: threads that read and decode; None for one per core.
         classes: judge only these classes of the data; empty for all. Objects of other classes count neither as found
             nor as missed, and a detection on one of them is not a background false positive.
@@ -31,7 +32,7 @@ class EvalConfig:
     conf: float = 0.25
     match: MatchConfig = field(default_factory=MatchConfig)
     floor: float = 0.001
-    missing_is_empty: bool = False
+    labels: LabelConfig = field(default_factory=LabelConfig)
     workers: int | None = None
     classes: tuple[str, ...] = ()
     auto_backend: bool = False

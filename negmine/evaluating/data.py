@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from negmine.datasets.config import LabelConfig
 from negmine.datasets.open import Dataset, open_dataset
 from negmine.errors import LabelError, SourceError, TruthError
 from negmine.labels.base import Truth
-from negmine.labels.pairing import RealPaths
-from negmine.labels.splits import Split
+from negmine.labels.splits import Split, split_called
+from negmine.paths import RealPaths
 from negmine.sources.expand import expand_sources
 
 _PREFERRED = ("val", "test")
@@ -55,24 +56,29 @@ class EvalData:
         return EvalImages(self.labelled, self.dataset.truth, self.backgrounds)
 
 
-def open_data(data: str | Path, *, split: str | None, backgrounds: Sequence[str | Path]) -> EvalData:
+def open_data(
+    data: str | Path, *, split: str | None, backgrounds: Sequence[str | Path], labels: LabelConfig | None = None
+) -> EvalData:
     """List the images of an evaluation.
 
     Args:
         data: a VOC, YOLO or COCO data set.
         split: a split of it; None for `val`, else `test`, else everything.
         backgrounds: sources of images without targets.
+        labels: how the labels of the data are understood.
 
     Raises:
         TruthError: if `data` is not a data set, or has no such split.
         SourceError: if images that the data set names, or backgrounds, are missing.
     """
-    dataset, splits = _open(data, split)
+    dataset, splits = _open(data, split, labels)
     real_path = RealPaths()
     labelled = {real_path(path): path for each in reversed(splits) for path in reversed(each.images)}
     own = {real_path(path) for each in dataset.splits for path in each.images}
     sources = expand_sources(backgrounds) if backgrounds else []
-    with_targets = [ref.path for ref in sources if real_path(ref.path) in own and _has_objects(dataset.truth, ref.path)]
+    with_targets = [
+        ref.path for ref in sources if real_path(ref.path) in own and may_have_objects(dataset.truth, ref.path)
+    ]
     left_out = set(with_targets)
     return EvalData(
         dataset,
@@ -83,31 +89,33 @@ def open_data(data: str | Path, *, split: str | None, backgrounds: Sequence[str 
     )
 
 
-def _open(data: str | Path, split: str | None) -> tuple[Dataset, tuple[Split, ...]]:
+def _open(data: str | Path, split: str | None, labels: LabelConfig | None) -> tuple[Dataset, tuple[Split, ...]]:
     """The data set, with all its splits if they exist, and those of them that are evaluated."""
     try:
-        dataset = open_dataset(data)
+        dataset = open_dataset(data, config=labels)
     except SourceError:  # perhaps of a split that nobody asked for
-        dataset = open_dataset(data, split=split) if split is not None else _open_preferred(data)
+        dataset = _open_preferred(data, labels) if split is None else open_dataset(data, split=split, config=labels)
     names = [each.name for each in dataset.splits]
+    split = split_called(split, names)
     if split is not None and split not in names:
-        dataset = open_dataset(data, split=split)  # raises, and lists the splits that exist
+        dataset = open_dataset(data, split=split, config=labels)  # raises, and lists the splits that exist
     wanted = split or next((name for name in _PREFERRED if name in names), None)
     return dataset, tuple(each for each in dataset.splits if wanted in (None, each.name))
 
 
-def _open_preferred(data: str | Path) -> Dataset:
+def _open_preferred(data: str | Path, labels: LabelConfig | None) -> Dataset:
     """The data set with only the split that is evaluated by default."""
     for name in _PREFERRED:
         try:
-            return open_dataset(data, split=name)
+            return open_dataset(data, split=name, config=labels)
         except TruthError:  # it has no such split
             continue
-    return open_dataset(data)
+    return open_dataset(data, config=labels)
 
 
-def _has_objects(truth: Truth, path: Path) -> bool:
+def may_have_objects(truth: Truth, path: Path) -> bool:
+    """Whether a label says that an image holds objects, or cannot be understood."""
     try:
         return bool(truth.object_names(path))
     except LabelError:
-        return False
+        return True

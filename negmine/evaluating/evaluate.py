@@ -74,7 +74,7 @@ def evaluate(
         require_plot_path(plot)
     given = _as_list(detectors)
     sources = [backgrounds] if isinstance(backgrounds, str | Path) else list(backgrounds)
-    images = open_data(data, split=split, backgrounds=sources)
+    images = open_data(data, split=split, backgrounds=sources, labels=config.labels)
     opened = _open_detectors(given, images, config)
     matched = predict_and_match(opened, images.images, config, on_progress)
     _require_images(images, matched[0], backgrounds_given=bool(sources))
@@ -91,6 +91,7 @@ def evaluate(
         empty=sum(image.without_targets and not image.background for image in matched[0].images),
         models=models,
         skipped=matched[0].skipped,
+        notes=images.dataset.notes,
         findings=_findings(images, opened, matched, config),
         failures=tuple(failure for check in checks for failure in check.failures(models[1:] or models)),
         plot=plot,

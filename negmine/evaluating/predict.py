@@ -142,8 +142,8 @@ def _read_chunks(
     engine: Engine, images: EvalImages, config: EvalConfig, size: int
 ) -> Iterator[list[EvalImage | SkippedImage]]:
     """Chunks of images, in order; the next is read and decoded while the detectors work on one."""
-    labelled = Reader(images.truth, missing_is_empty=config.missing_is_empty)
-    background = Reader(None, missing_is_empty=False)
+    labelled = Reader(images.truth)
+    background = Reader(None)
     wanted = [(labelled, path, False) for path in images.labelled]
     wanted += [(background, path, True) for path in images.backgrounds]
     read = engine.map(lambda each: _read(*each), wanted, ahead=size + 1)  # a chunk ahead of the one that was taken

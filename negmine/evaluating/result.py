@@ -26,6 +26,7 @@ class EvalResult:
         empty: number of labelled images without objects.
         models: the figures, in the order of the models.
         skipped: images that were skipped for every model, with the reasons.
+        notes: how labels and images were paired, and what else the user may want to know.
         findings: what is suspicious.
         failures: models that fail a check.
         plot: the file that the curves were drawn to; None if they were not drawn.
@@ -38,6 +39,7 @@ class EvalResult:
     empty: int
     models: tuple[ModelFigures, ...]
     skipped: tuple[SkippedImage, ...]
+    notes: tuple[str, ...]
     findings: tuple[EvalFinding, ...]
     failures: tuple[CheckFailure, ...] = ()
     plot: Path | None = None
@@ -60,6 +62,7 @@ class EvalResult:
                 "backgrounds": self.backgrounds,
                 "skipped": len(self.skipped),
             },
+            "notes": list(self.notes),
             "ok": self.ok,
             "failures": [failure.to_dict() for failure in self.failures],
             "models": [model.to_dict() for model in self.models],

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
 from negmine.labels.formats import WRITTEN_FORMATS
 
@@ -22,7 +23,7 @@ class ExportConfig:
     format: str = "voc"  # one of WRITTEN_FORMATS
     variants: bool = True  # the augmented copies too
     method: CopyMethod = "copy"
-    missing_is_empty: bool = False  # an image of the merged data set without a label holds no target
+    labels: LabelConfig = field(default_factory=LabelConfig)  # how those of the merged data set are understood
     workers: int | None = None  # threads that read and write files; one per core where None
 
     def __post_init__(self) -> None:

@@ -53,8 +53,10 @@ def export(
         ConfigError: where the settings contradict each other or the data set.
     """
     config, out = config or ExportConfig(), Path(out)
-    if merge is None and (split is not None or config.missing_is_empty):
-        raise ConfigError("expected --split and --missing-is-empty with --merge, found none; name the data set with it")
+    if merge is None and (split is not None or config.labels.options):
+        raise ConfigError(
+            f"expected {config.labels.options or '--split'} with --merge, found none; name the data set with it"
+        )
     negatives = BankNegatives.read(bank, variants=config.variants)
     _require_negatives(negatives, bank, out)
     require_ours(out, config.format)
@@ -127,6 +129,7 @@ class _Mix:
             unlabelled=found.unlabelled,
             unlisted=found.unlisted,
             lost=len(dataset.lost),
+            notes=dataset.notes,
             skipped=found.skipped,
             withheld=withheld,
             ratio=without_objects / splits[0].positives,

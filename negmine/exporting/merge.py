@@ -19,10 +19,9 @@ from negmine.images.codecs import decode_image
 from negmine.images.contents import OnCount
 from negmine.images.header import read_header
 from negmine.labels.base import Feature, LabelFormat
-from negmine.labels.pairing import RealPaths
 from negmine.labels.plan import ExportImage, StoredFile
 from negmine.labels.splits import TRAIN, UNLISTED, WHOLE
-from negmine.paths import printable
+from negmine.paths import RealPaths, printable
 from negmine.structures import GroundTruth
 
 Problem = Literal["image", "label"]
@@ -85,7 +84,7 @@ def read_data(
         data: see `open_dataset`.
         out: where the export goes, which must not become a part of the data set.
         split: the one that is trained on; by default `train`, or all of a data set without splits.
-        config: whether an image without a label is empty, and how many threads read.
+        config: how labels are understood, and how many threads read.
         on_progress: called for each image, in the caller's thread.
 
     Raises:
@@ -93,13 +92,13 @@ def read_data(
         ConfigError: where it is not clear which split is trained on.
         ExportError: where `out` and the data set are in one another, or no image to train on has an object.
     """
-    dataset = open_dataset(data)
+    dataset = open_dataset(data, config=config.labels)
     _require_outside(dataset, out)
     found = _files(dataset, _trained_on(dataset, split))
     _require_objects(dataset, found)
     images = []
     with ThreadEngine(config.workers, name="negmine-export") as engine:
-        for image in engine.map(partial(_read_image, dataset, config.missing_is_empty), found):
+        for image in engine.map(partial(_read_image, dataset), found):
             images.append(image)
             if on_progress is not None:
                 on_progress(len(images), len(found))
@@ -158,7 +157,7 @@ def _require_objects(dataset: Dataset, images: Sequence[DataImage]) -> None:
     )
 
 
-def _read_image(dataset: Dataset, missing_is_empty: bool, image: DataImage) -> DataImage:
+def _read_image(dataset: Dataset, image: DataImage) -> DataImage:
     """Read an image and its label."""
     path, splits = image.path, image.splits
     try:
@@ -178,15 +177,13 @@ def _read_image(dataset: Dataset, missing_is_empty: bool, image: DataImage) -> D
         truth = dataset.truth.read(path, (width, height))
     except LabelError as error:
         return DataImage(path, splits, sha256, (width, height), suffix, problem="label", reason=str(error))
-    if truth is None and missing_is_empty:
-        truth = GroundTruth.empty()
     return DataImage(path, splits, sha256, (width, height), suffix, truth)
 
 
 def _require_outside(dataset: Dataset, out: Path) -> None:
     """Refuse a folder where the data set would find the export's images or labels, the next time it is opened."""
     target = out.resolve()
-    inside = [folder for folder in dataset.truth.searched_folders if folder == target or folder in target.parents]
+    inside = [folder for folder in dataset.searched_folders if folder == target or folder in target.parents]
     real = RealPaths()
     folders = {path.parent for split in dataset.splits for path in split.images}
     if inside or any(target in (Path(real(folder)), *Path(real(folder)).parents) for folder in folders):

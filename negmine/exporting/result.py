@@ -44,6 +44,7 @@ class MergeResult:
         unlabelled: images that were left out because they have no label.
         unlisted: images that were left out because no list of the data set names them.
         lost: labels, and lines of lists, whose image does not exist.
+        notes: how labels and images were paired, and what else the user may want to know.
         skipped: images that cannot be read, or whose labels cannot be written, and why.
         withheld: negatives and variants that were left out because of the data set, by reason.
         ratio: images without objects for each with objects, in `train`.
@@ -56,6 +57,7 @@ class MergeResult:
     unlabelled: int
     unlisted: int
     lost: int
+    notes: tuple[str, ...]
     skipped: Mapping[Path, str]
     withheld: Mapping[str, int]
     ratio: float
@@ -75,6 +77,7 @@ class MergeResult:
             "unlabelled": self.unlabelled,
             "unlisted": self.unlisted,
             "lost": self.lost,
+            "notes": list(self.notes),
             "skipped": [{"file": printable(path), "reason": reason} for path, reason in self.skipped.items()],
             "withheld": dict(self.withheld),
             "negatives_per_positive": self.ratio,

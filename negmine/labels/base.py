@@ -1,22 +1,30 @@
-"""The ports of labels: a format, which opens and writes data sets, and the truth of one data set."""
+"""The ports of labels: a format, which opens and writes data sets; the labels of one data set; and its truth."""
 
 from __future__ import annotations
 
+import os
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
+from urllib.parse import unquote, urlsplit
 
 from negmine.errors import ExportError
 from negmine.labels.plan import ExportImage, Plan
 from negmine.labels.splits import Listing
+from negmine.sources.folders import IMAGE_SUFFIXES
 from negmine.structures import GroundTruth
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_DRIVE = re.compile(r"^[A-Za-z]:(?=[/\\\\])")
 
 
 @runtime_checkable
 class Truth(Protocol):
-    """The labels of a data set, looked up by image."""
+    """The labels of a data set, looked up by image. See `negmine.datasets.open.open_truth`."""
 
     @property
     def format_name(self) -> str:
@@ -26,32 +34,13 @@ class Truth(Protocol):
     def class_names(self) -> tuple[str, ...]:
         """The classes that the truth lists, in its own order; a class not listed is not judged."""
 
-    @property
-    def images_labelled(self) -> int:
-        """How many images have labels (an empty label counts)."""
-
-    @property
-    def searched_folders(self) -> Sequence[Path]:
-        """The folders, links resolved, that are searched to any depth: what is put there joins the data set."""
-
-    def list_images(self, only: str | None = None) -> Listing:
-        """The images by split. Images that lie beside labelled ones and have no label are listed too.
-
-        Args:
-            only: list this split alone.
-
-        Raises:
-            TruthError: where there is no such split, or a list cannot be read.
-            SourceError: where folders or lists that the data set names do not exist.
-        """
-
     def label_hash(self, image_path: Path) -> str | None:
         """A hash that changes when the labels of this image do; None where the image is unlabelled.
 
         Needs no decoded image, so that an unchanged image is skipped without decoding it.
 
         Raises:
-            LabelError: where the labels cannot be read, or several claim this image.
+            LabelError: where the labels cannot be read, or it is not clear which label is this image's.
         """
 
     def object_names(self, image_path: Path) -> tuple[str, ...] | None:
@@ -60,7 +49,7 @@ class Truth(Protocol):
         Needs neither the image's size nor its pixels, so that a data set is counted without decoding it.
 
         Raises:
-            LabelError: where the labels cannot be read.
+            LabelError: as `label_hash`.
         """
 
     def read(self, image_path: Path, size_wh: tuple[int, int]) -> GroundTruth | None:
@@ -73,6 +62,150 @@ class Truth(Protocol):
         Raises:
             LabelError: where this image's labels cannot be trusted.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The path of an image, as far as a label tells it.
+
+    Attributes:
+        folders: outermost first.
+        stem: the file's name without suffix.
+        suffix: with the dot; "" where the label does not say.
+        is_absolute: whether it is a path on the machine where the label was written, or a URL.
+    """
+
+    folders: tuple[str, ...]
+    stem: str
+    suffix: str = ""
+    is_absolute: bool = False
+
+    @classmethod
+    def of(cls, text: str) -> Claim:
+        """Take a path apart: with slashes of either kind, with a drive, or a URL."""
+        if _URL.match(text):
+            text = unquote(urlsplit(text).path)
+            is_absolute = True
+        else:
+            text = text.replace("\\", "/")
+            is_absolute = text.startswith("/") or bool(_DRIVE.match(text))
+        *folders, name = [part for part in _DRIVE.sub("", text).split("/") if part not in ("", ".", "..")] or [""]
+        stem, suffix = os.path.splitext(name)
+        if suffix.lower() not in IMAGE_SUFFIXES:
+            stem, suffix = name, ""
+        return cls(tuple(folders), stem, suffix, is_absolute)
+
+
+class Label(ABC):
+    """What a data set says of one image.
+
+    Attributes:
+        name: of its file, or of the image where one file holds the labels of many.
+        own: the image that has the label's own place and name; None where the label has none.
+        stated: the image that the label names; None where it names none.
+        group: what the labels beside it are of, by the name of their file or folder: a split, a camera; "" where it has
+            none that tells.
+    """
+
+    __slots__ = ("group", "name", "own", "stated")
+
+    def __init__(self, name: str, *, own: Claim | None = None, stated: Claim | None = None, group: str = "") -> None:
+        self.name = name
+        self.own = own
+        self.stated = stated
+        self.group = group
+
+    @property
+    def is_of_an_image(self) -> bool:
+        """Whether it is a label for certain, even if no image is found for it."""
+        return True
+
+    @abstractmethod
+    def hash(self) -> str:
+        """Changes when the label says something else.
+
+        Raises:
+            LabelError: where it cannot be read.
+        """
+
+    @abstractmethod
+    def object_names(self) -> tuple[str, ...]:
+        """The class of every object; () where it says that the image is empty.
+
+        Raises:
+            LabelError: where it cannot be read, or not as a whole.
+        """
+
+    @abstractmethod
+    def read(self, size_wh: tuple[int, int]) -> GroundTruth:
+        """The objects.
+
+        Args:
+            size_wh: width and height of the decoded, EXIF-upright image, in pixels.
+
+        Raises:
+            LabelError: where it cannot be trusted.
+        """
+
+
+class LabelSet(ABC):
+    """The labels of one data set as its files have them, not yet paired with images.
+
+    Attributes:
+        path: the file or folder that was opened.
+        format_name: what people call the format.
+        class_names: the classes that it lists, in its own order.
+        labels: all of them, in an order that is the same on every machine.
+        notes: what the user may want to know, a line each.
+    """
+
+    notes: Sequence[str] = ()
+    path: Path
+    format_name: str
+    class_names: tuple[str, ...]
+    labels: Collection[Label]
+
+    @property
+    def searched_folders(self) -> Sequence[Path]:
+        """The folders, links resolved, that are searched to any depth: what is put there joins the data set."""
+        return []
+
+    @abstractmethod
+    def images(self) -> Iterable[OwnImages]:
+        """The image files where the data set keeps its own. What does not exist is left out."""
+
+    def label_of(self, image: str) -> Label | None:
+        """The label that the format itself gives an image by a fixed rule; None where it has no such rule."""
+        return None
+
+    @abstractmethod
+    def splits(self, images: Sequence[Path], label_of: Callable[[Path], Label | None], only: str | None) -> Listing:
+        """Sort images into splits.
+
+        Args:
+            images: those with a label, and those that lie beside them.
+            label_of: the label of an image; None where it has none, or that is not clear.
+            only: list this split alone.
+
+        Raises:
+            TruthError: where there is no such split, or a list cannot be read.
+            SourceError: where folders or lists that the data set names do not exist.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class OwnImages:
+    """Image files where a data set keeps its own.
+
+    Attributes:
+        root: the folder that paths in labels are relative to.
+        paths: of the files.
+        looked_in: what a message calls the place.
+    """
+
+    root: Path
+    paths: Sequence[str]
+    looked_in: str
 
 
 class Feature(StrEnum):
@@ -94,6 +227,7 @@ class LabelFormat(ABC):
         title: what people call it.
         data_set: what a data set of this format is, for messages.
         file_suffixes: of a file that stands for a whole data set; none where `is_folder`.
+        file_names: of files that stand for a whole data set whatever their suffix.
         is_folder: whether a data set is opened by its folder, not by a file in it.
         features: what its labels can say, whether negmine keeps it or not.
         image_suffixes: of the images that its readers open; None where they take any.
@@ -103,6 +237,7 @@ class LabelFormat(ABC):
     title: ClassVar[str]
     data_set: ClassVar[str]
     file_suffixes: ClassVar[frozenset[str]] = frozenset()
+    file_names: ClassVar[frozenset[str]] = frozenset()
     is_folder: ClassVar[bool] = False
     features: ClassVar[frozenset[Feature]]
     image_suffixes: ClassVar[frozenset[str] | None] = None
@@ -112,8 +247,8 @@ class LabelFormat(ABC):
         """A file of each data set of this format in a folder: the one to open, or any where `is_folder`."""
 
     @abstractmethod
-    def open(self, path: Path) -> Truth:
-        """Open a data set.
+    def open(self, path: Path) -> LabelSet:
+        """Open the labels of a data set.
 
         Args:
             path: its file, or its folder where `is_folder`.

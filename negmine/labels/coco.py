@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+import os
+from collections.abc import Callable, Collection, Iterable, Sequence
+from pathlib import Path
 
-from negmine.labels.base import Feature, LabelFormat, Truth
+from negmine.errors import TruthError
+from negmine.labels.base import Claim, Feature, Label, LabelFormat, LabelSet, OwnImages
 from negmine.labels.checks import hash_of_label
 from negmine.labels.coco_document import CocoDocument, CocoImage
-from negmine.labels.pairing import LabelIndex, find_named
-from negmine.labels.splits import Listing, Split, choose_splits, with_neighbours
+from negmine.labels.folders import fold, is_for_images, is_for_labels, split_of_folder
+from negmine.labels.splits import UNLISTED, Listing, Split, choose_splits, named_splits
 from negmine.paths import EXPORT_MANIFEST, printable, sortable
+from negmine.sources.folders import IMAGE_SUFFIXES
 from negmine.structures import GroundTruth
+from negmine.walking import files_in, files_under, is_litter
+
+_JSON = frozenset({".json"})
+_NAMELESS = frozenset({"annotations", "coco", "_annotations.coco"})  # of a JSON in the folder of its split
+_LOOK = 1 << 16  # bytes at either end of a JSON
 
 
 class CocoFormat(LabelFormat):
@@ -20,98 +28,165 @@ class CocoFormat(LabelFormat):
     key = "coco"
     title = "COCO"
     data_set = "a JSON file (COCO)"
-    file_suffixes = frozenset({".json"})
+    file_suffixes = _JSON
+    is_folder = True
     features = frozenset({Feature.MASKS, Feature.KEYPOINTS, Feature.CROWD})
 
     def find(self, folder: Path) -> Sequence[Path]:
-        """The JSON files of a folder, else those of its `annotations`."""
-        return _jsons(folder) or _jsons(folder / "annotations")
+        """The first of the JSON files of a folder, of its `annotations`, or of its folders of splits."""
+        return _jsons(folder)[:1]
 
-    def open(self, path: Path) -> Truth:
-        """See `CocoTruth`."""
-        return CocoTruth(path)
+    def open(self, path: Path) -> LabelSet:
+        """See `CocoLabels`."""
+        return CocoLabels(path)
 
 
 FORMAT = CocoFormat()
 
 
-def _jsons(folder: Path) -> list[Path]:
-    return sorted((path for path in folder.glob("*.json") if path.name != EXPORT_MANIFEST), key=sortable)
+class CocoLabel(Label):
+    """What a COCO file says of one image."""
+
+    __slots__ = ("_image", "_where")
+
+    def __init__(self, image: CocoImage, where: str, group: str) -> None:
+        stated = Claim.of(image.file_name) if image.file_name else None
+        super().__init__(printable(image.file_name) or f"{where}, image {image.id}", stated=stated, group=group)
+        self._image = image
+        self._where = where
+
+    def hash(self) -> str:
+        """Of what the file says of the image; see `Label.hash`."""
+        return hash_of_label(self._image.hash_text().encode())
+
+    def object_names(self) -> tuple[str, ...]:
+        """The class of every object; see `Label.object_names`."""
+        return self._image.object_names(self._where)
+
+    def read(self, size_wh: tuple[int, int]) -> GroundTruth:
+        """The objects; see `Label.read`."""
+        return self._image.read(size_wh, self._where)
 
 
-class CocoTruth:
-    """The annotations of a COCO JSON. An image that is listed without annotations is empty, one not listed unlabelled.
+class CocoLabels(LabelSet):
+    """The annotations of a COCO JSON, or of several, one a split.
+
+    An image that is listed without annotations is empty, one that is not listed is unlabelled.
 
     Args:
-        path: the JSON file.
-
-    Attributes:
-        images: the image files that it lists.
-        lost: the names that it lists and of which there is no file.
+        path: the JSON file, or a folder that holds it or them.
 
     Raises:
-        TruthError: where it is not COCO: not JSON, keys missing, the same id twice, annotations of unlisted images.
+        TruthError: where it is not COCO: not JSON, keys missing, the same id twice, annotations of unlisted images; or
+            where a folder has several JSONs that are not the splits of one data set.
     """
 
     format_name = CocoFormat.title
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._where = printable(path)
-        document = CocoDocument.read(path)
-        self.class_names = document.class_names
-        self.images_labelled = len(document.images)
-        self._index: LabelIndex[CocoImage] = LabelIndex()
-        likely, possible = _image_folders(path)
-        images, lost = list[Path](), list[str]()
-        for labelled in document.images:
-            name = labelled.file_name
-            found = find_named(likely, possible, name) if name else []
-            self._index.add(labelled, found, [PurePosixPath(name).name] if name else [])
-            images += found
-            if not found:
-                lost.append(name)
-        self.images, self.lost = tuple(images), tuple(lost)
+        self._files = _split_files(path) if path.is_dir() else {_split_name(path): path}
+        documents = {split: CocoDocument.read(file) for split, file in self._files.items()}
+        self.class_names = tuple(dict.fromkeys(name for each in documents.values() for name in each.class_names))
+        self.labels = [
+            CocoLabel(image, printable(self._files[split]), split)
+            for split, document in documents.items()
+            for image in document.among(self.class_names).images
+        ]
 
-    @property
-    def searched_folders(self) -> Sequence[Path]:
-        """None: the JSON alone says which images there are."""
-        return []
+    def images(self) -> Iterable[OwnImages]:
+        """The images around each JSON; see `LabelSet.images`."""
+        claims: dict[str, set[str]] = {split: set() for split in self._files}
+        for label in self.labels:
+            if label.stated is not None and label.stated.folders and not label.stated.is_absolute:
+                claims[label.group].add(label.stated.folders[0])
+        return [own for split, file in self._files.items() for own in _own_images(file, split, claims[split])]
 
-    def list_images(self, only: str | None = None) -> Listing:
-        """The images as one split, which has the name of the JSON; see `Truth.list_images`."""
-        whole = Split(_split_name(self.path), with_neighbours(self.images), is_whole=True)
-        return Listing(choose_splits([whole], only, self.path), tuple(map(printable, self.lost)))
-
-    def label_hash(self, image_path: Path) -> str | None:
-        """The hash of what the file says of an image; see `Truth.label_hash`."""
-        labelled = self._index.find(image_path)
-        return None if labelled is None else hash_of_label(labelled.hash_text().encode())
-
-    def object_names(self, image_path: Path) -> tuple[str, ...] | None:
-        """The class of every object; see `Truth.object_names`."""
-        labelled = self._index.find(image_path)
-        return None if labelled is None else labelled.object_names(self._where)
-
-    def read(self, image_path: Path, size_wh: tuple[int, int]) -> GroundTruth | None:
-        """The objects of an image; see `Truth.read`."""
-        labelled = self._index.find(image_path)
-        return None if labelled is None else labelled.read(size_wh, self._where)
+    def splits(self, images: Sequence[Path], label_of: Callable[[Path], Label | None], only: str | None) -> Listing:
+        """A split for each JSON, by its name; see `LabelSet.splits`."""
+        if len(self._files) == 1:
+            whole = Split(next(iter(self._files)), tuple(images), is_whole=True)
+            return Listing(choose_splits([whole], only, self.path))
+        members: dict[str, list[Path]] = {split: [] for split in self._files}
+        splits = {image: label.group for image in images if (label := label_of(image))}
+        near: dict[Path, set[str]] = {}
+        for image, split in splits.items():
+            near.setdefault(image.parent, set()).add(split or UNLISTED)
+        for image in images:
+            beside = near.get(image.parent, set())
+            split = splits.get(image) or (next(iter(beside)) if len(beside) == 1 else UNLISTED)
+            members.setdefault(split, []).append(image)
+        return Listing(choose_splits(named_splits(members), only, self.path))
 
 
 def _split_name(path: Path) -> str:
     """`train` of `instances_train.json`, and of `train/_annotations.coco.json`."""
-    return path.absolute().parent.name if path.name.startswith("_annotations") else path.stem.removeprefix("instances_")
+    if path.name.startswith("_annotations") or path.stem.casefold() in _NAMELESS:
+        return path.absolute().parent.name
+    return path.stem.removeprefix("instances_")
 
 
-def _image_folders(path: Path) -> tuple[list[Path], list[Path]]:
-    """Where images may be: first beside the JSON, and in folders that are called as its split is; else in `images`
-    there or in the folder above, and one level below that."""
-    homes, split = (path.parent, path.parent.parent), _split_name(path)
-    likely = [path.parent, *(home / name for home in homes for name in (Path("images") / split, split))]
-    possible: list[Path] = []
-    for home in homes:
-        images = home / "images"
-        below = sorted((path for path in images.iterdir() if path.is_dir()), key=sortable) if images.is_dir() else []
-        possible += [home, images, *below]
-    return likely, possible
+def _jsons(folder: Path) -> list[Path]:
+    """The COCO files that a folder holds: those in it, else in its `annotations`, else in its folders of splits."""
+    for place in (folder, folder / "annotations"):
+        if found := _coco_files(place):
+            return found
+    below = sorted((each for each in folder.iterdir() if each.is_dir() and split_of_folder(each.name)), key=sortable)
+    return [path for each in below for path in _coco_files(each)]
+
+
+def _coco_files(folder: Path) -> list[Path]:
+    """The COCO files in a folder; of the files of COCO itself, those with boxes."""
+    if not folder.is_dir():
+        return []
+    found = [folder / name for name in files_in(str(folder), _JSON) if name != EXPORT_MANIFEST]
+    found = [path for path in found if _may_be_coco(path)]
+    return [path for path in found if path.name.startswith("instances_")] or found
+
+
+def _may_be_coco(path: Path) -> bool:
+    """Whether a JSON has a list of images, by a look at its ends."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(_LOOK)
+            file.seek(max(path.stat().st_size - _LOOK, 0))
+            return b'"images"' in start or b'"images"' in file.read(_LOOK) or b'"annotations"' in start
+    except OSError:
+        return True  # opening it says what is wrong
+
+
+def _split_files(folder: Path) -> dict[str, Path]:
+    """The COCO files of a folder by split.
+
+    Raises:
+        TruthError: where they are not the splits of one data set.
+    """
+    files = _jsons(folder)
+    splits = {_split_name(path): path for path in files}
+    if len(files) > 1 and (len(splits) < len(files) or not all(map(split_of_folder, splits))):
+        names = " and ".join(printable(path.relative_to(folder)) for path in files[:2])
+        raise TruthError(
+            f"{printable(folder)} could be several data sets ({names}); name the file, or call the files as their "
+            "splits, such as train.json and val.json"
+        )
+    return splits
+
+
+def _own_images(path: Path, split: str, folders: Collection[str]) -> list[OwnImages]:
+    """Images around a JSON: beside it, and in folders that are called as kinds, splits or the first folders of names.
+
+    Where the JSON is in a folder of annotations or of a split, those in and beside that folder too.
+    """
+    parent = path.absolute().parent
+    is_inner = is_for_labels(parent.name) or split_of_folder(parent.name) is not None
+    home = parent.parent if is_inner else parent
+    names, found = list[str](), dict[str, None]()
+    for place in dict.fromkeys([parent, home]):
+        found |= dict.fromkeys(str(place / name) for name in files_in(str(place), IMAGE_SUFFIXES))
+        for name in sorted(os.listdir(place)):
+            wanted = is_for_images(name) or split_of_folder(name) or name in folders or fold(name) == fold(split)
+            if wanted and not is_litter(name) and (place / name).is_dir():
+                found |= dict.fromkeys(image for image, _ in files_under(str(place / name), IMAGE_SUFFIXES))
+                names.append(f"{printable(name)}/")
+    looked_in = ", ".join(dict.fromkeys([f"{printable(parent.name)}/", *names]))
+    return [OwnImages(home, list(found), looked_in)]

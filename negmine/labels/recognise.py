@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from negmine.errors import TruthError
-from negmine.labels.base import Truth
+from negmine.labels.base import LabelSet
 from negmine.labels.formats import label_formats
 from negmine.paths import printable
 
 
-def open_truth(path: str | Path) -> Truth:
-    """Open the labels of a data set.
+def open_labels(path: str | Path) -> LabelSet:
+    """Open the labels of a data set, without their images.
 
     Args:
-        path: a `data.yaml` or a folder that holds one; a COCO JSON or a folder that holds just one; a Pascal VOC root,
-            or any folder with VOC XML files in it or below.
+        path: a `data.yaml`, an `obj.data`, a `classes.txt`, or a folder that holds one; a COCO JSON, or a folder that
+            holds one, or one for each split; a Pascal VOC root, or any folder with VOC XML files in it or below.
 
     Raises:
         TruthError: where it is none of these, or two, or cannot be read.
@@ -27,14 +27,14 @@ def open_truth(path: str | Path) -> Truth:
         raise TruthError(f"data set {printable(path)} does not exist; {_expected()}")
     suffix = path.suffix.lower()
     for each in label_formats():
-        if suffix in each.file_suffixes:
+        if suffix in each.file_suffixes or path.name in each.file_names:
             return each.open(path)
     raise TruthError(
         f"data set {printable(path)} is a file {f'of type {suffix}' if suffix else 'without a suffix'}; {_expected()}"
     )
 
 
-def _open_folder(folder: Path) -> Truth:
+def _open_folder(folder: Path) -> LabelSet:
     found = [(each, path) for each in label_formats() for path in each.find(folder)]
     if not found:
         raise TruthError(f"{printable(folder)} holds no labels; {_expected()}")

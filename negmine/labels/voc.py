@@ -9,24 +9,36 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Sequence
-from functools import cache, cached_property
-from itertools import islice
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from negmine.errors import LabelError, TruthError
-from negmine.labels.base import Feature, LabelFormat, Truth
+from negmine.labels.base import Claim, Feature, Label, LabelFormat, LabelSet, OwnImages
 from negmine.labels.checks import clipped_box, judged_classes, objects_of, require_size, with_ignored_regions
-from negmine.labels.pairing import ImageFinder, LabelIndex
+from negmine.labels.folders import folders_below, is_for_images, is_for_labels, is_kind
 from negmine.labels.plan import Content, ExportImage, Plan
-from negmine.labels.splits import TRAIN, TRAINVAL, UNLISTED, WHOLE, Listing, Split, choose_splits, with_neighbours
+from negmine.labels.splits import (
+    TRAIN,
+    TRAINVAL,
+    UNLISTED,
+    Listing,
+    Split,
+    choose_splits,
+    named_splits,
+    splits_by_folder,
+)
 from negmine.labels.voc_annotation import NotVoc, VocAnnotation, describe_others, parse_annotation
+from negmine.labels.voc_kinds import StatedImage
 from negmine.labels.voc_writer import voc_annotation
 from negmine.paths import printable, sortable
+from negmine.sources.folders import IMAGE_SUFFIXES
 from negmine.structures import GroundTruth
+from negmine.walking import files_in, files_under, first_under, paths_under
 
-_IMAGE_FOLDERS = ("JPEGImages", "images", "imgs", "img")
-_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+_XML = frozenset({".xml"})
+_SHOWN = 3  # folders in a message
 _SPLITS = ("train", "val", TRAINVAL, "test")
 _FLAG = re.compile(r"\s+(-1|0|1)$")  # whether the class of a list is in the image
 _CHANNELS = 3
@@ -43,11 +55,12 @@ class VocFormat(LabelFormat):
 
     def find(self, folder: Path) -> Sequence[Path]:
         """The first XML file in a folder or below."""
-        return list(islice(folder.rglob("*.xml"), 1))
+        first = first_under(folder, _XML)
+        return [first] if first else []
 
-    def open(self, path: Path) -> Truth:
-        """See `VocTruth`."""
-        return VocTruth(path)
+    def open(self, path: Path) -> LabelSet:
+        """See `VocLabels`."""
+        return VocLabels(path)
 
     def plan(self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str) -> Plan:
         """See `LabelFormat.plan`; VOC lists no classes."""
@@ -74,15 +87,64 @@ class VocFormat(LabelFormat):
 FORMAT = VocFormat()
 
 
-class VocTruth:
-    """The annotations under a folder.
+class VocLabel(Label):
+    """An XML file: an annotation, or what may be a label of another format.
+
+    Args:
+        file: as it was read.
+        root: of the data set.
+        image: the image that the file states.
+        class_names: the classes of the data set.
+    """
+
+    __slots__ = ("_class_names", "_file")
+
+    def __init__(
+        self, file: VocAnnotation | NotVoc, root: Path, image: StatedImage, class_names: tuple[str, ...]
+    ) -> None:
+        own = Claim(tuple(folders_below(str(file.path.absolute().parent), str(root.absolute()))), file.path.stem)
+        stated = Claim.of("/".join(image)) if image else None
+        if stated is not None and not stated.folders:
+            stated = replace(stated, folders=own.folders)
+        super().__init__(printable(file.path), own=own, stated=stated, group="" if is_kind(root.name) else root.name)
+        self._file = file
+        self._class_names = class_names
+
+    @property
+    def is_of_an_image(self) -> bool:
+        """Whether it is an annotation of this or another format; other XML is of no image."""
+        return isinstance(self._file, VocAnnotation) or self._file.kind.is_label
+
+    def hash(self) -> str:
+        """Of the XML file, as it was when it was read; see `Label.hash`."""
+        return self._file.hash
+
+    def object_names(self) -> tuple[str, ...]:
+        """The class of every object; see `Label.object_names`."""
+        return objects_of([each.name for each in self._sound().objects])
+
+    def read(self, size_wh: tuple[int, int]) -> GroundTruth:
+        """The objects; see `Label.read`."""
+        sound, where = self._sound(), printable(self._file.path)
+        require_size(sound.size_wh, size_wh, where)
+        truth = GroundTruth.of(
+            [clipped_box(each.box, size_wh, f"{where}, object {i}") for i, each in enumerate(sound.objects)],
+            [each.name for each in sound.objects],
+            difficult=[each.difficult for each in sound.objects],
+        )
+        return with_ignored_regions(truth, self._class_names)
+
+    def _sound(self) -> VocAnnotation:
+        if isinstance(self._file, VocAnnotation) and self._file.broken is None:
+            return self._file
+        raise LabelError(self._file.broken)
+
+
+class VocLabels(LabelSet):
+    """The XML files under a folder.
 
     Args:
         root: a Pascal VOC root, or any folder with VOC XML files in it or below.
-
-    Attributes:
-        images: the image files that the annotations are of.
-        lost: the XML files whose image does not exist.
 
     Raises:
         TruthError: where there is no annotation, or none that can be read.
@@ -91,93 +153,61 @@ class VocTruth:
     format_name = VocFormat.title
 
     def __init__(self, root: Path) -> None:
-        self.root = root
-        paths = sorted(root.rglob("*.xml"), key=sortable)
-        read = list(map(parse_annotation, paths))
-        labels = [label for label in read if isinstance(label, VocAnnotation)]
-        others = [label for label in read if isinstance(label, NotVoc)]
-        sound = [label for label in labels if label.broken is None]
+        self.path = root
+        files = [parse_annotation(path) for path in paths_under(root, _XML)]
+        annotations = [file for file in files if isinstance(file, VocAnnotation)]
+        others = [file for file in files if isinstance(file, NotVoc)]
+        sound = [annotation for annotation in annotations if annotation.broken is None]
         if not sound:
-            reason = f"; the first of {len(labels)} broken ones: {labels[0].broken}" if labels else ""
+            reason = f"; the first of {len(annotations)} broken ones: {annotations[0].broken}" if annotations else ""
             reason += f"; {describe_others(others)}" if others else ""
             raise TruthError(
                 f"{printable(root)}: expected Pascal VOC annotations, found none that can be read in "
-                f"{len(paths)} XML files{reason}"
+                f"{len(files)} XML files{reason}"
             )
         self.class_names = judged_classes(sorted({each.name for label in sound for each in label.objects}))
-        self.images_labelled = len(labels)
-        located = _images_of(labels, root)
-        self.images = tuple(image for images in located for image in images)
-        self.lost = tuple(each.path for each, images in zip(labels, located, strict=True) if not images)
-        self._index: LabelIndex[VocAnnotation | NotVoc] = LabelIndex()
-        for label, images in zip(labels, located, strict=True):
-            stem = label.path.stem
-            self._index.add(label, images, [stem, label.filename or stem])
-        for other, images in zip(others, _images_of(others, root), strict=True):
-            names = [image[-1] for image in other.kind.images]
-            self._index.add(other, images, [other.path.stem, *names])
+        self.notes = (describe_others(others),) if others else ()
+        self._own = _own_images(root)
+        self.labels = [label for file in files for label in _labels_of(file, root, self.class_names)]
 
     @property
     def searched_folders(self) -> Sequence[Path]:
-        """The root; see `Truth.searched_folders`."""
-        return [self.root.resolve()]
+        """The root; see `LabelSet.searched_folders`."""
+        return [self.path.resolve()]
 
-    def list_images(self, only: str | None = None) -> Listing:
-        """The images by the lists of `ImageSets`; see `Truth.list_images`."""
-        return Listing(choose_splits(self._splits, only, self.root), tuple(map(printable, self.lost)))
+    def images(self) -> Iterable[OwnImages]:
+        """The images under the root; those beside it too, where it is the folder of annotations alone."""
+        return [self._own]
 
-    @cached_property
-    def _splits(self) -> tuple[Split, ...]:
-        return _voc_splits(self.root, with_neighbours(self.images))
-
-    def label_hash(self, image_path: Path) -> str | None:
-        """The hash of the image's XML file, as it was when the truth was opened; see `Truth.label_hash`."""
-        label = self._index.find(image_path)
-        return None if label is None else label.hash
-
-    def object_names(self, image_path: Path) -> tuple[str, ...] | None:
-        """The class of every object; see `Truth.object_names`."""
-        label = self._find(image_path)
-        return None if label is None else objects_of([each.name for each in label.objects])
-
-    def read(self, image_path: Path, size_wh: tuple[int, int]) -> GroundTruth | None:
-        """The objects of an image; see `Truth.read`."""
-        label = self._find(image_path)
-        if label is None:
-            return None
-        where, objects = printable(label.path), label.objects
-        require_size(label.size_wh, size_wh, where)
-        truth = GroundTruth.of(
-            [clipped_box(each.box, size_wh, f"{where}, object {i}") for i, each in enumerate(objects)],
-            [each.name for each in objects],
-            difficult=[each.difficult for each in objects],
-        )
-        return with_ignored_regions(truth, self.class_names)
-
-    def _find(self, image_path: Path) -> VocAnnotation | None:
-        """A sound label."""
-        label = self._index.find(image_path)
-        if label is None or (isinstance(label, VocAnnotation) and label.broken is None):
-            return label
-        raise LabelError(label.broken)
+    def splits(self, images: Sequence[Path], label_of: Callable[[Path], Label | None], only: str | None) -> Listing:
+        """The splits that the lists of `ImageSets` name, else those that folders name; see `LabelSet.splits`."""
+        found = _voc_splits(self.path, images) or splits_by_folder(images, self._own.root)
+        return Listing(choose_splits(found, only, self.path))
 
 
-def _images_of(labels: Sequence[VocAnnotation | NotVoc], root: Path) -> list[list[Path]]:
-    """The images of every label, in its folder and those above, up to the root, and in their folders of images."""
+def _labels_of(file: VocAnnotation | NotVoc, root: Path, class_names: tuple[str, ...]) -> list[VocLabel]:
+    """A label for each image that a file states; annotations state one at most."""
+    images = (file.image,) if isinstance(file, VocAnnotation) else file.kind.images or ((),)
+    return [VocLabel(file, root, image, class_names) for image in images]
 
-    @cache
-    def folders(folder: Path) -> list[Path]:
-        homes = [parent for parent in (folder, folder.parent, root) if parent == root or root in parent.parents]
-        siblings = [folder.parent] if folder == root else []  # the folder of annotations alone was named
-        places = [place for home in [*homes, *siblings] for place in (home, *(home / sub for sub in _IMAGE_FOLDERS))]
-        return [place for place in dict.fromkeys(places) if place.is_dir()]
 
-    finder = ImageFinder(_SUFFIXES)
-    names = [label.filename if isinstance(label, VocAnnotation) else None for label in labels]
-    return [
-        finder.find(folders(label.path.parent), name, label.path.stem)
-        for label, name in zip(labels, names, strict=True)
-    ]
+def _own_images(root: Path) -> OwnImages:
+    """Images under a root; where it has none, or is a folder of annotations by its name, in such folders beside it."""
+    inside = [path for path, _ in files_under(str(root), IMAGE_SUFFIXES)]
+    home = root.absolute()
+    if inside and not is_for_labels(home.name):
+        return OwnImages(home, inside, _shown_folders(inside, home))
+    beside = [Path(name) for name in sorted(os.listdir(home.parent)) if is_for_images(name)]
+    folders = [str(home.parent / name) for name in beside if (home.parent / name).is_dir()]
+    found = [path for folder in folders for path, _ in files_under(folder, IMAGE_SUFFIXES)]
+    found += [str(home.parent / name) for name in files_in(str(home.parent), IMAGE_SUFFIXES)]
+    return OwnImages(home.parent, [*inside, *found], _shown_folders([*inside, *found], home.parent))
+
+
+def _shown_folders(images: Sequence[str], home: Path) -> str:
+    """The folders that images are in, for a message."""
+    first = {(folders_below(os.path.dirname(os.path.abspath(path)), str(home)) or ["."])[0] for path in images}
+    return ", ".join(f"{printable(name)}/" for name in sorted(first)[:_SHOWN]) or f"{printable(home)}/"
 
 
 def _voc_splits(root: Path, images: Sequence[Path]) -> tuple[Split, ...]:
@@ -187,22 +217,32 @@ def _voc_splits(root: Path, images: Sequence[Path]) -> tuple[Split, ...]:
         root: of the data set, its folder of annotations, or a folder of several data sets such as VOCdevkit.
         images: all of them.
 
+    Returns:
+        () where there are no lists.
+
     Raises:
         TruthError: where a list cannot be read.
     """
     members: dict[str, set[Path]] = {}
     for home in _list_homes(root):
         below = [path for path in images if home.parent != root or str(path).startswith(f"{home}{os.sep}")]
-        stems = {path.stem for path in below}
+        by_stem: dict[str, list[Path]] = defaultdict(list)
+        for path in below:
+            by_stem[path.stem].append(path)
         for name, file in _lists(home).items():
-            listed = _listed(file, stems)
-            members.setdefault(name, set()).update(path for path in below if path.stem in listed)
+            listed = members.setdefault(name, set())
+            for folders, stem in _listed(file, by_stem):
+                listed |= {
+                    path
+                    for path in by_stem.get(stem, ())
+                    if not folders or path.parent.parts[-len(folders) :] == folders
+                }
     if not members:
-        return (Split(WHOLE, tuple(images), is_whole=True),)
+        return ()
     every = set().union(*members.values())
-    splits = [Split(name, tuple(p for p in images if p in members[name])) for name in _SPLITS if name in members]
-    others = tuple(path for path in images if path not in every)
-    return (*splits, Split(UNLISTED, others)) if others else tuple(splits)
+    splits = {name: [path for path in images if path in members[name]] for name in _SPLITS if name in members}
+    others = [path for path in images if path not in every]
+    return named_splits(splits | ({UNLISTED: others} if others else {}))
 
 
 def _list_homes(root: Path) -> list[Path]:
@@ -222,11 +262,17 @@ def _lists(home: Path) -> dict[str, Path]:
     return files
 
 
-def _listed(path: Path, stems: Collection[str]) -> set[str]:
-    """The stems that a list names. A stem may have blanks; a flag after it is not part of it."""
+def _listed(path: Path, stems: Collection[str]) -> list[tuple[tuple[str, ...], str]]:
+    """Folders and stem of each image that a list names. A stem may have blanks; a flag after it is not part of it."""
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         raise TruthError(f"{printable(path)} cannot be read as a list of images: {error}; save it as UTF-8") from error
-    words = [line.strip() for line in lines]
-    return {word if word in stems else _FLAG.sub("", word) for word in words}
+    found = []
+    for line in filter(None, map(str.strip, lines)):
+        *folders, stem = line.replace("\\", "/").split("/")
+        bare, suffix = os.path.splitext(stem)
+        if stem not in stems and suffix.lower() in IMAGE_SUFFIXES:
+            stem = bare
+        found.append((tuple(folders), stem if stem in stems else _FLAG.sub("", stem)))
+    return found

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import yaml
 
-from negmine.errors import LabelError, SourceError, TruthError
-from negmine.labels.base import Feature, LabelFormat, Truth
+from negmine.errors import LabelError, SourceError
+from negmine.labels.base import Claim, Feature, Label, LabelFormat, LabelSet, OwnImages
 from negmine.labels.checks import (
     Box,
     clipped_box,
@@ -20,16 +19,18 @@ from negmine.labels.checks import (
     read_label,
     with_ignored_regions,
 )
+from negmine.labels.folders import folders_below
 from negmine.labels.plan import Content, ExportImage, Plan
-from negmine.labels.splits import TRAIN, Listing, Split, require_split
-from negmine.labels.yolo_rows import RowFormat, YoloRow
+from negmine.labels.splits import TRAIN, Listing, Split, choose_splits, require_split, split_called, splits_by_folder
+from negmine.labels.yolo_layouts import CLASS_LISTS, DATA_YAML, find_layouts, open_layout
+from negmine.labels.yolo_rows import RowFormat, may_be_rows
 from negmine.paths import printable
 from negmine.sources.data_yaml import split_names
-from negmine.sources.expand import expand_sources
+from negmine.sources.folders import IMAGE_SUFFIXES
 from negmine.structures import GroundTruth
+from negmine.walking import files_in, files_under
 
-_DATA_YAML = "data.yaml"
-_OTHER_NAMES = ("data.yml", "dataset.yaml")
+_TXT = frozenset({".txt"})
 _VAL = "val"
 _SPLITS = (TRAIN, _VAL, "test")
 _NO_VAL = b"# There are no images to validate on here, and Ultralytics asks for some: name your own for val.\n"
@@ -41,18 +42,19 @@ class YoloFormat(LabelFormat):
     key = "yolo"
     title = "YOLO"
     data_set = "a data.yaml (YOLO)"
-    file_suffixes = frozenset({".yaml", ".yml"})
+    file_suffixes = frozenset({".yaml", ".yml", ".data"})
+    file_names = frozenset(CLASS_LISTS)
+    is_folder = True
     features = frozenset({Feature.MASKS, Feature.KEYPOINTS, Feature.ORIENTED_BOXES, Feature.CHANNELS})
     image_suffixes = frozenset({".jpg", ".png", ".tif", ".webp", ".bmp", ".avif", ".jp2"})
 
     def find(self, folder: Path) -> Sequence[Path]:
-        """The data.yaml of a folder."""
-        files = [path for name in (_DATA_YAML, *_OTHER_NAMES) if (path := folder / name).is_file()]
-        return files[:1]
+        """The data.yaml of a folder, else darknet's list of files, else a list of classes."""
+        return find_layouts(folder)
 
-    def open(self, path: Path) -> Truth:
-        """See `YoloTruth`."""
-        return YoloTruth(path)
+    def open(self, path: Path) -> LabelSet:
+        """See `YoloLabels`."""
+        return YoloLabels(path)
 
     def plan(self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str) -> Plan:
         """See `LabelFormat.plan`. The `data.yaml` names no root, so the folder can be moved.
@@ -68,22 +70,62 @@ class YoloFormat(LabelFormat):
                 files[f"images/{split}/{image.name}{image.suffix}"] = image.file
                 files[f"labels/{split}/{image.name}.txt"] = label
         present = {split for image in images for split in image.splits}
-        files[_DATA_YAML] = _data_yaml(sorted(present | {TRAIN}), class_names)
+        files[DATA_YAML] = _data_yaml(sorted(present | {TRAIN}), class_names)
         return files
 
 
 FORMAT = YoloFormat()
 
 
-class YoloTruth:
-    """The labels of an Ultralytics data set.
+class YoloLabel(Label):
+    """The label file of an image.
+
+    Args:
+        path: of the file.
+        home: the folder that images are kept under.
+        labels: the data set.
+        group: the split that its folder belongs to; "" where several do, or none.
+    """
+
+    __slots__ = ("_labels", "path")
+
+    def __init__(self, path: str, home: Path, labels: YoloLabels, group: str) -> None:
+        folder, name = os.path.split(path)
+        own = Claim(tuple(folders_below(os.path.abspath(folder), str(home))), os.path.splitext(name)[0])
+        super().__init__(printable(path), own=own, group=group)
+        self.path = Path(path)
+        self._labels = labels
+
+    @property
+    def is_of_an_image(self) -> bool:
+        """Whether it has rows as labels have them, or is empty; other text, such as a list, is of no image."""
+        return self.path.name not in CLASS_LISTS and may_be_rows(self.path)
+
+    def hash(self) -> str:
+        """Of the file, and of the data.yaml's part in its rows; see `Label.hash`."""
+        return hash_of_label(read_label(self.path), self._labels.row_format.key)
+
+    def object_names(self) -> tuple[str, ...]:
+        """The class of every object; see `Label.object_names`."""
+        return objects_of([row.class_name for row in self._labels.row_format.read(self.path)])
+
+    def read(self, size_wh: tuple[int, int]) -> GroundTruth:
+        """The objects; see `Label.read`."""
+        rows = self._labels.row_format.read(self.path)
+        boxes = [[share * side for share, side in zip(row.box, (*size_wh, *size_wh), strict=True)] for row in rows]
+        truth = GroundTruth.of(boxes, [row.class_name for row in rows])
+        return with_ignored_regions(truth, self._labels.class_names)
+
+
+class YoloLabels(LabelSet):
+    """The labels of a YOLO data set.
 
     A row is `class x y width height` (shares of the image), a polygon or oriented box `class x1 y1 x2 y2 ...`, whose
     extent is taken, or, where the yaml has a `kpt_shape`, a box followed by key points. An empty file says that its
     image is empty, and so does one of nothing but zeros; without a file the image is unlabelled.
 
     Args:
-        data_yaml: the file.
+        path: a `data.yaml`, darknet's `obj.data`, labelImg's `classes.txt`, or a folder that holds one.
 
     Raises:
         TruthError: where it cannot be read or names no classes.
@@ -91,165 +133,95 @@ class YoloTruth:
 
     format_name = YoloFormat.title
 
-    def __init__(self, data_yaml: Path) -> None:
-        self.data_yaml = data_yaml
-        self._document = _DataYaml.read(data_yaml)
-        names = self._document.row_format.names
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        found = find_layouts(path) if path.is_dir() else []
+        self._layout = open_layout(found[0], path) if found else open_layout(path)
+        names = self._layout.row_format.names
         self.class_names = judged_classes(tuple(dict.fromkeys(names[number] for number in sorted(names))))
-        self.images_labelled = len({label for place in self._document.places for label in _labels_of(place)})
+        self._listed = [str(image) for image in self._layout.present_images()]
+        self._labels: dict[str, YoloLabel] = {}
+        for split, folder in self._label_folders():
+            for file, _ in files_under(folder, _TXT):
+                self._add(file, split)
+        folders = dict.fromkeys(os.path.dirname(path) for path in self._listed)
+        near = [os.path.join(folder, name) for folder in folders for name in files_in(folder, IMAGE_SUFFIXES)]
+        self._own = list(dict.fromkeys([*self._listed, *near]))  # labels that no list names have their images too
+        for folder in folders:
+            for place in dict.fromkeys((os.path.dirname(_label_path(f"{folder}/a.jpg")), folder)):
+                if os.path.isdir(place):
+                    for name in files_in(place, _TXT):
+                        self._add(os.path.join(place, name), "")
+        self.labels = self._labels.values()  # a view: `label_of` may add those of images that are kept elsewhere
+
+    @property
+    def row_format(self) -> RowFormat:
+        """What a row may hold."""
+        return self._layout.row_format
 
     @property
     def searched_folders(self) -> Sequence[Path]:
-        """The folders of images; see `Truth.searched_folders`."""
-        return [place.resolve() for place in self._document.places if place.is_dir()]
+        """The folders of images; see `LabelSet.searched_folders`."""
+        folders = [each for entries in self._layout.entries.values() for each in entries if each.is_dir()]
+        return [folder.resolve() for folder in folders or [self._layout.home]]
 
-    def list_images(self, only: str | None = None) -> Listing:
-        """The images by split; see `Truth.list_images`.
+    def images(self) -> Iterable[OwnImages]:
+        """The images of all splits; see `LabelSet.images`."""
+        places = dict.fromkeys(each.name for entries in self._layout.entries.values() for each in entries)
+        return [OwnImages(self._layout.home, self._own, ", ".join(map(printable, places)) or "it")]
+
+    def label_of(self, image: str) -> Label | None:
+        """The file that Ultralytics takes for the label of an image; None where it does not exist."""
+        path = _label_path(image)
+        if path not in self._labels and os.path.lexists(path):
+            self._add(path, "")
+        return self._labels.get(path)
+
+    def splits(self, images: Sequence[Path], label_of: Callable[[Path], Label | None], only: str | None) -> Listing:
+        """The splits that the data set's file names; see `LabelSet.splits`.
 
         Images that a list names and that do not exist are lost: a label alone is not a positive. A link to nothing
         stays, for whoever reads it to report.
         """
-        names = split_names(self.data_yaml)
+        listed = set(self._listed)
+        if not self._layout.entries or (images and listed.isdisjoint(map(str, images))):
+            return Listing(choose_splits(splits_by_folder(images, self._layout.home), only, self.path))
+        names = split_names(self._layout.path) if self._layout.document else list(self._layout.entries)
         if not names:
-            raise SourceError(
-                f"{printable(self.data_yaml)} names no images: expected one of {', '.join(_SPLITS)}; add it"
-            )
-        require_split(only, names, self.data_yaml)
+            raise SourceError(f"{printable(self.path)} names no images: expected one of {', '.join(_SPLITS)}; add it")
+        require_split(only, names, self.path)
         splits, lost = list[Split](), dict[str, None]()
-        for name in (name for name in names if only in (None, name)):
-            images = [ref.path for ref in expand_sources([self.data_yaml], split=name)]
-            absent = {path for path in images if not os.path.lexists(path)}
-            splits.append(Split(name, tuple(path for path in images if path not in absent)))
-            lost |= dict.fromkeys(printable(path) for path in images if path in absent)
+        for name in (name for name in names if split_called(only, names) in (None, name)):
+            there, absent = self._layout.images_of(name)
+            splits.append(Split(name, tuple(dict.fromkeys(there))))
+            lost |= dict.fromkeys(absent)
         return Listing(tuple(splits), tuple(lost))
 
-    def label_hash(self, image_path: Path) -> str | None:
-        """The hash of the image's label file, and of the data.yaml's part in its rows; see `Truth.label_hash`."""
-        path = label_path(image_path)
-        return hash_of_label(read_label(path), self._document.row_format.key) if path.exists() else None
+    def _label_folders(self) -> Iterable[tuple[str, str]]:
+        """The folders that are searched for labels, each with its split."""
+        for split, entries in self._layout.entries.items():
+            for entry in entries:
+                for folder in dict.fromkeys((os.path.dirname(_label_path(str(entry / "a.jpg"))), str(entry))):
+                    if os.path.isdir(folder):
+                        yield split, folder
+        if not self._layout.entries:
+            yield "", str(self._layout.home)
 
-    def object_names(self, image_path: Path) -> tuple[str, ...] | None:
-        """The class of every object; see `Truth.object_names`."""
-        rows = self._rows(image_path)
-        return None if rows is None else objects_of([row.class_name for row in rows])
-
-    def read(self, image_path: Path, size_wh: tuple[int, int]) -> GroundTruth | None:
-        """The objects of an image; see `Truth.read`."""
-        rows = self._rows(image_path)
-        if rows is None:
-            return None
-        boxes = [[share * side for share, side in zip(row.box, (*size_wh, *size_wh), strict=True)] for row in rows]
-        return with_ignored_regions(GroundTruth.of(boxes, [row.class_name for row in rows]), self.class_names)
-
-    def _rows(self, image_path: Path) -> tuple[YoloRow, ...] | None:
-        """The rows of an image's label file; None where there is no file."""
-        path = label_path(image_path)
-        return self._document.row_format.read(path) if path.exists() else None
+    def _add(self, path: str, group: str) -> None:
+        path = os.path.abspath(path)
+        if path in self._labels and self._labels[path].group != group:
+            group = "" if group else self._labels[path].group
+        self._labels[path] = YoloLabel(path, self._layout.home, self, group)
 
 
 def label_path(image_path: Path) -> Path:
     """Where the labels of an image are: the last `/images/` of its path becomes `/labels/`, as in Ultralytics."""
+    return Path(_label_path(str(image_path)))
+
+
+def _label_path(image: str) -> str:
     images, labels = f"{os.sep}images{os.sep}", f"{os.sep}labels{os.sep}"
-    return Path(labels.join(str(image_path.absolute()).rsplit(images, 1))).with_suffix(".txt")
-
-
-def _labels_of(place: Path) -> set[Path]:
-    """The label files for a folder of images, or for a list of them."""
-    if place.is_dir():
-        beside = label_path(place / "any.jpg")
-        return {path for path in beside.parent.rglob("*.txt") if path.is_file()}
-    try:
-        lines = place.read_text("utf-8").splitlines() if place.suffix == ".txt" else [str(place)]
-    except (OSError, ValueError):  # not text, or a NUL in a name
-        return set()
-    images = [place.parent / line.strip() for line in lines if line.strip()]
-    return {label for image in images if (label := label_path(image)).is_file()}
-
-
-@dataclass(frozen=True, slots=True)
-class _DataYaml:
-    """The part of a `data.yaml` that labels need.
-
-    Attributes:
-        row_format: what a row may hold, and which class its number is.
-        places: folders, lists or images that the splits name, some of which may not exist.
-    """
-
-    row_format: RowFormat
-    places: tuple[Path, ...]
-
-    @classmethod
-    def read(cls, path: Path) -> _DataYaml:
-        """Read the file.
-
-        Raises:
-            TruthError: where it cannot be read, names no classes, or has a wrong `kpt_shape`.
-        """
-        document = _load(path)
-        row_format = RowFormat(_names(path, document.get("names")), _key_point_values(path, document))
-        return cls(row_format, _places(path, document))
-
-
-def _load(path: Path) -> Mapping[object, object]:
-    try:
-        document = yaml.safe_load(path.read_bytes())
-    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not text, or an absurd number
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise TruthError(f"{printable(path)} cannot be read as YAML: {reason}; correct the file") from error
-    if not isinstance(document, dict):
-        raise TruthError(f"{printable(path)} is not a data.yaml: expected the key names, found none; add it")
-    return document
-
-
-def _names(path: Path, names: object) -> dict[int, str]:
-    """Class id to name, from a list or a mapping."""
-    pairs = names.items() if isinstance(names, dict) else enumerate(names) if isinstance(names, list) else ()
-    found: dict[int, str] = {}
-    for number, name in pairs:
-        if not (isinstance(number, int) or str(number).isdecimal()) or not isinstance(name, (str, int, float)):
-            raise TruthError(
-                f"{printable(path)}: expected names to be numbered words, found {_shown(number)}: "
-                f"{_shown(name)}; correct it"
-            )
-        found[int(number)] = str(name)
-    if not found:
-        raise TruthError(f"{printable(path)} names no classes: expected names, a list or a mapping by number; add it")
-    return found
-
-
-def _key_point_values(path: Path, document: Mapping[object, object]) -> int:
-    shape = document.get("kpt_shape")
-    if shape is None:
-        return 0
-    if not isinstance(shape, list) or len(shape) != 2 or not all(isinstance(n, int) and 0 < n < 10_000 for n in shape):
-        raise TruthError(
-            f"{printable(path)}: expected kpt_shape to be points and values a point, such as [17, 3], found "
-            f"{_shown(shape)}; correct it"
-        )
-    return int(shape[0] * shape[1])
-
-
-def _places(path: Path, document: Mapping[object, object]) -> tuple[Path, ...]:
-    """What the splits name, below `path`, which is beside the file or in the working folder; else all beside it."""
-    root = document.get("path")
-    homes = [path.parent / root, Path(root)] if isinstance(root, str) else [path.parent]
-    home = next((each for each in homes if each.is_dir()), path.parent)
-    splits = [document.get(name) for name in _SPLITS]
-    entries = [each for split in splits for each in (split if isinstance(split, list) else [split])]
-    places = [_below(home, each) for each in entries if isinstance(each, str) and each]
-    return tuple(places) or (path.parent / "images",)
-
-
-def _below(home: Path, entry: str) -> Path:
-    """Exports of some tools begin with a `../` too many, which Ultralytics forgives."""
-    path = home / entry
-    return home / entry[3:] if entry.startswith("../") and not path.exists() else path
-
-
-def _shown(value: object) -> str:
-    """A value for a message; what is nested by its kind alone, since a few aliases can write out to gigabytes."""
-    plain = value is None or isinstance(value, (str, int, float))
-    return printable(repr(value)[:40]) if plain else f"a {type(value).__name__}"
+    return os.path.splitext(labels.join(os.path.abspath(image).rsplit(images, 1)))[0] + ".txt"
 
 
 def yolo_lines(truth: GroundTruth, size_wh: tuple[int, int], class_ids: Mapping[str, int]) -> str:

@@ -17,6 +17,8 @@ _TOLERANCE = 0.01  # a share this far outside [0, 1] is rounding, as for Ultraly
 _BYTE_ORDER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ROW = "rows of `class x y width height`"
 _NUMBER = r"[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?"
+_NUMBER_ALONE = re.compile(_NUMBER)
+_FEWEST = 5  # words of a row
 # Rows of other formats that come in text files as well.
 _OTHER_FORMATS = {
     "KITTI": re.compile(rf"(?:\d+ \d+ )?[^\W\d][\w-]*(?: {_NUMBER}){{14,15}}"),
@@ -90,6 +92,18 @@ class RowFormat:
         also = f"4 + {self.key_point_values}" if self.key_point_values else "3 or more pairs"
         advice = "it looks like a prediction with its score, which is no label" if count == 5 else "correct the row"
         raise LabelError(f"{where}: expected 4 or {also} values after the class, found {count}; {advice}")
+
+
+def may_be_rows(path: Path) -> bool:
+    """Whether a text file may be a label, of YOLO or of another format: it is empty, or its first line is a row."""
+    try:
+        lines = _lines(path)
+    except LabelError:
+        return True  # what it says is not known
+    words = lines[0][1].split() if lines else ["0"] * _FEWEST
+    if any(pattern.fullmatch(" ".join(words)) for pattern in _OTHER_FORMATS.values()):
+        return True
+    return len(words) >= _FEWEST and all(map(_NUMBER_ALONE.fullmatch, words))
 
 
 def _lines(path: Path) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Literal, get_args
 
+from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
 from negmine.thresholds import MatchConfig
 
@@ -81,7 +82,7 @@ class CropConfig:
 class ScanConfig:
     """All that decides which negatives a scan stores, apart from the detector and the images.
 
-    `workers` changes the speed only, and `missing_is_empty` which labels an image is taken to have: neither is part of
+    `workers` changes the speed only, and `labels` which labels an image is taken to have: neither is part of
     the settings that the bank files a run under.
 
     Raises:
@@ -92,7 +93,7 @@ class ScanConfig:
     crop: CropConfig = field(default_factory=CropConfig)
     confirm: bool = False  # keep only crops on which the detector still fires
     max_per_image: int | None = None  # the hardest so many negatives of one image
-    missing_is_empty: bool = False  # an image without a label file holds no target
+    labels: LabelConfig = field(default_factory=LabelConfig)  # how labels are understood
     workers: int | None = None  # threads that read and decode; None for one per core
     quality: int = 95  # JPEG quality of the negatives
 

@@ -70,13 +70,11 @@ class Reader:
 
     Args:
         truth: the labels; None where every image is background.
-        missing_is_empty: an image without a label holds no target.
     """
 
-    def __init__(self, truth: Truth | None, *, missing_is_empty: bool) -> None:
+    def __init__(self, truth: Truth | None) -> None:
         self.has_truth = truth is not None
         self._truth = truth
-        self._missing_is_empty = missing_is_empty
         classes = "\n".join(truth.class_names) if truth else ""
         self._classes_hash = hashlib.sha256(classes.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -144,8 +142,6 @@ class Reader:
         if self._truth is None:
             return None
         label_hash = self._truth.label_hash(path)
-        if label_hash is None and self._missing_is_empty:
-            label_hash = "missing is empty"
         if label_hash is None:
             return None
         return hashlib.sha256(f"{label_hash}\n{self._classes_hash}".encode()).hexdigest()

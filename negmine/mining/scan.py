@@ -9,6 +9,9 @@ from pathlib import Path
 from negmine._version import __version__
 from negmine.bank.records import RunRecord
 from negmine.bank.writer import BankWriter
+from negmine.datasets.config import LabelConfig
+from negmine.datasets.open import open_truth
+from negmine.datasets.truth import PairedTruth
 from negmine.detectors.base import Detector, opening_notes
 from negmine.detectors.config import DetectorConfig, PredictionsConfig
 from negmine.detectors.open import open_detector
@@ -16,7 +19,6 @@ from negmine.detectors.samples import samples_of
 from negmine.errors import ConfigError
 from negmine.labels.base import Truth
 from negmine.labels.classes import match_class_names
-from negmine.labels.recognise import open_truth
 from negmine.matching import Kind
 from negmine.mining.config import DEFAULT_BANK, ScanConfig
 from negmine.mining.judge import Classes
@@ -63,7 +65,7 @@ def scan(
     """
     config = config or ScanConfig()
     items = _items(sources, split)
-    labels = open_truth(Path(truth)) if isinstance(truth, (str, Path)) else truth
+    labels = _labels(truth, config.labels, items)
     model = _detector(detector, items)
     if config.confirm and model.needs_files:
         raise ConfigError("confirm runs the detector on its crops and needs a model, found predictions; leave it out")
@@ -71,7 +73,7 @@ def scan(
     classes = _classes(model, labels)
     with BankWriter(bank, purpose="negmine scan") as writer:
         run_id = writer.begin_run(_run_record(model, config))
-        reader = Reader(labels, missing_is_empty=config.missing_is_empty)
+        reader = Reader(labels)
         loop = ScanLoop(writer, run_id, model, reader, classes, config, clock)
         notes = (*opening_notes(model), *_notes(labels, classes))
         started = clock()
@@ -88,6 +90,14 @@ def _items(sources: str | Path | Sequence[str | Path] | Source, split: str | Non
     if isinstance(sources, Source):
         return sources.items()
     return expand_sources([sources] if isinstance(sources, (str, Path)) else sources, split=split)
+
+
+def _labels(truth: Truth | str | Path | None, config: LabelConfig, items: Sequence[SourceItem]) -> Truth | None:
+    if isinstance(truth, (str, Path)):
+        return open_truth(truth, config=config, images=[item.path for item in items])
+    if config != LabelConfig():
+        raise ConfigError(f"{config.options} need labels; name them with --truth")
+    return truth
 
 
 def _detector(
@@ -125,12 +135,13 @@ def _notes(truth: Truth | None, classes: Classes) -> tuple[str, ...]:
     if truth is None:
         return ()
     judged = [classes.model_names[number] for number in sorted(classes.truth_names)]
-    note = f"truth: {truth.format_name}, {truth.images_labelled} labelled images; judged classes: {', '.join(judged)}"
+    pairing = truth.notes if isinstance(truth, PairedTruth) else ()
+    note = f"truth: {truth.format_name}; judged classes: {', '.join(judged)}"
     unjudged = len(classes.model_names) - len(judged)
     return (
-        (note, f"{unjudged} classes of the detector are not in the truth: unjudged, never mined")
+        (*pairing, note, f"{unjudged} classes of the detector are not in the truth: unjudged, never mined")
         if unjudged
-        else (note,)
+        else (*pairing, note)
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from os.path import realpath
 from pathlib import Path
 
+from negmine.datasets.config import LabelConfig
 from negmine.datasets.labelled import LabelledImage, labelled_images
 from negmine.datasets.open import open_dataset
 from negmine.errors import TruthError
@@ -118,6 +119,7 @@ class Mix:
         banked: negatives of the bank that may be trained on.
         variants: variants of those negatives.
         unlabelled: images without a label, neither positive nor negative.
+        notes: how labels and images were paired, and what else the user may want to know.
     """
 
     positives: int
@@ -125,9 +127,10 @@ class Mix:
     banked: int
     variants: int
     unlabelled: int
+    notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, counts: ImageCounts, bank: BankSummary, *, in_bank: int) -> Mix:
+    def of(cls, counts: ImageCounts, bank: BankSummary, *, in_bank: int, notes: Iterable[str] = ()) -> Mix:
         """Add up data sets and a bank, which both hold `in_bank` images without objects."""
         return cls(
             positives=counts.images,
@@ -135,6 +138,7 @@ class Mix:
             banked=len(bank.negatives),
             variants=len(bank.variants),
             unlabelled=counts.unlabelled,
+            notes=tuple(notes),
         )
 
     @property
@@ -143,26 +147,35 @@ class Mix:
         return self.empty + self.banked + self.variants
 
 
-def count_mix(data: Sequence[str | Path], *, bank: str | Path | None = None, split: str | None = None) -> Mix:
+def count_mix(
+    data: Sequence[str | Path],
+    *,
+    bank: str | Path | None = None,
+    split: str | None = None,
+    labels: LabelConfig | None = None,
+) -> Mix:
     """Count the images of data sets and of a bank; an image that is in both counts once.
 
     Args:
         data: labelled data sets (Pascal VOC, YOLO or COCO).
         bank: a bank whose negatives count too.
         split: count only this split of each data set.
+        labels: how the labels of the data sets are understood.
 
     Raises:
         TruthError, SourceError: if a data set cannot be opened, or no image has an object.
         BankError: if `bank` is not a bank.
     """
     summary = BankSummary.empty() if bank is None else read_bank(bank)
-    images = each_file_once(labelled_images([open_dataset(path, split=split) for path in data]))
+    datasets = [open_dataset(path, split=split, config=labels) for path in data]
+    images = each_file_once(labelled_images(datasets))
     counts = count_images(images, ())
     require_objects(images, counts, data)
     sha256: Mapping[Path, str] = {}
     if summary.negatives:
         sha256 = read_contents(empty_paths(images), pixels=False).sha256
-    return Mix.of(counts, summary, in_bank=len(empties_in(summary.contents, images, sha256)))
+    notes = (note for dataset in datasets for note in dataset.notes)
+    return Mix.of(counts, summary, in_bank=len(empties_in(summary.contents, images, sha256)), notes=notes)
 
 
 def empty_paths(images: Sequence[LabelledImage]) -> list[Path]:

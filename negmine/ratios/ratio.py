@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from negmine.datasets.config import LabelConfig
 from negmine.datasets.labelled import LabelledImage, labelled_images
 from negmine.datasets.open import Dataset, open_dataset
 from negmine.errors import ConfigError
@@ -36,6 +37,7 @@ def ratio(
     target: str | Target = DEFAULT_TARGET,
     by: By | None = None,
     split: str | None = None,
+    labels: LabelConfig | None = None,
     duplicates: bool = True,
     workers: int | None = None,
     on_progress: OnCount | None = None,
@@ -52,6 +54,7 @@ def ratio(
         target: `1:1..1:2`, `1:1` (within 1 %) or `ultralytics` (at most one image in ten is background).
         by: `class` to check the ratio against the rarest class too.
         split: count only this split of each data set.
+        labels: how the labels of the data sets are understood.
         duplicates: compare all images with each other, which decodes them.
         workers: threads that read images; None for one per core.
         on_progress: called with the number of images read and of all images.
@@ -65,7 +68,7 @@ def ratio(
     paths = [data] if isinstance(data, str | Path) else list(data)
     _check(paths, by, workers)
     summary = BankSummary.empty() if bank is None else read_bank(bank)
-    datasets = [open_dataset(path, split=split) for path in paths]
+    datasets = [open_dataset(path, split=split, config=labels) for path in paths]
     everywhere = labelled_images(datasets)
     images = each_file_once(everywhere)
     counts = count_images(images, _class_names(datasets))
@@ -81,6 +84,7 @@ def ratio(
     return RatioResult(
         data=tuple(map(Path, paths)),
         formats=tuple(dataset.format_name for dataset in datasets),
+        notes=tuple(dataset.notes for dataset in datasets),
         bank=None if bank is None else Path(bank),
         counts=counts,
         splits=_splits(everywhere),

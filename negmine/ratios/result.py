@@ -20,6 +20,7 @@ class RatioResult:
     Attributes:
         data: the data sets, as given.
         formats: the format of each, as recognised.
+        notes: of each, how its labels and images were paired, and what else the user may want to know.
         bank: as given.
         counts: of all images, each file once.
         splits: counts by name of the split; a file that is in two splits counts in both.
@@ -35,6 +36,7 @@ class RatioResult:
 
     data: tuple[Path, ...]
     formats: tuple[str, ...]
+    notes: tuple[tuple[str, ...], ...]
     bank: Path | None
     counts: ImageCounts
     splits: Mapping[str, ImageCounts]
@@ -57,7 +59,8 @@ class RatioResult:
         return {
             "schema_version": 1,
             "data": [
-                {"path": printable(path), "format": name} for path, name in zip(self.data, self.formats, strict=True)
+                {"path": printable(path), "format": name, "notes": list(notes)}
+                for path, name, notes in zip(self.data, self.formats, self.notes, strict=True)
             ],
             "bank": None if self.bank is None else printable(self.bank),
             "positives": _positives(self.counts, self.mix.negatives),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
 from negmine.evaluating.config import EvalConfig
 from negmine.mining.config import CropConfig
@@ -36,6 +37,7 @@ class RetrainConfig:
             of them is trained on.
         variants: make variants where there are too few negatives.
         max_variants: most variants of one negative.
+        labels: how the labels of the data are understood.
         crop: what is cut out around a false positive.
         train: settings of each training. The split and the variants use its seed too; its ratio is ignored.
         workers: threads that read images; one per core where None.
@@ -55,6 +57,7 @@ class RetrainConfig:
     near_bits: int = 4
     variants: bool = True
     max_variants: int = 4
+    labels: LabelConfig = field(default_factory=LabelConfig)
     crop: CropConfig = field(default_factory=lambda: CropConfig(crop="image"))
     train: TrainConfig = field(default_factory=TrainConfig)
     workers: int | None = None
@@ -91,9 +94,16 @@ class RetrainConfig:
 
     def settings(self) -> Mapping[str, object]:
         """All that the result depends on, as JSON values by the name of the option."""
-        own = {name: value for name, value in asdict(self).items() if name not in ("crop", "train")}
+        own = {name: value for name, value in asdict(self).items() if name not in ("crop", "train", "labels")}
         crop = {f"crop_{name}": value for name, value in asdict(self.crop).items() if name != "crop"}
         train = {name: value for name, value in asdict(self.train).items() if name not in _DERIVED}
         train["settings"] = {name: train["settings"][name] for name in sorted(train["settings"])}
-        every = {**own, "crop": self.crop.crop, **crop, "crop_size": str(self.crop.size), **train}
+        every = {
+            **own,
+            **self.labels.settings(),
+            "crop": self.crop.crop,
+            **crop,
+            "crop_size": str(self.crop.size),
+            **train,
+        }
         return {name: value for name, value in every.items() if name not in _MAY_CHANGE}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from negmine.datasets.config import LabelConfig
 from negmine.datasets.labelled import LabelledImage, labelled_images
 from negmine.datasets.open import Dataset, open_dataset
 from negmine.errors import LabelError, TruthError
@@ -97,6 +98,7 @@ def read_labelled(
     model_names: Mapping[int, str],
     holdout: HoldoutConfig,
     *,
+    labels: LabelConfig | None = None,
     workers: int | None = None,
     on_progress: OnCount | None = None,
 ) -> LabelledData:
@@ -109,6 +111,7 @@ def read_labelled(
         data: VOC, YOLO or COCO.
         model_names: the detector's class id to name; every class that the data lists must be among them.
         holdout: the share of the images to hold out where the data has no split for that.
+        labels: how the labels of the data are understood.
         workers: threads.
         on_progress: called with how many images are read, of how many.
 
@@ -117,7 +120,7 @@ def read_labelled(
             or to measure on.
         SourceError: where images that it names are missing.
     """
-    dataset = open_dataset(data)
+    dataset = open_dataset(data, config=labels)
     class_ids = _class_ids(dataset, model_names)
     images = [image for image in labelled_images([dataset]) if not image.is_unlabelled]
     contents = read_contents([image.path for image in images], pixels=True, workers=workers, on_progress=on_progress)
@@ -128,6 +131,7 @@ def read_labelled(
     unlabelled = sum(len(each.images) for each in dataset.splits) - len(images)
     positives = sum(image.is_positive for image in split.rest)
     notes = [
+        *dataset.notes,
         f"{dataset.format_name}: training on {counted(positives, 'image')} with objects and "
         f"{len(split.rest) - positives} without, measuring on {len(split.held_out)}",
         *split_notes,

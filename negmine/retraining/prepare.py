@@ -95,7 +95,12 @@ def _read(
     holdout = HoldoutConfig(share=config.holdout, seed=config.seed, sources=inputs.held_out)
     listener.on_step("reading the labelled images")
     labelled = read_labelled(
-        inputs.data, names, holdout, workers=config.workers, on_progress=listener.counts("labelled images")
+        inputs.data,
+        names,
+        holdout,
+        labels=config.labels,
+        workers=config.workers,
+        on_progress=listener.counts("labelled images"),
     )
     listener.on_step("reading the backgrounds")
     backgrounds = read_backgrounds(

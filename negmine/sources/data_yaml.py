@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 from pathlib import Path
 
 import yaml
@@ -62,14 +64,42 @@ def _load(path: Path) -> dict[str, object]:
     return document
 
 
+def data_root(path: Path) -> Path:
+    """The folder that the entries of a `data.yaml` are relative to.
+
+    Raises:
+        SourceError: where it cannot be read.
+    """
+    return _root(path, _load(path).get("path"))
+
+
 def _root(path: Path, root: object) -> Path:
-    """The folder that entries are relative to: `path`, beside the file or from the working folder; else the file's."""
+    """`path` of the file: beside it, from the working folder, or in Ultralytics' folder of data sets; else its own."""
     if not root:
         return path.parent
     if not isinstance(root, str):
         raise SourceError(f"{printable(path)}: expected path to be text, found a {type(root).__name__}; correct it")
-    beside = path.parent / root
-    return beside if os.path.exists(beside) or not os.path.exists(root) else Path(root)
+    homes = [path.parent / root, Path(root)]
+    if not os.path.exists(homes[0]) and not os.path.exists(homes[1]) and (datasets := _datasets_dir()):
+        homes.append(Path(datasets, root))
+    return next((home for home in homes if os.path.exists(home)), homes[0])
+
+
+def _datasets_dir() -> str | None:
+    """Where Ultralytics keeps data sets, by its settings; None where it has none."""
+    places = {"darwin": "~/Library/Application Support", "win32": "~/AppData/Roaming"}
+    home = os.environ.get("YOLO_CONFIG_DIR") or os.path.expanduser(
+        os.path.join(places.get(sys.platform, "~/.config"), "Ultralytics")
+    )
+    for folder in (home, os.path.join(home, "Ultralytics")):
+        try:
+            with open(os.path.join(folder, "settings.json"), encoding="utf-8") as file:
+                found = json.load(file).get("datasets_dir")
+        except (OSError, ValueError, AttributeError):
+            continue
+        if isinstance(found, str) and found:
+            return found
+    return None
 
 
 def _as_list(path: Path, name: str, value: object) -> list[str]:
@@ -84,5 +114,7 @@ def _as_list(path: Path, name: str, value: object) -> list[str]:
 
 def _resolve(root: Path, entry: str) -> Path:
     """Below the root; exports of some tools begin with a `../` too many, which Ultralytics forgives."""
+    if "\\" in entry and not os.path.exists(root / entry):  # written on Windows
+        entry = entry.replace("\\", "/")
     path = root / entry
     return root / entry[3:] if entry.startswith("../") and not os.path.exists(path) else path

@@ -74,7 +74,7 @@ def _file(path: Path, split: str | None) -> list[Path]:
     if not path.is_file():
         raise SourceError(f"source {printable(path)} is neither a file nor a folder; {_EXPECTED}")
     if suffix in _YAML_SUFFIXES:
-        return [image for entry in split_entries(path, split) for image in _split_entry(entry, path)]
+        return [image for entry in split_entries(path, split) for image in images_of_entry(entry, path)]
     if suffix in VIDEO_SUFFIXES:
         raise SourceError(
             f"source {printable(path)} is a video, and this version reads images only; extract frames first, such as "
@@ -83,8 +83,16 @@ def _file(path: Path, split: str | None) -> list[Path]:
     return _listed(path) if suffix == ".txt" else [path]
 
 
-def _split_entry(entry: Path, data_yaml: Path) -> list[Path]:
-    """The images of one entry of a split: a folder, a list, or an image."""
+def images_of_entry(entry: Path, data_yaml: Path) -> list[Path]:
+    """The images of one entry of a split: a folder, a list, or an image. Those of a list need not exist.
+
+    Args:
+        entry: where it is.
+        data_yaml: the file that names it, for messages.
+
+    Raises:
+        SourceError: where it does not exist, or holds no image.
+    """
     if os.path.isdir(entry):
         return images_under(entry)
     if os.path.isfile(entry) and entry.suffix.lower() not in _YAML_SUFFIXES:
@@ -133,7 +141,8 @@ def _listed(path: Path) -> list[Path]:
 def _located(name: str, folder: Path) -> Path:
     """Where a line's path is; as written, or, where there is nothing, without the blanks around it."""
     bare = name.strip(_BLANKS)
-    places = [folder / name, folder / bare]  # an absolute name stays what it is
+    slashes = bare.replace("\\", "/")  # a list that was written on Windows
+    places = [folder / name, folder / bare, folder / slashes]  # an absolute name stays what it is
     if not bare.startswith("./"):
-        places += [Path(name), Path(bare)]
+        places += [Path(name), Path(bare), Path(slashes)]
     return next((place for place in places if os.path.exists(place)), folder / bare)

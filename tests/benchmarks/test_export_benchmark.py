@@ -47,7 +47,7 @@ def test_plain_lxml_writes_what_is_read_as_an_image_without_objects(benchmarks: 
     from tiny_bank import SIZE_WH, make_bank
     from voc_writers import lxml_data_set
 
-    from negmine.labels.recognise import open_truth
+    from negmine.datasets.open import open_truth
 
     pictures = sorted(make_bank(2, tmp_path / "bank").path.glob("negatives/*/*.jpg"))
     lxml_data_set(pictures, tmp_path / "out")

@@ -67,8 +67,8 @@ def test_what_a_list_names_and_is_nowhere_is_no_image(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text("./images/gone.png\n./images/a.png\n./images/link.png\n")
     (tmp_path / "val.txt").write_text("./images/gone.png\n./images/b.png\n")
     assert [name for _, name, _ in names_of(data)] == ["a.png", "link.png", "b.png"]
-    assert open_dataset(data).lost == (str(tmp_path / "images" / "gone.png"),)
-    assert open_dataset(data, split="val").lost == (str(tmp_path / "images" / "gone.png"),)
+    gone = (str(tmp_path / "labels" / "gone.txt"), str(tmp_path / "images" / "gone.png"))
+    assert open_dataset(data).lost == open_dataset(data, split="val").lost == gone
 
 
 def test_hidden_files_and_folders_beside_images_are_none(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from blobs import draw, square_detector, voc_xml
 from eval_sets import LEFT, LOW, RIGHT, blind_detector, labelled, many_classes, scene
 
+from negmine.datasets.open import open_truth
 from negmine.detectors.base import Detector
 from negmine.evaluating.config import EvalConfig
 from negmine.evaluating.data import EvalImages
@@ -17,7 +18,6 @@ from negmine.evaluating.figures import ModelFigures, curve_of, figures
 from negmine.evaluating.match import MatchedDetections
 from negmine.evaluating.metrics.equal_recall import equal_recall_point
 from negmine.evaluating.predict import predict_and_match
-from negmine.labels.recognise import open_truth
 
 CONFIG = EvalConfig(workers=2)
 

@@ -10,11 +10,11 @@ from eval_sets import LEFT, SIZE_WH, scene
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from negmine.datasets.open import open_truth
 from negmine.detectors.base import Detector
 from negmine.errors import BoxError
 from negmine.evaluating.config import EvalConfig
 from negmine.evaluating.match import EvalImage, ImageMatcher, MatchedImage, code_of
-from negmine.labels.recognise import open_truth
 from negmine.matching import Kind, match_detections
 from negmine.mining.result import SkippedImage
 from negmine.structures import Detections, GroundTruth

@@ -12,6 +12,7 @@ import pytest
 from blobs import draw, find_squares, square_detector
 from eval_sets import LEFT, LOW, blind_detector, label, labelled, scaled_detector, scene
 
+from negmine.datasets.open import open_truth
 from negmine.detectors.base import Detector
 from negmine.detectors.function import FunctionDetector
 from negmine.errors import ConfigError, TruthError
@@ -19,7 +20,6 @@ from negmine.evaluating.config import EvalConfig
 from negmine.evaluating.data import EvalImages
 from negmine.evaluating.match import MatchedDetections
 from negmine.evaluating.predict import OnCount, predict_and_match
-from negmine.labels.recognise import open_truth
 from negmine.structures import Detections, Image
 
 CONFIG = EvalConfig(workers=2)

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from lxml import etree
 
+from negmine.datasets.open import open_truth
+from negmine.structures import GroundTruth
+
 
 def voc_object(name: str, box: tuple[object, object, object, object], extra: str = "") -> str:
     """One object; `box` is VOC's own: 1-based, right and bottom inclusive."""
@@ -31,3 +34,30 @@ def put(path: Path, data: bytes | str = b"") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data.encode() if isinstance(data, str) else data)
     return path
+
+
+class TruthOf:
+    """The labels of a data set, opened anew for each image that is asked about, as a scan of that image does.
+
+    Args:
+        path: of the data set.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.class_names = open_truth(path).class_names
+        self.format_name = open_truth(path).format_name
+
+    @property
+    def labels(self) -> int:
+        """How many there are."""
+        return open_truth(self.path).pairing.labels
+
+    def label_hash(self, image: Path) -> str | None:
+        return open_truth(self.path, images=[image]).label_hash(image)
+
+    def object_names(self, image: Path) -> tuple[str, ...] | None:
+        return open_truth(self.path, images=[image]).object_names(image)
+
+    def read(self, image: Path, size_wh: tuple[int, int]) -> GroundTruth | None:
+        return open_truth(self.path, images=[image]).read(image, size_wh)

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from label_files import put
+from label_files import TruthOf, put
 
+from negmine.datasets.config import LabelConfig
+from negmine.datasets.open import open_truth
 from negmine.errors import LabelError, TruthError
-from negmine.labels.coco import CocoTruth
 from negmine.structures import GroundTruth
 
 WH = (100, 80)
@@ -38,7 +39,7 @@ def coco(
 
 
 def read_one(folder: Path, text: str) -> GroundTruth:
-    found = CocoTruth(put(folder / "coco.json", text)).read(put(folder / "a.jpg"), WH)
+    found = TruthOf(put(folder / "coco.json", text)).read(put(folder / "a.jpg"), WH)
     assert found is not None
     return found
 
@@ -48,11 +49,11 @@ def test_a_listed_image_without_annotations_is_empty(tmp_path: Path) -> None:
 
 
 def test_an_image_that_is_not_listed_is_unlabelled_not_empty(tmp_path: Path) -> None:
-    truth = CocoTruth(put(tmp_path / "coco.json", coco(images=[])))
+    truth = TruthOf(put(tmp_path / "coco.json", coco(images=[])))
     image = put(tmp_path / "a.jpg")
     assert truth.read(image, WH) is None
     assert truth.label_hash(image) is None
-    assert truth.images_labelled == 0
+    assert truth.labels == 0
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_crowds_are_marked_and_classes_keep_the_file_s_order(tmp_path: Path) -> 
     assert truth.crowd.tolist() == [True, False]
     assert not truth.difficult.any()
     assert truth.class_names == ("dog", "car")
-    assert CocoTruth(tmp_path / "coco.json").class_names == ("dog", "car")
+    assert TruthOf(tmp_path / "coco.json").class_names == ("dog", "car")
 
 
 def test_two_categories_of_one_name_are_one_class(tmp_path: Path) -> None:
@@ -93,7 +94,7 @@ def test_two_categories_of_one_name_are_one_class(tmp_path: Path) -> None:
         categories=[{"id": 0, "name": "dog"}, {"id": 1, "name": "dog", "supercategory": "dog"}],
     )
     assert read_one(tmp_path, text).class_names == ("dog", "dog")
-    assert CocoTruth(tmp_path / "coco.json").class_names == ("dog",)
+    assert TruthOf(tmp_path / "coco.json").class_names == ("dog",)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +118,7 @@ def test_two_categories_of_one_name_are_one_class(tmp_path: Path) -> None:
 def test_a_wrong_annotation_costs_its_image_only(tmp_path: Path, wrong: Json, reason: str) -> None:
     images: list[Json] = [{"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": "b.jpg"}]
     text = coco(annotation([1, 1, 2, 2], id=0), wrong, images=images)
-    truth = CocoTruth(put(tmp_path / "coco.json", text))
+    truth = TruthOf(put(tmp_path / "coco.json", text))
     a, b = put(tmp_path / "a.jpg"), put(tmp_path / "b.jpg")
     with pytest.raises(LabelError, match=r"coco\.json, image 7, " + reason):
         truth.read(a, WH)
@@ -169,21 +170,21 @@ def test_a_size_that_is_wrong_is_refused(tmp_path: Path, width: object, height: 
 )
 def test_what_is_not_coco_is_refused(tmp_path: Path, text: str, reason: str) -> None:
     with pytest.raises(TruthError, match=reason):
-        CocoTruth(put(tmp_path / "coco.json", text))
+        TruthOf(put(tmp_path / "coco.json", text))
 
 
 def test_a_missing_file_and_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TruthError, match="does not exist"):
+        TruthOf(tmp_path / "missing.json")
     with pytest.raises(TruthError, match="cannot be read as JSON"):
-        CocoTruth(tmp_path / "missing.json")
-    with pytest.raises(TruthError, match="cannot be read as JSON"):
-        CocoTruth(put(tmp_path / "coco.json", b'{"images": "\xff"}'))
+        TruthOf(put(tmp_path / "coco.json", b'{"images": "\xff"}'))
 
 
 def test_the_hash_changes_with_what_is_used_and_needs_no_image(tmp_path: Path) -> None:
     image = put(tmp_path / "a.jpg", b"no image at all")
 
     def hash_of(text: str) -> str | None:
-        return CocoTruth(put(tmp_path / "coco.json", text)).label_hash(image)
+        return TruthOf(put(tmp_path / "coco.json", text)).label_hash(image)
 
     hashes = [
         hash_of(coco()),
@@ -212,28 +213,31 @@ def test_the_hash_changes_with_what_is_used_and_needs_no_image(tmp_path: Path) -
 def test_images_are_found_from_where_the_json_is(tmp_path: Path, json_at: str, name: str, image: str) -> None:
     path = put(tmp_path / json_at, coco(images=[{"id": 7, "file_name": name}]))
     own, other = put(tmp_path / image), put(tmp_path / "far" / "a.jpg")
-    truth = CocoTruth(path)
+    truth = TruthOf(path)
     assert truth.read(own, WH) is not None
     assert truth.read(other, WH) is None  # the entry's own image is known, and it is another file
 
 
-def test_images_kept_elsewhere_are_found_by_a_name_that_is_unique(tmp_path: Path) -> None:
+def test_images_kept_elsewhere_are_found_by_folder_and_name_or_where_their_folder_is_named(tmp_path: Path) -> None:
     images: list[Json] = [
         {"id": 1, "file_name": "x/a.jpg"},
         {"id": 2, "file_name": "y/a.jpg"},
         {"id": 3, "file_name": "y/b.jpg"},
         {"id": 4},
     ]
-    truth = CocoTruth(put(tmp_path / "set" / "coco.json", coco(images=images)))
-    assert truth.read(put(tmp_path / "far" / "b.jpg"), WH) is not None
-    with pytest.raises(LabelError, match="2 labels claim this image"):
-        truth.read(put(tmp_path / "far" / "a.jpg"), WH)
+    truth = TruthOf(put(tmp_path / "set" / "coco.json", coco(images=images)))
+    assert truth.read(put(tmp_path / "y" / "b.jpg"), WH) is not None
+    for name in ("a.jpg", "b.jpg"):
+        with pytest.raises(LabelError, match="is of another folder, and found no image there"):
+            truth.read(put(tmp_path / "far" / name), WH)
+    named = open_truth(truth.path, config=LabelConfig(images=tmp_path / "far"))
+    assert [len(named.read(tmp_path / "far" / name, WH) or ()) for name in ("a.jpg", "b.jpg")] == [0, 0]
 
 
 @pytest.mark.parametrize("name", ["with space.jpg", "new\nline.jpg", "größe 猫.jpg", os.fsdecode(b"bad-\xff.jpg")])
 def test_odd_file_names_are_found(tmp_path: Path, name: str) -> None:
     image = put(tmp_path / name)
-    truth = CocoTruth(put(tmp_path / "coco.json", coco(images=[{"id": 7, "file_name": name}])))
+    truth = TruthOf(put(tmp_path / "coco.json", coco(images=[{"id": 7, "file_name": name}])))
     assert truth.read(image, WH) is not None
 
 
@@ -241,3 +245,14 @@ def test_odd_file_names_are_found(tmp_path: Path, name: str) -> None:
 def test_a_file_name_that_is_none_leaves_the_rest_readable(tmp_path: Path, name: object) -> None:
     images: list[Json] = [{"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": name}]
     assert len(read_one(tmp_path, coco(images=images))) == 0
+
+
+def test_a_class_that_only_one_of_several_files_lists_is_not_judged_in_the_others(tmp_path: Path) -> None:
+    for split, categories in (("train", CATEGORIES), ("valid", CATEGORIES[:1])):
+        put(tmp_path / split / "_annotations.coco.json", coco(annotation([1, 1, 5, 5]), categories=categories))
+    images = {split: put(tmp_path / split / "a.jpg") for split in ("train", "valid")}
+    truth = TruthOf(tmp_path)
+    train, valid = (truth.read(images[split], WH) for split in ("train", "valid"))
+    assert truth.class_names == ("dog", "car")
+    assert train is not None and train.unjudged(WH) == ()
+    assert valid is not None and valid.unjudged(WH) == ("car",)

@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 from label_files import put
 
-from negmine.datasets.open import open_dataset
+from negmine.datasets.open import open_dataset, open_truth
 from negmine.errors import ExportError, TruthError
 from negmine.labels import formats
-from negmine.labels.base import Feature, LabelFormat
+from negmine.labels.base import Feature, LabelFormat, LabelSet
 from negmine.labels.formats import WRITTEN_FORMATS, label_format, label_formats
 from negmine.labels.plan import ExportImage, StoredFile
-from negmine.labels.recognise import open_truth
-from negmine.labels.voc import VocTruth
+from negmine.labels.voc import VocLabels
 from negmine.structures import GroundTruth
 
 SIZE_WH = (80, 60)
@@ -82,8 +81,8 @@ class FolderFormat(LabelFormat):
     def find(self, folder: Path) -> list[Path]:
         return list(folder.glob("marker"))
 
-    def open(self, path: Path) -> VocTruth:
-        return VocTruth(path)
+    def open(self, path: Path) -> LabelSet:
+        return VocLabels(path)
 
 
 FORMAT = FolderFormat()

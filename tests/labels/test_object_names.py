@@ -7,21 +7,19 @@ import os
 from pathlib import Path
 
 import pytest
-from label_files import put, voc_object, voc_xml
+from label_files import TruthOf, put, voc_object, voc_xml
 
+from negmine.datasets.open import open_truth
 from negmine.errors import LabelError
-from negmine.labels.coco import CocoTruth
-from negmine.labels.pairing import RealPaths
-from negmine.labels.voc import VocTruth
-from negmine.labels.yolo import YoloTruth
+from negmine.paths import RealPaths
 
 
-def make_yolo(folder: Path, rows: str | None, extra: str = "") -> tuple[YoloTruth, Path]:
+def make_yolo(folder: Path, rows: str | None, extra: str = "") -> tuple[TruthOf, Path]:
     """A truth and an image with these rows."""
     data_yaml = put(folder / "data.yaml", f"train: images\nnames: [cat, dog]\n{extra}")
     if rows is not None:
         put(folder / "labels" / "a.txt", rows)
-    return YoloTruth(data_yaml), put(folder / "images" / "a.png")
+    return TruthOf(data_yaml), put(folder / "images" / "a.png")
 
 
 @pytest.mark.parametrize(
@@ -58,9 +56,10 @@ def test_voc_counts_difficult_objects(tmp_path: Path) -> None:
     put(tmp_path / "a.xml", voc_xml(voc_object("cat", (1, 1, 9, 9)), hard, filename="a.png", size_wh=(7, 7)))
     put(tmp_path / "b.xml", voc_xml(filename="b.png"))
     images = [put(tmp_path / f"{name}.png") for name in "abc"]
-    truth = VocTruth(tmp_path)
+    truth = TruthOf(tmp_path)
     assert [truth.object_names(image) for image in images] == [("cat", "dog"), (), None]
-    assert (truth.images, truth.lost) == (tuple(images[:2]), ())
+    pairing = open_truth(tmp_path).pairing
+    assert (pairing.images, pairing.orphans) == (tuple(map(str, images[:2])), ())
 
 
 def test_a_broken_voc_label_is_an_error(tmp_path: Path) -> None:
@@ -68,10 +67,10 @@ def test_a_broken_voc_label_is_an_error(tmp_path: Path) -> None:
     put(tmp_path / "b.xml", voc_xml(voc_object("", (1, 1, 9, 9)), filename="b.png"))
     put(tmp_path / "a.png")
     with pytest.raises(LabelError, match=r"b\.xml: object 0 has no name"):
-        VocTruth(tmp_path).object_names(put(tmp_path / "b.png"))
+        TruthOf(tmp_path).object_names(put(tmp_path / "b.png"))
 
 
-def make_coco(folder: Path, *annotations: dict[str, object]) -> tuple[CocoTruth, Path]:
+def make_coco(folder: Path, *annotations: dict[str, object]) -> tuple[TruthOf, Path]:
     """A truth whose one image has these annotations."""
     document = {
         "images": [{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "gone.png"}],
@@ -79,7 +78,7 @@ def make_coco(folder: Path, *annotations: dict[str, object]) -> tuple[CocoTruth,
         "categories": [{"id": 5, "name": "cat"}],
     }
     image = put(folder / "a.png")
-    return CocoTruth(put(folder / "labels.json", json.dumps(document))), image
+    return TruthOf(put(folder / "labels.json", json.dumps(document))), image
 
 
 def test_coco_counts_crowds(tmp_path: Path) -> None:
@@ -87,7 +86,8 @@ def test_coco_counts_crowds(tmp_path: Path) -> None:
     truth, image = make_coco(tmp_path, {"category_id": 5, "bbox": [0, 0, 9, 9]}, crowd)
     assert truth.object_names(image) == ("cat", "cat")
     assert truth.object_names(put(tmp_path / "other.png")) is None
-    assert (truth.images, truth.lost) == ((image,), ("gone.png",))
+    pairing = open_truth(truth.path).pairing
+    assert (pairing.images, pairing.orphans) == ((str(image),), ("gone.png",))
 
 
 @pytest.mark.parametrize("wrong", [{"category_id": 6, "bbox": [0, 0, 9, 9]}, {"category_id": 5}, {"bbox": [0, 0, 9]}])

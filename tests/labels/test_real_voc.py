@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
+from negmine.datasets.open import open_truth
 from negmine.errors import ImageError
 from negmine.images import decode_image
-from negmine.labels.recognise import open_truth
 from negmine.structures import GroundTruth
 
 
@@ -22,7 +22,7 @@ def test_every_label_is_found_and_every_object_read(
 ) -> None:
     root = real_data / "images" / folder
     truth = open_truth(root)
-    assert (truth.format_name, truth.class_names, truth.images_labelled) == ("Pascal VOC", (class_name,), images)
+    assert (truth.format_name, truth.class_names, truth.pairing.paired) == ("Pascal VOC", (class_name,), images)
     found = 0
     for image in sorted((root / "images").iterdir()):
         xml = etree.parse(root / annotations / f"{image.stem}.xml")

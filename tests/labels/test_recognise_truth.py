@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from label_files import put, voc_xml
 
+from negmine.datasets.open import open_truth
 from negmine.errors import TruthError
 from negmine.labels.base import Truth
-from negmine.labels.recognise import open_truth
 
 YAML = "names: [cat]\n"
 COCO = '{"images": [], "annotations": [], "categories": [{"id": 1, "name": "cat"}]}'
@@ -53,8 +53,8 @@ def test_the_format_is_told_from_what_is_there(
     "files",
     [
         {"data.yaml": YAML, "coco.json": COCO},
-        {"train.json": COCO, "val.json": COCO},
-        {"annotations/train.json": COCO, "annotations/val.json": COCO},
+        {"one.json": COCO, "two.json": COCO},
+        {"annotations/one.json": COCO, "annotations/two.json": COCO},
         {"coco.json": COCO, "Annotations/a.xml": voc_xml()},
     ],
 )
@@ -77,4 +77,4 @@ def test_what_is_missing_or_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_may_be_given_as_text(tmp_path: Path) -> None:
     put(tmp_path / "a.xml", voc_xml())
-    assert open_truth(str(tmp_path)).images_labelled == 1
+    assert open_truth(str(tmp_path)).pairing.labels == 1

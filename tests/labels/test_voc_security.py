@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from label_files import put, voc_object, voc_xml
+from label_files import TruthOf, put, voc_object, voc_xml
 
 from negmine.errors import LabelError
-from negmine.labels.voc import VocTruth
 
 SECRET = "the content of a private file"
 LAUGHS = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 10))
@@ -35,7 +34,7 @@ def test_xml_that_attacks_is_refused(tmp_path: Path, attack: str) -> None:
     put(tmp_path / "good.xml", voc_xml(voc_object("cat", (1, 1, 2, 2))))
     put(tmp_path / "bad.xml", ATTACKS[attack].replace("SECRET_FILE", secret.as_uri()))
     image = put(tmp_path / "bad.jpg")
-    truth = VocTruth(tmp_path)
+    truth = TruthOf(tmp_path)
     with pytest.raises(LabelError, match=r"bad\.xml: (it declares a document type|no readable XML)") as caught:
         truth.read(image, (10, 10))
     assert SECRET not in str(caught.value)
@@ -44,7 +43,7 @@ def test_xml_that_attacks_is_refused(tmp_path: Path, attack: str) -> None:
 
 def test_a_processing_instruction_loads_nothing(tmp_path: Path) -> None:
     put(tmp_path / "a.xml", b'<?xml-stylesheet href="http://127.0.0.1:9/x.xsl"?>' + voc_xml())
-    found = VocTruth(tmp_path).read(put(tmp_path / "a.jpg"), (10, 10))
+    found = TruthOf(tmp_path).read(put(tmp_path / "a.jpg"), (10, 10))
     assert found is not None
     assert len(found) == 0
 
@@ -53,4 +52,4 @@ def test_nesting_without_end_is_refused(tmp_path: Path) -> None:
     put(tmp_path / "good.xml", voc_xml())
     put(tmp_path / "bad.xml", b"<annotation>" + b"<a>" * 100_000)
     with pytest.raises(LabelError, match=r"bad\.xml: no readable XML"):
-        VocTruth(tmp_path).read(put(tmp_path / "bad.jpg"), (10, 10))
+        TruthOf(tmp_path).read(put(tmp_path / "bad.jpg"), (10, 10))

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from label_files import put
+from label_files import TruthOf, put
 from lxml import etree
 
 from negmine.errors import ExportError
-from negmine.labels.voc import VocTruth
 from negmine.labels.voc_writer import voc_annotation
 from negmine.structures import GroundTruth
 
@@ -47,7 +46,7 @@ def test_verified_is_written_only_where_it_is_true() -> None:
 
 def test_the_own_reader_reads_it_back_as_empty(tmp_path: Path) -> None:
     put(tmp_path / "Annotations" / "a.xml", annotation())
-    truth = VocTruth(tmp_path)
+    truth = TruthOf(tmp_path)
     found = truth.read(put(tmp_path / "JPEGImages" / "a.jpg"), (640, 480))
     assert found is not None
     assert len(found) == 0

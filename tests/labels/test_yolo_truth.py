@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from label_files import put
+from label_files import TruthOf, put
 
 from negmine.errors import LabelError
-from negmine.labels.yolo import YoloTruth, label_path
+from negmine.labels.yolo import label_path
 from negmine.structures import GroundTruth
 
 WH = (200, 100)
@@ -21,7 +21,7 @@ NAMES = "names: [cat, dog]\n"
 def read_one(folder: Path, rows: str | bytes, yaml: str = NAMES) -> GroundTruth:
     """Write one label file and read it for an image of 200 x 100 pixels."""
     put(folder / "labels" / "a.txt", rows)
-    truth = YoloTruth(put(folder / "data.yaml", yaml)).read(put(folder / "images" / "a.jpg"), WH)
+    truth = TruthOf(put(folder / "data.yaml", yaml)).read(put(folder / "images" / "a.jpg"), WH)
     assert truth is not None
     return truth
 
@@ -32,11 +32,11 @@ def test_an_empty_file_says_that_the_image_is_empty(tmp_path: Path, rows: str) -
 
 
 def test_an_image_without_file_is_unlabelled_not_empty(tmp_path: Path) -> None:
-    truth = YoloTruth(put(tmp_path / "data.yaml", NAMES))
+    truth = TruthOf(put(tmp_path / "data.yaml", NAMES))
     image = put(tmp_path / "images" / "a.jpg")
     assert truth.read(image, WH) is None
     assert truth.label_hash(image) is None
-    assert truth.images_labelled == 0
+    assert truth.labels == 0
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_class_ids_may_have_gaps(tmp_path: Path) -> None:
     yaml = "names:\n  7: dog\n  2: cat\n  '11': fox\n"
     truth = read_one(tmp_path, "7 0.5 0.5 1 1\n2 0.5 0.5 1 1\n11.0 0.5 0.5 1 1", yaml)
     assert truth.class_names == ("dog", "cat", "fox")
-    assert YoloTruth(tmp_path / "data.yaml").class_names == ("cat", "dog", "fox")  # by number
+    assert TruthOf(tmp_path / "data.yaml").class_names == ("cat", "dog", "fox")  # by number
 
 
 def test_key_points_are_passed_over(tmp_path: Path) -> None:
@@ -121,13 +121,13 @@ def test_bytes_that_are_no_text_are_refused_by_file(tmp_path: Path) -> None:
 
 def test_a_folder_in_the_place_of_a_label_is_refused(tmp_path: Path) -> None:
     (tmp_path / "labels" / "a.txt").mkdir(parents=True)
-    truth = YoloTruth(put(tmp_path / "data.yaml", NAMES))
+    truth = TruthOf(put(tmp_path / "data.yaml", NAMES))
     with pytest.raises(LabelError, match=r"a\.txt: expected a label file"):
         truth.read(put(tmp_path / "images" / "a.jpg"), WH)
 
 
 def test_the_hash_changes_with_the_labels_and_needs_no_image(tmp_path: Path) -> None:
-    truth = YoloTruth(put(tmp_path / "data.yaml", NAMES))
+    truth = TruthOf(put(tmp_path / "data.yaml", NAMES))
     image = put(tmp_path / "images" / "a.jpg", b"no image at all")
     put(tmp_path / "labels" / "a.txt")
     empty = truth.label_hash(image)
@@ -152,7 +152,7 @@ def test_labels_are_where_ultralytics_has_them(image: str, label: str) -> None:
 @pytest.mark.parametrize("stem", ["with space", "new\nline", "größe 猫", os.fsdecode(b"not-utf8-\xff\xfe")])
 def test_odd_file_names_are_found(tmp_path: Path, stem: str) -> None:
     put(tmp_path / "labels" / f"{stem}.txt", "0 2 2 2 2")
-    truth = YoloTruth(put(tmp_path / "data.yaml", NAMES))
+    truth = TruthOf(put(tmp_path / "data.yaml", NAMES))
     image = put(tmp_path / "images" / f"{stem}.jpg")
     assert truth.label_hash(image) is not None
     with pytest.raises(LabelError, match="line 1: expected shares") as caught:

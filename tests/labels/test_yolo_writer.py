@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from label_files import put
+from label_files import TruthOf, put
 
 from negmine.errors import LabelError
-from negmine.labels.yolo import YoloTruth, yolo_lines
+from negmine.labels.yolo import yolo_lines
 from negmine.structures import GroundTruth
 
 SIZE_WH = (640, 480)
@@ -92,6 +92,6 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     truth = GroundTruth.of([[1.5, 2.5, 100.25, 200.75]], ["dog"])
     put(tmp_path / "labels" / "a.txt", yolo_lines(truth, SIZE_WH, IDS))
     put(tmp_path / "data.yaml", "names: [cat, dog]\ntrain: images\n")
-    found = YoloTruth(tmp_path / "data.yaml").read(put(tmp_path / "images" / "a.jpg"), SIZE_WH)
+    found = TruthOf(tmp_path / "data.yaml").read(put(tmp_path / "images" / "a.jpg"), SIZE_WH)
     assert found is not None and found.class_names == ("dog",)
     np.testing.assert_allclose(found.boxes_xyxy, truth.boxes_xyxy, atol=1e-3)

@@ -6,10 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from label_files import put
+from label_files import TruthOf, put
 
 from negmine.errors import TruthError
-from negmine.labels.yolo import YoloTruth
 
 NAMES = "names: [cat]\n"
 # Nine lists, each of nine times the one before: 9^9 words where somebody writes them out.
@@ -39,24 +38,24 @@ LAUGHS = "l0: &l0 [ha]\n" + "".join(f"l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 9
 )
 def test_what_is_no_data_yaml_is_refused(tmp_path: Path, yaml: str, reason: str) -> None:
     with pytest.raises(TruthError, match=reason) as caught:
-        YoloTruth(put(tmp_path / "data.yaml", yaml))
+        TruthOf(put(tmp_path / "data.yaml", yaml))
     assert len(str(caught.value)) < 500 + len(str(tmp_path))
 
 
 def test_bytes_that_are_no_text_and_a_missing_file_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TruthError, match="cannot be read as YAML"):
-        YoloTruth(put(tmp_path / "data.yaml", b"names: [\xff]"))
-    with pytest.raises(TruthError, match="cannot be read as YAML"):
-        YoloTruth(tmp_path / "missing.yaml")
+        TruthOf(put(tmp_path / "data.yaml", b"names: [\xff]"))
+    with pytest.raises(TruthError, match="does not exist"):
+        TruthOf(tmp_path / "missing.yaml")
 
 
 def test_a_name_that_is_listed_twice_is_one_class(tmp_path: Path) -> None:
-    assert YoloTruth(put(tmp_path / "data.yaml", "names: [cat, dog, cat, 5]")).class_names == ("cat", "dog", "5")
+    assert TruthOf(put(tmp_path / "data.yaml", "names: [cat, dog, cat, 5]")).class_names == ("cat", "dog", "5")
 
 
 def labelled(folder: Path, splits: str) -> int:
     """How many images a data.yaml with these splits says are labelled."""
-    return YoloTruth(put(folder / "data.yaml", NAMES + splits)).images_labelled
+    return TruthOf(put(folder / "data.yaml", NAMES + splits)).labels
 
 
 @pytest.mark.parametrize(
@@ -69,9 +68,9 @@ def labelled(folder: Path, splits: str) -> int:
         ("train: images\n", 3),
         ("train: ../images/train\n", 2),  # a `../` too many
         ("path: .\ntrain: images/train\n", 2),
-        ("train: list.txt\n", 1),
-        ("train: images/train/a.jpg\n", 1),
-        ("train: missing\nval: 5\n", 0),
+        ("train: list.txt\n", 2),  # that of an image beside those listed too
+        ("train: images/train/a.jpg\n", 2),
+        ("train: missing\nval: absent\n", 0),
         ("train: missing.txt\n", 0),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from negmine.labels.coco import CocoTruth
+from negmine.datasets.open import open_truth
 from negmine.matching import Kind
 from negmine.mining.config import CropConfig, CropPolicy, OutputSize, ScanConfig
 from negmine.mining.judge import Classes, judge
@@ -62,7 +62,7 @@ def test_coco_annotations_to_ignore_act_as_crowds_do(tmp_path: Path) -> None:
     document = {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": annotations, "categories": categories}
     (tmp_path / "coco.json").write_text(json.dumps(document))
     (tmp_path / "a.jpg").touch()
-    truth = CocoTruth(tmp_path / "coco.json").read(tmp_path / "a.jpg", WH)
+    truth = open_truth(tmp_path / "coco.json", images=[tmp_path / "a.jpg"]).read(tmp_path / "a.jpg", WH)
     assert truth is not None
     kinds, negatives = judged(truth, [(10, 10, 20, 20), (70, 10, 80, 20), (70, 30, 80, 40)], [0, 0, 1], "region")
     assert (kinds, negatives) == ([(Kind.IGNORED, None)] * 3, 0)

@@ -12,9 +12,9 @@ from torch.utils.data import Dataset
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
+from negmine.datasets.open import open_truth
 from negmine.errors import ImageError, LabelError, TrainingError
 from negmine.images import decode_image
-from negmine.labels.yolo import YoloTruth
 from negmine.paths import printable
 
 Sample = tuple[Tensor, dict[str, Tensor]]
@@ -40,7 +40,7 @@ class TrainingImages(Dataset[Sample | TrainingError]):
         self, images: Sequence[Path], data_yaml: Path, class_names: Sequence[str], first_label: int, *, augment: bool
     ) -> None:
         self._images = list(images)
-        self._truth = YoloTruth(data_yaml)
+        self._truth = open_truth(data_yaml, images=self._images)
         self._labels: Mapping[str, int] = {name: first_label + number for number, name in enumerate(class_names)}
         changes = [v2.RandomHorizontalFlip(0.5), v2.RandomPhotometricDistort(p=0.5)] if augment else []
         self._change = v2.Compose([*changes, v2.SanitizeBoundingBoxes(min_size=1)])

@@ -1,0 +1,85 @@
+"""The truth of a data set: labels by image, as the user wants them understood."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+from negmine.datasets.config import LabelConfig
+from negmine.datasets.pairing import Pairing
+from negmine.errors import LabelError
+from negmine.labels.base import Label, LabelSet
+from negmine.labels.classes import apply_class_map
+from negmine.paths import RealPaths
+from negmine.structures import GroundTruth
+
+_MISSING = "missing is empty"
+
+
+class PairedTruth:
+    """Labels that were paired with images; see `Truth`. Any number of threads may share one.
+
+    Args:
+        labels: of the data set.
+        pairing: which image each belongs to.
+        real_path: resolves links, as the pairing did.
+        config: how they are understood.
+
+    Attributes:
+        pairing: which label each image has.
+        class_names: the classes that the labels list, by the names that the class map gives them.
+
+    Raises:
+        TruthError: where the class map names a class that the labels do not list.
+    """
+
+    def __init__(self, labels: LabelSet, pairing: Pairing, real_path: RealPaths, config: LabelConfig) -> None:
+        self.pairing = pairing
+        self.format_name = labels.format_name
+        self.notes = (str(pairing), *labels.notes)
+        self.real_path = real_path
+        self._labels = labels
+        self._config = config
+        self._map = apply_class_map(labels.class_names, config.class_map) if config.class_map else {}
+        self.class_names = tuple(dict.fromkeys(self._map.get(name, name) for name in labels.class_names))
+        self._reading = repr(sorted(self._map.items())) if self._map else ""
+
+    @property
+    def labels(self) -> LabelSet:
+        """The labels as the files have them."""
+        return self._labels
+
+    def label_of(self, image_path: Path) -> Label | None:
+        """The label of an image; None where it has none.
+
+        Raises:
+            LabelError: where it is not clear which label it has.
+        """
+        real = self.real_path(image_path)
+        if real in self.pairing.conflicts:
+            raise LabelError(self.pairing.conflicts[real])
+        return self.pairing.label_of.get(real)
+
+    def label_hash(self, image_path: Path) -> str | None:
+        """See `Truth.label_hash`."""
+        label = self.label_of(image_path)
+        if label is None:
+            return _MISSING if self._config.missing_is_empty else None
+        found = label.hash()
+        return hashlib.sha256(f"{found}\n{self._reading}".encode()).hexdigest() if self._reading else found
+
+    def object_names(self, image_path: Path) -> tuple[str, ...] | None:
+        """See `Truth.object_names`."""
+        label = self.label_of(image_path)
+        if label is None:
+            return () if self._config.missing_is_empty else None
+        return tuple(self._map.get(name, name) for name in label.object_names())
+
+    def read(self, image_path: Path, size_wh: tuple[int, int]) -> GroundTruth | None:
+        """See `Truth.read`."""
+        label = self.label_of(image_path)
+        if label is None:
+            return GroundTruth.empty() if self._config.missing_is_empty else None
+        truth = label.read(size_wh)
+        return replace(truth, class_names=tuple(self._map.get(name, name) for name in truth.class_names))
