@@ -158,6 +158,11 @@ class GroundTruth:
             np.concatenate([self.crowd, other.crowd]),
         )
 
+    def unjudged(self, size_wh: tuple[int, int]) -> tuple[str, ...]:
+        """The classes of crowds that fill an image of this width and height: nobody knows how many of them it holds."""
+        whole = (self.boxes_xyxy == np.array([0, 0, *size_wh])).all(axis=1) & self.crowd
+        return tuple(dict.fromkeys(self.class_names[index] for index in np.flatnonzero(whole)))
+
     def __len__(self) -> int:
         return len(self.class_names)
 

@@ -18,7 +18,7 @@ from negmine.files import sha256_of
 from negmine.images.codecs import decode_image
 from negmine.images.contents import OnCount
 from negmine.images.header import read_header
-from negmine.labels.base import LabelFormat
+from negmine.labels.base import Feature, LabelFormat
 from negmine.labels.plan import ExportImage, StoredFile
 from negmine.labels.splits import TRAIN, UNLISTED, WHOLE
 from negmine.paths import RealPaths, printable
@@ -273,6 +273,9 @@ def _problem(image: DataImage, label_format: LabelFormat) -> str:
         return image.reason
     if label_format.image_suffixes is not None and image.suffix not in label_format.image_suffixes:
         return f"{label_format.title} trainers do not read images of type {image.suffix}; convert it to JPEG or PNG"
+    unjudged = image.truth.unjudged(image.size_wh) if image.truth else ()
+    if unjudged and Feature.CROWD not in label_format.features:
+        return f"its label leaves open whether it holds {printable(unjudged[0])}, which {label_format.title} cannot say"
     if not label_format.keeps_crowds and image.truth and image.truth.crowd.all():
         return f"all its objects are crowds; {label_format.title} has none, and without them it would count as empty"
     return ""

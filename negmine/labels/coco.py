@@ -91,7 +91,7 @@ class CocoLabels(LabelSet):
         self.labels = [
             CocoLabel(image, printable(self._files[split]), split)
             for split, document in documents.items()
-            for image in document.images
+            for image in document.among(self.class_names).images
         ]
 
     def images(self) -> Iterable[OwnImages]:

@@ -90,6 +90,10 @@ def _bbox(entry: Entry) -> Sequence[float]:
             f"expected a bbox of four numbers x, y, width, height, found {text}"
             f"{'none' if bbox is None else shown(bbox)}; {advice}"
         )
+    if 0 <= min(numbers) and max(numbers) <= 1 and 0 < numbers[2] * numbers[3] < 1:
+        raise LabelError(
+            f"the bbox {shown(bbox)} is less than a pixel, as if its sides were shares of the image's; write pixels"
+        )
     return bbox
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from negmine.errors import TruthError
 from negmine.labels.coco_json import Entry, Id, as_id, other_kind, shown
@@ -65,6 +65,10 @@ class Coverage:
     def judges(self, class_name: str) -> bool:
         """Whether what has no annotation of the class is none of its objects."""
         return class_name not in self.partly and (self.searched is None or class_name in self.searched)
+
+    def without(self, class_names: Collection[str]) -> Coverage:
+        """The same, where there may be objects of these classes too."""
+        return replace(self, partly=self.partly.union(class_names)) if class_names else self
 
     def said(self) -> list[object]:
         """The same as plain values."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from negmine.errors import LabelError, TruthError
 from negmine.labels.checks import (
+    Box,
     clipped_box,
     judged_classes,
     objects_of,
@@ -69,7 +70,8 @@ class CocoImage:
             LabelError: where an annotation is invalid.
         """
         here = self._here(where)
-        return objects_of([a.class_name for a in self._sound(here, _size(self.size, here))]) or self.unjudged
+        names = [annotation.class_name for annotation, _ in self._objects(here, _size(self.size, here))]
+        return objects_of(names) or self.unjudged
 
     def read(self, size_wh: tuple[int, int], where: str) -> GroundTruth:
         """The objects. A class that is not judged in this image is a crowd that fills it.
@@ -83,18 +85,23 @@ class CocoImage:
         """
         here = self._here(where)
         require_size(_size(self.size, here), size_wh, here)
-        sound = self._sound(here, size_wh)
-        boxes = [clipped_box(a.box_xyxy, size_wh, _of(a, here)) for a in sound]
-        truth = GroundTruth.of(boxes, [a.class_name for a in sound], crowd=[a.is_crowd for a in sound])
+        objects = self._objects(here, size_wh)
+        truth = GroundTruth.of(
+            [box for _, box in objects],
+            [annotation.class_name for annotation, _ in objects],
+            crowd=[annotation.is_crowd for annotation, _ in objects],
+        )
+        truth = with_ignored_regions(truth, self.class_names)
         unjudged = self.unjudged
-        everywhere = GroundTruth.of([(0, 0, *size_wh)] * len(unjudged), unjudged, crowd=[True] * len(unjudged))
-        return with_ignored_regions(truth, self.class_names).joined(everywhere)
+        if not unjudged:
+            return truth
+        return truth.joined(GroundTruth.of([(0, 0, *size_wh)] * len(unjudged), unjudged, crowd=[True] * len(unjudged)))
 
     def _here(self, where: str) -> str:
         return f"{where}, image {shown(self.id)}"
 
-    def _sound(self, here: str, size_wh: tuple[int, int]) -> Sequence[CocoAnnotation]:
-        """The annotations; none where they say that there is no object.
+    def _objects(self, here: str, size_wh: tuple[int, int]) -> list[tuple[CocoAnnotation, Box]]:
+        """The annotations with their boxes, clipped; none where they say that there is no object.
 
         Args:
             here: the image, for messages.
@@ -105,11 +112,10 @@ class CocoImage:
         for annotation in self.annotations:
             if annotation.problem is not None:
                 raise LabelError(f"{_of(annotation, here)}: {annotation.problem}")
-        if says_background([a.bbox for a in self.annotations], here):
-            return ()
-        for annotation in self.annotations:
-            clipped_box(annotation.box_xyxy, size_wh if all(size_wh) else None, _of(annotation, here))
-        return self.annotations
+        if says_background([annotation.bbox for annotation in self.annotations], here):
+            return []
+        known_wh = size_wh if all(size_wh) else None
+        return [(each, clipped_box(each.box_xyxy, known_wh, _of(each, here))) for each in self.annotations]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +125,12 @@ class CocoDocument:
     Attributes:
         images: in the file's order.
         class_names: in the file's order, each once; without categories that only group others.
+        listed: the names of all its categories.
     """
 
     images: Sequence[CocoImage]
     class_names: tuple[str, ...]
+    listed: frozenset[str]
 
     @classmethod
     def read(cls, path: Path) -> CocoDocument:
@@ -145,6 +153,7 @@ class CocoDocument:
                 used.add(category)
         if not annotations.keys() <= images.keys():
             raise TruthError(f"{where}: {_stray(lists['annotations'], images)}")
+        listed = frozenset(names.values())
         names = without_groups(names, categories, used)
         class_names = judged_classes(tuple(dict.fromkeys(names.values())))
         federated = any(NEGATIVE in entry for entry in images.values())
@@ -154,11 +163,30 @@ class CocoDocument:
             coverage = coverage_of(entry, names, {each.class_name for each in own}, federated=federated)
             size = (entry.get("width"), entry.get("height"))
             found.append(CocoImage(number, _file_name(entry), size, own, class_names, coverage))
-        return cls(found, class_names)
+        return cls(found, class_names, listed)
+
+    def among(self, class_names: tuple[str, ...]) -> CocoDocument:
+        """The same document as a part of a data set that has these classes; those that it does not list are not judged.
+
+        Args:
+            class_names: of all documents of the data set.
+        """
+        if class_names == self.class_names:
+            return self
+        coverages: dict[Coverage, Coverage] = {}  # most images share one
+        images = []
+        for image in self.images:
+            if image.coverage not in coverages:
+                coverages[image.coverage] = image.coverage.without(set(class_names) - self.listed)
+            images.append(replace(image, class_names=class_names, coverage=coverages[image.coverage]))
+        return CocoDocument(images, class_names, self.listed)
 
 
 def _of(annotation: CocoAnnotation, here: str) -> str:
-    return f"{here}, annotation {shown(annotation.id)}"
+    number = (
+        annotation.id if isinstance(annotation.id, int) else shown(annotation.id)
+    )  # most by far, and in a few steps
+    return f"{here}, annotation {number}"
 
 
 def _size(size: tuple[object, object], where: str) -> tuple[int, int]:

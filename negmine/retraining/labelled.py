@@ -221,7 +221,9 @@ def _with_truth(
         except LabelError as error:
             skipped[image.path] = str(error)
             continue
-        if truth is not None:
+        if truth is not None and (unjudged := truth.unjudged(content.size_wh)):
+            skipped[image.path] = f"its label leaves open whether it holds {printable(unjudged[0])}"
+        elif truth is not None:
             sha256 = contents.sha256[image.path]
             read[image.path] = ImageWithTruth(image.path, sha256, content.phash, content.size_wh, truth)
     return read, skipped

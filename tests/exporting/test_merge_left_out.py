@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 from blobs import draw, find_squares, square_detector
-from data_sets import PLAIN, SIZE_WH, Splits, stems, write_voc, write_yolo
+from data_sets import PLAIN, SIZE_WH, Splits, stems, write_coco, write_voc, write_yolo
 
 from negmine.bank.bank import Bank
 from negmine.bank.writer import BankWriter
@@ -40,6 +41,22 @@ def test_what_cannot_be_used_is_left_out_counted_and_named(small_bank: Path, tmp
     merged = export(small_bank, tmp_path / "out", merge=data, config=config).merged
     assert merged is not None and (merged.train.empty, merged.unlabelled) == (1, 0)
     assert (tmp_path / "out" / "labels" / "train" / "nobody.txt").read_bytes() == b""
+
+
+@pytest.mark.parametrize("key", ["voc", "yolo"])
+def test_images_whose_labels_leave_a_class_open_are_left_out_where_the_format_cannot_say_so(
+    small_bank: Path, tmp_path: Path, key: str
+) -> None:
+    car = [("car", 10, 20, 60, 70)]
+    data = write_coco(tmp_path / "data", {"train": {"a.png": car, "more.png": car, "empty.png": []}})
+    document = json.loads(data.read_text())
+    document["images"][1]["not_exhaustive_category_ids"] = [7]
+    document["images"][2]["not_exhaustive_category_ids"] = [7]
+    data.write_text(json.dumps(document))
+    merged = export(small_bank, tmp_path / "out", merge=data, config=ExportConfig(format=key)).merged
+    assert merged is not None and (merged.train.positives, merged.train.empty) == (1, 0)
+    assert {path.name for path in merged.skipped} == {"more.png", "empty.png"}
+    assert all("leaves open whether it holds" in reason for reason in merged.skipped.values())
 
 
 def test_images_that_no_list_names_are_left_out(small_bank: Path, tmp_path: Path) -> None:

@@ -76,6 +76,16 @@ def test_what_was_found_is_said(entry: dict[str, object], reason: str) -> None:
     assert reason in problem_of(**entry)
 
 
+@pytest.mark.parametrize("bbox", [[0.1, 0.2, 0.3, 0.4], [0, 0, 1, 0.5], [0, 0.5, 1.0, 0.5]])
+def test_shares_of_the_image_are_no_pixels(bbox: object) -> None:
+    assert "as if its sides were shares" in problem_of(bbox=bbox)
+
+
+@pytest.mark.parametrize("bbox", [[0, 0, 1, 1], [5, 5, 0.5, 0.5], [0.5, 0.5, 1.5, 0.5]])
+def test_small_objects_are_no_shares(bbox: object) -> None:
+    assert of(bbox=bbox).bbox == bbox
+
+
 def test_a_number_where_the_categories_have_texts_is_said() -> None:
     problem = CocoAnnotation.of({"category_id": 1, "bbox": [1, 2, 3, 4]}, {"1": "dog"}).problem
     assert problem == "category 1 is a number, and the categories have texts for ids; write both alike"

@@ -131,6 +131,18 @@ def test_one_image_with_negative_categories_makes_the_file_federated(tmp_path: P
     assert (without.unjudged, searched.unjudged) == (("dog", "car"), ())
 
 
+def test_a_class_that_only_another_document_lists_is_not_judged_in_this_one(tmp_path: Path) -> None:
+    groups = [{"id": 0, "name": "pets", "supercategory": "none"}, {"id": 1, "name": "dog", "supercategory": "pets"}]
+    own = document(tmp_path, annotation(), categories=groups)
+    assert own.among(own.class_names) is own
+    joined = own.among(("pets", "dog", "car"))  # another document uses `pets`, which this one lists
+    [image] = joined.images
+    assert joined.class_names == image.class_names == ("pets", "dog", "car")
+    assert image.unjudged == ("car",)
+    assert image.object_names("coco.json") == ("dog",)
+    assert own.images[0].unjudged == ()
+
+
 def test_what_was_searched_for_and_cannot_be_read_breaks_the_label(tmp_path: Path) -> None:
     image = only(tmp_path, not_exhaustive_category_ids=["1"])
     for read in (lambda: image.read(WH, "coco.json"), lambda: image.object_names("coco.json")):

@@ -245,3 +245,14 @@ def test_odd_file_names_are_found(tmp_path: Path, name: str) -> None:
 def test_a_file_name_that_is_none_leaves_the_rest_readable(tmp_path: Path, name: object) -> None:
     images: list[Json] = [{"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": name}]
     assert len(read_one(tmp_path, coco(images=images))) == 0
+
+
+def test_a_class_that_only_one_of_several_files_lists_is_not_judged_in_the_others(tmp_path: Path) -> None:
+    for split, categories in (("train", CATEGORIES), ("valid", CATEGORIES[:1])):
+        put(tmp_path / split / "_annotations.coco.json", coco(annotation([1, 1, 5, 5]), categories=categories))
+    images = {split: put(tmp_path / split / "a.jpg") for split in ("train", "valid")}
+    truth = TruthOf(tmp_path)
+    train, valid = (truth.read(images[split], WH) for split in ("train", "valid"))
+    assert truth.class_names == ("dog", "car")
+    assert train is not None and train.unjudged(WH) == ()
+    assert valid is not None and valid.unjudged(WH) == ("car",)

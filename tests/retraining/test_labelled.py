@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,21 @@ def test_splits_are_taken_as_they_are(tmp_path: Path) -> None:
     assert names(found.positives) == ["a", "b"]
     assert found.class_ids == {"lamp": 1}  # the model's number, not the data's
     assert any("1 image without a label ignored" in note for note in found.notes)
+
+
+def test_an_image_whose_label_leaves_a_class_open_is_not_trained_on(tmp_path: Path) -> None:
+    images: list[dict[str, object]] = [{"id": i, "file_name": f"{i}.png"} for i in range(12)]
+    for i in range(12):
+        draw(tmp_path / f"{i}.png", [SQUARE], seed=i)
+    images[4]["not_exhaustive_category_ids"] = [1]
+    lamps = [{"id": i, "image_id": i, "category_id": 1, "bbox": [20, 20, 40, 40]} for i in range(12)]
+    document = {"images": images, "annotations": lamps, "categories": [{"id": 1, "name": "lamp"}]}
+    (tmp_path / "coco.json").write_text(json.dumps(document))
+    found = read(tmp_path / "coco.json")
+    assert len(found.train) + len(found.val) == 11
+    assert {path.name: reason for path, reason in found.skipped.items()} == {
+        "4.png": "its label leaves open whether it holds lamp"
+    }
 
 
 def test_a_test_split_stands_in_for_a_missing_val_and_that_is_said(tmp_path: Path) -> None:
