@@ -40,7 +40,7 @@ def open_model(path: Path, *, trusted: bool) -> YOLO:
     elif path.suffix.lower() == ".onnx" and not BaseBackend.read_metadata(path).get("names"):
         raise WeightsError(
             f"{path} was not exported by Ultralytics (no class names inside); say what it is with --onnx-layout "
-            "yolox, ultralytics or ssd, or wrap its runtime in a FunctionDetector"
+            "yolox, ultralytics, yolov5 or ssd, or wrap its runtime in a FunctionDetector"
         )
     try:
         with _restricted_loading(pickled and not trusted), _plainly_named(path) as plain:
