@@ -59,6 +59,7 @@ def open_detector(config: DetectorConfig | PredictionsConfig, samples: Samples |
 
         return TorchvisionDetector(config)
     if is_onnx(config.weights):
+        require_no_backend(config)
         from negmine.detectors.onnx.recognise import told_layout
 
         layout = told_layout(config, samples)
