@@ -11,10 +11,11 @@ from negmine.bank.records import RunRecord
 from negmine.bank.writer import BankWriter
 from negmine.detectors.base import Detector, opening_notes
 from negmine.detectors.batches import failed_on_every_image
+from negmine.detectors.class_names import single_class_note
 from negmine.detectors.config import DetectorConfig, PredictionsConfig
 from negmine.detectors.open import open_detector
 from negmine.detectors.samples import samples_of
-from negmine.errors import ConfigError
+from negmine.errors import ConfigError, TruthError
 from negmine.labels.base import Truth
 from negmine.labels.classes import match_class_names
 from negmine.labels.recognise import open_truth
@@ -108,7 +109,11 @@ def _classes(detector: Detector, truth: Truth | None) -> Classes:
     names = detector.class_names
     if truth is None:
         return Classes(names, names, judged=None)
-    return Classes(names, match_class_names(names, truth.class_names), judged=frozenset(truth.class_names))
+    try:
+        matched = match_class_names(names, truth.class_names)
+    except TruthError as error:
+        raise TruthError(f"{error}{single_class_note(names)}") from error
+    return Classes(names, matched, judged=frozenset(truth.class_names))
 
 
 def _run_record(detector: Detector, config: ScanConfig) -> RunRecord:
