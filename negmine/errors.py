@@ -51,7 +51,7 @@ class UnsafeWeightsError(WeightsError):
 
 
 class DetectorError(NegmineError):
-    """A detector broke its contract: it returned the wrong number of results, or invalid ones."""
+    """A detector broke its contract: it returned the wrong number of results, or invalid ones for every image."""
 
 
 class PredictionsError(DetectorError):

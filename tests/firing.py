@@ -24,7 +24,7 @@ _FLOATS = re.compile(rb'<data element_type="f32" shape="[^"]*" offset="(\d+)" si
 
 def write_firing_checkpoint(
     path: Path, *, seed: int = 0, architecture: str = "yolo11n", without_suppression: bool = False, bias: float = -2.0,
-    spread: float = 0.05, names: Sequence[str] = (),
+    spread: float = 0.05, names: Sequence[str] = (), channels: int = 3,
 ) -> Path:  # fmt: skip
     """Save an untrained model whose scores depend on the picture and reach over 0.5, unless its bias is lower.
 
@@ -36,16 +36,18 @@ def write_firing_checkpoint(
         bias: of all classes.
         spread: standard deviation of the weights that scores are made with.
         names: of the classes; empty for 80 that are called by their numbers.
+        channels: of the images that it sees.
     """
     with quiet_ultralytics():
         import torch
         from ultralytics.nn.tasks import DetectionModel, yaml_model_load
 
         torch.manual_seed(seed)
-        model = DetectionModel(yaml_model_load(f"{architecture}.yaml"), nc=len(names) or None, verbose=False)
+        described = yaml_model_load(f"{architecture}.yaml")
+        model = DetectionModel(described, ch=channels, nc=len(names) or None, verbose=False)
         if names:
             model.names = dict(enumerate(names))
-        _settle(model)
+        _settle(model, channels)
         head = model.model[-1]
         for name in ("cv3", "one2one_cv3"):
             for branch in getattr(head, name, None) or ():
@@ -70,7 +72,7 @@ def break_model(file: Path) -> None:
     file.write_bytes(pack(parts | {"model.bin": bytes(weights)}))
 
 
-def _settle(model: torch.nn.Module) -> None:
+def _settle(model: torch.nn.Module, channels: int) -> None:
     """Give all normalisations the statistics of noise, as a training would; without, nothing gets through."""
     import torch
 
@@ -80,7 +82,8 @@ def _settle(model: torch.nn.Module) -> None:
         layer.momentum = None  # the average of all that is seen
     noise = [cv2.resize(picture, (96, 96))[..., ::-1] / 255.0 for picture in pictures(8)]
     with torch.no_grad():
-        model.train()(torch.from_numpy(np.stack(noise)).permute(0, 3, 1, 2).float())
+        images = torch.from_numpy(np.stack(noise)).permute(0, 3, 1, 2).float()
+        model.train()(images.repeat(1, 2, 1, 1)[:, :channels])
     for layer in layers:
         layer.momentum = 0.03
 

@@ -62,6 +62,10 @@ class Detector(Protocol):
         """The input size that the weights were trained at, pixels; None if unknown."""
 
     @property
+    def channels(self) -> int:
+        """Channels of the images that the weights see: 3, or 1 where `predict` shows them in grey."""
+
+    @property
     def lowest_score(self) -> float | None:
         """The lowest score of all its detections; None if unknown, as for every model."""
 
@@ -147,6 +151,11 @@ class BaseDetector:
     def trained_imgsz(self) -> int | None:
         """The input size that the weights were trained at, pixels; None by default."""
         return None
+
+    @property
+    def channels(self) -> int:
+        """Channels of the images that the weights see; 3 by default."""
+        return 3
 
     @property
     def lowest_score(self) -> float | None:

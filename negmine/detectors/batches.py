@@ -7,7 +7,9 @@ from pathlib import Path
 
 from negmine.detectors.base import Detector
 from negmine.errors import BoxError, DetectorError
+from negmine.paths import printable
 from negmine.structures import Detections, Image
+from negmine.words import counted
 
 
 def predict_each(
@@ -62,6 +64,22 @@ def _predict_one(
     detector: Detector, images: Sequence[Image], paths: Sequence[Path] | None, index: int
 ) -> Sequence[Detections | BoxError]:
     return _predict_batch(detector, [images[index]], None if paths is None else [paths[index]])
+
+
+def failed_on_every_image(name: str, images: int, first: Path, reason: str) -> DetectorError:
+    """The error for a detector that gave no valid detections for any image: it is at fault, and not the images.
+
+    Args:
+        name: of the detector.
+        images: how many it failed on.
+        first: of them.
+        reason: what was wrong with that one.
+    """
+    return DetectorError(
+        f"the detector {printable(name)} failed on every image that it was run on ({counted(images, 'image')}), first "
+        f"on {printable(first)}: {printable(reason)}; see whether these are the weights, the layout and the size of "
+        "input that were meant"
+    )
 
 
 def groups_of_one_shape(images: Sequence[Image], batch_size: int) -> Iterator[list[int]]:

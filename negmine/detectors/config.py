@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from negmine.errors import ConfigError
 from negmine.paths import printable
 
-OnnxLayout = Literal["yolox", "ultralytics", "ssd"]
+OnnxLayout = Literal["yolox", "ultralytics", "yolov5", "ssd"]
 Backend = Literal["auto", "torch", "openvino", "onnx", "tensorrt"]
 
 
@@ -24,8 +24,8 @@ class DetectorConfig:
             of transformers, a folder or a name on the hub; with `onnx_layout` any ONNX file.
         conf: detections that score below are dropped, 0 to 1.
         iou: overlap above which the non-maximum suppression drops the lower score, 0 to 1; None for the framework's own
-            (0.7 of Ultralytics, 0.5 of torchvision, 0.65 of YOLOX, 0.45 of SSD). Models without one, such as DETR,
-            ignore it.
+            (0.7 of Ultralytics, 0.5 of torchvision, 0.65 of YOLOX, 0.45 of YOLOv5 and SSD). Models without one, such
+            as DETR, ignore it.
         imgsz: longer side that an image is resized to, pixels; None for the size that the weights were trained at, 640
             where that is unknown, and torchvision's own rule for its models.
         batch: images that run at once; None means one on a CPU, and on anything else 16 for Ultralytics, 8 for others.
@@ -33,7 +33,8 @@ class DetectorConfig:
         device: `auto`, or as Ultralytics names them: `cpu`, `0`, `cuda:1`, `mps`, ...
         classes: names of the classes to keep; empty means all.
         trust_weights: open a pickle without checking what it would run.
-        onnx_layout: the inputs and outputs of an ONNX model that Ultralytics did not export.
+        onnx_layout: the inputs and outputs of an ONNX model that Ultralytics did not export; None for what the file
+            says and its outputs show.
         class_names: a file of class names for such a model: a `.txt` with one per line, or a `data.yaml`.
         backend: what runs a `.pt` of Ultralytics: `torch` runs the weights themselves, the others a copy that is
             converted once and kept. `auto` is the fastest that finds the same as the weights on the user's images, and

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from negmine.detectors.base import Detector
@@ -22,7 +23,7 @@ def open_detector(config: DetectorConfig | PredictionsConfig, samples: Samples |
     Args:
         config: what to open.
         samples: gives so many of the images that the detector is for, such as `samples_of(paths)`. A faster backend is
-            compared with the weights on them; without them `backend="auto"` is torch.
+            compared with the weights on them; without them `backend="auto"` is torch. An ONNX layout is tried on them.
 
     Raises:
         ConfigError: for a device that does not exist here, a class or an imgsz that the model does not have, a layout
@@ -46,7 +47,7 @@ def open_detector(config: DetectorConfig | PredictionsConfig, samples: Samples |
         require_no_backend(config)
         from negmine.detectors.onnx.detector import OnnxDetector
 
-        return OnnxDetector(config)
+        return OnnxDetector(config, samples)
     if config.weights.startswith(HUGGING_FACE):
         require_no_backend(config)
         from negmine.detectors.hugging_face import HuggingFaceDetector
@@ -57,6 +58,13 @@ def open_detector(config: DetectorConfig | PredictionsConfig, samples: Samples |
         from negmine.detectors.torchvision.detector import TorchvisionDetector
 
         return TorchvisionDetector(config)
+    if is_onnx(config.weights):
+        require_no_backend(config)
+        from negmine.detectors.onnx.recognise import told_layout
+
+        layout = told_layout(config, samples)
+        if layout is not None:
+            return open_detector(replace(config, onnx_layout=layout), samples)
     from negmine.detectors.ultralytics.backends import open_ultralytics
 
     return open_ultralytics(config, samples)

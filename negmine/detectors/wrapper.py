@@ -67,6 +67,11 @@ class DetectorWrapper:
         return self.detector.trained_imgsz
 
     @property
+    def channels(self) -> int:
+        """Those of the wrapped detector."""
+        return self.detector.channels
+
+    @property
     def lowest_score(self) -> float | None:
         """That of the wrapped detector."""
         return self.detector.lowest_score

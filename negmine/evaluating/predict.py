@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from negmine.detectors.base import Detector
-from negmine.detectors.batches import predict_each
+from negmine.detectors.batches import failed_on_every_image, predict_each
 from negmine.engines.base import Engine
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import ConfigError
@@ -48,7 +48,7 @@ def predict_and_match(
     Raises:
         TruthError: if a detector has no class in common with the labels.
         ConfigError: if a class that is to be judged is not among those that the labels list.
-        DetectorError: if a detector breaks its contract.
+        DetectorError: if a detector breaks its contract, or fails on every image.
     """
     report = on_progress or (lambda done, total: None)
     evaluation = _Evaluation(detectors, images.truth, config)
@@ -72,6 +72,8 @@ class _Evaluation:
         self._matchers = [ImageMatcher(detector, truth, self._judged, config) for detector in detectors]
         self._images: list[list[MatchedImage]] = [[] for _ in detectors]
         self._skipped: list[SkippedImage] = []
+        self._tried = 0
+        self._failed: list[list[SkippedImage]] = [[] for _ in detectors]
         self._repeated = RepeatedImages()
 
     def add(self, engine: Engine, chunk: Sequence[EvalImage | SkippedImage]) -> None:
@@ -82,6 +84,9 @@ class _Evaluation:
             _predict_and_match(engine, detector, matcher, fresh)
             for detector, matcher in zip(self._detectors, self._matchers, strict=True)
         ]
+        self._tried += len(fresh)
+        for failures, of_one in zip(self._failed, matched, strict=True):
+            failures += [each for each in of_one if isinstance(each, SkippedImage)]
         for outcomes in zip(*matched, strict=True):
             failed = [each for each in outcomes if isinstance(each, SkippedImage)]
             self._skipped += failed[:1]
@@ -90,7 +95,14 @@ class _Evaluation:
                     of_detector.append(each)
 
     def matched(self) -> list[MatchedDetections]:
-        """What was collected, by detector."""
+        """What was collected, by detector.
+
+        Raises:
+            DetectorError: where one failed on every image.
+        """
+        for matcher, failed in zip(self._matchers, self._failed, strict=True):
+            if failed and len(failed) == self._tried:
+                raise failed_on_every_image(matcher.identity.name, len(failed), failed[0].source, failed[0].reason)
         return [
             MatchedDetections(
                 name=matcher.identity.name,

@@ -13,10 +13,12 @@ from negmine.datasets.config import LabelConfig
 from negmine.datasets.open import open_truth
 from negmine.datasets.truth import PairedTruth
 from negmine.detectors.base import Detector, opening_notes
+from negmine.detectors.batches import failed_on_every_image
+from negmine.detectors.class_names import single_class_note
 from negmine.detectors.config import DetectorConfig, PredictionsConfig
 from negmine.detectors.open import open_detector
 from negmine.detectors.samples import samples_of
-from negmine.errors import ConfigError
+from negmine.errors import ConfigError, TruthError
 from negmine.labels.base import Truth
 from negmine.labels.classes import match_class_names
 from negmine.matching import Kind
@@ -62,6 +64,7 @@ def scan(
         ConfigError: where crops are to be confirmed by predictions.
         TruthError: where the labels cannot be opened, or share no class with the detector.
         BankError: where the bank cannot be written; what was stored before stays.
+        DetectorError: where the detector fails on every image; what the bank had stays.
     """
     config = config or ScanConfig()
     items = _items(sources, split)
@@ -81,6 +84,7 @@ def scan(
             if on_progress is not None:
                 on_progress(_progress(counts, len(items), notes))
         seconds = clock() - started
+        _require_detections(model, loop.counts)
         device = Device.of(model, loop.busy_s / seconds if seconds > 0 else 0.0)
         new = tuple(note for note in model.notes if note not in notes)
         return loop.counts.result(writer.folder, writer.negative_count(), seconds, device, new)
@@ -115,7 +119,11 @@ def _classes(detector: Detector, truth: Truth | None) -> Classes:
     names = detector.class_names
     if truth is None:
         return Classes(names, names, judged=None)
-    return Classes(names, match_class_names(names, truth.class_names), judged=frozenset(truth.class_names))
+    try:
+        matched = match_class_names(names, truth.class_names)
+    except TruthError as error:
+        raise TruthError(f"{error}{single_class_note(names)}") from error
+    return Classes(names, matched, judged=frozenset(truth.class_names))
 
 
 def _run_record(detector: Detector, config: ScanConfig) -> RunRecord:
@@ -143,6 +151,17 @@ def _notes(truth: Truth | None, classes: Classes) -> tuple[str, ...]:
         if unjudged
         else (*pairing, note)
     )
+
+
+def _require_detections(detector: Detector, counts: ScanCounts) -> None:
+    """Refuse to report a scan in which the detector failed on every image that it saw, now and before.
+
+    Raises:
+        DetectorError: with the first reason.
+    """
+    failed = [skipped for skipped in counts.skipped if skipped.kind == "detector"]
+    if failed and not (counts.scanned or counts.unchanged or counts.duplicates):
+        raise failed_on_every_image(detector.identity.name, len(failed), failed[0].source, failed[0].reason)
 
 
 def _progress(counts: ScanCounts, total: int, notes: tuple[str, ...]) -> ScanProgress:

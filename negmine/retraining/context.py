@@ -48,6 +48,7 @@ class RunData:
 
     Attributes:
         class_names: of the model, by class id.
+        channels: of the images that the model sees, 3 or 1.
         images: the labelled images, as they are trained on.
         mined: backgrounds that are scanned for negatives.
         known: what is held out, and what the labels say: no negative may contradict it.
@@ -56,6 +57,7 @@ class RunData:
     """
 
     class_names: tuple[str, ...]
+    channels: int
     images: PlacedImages
     mined: tuple[Path, ...]
     known: KnownImages

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from negmine.detectors.base import imgsz_warning
+from negmine.detectors.base import Detector, imgsz_warning
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.weights_files import hash_weights
 from negmine.evaluating.data import EvalImages
@@ -54,8 +54,7 @@ def prepare(
     folder, settings = locked.folder, _detector_config(inputs.weights, config)
     detector = ports.open_detector(settings)
     names = detector.class_names
-    class_names = tuple(names[number] for number in sorted(names))
-    ports.trainer.check(inputs.weights, class_names)
+    ports.trainer.check(inputs.weights, _names_in_order(detector))
     labelled, backgrounds = _read(inputs, config, names, listener)
     locked.claim(_depends_on(inputs, config, labelled, backgrounds))
     backgrounds.held_out.write(folder.held_out_list)
@@ -65,7 +64,7 @@ def prepare(
         config=config,
         bank=inputs.bank or folder.bank,
         detector=replace(settings, classes=_only(names, labelled)),
-        data=_data(class_names, images, labelled, backgrounds),
+        data=_data(detector, images, labelled, backgrounds),
         ports=ports,
         listener=listener,
     )
@@ -114,18 +113,21 @@ def _read(
     return labelled, backgrounds
 
 
-def _data(
-    class_names: tuple[str, ...], images: PlacedImages, labelled: LabelledData, backgrounds: Backgrounds
-) -> RunData:
+def _data(detector: Detector, images: PlacedImages, labelled: LabelledData, backgrounds: Backgrounds) -> RunData:
     read = {image.sha256: image.phash for image in (*labelled.train, *labelled.val)}
     return RunData(
-        class_names=class_names,
+        class_names=_names_in_order(detector),
+        channels=detector.channels,
         images=images,
         mined=backgrounds.mined,
         known=labelled.known_images(backgrounds.held_out),
         hashes=read | dict(backgrounds.hashes),
         measured=EvalImages([image.path for image in labelled.val], labelled.truth, backgrounds.held_out.paths),
     )
+
+
+def _names_in_order(detector: Detector) -> tuple[str, ...]:
+    return tuple(name for _, name in sorted(detector.class_names.items()))
 
 
 def _depends_on(

@@ -67,7 +67,7 @@ def _start(run: Run) -> RoundResult:
     began, folder = run.ports.clock(), run.folder.round(0)
     if not folder.weights.is_file():
         copy_start(Path(run.detector.weights), folder.weights)
-    write_data_yaml(folder, run.data.class_names, negatives=False)
+    write_data_yaml(folder, run.data.class_names, channels=run.data.channels, negatives=False)
     place_negatives(run.folder, 0, [], [])
     return measure_round(run, 0, RoundCounts(0, 0, 0, len(run.data.images.empties)), None, began)
 

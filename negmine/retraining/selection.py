@@ -89,7 +89,7 @@ def select_negatives(run: Run, number: int, current: Path) -> RoundCounts | None
     notes = _notes(found, len(chosen) + len(variants) + empties, asked, config.ratio)
     counts = RoundCounts(found.fresh, len(chosen), len(variants), empties, notes)
     write_file(folder.counts, (json.dumps(asdict(counts), indent=1) + "\n").encode())
-    write_data_yaml(folder, run.data.class_names, negatives=True)
+    write_data_yaml(folder, run.data.class_names, channels=run.data.channels, negatives=True)
     place_negatives(run.folder, number, chosen, variants)  # their list comes last: with it, all the rest is there
     return counts
 

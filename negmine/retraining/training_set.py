@@ -23,6 +23,7 @@ from negmine.labels.yolo import label_path, yolo_lines
 from negmine.paths import sortable
 from negmine.retraining.folder import RetrainFolder, RoundFolder
 from negmine.retraining.labelled import LabelledData
+from negmine.training.base import channels_entry
 
 _JPEG, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 # By their names; Ultralytics passes over a file of any other.
@@ -85,13 +86,21 @@ def read_negatives(folder: RetrainFolder, number: int) -> tuple[Path, ...]:
     return tuple(folder.images("negatives") / Path(line).name for line in lines)
 
 
-def write_data_yaml(folder: RoundFolder, class_names: Sequence[str], *, negatives: bool) -> None:
-    """Write a data.yaml with which Ultralytics trains on the same images; `negatives` says whether any are listed."""
+def write_data_yaml(folder: RoundFolder, class_names: Sequence[str], *, channels: int, negatives: bool) -> None:
+    """Write a data.yaml with which Ultralytics trains on the same images.
+
+    Args:
+        folder: of the round.
+        class_names: of the model, by class id.
+        channels: of the images that the model sees.
+        negatives: whether any are listed.
+    """
     images = "../data/images/train"
     document = {
         "train": [images, folder.negatives.name] if negatives else images,
         "val": "../data/images/val",
         "names": dict(enumerate(class_names)),
+        **channels_entry(channels),
     }
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
     write_file(folder.data_yaml, f"# Written by negmine retrain; paths are relative to this file.\n{text}".encode())

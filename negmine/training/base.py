@@ -29,8 +29,12 @@ class TrainingSet:
     val: tuple[Path, ...]
     class_names: tuple[str, ...]
 
-    def write_lists(self, out: Path) -> Path:
+    def write_lists(self, out: Path, *, channels: int = 3) -> Path:
         """Write a data.yaml, and lists of the images beside it; absolute, since Ultralytics resolves others elsewhere.
+
+        Args:
+            out: the folder.
+            channels: of the images that the detector sees.
 
         Raises:
             TrainingError: for a path that a list cannot hold.
@@ -43,10 +47,21 @@ class TrainingSet:
                 raise TrainingError(f"{printable(broken)} cannot stand in a list of files; rename it")
             (out / f"{name}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         names = list(self.class_names)
-        document = {"path": str(out.absolute()), "train": "train.txt", "val": "val.txt", "names": names}
+        document: dict[str, object] = {
+            "path": str(out.absolute()),
+            "train": "train.txt",
+            "val": "val.txt",
+            "names": names,
+        }
+        document |= channels_entry(channels)
         data_yaml = out / "data.yaml"
         data_yaml.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
         return data_yaml.absolute()
+
+
+def channels_entry(channels: int) -> dict[str, int]:
+    """What a data.yaml says of the channels of its images: nothing where they have three, as Ultralytics expects."""
+    return {} if channels == 3 else {"channels": channels}
 
 
 @dataclass(frozen=True, slots=True)

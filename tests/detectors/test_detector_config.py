@@ -27,7 +27,7 @@ def test_what_a_framework_has_a_default_of_is_left_to_it() -> None:
         ({"batch": 0}, "batch of 1 or more, found 0"),
         ({"device": " "}, "auto, cpu or 0"),
         ({"classes": ("cat", "cat")}, "every class once"),
-        ({"onnx_layout": "v7"}, "onnx_layout of yolox, ultralytics, ssd, found 'v7'"),
+        ({"onnx_layout": "v7"}, "onnx_layout of yolox, ultralytics, yolov5, ssd, found 'v7'"),
     ],
 )
 def test_a_setting_out_of_range_is_refused_with_what_was_expected(settings: dict[str, object], message: str) -> None:

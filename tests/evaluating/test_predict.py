@@ -16,7 +16,7 @@ from negmine.datasets.config import LabelConfig
 from negmine.datasets.open import open_truth
 from negmine.detectors.base import Detector
 from negmine.detectors.function import FunctionDetector
-from negmine.errors import ConfigError, TruthError
+from negmine.errors import ConfigError, DetectorError, TruthError
 from negmine.evaluating.config import EvalConfig
 from negmine.evaluating.data import EvalImages
 from negmine.evaluating.match import MatchedDetections
@@ -123,6 +123,15 @@ def test_an_image_that_one_model_fails_on_is_skipped_for_all(root: Path) -> None
     (skipped,) = good.skipped
     assert (skipped.source.name, skipped.kind) == ("a.png", "detector")
     assert skipped.reason.startswith("bad: detection 0 is not finite")
+
+
+def test_a_model_that_fails_on_every_image_is_an_error_whatever_the_others_find(root: Path) -> None:
+    def inverted(image: Image) -> Detections:
+        return Detections(np.array([[9, 0, 1, 8]]), np.array([0.9]), np.array([0]))
+
+    bad = FunctionDetector(inverted, ["lamp"], name="bad")
+    with pytest.raises(DetectorError, match=r"bad failed on every image .* first on .*a.png: bad: detection 0 is inv"):
+        predict_and_match([square_detector(), bad], images_of(root), CONFIG)
 
 
 def test_a_copy_of_a_background_counts_once(root: Path) -> None:

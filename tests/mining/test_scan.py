@@ -137,6 +137,31 @@ def test_a_detector_that_gives_nonsense_for_an_image_loses_that_image_only(backg
     assert "not finite" in result.skipped[0].reason and result.scanned == 19
 
 
+def test_a_detector_that_gives_nonsense_for_every_image_is_an_error_and_the_bank_stays(
+    backgrounds: Path, tmp_path: Path
+) -> None:
+    """Images that cannot be read say nothing for or against it."""
+    scan(backgrounds, square_detector(), bank=tmp_path / "bank")
+    before = contents(tmp_path / "bank") | {"runs": None}
+    broken = FunctionDetector(_inverted, {0: "lamp"}, name="broken")
+    (backgrounds / "0.png").write_bytes(b"")
+    with pytest.raises(DetectorError, match=r"broken failed on every image .*\(20 images\), first on .*00.png: .*inv"):
+        scan(backgrounds, broken, bank=tmp_path / "bank")
+    assert contents(tmp_path / "bank") | {"runs": None} == before and verify(tmp_path / "bank").ok
+
+
+def test_a_new_image_that_fails_where_others_did_not_is_skipped(backgrounds: Path, tmp_path: Path) -> None:
+    detector = FunctionDetector(lambda image: _inverted(image) if len(image) == 50 else Detections.empty(), {0: "lamp"})
+    scan(backgrounds, detector, bank=tmp_path / "bank")
+    draw(backgrounds / "small.png", size_wh=(50, 50))
+    again = scan(backgrounds, detector, bank=tmp_path / "bank")
+    assert (again.unchanged, [(s.source.name, s.kind) for s in again.skipped]) == (20, [("small.png", "detector")])
+
+
+def _inverted(image: Image) -> Detections:
+    return Detections(np.array([[9, 0, 1, 8]]), np.array([0.9]), np.array([0]))
+
+
 def test_a_class_that_the_detector_does_not_list_is_its_fault(backgrounds: Path, tmp_path: Path) -> None:
     with pytest.raises(DetectorError, match="class 0"):
         scan(backgrounds, FunctionDetector(find_squares, {5: "lamp"}), bank=tmp_path / "bank")
@@ -379,10 +404,14 @@ def test_labels_withdraw_negatives_even_if_the_detector_fails(labelled: Path, tm
     bank = tmp_path / "bank"
     scan(labelled / "images", square_detector(), bank=bank)  # as backgrounds, at first
     detector = FunctionDetector(broken, {0: "lamp", 1: "sign"}, key="2")  # type: ignore[arg-type]
-    result = scan(labelled / "images", detector, bank=bank, truth=labelled)
-    assert result.scanned == 0 and result.withdrawn == 2 and verify(bank).ok
+    with Bank(bank) as opened:
+        before = len(list(opened.negatives()))
+    with pytest.raises(DetectorError, match=r"failed on every image"):
+        scan(labelled / "images", detector, bank=bank, truth=labelled)
+    assert verify(bank).ok
     with Bank(bank) as opened:
         assert all(n.source.name == "unlabelled.png" or n.rect.x1 >= 80 for n in opened.negatives())
+        assert len(list(opened.negatives())) == before - 2
 
 
 def test_a_folder_named_tmp_in_the_way_is_not_emptied(backgrounds: Path, tmp_path: Path) -> None:
@@ -394,3 +423,12 @@ def test_a_folder_named_tmp_in_the_way_is_not_emptied(backgrounds: Path, tmp_pat
     assert notes.read_text() == "mine"
     assert [problem.kind for problem in verify(tmp_path / "bank", repair=True).problems] == ["foreign"]
     assert notes.exists()
+
+
+def test_weights_of_a_single_class_are_explained_where_no_label_has_it(labelled: Path, tmp_path: Path) -> None:
+    single = FunctionDetector(find_squares, {0: "item"})
+    with pytest.raises(TruthError, match=r"single_cls=True takes all classes for one, which it calls item"):
+        scan(labelled / "images", single, bank=tmp_path / "bank", truth=labelled)
+    with pytest.raises(TruthError) as caught:
+        scan(labelled / "images", FunctionDetector(find_squares, {0: "tree"}), bank=tmp_path / "bank", truth=labelled)
+    assert "single_cls" not in str(caught.value)

@@ -8,14 +8,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import yaml
 from toy import draw, sha256
 
 from negmine.images import decode_image
 from negmine.labels.yolo import label_path
 from negmine.retraining.folder import RetrainFolder
 from negmine.retraining.labelled import ImageWithTruth, LabelledData
-from negmine.retraining.training_set import place_image, place_labelled, trainable_suffix
+from negmine.retraining.training_set import place_image, place_labelled, trainable_suffix, write_data_yaml
 from negmine.structures import GroundTruth
+from negmine.training.base import TrainingSet
 
 
 def image(path: Path, truth: GroundTruth) -> ImageWithTruth:
@@ -43,6 +45,18 @@ def test_labels_are_written_with_the_models_numbers_whatever_format_they_come_fr
     assert [label_path(path).read_text() for path in (*placed.positives, *placed.val)] == [ROW] * 3
     assert label_path(placed.empties[0]).read_text() == ""
     assert place_labelled(RetrainFolder(tmp_path / "out"), labelled([*train, empty], [val])) == placed
+
+
+@pytest.mark.parametrize(("channels", "entry"), [(3, {}), (1, {"channels": 1})])
+def test_a_data_yaml_says_how_many_channels_the_model_sees(
+    tmp_path: Path, channels: int, entry: dict[str, int]
+) -> None:
+    folder = RetrainFolder(tmp_path / "out").round(1)
+    write_data_yaml(folder, ["lamp"], channels=channels, negatives=False)
+    document = yaml.safe_load(folder.data_yaml.read_text())
+    assert document == {"train": "../data/images/train", "val": "../data/images/val", "names": {0: "lamp"}} | entry
+    training = TrainingSet((tmp_path / "a.jpg",), (), (), ("lamp",)).write_lists(tmp_path, channels=channels)
+    assert yaml.safe_load(training.read_text()).get("channels", 3) == channels
 
 
 def test_an_image_with_nothing_but_a_crowd_is_neither_positive_nor_negative(tmp_path: Path) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
 from negmine.detectors.base import BaseDetector, DetectorIdentity, usable, versions_of
 from negmine.detectors.class_names import read_class_names, wanted_classes
 from negmine.detectors.config import DetectorConfig
-from negmine.detectors.onnx.layouts import LAYOUTS, Decoding, GraphLayout, Outputs
-from negmine.detectors.onnx.session import FLOATS, coco_names, device_of, names_inside, only_input, open_session
+from negmine.detectors.onnx.decoding import Decoding, Outputs
+from negmine.detectors.onnx.graph import Graph
+from negmine.detectors.onnx.layouts import LAYOUTS, GraphLayout
+from negmine.detectors.onnx.recognise import misfit, try_out
+from negmine.detectors.onnx.session import coco_names, open_session
+from negmine.detectors.samples import Samples
 from negmine.detectors.weights_files import hash_weights
 from negmine.errors import BoxError, ConfigError, WeightsError
 from negmine.files import sha256_of
@@ -34,22 +37,24 @@ class OnnxDetector(BaseDetector):
         WeightsError: for a file that is missing, cannot be run, or is of another layout.
     """
 
-    def __init__(self, config: DetectorConfig) -> None:
+    def __init__(self, config: DetectorConfig, samples: Samples | None = None) -> None:
+        """Open a file, and try the layout out.
+
+        Args:
+            config: what to open.
+            samples: gives some of the user's images to try it on; None for a black image and noise alone.
+        """
         path = Path(config.weights)
         if not path.is_file():
             raise WeightsError(f"no weights at {printable(path)}")
-        self._where, self._config = printable(path), config
-        self._session = open_session(path, config.device)
-        self._input = only_input(self._session, self._where)
-        names = [output.name for output in self._session.get_outputs()]
-        self._outputs = sorted(names, key=lambda name: "box" not in name.lower())  # boxes first, where they say so
-        self._layout, classes = self._start()
+        self._config, self._graph = config, Graph(path, open_session(path, config.device))
+        self._layout, classes = self._start(samples)
         self._iou = self._layout.iou if config.iou is None or self._layout.iou is None else config.iou
         self._class_names: Mapping[int, str] = MappingProxyType(self._names(classes))
         self._wanted = wanted_classes(config.classes, self._class_names)
-        self._device = device_of(self._session)
+        self._device = self._graph.device
         at_once = config.batch or (1 if self._device == "cpu" else _ACCELERATOR_BATCH)
-        self._batch_size = at_once if self._takes_batches() else 1
+        self._batch_size = at_once if self._graph.takes_batches and self._layout.takes_batches else 1
         self._identity = DetectorIdentity(
             name=path.name,
             sha256=_hash(path),
@@ -69,89 +74,53 @@ class OnnxDetector(BaseDetector):
         """Detect in each image; the result for one does not depend on the others.
 
         Raises:
-            BoxError: where the model gave NaN.
+            BoxError: where the model gave NaN, or values that are not of its layout.
         """
         found: list[Detections] = []
         for start in range(0, len(images), self._batch_size):
             batch = images[start : start + self._batch_size]
-            outputs = self._run(batch, self._layout)
+            outputs = self._graph.run(batch, self._layout, self._input_wh)
             found += [self._detections(image, each) for image, each in zip(batch, outputs, strict=True)]
         return found
 
     def _detections(self, image: Image, outputs: Outputs) -> Detections:
         if any(np.isnan(output).any() for output in outputs):
             raise BoxError(f"{self._identity.name} gave NaN")
+        doubt = self._layout.doubt(outputs, self._input_wh)
+        if doubt is not None:
+            raise BoxError(f"{self._identity.name}, read with the layout {self._layout.name}, gave {doubt}")
         size_wh = (image.shape[1], image.shape[0])
         decoding = Decoding(size_wh, self._input_wh, self._config.conf, 1.0 if self._iou is None else self._iou)
         return usable(self._layout.decode(outputs, decoding), self._wanted)
 
-    def _run(self, images: Sequence[Image], layout: GraphLayout) -> list[Outputs]:
-        """The outputs for each image, without their batch axis where they have one."""
-        tensor = np.stack([layout.prepare(image, self._input_wh) for image in images])
-        tensor = tensor.astype(FLOATS[self._input.type])
-        if len(self._input.shape) == 3:
-            tensor = tensor[0]
-        outputs: list[Any] = self._session.run(self._outputs, {self._input.name: tensor})
-        if not self._has_batch_axis(outputs):
-            return [outputs]
-        return [[output[index] for output in outputs] for index in range(len(images))]
-
-    def _has_batch_axis(self, outputs: Outputs) -> bool:
-        return max(output.ndim for output in outputs) == 3
-
-    def _takes_batches(self) -> bool:
-        any_number = len(self._input.shape) == 4 and not isinstance(self._input.shape[0], int)
-        return any_number and self._layout.takes_batches
-
-    def _start(self) -> tuple[GraphLayout, int]:
-        """Run once, to find the layout that fits, and the number of classes; a misfit shows now, not during a scan."""
-        found = "nothing"
+    def _start(self, samples: Samples | None) -> tuple[GraphLayout, int]:
+        """Try the layout out, and find the number of classes; a misfit shows now, not during a scan."""
         for layout in LAYOUTS[self._config.onnx_layout or "yolox"]:
-            self._input_wh = self._size(layout)
-            blank = np.zeros((self._input_wh[1], self._input_wh[0], 3), dtype=np.uint8)
-            try:
-                (outputs,) = self._run([blank], layout)
-            except Exception as error:  # onnxruntime's errors have no common root
-                first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-                raise WeightsError(f"{self._where} cannot be run: {printable(first)}") from error
-            classes = layout.classes(outputs, self._input_wh)
+            trial = try_out(self._graph, layout, self._config.imgsz, samples)
+            self._input_wh = trial.input_wh
+            classes = trial.classes(layout)
             if classes is not None:
+                if trial.doubt(layout) is not None:
+                    break
                 return layout, classes
-            found = ", ".join(str(list(output.shape)) for output in outputs)
-        raise WeightsError(
-            f"{self._where} is not of the layout {layout.name}: expected {layout.expected}, found for an input of "
-            f"{self._input_wh[0]}x{self._input_wh[1]} and without the batch axis {found}; choose another --onnx-layout"
-        )
-
-    def _size(self, layout: GraphLayout) -> tuple[int, int]:
-        """Width and height of the input."""
-        height, width = self._input.shape[-2:]
-        imgsz = self._config.imgsz
-        if isinstance(height, int) and isinstance(width, int):
-            if imgsz not in (None, max(height, width)):
-                raise ConfigError(
-                    f"{self._where} takes images of {width}x{height} pixels only, found imgsz {imgsz}; leave it out"
-                )
-            return width, height
-        side = imgsz or layout.imgsz
-        return (width if isinstance(width, int) else side), (height if isinstance(height, int) else side)
+        raise misfit(self._graph, layout, trial)
 
     def _names(self, classes: int) -> dict[int, str]:
         """The names of the model's classes, of which there are `classes`; 0 if unknown."""
         if self._config.class_names is not None:
             names, source = read_class_names(Path(self._config.class_names)), printable(self._config.class_names)
         else:
-            names, source = names_inside(self._session), "its metadata"
+            names, source = dict(self._graph.names), "its metadata"
         if not names and classes == _COCO_CLASSES:
             return dict(enumerate(coco_names()))
         if not names:
             count = f", of which it has {classes}" if classes else ""
-            raise ConfigError(f"{self._where} does not name its classes{count}; give --class-names FILE")
+            raise ConfigError(f"{self._graph.where} does not name its classes{count}; give --class-names FILE")
         if self._layout.name == "ssd" and names.get(0) in _BACKGROUND:
             names = {number - 1: name for number, name in names.items() if number}
         if classes and sorted(names) != list(range(classes)):
             raise ConfigError(
-                f"{self._where} has {classes} classes, found {len(names)} names in {source}; correct them"
+                f"{self._graph.where} has {classes} classes, found {len(names)} names in {source}; correct them"
             )
         return names
 

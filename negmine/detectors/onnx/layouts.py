@@ -1,4 +1,4 @@
-"""The layouts of ONNX models: what goes in and comes out of a YOLOX, an Ultralytics model, and an SSD.
+"""The layouts of ONNX models: what goes in and comes out of a YOLOX, an Ultralytics model, a YOLOv5, and an SSD.
 
 - yolox: as `tools/export_onnx.py` writes it, without `--decode_in_inference`. Ge et al. 2021,
   https://arxiv.org/abs/2107.08430. The functions follow `preproc` in `yolox/data/data_augment.py`, `demo_postprocess`
@@ -7,6 +7,8 @@
 - ultralytics: for exports that lost their metadata, and for other trainers of such models. It follows `LetterBox` in
   `ultralytics/data/augment.py`, `non_max_suppression` in `ultralytics/utils/nms.py` and `scale_boxes` in
   `ultralytics/utils/ops.py` of https://github.com/ultralytics/ultralytics.
+- yolov5: YOLOv5, YOLOv6 and YOLOv7, as their `export.py` writes them. It follows `letterbox` in
+  `utils/augmentations.py` and `non_max_suppression` in `utils/general.py` of https://github.com/ultralytics/yolov5.
 - ssd, with NMS in the graph, as torchvision exports it, or without. Liu et al. 2016, https://arxiv.org/abs/1512.02325.
   The first follows `torchvision/models/detection/ssd.py` and `transform.py` of https://github.com/pytorch/vision; the
   second `vision/ssd/predictor.py`, `vision/ssd/config` and `vision/ssd/ssd.py` of
@@ -15,65 +17,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from negmine.boxes import clip_boxes
+from negmine.detectors.config import OnnxLayout
 from negmine.detectors.letterbox import PADDING, Letterbox, resize, scale_boxes
-from negmine.detectors.nms import nms_by_class
-from negmine.structures import Detections, FloatArray, Image, IntArray
-
-Tensor: TypeAlias = npt.NDArray[np.float32]
-Outputs: TypeAlias = Sequence[npt.NDArray[Any]]
+from negmine.detectors.onnx.decoding import Decoding, Outputs, Tensor, corners_of, times_objectness
+from negmine.detectors.onnx.ranges import (
+    SURE,
+    far_outside,
+    in_fractions,
+    in_pixels,
+    wrong_corners,
+    wrong_end_to_end,
+    wrong_scores,
+    wrong_sides,
+)
+from negmine.detectors.onnx.yolov5 import decode_yolov5, yolov5_classes, yolov5_doubt
+from negmine.structures import Detections, FloatArray, Image
 
 _YOLOX_STRIDES = (8, 16, 32)
 _YOLOX_LONGEST = 20.0  # exp() of more is wider than any image
 _ULTRALYTICS_MOST = 300  # detections of an image
 _SSD_MOST = 200
 _SSD_MEAN, _SSD_SCALE = np.float32(127), np.float32(128)
-
-
-@dataclass(frozen=True, slots=True)
-class Decoding:
-    """What a decoder needs to know besides the outputs.
-
-    Attributes:
-        size_wh: of the image, pixels.
-        input_wh: of the model's input, pixels.
-        conf: detections that score below it are dropped.
-        iou: overlap above which the lower score is dropped.
-    """
-
-    size_wh: tuple[int, int]
-    input_wh: tuple[int, int]
-    conf: float
-    iou: float
-
-    def detections(self, boxes_xyxy: FloatArray, scores: FloatArray, class_ids: IntArray) -> Detections:
-        """Detections that score `conf` or more, clipped to the image; without those that have no area then.
-
-        Args:
-            boxes_xyxy: [N, 4] in pixels of the image.
-            scores: [N].
-            class_ids: [N].
-        """
-        boxes = clip_boxes(boxes_xyxy, self.size_wh)
-        keep = (scores >= self.conf) & (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
-        return Detections(boxes[keep], scores[keep], class_ids[keep])
-
-    def suppress(
-        self, boxes_xyxy: FloatArray, scores: FloatArray, class_ids: IntArray, *, most: int | None
-    ) -> Detections:
-        """As `detections`, after NMS within each class; falling scores, `most` at most."""
-        sure = scores >= self.conf
-        boxes, scores, class_ids = boxes_xyxy[sure], scores[sure], class_ids[sure]
-        kept = nms_by_class(boxes, scores, class_ids, self.iou)[:most]
-        return self.detections(boxes[kept], scores[kept], class_ids[kept])
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +59,7 @@ class GraphLayout:
         prepare: from an image [H, W, 3] uint8 BGR and a width and height to the input [3, height, width].
         classes: from the outputs for one image, without their batch axis, and the input's width and height to the
             number of classes; 0 if unknown, None for outputs of another layout.
+        doubt: from the same outputs and size to what in them cannot be of this layout, in words; None for nothing.
         decode: from the same outputs to detections in pixels of the image.
         takes_batches: whether outputs for several images can be told apart.
     """
@@ -98,6 +70,7 @@ class GraphLayout:
     imgsz: int
     prepare: Callable[[Image, tuple[int, int]], Tensor]
     classes: Callable[[Outputs, tuple[int, int]], int | None]
+    doubt: Callable[[Outputs, tuple[int, int]], str | None]
     decode: Callable[[Outputs, Decoding], Detections]
     takes_batches: bool = True
 
@@ -119,13 +92,22 @@ def decode_yolox(outputs: Outputs, decoding: Decoding) -> Detections:
         decoding: sizes and thresholds.
     """
     rows = outputs[0].astype(np.float64)
-    cells, strides = _yolox_grid(decoding.input_wh)
-    sides = np.exp(np.minimum(rows[:, 2:4], _YOLOX_LONGEST))
-    boxes = np.concatenate([(rows[:, :2] + cells) * strides, sides * strides], axis=1)
-    class_ids = rows[:, 5:].argmax(axis=1)
-    scores = np.clip(rows[:, 4] * rows[:, 5:].max(axis=1), 0, 1)
-    xyxy = _corners(boxes) / _yolox_ratio(decoding.size_wh, decoding.input_wh)
+    class_ids, scores = times_objectness(rows)
+    xyxy = corners_of(_yolox_boxes(rows, decoding.input_wh)) / _yolox_ratio(decoding.size_wh, decoding.input_wh)
     return decoding.suppress(xyxy, scores, class_ids, most=None)
+
+
+def _yolox_boxes(rows: FloatArray, input_wh: tuple[int, int]) -> FloatArray:
+    """Centre and sides in pixels of the input, [A, 4]."""
+    cells, strides = _yolox_grid(input_wh)
+    sides = np.exp(np.minimum(rows[:, 2:4], _YOLOX_LONGEST))
+    return np.concatenate([(rows[:, :2] + cells) * strides, sides * strides], axis=1)
+
+
+def _yolox_doubt(outputs: Outputs, input_wh: tuple[int, int]) -> str | None:
+    rows = outputs[0].astype(np.float64)
+    wrong = wrong_scores(rows[:, 4:])
+    return wrong or far_outside(_yolox_boxes(rows, input_wh), input_wh, times_objectness(rows)[1] >= SURE)
 
 
 def _yolox_classes(outputs: Outputs, input_wh: tuple[int, int]) -> int | None:
@@ -172,7 +154,7 @@ def decode_ultralytics(outputs: Outputs, decoding: Decoding) -> Detections:
         return decoding.detections(on_image(found[:, :4]), np.clip(found[:, 4], 0, 1), found[:, 5].astype(np.int64))
     rows = found.T
     class_ids, scores = rows[:, 4:].argmax(axis=1), np.clip(rows[:, 4:].max(axis=1), 0, 1)
-    return decoding.suppress(on_image(_corners(rows[:, :4])), scores, class_ids, most=_ULTRALYTICS_MOST)
+    return decoding.suppress(on_image(corners_of(rows[:, :4])), scores, class_ids, most=_ULTRALYTICS_MOST)
 
 
 def _ultralytics_classes(outputs: Outputs, input_wh: tuple[int, int]) -> int | None:
@@ -182,6 +164,14 @@ def _ultralytics_classes(outputs: Outputs, input_wh: tuple[int, int]) -> int | N
     if _is_end_to_end(shape):
         return 0
     return shape[0] - 4 if 4 < shape[0] < shape[1] else None
+
+
+def _ultralytics_doubt(outputs: Outputs, input_wh: tuple[int, int]) -> str | None:
+    found = outputs[0].astype(np.float64)
+    if _is_end_to_end(found.shape):
+        return wrong_end_to_end(found, input_wh)
+    rows = found.T
+    return wrong_scores(rows[:, 4:]) or wrong_sides(rows[:, :4], rows[:, 4:].max(axis=1) >= SURE)
 
 
 def _is_end_to_end(shape: tuple[int, ...]) -> bool:
@@ -242,6 +232,18 @@ def _ssd_raw_classes(outputs: Outputs, input_wh: tuple[int, int]) -> int | None:
     return scores.shape[1] - 1 if fits else None
 
 
+def _ssd_doubt(outputs: Outputs, input_wh: tuple[int, int]) -> str | None:
+    boxes, _, scores = _ssd_outputs(outputs)
+    sure = scores >= SURE
+    return wrong_scores(scores) or wrong_corners(boxes, sure) or in_fractions(boxes, sure)
+
+
+def _ssd_raw_doubt(outputs: Outputs, input_wh: tuple[int, int]) -> str | None:
+    boxes, scores = _boxes_first(outputs)
+    sure = scores[:, 1:].max(axis=1) >= SURE
+    return wrong_scores(scores) or wrong_corners(boxes, sure) or in_pixels(boxes, sure)
+
+
 def _ssd_outputs(outputs: Outputs) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
     """Boxes, labels, scores."""
     boxes = next(output for output in outputs if output.ndim == 2)
@@ -258,12 +260,6 @@ def _rgb(image: Image, input_wh: tuple[int, int]) -> Tensor:
     return np.ascontiguousarray(resize(image, input_wh)[:, :, ::-1].transpose(2, 0, 1), dtype=np.float32)
 
 
-def _corners(boxes_cxcywh: FloatArray) -> FloatArray:
-    """[N, 4] from centre and sides to xyxy."""
-    centre, half = boxes_cxcywh[:, :2], boxes_cxcywh[:, 2:] / 2
-    return np.concatenate([centre - half, centre + half], axis=1)
-
-
 YOLOX = GraphLayout(
     name="yolox",
     expected="one output [1, A, 5 + classes], a row for each cell at the strides 8, 16 and 32",
@@ -271,6 +267,7 @@ YOLOX = GraphLayout(
     imgsz=640,
     prepare=prepare_yolox,
     classes=_yolox_classes,
+    doubt=_yolox_doubt,
     decode=decode_yolox,
 )
 ULTRALYTICS = GraphLayout(
@@ -280,7 +277,18 @@ ULTRALYTICS = GraphLayout(
     imgsz=640,
     prepare=prepare_ultralytics,
     classes=_ultralytics_classes,
+    doubt=_ultralytics_doubt,
     decode=decode_ultralytics,
+)
+YOLOV5 = GraphLayout(
+    name="yolov5",
+    expected="one output [1, N, 5 + classes], boxes in pixels of the input (of a YOLOv7: exported with --grid)",
+    iou=0.45,  # iou_thres in detect.py
+    imgsz=640,
+    prepare=prepare_ultralytics,
+    classes=yolov5_classes,
+    doubt=yolov5_doubt,
+    decode=decode_yolov5,
 )
 SSD = GraphLayout(
     name="ssd",
@@ -289,6 +297,7 @@ SSD = GraphLayout(
     imgsz=300,
     prepare=prepare_ssd,
     classes=_ssd_classes,
+    doubt=_ssd_doubt,
     decode=decode_ssd,
     takes_batches=False,
 )
@@ -299,8 +308,9 @@ SSD_RAW = GraphLayout(
     imgsz=300,
     prepare=prepare_ssd_raw,
     classes=_ssd_raw_classes,
+    doubt=_ssd_raw_doubt,
     decode=decode_ssd_raw,
 )
-LAYOUTS: Mapping[str, tuple[GraphLayout, ...]] = MappingProxyType(
-    {"yolox": (YOLOX,), "ultralytics": (ULTRALYTICS,), "ssd": (SSD, SSD_RAW)}
+LAYOUTS: Mapping[OnnxLayout, tuple[GraphLayout, ...]] = MappingProxyType(
+    {"yolox": (YOLOX,), "ultralytics": (ULTRALYTICS,), "yolov5": (YOLOV5,), "ssd": (SSD, SSD_RAW)}
 )

@@ -88,10 +88,16 @@ def only_input(session: Any, where: str) -> Any:
     raise WeightsError(f"{where}: expected one input of floats, [1 or any, 3, height, width], found {printable(found)}")
 
 
+def metadata_inside(session: Any) -> Mapping[str, str]:
+    """What an exporter wrote into the file, by key."""
+    metadata: Mapping[str, str] = session.get_modelmeta().custom_metadata_map
+    return metadata
+
+
 def names_inside(session: Any) -> dict[int, str]:
     """The class names in an export of Ultralytics, a Python mapping or list; {} where there are none."""
     try:
-        names = ast.literal_eval(session.get_modelmeta().custom_metadata_map.get("names", "{}"))
+        names = ast.literal_eval(metadata_inside(session).get("names", "{}"))
         pairs = names.items() if isinstance(names, dict) else enumerate(names)
         return {int(number): str(name) for number, name in pairs}
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):

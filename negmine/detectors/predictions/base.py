@@ -28,6 +28,7 @@ class Predictions:
         shares: whether coordinates are fractions of the image's sides, and not pixels.
         listed: the images that were predicted on; None if only those with predictions are known.
         sha256: of all files that they were read from, hex.
+        notes: what the user may want to know of how they were understood, one sentence each.
     """
 
     class_names: Mapping[int, str]
@@ -35,6 +36,7 @@ class Predictions:
     shares: bool
     listed: Set[ImageName] | None
     sha256: str
+    notes: tuple[str, ...] = ()
 
 
 def read_file(path: Path) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeGuard
@@ -14,6 +14,7 @@ import numpy as np
 from negmine.detectors.class_names import read_class_names
 from negmine.detectors.predictions.base import Predictions, check_row, hash_files, read_file
 from negmine.detectors.predictions.names import ImageName, image_name, shown
+from negmine.detectors.predictions.numbering import numbered, renumbered
 from negmine.errors import PredictionsError
 from negmine.paths import printable
 
@@ -30,13 +31,15 @@ class _Known:
     categories: Mapping[object, int]
     class_names: Mapping[int, str]
     names_in: str
+    notes: tuple[str, ...] = ()
 
 
 def read_coco(path: Path, images: Path | None, class_names: Path | None) -> Predictions:
     """Read results.
 
     With `images`, an id means what that COCO file says. Without, `image_id` is a file name or its stem, as Ultralytics
-    writes it (a number where the stem is one), unless the result has a `file_name`, and categories are counted from 1.
+    writes it (a number where the stem is one), unless the result has a `file_name`; `numbering.py` says what its
+    categories mean.
 
     Args:
         path: the results.
@@ -56,7 +59,7 @@ def read_coco(path: Path, images: Path | None, class_names: Path | None) -> Pred
         files.append(("images", read_file(images)))
     if class_names is not None:
         files.append(("names", read_file(class_names)))
-    known = _known(images, files[1][1] if images is not None else b"", class_names, path)
+    known = _known(images, files[1][1] if images is not None else b"", class_names, path, document)
     rows: dict[ImageName, list[_Row]] = defaultdict(list)
     for index, entry in enumerate(document):
         name, row = _result(entry, known, f"{printable(path)}[{index}]")
@@ -67,10 +70,13 @@ def read_coco(path: Path, images: Path | None, class_names: Path | None) -> Pred
         shares=False,
         listed=known.listed,
         sha256=hash_files(files),
+        notes=known.notes,
     )
 
 
-def _known(images: Path | None, data: bytes, class_names: Path | None, path: Path) -> _Known:
+def _known(
+    images: Path | None, data: bytes, class_names: Path | None, path: Path, document: Sequence[object]
+) -> _Known:
     if images is None and class_names is None:
         raise PredictionsError(
             f"{printable(path)} does not say what its categories are called; give the COCO file of the images with "
@@ -82,12 +88,27 @@ def _known(images: Path | None, data: bytes, class_names: Path | None, path: Pat
         raise PredictionsError(f"{printable(images or path)} names the categories; leave --class-names out")
     if class_names is not None:
         names = read_class_names(class_names)
-        names_in = f"the classes of {printable(class_names)}, counted from 1"
-        return _Known(found, listed, {number + 1: number for number in names}, names, names_in)
+        places = numbered(names, _numbers(document), printable(path), printable(class_names))
+        return _Known(found, listed, places, names, f"the classes of {printable(class_names)}")
     if not categories or images is None:
         raise PredictionsError(f"{printable(images or path)} lists no categories; give --class-names")
-    ids = {number: index for index, number in enumerate(categories)}
-    return _Known(found, listed, ids, dict(enumerate(categories.values())), f"the categories of {printable(images)}")
+    ids: Mapping[object, int] = {number: index for index, number in enumerate(categories)}
+    places = renumbered(ids, _numbers(document))
+    note = f"{printable(path)} counts its categories from {_start(places)}, and {printable(images)} from {_start(ids)}"
+    names_in = f"the categories of {printable(images)}"
+    return _Known(
+        found, listed, places, dict(enumerate(categories.values())), names_in, () if places == ids else (note,)
+    )
+
+
+def _start(numbers: Mapping[object, int]) -> object:
+    return next(iter(numbers), None)
+
+
+def _numbers(document: Sequence[object]) -> set[object]:
+    """The category ids of all results."""
+    numbers: set[object] = {_id(entry.get("category_id")) for entry in document if isinstance(entry, dict)}
+    return numbers - {None}
 
 
 def _read_images(path: Path, document: object) -> tuple[dict[object, ImageName], dict[object, str]]:

@@ -36,6 +36,7 @@ class PredictionsDetector(BaseDetector):
         self._images = config.images
         self._predictions = _read(self._path, config)
         self._class_names: Mapping[int, str] = MappingProxyType(dict(self._predictions.class_names))
+        self._notes = self._predictions.notes
         self._conf = config.conf
         self._wanted = wanted_classes(config.classes, self._class_names)
         self._identity = DetectorIdentity(

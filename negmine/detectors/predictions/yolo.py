@@ -85,5 +85,6 @@ def _row(line: str, where: str, names: dict[int, str]) -> tuple[float, ...]:
     number, x, y, width, height, score = values
     check_row(values[1:5], score, where)
     if not math.isfinite(number) or number != int(number) or int(number) not in names:
-        raise PredictionsError(f"{where}: class {number:g} is not among the {len(names)} that have names; name it")
+        advice = "name it, or count classes from 0, as YOLO does" if number == len(names) else "name it"
+        raise PredictionsError(f"{where}: class {number:g} is not among the {len(names)} that have names; {advice}")
     return x - width / 2, y - height / 2, x + width / 2, y + height / 2, score, number

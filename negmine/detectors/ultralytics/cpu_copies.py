@@ -51,6 +51,11 @@ class CpuCopiesDetector(BaseDetector):
         """The input size that the checkpoint was trained at, pixels; None if unknown."""
         return self._copies[0].trained_imgsz
 
+    @property
+    def channels(self) -> int:
+        """Channels of the images that the checkpoint sees."""
+        return self._copies[0].channels
+
     def predict(self, images: Sequence[Image], paths: Sequence[Path] | None = None) -> list[Detections]:
         """Detect in each image.
 

@@ -96,6 +96,11 @@ class UltralyticsDetector(BaseDetector):
         return size if isinstance(size, int) else None
 
     @property
+    def channels(self) -> int:
+        """Channels of the images that the model sees; of one, Ultralytics shows it colours as grey."""
+        return int(self._model.predictor.model.backend.channels)
+
+    @property
     def device_type(self) -> str:
         """What it runs on, by torch's name without a number: `cpu`, `cuda`, `mps`."""
         return str(self._model.predictor.device.type)

@@ -15,9 +15,11 @@ from negmine.errors import NegmineError, WeightsError
 from negmine.paths import printable
 
 if TYPE_CHECKING:
+    from torch import nn
     from ultralytics import YOLO
 
 _TASKS = ("detect", "segment", "pose", "obb")
+_CHANNELS = (1, 3)  # of the images that there are here, in grey or in colour
 
 
 def open_model(path: Path, *, trusted: bool) -> YOLO:
@@ -40,7 +42,7 @@ def open_model(path: Path, *, trusted: bool) -> YOLO:
     elif path.suffix.lower() == ".onnx" and not BaseBackend.read_metadata(path).get("names"):
         raise WeightsError(
             f"{path} was not exported by Ultralytics (no class names inside); say what it is with --onnx-layout "
-            "yolox, ultralytics or ssd, or wrap its runtime in a FunctionDetector"
+            "yolox, ultralytics, yolov5 or ssd, or wrap its runtime in a FunctionDetector"
         )
     try:
         with _restricted_loading(pickled and not trusted), _plainly_named(path) as plain:
@@ -55,7 +57,18 @@ def open_model(path: Path, *, trusted: bool) -> YOLO:
         )
     if pickled:
         require_finite(model.model.state_dict(), printable(path))
+    channels = channels_of(model.model) if pickled else int(BaseBackend.read_metadata(path).get("channels", 3))
+    if channels not in _CHANNELS:
+        raise WeightsError(
+            f"{printable(path)} takes images of {channels} channels, and negmine reads images of 3, or 1; use "
+            "weights of 3 channels or of 1"
+        )
     return model
+
+
+def channels_of(module: nn.Module) -> int:
+    """Channels of the images that a module takes: those of its first convolution; 3 where it has none."""
+    return next((weight.shape[1] for weight in module.parameters() if weight.ndim == 4), 3)
 
 
 @contextmanager

@@ -8,6 +8,9 @@ from typing import Any
 
 import torch
 
+from negmine.detectors.ultralytics.loading import channels_of
+from negmine.errors import TrainingError
+from negmine.paths import printable
 from negmine.training.saving import save
 
 EXACT = "negmine"  # the key under which a killed training finds what Ultralytics keeps at half precision
@@ -17,6 +20,34 @@ def load(path: Path) -> dict[str, Any]:
     """Read a checkpoint that this run wrote: unpickled without a check."""
     document: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=False)
     return document
+
+
+def require_same_network(start: Any, checkpoint: Path) -> None:
+    """Refuse trained weights that take other images than those they were trained from, or have another head.
+
+    Args:
+        start: the module that the training began with.
+        checkpoint: of the training.
+
+    Raises:
+        TrainingError: with what differs.
+    """
+    before, after = _network(start), _network(load(checkpoint)["ema"])
+    for what, had in before.items():
+        if after[what] != had:
+            raise TrainingError(
+                f"{printable(checkpoint)}: expected {what} to stay {had}, found {after[what]} after the training; use "
+                "another version of Ultralytics"
+            )
+
+
+def _network(module: Any) -> dict[str, object]:
+    head = module.model[-1]
+    return {
+        "input channels": channels_of(module),
+        "the head": type(head).__name__,
+        "the number of classes": head.nc,
+    }
 
 
 def save_weights(checkpoint: Path, weights: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from negmine.detectors.ultralytics.loading import one_line, open_model
+from negmine.detectors.ultralytics.loading import channels_of, one_line, open_model
 from negmine.detectors.ultralytics.quiet import no_training_downloads, quiet_ultralytics
 from negmine.errors import ConfigError, NegmineError, TrainingError, WeightsError
 from negmine.paths import printable
@@ -87,18 +87,20 @@ class UltralyticsTrainer:
             The averaged weights after the last epoch: a checkpoint that plain Ultralytics opens.
 
         Raises:
-            TrainingError: where the loss is NaN or infinite (with the images of that batch), or memory or disk is full.
+            TrainingError: where the loss is NaN or infinite (with the images of that batch), memory or disk is full, or
+                Ultralytics trained another network than that of the weights.
         """
         done = out / _DONE
         if done.is_file():
             return done
         with quiet_ultralytics() as restore_threads, no_training_downloads(), _explained(out):
-            from negmine.training.ultralytics.checkpoints import save_weights
+            from negmine.training.ultralytics.checkpoints import require_same_network, save_weights
 
             out.mkdir(parents=True, exist_ok=True)
             resume_file = out / _RESUME
             if _epochs_done(resume_file) < self._config.epochs:
                 self._run(weights, data, out, restore_threads, on_epoch)
+            require_same_network(self._open(weights).model, resume_file)
             save_weights(resume_file, done)
             resume_file.unlink()
         return done
@@ -111,8 +113,8 @@ class UltralyticsTrainer:
 
         resume_file = out / _RESUME
         resumed = _epochs_done(resume_file) > 0
-        data_yaml = data.write_lists(out)
         model = self._open(resume_file if resumed else weights)
+        data_yaml = data.write_lists(out, channels=channels_of(model.model))
         model.ckpt_path = str(resume_file)  # that it resumes from; what was opened may be a copy
         add_callbacks(model)
         model.train(

@@ -174,5 +174,5 @@ def test_bad_files_and_devices_are_one_line(tmp_path: Path, lamp: Callable[..., 
         open_detector(DetectorConfig(str(tmp_path / "w.pt"), onnx_layout="yolox"))
     with pytest.raises(ConfigError, match=r"expected class_names with an onnx_layout"):
         open_detector(DetectorConfig(str(tmp_path / "w.onnx"), class_names="names.txt"))
-    with pytest.raises(ConfigError, match=r"expected an onnx_layout of yolox, ultralytics, ssd, found 'v7'"):
+    with pytest.raises(ConfigError, match=r"expected an onnx_layout of yolox, ultralytics, yolov5, ssd, found 'v7'"):
         DetectorConfig("w.onnx", onnx_layout="v7")  # type: ignore[arg-type]

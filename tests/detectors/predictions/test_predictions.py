@@ -92,7 +92,7 @@ def test_without_a_coco_file_ids_are_names_as_ultralytics_writes_them(image: obj
 
 
 def test_a_file_name_beside_the_id_goes_first() -> None:
-    detector = coco([result(5, 1) | {"file_name": "x.jpg"}], images=None, class_names="names.txt")
+    detector = coco([result(5, 2) | {"file_name": "x.jpg"}], images=None, class_names="names.txt")
     assert len(detector.predict_path(Path("x.jpg"), SIZE)) == 1
     assert len(detector.predict_path(Path("5.jpg"), SIZE)) == 0
 
@@ -106,7 +106,7 @@ def test_predictions_of_images_that_are_not_there_are_refused(image: object, fil
 
 
 def test_the_first_few_of_them_are_named() -> None:
-    results = [result(f"p{i}", 1) for i in range(9)]
+    results = [result(f"p{i}", 2) for i in range(9)]
     detector = coco(results, images=None, class_names="names.txt")
     with pytest.raises(PredictionsError, match=r"for 8 images .* sources: p0, p1, p3, \.\.\.; name"):
         detector.check_paths(paths("p2.jpg"))
@@ -282,9 +282,57 @@ def test_class_names_that_are_none_are_refused(name: str, text: str | None, mess
         yolo({"x.txt": ""}, class_names=name)
 
 
-def test_categories_without_a_coco_file_are_counted_from_1() -> None:
-    with pytest.raises(PredictionsError, match=r"category 0 is not among the classes of names.txt, counted from 1"):
-        coco([result("x", 0)], images=None, class_names="names.txt")
+@pytest.mark.parametrize(
+    ("numbers", "classes"),
+    [([0], ["clock"]), ([0, 1], ["clock", "lamp"]), ([2], ["lamp"]), ([1, 2], ["clock", "lamp"])],
+)
+def test_a_0_or_the_number_of_classes_tells_where_categories_are_counted_from(
+    numbers: list[int], classes: list[str]
+) -> None:
+    detector = coco([result("x", number) for number in numbers], images=None, class_names="names.txt")
+    found = detector.predict_path(Path("x.jpg"), SIZE)
+    assert [detector.class_names[number] for number in found.class_ids] == classes
+
+
+def test_numbers_that_may_be_counted_from_0_or_1_are_asked_about(here: Path) -> None:
+    with pytest.raises(
+        PredictionsError, match=r"may be counted from 0 or from 1, .*names.txt names 2 .*--predictions-im"
+    ):
+        coco([result("x", 1)], images=None, class_names="names.txt")
+    with pytest.raises(PredictionsError, match=r"category 2 is not among the classes of names.txt"):
+        coco([result("x", 0), result("x", 2)], images=None, class_names="names.txt")
+    Path("data.yaml").write_text("names: {1: clock, 2: lamp}")
+    detector = coco([result("x", 1)], images=None, class_names="data.yaml")
+    assert detector.predict_path(Path("x.jpg"), SIZE).class_ids.tolist() == [1] and detector.class_names[1] == "clock"
+
+
+@pytest.mark.parametrize(
+    ("categories", "numbers", "classes"),
+    [
+        ([0, 1], [1], ["lamp"]),  # the id that the file says
+        ([0, 1], [1, 2], ["clock", "lamp"]),
+        ([1, 2], [0, 1], ["clock", "lamp"]),
+        ([1, 2], [1], ["clock"]),
+    ],
+)
+def test_categories_of_a_coco_file_count_from_where_it_does_unless_the_numbers_show_another_start(
+    categories: list[int], numbers: list[int], classes: list[str]
+) -> None:
+    listed = [{"id": number, "name": name} for number, name in zip(categories, ("clock", "lamp"), strict=True)]
+    Path("coco.json").write_text(json.dumps({"images": IMAGES, "categories": listed}))
+    detector = coco([result(1, number) for number in numbers])
+    found = detector.predict_path(Path("a/x.jpg"), SIZE)
+    assert [detector.class_names[number] for number in found.class_ids] == classes
+    shifted = not set(numbers) <= set(categories)
+    start = f"results.json counts its categories from {min(numbers)}, and coco.json from {categories[0]}"
+    assert detector.notes == ((start,) if shifted else ())
+
+
+def test_numbers_that_fit_neither_start_are_refused() -> None:
+    listed = [{"id": 0, "name": "clock"}, {"id": 1, "name": "lamp"}]
+    Path("coco.json").write_text(json.dumps({"images": IMAGES, "categories": listed}))
+    with pytest.raises(PredictionsError, match=r"category 2 is not among the categories of coco.json"):
+        coco([result(1, 0), result(1, 2)])
 
 
 def test_the_identity_is_the_predictions_and_what_drops_some() -> None:

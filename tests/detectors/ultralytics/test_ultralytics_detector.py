@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from detector_members import missing_members
+from firing import write_firing_checkpoint
 
 from negmine.detectors.base import Detector, imgsz_warning
 from negmine.detectors.config import DetectorConfig
@@ -226,6 +227,28 @@ def test_the_file_named_is_the_file_opened(name: str, tmp_path: Path, build_chec
     detector = open_detector(DetectorConfig(str(path), imgsz=64))
     assert detector.identity.name == name
     assert len(detector.class_names) == 80
+
+
+def test_a_detector_of_one_channel_sees_grey_as_ultralytics_shows_it(tmp_path: Path) -> None:
+    path = write_firing_checkpoint(tmp_path / "grey.pt", names=["lamp"], channels=1)
+    detector = open_detector(DetectorConfig(str(path), imgsz=96, conf=0.1, device="cpu", backend="torch"))
+    image = noise(80, 96)
+    (found,) = detector.predict([image])
+    with quiet_ultralytics():
+        from ultralytics import YOLO
+
+        expected = YOLO(str(path)).predict(image, imgsz=96, conf=0.1, verbose=False)[0].boxes
+    assert detector.channels == 1 and len(found) == len(expected) > 0
+    np.testing.assert_array_equal(found.boxes_xyxy, expected.xyxy.numpy())
+    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    assert same(detector.predict([grey])[0], found)
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_a_detector_of_more_channels_than_images_have_is_refused(tmp_path: Path, channels: int) -> None:
+    path = write_firing_checkpoint(tmp_path / "many.pt", names=["lamp"], channels=channels)
+    with pytest.raises(WeightsError, match=rf"many.pt takes images of {channels} channels, .*of 3 channels or of 1"):
+        open_detector(DetectorConfig(str(path), imgsz=96))
 
 
 @pytest.mark.skipif(importlib.util.find_spec("tensorrt") is not None, reason="TensorRT is installed")

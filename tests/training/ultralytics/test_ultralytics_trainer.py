@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from blobs import draw
+from firing import write_firing_checkpoint
 from killing import Killed, killed_after
 
 from negmine.detectors.ultralytics.quiet import quiet_ultralytics
@@ -21,7 +23,7 @@ from negmine.training.config import TrainConfig
 from negmine.training.losses import LOSSES, Family
 from negmine.training.open import open_trainer
 from negmine.training.saving import save
-from negmine.training.ultralytics.checkpoints import EXACT, load
+from negmine.training.ultralytics.checkpoints import EXACT, load, require_same_network
 from negmine.training.ultralytics.trainer import fine_tuning_rate
 
 NAMES = tuple(str(number) for number in range(80))  # what a model that was never trained calls its classes
@@ -224,6 +226,34 @@ def _table(weights: Path) -> dict[str, torch.Tensor]:
         from ultralytics.nn.tasks import load_checkpoint
 
         return dict(load_checkpoint(weights)[0].float().state_dict())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("channels", [1, 3])
+def test_trained_weights_see_as_many_channels_as_the_start(channels: int, data: TrainingSet, tmp_path: Path) -> None:
+    start = write_firing_checkpoint(tmp_path / "start.pt", channels=channels)
+    trainer = open_trainer(_config(epochs=2, soup=2))
+    after = trainer.train(start, data, tmp_path / "run")
+    assert _table(after)["model.0.conv.weight"].shape[1] == channels
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"channels": 1}, "input channels to stay 3, found 1 after"),
+        ({"names": ["lamp"]}, "the number of classes to stay 80, found 1 after"),
+        ({"architecture": "yolov10n"}, "the head to stay Detect, found v10Detect after"),
+    ],
+)
+def test_weights_that_turned_into_another_network_are_refused(
+    changes: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    start, trained = (load(write_firing_checkpoint(tmp_path / "a.pt", **more))["model"] for more in ({}, changes))
+    save({"ema": start}, tmp_path / "resume.pt")
+    require_same_network(start, tmp_path / "resume.pt")
+    save({"ema": trained}, tmp_path / "resume.pt")
+    with pytest.raises(TrainingError, match=rf"resume.pt: expected {message} the training"):
+        require_same_network(start, tmp_path / "resume.pt")
 
 
 def test_a_nan_loss_names_the_images(untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path) -> None:
