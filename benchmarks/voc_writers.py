@@ -75,7 +75,7 @@ def supervision_text() -> Callable[[str, Size], bytes]:
 
 def negmine_text() -> Callable[[str, Size], bytes]:
     """Negmine's."""
-    from negmine.labels.voc import voc_annotation
+    from negmine.labels.voc_writer import voc_annotation
 
     return lambda name, size: voc_annotation(folder="out", filename=name, database="negmine", size_whd=size)
 

@@ -23,6 +23,7 @@ class ExportConfig:
     variants: bool = True  # the augmented copies too
     method: CopyMethod = "copy"
     missing_is_empty: bool = False  # an image of the merged data set without a label holds no target
+    boxes_only: bool = False  # in another format, write the boxes around masks, key points and oriented boxes
     workers: int | None = None  # threads that read and write files; one per core where None
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
 from negmine.errors import ExportError
-from negmine.labels.plan import ExportImage, Plan
+from negmine.labels.plan import ExportImage, Header, Plan, SourceLabel
 from negmine.labels.splits import Listing
 from negmine.structures import GroundTruth
 
@@ -74,6 +74,17 @@ class Truth(Protocol):
             LabelError: where this image's labels cannot be trusted.
         """
 
+    def source_label(self, image_path: Path) -> SourceLabel | None:
+        """The label of an image as the data set has it, masks and all; None where it has no label.
+
+        Raises:
+            LabelError: where it cannot be read.
+        """
+
+    @property
+    def header(self) -> Header:
+        """What the data set says beside its labels."""
+
 
 class Feature(StrEnum):
     """What a label format may say of an object or image beyond class and box."""
@@ -122,13 +133,16 @@ class LabelFormat(ABC):
             TruthError: where it cannot be read as a data set of this format.
         """
 
-    def plan(self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str) -> Plan:
+    def plan(
+        self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str, header: Header | None = None
+    ) -> Plan:
         """The files of a data set: images, labels, and the lists by which a trainer finds them.
 
         Args:
             images: what it holds.
             class_names: by class id.
             folder: the name of the data set's folder.
+            header: of the data set whose labels are written again; None where none are.
 
         Raises:
             LabelError, ExportError: for what the format cannot say, or where negmine does not write it.

@@ -74,3 +74,19 @@ def clipped_box(box: Box, image_wh: tuple[int, int], where: str) -> Box:
             f"{where}: the box {list(box)} has no area inside the image of {width} x {height} pixels; correct it"
         )
     return inside
+
+
+def at_least_a_pixel(box: Box, image_wh: tuple[int, int]) -> Box:
+    """A box whose sides under a pixel are grown to one, about their middle and inside the image.
+
+    Trainers drop what is smaller, and the object would count as background.
+    """
+    (x1, x2), (y1, y2) = (_grown(*span) for span in zip(box[:2], box[2:], image_wh, strict=True))
+    return x1, y1, x2, y2
+
+
+def _grown(low: float, high: float, side: int) -> tuple[float, float]:
+    if high - low >= 1:
+        return low, high
+    start = min(max((low + high - 1) / 2, 0.0), side - 1.0)
+    return start, start + 1

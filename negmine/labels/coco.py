@@ -1,4 +1,4 @@
-"""COCO: one JSON file with images, annotations and categories. It is read, and not written yet."""
+"""COCO: one JSON file with images, annotations and categories."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from negmine.errors import LabelError, TruthError
 from negmine.files import sha256_of
 from negmine.labels.base import Feature, LabelFormat, Truth
 from negmine.labels.checks import Box, clipped_box, require_size
+from negmine.labels.coco_entries import CocoEntries
+from negmine.labels.coco_writer import ANNOTATIONS, plan_coco
 from negmine.labels.pairing import LabelIndex, find_named
+from negmine.labels.plan import ExportImage, Header, Plan, SourceLabel
 from negmine.labels.splits import Listing, Split, choose_splits, with_neighbours
 from negmine.paths import EXPORT_MANIFEST, printable, sortable
 from negmine.structures import GroundTruth
@@ -32,12 +35,19 @@ class CocoFormat(LabelFormat):
     features = frozenset({Feature.MASKS, Feature.KEYPOINTS, Feature.CROWD})
 
     def find(self, folder: Path) -> Sequence[Path]:
-        """The JSON files of a folder, else those of its `annotations`."""
-        return _jsons(folder) or _jsons(folder / "annotations")
+        """The JSON files of a folder, else those of its `annotations`, else those of its splits."""
+        splits = sorted(folder.glob(f"*/{ANNOTATIONS}"), key=sortable)
+        return _jsons(folder) or _jsons(folder / "annotations") or splits
 
     def open(self, path: Path) -> Truth:
         """See `CocoTruth`."""
         return CocoTruth(path)
+
+    def plan(
+        self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str, header: Header | None = None
+    ) -> Plan:
+        """See `LabelFormat.plan` and `plan_coco`."""
+        return plan_coco(images, class_names)
 
 
 FORMAT = CocoFormat()
@@ -93,6 +103,7 @@ class CocoTruth:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._where = printable(path)
+        self._entries = CocoEntries(path)
         document = _Document.read(path)
         annotations: dict[object, list[_CocoAnnotation]] = defaultdict(list)
         for entry in document.annotations:
@@ -139,6 +150,16 @@ class CocoTruth:
         for a in labelled.annotations:
             _xywh(a.bbox, f"{where}, annotation {_shown(a.number)}")  # what has no box is an error here too
         return tuple(_class_name(a, f"{where}, annotation {_shown(a.number)}") for a in labelled.annotations)
+
+    def source_label(self, image_path: Path) -> SourceLabel | None:
+        """See `Truth.source_label`."""
+        labelled = self._index.find(image_path)
+        return None if labelled is None else self._entries.label(labelled.number)
+
+    @property
+    def header(self) -> Header:
+        """Nothing: the categories are written with the labels."""
+        return Header()
 
     def read(self, image_path: Path, size_wh: tuple[int, int]) -> GroundTruth | None:
         """The objects of an image; see `Truth.read`."""

@@ -13,18 +13,18 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import islice
-from math import floor
 from pathlib import Path, PureWindowsPath
 
 from lxml import etree
 
-from negmine.errors import ExportError, LabelError, TruthError
+from negmine.errors import LabelError, TruthError
 from negmine.files import sha256_of
 from negmine.labels.base import Feature, LabelFormat, Truth
 from negmine.labels.checks import Box, clipped_box, read_label, require_size
 from negmine.labels.pairing import ImageFinder, LabelIndex
-from negmine.labels.plan import Content, ExportImage, Plan
-from negmine.labels.splits import TRAIN, TRAINVAL, UNLISTED, WHOLE, Listing, Split, choose_splits, with_neighbours
+from negmine.labels.plan import ExportImage, Header, Plan, SourceLabel
+from negmine.labels.splits import TRAINVAL, UNLISTED, WHOLE, Listing, Split, choose_splits, with_neighbours
+from negmine.labels.voc_writer import plan_voc, voc_source_label
 from negmine.paths import printable, sortable
 from negmine.structures import GroundTruth
 
@@ -32,7 +32,6 @@ _IMAGE_FOLDERS = ("JPEGImages", "images", "imgs", "img")
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 _SPLITS = ("train", "val", TRAINVAL, "test")
 _FLAG = re.compile(r"\s+(-1|0|1)$")  # whether the class of a list is in the image
-_CHANNELS = 3
 
 
 class VocFormat(LabelFormat):
@@ -52,26 +51,11 @@ class VocFormat(LabelFormat):
         """See `VocTruth`."""
         return VocTruth(path)
 
-    def plan(self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str) -> Plan:
-        """See `LabelFormat.plan`; VOC lists no classes."""
-        files: dict[str, Content] = {}
-        lists: dict[str, list[str]] = {TRAIN: []}
-        for image in images:
-            file_name = f"{image.name}{image.suffix}"
-            files[f"JPEGImages/{file_name}"] = image.file
-            files[f"Annotations/{image.name}.xml"] = voc_annotation(
-                folder=folder,
-                filename=file_name,
-                database=image.database,
-                size_whd=(*image.size_wh, _CHANNELS),
-                verified=image.accepted,
-                truth=image.truth,
-            )
-            for split in image.splits:
-                lists.setdefault(split, []).append(image.name)
-        for split, names in lists.items():
-            files[f"ImageSets/Main/{split}.txt"] = "".join(f"{name}\n" for name in sorted(names)).encode("ascii")
-        return files
+    def plan(
+        self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str, header: Header | None = None
+    ) -> Plan:
+        """See `LabelFormat.plan` and `plan_voc`; VOC lists no classes."""
+        return plan_voc(images, folder)
 
 
 FORMAT = VocFormat()
@@ -168,6 +152,16 @@ class VocTruth:
             [each.name for each in objects],
             difficult=[each.difficult for each in objects],
         )
+
+    def source_label(self, image_path: Path) -> SourceLabel | None:
+        """See `Truth.source_label`."""
+        label = self._find(image_path)
+        return None if label is None else voc_source_label(label.path, label.sha256, label.filename)
+
+    @property
+    def header(self) -> Header:
+        """Nothing: all that VOC says is in its labels."""
+        return Header()
 
     def _find(self, image_path: Path) -> _VocLabel | None:
         """A sound label."""
@@ -305,74 +299,3 @@ def _listed(path: Path, stems: Collection[str]) -> set[str]:
         raise TruthError(f"{printable(path)} cannot be read as a list of images: {error}; save it as UTF-8") from error
     words = [line.strip() for line in lines]
     return {word if word in stems else _FLAG.sub("", word) for word in words}
-
-
-def voc_annotation(
-    *,
-    folder: str,
-    filename: str,
-    database: str,
-    size_whd: tuple[int, int, int],
-    verified: bool = False,
-    truth: GroundTruth | None = None,
-) -> bytes:
-    """A VOC annotation, its elements in the devkit's order; the same arguments give the same bytes.
-
-    Args:
-        folder: name of the data set's folder.
-        filename: name of the image, with suffix.
-        database: where the image is from.
-        size_whd: width, height and number of channels, in pixels.
-        verified: a person has looked at it; marked as labelImg does.
-        truth: its objects; none where None. VOC has no crowds: one is written as difficult.
-
-    Raises:
-        ExportError: for text that XML 1.0 cannot hold, or that is empty.
-    """
-    width, height, depth = size_whd
-    root = etree.Element("annotation", {"verified": "yes"} if verified else {})
-    _add(root, "folder", folder)
-    _add(root, "filename", filename)
-    _add(etree.SubElement(root, "source"), "database", database)
-    size = etree.SubElement(root, "size")
-    for tag, value in (("width", width), ("height", height), ("depth", depth)):
-        _add(size, tag, str(int(value)))
-    _add(root, "segmented", "0")
-    _add_objects(root, truth or GroundTruth.empty(), (width, height))
-    etree.indent(root, space="\t")
-    return etree.tostring(root, encoding="utf-8") + b"\n"
-
-
-def _add_objects(root: etree._Element, truth: GroundTruth, size_wh: tuple[int, int]) -> None:
-    marks = truth.difficult | truth.crowd
-    for box, name, is_difficult in zip(truth.boxes_xyxy.tolist(), truth.class_names, marks.tolist(), strict=True):
-        element = etree.SubElement(root, "object")
-        sides = [_pixels(low, high, side) for low, high, side in zip(box[:2], box[2:], size_wh, strict=True)]
-        _add(element, "name", name)
-        _add(element, "pose", "Unspecified")
-        _add(element, "truncated", "0")
-        _add(element, "difficult", str(int(is_difficult)))
-        corners = etree.SubElement(element, "bndbox")
-        for tag, value in zip(("xmin", "ymin", "xmax", "ymax"), (s[end] for end in (0, 1) for s in sides), strict=True):
-            _add(corners, tag, str(value))
-
-
-def _pixels(low: float, high: float, side: int) -> tuple[int, int]:
-    """First and last pixel of a span, 1-based: its ends rounded and inside the image, with one pixel at least."""
-    first, end = floor(max(low, 0.0) + 0.5), floor(min(high, side) + 0.5)
-    if end <= first:
-        first = min(max(floor((low + high) / 2), 0), side - 1)
-        end = first + 1
-    return first + 1, end
-
-
-def _add(parent: etree._Element, tag: str, text: str) -> None:
-    """Append an element with text; every element has some, since readers fail on those that have none."""
-    if not text.strip():
-        raise ExportError(f"a VOC annotation needs a {tag}, found {text!r}; name it")
-    try:
-        etree.SubElement(parent, tag).text = text
-    except (ValueError, UnicodeError) as error:
-        raise ExportError(
-            f"{tag} {printable(text)!r} has characters that XML cannot hold; rename it without control characters"
-        ) from error

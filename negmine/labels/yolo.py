@@ -13,8 +13,9 @@ from negmine.errors import LabelError, SourceError, TruthError
 from negmine.files import sha256_of
 from negmine.labels.base import Feature, LabelFormat, Truth
 from negmine.labels.checks import Box, clipped_box, read_label
-from negmine.labels.plan import Content, ExportImage, Plan
+from negmine.labels.plan import ExportImage, Header, Plan, SourceLabel
 from negmine.labels.splits import TRAIN, Listing, Split, require_split
+from negmine.labels.yolo_writer import plan_yolo, yolo_header, yolo_source_label
 from negmine.paths import printable
 from negmine.sources.data_yaml import split_names
 from negmine.sources.expand import expand_sources
@@ -22,9 +23,7 @@ from negmine.structures import GroundTruth
 
 _DATA_YAML = "data.yaml"
 _OTHER_NAMES = ("data.yml", "dataset.yaml")
-_VAL = "val"
-_SPLITS = (TRAIN, _VAL, "test")
-_NO_VAL = b"# There are no images to validate on here, and Ultralytics asks for some: name your own for val.\n"
+_SPLITS = (TRAIN, "val", "test")
 _TOLERANCE = 0.01  # a share this far outside [0, 1] is rounding, as for Ultralytics; further, the label is wrong
 
 
@@ -47,22 +46,11 @@ class YoloFormat(LabelFormat):
         """See `YoloTruth`."""
         return YoloTruth(path)
 
-    def plan(self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str) -> Plan:
-        """See `LabelFormat.plan`. The `data.yaml` names no root, so the folder can be moved.
-
-        Where there is nothing to validate on, `val` names the training images, and a comment says so: Ultralytics
-        refuses a file without the key.
-        """
-        files: dict[str, Content] = {}
-        class_ids = {name: number for number, name in enumerate(class_names)}
-        for image in images:
-            label = yolo_lines(image.truth, image.size_wh, class_ids).encode("ascii")
-            for split in image.splits:
-                files[f"images/{split}/{image.name}{image.suffix}"] = image.file
-                files[f"labels/{split}/{image.name}.txt"] = label
-        present = {split for image in images for split in image.splits}
-        files[_DATA_YAML] = _data_yaml(sorted(present | {TRAIN}), class_names)
-        return files
+    def plan(
+        self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str, header: Header | None = None
+    ) -> Plan:
+        """See `LabelFormat.plan` and `plan_yolo`."""
+        return plan_yolo(images, class_names, header or Header())
 
 
 FORMAT = YoloFormat()
@@ -139,6 +127,16 @@ class YoloTruth:
             [self._box(values, size_wh, where) for where, _, values in rows],
             [self._name(number, where) for where, number, _ in rows],
         )
+
+    def source_label(self, image_path: Path) -> SourceLabel | None:
+        """See `Truth.source_label`."""
+        path = label_path(image_path)
+        return yolo_source_label(path, has_key_points=self._document.key_point_values > 0) if path.exists() else None
+
+    @property
+    def header(self) -> Header:
+        """See `yolo_header`."""
+        return yolo_header(_load(self.data_yaml), self._names)
 
     def _name(self, number: float, where: str) -> str:
         if number not in self._names:  # a float finds the whole number that equals it
@@ -302,59 +300,3 @@ def _shown(value: object) -> str:
     """A value for a message; what is nested by its kind alone, since a few aliases can write out to gigabytes."""
     plain = value is None or isinstance(value, (str, int, float))
     return printable(repr(value)[:40]) if plain else f"a {type(value).__name__}"
-
-
-def yolo_lines(truth: GroundTruth, size_wh: tuple[int, int], class_ids: Mapping[str, int]) -> str:
-    """The rows `class x y width height` of an image's objects, as shares of the image with six digits.
-
-    YOLO has no marks: a `difficult` object is written as any other, a `crowd` is left out, since its box is that of no
-    single object. A box under a pixel is grown to one, so that no object is rounded away.
-
-    Args:
-        truth: the objects.
-        size_wh: of the image, pixels.
-        class_ids: class name to number.
-
-    Returns:
-        One line an object, in order; "" where there is none.
-
-    Raises:
-        LabelError: for an object whose class has no number, or whose box has no area inside the image.
-    """
-    rows = []
-    for index, (box, name, crowd) in enumerate(zip(truth.boxes_xyxy, truth.class_names, truth.crowd, strict=True)):
-        if crowd:
-            continue
-        where = f"object {index} ({printable(name)})"
-        if name not in class_ids:
-            raise LabelError(
-                f"{where}: its class is none of the {len(class_ids)} that are written; add it to the classes"
-            )
-        x1, y1, x2, y2 = (float(value) for value in box)
-        rows.append(f"{class_ids[name]} {_row_of(clipped_box((x1, y1, x2, y2), size_wh, where), size_wh)}\n")
-    return "".join(rows)
-
-
-def _row_of(box: Box, size_wh: tuple[int, int]) -> str:
-    """Centre and size, as shares."""
-    spans = [_at_least_a_pixel(low, high, side) for low, high, side in zip(box[:2], box[2:], size_wh, strict=True)]
-    centres = [(low + high) / 2 / side for (low, high), side in zip(spans, size_wh, strict=True)]
-    sizes = [(high - low) / side for (low, high), side in zip(spans, size_wh, strict=True)]
-    return " ".join(f"{share:.6f}" for share in (*centres, *sizes))
-
-
-def _at_least_a_pixel(low: float, high: float, side: int) -> tuple[float, float]:
-    """A span, grown about its middle and kept inside the image."""
-    if high - low >= 1:
-        return low, high
-    start = min(max((low + high - 1) / 2, 0.0), side - 1.0)
-    return start, start + 1
-
-
-def _data_yaml(splits: Sequence[str], class_names: Sequence[str]) -> bytes:
-    """`train`, `val`, then any other split, and the names by number."""
-    document: dict[str, object] = {TRAIN: f"images/{TRAIN}", _VAL: f"images/{_VAL if _VAL in splits else TRAIN}"}
-    document |= {split: f"images/{split}" for split in splits}
-    document["names"] = dict(enumerate(class_names))
-    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True).encode()
-    return text if _VAL in splits else _NO_VAL + text

@@ -11,7 +11,8 @@ from label_files import put
 from lxml import etree
 
 from negmine.errors import ExportError
-from negmine.labels.voc import VocTruth, voc_annotation
+from negmine.labels.voc import VocTruth
+from negmine.labels.voc_writer import voc_annotation
 from negmine.structures import GroundTruth
 
 
