@@ -58,8 +58,8 @@ def require_boxes(label: SourceLabel, where: str, dataset: Dataset, config: Expo
     if not label.features or config.boxes_only or is_same_format(dataset, config):
         return
     raise ExportError(
-        f"{where}: its label has {' and '.join(sorted(label.features))}, of which an export in another format than "
-        f"{dataset.format_name} would keep the boxes alone; use --format {_key_of(dataset)}, which keeps them, or "
+        f"{where}: its label holds more than boxes ({', '.join(sorted(label.features))}), which an export as "
+        f"{label_format(config.format).title} would lose; use --format {_key_of(dataset)}, which keeps them, or "
         "--boxes-only to train a detector of boxes"
     )
 

@@ -27,7 +27,7 @@ _NO_VAL = b"# There are no images to validate on here, and Ultralytics asks for 
 # Where the images of the data set are, which is not where those of the export are.
 _PLACES = frozenset("path train val validation test minival download yaml_file masks_dir".split())
 _COLOURS = 3
-_CORNERS = 8  # values of an oriented box
+_BOX, _CORNERS = 4, 8  # values of a box, and of an oriented box
 
 
 def plan_yolo(images: Sequence[ExportImage], class_names: Sequence[str], header: Header) -> Plan:
@@ -67,15 +67,17 @@ def yolo_source_label(path: Path, *, has_key_points: bool) -> SourceLabel:
     """
     data = read_label(path)
     counts = {len(line.split()) - 1 for line in data.splitlines()}
-    features = {_feature(count, has_key_points) for count in counts if count > 4}
-    return SourceLabel(StoredFile(path, sha256_of(data), in_bank=False, may_be_linked=False), frozenset(features))
+    features = _features({count for count in counts if count > _BOX}, has_key_points)
+    return SourceLabel(StoredFile(path, sha256_of(data), in_bank=False, may_be_linked=False), features)
 
 
-def _feature(count: int, has_key_points: bool) -> Feature:
-    """What a row with so many values after the class says; the mask of a quadrangle looks like an oriented box."""
+def _features(counts: set[int], has_key_points: bool) -> frozenset[Feature]:
+    """What rows with so many values after the class say; the mask of a quadrangle looks like an oriented box."""
+    if not counts:
+        return frozenset()
     if has_key_points:
-        return Feature.KEYPOINTS
-    return Feature.ORIENTED_BOXES if count == _CORNERS else Feature.MASKS
+        return frozenset({Feature.KEYPOINTS})
+    return frozenset({Feature.MASKS, Feature.ORIENTED_BOXES} if counts == {_CORNERS} else {Feature.MASKS})
 
 
 def yolo_header(document: Mapping[object, object], names: Mapping[int, str]) -> Header:
@@ -134,8 +136,14 @@ def _data_yaml(splits: Sequence[str], keys: Mapping[str, object]) -> bytes:
     """`train`, `val`, then any other split; the names by number, one a line; and the other keys."""
     places = {TRAIN: f"images/{TRAIN}", _VAL: f"images/{_VAL if _VAL in splits else TRAIN}"}
     places |= {split: f"images/{split}" for split in splits}
-    others = {key: value for key, value in keys.items() if key != "names"}
     text = yaml.safe_dump({**places, "names": keys["names"]}, sort_keys=False, allow_unicode=True)
-    if others:
-        text += yaml.safe_dump(others, sort_keys=False, allow_unicode=True, default_flow_style=None)
+    text += "".join(_yaml_line(key, value) for key, value in keys.items() if key != "names")
     return text.encode() if _VAL in splits else _NO_VAL + text.encode()
+
+
+def _yaml_line(key: str, value: object) -> str:
+    """A key with its value, lists in brackets as in `kpt_shape: [17, 3]`."""
+    is_nested = isinstance(value, (list, dict))
+    return yaml.safe_dump(
+        {key: value}, sort_keys=False, allow_unicode=True, default_flow_style=None if is_nested else False
+    )
