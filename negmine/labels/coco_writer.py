@@ -84,8 +84,7 @@ def _entry(image: ExportImage) -> FileEntry | None:
 def _image(image: ExportImage, image_id: int) -> _Entry:
     entry, (width, height) = _entry(image), image.size_wh
     own = {} if entry is None else entry.image
-    sides = {"width": own.get("width") or width, "height": own.get("height") or height}
-    return {**own, "id": image_id, "file_name": f"{image.name}{image.suffix}", **sides}
+    return {**own, "id": image_id, "file_name": f"{image.name}{image.suffix}", "width": width, "height": height}
 
 
 def _annotations(image: ExportImage, class_ids: Mapping[object, object]) -> Iterable[_Entry]:
