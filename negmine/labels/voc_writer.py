@@ -61,7 +61,8 @@ def _label(image: ExportImage, folder: str) -> Content:
             verified=image.accepted,
             truth=image.truth,
         )
-    return label.content if label.image_name in (None, name) else _renamed(label.content, name)
+    is_named = label.image_name in (None, name, image.name)  # some tools leave the suffix out
+    return label.content if is_named else _renamed(label.content, name)
 
 
 def _renamed(label: StoredFile, name: str) -> bytes:

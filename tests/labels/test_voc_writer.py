@@ -159,7 +159,7 @@ def test_only_the_name_of_the_picture_changes_in_a_label_of_a_data_set(tmp_path:
     assert rewritten(source(tmp_path, text.encode(encoding))) == expected.encode(encoding)
 
 
-@pytest.mark.parametrize("image_name", [None, "new.jpg"])
+@pytest.mark.parametrize("image_name", [None, "new.jpg", "new"])
 def test_a_label_of_a_data_set_that_names_no_other_picture_is_as_it_was(tmp_path: Path, image_name: str | None) -> None:
     data = b"<annotation><filename>x/new.jpg</filename> </annotation>"
     assert rewritten(source(tmp_path, data, image_name)) == data
