@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 _DEFAULT = ExportConfig()
 _CLASSES = 10  # that are listed; --json has all
+_KEEP_EMPTY = (
+    "some trainers drop images without annotations, which negatives are: for MMDetection set "
+    "filter_cfg=dict(filter_empty_gt=False), for detectron2 DATALOADER.FILTER_EMPTY_ANNOTATIONS False"
+)
 
 
 @click.command("export", cls=Command)
@@ -39,6 +43,12 @@ _CLASSES = 10  # that are listed; --json has all
     help="With --merge: the split to train on.  [default: train, or all if there is none]",
 )
 @label_options("Merging", "DATA")
+@option(
+    "Merging",
+    "--boxes-only",
+    is_flag=True,
+    help="With --merge, in another format: write the boxes of masks, key points and oriented boxes.",
+)
 @option(
     "Files",
     "--format",
@@ -69,6 +79,7 @@ def command(
     merge: str | None,
     split: str | None,
     labels: LabelConfig,
+    boxes_only: bool,
     variants: bool,
     method: CopyMethod,
     workers: int | None,
@@ -86,10 +97,19 @@ def command(
     --merge writes the whole training set: the images of DATA with their objects, converted to --format, and the
     negatives in the training split. Other splits, such as val, are written as they are. A negative is left out if it
     holds an object of DATA, or comes from an image of val or test. So is an image of DATA that has no label or cannot
-    be read. A yolo export has images/, labels/ and a data.yaml; a voc export has JPEGImages/, Annotations/ and
-    ImageSets/Main/.
+    be read. Where --format is the format of DATA, its labels stay as they are, masks, key points and angles too.
+
+    A yolo export has images/, labels/ and a data.yaml; a voc export has JPEGImages/, Annotations/ and ImageSets/Main/;
+    a coco export has train/, valid/ and so on, each with its images and an _annotations.coco.json, as RF-DETR takes it.
     """
-    config = ExportConfig(format=format_name, variants=variants, method=method, labels=labels, workers=workers)
+    config = ExportConfig(
+        format=format_name,
+        variants=variants,
+        method=method,
+        labels=labels,
+        boxes_only=boxes_only,
+        workers=workers,
+    )
     from negmine.exporting.export import export
 
     with count_progress("images of DATA") as on_count:
@@ -111,6 +131,8 @@ def render(result: ExportResult) -> None:
         f"({result.format}): {counted(result.written, 'file')} written, {result.unchanged} unchanged, "
         f"{result.removed} removed",
     )
+    if result.format == "coco":
+        say(out, _KEEP_EMPTY)
     if result.left_out:
         say(out, f"{counted(result.left_out, 'negative')} left out: rejected, or marked as a target")
 

@@ -11,6 +11,7 @@ from negmine.datasets.pairing import Pairing
 from negmine.errors import LabelError
 from negmine.labels.base import Label, LabelSet
 from negmine.labels.classes import apply_class_map
+from negmine.labels.plan import Header, SourceLabel
 from negmine.paths import RealPaths
 from negmine.structures import GroundTruth
 
@@ -46,9 +47,23 @@ class PairedTruth:
         self._reading = repr(sorted(self._map.items())) if self._map else ""
 
     @property
-    def labels(self) -> LabelSet:
-        """The labels as the files have them."""
-        return self._labels
+    def header(self) -> Header:
+        """What the data set says beside its labels."""
+        return self._labels.header
+
+    @property
+    def is_renamed(self) -> bool:
+        """Whether classes have other names than in the files."""
+        return bool(self._map)
+
+    def source_label(self, image_path: Path) -> SourceLabel | None:
+        """The label of an image as the data set has it, masks and all; None where it has no label.
+
+        Raises:
+            LabelError: where it cannot be read, or it is not clear which label it has.
+        """
+        label = self.label_of(image_path)
+        return None if label is None else label.source()
 
     def label_of(self, image_path: Path) -> Label | None:
         """The label of an image; None where it has none.

@@ -24,6 +24,7 @@ class ExportConfig:
     variants: bool = True  # the augmented copies too
     method: CopyMethod = "copy"
     labels: LabelConfig = field(default_factory=LabelConfig)  # how those of the merged data set are understood
+    boxes_only: bool = False  # in another format, write the boxes around masks, key points and oriented boxes
     workers: int | None = None  # threads that read and write files; one per core where None
 
     def __post_init__(self) -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 from negmine.errors import ConfigError, ExportError
 from negmine.exporting.config import ExportConfig
 from negmine.exporting.folder import MANIFEST, require_ours, write_plan
+from negmine.exporting.kept import is_same_format
 from negmine.exporting.merge import DataImages, SortedImages, read_data
 from negmine.exporting.negatives import BankNegatives, Withholding
 from negmine.exporting.result import ExportResult, MergeResult
 from negmine.images.contents import OnCount
-from negmine.labels.base import LabelFormat
 from negmine.labels.formats import label_format
-from negmine.labels.plan import ExportImage
+from negmine.labels.plan import ExportImage, Header
 from negmine.paths import printable
 
 _NAMELESS = ("target",)  # Ultralytics asks for a class, and a detector may have none
@@ -34,7 +34,8 @@ def export(
 
     With `merge`, the training set itself is written: the images of a data set with their objects, and the negatives
     merged into its training split. Its other splits are written as they are. A negative that the data set shows to
-    hold a target, or that it measures on, is left out.
+    hold a target, or that it measures on, is left out. Labels stay as they are in their own format, masks, key points
+    and all; in another format they are written as boxes.
 
     Exporting again into the same folder writes only what is new, and removes what has been rejected since.
 
@@ -49,28 +50,28 @@ def export(
     Raises:
         BankError: where the folder is not a bank, or a file in it is gone or damaged.
         TruthError, SourceError: where the data set cannot be opened.
-        ExportError: where there is nothing to export, or `out` holds something that no export put there.
+        ExportError: where there is nothing to export, `out` holds something that no export put there, or the format
+            cannot say what the labels of the data set do.
         ConfigError: where the settings contradict each other or the data set.
     """
     config, out = config or ExportConfig(), Path(out)
-    if merge is None and (split is not None or config.labels.options):
-        raise ConfigError(
-            f"expected {config.labels.options or '--split'} with --merge, found none; name the data set with it"
-        )
+    if merge is None and (split is not None or config.labels.options or config.boxes_only):
+        given = config.labels.options or ("--boxes-only" if config.boxes_only else "--split")
+        raise ConfigError(f"expected {given} with --merge, found none; name the data set with it")
     negatives = BankNegatives.read(bank, variants=config.variants)
     _require_negatives(negatives, bank, out)
     require_ours(out, config.format)
     mix = _Mix(negatives, negatives.class_names)
     if merge is not None:
         data = read_data(merge, out, split=split, config=config, on_progress=on_progress)
-        mix = _Mix.merged_into(data, negatives, label_format(config.format))
+        mix = _Mix.merged_into(data, negatives, config)
     return _write(mix, out, config, left_out=negatives.in_bank - len(negatives.negatives))
 
 
 def _write(mix: _Mix, out: Path, config: ExportConfig, *, left_out: int) -> ExportResult:
     folder = printable(out.resolve().name) or "negmine"
     class_names = mix.class_names or _NAMELESS
-    plan = label_format(config.format).plan(mix.images(), class_names=class_names, folder=folder)
+    plan = label_format(config.format).plan(mix.images(), class_names=class_names, folder=folder, header=mix.header)
     done = write_plan(plan, out, format_name=config.format, method=config.method, workers=config.workers)
     return ExportResult(
         out=out,
@@ -102,12 +103,14 @@ class _Mix:
         negatives: of the bank, those that may be in it.
         class_names: by class id.
         data: the images of the data set that they are merged into.
+        header: of the data set, where its labels are written as they are.
         merged: what is to be said of the data set.
     """
 
     negatives: BankNegatives
     class_names: tuple[str, ...]
     data: Sequence[ExportImage] = ()
+    header: Header | None = None
     merged: MergeResult | None = None
 
     def images(self) -> list[ExportImage]:
@@ -115,9 +118,9 @@ class _Mix:
         return [*self.data, *self.negatives.images()]
 
     @classmethod
-    def merged_into(cls, data: DataImages, negatives: BankNegatives, chosen: LabelFormat) -> _Mix:
+    def merged_into(cls, data: DataImages, negatives: BankNegatives, config: ExportConfig) -> _Mix:
         """The images of a data set, with the negatives that may be trained on beside them."""
-        dataset, found = data.dataset, SortedImages.of(data, chosen)
+        dataset, found = data.dataset, SortedImages.of(data, label_format(config.format))
         negatives, withheld = negatives.without(Withholding(data.images))
         splits = found.counts()
         without_objects = splits[0].empty + len(negatives.negatives) + len(negatives.variants)
@@ -135,4 +138,5 @@ class _Mix:
             ratio=without_objects / splits[0].positives,
         )
         database = printable(dataset.path.resolve().name) or "data"
-        return cls(negatives, dataset.class_names, found.images(database, negatives.images()), merged)
+        images = found.images(database, negatives.images(), as_labelled=is_same_format(dataset, config))
+        return cls(negatives, dataset.class_names, images, data.header, merged)

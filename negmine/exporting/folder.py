@@ -17,7 +17,7 @@ from negmine.errors import ExportError
 from negmine.exporting.config import CopyMethod
 from negmine.exporting.staging import StagedFiles, content_sha256
 from negmine.files import PART, flush_file_system, sha256_of_file, write_file
-from negmine.labels.plan import Plan, StoredFile
+from negmine.labels.plan import Content, Plan, StoredFile
 from negmine.paths import EXPORT_MANIFEST, printable, sortable
 
 MANIFEST = EXPORT_MANIFEST
@@ -70,7 +70,7 @@ def write_plan(plan: Plan, out: Path, *, format_name: str, method: CopyMethod, w
         present = earlier.hashes
         wanted = {name: content_sha256(content) for name, content in plan.items()}
         again = earlier.method != method  # a copy becomes a link, or the other way round
-        linked = {name for name, content in plan.items() if again and isinstance(content, StoredFile)}
+        linked = {name for name, content in plan.items() if again and _is_linkable(content)}
         new = [name for name in plan if present.get(name) != wanted[name] or name in linked]
         stale = sorted(set(present) - set(wanted))
         if new or stale or not (out / MANIFEST).exists():
@@ -87,6 +87,10 @@ def write_plan(plan: Plan, out: Path, *, format_name: str, method: CopyMethod, w
     except OSError as error:
         raise ExportError(_explain(out, error)) from error
     return Written(written=len(new), unchanged=len(plan) - len(new), removed=len(stale))
+
+
+def _is_linkable(content: Content) -> bool:
+    return isinstance(content, StoredFile) and content.may_be_linked
 
 
 def _place(plan: Plan, out: Path, names: Sequence[str], method: CopyMethod, workers: int | None) -> None:

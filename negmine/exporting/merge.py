@@ -12,6 +12,7 @@ from negmine.datasets.open import Dataset, open_dataset
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import ConfigError, ExportError, ImageError, LabelError
 from negmine.exporting.config import ExportConfig
+from negmine.exporting.kept import kept_header, require_boxes
 from negmine.exporting.names import data_names
 from negmine.exporting.result import SplitCounts
 from negmine.files import sha256_of
@@ -19,7 +20,7 @@ from negmine.images.codecs import decode_image
 from negmine.images.contents import OnCount
 from negmine.images.header import read_header
 from negmine.labels.base import Feature, LabelFormat
-from negmine.labels.plan import ExportImage, StoredFile
+from negmine.labels.plan import ExportImage, Header, SourceLabel, StoredFile
 from negmine.labels.splits import TRAIN, UNLISTED, WHOLE
 from negmine.paths import RealPaths, printable
 from negmine.structures import GroundTruth
@@ -43,6 +44,7 @@ class DataImage:
         size_wh: of the upright image, pixels.
         suffix: by the type of its content.
         truth: its objects; None where it is unlabelled or has a problem.
+        label: its label as the data set has it; None where it has none.
         problem: what cannot be used, the image or its label.
         reason: why.
     """
@@ -53,6 +55,7 @@ class DataImage:
     size_wh: tuple[int, int] = (0, 0)
     suffix: str = ""
     truth: GroundTruth | None = None
+    label: SourceLabel | None = None
     problem: Problem | None = None
     reason: str = ""
 
@@ -69,10 +72,12 @@ class DataImages:
     Attributes:
         dataset: as it was opened.
         images: each file once.
+        header: what it says beside its labels, as far as that is written again.
     """
 
     dataset: Dataset
     images: tuple[DataImage, ...]
+    header: Header
 
 
 def read_data(
@@ -90,19 +95,23 @@ def read_data(
     Raises:
         TruthError, SourceError: where it is not a data set.
         ConfigError: where it is not clear which split is trained on.
-        ExportError: where `out` and the data set are in one another, or no image to train on has an object.
+        ExportError: where `out` and the data set are in one another, no image to train on has an object, or the format
+            cannot say what the labels do.
     """
     dataset = open_dataset(data, config=config.labels)
     _require_outside(dataset, out)
+    header = kept_header(dataset, config)
     found = _files(dataset, _trained_on(dataset, split))
     _require_objects(dataset, found)
     images = []
     with ThreadEngine(config.workers, name="negmine-export") as engine:
         for image in engine.map(partial(_read_image, dataset), found):
+            if image.label is not None and image.splits:
+                require_boxes(image.label, printable(image.path), dataset, config)
             images.append(image)
             if on_progress is not None:
                 on_progress(len(images), len(found))
-    return DataImages(dataset, tuple(images))
+    return DataImages(dataset, tuple(images), header)
 
 
 def _trained_on(dataset: Dataset, split: str | None) -> str:
@@ -175,9 +184,10 @@ def _read_image(dataset: Dataset, image: DataImage) -> DataImage:
         return DataImage(path, splits, sha256, problem="image", reason=str(error))
     try:
         truth = dataset.truth.read(path, (width, height))
+        label = dataset.truth.source_label(path)
     except LabelError as error:
         return DataImage(path, splits, sha256, (width, height), suffix, problem="label", reason=str(error))
-    return DataImage(path, splits, sha256, (width, height), suffix, truth)
+    return DataImage(path, splits, sha256, (width, height), suffix, truth, label)
 
 
 def _require_outside(dataset: Dataset, out: Path) -> None:
@@ -233,12 +243,13 @@ class SortedImages:
             )
         return found
 
-    def images(self, database: str, others: Sequence[ExportImage]) -> list[ExportImage]:
+    def images(self, database: str, others: Sequence[ExportImage], *, as_labelled: bool) -> list[ExportImage]:
         """The images that are written, under names that no other image of the export has.
 
         Args:
             database: the data set's name, for people.
             others: the other images of the export.
+            as_labelled: write their labels as they are.
         """
         taken = [each.name for each in others]
         names = data_names([(image.path, str(image.sha256)) for image in self.written], taken)
@@ -251,6 +262,7 @@ class SortedImages:
                 splits=image.splits,
                 database=database,
                 truth=image.truth or GroundTruth.empty(),
+                label=image.label if as_labelled else None,
             )
             for name, image in zip(names, self.written, strict=True)
         ]

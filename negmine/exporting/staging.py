@@ -50,13 +50,13 @@ class StagedFiles:
         if isinstance(content, bytes):
             part.write_bytes(content)
             self._flush_if_alone(part)
-        elif self._method == "hardlink":
-            os.link(_checked(content).resolve(), part)  # a hard link to a symbolic link would be a symbolic link
-        elif self._method == "symlink":
-            part.symlink_to(os.path.relpath(_checked(content).resolve(), part.parent.resolve()))
-        else:
+        elif self._method == "copy" or not content.may_be_linked:
             _copy(content, part)
             self._flush_if_alone(part)
+        elif self._method == "hardlink":
+            os.link(_checked(content).resolve(), part)  # a hard link to a symbolic link would be a symbolic link
+        else:
+            part.symlink_to(os.path.relpath(_checked(content).resolve(), part.parent.resolve()))
 
     def place(self) -> None:
         """Rename all staged files, once they are safely on disk.

@@ -13,7 +13,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 from urllib.parse import unquote, urlsplit
 
 from negmine.errors import ExportError
-from negmine.labels.plan import ExportImage, Plan
+from negmine.labels.plan import ExportImage, Header, Plan, SourceLabel
 from negmine.labels.splits import Listing
 from negmine.sources.folders import IMAGE_SUFFIXES
 from negmine.structures import GroundTruth
@@ -147,6 +147,14 @@ class Label(ABC):
             LabelError: where it cannot be trusted.
         """
 
+    @abstractmethod
+    def source(self) -> SourceLabel:
+        """The label as the data set has it, masks and all, to be written again.
+
+        Raises:
+            LabelError: where it cannot be read.
+        """
+
 
 class LabelSet(ABC):
     """The labels of one data set as its files have them, not yet paired with images.
@@ -164,6 +172,11 @@ class LabelSet(ABC):
     format_name: str
     class_names: tuple[str, ...]
     labels: Collection[Label]
+
+    @property
+    def header(self) -> Header:
+        """What the data set says beside its labels."""
+        return Header()
 
     @property
     def searched_folders(self) -> Sequence[Path]:
@@ -257,13 +270,16 @@ class LabelFormat(ABC):
             TruthError: where it cannot be read as a data set of this format.
         """
 
-    def plan(self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str) -> Plan:
+    def plan(
+        self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str, header: Header | None = None
+    ) -> Plan:
         """The files of a data set: images, labels, and the lists by which a trainer finds them.
 
         Args:
             images: what it holds.
             class_names: by class id.
             folder: the name of the data set's folder.
+            header: of the data set whose labels are written again; None where none are.
 
         Raises:
             LabelError, ExportError: for what the format cannot say, or where negmine does not write it.

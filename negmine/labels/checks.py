@@ -179,3 +179,19 @@ def with_ignored_regions(truth: GroundTruth, class_names: Sequence[str]) -> Grou
     ]
     boxes, names, difficult, crowds = zip(*rows, strict=True)
     return GroundTruth.of(boxes, names, difficult=difficult, crowd=crowds)
+
+
+def at_least_a_pixel(box: Box, image_wh: tuple[int, int]) -> Box:
+    """A box whose sides under a pixel are grown to one, about their middle and inside the image.
+
+    Trainers drop what is smaller, and the object would count as background.
+    """
+    (x1, x2), (y1, y2) = (_grown(*span) for span in zip(box[:2], box[2:], image_wh, strict=True))
+    return x1, y1, x2, y2
+
+
+def _grown(low: float, high: float, side: int) -> tuple[float, float]:
+    if high - low >= 1:
+        return low, high
+    start = min(max((low + high - 1) / 2, 0.0), side - 1.0)
+    return start, start + 1

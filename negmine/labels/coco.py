@@ -1,4 +1,4 @@
-"""COCO: one JSON file with images, annotations and categories. It is read, and not written yet."""
+"""COCO: one JSON file with images, annotations and categories."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from negmine.errors import TruthError
 from negmine.labels.base import Claim, Feature, Label, LabelFormat, LabelSet, OwnImages
 from negmine.labels.checks import hash_of_label
 from negmine.labels.coco_document import CocoDocument, CocoImage
+from negmine.labels.coco_entries import CocoEntries
+from negmine.labels.coco_writer import plan_coco
 from negmine.labels.folders import fold, is_for_images, is_for_labels, split_of_folder
+from negmine.labels.plan import ExportImage, Header, Plan, SourceLabel
 from negmine.labels.splits import UNLISTED, Listing, Split, choose_splits, named_splits
 from negmine.paths import EXPORT_MANIFEST, printable, sortable
 from negmine.sources.folders import IMAGE_SUFFIXES
@@ -40,6 +43,12 @@ class CocoFormat(LabelFormat):
         """See `CocoLabels`."""
         return CocoLabels(path)
 
+    def plan(
+        self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str, header: Header | None = None
+    ) -> Plan:
+        """See `LabelFormat.plan` and `plan_coco`."""
+        return plan_coco(images, class_names)
+
 
 FORMAT = CocoFormat()
 
@@ -47,13 +56,14 @@ FORMAT = CocoFormat()
 class CocoLabel(Label):
     """What a COCO file says of one image."""
 
-    __slots__ = ("_image", "_where")
+    __slots__ = ("_entries", "_image", "_where")
 
-    def __init__(self, image: CocoImage, where: str, group: str) -> None:
+    def __init__(self, image: CocoImage, where: str, group: str, entries: CocoEntries) -> None:
         stated = Claim.of(image.file_name) if image.file_name else None
         super().__init__(printable(image.file_name) or f"{where}, image {image.id}", stated=stated, group=group)
         self._image = image
         self._where = where
+        self._entries = entries
 
     def hash(self) -> str:
         """Of what the file says of the image; see `Label.hash`."""
@@ -66,6 +76,10 @@ class CocoLabel(Label):
     def read(self, size_wh: tuple[int, int]) -> GroundTruth:
         """The objects; see `Label.read`."""
         return self._image.read(size_wh, self._where)
+
+    def source(self) -> SourceLabel:
+        """The entry with its annotations, whole; see `Label.source`."""
+        return self._entries.label(self._image.id)
 
 
 class CocoLabels(LabelSet):
@@ -87,9 +101,10 @@ class CocoLabels(LabelSet):
         self.path = path
         self._files = _split_files(path) if path.is_dir() else {_split_name(path): path}
         documents = {split: CocoDocument.read(file) for split, file in self._files.items()}
+        entries = {split: CocoEntries(file) for split, file in self._files.items()}
         self.class_names = tuple(dict.fromkeys(name for each in documents.values() for name in each.class_names))
         self.labels = [
-            CocoLabel(image, printable(self._files[split]), split)
+            CocoLabel(image, printable(self._files[split]), split, entries[split])
             for split, document in documents.items()
             for image in document.among(self.class_names).images
         ]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _FORMATS = {
     "voc": ("negmine.labels.voc", True),
     "yolo": ("negmine.labels.yolo", True),
-    "coco": ("negmine.labels.coco", False),
+    "coco": ("negmine.labels.coco", True),
 }
 
 WRITTEN_FORMATS = tuple(key for key, (_, is_written) in _FORMATS.items() if is_written)

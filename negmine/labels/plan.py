@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from negmine.labels.splits import TRAIN
 from negmine.structures import GroundTruth
+
+if TYPE_CHECKING:
+    from negmine.labels.base import Feature
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +22,61 @@ class StoredFile:
         path: where it is.
         sha256: of its bytes, hex.
         in_bank: whether it belongs to the bank.
+        may_be_linked: whether an export may link to it. A label is copied: people correct labels, and a link would
+            change those of the data set too.
     """
 
     path: Path
     sha256: str
     in_bank: bool = True
+    may_be_linked: bool = True
 
 
 Content = bytes | StoredFile
 Plan = Mapping[str, Content]  # relative path with forward slashes, to content
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FileEntry:
+    """What a file that holds the labels of many images says of one.
+
+    Attributes:
+        image: the entry of the image.
+        annotations: the entries of its objects.
+        document: the rest of the file, the same object for all its images.
+    """
+
+    image: Mapping[str, object]
+    annotations: Sequence[Mapping[str, object]]
+    document: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLabel:
+    """The label of an image as its data set has it, to be written again in the same format.
+
+    Attributes:
+        content: the label's own file, or its part of a file of many.
+        features: what it says beyond boxes and their marks. negmine does not read it, so it is lost in another format.
+        image_name: the file name of its image as it states it, without folders; None where it does not.
+    """
+
+    content: StoredFile | FileEntry
+    features: frozenset[Feature] = frozenset()
+    image_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a data set says beside its labels, to be written again in the same format.
+
+    Attributes:
+        keys: of its file, with their values; none for a format without one.
+        channels: of the images that a model is trained on.
+    """
+
+    keys: Mapping[str, object] = field(default_factory=dict)
+    channels: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +92,7 @@ class ExportImage:
         splits: the splits that it is in.
         database: where it is from, for people.
         truth: its objects.
+        label: its label in the format that is written, which then stays as it is; None where `truth` is all there is.
     """
 
     name: str
@@ -52,3 +103,4 @@ class ExportImage:
     splits: tuple[str, ...] = (TRAIN,)
     database: str = "negmine"
     truth: GroundTruth = field(default_factory=GroundTruth.empty)
+    label: SourceLabel | None = None

@@ -15,23 +15,22 @@ from dataclasses import replace
 from pathlib import Path
 
 from negmine.errors import LabelError, TruthError
+from negmine.files import sha256_of
 from negmine.labels.base import Claim, Feature, Label, LabelFormat, LabelSet, OwnImages
-from negmine.labels.checks import clipped_box, judged_classes, objects_of, require_size, with_ignored_regions
-from negmine.labels.folders import folders_below, is_for_images, is_for_labels, is_kind
-from negmine.labels.plan import Content, ExportImage, Plan
-from negmine.labels.splits import (
-    TRAIN,
-    TRAINVAL,
-    UNLISTED,
-    Listing,
-    Split,
-    choose_splits,
-    named_splits,
-    splits_by_folder,
+from negmine.labels.checks import (
+    clipped_box,
+    judged_classes,
+    objects_of,
+    read_label,
+    require_size,
+    with_ignored_regions,
 )
+from negmine.labels.folders import folders_below, is_for_images, is_for_labels, is_kind
+from negmine.labels.plan import ExportImage, Header, Plan, SourceLabel
+from negmine.labels.splits import TRAINVAL, UNLISTED, Listing, Split, choose_splits, named_splits, splits_by_folder
 from negmine.labels.voc_annotation import NotVoc, VocAnnotation, describe_others, parse_annotation
 from negmine.labels.voc_kinds import StatedImage
-from negmine.labels.voc_writer import voc_annotation
+from negmine.labels.voc_writer import plan_voc, voc_source_label
 from negmine.paths import printable, sortable
 from negmine.sources.folders import IMAGE_SUFFIXES
 from negmine.structures import GroundTruth
@@ -41,7 +40,6 @@ _XML = frozenset({".xml"})
 _SHOWN = 3  # folders in a message
 _SPLITS = ("train", "val", TRAINVAL, "test")
 _FLAG = re.compile(r"\s+(-1|0|1)$")  # whether the class of a list is in the image
-_CHANNELS = 3
 
 
 class VocFormat(LabelFormat):
@@ -62,26 +60,11 @@ class VocFormat(LabelFormat):
         """See `VocLabels`."""
         return VocLabels(path)
 
-    def plan(self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str) -> Plan:
-        """See `LabelFormat.plan`; VOC lists no classes."""
-        files: dict[str, Content] = {}
-        lists: dict[str, list[str]] = {TRAIN: []}
-        for image in images:
-            file_name = f"{image.name}{image.suffix}"
-            files[f"JPEGImages/{file_name}"] = image.file
-            files[f"Annotations/{image.name}.xml"] = voc_annotation(
-                folder=folder,
-                filename=file_name,
-                database=image.database,
-                size_whd=(*image.size_wh, _CHANNELS),
-                verified=image.accepted,
-                truth=image.truth,
-            )
-            for split in image.splits:
-                lists.setdefault(split, []).append(image.name)
-        for split, names in lists.items():
-            files[f"ImageSets/Main/{split}.txt"] = "".join(f"{name}\n" for name in sorted(names)).encode("ascii")
-        return files
+    def plan(
+        self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str, header: Header | None = None
+    ) -> Plan:
+        """See `LabelFormat.plan` and `plan_voc`; VOC lists no classes."""
+        return plan_voc(images, folder)
 
 
 FORMAT = VocFormat()
@@ -133,6 +116,11 @@ class VocLabel(Label):
             difficult=[each.difficult for each in sound.objects],
         )
         return with_ignored_regions(truth, self._class_names)
+
+    def source(self) -> SourceLabel:
+        """The XML file as it is; see `Label.source`."""
+        sound = self._sound()
+        return voc_source_label(sound.path, sha256_of(read_label(sound.path)), sound.filename)
 
     def _sound(self) -> VocAnnotation:
         if isinstance(self._file, VocAnnotation) and self._file.broken is None:

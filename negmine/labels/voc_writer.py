@@ -1,14 +1,106 @@
-"""Writing one Pascal VOC annotation."""
+"""Writing Pascal VOC: an XML file an image, and the lists of splits.
+
+What comes from a Pascal VOC data set is written as it was, but for the name of an image that has another one now. So
+poses, parts, attributes and whatever else a tool put there survive, which negmine does not read.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from math import floor
+from pathlib import Path
 
 from lxml import etree
 
 from negmine.errors import ExportError
+from negmine.files import sha256_of
+from negmine.labels.base import Feature
+from negmine.labels.checks import read_label
+from negmine.labels.plan import Content, ExportImage, Plan, SourceLabel, StoredFile
+from negmine.labels.splits import TRAIN
 from negmine.paths import printable
 from negmine.structures import GroundTruth
+
+_CHANNELS = 3
+_FILENAME = re.compile(r"<!--.*?-->|<filename\b[^>]*/>|<filename\b[^>]*>.*?</filename\s*>", re.DOTALL)
+_UTF_16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+# Elements in which tools write what plain VOC has no place for.
+_FEATURES = {
+    Feature.MASKS: re.compile(r"<polygon\b[^>]*(?<!/)>\s*<(?!/)"),
+    Feature.KEYPOINTS: re.compile(r"<keypoints?\b[^>]*(?<!/)>\s*[^\s<]|<keypoints?\b[^>]*(?<!/)>\s*<(?!/)"),
+    Feature.ORIENTED_BOXES: re.compile(
+        r"<robndbox\b|<name>\s*rotation\s*</name>\s*<value>(?!\s*-?[0.]+\s*</value>)"  # of CVAT, in degrees
+    ),
+}
+
+
+def plan_voc(images: Sequence[ExportImage], folder: str) -> Plan:
+    """See `LabelFormat.plan`."""
+    files: dict[str, Content] = {}
+    lists: dict[str, list[str]] = {TRAIN: []}
+    for image in images:
+        files[f"JPEGImages/{image.name}{image.suffix}"] = image.file
+        files[f"Annotations/{image.name}.xml"] = _label(image, folder)
+        for split in image.splits:
+            lists.setdefault(split, []).append(image.name)
+    for split, names in lists.items():
+        files[f"ImageSets/Main/{split}.txt"] = "".join(f"{name}\n" for name in sorted(names)).encode("ascii")
+    return files
+
+
+def _label(image: ExportImage, folder: str) -> Content:
+    name = f"{image.name}{image.suffix}"
+    label = image.label
+    if label is None or not isinstance(label.content, StoredFile):
+        return voc_annotation(
+            folder=folder,
+            filename=name,
+            database=image.database,
+            size_whd=(*image.size_wh, _CHANNELS),
+            verified=image.accepted,
+            truth=image.truth,
+        )
+    is_named = label.image_name in (None, name, image.name)  # some tools leave the suffix out
+    return label.content if is_named else _renamed(label.content, name)
+
+
+def _renamed(label: StoredFile, name: str) -> bytes:
+    """A label whose `<filename>` is another, and all else as it was.
+
+    Raises:
+        ExportError: where the file has changed since it was read.
+    """
+    data = read_label(label.path)
+    if sha256_of(data) != label.sha256:
+        raise ExportError(f"{printable(label.path)} has changed since it was read; run the same command again")
+    text, encoding = _text(data)
+    element = next((found for found in _FILENAME.finditer(text) if not found.group().startswith("<!--")), None)
+    if element is None:  # of an encoding in which tags are not found; its image is found by the label's own name
+        return data
+    return f"{text[: element.start()]}<filename>{name}</filename>{text[element.end() :]}".encode(encoding)
+
+
+def _text(data: bytes) -> tuple[str, str]:
+    """XML as text in which its tags can be found, and the encoding that gives the same bytes again."""
+    encoding = _UTF_16.get(data[:2], "latin-1")  # others have the bytes of ASCII for tags, and Latin-1 keeps any byte
+    return data.decode(encoding), encoding
+
+
+def voc_source_label(path: Path, sha256: str, image_name: str | None) -> SourceLabel:
+    """A label file, to be written again as it is.
+
+    Args:
+        path: of the file, which has been read.
+        sha256: of the bytes that were read.
+        image_name: the file name of its image as it states it, without folders.
+
+    Raises:
+        LabelError: where it cannot be read.
+    """
+    text, _ = _text(read_label(path))
+    features = frozenset(feature for feature, pattern in _FEATURES.items() if pattern.search(text))
+    return SourceLabel(StoredFile(path, sha256, in_bank=False, may_be_linked=False), features, image_name)
 
 
 def voc_annotation(

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-import yaml
-
-from negmine.errors import LabelError, SourceError
+from negmine.errors import SourceError
 from negmine.labels.base import Claim, Feature, Label, LabelFormat, LabelSet, OwnImages
-from negmine.labels.checks import (
-    Box,
-    clipped_box,
-    hash_of_label,
-    judged_classes,
-    objects_of,
-    read_label,
-    with_ignored_regions,
-)
+from negmine.labels.checks import hash_of_label, judged_classes, objects_of, read_label, with_ignored_regions
 from negmine.labels.folders import folders_below
-from negmine.labels.plan import Content, ExportImage, Plan
+from negmine.labels.plan import ExportImage, Header, Plan, SourceLabel
 from negmine.labels.splits import TRAIN, Listing, Split, choose_splits, require_split, split_called, splits_by_folder
-from negmine.labels.yolo_layouts import CLASS_LISTS, DATA_YAML, find_layouts, open_layout
+from negmine.labels.yolo_layouts import CLASS_LISTS, find_layouts, open_layout
 from negmine.labels.yolo_rows import RowFormat, may_be_rows
+from negmine.labels.yolo_writer import plan_yolo, yolo_header, yolo_source_label
 from negmine.paths import printable
 from negmine.sources.data_yaml import split_names
 from negmine.sources.folders import IMAGE_SUFFIXES
@@ -31,9 +22,7 @@ from negmine.structures import GroundTruth
 from negmine.walking import files_in, files_under
 
 _TXT = frozenset({".txt"})
-_VAL = "val"
-_SPLITS = (TRAIN, _VAL, "test")
-_NO_VAL = b"# There are no images to validate on here, and Ultralytics asks for some: name your own for val.\n"
+_SPLITS = (TRAIN, "val", "test")
 
 
 class YoloFormat(LabelFormat):
@@ -56,22 +45,11 @@ class YoloFormat(LabelFormat):
         """See `YoloLabels`."""
         return YoloLabels(path)
 
-    def plan(self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str) -> Plan:
-        """See `LabelFormat.plan`. The `data.yaml` names no root, so the folder can be moved.
-
-        Where there is nothing to validate on, `val` names the training images, and a comment says so: Ultralytics
-        refuses a file without the key.
-        """
-        files: dict[str, Content] = {}
-        class_ids = {name: number for number, name in enumerate(class_names)}
-        for image in images:
-            label = yolo_lines(image.truth, image.size_wh, class_ids).encode("ascii")
-            for split in image.splits:
-                files[f"images/{split}/{image.name}{image.suffix}"] = image.file
-                files[f"labels/{split}/{image.name}.txt"] = label
-        present = {split for image in images for split in image.splits}
-        files[DATA_YAML] = _data_yaml(sorted(present | {TRAIN}), class_names)
-        return files
+    def plan(
+        self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str, header: Header | None = None
+    ) -> Plan:
+        """See `LabelFormat.plan` and `plan_yolo`."""
+        return plan_yolo(images, class_names, header or Header())
 
 
 FORMAT = YoloFormat()
@@ -116,6 +94,10 @@ class YoloLabel(Label):
         truth = GroundTruth.of(boxes, [row.class_name for row in rows])
         return with_ignored_regions(truth, self._labels.class_names)
 
+    def source(self) -> SourceLabel:
+        """The file as it is; see `Label.source`."""
+        return yolo_source_label(self.path, has_key_points=self._labels.row_format.key_point_values > 0)
+
 
 class YoloLabels(LabelSet):
     """The labels of a YOLO data set.
@@ -153,6 +135,11 @@ class YoloLabels(LabelSet):
                     for name in files_in(place, _TXT):
                         self._add(os.path.join(place, name), "")
         self.labels = self._labels.values()  # a view: `label_of` may add those of images that are kept elsewhere
+
+    @property
+    def header(self) -> Header:
+        """See `yolo_header`."""
+        return yolo_header(self._layout.document, self._layout.row_format.names)
 
     @property
     def row_format(self) -> RowFormat:
@@ -222,59 +209,3 @@ def label_path(image_path: Path) -> Path:
 def _label_path(image: str) -> str:
     images, labels = f"{os.sep}images{os.sep}", f"{os.sep}labels{os.sep}"
     return os.path.splitext(labels.join(os.path.abspath(image).rsplit(images, 1)))[0] + ".txt"
-
-
-def yolo_lines(truth: GroundTruth, size_wh: tuple[int, int], class_ids: Mapping[str, int]) -> str:
-    """The rows `class x y width height` of an image's objects, as shares of the image with six digits.
-
-    YOLO has no marks: a `difficult` object is written as any other, a `crowd` is left out, since its box is that of no
-    single object. A box under a pixel is grown to one, so that no object is rounded away.
-
-    Args:
-        truth: the objects.
-        size_wh: of the image, pixels.
-        class_ids: class name to number.
-
-    Returns:
-        One line an object, in order; "" where there is none.
-
-    Raises:
-        LabelError: for an object whose class has no number, or whose box has no area inside the image.
-    """
-    rows = []
-    for index, (box, name, crowd) in enumerate(zip(truth.boxes_xyxy, truth.class_names, truth.crowd, strict=True)):
-        if crowd:
-            continue
-        where = f"object {index} ({printable(name)})"
-        if name not in class_ids:
-            raise LabelError(
-                f"{where}: its class is none of the {len(class_ids)} that are written; add it to the classes"
-            )
-        x1, y1, x2, y2 = (float(value) for value in box)
-        rows.append(f"{class_ids[name]} {_row_of(clipped_box((x1, y1, x2, y2), size_wh, where), size_wh)}\n")
-    return "".join(rows)
-
-
-def _row_of(box: Box, size_wh: tuple[int, int]) -> str:
-    """Centre and size, as shares."""
-    spans = [_at_least_a_pixel(low, high, side) for low, high, side in zip(box[:2], box[2:], size_wh, strict=True)]
-    centres = [(low + high) / 2 / side for (low, high), side in zip(spans, size_wh, strict=True)]
-    sizes = [(high - low) / side for (low, high), side in zip(spans, size_wh, strict=True)]
-    return " ".join(f"{share:.6f}" for share in (*centres, *sizes))
-
-
-def _at_least_a_pixel(low: float, high: float, side: int) -> tuple[float, float]:
-    """A span, grown about its middle and kept inside the image."""
-    if high - low >= 1:
-        return low, high
-    start = min(max((low + high - 1) / 2, 0.0), side - 1.0)
-    return start, start + 1
-
-
-def _data_yaml(splits: Sequence[str], class_names: Sequence[str]) -> bytes:
-    """`train`, `val`, then any other split, and the names by number."""
-    document: dict[str, object] = {TRAIN: f"images/{TRAIN}", _VAL: f"images/{_VAL if _VAL in splits else TRAIN}"}
-    document |= {split: f"images/{split}" for split in splits}
-    document["names"] = dict(enumerate(class_names))
-    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True).encode()
-    return text if _VAL in splits else _NO_VAL + text

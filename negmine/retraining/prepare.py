@@ -11,7 +11,7 @@ from negmine.detectors.config import DetectorConfig
 from negmine.detectors.weights_files import hash_weights
 from negmine.evaluating.data import EvalImages
 from negmine.held_out import HoldoutConfig
-from negmine.labels.yolo import yolo_lines
+from negmine.labels.yolo_writer import yolo_lines
 from negmine.paths import printable
 from negmine.retraining.backgrounds import Backgrounds, read_backgrounds
 from negmine.retraining.config import RetrainConfig

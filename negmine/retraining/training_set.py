@@ -19,7 +19,8 @@ from negmine.exporting.names import data_names, negative_name, variant_name
 from negmine.files import copy_file, flush, replace_file, write_file
 from negmine.images import decode_image
 from negmine.images.codecs import encode_jpeg
-from negmine.labels.yolo import label_path, yolo_lines
+from negmine.labels.yolo import label_path
+from negmine.labels.yolo_writer import yolo_lines
 from negmine.paths import sortable
 from negmine.retraining.folder import RetrainFolder, RoundFolder
 from negmine.retraining.labelled import LabelledData

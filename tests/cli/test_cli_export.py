@@ -42,7 +42,7 @@ def test_the_negatives_alone_as_yolo(shell: Run, bank: Path, tmp_path: Path) -> 
     assert len(images) == 2 and all(image.is_empty for image in images)
 
 
-@pytest.mark.parametrize("format_name", ["voc", "yolo"])
+@pytest.mark.parametrize("format_name", ["voc", "yolo", "coco"])
 def test_a_merge_says_what_is_in_it_and_what_is_not(
     run: Run, bank: Path, data: Path, tmp_path: Path, format_name: str
 ) -> None:
@@ -66,6 +66,15 @@ def test_a_merge_says_what_is_in_it_and_what_is_not(
         3,
         3,
     )
+
+
+def test_coco_says_what_trainers_do_with_images_without_annotations(run: Run, bank: Path, tmp_path: Path) -> None:
+    done = run("export", "--format", "coco", "--out", "out")
+    assert done.returncode == 0, done.stderr
+    assert "filter_empty_gt=False" in done.stdout and "FILTER_EMPTY_ANNOTATIONS False" in done.stdout
+    assert "filter_empty_gt" not in run("export", "--out", "voc").stdout
+    images = labelled_images([open_dataset(tmp_path / "out" / "train" / "_annotations.coco.json")])
+    assert len(images) == 2 and all(image.is_empty for image in images)
 
 
 def test_json_is_one_document(run: Run, bank: Path, data: Path) -> None:
@@ -109,7 +118,9 @@ def test_negatives_that_are_left_out_are_counted(run: Run, bank: Path, data: Pat
         (["--merge", "data", "--split", "train"], "has no split 'train', only one without a name"),
         (["--merge", "data", "--out", "data/out"], "lie in one another"),
         (["--merge", "empty"], "empty: expected images with objects to train on, found none among 1;"),
+        (["--merge", "masks", "--format", "coco"], "a.png: its label holds more than boxes (masks), which"),
         (["--split", "train"], "--merge"),
+        (["--boxes-only"], "--merge"),
         (["--missing-is-empty"], "--merge"),
         (["--merge", "data", "--workers", "0"], "expected 1 worker or more, found 0"),
         (["--merge", "data", "--out", "data"], "holds something that no export put there"),
@@ -122,6 +133,10 @@ def test_bad_input_is_one_line_and_changes_nothing(
 ) -> None:
     draw(tmp_path / "empty" / "a.png")
     voc_xml(tmp_path / "empty" / "a.xml", "a.png", [])
+    draw(tmp_path / "masks" / "images" / "a.png")
+    (tmp_path / "masks" / "labels").mkdir()
+    (tmp_path / "masks" / "labels" / "a.txt").write_text("0 0.1 0.1 0.9 0.1 0.5 0.9\n")
+    (tmp_path / "masks" / "data.yaml").write_text("train: images\nnames: [cat]\n")
     before = sorted(p.as_posix() for p in tmp_path.rglob("*"))
     assert message in one_line(run("export", "--out", "out", *options))
     assert sorted(p.as_posix() for p in tmp_path.rglob("*")) == before

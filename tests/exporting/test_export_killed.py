@@ -35,7 +35,12 @@ def files(folder: Path) -> dict[str, bytes]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "format_name", "method"),
-    [(signal.SIGKILL, "yolo", "copy"), (signal.SIGINT, "voc", "copy"), (signal.SIGKILL, "voc", "hardlink")],
+    [
+        (signal.SIGKILL, "yolo", "copy"),
+        (signal.SIGINT, "voc", "copy"),
+        (signal.SIGKILL, "voc", "hardlink"),
+        (signal.SIGKILL, "coco", "copy"),
+    ],
 )
 def test_killed_exports_end_as_an_undisturbed_one(
     small_bank: Path, tmp_path: Path, how: signal.Signals, format_name: str, method: str

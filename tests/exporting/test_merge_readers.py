@@ -22,7 +22,7 @@ SPLITS: Splits = {
 }
 
 
-def cached(data_yaml: Path, split: str) -> list[dict[str, object]]:
+def cached(data_yaml: Path, split: str, task: str = "detect") -> list[dict[str, object]]:
     """The labels of a split as Ultralytics' own loader has them; it leaves out what it takes for corrupt."""
     with quiet_ultralytics():
         from ultralytics.data.dataset import YOLODataset
@@ -30,7 +30,7 @@ def cached(data_yaml: Path, split: str) -> list[dict[str, object]]:
 
         data = check_det_dataset(str(data_yaml), autodownload=False)
         assert tuple(data["names"].values()) == CLASSES
-        return list(YOLODataset(img_path=data[split], data=data, task="detect", imgsz=64).labels)
+        return list(YOLODataset(img_path=data[split], data=data, task=task, imgsz=64).labels)
 
 
 def test_ultralytics_reads_a_yolo_merge(small_bank: Path, tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_ultralytics_reads_a_yolo_merge(small_bank: Path, tmp_path: Path) -> Non
     np.testing.assert_allclose(boxes[order], [[6, 7, 2, 2], [100, 60, 200, 120]], atol=1e-3)
     assert np.asarray(train["b"]["cls"])[order].ravel().tolist() == [1, 0]
     (val,) = cached(tmp_path / "out" / "data.yaml", "val")
-    np.testing.assert_allclose(np.asarray(val["bboxes"]) * (*SIZE_WH, *SIZE_WH), [[199.5, 119.5, 1, 1]], atol=1e-3)
+    np.testing.assert_allclose(np.asarray(val["bboxes"]) * (*SIZE_WH, *SIZE_WH), [[199.8, 119.8, 0.4, 0.4]], atol=1e-3)
     # The caches that it leaves are no reason to refuse the folder.
     assert (tmp_path / "out" / "labels" / "train.cache").exists()
     again = export(small_bank, tmp_path / "out", merge=tmp_path / "data", config=ExportConfig(format="yolo"))
@@ -102,7 +102,7 @@ def test_objects_are_in_the_devkit_s_order(small_bank: Path, tmp_path: Path) -> 
     assert sum(each.get("verified") == "yes" for each in annotations) == 1
 
 
-@pytest.mark.parametrize("format_name", ["voc", "yolo"])
+@pytest.mark.parametrize("format_name", ["voc", "yolo", "coco"])
 def test_real_photographs_go_through(real_data: Path, small_bank: Path, tmp_path: Path, format_name: str) -> None:
     # One of the files is cut short, and two have an orientation that is none.
     data = real_data / "images" / "kangaroo"
@@ -116,3 +116,25 @@ def test_real_photographs_go_through(real_data: Path, small_bank: Path, tmp_path
         found, expected = after.truth.read(path, size), before.read(path.resolve(), size)
         boxes = np.zeros((0, 4)) if expected is None else expected.boxes_xyxy  # a negative has none
         assert found is not None and np.abs(found.boxes_xyxy - boxes).max(initial=0) <= 1e-3
+
+
+@pytest.mark.parametrize(
+    ("task", "rows", "keys"),
+    [
+        ("segment", "0 0.5 0.5 0.7 0.25 0.85 0.5\n", ""),
+        ("pose", "1 0.5 0.5 0.2 0.2 0.5 0.5 2 0.45 0.4 1\n", "kpt_shape: [2, 3]\nflip_idx: [1, 0]\n"),
+        ("obb", "1 0.1 0.2 0.3 0.1 0.4 0.3 0.2 0.4\n", ""),
+    ],
+)
+def test_ultralytics_reads_a_merge_of_other_tasks(
+    small_bank: Path, tmp_path: Path, task: str, rows: str, keys: str
+) -> None:
+    data = write_yolo(tmp_path / "data", {"train": {"a.png": [("car", 10, 20, 60, 70)]}})
+    (tmp_path / "data" / "labels" / "train" / "a.txt").write_text(rows)
+    data.write_text(data.read_text() + keys)
+    export(small_bank, tmp_path / "out", merge=data, config=ExportConfig(format="yolo"))
+    labels = {Path(str(each["im_file"])).stem: each for each in cached(tmp_path / "out" / "data.yaml", "train", task)}
+    assert len(labels) == 3 and sorted(len(each["cls"]) for each in labels.values()) == [0, 0, 1]  # type: ignore[arg-type]
+    kept = labels["a"]["keypoints" if task == "pose" else "segments"]
+    values = [float(word) for word in rows.split()[5 if task == "pose" else 1 :]]
+    assert np.asarray(kept).ravel().tolist() == pytest.approx(values)

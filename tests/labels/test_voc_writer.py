@@ -11,7 +11,10 @@ from label_files import TruthOf, put
 from lxml import etree
 
 from negmine.errors import ExportError
-from negmine.labels.voc_writer import voc_annotation
+from negmine.files import sha256_of
+from negmine.labels.base import Feature
+from negmine.labels.plan import ExportImage, SourceLabel, StoredFile
+from negmine.labels.voc_writer import plan_voc, voc_annotation, voc_source_label
 from negmine.structures import GroundTruth
 
 
@@ -130,3 +133,55 @@ def test_the_own_reader_finds_it_within_half_a_pixel(side: int, data: st.DataObj
 def test_a_class_that_xml_cannot_hold_is_refused(name: str) -> None:
     with pytest.raises(ExportError, match="name"):
         with_objects(GroundTruth.of([[0, 0, 9, 9]], [name]))
+
+
+def source(folder: Path, data: bytes, image_name: str | None = "old name.jpg") -> SourceLabel:
+    path = put(folder / "old name.xml", data)
+    return voc_source_label(path, sha256_of(data), image_name)
+
+
+def rewritten(label: SourceLabel, name: str = "new") -> bytes:
+    """What an export writes for a label of a data set."""
+    stored = StoredFile(Path("a.jpg"), "00")
+    content = plan_voc([ExportImage(name, stored, (80, 60), label=label)], "out")[f"Annotations/{name}.xml"]
+    return content if isinstance(content, bytes) else content.path.read_bytes()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16", "utf-16-be"])
+def test_only_the_name_of_the_picture_changes_in_a_label_of_a_data_set(tmp_path: Path, encoding: str) -> None:
+    text = (
+        "<!-- <filename>not this</filename> -->\r\n<annotation>\n  <folder>gr\u00fcn</folder>"
+        "<filename type='x'>dir/old name.jpg\n</filename><object ><name>a</name><filename>nor this</filename></object>"
+    )
+    text = ("\ufeff" if encoding == "utf-16-be" else "") + text
+    expected = text.replace("<filename type='x'>dir/old name.jpg\n</filename>", "<filename>new.jpg</filename>")
+    assert rewritten(source(tmp_path, text.encode(encoding))) == expected.encode(encoding)
+
+
+@pytest.mark.parametrize("image_name", [None, "new.jpg", "new"])
+def test_a_label_of_a_data_set_that_names_no_other_picture_is_as_it_was(tmp_path: Path, image_name: str | None) -> None:
+    data = b"<annotation><filename>x/new.jpg</filename> </annotation>"
+    assert rewritten(source(tmp_path, data, image_name)) == data
+
+
+def test_a_label_that_has_changed_since_it_was_read_is_refused(tmp_path: Path) -> None:
+    label = source(tmp_path, b"<annotation><filename>old name.jpg</filename></annotation>")
+    (tmp_path / "old name.xml").write_bytes(b"<annotation/>")
+    with pytest.raises(ExportError, match="has changed since it was read"):
+        rewritten(label)
+
+
+@pytest.mark.parametrize(
+    ("inside", "expected"),
+    [
+        ("<name>polygon</name>", set()),
+        ("<polygon/><keypoints></keypoints><polygon></polygon>", set()),
+        ("<polygon><x1>4</x1></polygon>", {Feature.MASKS}),
+        ("<keypoints>\n<x1>4</x1></keypoints>", {Feature.KEYPOINTS}),
+        ("<robndbox><cx>4</cx></robndbox>", {Feature.ORIENTED_BOXES}),
+        ("<attribute><name>rotation</name>\n<value>-12.5</value></attribute>", {Feature.ORIENTED_BOXES}),
+        ("<attribute><name>rotation</name>\n<value>0.0</value></attribute>", set()),
+    ],
+)
+def test_what_is_more_than_a_box(tmp_path: Path, inside: str, expected: set[Feature]) -> None:
+    assert source(tmp_path, f"<annotation><object>{inside}</object></annotation>".encode()).features == expected

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from label_files import TruthOf, put
 
 from negmine.errors import LabelError
-from negmine.labels.yolo import yolo_lines
+from negmine.labels.yolo_writer import yolo_lines
 from negmine.structures import GroundTruth
 
 SIZE_WH = (640, 480)

@@ -1,0 +1,69 @@
+"""What a data set says beyond boxes: kept where its format is written again, else a reason not to write.
+
+negmine reads boxes. A segmentation, pose or OBB data set whose rows were turned into boxes would train a model that has
+forgotten its task, and nothing in the export would show it.
+"""
+
+from __future__ import annotations
+
+from negmine.datasets.open import Dataset
+from negmine.errors import ExportError
+from negmine.exporting.config import ExportConfig
+from negmine.labels.formats import label_format, label_formats
+from negmine.labels.plan import Header, SourceLabel
+from negmine.paths import printable
+
+_CHANNELS = (1, 3)  # of a model that negatives, which are in colour, can be trained into; they are read as grey for 1
+
+
+def is_same_format(dataset: Dataset, config: ExportConfig) -> bool:
+    """Whether the labels are written as they are."""
+    return dataset.format_name == label_format(config.format).title and not dataset.truth.is_renamed
+
+
+def kept_header(dataset: Dataset, config: ExportConfig) -> Header:
+    """What the data set says beside its labels, as far as it is written again.
+
+    Raises:
+        ExportError: where the chosen format cannot say it, or negatives do not fit to it.
+    """
+    header = dataset.truth.header
+    where, channels = printable(dataset.path), header.channels
+    if channels not in _CHANNELS:
+        raise ExportError(
+            f"{where} says channels: {channels}, and the images in a bank have 3; export the negatives alone"
+        )
+    if is_same_format(dataset, config):
+        return header
+    if channels != 3:
+        raise ExportError(
+            f"{where} says channels: {channels}, which {label_format(config.format).title} cannot say; use "
+            f"--format {_key_of(dataset)}, which keeps it"
+        )
+    return Header()
+
+
+def require_boxes(label: SourceLabel, where: str, dataset: Dataset, config: ExportConfig) -> None:
+    """Refuse a label that an export in another format would reduce to boxes, unless that is wanted.
+
+    Args:
+        label: of an image.
+        where: its image, for the message.
+        dataset: that it is from.
+        config: the format, and whether boxes alone will do.
+
+    Raises:
+        ExportError: naming what the label holds, and the format that keeps it.
+    """
+    if not label.features or config.boxes_only or is_same_format(dataset, config):
+        return
+    raise ExportError(
+        f"{where}: its label holds more than boxes ({', '.join(sorted(label.features))}), which an export as "
+        f"{label_format(config.format).title} would lose; use --format {_key_of(dataset)}, which keeps them, or "
+        "--boxes-only to train a detector of boxes"
+    )
+
+
+def _key_of(dataset: Dataset) -> str:
+    """What users type for the format of a data set."""
+    return next(each.key for each in label_formats() if each.title == dataset.format_name)
