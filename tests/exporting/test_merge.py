@@ -113,7 +113,7 @@ def test_there_and_back_again_within_half_a_pixel(small_bank: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("format_name", FORMATS)
 def test_no_object_is_rounded_away(small_bank: Path, tmp_path: Path, format_name: str) -> None:
-    tiny = [("car", x, x, x + 0.02, x + 0.02) for x in (0.0, 10.49, 20.5, 119.98)]
+    tiny = [("car", x, 119.98, x + 0.02, 120.0) for x in (0.0, 10.49, 20.5, 119.98)]
     data = write_coco(tmp_path / "data", {"train": {"a.png": tiny}})
     export(small_bank, tmp_path / "out", merge=data, config=ExportConfig(format=format_name))
     boxes = truth_of(open_dataset(tmp_path / "out"), "a").boxes_xyxy
