@@ -105,7 +105,7 @@ def named_splits(members: Mapping[str, Sequence[Path]]) -> tuple[Split, ...]:
 
     A year is left out, as in `train2017`, where that leaves the names different.
     """
-    bare = {name: re.sub(r"\d{4}$", "", name) if split_of_folder(name) else name for name in members}
+    bare = {name: re.sub(r"\d{4}$", "", split_of_folder(name) or name) for name in members}
     if len(set(bare.values())) < len(bare):
         bare = {name: name for name in members}
     order = {name: index for index, name in enumerate((TRAIN, VAL, TRAINVAL, TEST))}
