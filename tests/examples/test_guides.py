@@ -21,7 +21,7 @@ pytest.importorskip("transformers")
 
 GUIDES = sorted(path.name for path in (ROOT / "examples").glob("*.md"))
 _BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_SLOW = {"evaluate-in-ci.md", "mine.md", "other-detectors.md", "ratio-and-export.md", "retrain.md"}
+_SLOW = {"evaluate-in-ci.md", "labelled-data.md", "mine.md", "other-detectors.md", "ratio-and-export.md", "retrain.md"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def test_there_is_a_guide_for_every_job() -> None:
-    jobs = {"mine.md", "review.md", "ratio-and-export.md", "retrain.md", "evaluate-in-ci.md", "other-detectors.md"}
+    jobs = {"mine.md", "labelled-data.md", "review.md", "ratio-and-export.md", "retrain.md", "evaluate-in-ci.md", "other-detectors.md"}
     assert {*GUIDES} == {"README.md", *jobs}
     index = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
     assert all(f"]({job})" in index for job in jobs)
