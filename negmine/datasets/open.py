@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from negmine.datasets.config import LabelConfig
 from negmine.datasets.pairing import Candidates, Pairing, pair
 from negmine.datasets.truth import PairedTruth
 from negmine.errors import SourceError, TruthError
-from negmine.labels.base import LabelSet, OwnImages
+from negmine.labels.base import Label, LabelSet, OwnImages
 from negmine.labels.recognise import open_labels
 from negmine.labels.splits import TRAIN, TRAINVAL, Split, with_neighbours
 from negmine.paths import printable
@@ -70,7 +70,13 @@ class Dataset:
         return next((name for name in (*whole, TRAIN, TRAINVAL) if name in names), None)
 
 
-def open_dataset(path: str | Path, *, split: str | None = None, config: LabelConfig | None = None) -> Dataset:
+def open_dataset(
+    path: str | Path,
+    *,
+    split: str | None = None,
+    config: LabelConfig | None = None,
+    images: Iterable[str | Path] = (),
+) -> Dataset:
     """Open a data set.
 
     Images that lie beside labelled ones and have no label are listed too: they are unlabelled, unless the config says
@@ -81,6 +87,7 @@ def open_dataset(path: str | Path, *, split: str | None = None, config: LabelCon
             darknet and labelImg have them, or a folder that holds just one of these.
         split: only this one.
         config: how its labels are understood.
+        images: others that its labels may be of; they are not listed, and `truth` tells what it knows of them.
 
     Raises:
         TruthError: where it is not a data set, or has no such split; or where images without a label shall be empty,
@@ -88,11 +95,17 @@ def open_dataset(path: str | Path, *, split: str | None = None, config: LabelCon
         SourceError: where images that it names do not exist.
     """
     config = config or LabelConfig()
-    labels, truth = _open(path, config, ())
+    labels = open_labels(path)
+    own = list(_own_images(labels, config))
+    known = {image for each in own for image in each.paths}
+    near = [os.fspath(image) for image in images]
+    # a label beside one of the others is of the data set that it is from
+    truth = _paired(labels, config, own, near, lambda image: labels.label_of(image) if image in known else None)
     if truth.pairing.orphans and not truth.pairing.images:
         raise TruthError(f"{printable(path)}: {truth.pairing}; name the folder of the images with --images")
-    images = _listed_images(truth, config)
-    listing = labels.splits(images, lambda image: truth.pairing.label_of.get(truth.real_path(image)), split)
+    every = [Path(image) for each in own for image in each.paths]
+    listed = every if config.images is not None else with_neighbours(map(Path, truth.pairing.images))
+    listing = labels.splits(listed, lambda image: truth.pairing.label_of.get(truth.real_path(image)), split)
     return Dataset(Path(path), listing.splits, truth, listing.lost, tuple(labels.searched_folders))
 
 
@@ -110,22 +123,29 @@ def open_truth(
     Raises:
         TruthError: as for `open_dataset`.
     """
-    return _open(path, config or LabelConfig(), [os.fspath(image) for image in images])[1]
+    labels, config = open_labels(path), config or LabelConfig()
+    near = [os.fspath(image) for image in images]
+    return _paired(labels, config, list(_own_images(labels, config)), near, labels.label_of)
 
 
-def _open(path: str | Path, config: LabelConfig, images: Sequence[str]) -> tuple[LabelSet, PairedTruth]:
-    labels = open_labels(path)
+def _paired(
+    labels: LabelSet,
+    config: LabelConfig,
+    own: Sequence[OwnImages],
+    images: Sequence[str],
+    by_rule: Callable[[str], Label | None],
+) -> PairedTruth:
     candidates, looked_in = Candidates(), list[str]()
-    for own in _own_images(labels, config):
-        candidates.add(own.paths, own.root, is_own=True)
-        looked_in.append(own.looked_in)
+    for each in own:
+        candidates.add(each.paths, each.root, is_own=True)
+        looked_in.append(each.looked_in)
     if images and config.images is None:
         root = os.path.commonpath([os.path.dirname(os.path.abspath(image)) for image in images])
         candidates.add(images, root, is_own=False)
         looked_in.append(f"{printable(os.path.basename(root) or root)}/")
-    pairing = pair(labels.labels, candidates, labels.label_of, list(dict.fromkeys(looked_in)))
+    pairing = pair(labels.labels, candidates, by_rule, list(dict.fromkeys(looked_in)))
     _require_whole(labels, pairing, config)
-    return labels, PairedTruth(labels, pairing, candidates.real, config)
+    return PairedTruth(labels, pairing, candidates.real, config)
 
 
 def _own_images(labels: LabelSet, config: LabelConfig) -> Iterable[OwnImages]:
@@ -136,13 +156,6 @@ def _own_images(labels: LabelSet, config: LabelConfig) -> Iterable[OwnImages]:
         raise SourceError(f"{printable(config.images)} is not a folder; name the folder of the images with --images")
     found = [path for path, _ in files_under(str(config.images), IMAGE_SUFFIXES)]
     return [OwnImages(config.images, found, printable(config.images))]
-
-
-def _listed_images(truth: PairedTruth, config: LabelConfig) -> Sequence[Path]:
-    """The images that belong to a data set: those with a label, and those beside them."""
-    if config.images is not None:
-        return [Path(path) for path, _ in files_under(str(config.images), IMAGE_SUFFIXES)]
-    return with_neighbours(map(Path, truth.pairing.images))
 
 
 def _require_whole(labels: LabelSet, pairing: Pairing, config: LabelConfig) -> None:

@@ -166,7 +166,7 @@ class Pairing:
 
     Attributes:
         label_of: an image without links, to its label.
-        images: the images that have a label, or are in conflict.
+        images: those of the data set that have a label, or are in conflict.
         conflicts: an image without links, to why it is not clear which label it has.
         labels: how many there are.
         contested: names of labels that are in conflict.
@@ -186,11 +186,6 @@ class Pairing:
     def paired(self) -> int:
         """How many labels have an image."""
         return self.labels - len(self.contested) - len(self.orphans)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether every label has an image."""
-        return self.paired == self.labels
 
     def __str__(self) -> str:
         """How many labels found their image, and which did not."""
@@ -243,7 +238,7 @@ def pair(
     counted_labels = [label for label in labels if images[label] or label.is_of_an_image]
     return Pairing(
         {real: owners[0] for real, owners in claims.items() if real not in doubts},
-        tuple(each.path for each in candidates if each.real in claims or each.real in doubts),
+        tuple(each.path for each in candidates if each.is_own and (each.real in claims or each.real in doubts)),
         doubts,
         len(counted_labels),
         tuple(label.name for label in counted_labels if any(each.real in doubts for each in images[label])),
@@ -274,8 +269,9 @@ def _images_of(label: Label, candidates: Candidates) -> tuple[list[Candidate], l
 
 
 def _several_images(label: Label, images: Sequence[Candidate]) -> str:
-    root = os.path.commonpath([os.path.dirname(each.path) for each in images])
-    names = " and ".join(printable(os.path.relpath(each.path, root)) for each in images[:_SHOWN])
+    paths = [os.path.abspath(each.path) for each in images]
+    root = os.path.commonpath(list(map(os.path.dirname, paths)))
+    names = " and ".join(printable(os.path.relpath(path, root)) for path in paths[:_SHOWN])
     told = f"one label, {printable(label.name)},"
     if label.own and label.stated and fold(label.own.stem) != fold(label.stated.stem):
         return (

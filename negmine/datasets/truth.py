@@ -9,13 +9,21 @@ from pathlib import Path
 from negmine.datasets.config import LabelConfig
 from negmine.datasets.pairing import Pairing
 from negmine.errors import LabelError
-from negmine.labels.base import Label, LabelSet
+from negmine.labels.base import Label, LabelSet, Truth
 from negmine.labels.classes import apply_class_map
 from negmine.labels.plan import Header, SourceLabel
 from negmine.paths import RealPaths
 from negmine.structures import GroundTruth
 
 _MISSING = "missing is empty"
+
+
+def may_hold_objects(truth: Truth, image_path: Path) -> bool:
+    """Whether a label says that an image holds objects, or cannot be understood: then it is no background."""
+    try:
+        return bool(truth.object_names(image_path))
+    except LabelError:
+        return True
 
 
 class PairedTruth:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from negmine.datasets.config import LabelConfig
 from negmine.datasets.open import Dataset, open_dataset
-from negmine.errors import LabelError, SourceError, TruthError
+from negmine.datasets.truth import may_hold_objects
+from negmine.errors import SourceError, TruthError
 from negmine.labels.base import Truth
 from negmine.labels.splits import Split, split_called
 from negmine.paths import RealPaths
 from negmine.sources.expand import expand_sources
 
 _PREFERRED = ("val", "test")
+
+
+class _Open(Protocol):
+    """Opens the data set, with all its splits or only one."""
+
+    def __call__(self, *, split: str | None) -> Dataset: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +50,7 @@ class EvalData:
         split: names of the evaluated splits, joined by `+`.
         labelled: their images, each once.
         backgrounds: images without targets.
-        with_targets: backgrounds that were left out: any split of the data set has them, with objects.
+        with_targets: backgrounds that were left out: a label of the data set says that they hold objects, or may.
     """
 
     dataset: Dataset
@@ -71,51 +80,40 @@ def open_data(
         TruthError: if `data` is not a data set, or has no such split.
         SourceError: if images that the data set names, or backgrounds, are missing.
     """
-    dataset, splits = _open(data, split, labels)
+    sources = [ref.path for ref in expand_sources(backgrounds)] if backgrounds else []
+    dataset, splits = _open(partial(open_dataset, data, config=labels, images=sources), split)
     real_path = RealPaths()
     labelled = {real_path(path): path for each in reversed(splits) for path in reversed(each.images)}
-    own = {real_path(path) for each in dataset.splits for path in each.images}
-    sources = expand_sources(backgrounds) if backgrounds else []
-    with_targets = [
-        ref.path for ref in sources if real_path(ref.path) in own and may_have_objects(dataset.truth, ref.path)
-    ]
+    with_targets = [path for path in sources if may_hold_objects(dataset.truth, path)]
     left_out = set(with_targets)
     return EvalData(
         dataset,
         "+".join(each.name for each in splits),
         tuple(labelled.values())[::-1],
-        tuple(ref.path for ref in sources if ref.path not in left_out),
+        tuple(path for path in sources if path not in left_out),
         tuple(with_targets),
     )
 
 
-def _open(data: str | Path, split: str | None, labels: LabelConfig | None) -> tuple[Dataset, tuple[Split, ...]]:
+def _open(open_split: _Open, split: str | None) -> tuple[Dataset, tuple[Split, ...]]:
     """The data set, with all its splits if they exist, and those of them that are evaluated."""
     try:
-        dataset = open_dataset(data, config=labels)
+        dataset = open_split(split=None)
     except SourceError:  # perhaps of a split that nobody asked for
-        dataset = _open_preferred(data, labels) if split is None else open_dataset(data, split=split, config=labels)
+        dataset = _open_preferred(open_split) if split is None else open_split(split=split)
     names = [each.name for each in dataset.splits]
     split = split_called(split, names)
     if split is not None and split not in names:
-        dataset = open_dataset(data, split=split, config=labels)  # raises, and lists the splits that exist
+        dataset = open_split(split=split)  # raises, and lists the splits that exist
     wanted = split or next((name for name in _PREFERRED if name in names), None)
     return dataset, tuple(each for each in dataset.splits if wanted in (None, each.name))
 
 
-def _open_preferred(data: str | Path, labels: LabelConfig | None) -> Dataset:
+def _open_preferred(open_split: _Open) -> Dataset:
     """The data set with only the split that is evaluated by default."""
     for name in _PREFERRED:
         try:
-            return open_dataset(data, split=name, config=labels)
+            return open_split(split=name)
         except TruthError:  # it has no such split
             continue
-    return open_dataset(data, config=labels)
-
-
-def may_have_objects(truth: Truth, path: Path) -> bool:
-    """Whether a label says that an image holds objects, or cannot be understood."""
-    try:
-        return bool(truth.object_names(path))
-    except LabelError:
-        return True
+    return open_split(split=None)

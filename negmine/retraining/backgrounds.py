@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from negmine.bank.bank import Bank
+from negmine.datasets.truth import may_hold_objects
 from negmine.errors import ConfigError, SourceError
 from negmine.held_out import HeldOut, HoldoutConfig, HoldoutSplit, hold_out_named, hold_out_share
 from negmine.images.contents import Contents, OnCount, read_contents
@@ -75,8 +76,8 @@ def read_backgrounds(
         SourceError: where nothing is left to mine or to measure on.
         BankError: where there is no such bank.
     """
-    named = [ref.path for ref in expand_sources(list(holdout.sources))] if holdout.sources else []
-    paths = [*named, *([ref.path for ref in expand_sources(list(sources))] if sources else _mined_into(bank))]
+    named = _named(holdout)
+    paths = background_paths(sources, bank, holdout)
     contents = read_contents(paths, pixels=True, workers=workers, on_progress=on_progress)
     images, broken, known = _each_once(contents, labelled)
     notes = _notes_on_files(broken, known, _near_positives(images, labelled), len(set(paths)))
@@ -107,6 +108,15 @@ def read_backgrounds(
     )
 
 
+def background_paths(sources: Sequence[str | Path], bank: Path | None, holdout: HoldoutConfig) -> list[Path]:
+    """The files of all backgrounds, those first that are named to be held out; see `read_backgrounds`."""
+    return [*_named(holdout), *([ref.path for ref in expand_sources(list(sources))] if sources else _mined_into(bank))]
+
+
+def _named(holdout: HoldoutConfig) -> list[Path]:
+    return [ref.path for ref in expand_sources(list(holdout.sources))] if holdout.sources else []
+
+
 def _mined_into(bank: Path | None) -> list[Path]:
     """The files that a bank was mined from, and that the user said are background."""
     if bank is None:
@@ -130,7 +140,7 @@ def _each_once(contents: Contents, labelled: LabelledData) -> tuple[list[Backgro
         content = contents.images[sha256]
         if content.phash is None:
             broken[path] = content.broken or "it is not an image"
-        elif sha256 in in_data:
+        elif sha256 in in_data or may_hold_objects(labelled.truth, path):
             known.append(path)
         else:
             once.setdefault(sha256, BackgroundImage(path, sha256, content.phash))

@@ -99,6 +99,7 @@ def read_labelled(
     holdout: HoldoutConfig,
     *,
     labels: LabelConfig | None = None,
+    near: Sequence[Path] = (),
     workers: int | None = None,
     on_progress: OnCount | None = None,
 ) -> LabelledData:
@@ -112,6 +113,7 @@ def read_labelled(
         model_names: the detector's class id to name; every class that the data lists must be among them.
         holdout: the share of the images to hold out where the data has no split for that.
         labels: how the labels of the data are understood.
+        near: other images, which its labels may be of.
         workers: threads.
         on_progress: called with how many images are read, of how many.
 
@@ -120,7 +122,7 @@ def read_labelled(
             or to measure on.
         SourceError: where images that it names are missing.
     """
-    dataset = open_dataset(data, config=labels)
+    dataset = open_dataset(data, config=labels, images=near)
     class_ids = _class_ids(dataset, model_names)
     images = [image for image in labelled_images([dataset]) if not image.is_unlabelled]
     contents = read_contents([image.path for image in images], pixels=True, workers=workers, on_progress=on_progress)

@@ -13,7 +13,7 @@ from negmine.evaluating.data import EvalImages
 from negmine.held_out import HoldoutConfig
 from negmine.labels.yolo_writer import yolo_lines
 from negmine.paths import printable
-from negmine.retraining.backgrounds import Backgrounds, read_backgrounds
+from negmine.retraining.backgrounds import Backgrounds, background_paths, read_backgrounds
 from negmine.retraining.config import RetrainConfig
 from negmine.retraining.context import Listener, Ports, Run, RunData
 from negmine.retraining.folder import LockedFolder, hash_of_lines
@@ -98,6 +98,7 @@ def _read(
         names,
         holdout,
         labels=config.labels,
+        near=background_paths(inputs.backgrounds, inputs.bank, holdout),
         workers=config.workers,
         on_progress=listener.counts("labelled images"),
     )

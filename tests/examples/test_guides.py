@@ -52,7 +52,15 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def test_there_is_a_guide_for_every_job() -> None:
-    jobs = {"mine.md", "labelled-data.md", "review.md", "ratio-and-export.md", "retrain.md", "evaluate-in-ci.md", "other-detectors.md"}
+    jobs = {
+        "mine.md",
+        "labelled-data.md",
+        "review.md",
+        "ratio-and-export.md",
+        "retrain.md",
+        "evaluate-in-ci.md",
+        "other-detectors.md",
+    }
     assert {*GUIDES} == {"README.md", *jobs}
     index = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
     assert all(f"]({job})" in index for job in jobs)

@@ -1,0 +1,196 @@
+"""Which label an image has, in the layouts that tools write; none is guessed."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from blobs import draw, voc_xml
+
+from negmine.datasets.config import LabelConfig
+from negmine.datasets.labelled import labelled_images
+from negmine.datasets.open import open_dataset, open_truth
+from negmine.errors import ConfigError, LabelError, TruthError
+from negmine.evaluating.config import EvalConfig
+from negmine.evaluating.data import open_data
+from negmine.labels.classes import parse_class_map
+
+_ROW = "0 0.5 0.5 0.1 0.1\n"
+
+
+def put(path: Path, text: str = "") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def image(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return draw(path)
+
+
+def coco(path: Path, *names: str) -> Path:
+    images = [{"id": number, "file_name": name} for number, name in enumerate(names)]
+    objects = [{"id": n, "image_id": n, "category_id": 1, "bbox": [1, 1, 9, 9]} for n in range(len(names))]
+    document = {"images": images, "annotations": objects, "categories": [{"id": 1, "name": "cat"}]}
+    return put(path, json.dumps(document))
+
+
+def xml(path: Path, filename: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    voc_xml(path, filename, [("cat", 1, 1, 9, 9)])
+    return path
+
+
+def told(data: Path, config: LabelConfig | None = None) -> dict[str, object]:
+    """Split and name of each image, to the number of its objects, None for an unlabelled one, or what is wrong."""
+    images = labelled_images([open_dataset(data, config=config)])
+    return {
+        f"{each.split}/{each.path.name}": each.broken or (None if each.names is None else len(each.names))
+        for each in images
+    }
+
+
+def test_a_data_set_whose_labels_found_no_image_is_refused(tmp_path: Path) -> None:
+    data = coco(tmp_path / "labels" / "train.json", "a.png", "b.png")
+    image(tmp_path / "march" / "a.png")
+    with pytest.raises(TruthError, match=r"2 labels: 0 paired, 2 found no image \(a\.png, b\.png; looked in labels/"):
+        open_dataset(data)
+    assert told(data, LabelConfig(images=tmp_path / "march")) == {"train/a.png": 1}
+
+
+@pytest.mark.parametrize(
+    ("stated", "file"),
+    [
+        ("a.png", "a.PNG"),
+        ("a", "a.png"),
+        ("a.jpg", "a.png"),
+        ("A.png", "a.png"),
+        ("C:\\data\\raw\\a.png", "a.png"),
+        ("https://bucket.example/raw/a%20b.png?sig=1", "a b.png"),
+        (unicodedata.normalize("NFD", "größe.png"), unicodedata.normalize("NFC", "größe.png")),
+    ],
+)
+def test_case_suffix_and_unicode_form_make_no_difference_where_one_image_is_left(
+    tmp_path: Path, stated: str, file: str
+) -> None:
+    data = coco(tmp_path / "labels.json", stated)
+    image(tmp_path / "images" / "one" / file)
+    assert list(told(data).values()) == [1]
+    image(tmp_path / "images" / "two" / file)
+    assert all("could be that of" in str(each) for each in told(data).values())
+
+
+def test_frames_of_two_cameras_keep_their_own_labels(tmp_path: Path) -> None:
+    for camera in ("cam1", "cam2"):
+        image(tmp_path / "voc" / "JPEGImages" / camera / "0.png")
+    xml(tmp_path / "voc" / "Annotations" / "cam1" / "0.xml", "0.png")
+    root = tmp_path / "voc" / "JPEGImages"
+    truth = open_truth(tmp_path / "voc", images=[root / "cam1" / "0.png", root / "cam2" / "0.png"])
+    assert [truth.object_names(root / camera / "0.png") for camera in ("cam1", "cam2")] == [("cat",), None]
+    (root / "cam1" / "0.png").unlink()
+    with pytest.raises(LabelError, match="is of another folder, and found no image there"):
+        open_truth(tmp_path / "voc").object_names(root / "cam2" / "0.png")
+
+
+def test_the_labels_of_one_video_are_not_those_of_another(tmp_path: Path) -> None:
+    for video in ("video1", "video2"):
+        image(tmp_path / "clips" / video / "f0.png")
+    frames = sorted((tmp_path / "clips").glob("*/*.png"))
+    for labels in (tmp_path / "video1", tmp_path / "all" / "video1"):
+        xml(labels / "f0.xml", "f0.png")
+        truth = open_truth(tmp_path / labels.relative_to(tmp_path).parts[0], images=frames)
+        assert [truth.object_names(frame) for frame in frames] == [("cat",), None]
+        alone = open_truth(tmp_path / labels.relative_to(tmp_path).parts[0], images=frames[1:])
+        with pytest.raises(LabelError, match="is of another folder"):
+            alone.object_names(frames[1])
+
+
+def test_an_xml_that_states_another_image_than_its_own_name_is_a_conflict(tmp_path: Path) -> None:
+    for number in range(3):
+        image(tmp_path / "images" / f"f{number}.png")
+        xml(tmp_path / "annotations" / f"f{number}.xml", f"f{number + 1}.png")
+    found = told(tmp_path)
+    assert all("states another, f" in str(each) for each in found.values()) and len(found) == 3
+    assert str(open_truth(tmp_path).pairing) == "3 labels: 2 paired".replace("2 paired", "0 paired, 3 in conflict") + (
+        " (f0.xml, f1.xml, f2.xml)"
+    )
+
+
+@pytest.mark.parametrize("label", ["labels/a.TXT", "labels/A.txt", "images/a.txt"])
+def test_yolo_labels_under_other_names_are_found(tmp_path: Path, label: str) -> None:
+    image(tmp_path / "images" / "a.png")
+    image(tmp_path / "images" / "b.png")
+    put(tmp_path / label, _ROW)
+    data = put(tmp_path / "data.yaml", "train: images\nval: images\nnames: [cat]\n")
+    assert told(data) == {f"{split}/{name}": objects for split in ("train", "val") for name, objects in
+                          (("a.png", 1), ("b.png", None))}  # fmt: skip
+    assert told(data, LabelConfig(missing_is_empty=True))["train/b.png"] == 0
+
+
+def test_missing_is_empty_is_refused_while_labels_found_no_image(tmp_path: Path) -> None:
+    image(tmp_path / "images" / "a.png")
+    image(tmp_path / "images" / "b.png")
+    put(tmp_path / "labels" / "a.txt", _ROW)
+    put(tmp_path / "labels" / "b_1.txt", _ROW)
+    put(tmp_path / "labels" / "classes.txt", "cat\n")
+    put(tmp_path / "labels" / "notes.txt", "labelled in March by two people\n")
+    data = put(tmp_path / "data.yaml", "train: images\nnames: [cat]\n")
+    with pytest.raises(TruthError, match=r"2 labels: 1 paired, 1 found no image \(b_1\.txt; .*--ignore-orphans"):
+        open_dataset(data, config=LabelConfig(missing_is_empty=True))
+    assert told(data)["train/b.png"] is None
+    assert told(data, LabelConfig(missing_is_empty=True, ignore_orphans=True))["train/b.png"] == 0
+
+
+def test_darknet_and_labelimg(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        image(tmp_path / "cvat" / "obj_train_data" / f"{name}.png")
+        put(tmp_path / "cvat" / "obj_train_data" / f"{name}.txt", _ROW if name == "a" else "")
+        image(tmp_path / "labelimg" / f"{name}.png")
+    put(tmp_path / "cvat" / "obj.names", "cat\n")
+    put(tmp_path / "cvat" / "train.txt", "data\\obj_train_data\\a.png\r\ndata/obj_train_data/b.png\n")
+    data = put(tmp_path / "cvat" / "obj.data", "classes = 1\ntrain = data/train.txt\nnames = data/obj.names\n")
+    put(tmp_path / "labelimg" / "a.txt", _ROW)
+    put(tmp_path / "labelimg" / "classes.txt", "cat\n")
+    assert told(data) == told(data.parent) == {"train/a.png": 1, "train/b.png": 0}
+    beside = tmp_path / "labelimg"
+    assert told(beside) == told(beside / "classes.txt") == {"all/a.png": 1, "all/b.png": None}
+
+
+@pytest.mark.parametrize("kind", ["voc", "coco"])
+def test_split_folders_are_splits(tmp_path: Path, kind: str) -> None:
+    for split in ("train", "valid", "test"):
+        image(tmp_path / split / "a.png")
+        if kind == "voc":
+            xml(tmp_path / split / "a.xml", "a.png")
+        else:
+            coco(tmp_path / split / "_annotations.coco.json", "a.png")
+    assert told(tmp_path) == {"train/a.png": 1, "val/a.png": 1, "test/a.png": 1}
+    assert {each.name for each in open_dataset(tmp_path, split="valid").splits} == {"val"}
+
+
+def test_a_background_that_a_label_says_is_none_is_left_out(tmp_path: Path) -> None:
+    """The label is in the data set, the image only among the backgrounds."""
+    image(tmp_path / "set" / "images" / "a.png")
+    backgrounds: Sequence[Path] = [image(tmp_path / "far" / f"{name}.png") for name in "bc"]
+    data = coco(tmp_path / "set" / "labels.json", "a.png", "b.png")
+    found = open_data(data, split=None, backgrounds=backgrounds, labels=EvalConfig().labels)
+    assert (found.with_targets, found.backgrounds) == ((backgrounds[0],), (backgrounds[1],))
+    assert [path.name for path in found.labelled] == ["a.png"]
+
+
+def test_a_class_map_renames_in_every_answer(tmp_path: Path) -> None:
+    path = image(tmp_path / "a.png")
+    truth = open_truth(
+        coco(tmp_path / "labels.json", "a.png"), config=LabelConfig(class_map=parse_class_map(["cat=x"]))
+    )
+    read = truth.read(path, (200, 120))
+    assert (truth.class_names, truth.object_names(path), read and read.class_names) == (("x",), ("x",), ("x",))
+    assert truth.label_hash(path) != open_truth(tmp_path / "labels.json").label_hash(path)
+    with pytest.raises(TruthError, match="renames dog, which the data does not have"):
+        open_truth(tmp_path / "labels.json", config=LabelConfig(class_map={"dog": "x"}))
+    with pytest.raises(ConfigError, match="OLD=NEW"):
+        parse_class_map(["cat"])
