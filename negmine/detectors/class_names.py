@@ -13,7 +13,6 @@ from negmine.words import did_you_mean
 
 _YAML = (".yaml", ".yml")
 _NAMES_SHOWN = 10
-SINGLE_CLASS = "item"  # what Ultralytics calls the class of weights that it trained with single_cls=True
 
 
 def wanted_classes(wanted: Sequence[str], class_names: Mapping[int, str]) -> list[int] | None:
@@ -31,16 +30,6 @@ def wanted_classes(wanted: Sequence[str], class_names: Mapping[int, str]) -> lis
             f"{did_you_mean(unknown[0], known)}"
         )
     return [index for index, name in class_names.items() if name in wanted] if wanted else None
-
-
-def single_class_note(class_names: Mapping[int, str]) -> str:
-    """What to say of weights whose classes no label has: why their only class is called `item`; else nothing."""
-    if list(class_names.values()) != [SINGLE_CLASS]:
-        return ""
-    return (
-        f"; a training with single_cls=True takes all classes for one, which it calls {SINGLE_CLASS}: the labels have "
-        "to call it so too"
-    )
 
 
 def read_class_names(path: Path) -> dict[int, str]:

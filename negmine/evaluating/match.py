@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from negmine.detectors.base import Detector
-from negmine.detectors.class_names import single_class_note
-from negmine.errors import BoxError, TruthError
+from negmine.errors import BoxError
 from negmine.evaluating.config import EvalConfig
 from negmine.evaluating.findings import EvalFinding
 from negmine.labels.base import Truth
@@ -136,10 +135,7 @@ class ImageMatcher:
 
     def __init__(self, detector: Detector, truth: Truth, judged: Sequence[str], config: EvalConfig) -> None:
         self.identity = detector.identity
-        try:
-            self._names = match_class_names(detector.class_names, truth.class_names)
-        except TruthError as error:
-            raise TruthError(f"{error}{single_class_note(detector.class_names)}") from error
+        self._names = match_class_names(detector.class_names, truth.class_names)
         self._index = {name: index for index, name in enumerate(truth.class_names)}
         self._judged: Collection[str] = frozenset(judged)
         self._config = config

@@ -14,11 +14,10 @@ from negmine.datasets.open import open_truth
 from negmine.datasets.truth import PairedTruth
 from negmine.detectors.base import Detector, opening_notes
 from negmine.detectors.batches import failed_on_every_image
-from negmine.detectors.class_names import single_class_note
 from negmine.detectors.config import DetectorConfig, PredictionsConfig
 from negmine.detectors.open import open_detector
 from negmine.detectors.samples import samples_of
-from negmine.errors import ConfigError, TruthError
+from negmine.errors import ConfigError
 from negmine.labels.base import Truth
 from negmine.labels.classes import match_class_names
 from negmine.matching import Kind
@@ -119,11 +118,7 @@ def _classes(detector: Detector, truth: Truth | None) -> Classes:
     names = detector.class_names
     if truth is None:
         return Classes(names, names, judged=None)
-    try:
-        matched = match_class_names(names, truth.class_names)
-    except TruthError as error:
-        raise TruthError(f"{error}{single_class_note(names)}") from error
-    return Classes(names, matched, judged=frozenset(truth.class_names))
+    return Classes(names, match_class_names(names, truth.class_names), judged=frozenset(truth.class_names))
 
 
 def _run_record(detector: Detector, config: ScanConfig) -> RunRecord:

@@ -21,7 +21,6 @@ pytest.importorskip("transformers")
 
 GUIDES = sorted(path.name for path in (ROOT / "examples").glob("*.md"))
 _BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_SLOW = {"evaluate-in-ci.md", "labelled-data.md", "mine.md", "other-detectors.md", "ratio-and-export.md", "retrain.md"}
 
 
 @dataclass(frozen=True)
@@ -75,13 +74,9 @@ def test_no_fence_is_missed() -> None:
         assert len(blocks_of(ROOT / "examples" / guide)) == len([fence for fence in fences if fence]) > 0, guide
 
 
-@pytest.mark.parametrize(
-    "guide",
-    [
-        pytest.param(name, marks=(pytest.mark.slow, pytest.mark.timeout(1800)) if name in _SLOW else ())
-        for name in GUIDES
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("guide", GUIDES)
 def test_every_command_of_a_guide_works(guide: str, world: Path, environment: dict[str, str], tmp_path: Path) -> None:
     folder = copied(world, tmp_path)
     for block in blocks_of(ROOT / "examples" / guide):

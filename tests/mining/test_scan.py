@@ -427,7 +427,7 @@ def test_a_folder_named_tmp_in_the_way_is_not_emptied(backgrounds: Path, tmp_pat
 
 def test_weights_of_a_single_class_are_explained_where_no_label_has_it(labelled: Path, tmp_path: Path) -> None:
     single = FunctionDetector(find_squares, {0: "item"})
-    with pytest.raises(TruthError, match=r"single_cls=True takes all classes for one, which it calls item"):
+    with pytest.raises(TruthError, match=r"single_cls=True call every class item"):
         scan(labelled / "images", single, bank=tmp_path / "bank", truth=labelled)
     with pytest.raises(TruthError) as caught:
         scan(labelled / "images", FunctionDetector(find_squares, {0: "tree"}), bank=tmp_path / "bank", truth=labelled)

@@ -80,6 +80,7 @@ print(result.device.backend, result.scanned > 0, sorted({"torch", "torchvision",
 
 
 @pytest.mark.skipif(may_have_gpu(), reason="torch has a say in what runs beside a GPU")
+@pytest.mark.slow
 def test_what_was_compared_once_runs_without_torch(
     converted_folder: Path, firing_weights: Path, tmp_path: Path
 ) -> None:
