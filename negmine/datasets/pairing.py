@@ -241,8 +241,8 @@ def pair(
         tuple(each.path for each in candidates if each.is_own and (each.real in claims or each.real in doubts)),
         doubts,
         len(counted_labels),
-        tuple(label.name for label in counted_labels if any(each.real in doubts for each in images[label])),
-        tuple(label.name for label in counted_labels if not images[label]),
+        tuple(printable(label.name) for label in counted_labels if any(each.real in doubts for each in images[label])),
+        tuple(printable(label.name) for label in counted_labels if not images[label]),
         tuple(looked_in),
     )
 

@@ -60,7 +60,7 @@ class CocoLabel(Label):
 
     def __init__(self, image: CocoImage, where: str, group: str, entries: CocoEntries) -> None:
         stated = Claim.of(image.file_name) if image.file_name else None
-        super().__init__(printable(image.file_name) or f"{where}, image {image.id}", stated=stated, group=group)
+        super().__init__(image.file_name or f"{where}, image {image.id}", stated=stated, group=group)
         self._image = image
         self._where = where
         self._entries = entries

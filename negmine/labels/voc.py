@@ -89,7 +89,7 @@ class VocLabel(Label):
         stated = Claim.of("/".join(image)) if image else None
         if stated is not None and not stated.folders:
             stated = replace(stated, folders=own.folders)
-        super().__init__(printable(file.path), own=own, stated=stated, group="" if is_kind(root.name) else root.name)
+        super().__init__(str(file.path), own=own, stated=stated, group="" if is_kind(root.name) else root.name)
         self._file = file
         self._class_names = class_names
 

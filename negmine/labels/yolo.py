@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 from negmine.errors import SourceError
@@ -60,19 +61,21 @@ class YoloLabel(Label):
 
     Args:
         path: of the file.
-        home: the folder that images are kept under.
+        folders: below the folder that images are kept under.
         labels: the data set.
         group: the split that its folder belongs to; "" where several do, or none.
     """
 
-    __slots__ = ("_labels", "path")
+    __slots__ = ("_labels",)
 
-    def __init__(self, path: str, home: Path, labels: YoloLabels, group: str) -> None:
-        folder, name = os.path.split(path)
-        own = Claim(tuple(folders_below(os.path.abspath(folder), str(home))), os.path.splitext(name)[0])
-        super().__init__(printable(path), own=own, group=group)
-        self.path = Path(path)
+    def __init__(self, path: str, folders: tuple[str, ...], labels: YoloLabels, group: str) -> None:
+        super().__init__(path, own=Claim(folders, os.path.splitext(os.path.basename(path))[0]), group=group)
         self._labels = labels
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return Path(self.name)
 
     @property
     def is_of_an_image(self) -> bool:
@@ -123,6 +126,8 @@ class YoloLabels(LabelSet):
         self.class_names = judged_classes(tuple(dict.fromkeys(names[number] for number in sorted(names))))
         self._listed = [str(image) for image in self._layout.present_images()]
         self._labels: dict[str, YoloLabel] = {}
+        home = str(self._layout.home)
+        self._folders_of = cache(lambda folder: tuple(folders_below(folder, home)))
         for split, folder in self._label_folders():
             for file, _ in files_under(folder, _TXT):
                 self._add(file, split)
@@ -196,9 +201,10 @@ class YoloLabels(LabelSet):
 
     def _add(self, path: str, group: str) -> None:
         path = os.path.abspath(path)
-        if path in self._labels and self._labels[path].group != group:
-            group = "" if group else self._labels[path].group
-        self._labels[path] = YoloLabel(path, self._layout.home, self, group)
+        if (known := self._labels.get(path)) is None:
+            self._labels[path] = YoloLabel(path, self._folders_of(os.path.dirname(path)), self, group)
+        elif group and known.group != group:  # of several splits
+            known.group = "" if known.group else group
 
 
 def label_path(image_path: Path) -> Path:
