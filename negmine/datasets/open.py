@@ -135,7 +135,8 @@ def _paired(
     images: Sequence[str],
     by_rule: Callable[[str], Label | None],
 ) -> PairedTruth:
-    candidates, looked_in = Candidates(), list[str]()
+    home = labels.path if labels.path.is_dir() else labels.path.absolute().parent
+    candidates, looked_in = Candidates(home), list[str]()
     for each in own:
         candidates.add(each.paths, each.root, is_own=True)
         looked_in.append(each.looked_in)
@@ -160,7 +161,14 @@ def _own_images(labels: LabelSet, config: LabelConfig) -> Iterable[OwnImages]:
 
 def _require_whole(labels: LabelSet, pairing: Pairing, config: LabelConfig) -> None:
     """Refuse to take images without a label for empty where a label that found no image may be theirs."""
-    if not config.missing_is_empty or config.ignore_orphans or not pairing.orphans:
+    if not config.missing_is_empty or config.ignore_orphans:
+        return
+    if not pairing.labels:
+        raise TruthError(
+            f"{printable(labels.path)}: found no label at all, so --missing-is-empty would take every image for empty; "
+            "correct the path, or pass --ignore-orphans if there are none"
+        )
+    if not pairing.orphans and len(pairing.contested) <= len(pairing.conflicts):
         return
     raise TruthError(
         f"{printable(labels.path)}: {pairing}; an image without a label may be one of theirs, so --missing-is-empty is "

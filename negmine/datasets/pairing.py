@@ -22,7 +22,15 @@ from pathlib import Path
 
 from negmine.errors import LabelError
 from negmine.labels.base import Claim, Label
-from negmine.labels.folders import are_numbered_alike, fold, folders_below, is_kind, split_of_folder, telling_folders
+from negmine.labels.folders import (
+    are_siblings,
+    fold,
+    folders_below,
+    is_kind,
+    split_of_folder,
+    telling_folders,
+    telling_name,
+)
 from negmine.paths import RealPaths, printable
 from negmine.words import counted
 
@@ -42,6 +50,7 @@ class Candidate:
         split: the split that its folders name; None where they name none.
         above: the name of its root, folded; "" where that does not say whose the images are. A label then may well have
             folders that are not there.
+        root_name: the inmost name of the root and those above it that tells, folded.
         is_own: whether the data set or the user says that it is one of these labels' images.
     """
 
@@ -52,6 +61,7 @@ class Candidate:
     folders: tuple[str, ...]
     split: str | None
     above: str
+    root_name: str
     is_own: bool
 
     def is_called(self, claim: Claim) -> bool:
@@ -60,10 +70,15 @@ class Candidate:
 
 
 class Candidates:
-    """All images that labels may belong to, found by their names."""
+    """All images that labels may belong to, found by their names.
 
-    def __init__(self) -> None:
+    Args:
+        home: the folder that the labels are in.
+    """
+
+    def __init__(self, home: str | Path) -> None:
         self.real = RealPaths()
+        self._home = telling_name(os.path.abspath(home))
         self._known: dict[str, Candidate] = {}
         self._by_stem: dict[str, list[Candidate]] = defaultdict(list)
 
@@ -85,12 +100,13 @@ class Candidates:
         folders_of = cache(lambda folder: telling_folders(folders_below(folder, root)))
         name = os.path.basename(root)
         above = "" if is_own or is_kind(name) else fold(name)
+        root_name = telling_name(root)
         for image in images:
             real = self.real(image)
             if real not in self._known:
                 folder, name = os.path.split(os.path.abspath(image))
                 stem, suffix = os.path.splitext(name)
-                candidate = Candidate(image, real, stem, suffix, *folders_of(folder), above, is_own)
+                candidate = Candidate(image, real, stem, suffix, *folders_of(folder), above, root_name, is_own)
                 self._known[real] = candidate
                 self._by_stem[fold(stem)].append(candidate)
 
@@ -107,7 +123,7 @@ class Candidates:
             whole = os.sep + os.path.join(*claim.folders, claim.stem + claim.suffix)
             if (same := self._known.get(self.real(whole))) is not None:
                 return [same], []
-        place, named = _Place.of(claim, group), self._by_stem.get(fold(claim.stem), [])
+        place, named = _Place.of(claim, group, self._home), self._by_stem.get(fold(claim.stem), [])
         fitting = self.fitting(claim, group)
         if any(each.is_own and each.is_called(claim) for each in fitting):  # elsewhere, the name is another image's
             fitting = [each for each in fitting if each.is_own]
@@ -119,23 +135,31 @@ class Candidates:
         """All images that fit a claim, also where another fits it better."""
         if claim is None:
             return []
-        place = _Place.of(claim, group)
+        place = _Place.of(claim, group, self._home)
         return [each for each in self._by_stem.get(fold(claim.stem), []) if place.fits(each)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a label says that its image is: the folders that tell, its split, and the name of its group, folded."""
+    """Where a label says that its image is.
+
+    Attributes:
+        folders: those that tell.
+        split: that the folders or the group name.
+        group: the name of what the labels beside it are of.
+        home: the name of the folder of all labels.
+    """
 
     folders: tuple[str, ...]
     split: str | None
     group: str
+    home: str
 
     @classmethod
-    def of(cls, claim: Claim, group: str) -> _Place:
-        """By a claim, and the group of its label."""
+    def of(cls, claim: Claim, group: str, home: str) -> _Place:
+        """By a claim, the group of its label, and the name of the folder of all labels."""
         folders, named_split = telling_folders(claim.folders)
-        return cls(folders, named_split or split_of_folder(group), fold(group))
+        return cls(folders, named_split or split_of_folder(group), fold(group), home)
 
     def fits(self, candidate: Candidate) -> bool:
         """Whether no folder of the one contradicts one of the other."""
@@ -144,10 +168,12 @@ class _Place:
         shared = min(len(self.folders), len(candidate.folders))
         if shared and self.folders[-shared:] != candidate.folders[-shared:]:
             return False
-        inmost = candidate.folders[-1] if candidate.folders else candidate.above
-        if not self.folders and are_numbered_alike(self.group, inmost):
+        inmost = candidate.folders[-1] if candidate.folders else candidate.root_name
+        if not self.folders and (are_siblings(self.group, inmost) or are_siblings(self.home, inmost)):
             return False
         more = self.folders[: len(self.folders) - len(candidate.folders)] if candidate.folders else self.folders
+        if more and are_siblings(more[-1], candidate.root_name):
+            return False
         return not more or candidate.above in ("", more[-1])
 
     def is_exactly(self, candidate: Candidate, claim: Claim) -> bool:
@@ -156,7 +182,8 @@ class _Place:
             return False
         if candidate.split not in (None, self.split):
             return False
-        below = candidate.folders[1:] if candidate.folders[:1] == (self.group,) else candidate.folders
+        is_group = self.group != self.home and candidate.folders[:1] == (self.group,)
+        below = candidate.folders[1:] if is_group else candidate.folders
         return len(below) <= len(self.folders)
 
 
@@ -172,6 +199,7 @@ class Pairing:
         contested: names of labels that are in conflict.
         orphans: names of labels that found no image.
         looked_in: the folders where images were looked for, for a message.
+        namesakes: images without links that have no label, and the name of one that has.
     """
 
     label_of: Mapping[str, Label]
@@ -181,6 +209,7 @@ class Pairing:
     contested: tuple[str, ...]
     orphans: tuple[str, ...]
     looked_in: tuple[str, ...]
+    namesakes: frozenset[str]
 
     @property
     def paired(self) -> int:
@@ -216,10 +245,16 @@ def pair(
     for candidate in candidates:
         if (label := by_rule(candidate.path)) is not None:
             images[label].append(candidate)
+    ruled = {each.real for found in images.values() for each in found}
     strange: dict[Label, list[Candidate]] = {}
+    needless = set[Label]()  # whose image has a label by rule
     for label in labels:
         if label not in images:
-            images[label], strange[label] = _images_of(label, candidates)
+            found, others = _images_of(label, candidates)
+            if label.is_stray:
+                found, others, is_needless = _of_stray(label, found, others, ruled)
+                needless |= {label} if is_needless else set()
+            images[label], strange[label] = found, others
     claims: dict[str, list[Label]] = defaultdict(list)
     doubts: dict[str, str] = {}
     for label in labels:
@@ -235,7 +270,13 @@ def pair(
     for label, others in strange.items():
         free = [each.real for each in others if each.real not in claims] if not images[label] else []
         doubts |= dict.fromkeys(free, _elsewhere(label))
-    counted_labels = [label for label in labels if images[label] or label.is_of_an_image]
+    counted_labels = [label for label in labels if images[label] or (label not in needless and label.is_of_an_image)]
+    namesakes = {
+        each.real
+        for label in labels
+        for claim in (label.own, label.stated)
+        for each in candidates.fitting(claim, label.group)
+    }
     return Pairing(
         {real: owners[0] for real, owners in claims.items() if real not in doubts},
         tuple(each.path for each in candidates if each.is_own and (each.real in claims or each.real in doubts)),
@@ -244,7 +285,23 @@ def pair(
         tuple(printable(label.name) for label in counted_labels if any(each.real in doubts for each in images[label])),
         tuple(printable(label.name) for label in counted_labels if not images[label]),
         tuple(looked_in),
+        frozenset(namesakes - claims.keys() - doubts.keys()),
     )
+
+
+def _of_stray(
+    label: Label, found: Sequence[Candidate], others: Sequence[Candidate], ruled: Collection[str]
+) -> tuple[list[Candidate], list[Candidate], bool]:
+    """The images of a label that is in no place of its format: those of just its folders that have no label by rule.
+
+    Returns:
+        The images, those that only have its name, and whether there is no need of it.
+    """
+    folders, _ = telling_folders(label.own.folders if label.own else ())
+    just = [each for each in found if each.folders == folders]
+    near = [each for each in (*others, *(each for each in found if each not in just)) if each.real not in ruled]
+    free = [each for each in just if each.real not in ruled]
+    return free, near, bool(just or found or others) and not free and not near
 
 
 def _are_alike(labels: Sequence[Label]) -> bool:
@@ -261,6 +318,8 @@ def _images_of(label: Label, candidates: Candidates) -> tuple[list[Candidate], l
     """The images that a label may belong to, and those that only have the right name."""
     own, near = candidates.find(label.own, label.group)
     stated, near_stated = candidates.find(label.stated, label.group)
+    if label.own and label.stated and {*own, *stated} & {*near, *near_stated}:  # each contradicts the other
+        return [], list(dict.fromkeys([*own, *stated, *near, *near_stated]))
     if len(stated) == 1 and (not own or stated[0] in own):
         return stated, []
     if len(own) == 1 and (not stated or own[0] in stated):

@@ -88,7 +88,7 @@ class PairedTruth:
         """See `Truth.label_hash`."""
         label = self.label_of(image_path)
         if label is None:
-            return _MISSING if self._config.missing_is_empty else None
+            return _MISSING if self._is_empty(image_path) else None
         found = label.hash()
         return hashlib.sha256(f"{found}\n{self._reading}".encode()).hexdigest() if self._reading else found
 
@@ -96,13 +96,28 @@ class PairedTruth:
         """See `Truth.object_names`."""
         label = self.label_of(image_path)
         if label is None:
-            return () if self._config.missing_is_empty else None
+            return () if self._is_empty(image_path) else None
         return tuple(self._map.get(name, name) for name in label.object_names())
 
     def read(self, image_path: Path, size_wh: tuple[int, int]) -> GroundTruth | None:
         """See `Truth.read`."""
         label = self.label_of(image_path)
         if label is None:
-            return GroundTruth.empty() if self._config.missing_is_empty else None
+            return GroundTruth.empty() if self._is_empty(image_path) else None
         truth = label.read(size_wh)
         return replace(truth, class_names=tuple(self._map.get(name, name) for name in truth.class_names))
+
+    def _is_empty(self, image_path: Path) -> bool:
+        """Whether an image without a label is taken for empty.
+
+        Raises:
+            LabelError: where it may be a copy of an image that has a label.
+        """
+        if not self._config.missing_is_empty:
+            return False
+        if self.real_path(image_path) in self.pairing.namesakes:
+            raise LabelError(
+                "it has no label, and the name of an image that has one, so that --missing-is-empty does not hold for "
+                "it; label it, or rename it"
+            )
+        return True

@@ -81,6 +81,14 @@ class Claim:
     is_absolute: bool = False
 
     @classmethod
+    def of_label(cls, folders: tuple[str, ...], name: str) -> Claim:
+        """By the place and name of a label: `a.xml`, or `a.jpg.xml`."""
+        stem = os.path.splitext(name)[0]
+        bare, suffix = os.path.splitext(stem)
+        is_named = suffix.lower() in IMAGE_SUFFIXES
+        return cls(folders, bare if is_named else stem, suffix if is_named else "")
+
+    @classmethod
     def of(cls, text: str) -> Claim:
         """Take a path apart: with slashes of either kind, with a drive, or a URL."""
         if _URL.match(text):
@@ -105,15 +113,17 @@ class Label(ABC):
         stated: the image that the label names; None where it names none.
         group: what the labels beside it are of, by the name of their file or folder: a split, a camera; "" where it has
             none that tells.
+        is_stray: whether it is in no place where its format keeps labels.
     """
 
-    __slots__ = ("group", "name", "own", "stated")
+    __slots__ = ("group", "is_stray", "name", "own", "stated")
 
     def __init__(self, name: str, *, own: Claim | None = None, stated: Claim | None = None, group: str = "") -> None:
         self.name = name
         self.own = own
         self.stated = stated
         self.group = group
+        self.is_stray = False
 
     @property
     def is_of_an_image(self) -> bool:

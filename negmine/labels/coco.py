@@ -12,7 +12,7 @@ from negmine.labels.checks import hash_of_label
 from negmine.labels.coco_document import CocoDocument, CocoImage
 from negmine.labels.coco_entries import CocoEntries
 from negmine.labels.coco_writer import plan_coco
-from negmine.labels.folders import fold, is_for_images, is_for_labels, split_of_folder
+from negmine.labels.folders import fold, is_for_images, is_for_labels, may_go_together, split_of_folder
 from negmine.labels.plan import ExportImage, Header, Plan, SourceLabel
 from negmine.labels.splits import UNLISTED, Listing, Split, choose_splits, named_splits
 from negmine.paths import EXPORT_MANIFEST, printable, sortable
@@ -143,7 +143,8 @@ def _split_name(path: Path) -> str:
 
 def _jsons(folder: Path) -> list[Path]:
     """The COCO files that a folder holds: those in it, else in its `annotations`, else in its folders of splits."""
-    for place in (folder, folder / "annotations"):
+    kinds = sorted((each for each in folder.iterdir() if each.is_dir() and is_for_labels(each.name)), key=sortable)
+    for place in (folder, *kinds):
         if found := _coco_files(place):
             return found
     below = sorted((each for each in folder.iterdir() if each.is_dir() and split_of_folder(each.name)), key=sortable)
@@ -199,7 +200,8 @@ def _own_images(path: Path, split: str, folders: Collection[str]) -> list[OwnIma
     for place in dict.fromkeys([parent, home]):
         found |= dict.fromkeys(str(place / name) for name in files_in(str(place), IMAGE_SUFFIXES))
         for name in sorted(os.listdir(place)):
-            wanted = is_for_images(name) or split_of_folder(name) or name in folders or fold(name) == fold(split)
+            is_near = is_for_images(name) and may_go_together(name, parent.name)
+            wanted = is_near or split_of_folder(name) or name in folders or fold(name) == fold(split)
             if wanted and not is_litter(name) and (place / name).is_dir():
                 found |= dict.fromkeys(image for image, _ in files_under(str(place / name), IMAGE_SUFFIXES))
                 names.append(f"{printable(name)}/")

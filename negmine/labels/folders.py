@@ -15,10 +15,14 @@ _LABELS = frozenset(
     "ann annot annotation annotations annots anns bbox bboxes box boxes ground_truth groundtruth gt imageset json "
     "jsons label labels labelsxml labeltxt labelxml txt xml xmls".split()
 )
-_OTHERS = frozenset("coco data dataset obj_test_data obj_train_data obj_valid_data raw voc yolo".split())
+_CONTAINERS = frozenset("data dataset raw".split())
+_OTHERS = _CONTAINERS | frozenset("coco obj_test_data obj_train_data obj_valid_data voc yolo".split())
 _KINDS = _IMAGES | _LABELS | _OTHERS
-_SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val"}
+_SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"}
 _SPLITS |= {"test": "test", "testing": "test", "trainval": "trainval"}
+_SIDES = frozenset("left right front back rear top bottom north south east west day night".split())
+_MOST_WORDS = 3
+_WORDS = re.compile(r"[-_ ]+")
 _DIGITS = re.compile(r"\d+")
 _YEAR = re.compile(r"(?:19|20)\d\d$")
 
@@ -47,25 +51,66 @@ def is_kind(name: str) -> bool:
 
 
 def is_for_images(name: str) -> bool:
-    """Whether a folder's name says that images are in it."""
-    return fold(name) in _IMAGES
+    """Whether a folder's name says that images are in it, as `images`, `train_images` and `data` do."""
+    folded = fold(name)
+    return folded in _IMAGES | _CONTAINERS or any(word in _IMAGES for word in _few_words(folded))
 
 
 def is_for_labels(name: str) -> bool:
-    """Whether a folder's name says that labels are in it."""
-    return fold(name) in _LABELS
+    """Whether a folder's name says that labels are in it, as `annotations` and `train_labels` do."""
+    folded = fold(name)
+    return folded in _LABELS or any(word in _LABELS and len(word) > 3 for word in _few_words(folded))
 
 
-def are_numbered_alike(one: str, other: str) -> bool:
-    """Whether two names differ in their numbers alone, as `cam1` and `cam2` do."""
-    return one != other and _DIGITS.sub("", one) == _DIGITS.sub("", other)
+def are_siblings(one: str, other: str) -> bool:
+    """Whether two names are those of cameras, videos or parts of one kind: `cam1` and `cam2`, `left` and `right`."""
+    if one == other or not one or not other:
+        return False
+    if _DIGITS.sub("", one) == _DIGITS.sub("", other):
+        return True
+    if len(one) == len(other) > 3 and one[:-1] == other[:-1] and one[-1].isalpha() and other[-1].isalpha():
+        return True  # camA and camB
+    words, others = _WORDS.split(one), _WORDS.split(other)
+    differing = [pair for pair in zip(words, others, strict=False) if pair[0] != pair[1]]
+    return len(words) == len(others) and all(_SIDES >= set(pair) for pair in differing)
 
 
 def telling_folders(folders: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
-    """The folders that say whose images are in them, folded; and the split that one of the others names."""
-    splits = [split for each in folders if (split := split_of_folder(each))]
-    telling = tuple(fold(each) for each in folders if not is_kind(each) and not split_of_folder(each))
-    return telling, splits[-1] if splits else None
+    """The words of folders that say whose images are in them, folded; and the split that one of the others names."""
+    told = [_told_by(fold(each)) for each in folders]
+    splits = [split for _, split in told if split]
+    return tuple(words for words, _ in told if words), splits[-1] if splits else None
+
+
+def telling_name(path: str) -> str:
+    """The name of the inmost folder of a path that says whose images are in it; "" where none does."""
+    folders, _ = telling_folders([part for part in path.split(os.sep) if part])
+    return folders[-1] if folders else ""
+
+
+def may_go_together(one: str, other: str) -> bool:
+    """Whether two folders may be of one data set by their names, as `my_images` and `my_labels`, or `images`, are."""
+    telling, others = _told_by(fold(one))[0], _told_by(fold(other))[0]
+    return not telling or telling == others
+
+
+def _few_words(name: str) -> list[str]:
+    """The words of a name; [] where it has so many that it is a title."""
+    words = _WORDS.split(name)
+    return words if len(words) <= _MOST_WORDS else []
+
+
+def _told_by(name: str) -> tuple[str, str | None]:
+    if name in _KINDS:
+        return "", None
+    if split := split_of_folder(name):
+        return "", split
+    words = _few_words(name) or [name]
+    telling = [word for word in words if word not in _KINDS and not split_of_folder(word)]
+    if len(telling) == len(words):
+        return name, None
+    splits = [split for word in words if (split := split_of_folder(word))]
+    return "_".join(telling), splits[-1] if splits else None
 
 
 def folders_below(folder: str, root: str) -> list[str]:

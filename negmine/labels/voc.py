@@ -25,7 +25,7 @@ from negmine.labels.checks import (
     require_size,
     with_ignored_regions,
 )
-from negmine.labels.folders import folders_below, is_for_images, is_for_labels, is_kind
+from negmine.labels.folders import folders_below, is_for_images, is_for_labels, is_kind, may_go_together
 from negmine.labels.plan import ExportImage, Header, Plan, SourceLabel
 from negmine.labels.splits import TRAINVAL, UNLISTED, Listing, Split, choose_splits, named_splits, splits_by_folder
 from negmine.labels.voc_annotation import NotVoc, VocAnnotation, describe_others, parse_annotation
@@ -85,7 +85,8 @@ class VocLabel(Label):
     def __init__(
         self, file: VocAnnotation | NotVoc, root: Path, image: StatedImage, class_names: tuple[str, ...]
     ) -> None:
-        own = Claim(tuple(folders_below(str(file.path.absolute().parent), str(root.absolute()))), file.path.stem)
+        folders = folders_below(str(file.path.absolute().parent), str(root.absolute()))
+        own = Claim.of_label(tuple(folders), file.path.name)
         stated = Claim.of("/".join(image)) if image else None
         if stated is not None and not stated.folders:
             stated = replace(stated, folders=own.folders)
@@ -185,7 +186,11 @@ def _own_images(root: Path) -> OwnImages:
     home = root.absolute()
     if inside and not is_for_labels(home.name):
         return OwnImages(home, inside, _shown_folders(inside, home))
-    beside = [Path(name) for name in sorted(os.listdir(home.parent)) if is_for_images(name)]
+    beside = [
+        Path(name)
+        for name in sorted(os.listdir(home.parent))
+        if is_for_images(name) and may_go_together(name, home.name)
+    ]
     folders = [str(home.parent / name) for name in beside if (home.parent / name).is_dir()]
     found = [path for folder in folders for path, _ in files_under(folder, IMAGE_SUFFIXES)]
     found += [str(home.parent / name) for name in files_in(str(home.parent), IMAGE_SUFFIXES)]

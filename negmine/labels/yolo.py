@@ -23,6 +23,7 @@ from negmine.structures import GroundTruth
 from negmine.walking import files_in, files_under
 
 _TXT = frozenset({".txt"})
+_RUNS = "runs"  # where Ultralytics writes what it predicts
 _SPLITS = (TRAIN, "val", "test")
 
 
@@ -69,7 +70,7 @@ class YoloLabel(Label):
     __slots__ = ("_labels",)
 
     def __init__(self, path: str, folders: tuple[str, ...], labels: YoloLabels, group: str) -> None:
-        super().__init__(path, own=Claim(folders, os.path.splitext(os.path.basename(path))[0]), group=group)
+        super().__init__(path, own=Claim.of_label(folders, os.path.basename(path)), group=group)
         self._labels = labels
 
     @property
@@ -139,6 +140,7 @@ class YoloLabels(LabelSet):
                 if os.path.isdir(place):
                     for name in files_in(place, _TXT):
                         self._add(os.path.join(place, name), "")
+        self._add_strays(dict.fromkeys((home, str(self._layout.path.absolute().parent))))
         self.labels = self._labels.values()  # a view: `label_of` may add those of images that are kept elsewhere
 
     @property
@@ -198,6 +200,21 @@ class YoloLabels(LabelSet):
                         yield split, folder
         if not self._layout.entries:
             yield "", str(self._layout.home)
+
+    def _add_strays(self, places: Iterable[str]) -> None:
+        """Find labels that are in no place of the format, and the images that no split names: those may be theirs."""
+        lists = {os.path.abspath(entry) for entries in self._layout.entries.values() for entry in entries}
+        own = {os.path.abspath(path) for path in self._own}
+        for place in places:
+            for file, _ in files_under(place, _TXT | IMAGE_SUFFIXES):
+                path, is_run = os.path.abspath(file), _RUNS in file[len(place) :].split(os.sep)
+                if is_run or path in lists or path in own:
+                    continue
+                if os.path.splitext(file)[1].lower() not in _TXT:
+                    self._own.append(path)
+                elif path not in self._labels:
+                    self._add(path, "")
+                    self._labels[path].is_stray = True
 
     def _add(self, path: str, group: str) -> None:
         path = os.path.abspath(path)

@@ -12,7 +12,7 @@ import yaml
 
 from negmine.errors import SourceError, TruthError
 from negmine.labels.folders import canonical_split, is_kind
-from negmine.labels.yolo_rows import RowFormat
+from negmine.labels.yolo_rows import RowFormat, may_be_rows
 from negmine.paths import printable, sortable
 from negmine.sources.data_yaml import data_root, split_entries, split_names
 from negmine.sources.expand import images_of_entry
@@ -76,7 +76,27 @@ def find_layouts(folder: Path) -> list[Path]:
     kinds = [folder / name for name in sorted(os.listdir(folder)) if is_kind(name)]
     splits = [folder / name for name in sorted(os.listdir(folder)) if canonical_split(name)]
     lists = [path for each in (folder, *kinds, *splits) for name in CLASS_LISTS if (path := each / name).is_file()]
-    return (yamls or darknet or lists)[:1]
+    others = [path for path in sorted(folder.glob("*.y*ml"), key=sortable) if _may_be_data_yaml(path)]
+    return (yamls or (others if len(others) == 1 else []) or darknet or _with_labels(lists))[:1]
+
+
+def _may_be_data_yaml(path: Path) -> bool:
+    """Whether a file, such as `coco8.yaml`, has the keys of a data.yaml."""
+    try:
+        text = path.read_bytes()
+    except OSError:
+        return False
+    return b"names:" in text and b"train:" in text
+
+
+def _with_labels(lists: Sequence[Path]) -> list[Path]:
+    """Lists of classes beside or above which there are labels; labelImg leaves one among the XML files of VOC too."""
+    found = []
+    for path in lists:
+        texts = [text for text, _ in files_under(str(path.parent), frozenset({".txt"}))]
+        if any(os.path.basename(text) not in CLASS_LISTS and may_be_rows(Path(text)) for text in texts):
+            found.append(path)
+    return found
 
 
 def open_layout(path: Path, folder: Path | None = None) -> YoloLayout:

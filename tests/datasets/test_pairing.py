@@ -194,3 +194,88 @@ def test_a_class_map_renames_in_every_answer(tmp_path: Path) -> None:
         open_truth(tmp_path / "labels.json", config=LabelConfig(class_map={"dog": "x"}))
     with pytest.raises(ConfigError, match="OLD=NEW"):
         parse_class_map(["cat"])
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [
+        ("images/train", "train/labels"),
+        ("train/images", "labels/train"),
+        ("Images", "Labels"),
+        ("frames", "ann"),
+        ("my images", "my labels"),
+        ("VOC2007/JPEGImages", "VOC2007/labels"),
+        ("train_images", "train_labels"),
+    ],
+)
+def test_yolo_labels_in_other_folders_are_found(tmp_path: Path, images: str, labels: str) -> None:
+    for name in "ab":
+        image(tmp_path / images / f"{name}.png")
+    put(tmp_path / labels / "a.txt", _ROW)
+    data = put(tmp_path / "data.yaml", f"train: {images}\nnames: [cat]\n")
+    assert told(data, LabelConfig(missing_is_empty=True)) == {"train/a.png": 1, "train/b.png": 0}
+
+
+@pytest.mark.parametrize(("images", "labels"), [("train_images", "train_annotations"), ("my images", "my labels")])
+def test_folders_may_be_called_by_more_than_what_is_in_them(tmp_path: Path, images: str, labels: str) -> None:
+    image(tmp_path / images / "a.png")
+    xml(tmp_path / labels / "a.png.xml", "")
+    assert list(told(tmp_path).values()) == list(told(tmp_path / labels).values()) == [1]
+
+
+def test_a_stated_folder_that_contradicts_the_image_is_a_conflict(tmp_path: Path) -> None:
+    image(tmp_path / "JPEGImages" / "cam1" / "0002.png")
+    xml(tmp_path / "Annotations" / "0002.xml", "cam2/0002.png")
+    assert all("is of another folder" in str(each) for each in told(tmp_path).values())
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [("cam1/images", "cam2/annots"), ("left", "right"), ("camA", "camB"), ("cam1", "cam2"), ("front/img", "rear/xml")],
+)
+def test_the_labels_of_a_sibling_are_none_of_these_images(tmp_path: Path, images: str, labels: str) -> None:
+    path = image(tmp_path / images / "1.png")
+    xml(tmp_path / labels / "1.xml", "1.png")
+    with pytest.raises(LabelError, match="is of another folder"):
+        open_truth(tmp_path / labels, images=[path]).object_names(path)
+
+
+def test_the_folder_that_is_named_for_the_images_is_not_that_of_a_sibling(tmp_path: Path) -> None:
+    for number in range(2):
+        image(tmp_path / "raw" / "cam1" / f"{number}.png")
+        xml(tmp_path / "ann" / f"cam{number + 1}" / f"{number}.xml", f"{number}.png")
+    found = told(tmp_path / "ann", LabelConfig(images=tmp_path / "raw" / "cam1"))
+    assert found["all/0.png"] == 1 and "is of another folder" in str(found["all/1.png"])
+
+
+def test_missing_is_empty_does_not_hold_for_a_namesake_of_a_labelled_image(tmp_path: Path) -> None:
+    image(tmp_path / "set" / "images" / "a.png")
+    xml(tmp_path / "set" / "annotations" / "a.xml", "a.png")
+    frames = [image(tmp_path / "frames" / f"{name}.png") for name in "ab"]
+    truth = open_truth(tmp_path / "set", config=LabelConfig(missing_is_empty=True), images=frames)
+    with pytest.raises(LabelError, match="the name of an image that has one"):
+        truth.object_names(frames[0])
+    assert truth.object_names(frames[1]) == ()
+
+
+def test_missing_is_empty_is_refused_where_two_labels_state_one_image_and_where_there_is_no_label(
+    tmp_path: Path,
+) -> None:
+    for name in "ac":
+        image(tmp_path / "images" / f"{name}.png")
+    xml(tmp_path / "annotations" / "x.xml", "a.png")
+    voc_xml(tmp_path / "annotations" / "y.xml", "a.png", [])
+    with pytest.raises(TruthError, match=r"0 paired, 2 in conflict .*--missing-is-empty is refused"):
+        open_dataset(tmp_path, config=LabelConfig(missing_is_empty=True))
+    image(tmp_path / "yolo" / "images" / "a.png")
+    data = put(tmp_path / "yolo" / "data.yaml", "train: images\nnames: [cat]\n")
+    with pytest.raises(TruthError, match="found no label at all"):
+        open_dataset(data, config=LabelConfig(missing_is_empty=True))
+
+
+@pytest.mark.parametrize("folder", ["data", "dataset", "images"])
+@pytest.mark.parametrize("labels", ["labels.json", "Annotations/train.json", "gt/train.json"])
+def test_coco_beside_any_usual_folder(tmp_path: Path, folder: str, labels: str) -> None:
+    image(tmp_path / folder / "a.png")
+    coco(tmp_path / labels, "a.png")
+    assert list(told(tmp_path).values()) == [1]
