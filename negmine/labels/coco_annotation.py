@@ -46,8 +46,8 @@ class CocoAnnotation:
         try:
             bbox = _bbox(entry)
             if is_placeholder(bbox):
-                if _has_shape(entry.get("segmentation")):
-                    raise LabelError(f"the bbox {shown(bbox)} has no size, and there is a segmentation; correct it")
+                if shape := _shape(entry):
+                    raise LabelError(f"the bbox {shown(bbox)} has no size, and there {shape}; correct it")
                 return cls(number, bbox=bbox, is_placeholder=True)
             is_crowd = any([_flag(entry, flag) for flag in _CROWD_FLAGS if flag in entry])
             return cls(number, _class_name(entry.get("category_id"), names), bbox, is_crowd)
@@ -115,6 +115,16 @@ def _extent(segmentation: object) -> Sequence[float]:
         sides += numbers
     x, y = min(sides[::2]), min(sides[1::2])
     return [x, y, max(sides[::2]) - x, max(sides[1::2]) - y]
+
+
+def _shape(entry: Entry) -> str:
+    """What an annotation has that only an object has, for messages; "" for nothing."""
+    if _has_shape(entry.get("segmentation")):
+        return "is a segmentation"
+    if _has_shape(entry.get("keypoints")):
+        return "are keypoints"
+    area = entry.get("area")
+    return f"is an area of {shown(area)}" if isinstance(area, (int, float)) and area > 0 else ""
 
 
 def _has_shape(segmentation: object) -> bool:

@@ -9,7 +9,15 @@ from pathlib import Path
 from lxml import etree
 
 from negmine.errors import LabelError
-from negmine.labels.checks import Box, clipped_box, hash_of_label, number_in, read_label, says_background
+from negmine.labels.checks import (
+    Box,
+    clipped_box,
+    hash_of_label,
+    is_placeholder,
+    number_in,
+    read_label,
+    says_background,
+)
 from negmine.labels.voc_kinds import OtherKind, StatedImage, other_kind, split_image_name
 from negmine.paths import first_few, printable
 from negmine.words import counted
@@ -18,6 +26,9 @@ _SIDES = ("xmin", "ymin", "xmax", "ymax")
 _FLAGS = {"": False, "0": False, "false": False, "1": True, "true": True}
 _NESTED = frozenset({"object", "objects"})
 _OTHER_BOXES = {"robndbox": "roLabelImg", "rbox": "roLabelImg", "polygon": "LabelMe", "points": "FAIR1M"}
+_SHAPES = _OTHER_BOXES.keys() | set(
+    "keypoint keypoints landmark landmarks mask part parts point polyline pt segmentation".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +210,20 @@ def _sides(element: etree._Element, index: int) -> tuple[float, float, float, fl
         raise LabelError(
             f"{where}: expected one bndbox of four numbers, found {printable(str(texts)[:120])}; {advice}"
         ) from error
+    if is_placeholder((x1, y1, x2, y2)) and (shape := next(filter(_has_shape, element), None)) is not None:
+        raise LabelError(
+            f"{where}: the bndbox {[x1, y1, x2, y2]} has no size, and there is a <{printable(str(shape.tag))}>; "
+            "give it its box"
+        )
     return x1, y1, x2, y2
+
+
+def _has_shape(child: etree._Element) -> bool:
+    """Whether a child of an object says where the object is, beside its box."""
+    if str(child.tag).casefold() not in _SHAPES:
+        return False
+    texts = [*child.itertext(), *(value for each in child.iter() for value in each.attrib.values())]
+    return any(word not in ("0", "0.0", "-1") for text in texts for word in str(text).replace(",", " ").split())
 
 
 def _is_other_box(tag: str) -> bool:

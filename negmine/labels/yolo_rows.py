@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from negmine.errors import LabelError
-from negmine.labels.checks import Box, clipped_shares, number_in, read_label, says_background
+from negmine.labels.checks import Box, clipped_shares, is_placeholder, number_in, read_label, says_background
 from negmine.paths import printable
 
 _TOLERANCE = 0.01  # a share this far outside [0, 1] is rounding, as for Ultralytics; further, the label is wrong
@@ -86,6 +86,10 @@ class RowFormat:
         """The four values of a box, or the six and more of a polygon."""
         count = len(values)
         if self.key_point_values and count == 4 + self.key_point_values:
+            if is_placeholder(values[:4]) and not set(values[4:]) <= {0, -1}:
+                raise LabelError(
+                    f"{where}: the box {list(values[:4])} has no size, and there are key points; give it its box"
+                )
             return values[:4]
         if count == 4 or (not self.key_point_values and count >= 6 and count % 2 == 0):
             return values

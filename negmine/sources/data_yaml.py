@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import ntpath
 import os
 import sys
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import yaml
 
@@ -13,6 +14,7 @@ from negmine.errors import SourceError
 from negmine.paths import printable
 
 _SPLITS = ("train", "val", "test")
+_DEEPEST = 40  # folders of a path that are looked for elsewhere
 
 
 def split_names(path: Path) -> list[str]:
@@ -44,7 +46,33 @@ def split_entries(path: Path, split: str | None) -> list[Path]:
         raise SourceError(f"{printable(path)} names no images: expected one of {', '.join(_SPLITS)}")
     root = _root(path, document.get("path"))
     entries = [value for name in present if split in (None, name) for value in _as_list(path, name, document[name])]
-    return [_resolve(root, entry) for entry in entries]
+    found = [_resolve(root, entry) for entry in entries]
+    return [
+        each if os.path.exists(each) else moved(_stated(document.get("path"), entry), path.parent) or each
+        for each, entry in zip(found, entries, strict=True)
+    ]
+
+
+def moved(stated: str, home: Path) -> Path | None:
+    """Where a path of another machine is below a folder: without as many of its first folders as it takes to find it.
+
+    Args:
+        stated: the path, in either kind of slashes.
+        home: the folder.
+
+    Returns:
+        The path with the most of its folders; None where there is none, and for a relative path.
+    """
+    place = PureWindowsPath(ntpath.normpath(stated))
+    if not place.root:
+        return None
+    parts = place.parts[1:][-_DEEPEST:]
+    tails = (Path(home, *parts[start:]) for start in range(len(parts)))
+    return next((tail for tail in tails if os.path.lexists(tail)), None)
+
+
+def _stated(root: object, entry: str) -> str:
+    return entry if PureWindowsPath(entry).root or not root else f"{root}/{entry}"
 
 
 def _present(document: dict[str, object]) -> list[str]:
@@ -65,16 +93,20 @@ def _load(path: Path) -> dict[str, object]:
 
 
 def data_root(path: Path) -> Path:
-    """The folder that the entries of a `data.yaml` are relative to.
+    """The folder that the entries of a `data.yaml` are relative to; its own where that does not exist.
 
     Raises:
         SourceError: where it cannot be read.
     """
-    return _root(path, _load(path).get("path"))
+    root = _root(path, _load(path).get("path"))
+    return root if os.path.exists(root) else path.parent
 
 
 def _root(path: Path, root: object) -> Path:
-    """`path` of the file: beside it, from the working folder, or in Ultralytics' folder of data sets; else its own."""
+    """`path` of the file: beside it, from the working folder, or in Ultralytics' folder of data sets; else its own.
+
+    A path of another machine is looked for below the file's folder.
+    """
     if not root:
         return path.parent
     if not isinstance(root, str):
@@ -82,7 +114,7 @@ def _root(path: Path, root: object) -> Path:
     homes = [path.parent / root, Path(root)]
     if not os.path.exists(homes[0]) and not os.path.exists(homes[1]) and (datasets := _datasets_dir()):
         homes.append(Path(datasets, root))
-    return next((home for home in homes if os.path.exists(home)), homes[0])
+    return next((home for home in homes if os.path.exists(home)), None) or moved(root, path.parent) or homes[0]
 
 
 def _datasets_dir() -> str | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from negmine.errors import SourceError
 from negmine.paths import printable, sortable
 from negmine.sources.base import ImageFile
-from negmine.sources.data_yaml import split_entries
+from negmine.sources.data_yaml import data_root, moved, split_entries
 from negmine.sources.folders import IMAGE_SUFFIXES, images_under, names_under, suffixes
 from negmine.walking import is_litter
 
@@ -86,6 +86,8 @@ def _file(path: Path, split: str | None) -> list[Path]:
 def images_of_entry(entry: Path, data_yaml: Path) -> list[Path]:
     """The images of one entry of a split: a folder, a list, or an image. Those of a list need not exist.
 
+    What a list names and is not there is looked for below the root of the data set as well.
+
     Args:
         entry: where it is.
         data_yaml: the file that names it, for messages.
@@ -96,7 +98,7 @@ def images_of_entry(entry: Path, data_yaml: Path) -> list[Path]:
     if os.path.isdir(entry):
         return images_under(entry)
     if os.path.isfile(entry) and entry.suffix.lower() not in _YAML_SUFFIXES:
-        return _file(entry, None)
+        return _listed(entry, data_root(data_yaml)) if entry.suffix.lower() == ".txt" else _file(entry, None)
     found = "is not a folder, list or image" if os.path.exists(entry) else "does not exist"
     raise SourceError(f"{printable(data_yaml)} names {printable(entry)}, which {found}; correct its path or split")
 
@@ -114,11 +116,15 @@ def _glob(pattern: str) -> list[Path]:
     return sorted(once.values(), key=sortable)
 
 
-def _listed(path: Path) -> list[Path]:
+def _listed(path: Path, root: Path | None = None) -> list[Path]:
     """The paths in a list, a text file with one path a line; they need not exist.
 
     As in Ultralytics, `./` is the list's folder, and there are no comments. Another relative name is looked for in the
-    list's folder first, then in the working folder.
+    list's folder first, then in the working folder, then in the root of its data set.
+
+    Args:
+        path: of the list.
+        root: of the data set; None for a list that was named alone.
 
     Raises:
         SourceError: where the list cannot be read, is not text, or is empty.
@@ -135,14 +141,17 @@ def _listed(path: Path) -> list[Path]:
     names = [line.rstrip("\r") for line in lines if line.strip(_BLANKS)]
     if not names:
         raise SourceError(f"source {printable(path)} is an empty list; write one image path a line")
-    return [_located(name, path.parent) for name in names]
+    return [_located(name, path.parent, root) for name in names]
 
 
-def _located(name: str, folder: Path) -> Path:
+def _located(name: str, folder: Path, root: Path | None) -> Path:
     """Where a line's path is; as written, or, where there is nothing, without the blanks around it."""
     bare = name.strip(_BLANKS)
     slashes = bare.replace("\\", "/")  # a list that was written on Windows
     places = [folder / name, folder / bare, folder / slashes]  # an absolute name stays what it is
     if not bare.startswith("./"):
         places += [Path(name), Path(bare), Path(slashes)]
-    return next((place for place in places if os.path.exists(place)), folder / bare)
+    if root is not None:
+        places.append(root / slashes)
+    found = next((place for place in places if os.path.exists(place)), None)
+    return found or (moved(bare, root) if root is not None else None) or folder / bare

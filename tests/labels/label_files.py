@@ -20,7 +20,7 @@ def voc_object(name: str, box: tuple[object, object, object, object], extra: str
 
 def voc_xml(*objects: str, filename: str | None = None, size_wh: tuple[object, object] | None = None) -> bytes:
     """An annotation with these objects; `filename` and `size` only where given."""
-    root = etree.fromstring(f"<annotation>{''.join(objects)}</annotation>")
+    root = etree.fromstring(f"<annotation><segmented>0</segmented>{''.join(objects)}</annotation>")
     if filename is not None:
         etree.SubElement(root, "filename").text = filename
     if size_wh is not None:

@@ -44,6 +44,22 @@ def test_a_box_of_nothing_that_has_a_shape_is_an_object_of_unknown_place(segment
     assert "there is a segmentation" in problem_of(bbox=[0, 0, 0, 0], segmentation=segmentation)
 
 
+@pytest.mark.parametrize("bbox", [[], [0, 0, 0, 0]])
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [({"keypoints": [0, 0, 0, 5, 6, 2]}, "there are keypoints"), ({"area": 12.5}, "there is an area of 12.5")],
+)
+def test_a_box_of_nothing_that_has_key_points_or_an_area_is_an_object_of_unknown_place(
+    bbox: object, entry: dict[str, object], reason: str
+) -> None:
+    assert reason in problem_of(bbox=bbox, **entry)
+
+
+@pytest.mark.parametrize("entry", [{"keypoints": [0, 0, 0]}, {"keypoints": []}, {"area": 0.0}, {"area": -1}])
+def test_a_box_of_nothing_with_empty_key_points_or_area_stays_a_placeholder(entry: dict[str, object]) -> None:
+    assert of(bbox=[0, 0, 0, 0], **entry).is_placeholder
+
+
 @pytest.mark.parametrize("bbox", [None, []])
 @pytest.mark.parametrize("segmentation", [[SQUARE], [[12, 20, 15, 20, 15, 22], SQUARE], [[10.0, 20, 30, 40, 20, 30]]])
 def test_polygons_without_a_box_have_an_extent(bbox: object, segmentation: object) -> None:

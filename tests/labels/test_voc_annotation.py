@@ -35,6 +35,27 @@ def test_placeholders_among_boxes_are_objects_of_unknown_place(tmp_path: Path) -
     assert "object 1 has a box without a size, [0.0, 0.0, 0.0, 0.0], and others have boxes" in (found.broken or "")
 
 
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "<polygon><x1>5</x1><y1>6</y1></polygon>",
+        "<points><point x='5' y='6'/></points>",
+        "<keypoints>5,6,2</keypoints>",
+        f"<part>{CAT}</part>",
+        "<robndbox><cx>5</cx></robndbox>",
+    ],
+)
+def test_a_placeholder_that_has_a_shape_is_an_object_of_unknown_place(tmp_path: Path, shape: str) -> None:
+    found = parse(tmp_path, voc_object("cat", (0, 0, 0, 0), shape))
+    assert "has no size, and there is a <" in (found.broken or "")
+
+
+@pytest.mark.parametrize("shape", ["<polygon/>", "<keypoints>0 0 0</keypoints>", "<pose>Left</pose>"])
+def test_a_placeholder_with_an_empty_shape_stays_one(tmp_path: Path, shape: str) -> None:
+    found = parse(tmp_path, voc_object("cat", (0, 0, 0, 0), shape))
+    assert (found.objects, found.broken) == ((), None)
+
+
 def test_an_object_keeps_its_own_box_beside_those_of_its_parts(tmp_path: Path) -> None:
     part = CAT.replace("object>", "part>").replace("9", "3")
     more = f"{part}<polygon><x1>1</x1></polygon><attributes><attribute><name>age</name></attribute></attributes>"

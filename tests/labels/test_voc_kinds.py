@@ -13,6 +13,9 @@ FAIR1M = (
     "<annotation><source><filename>7.tif</filename></source><size><width>9</width></size><objects><object><type/>"
     "<possibleresult><name>cat</name></possibleresult><points><point>1,1</point></points></object></objects></annotation>"
 )
+NO_VOC = "<annotation> without <filename>, <size> and <object>"
+LOOSE = "<annotation> with text between its elements"
+IN_SOURCE = "<annotation> with objects in <source>"
 LABELME = (
     "<annotation><filename>a.jpg</filename><imagesize><nrows>9</nrows></imagesize><object><name>cat</name>"
     "<polygon><pt><x>1</x><y>1</y></pt></polygon></object></annotation>"
@@ -27,15 +30,17 @@ def kind_of(xml: str | bytes) -> OtherKind | None:
 @pytest.mark.parametrize(
     "xml",
     [
-        "<annotation/>",
+        "<annotation><segmented>0</segmented></annotation>",
+        "<annotation>\n\t<filename>1 2 3 4.jpg</filename>\n <path>/1/2/3 4 5 6 7.jpg</path>\n</annotation>",
         "<annotation verified='yes'><folder/><filename>a.jpg</filename></annotation>",
         voc_xml(OBJECT, OBJECT, filename="a.jpg", size_wh=(20, 20)),
         f"<annotation><filename>a.jpg</filename><!-- checked -->{OBJECT}</annotation>",
         # what tools add
         "<annotation><filename/><path/><source><database>x</database><annotation>x</annotation></source>"
         "<owner><flickrid/><name>n</name></owner><size/><segmented>0</segmented><segment><a/></segment></annotation>",
-        "<annotation><filename/><weather>rain</weather><camera model='x'>7</camera><set>train</set></annotation>",
+        "<annotation><filename/><weather>rain</weather><camera model='x' fps='30' zoom='2'>7</camera></annotation>",
         "<annotation><folder/><filename/><database/><annotation/><image/><size/></annotation>",  # labelme's converter
+        "<annotation><filename/><date>2020-01-02 10:11:12</date><gps>1.5, 2.5, 3</gps><v>1.2.3.4</v></annotation>",
         # an object with more than its box
         f"<annotation>{voc_object('cat', (1, 1, 9, 9), '<polygon><pt><x>1</x></pt></polygon>')}</annotation>",
     ],
@@ -58,7 +63,36 @@ def test_pascal_voc(xml: str | bytes) -> None:
         ("<annotation><filename/><frame><car x='1'/></frame></annotation>", "<annotation> with <frame>", ()),
         ("<annotation><filename/><car x='1' y='1' w='2' h='2'/></annotation>", "<annotation> with <car>", ()),
         ("<annotation><filename/><polygon>1,1 2,2</polygon></annotation>", "<annotation> with <polygon>", ()),
-        ("<annotation><label>cat</label></annotation>", "<annotation> without <filename>, <size> and <object>", ()),
+        ("<annotation><weather>rain</weather></annotation>", NO_VOC, ()),
+        ("<annotation/>", NO_VOC, ()),
+        ("<annotation verified='yes'> </annotation>", NO_VOC, ()),
+        ("<annotation>kangaroo 1 2 3 4</annotation>", LOOSE, ()),
+        ("<annotation>cat<filename>a.jpg</filename></annotation>", LOOSE, (("a.jpg",),)),
+        ("<annotation><filename>a.jpg</filename>cat 1 2 3 4</annotation>", LOOSE, (("a.jpg",),)),
+        ("<annotation><filename/><label>cat</label></annotation>", "<annotation> with <label>", ()),
+        ("<annotation><filename/><labels>cat,5,5,20,20</labels></annotation>", "<annotation> with <labels>", ()),
+        ("<annotation><filename/><cat>5 5 20 20</cat></annotation>", "<annotation> with <cat>", ()),
+        ("<annotation><filename/><cat>box:[5,5.5,20,-20]</cat></annotation>", "<annotation> with <cat>", ()),
+        ("<annotation><filename/><cat x='5' y='-5.5' r='3'/></annotation>", "<annotation> with <cat>", ()),
+        ("<annotation><filename/><xmin>5</xmin><ymin>5</ymin></annotation>", "<annotation> with <xmin>", ()),
+        *(
+            (
+                f"<annotation><filename/><{tag}>{inside}</{tag}></annotation>",
+                f"<annotation> with objects in <{tag}>",
+                (),
+            )
+            for tag in ("source", "owner", "size", "segment")
+            for inside in (
+                OBJECT,
+                "<cat><x>5</x></cat>",
+                "<cat>5 5 20 20</cat>",
+                "<cat x='1' y='1' r='2'/>",
+                "<label>cat</label>",
+                "<name/>5 5 20 20",
+                "cat 5 5 20 20",
+            )
+        ),
+        ("<annotation><source><annotation>1 2 3 4</annotation></source></annotation>", IN_SOURCE, ()),
         ("<Annotation/>", "<Annotation> in other letters than VOC's <annotation>", ()),
         ("<annotation xmlns='urn:x'/>", "<annotation> in an XML namespace", ()),
         (

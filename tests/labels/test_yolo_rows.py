@@ -30,6 +30,12 @@ def test_placeholders_of_a_key_point_set_too(tmp_path: Path) -> None:
     assert read(tmp_path, "0 0 0 0 0 0 0 0\n", RowFormat(NAMES, 3)) == ()
 
 
+@pytest.mark.parametrize("points", ["0.5 0.5 2", "0 0 1", "0.5 0 0"])
+def test_a_placeholder_with_key_points_is_an_object_of_unknown_place(tmp_path: Path, points: str) -> None:
+    with pytest.raises(LabelError, match=r"line 1: the box \[.*\] has no size, and there are key points"):
+        read(tmp_path, f"0 0 0 0 0 {points}\n", RowFormat(NAMES, 3))
+
+
 def test_placeholders_among_boxes_are_objects_of_unknown_place(tmp_path: Path) -> None:
     with pytest.raises(LabelError, match=r"a\.txt: object 1 has a box without a size"):
         read(tmp_path, "0 0.5 0.5 0.1 0.1\n0 0 0 0 0\n")

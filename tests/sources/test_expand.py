@@ -240,3 +240,47 @@ def test_a_folder_that_may_not_be_searched(tmp_path: Path) -> None:
             expand_sources([tmp_path])
     finally:
         (tmp_path / "closed").chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "path: /srv/u/kangaroo\ntrain: images/train",
+        "path: /srv/u/data\ntrain: images/train",
+        "path: C:\\u\\kangaroo\ntrain: images\\train",
+        "path: /srv/u/images\ntrain: train",
+        "train: /srv/u/kangaroo/images/train",
+        "train: C:\\u\\images\\train",
+        "path: /srv/u/kangaroo\ntrain: /srv/u/kangaroo/images/train/a.jpg",
+    ],
+)
+def test_paths_of_another_machine_are_found_below_the_data_yaml(tmp_path: Path, data_yaml: Path, text: str) -> None:
+    data_yaml.write_text(text)
+    assert names(tmp_path, data_yaml) == ["data/images/train/a.jpg"]
+
+
+def test_the_longest_part_of_a_path_of_another_machine_counts(tmp_path: Path) -> None:
+    touch(tmp_path, "train/a.jpg", "images/train/b.jpg", "kept/train/c.jpg")
+    (tmp_path / "data.yaml").write_text("train: /srv/u/images/train\n")
+    assert names(tmp_path, tmp_path / "data.yaml") == ["images/train/b.jpg"]
+
+
+def test_a_path_of_another_machine_that_is_nowhere_is_named_as_written(tmp_path: Path, data_yaml: Path) -> None:
+    data_yaml.write_text("path: /srv/u/kangaroo\ntrain: pictures\n")
+    with pytest.raises(SourceError, match="names /srv/u/kangaroo/pictures, which does not exist"):
+        names(tmp_path, data_yaml)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["images/train/a.jpg", "./images/train/a.jpg", "/srv/u/data/images/train/a.jpg", "C:\\u\\images\\train\\a.jpg"],
+)
+@pytest.mark.parametrize("root", ["", "path: /srv/u/data\n", "path: .\n"])
+def test_a_list_names_images_from_the_root_of_its_data_set(
+    tmp_path: Path, data_yaml: Path, line: str, root: str
+) -> None:
+    touch(tmp_path, "data/splits/train.txt")
+    (data_yaml.parent / "splits" / "train.txt").write_text(f"{line}\n/srv/u/gone.jpg\n")
+    data_yaml.write_text(f"{root}train: splits/train.txt\n")
+    found = [Path(image.path) for image in expand_sources([data_yaml])]
+    assert found == [data_yaml.parent / "images" / "train" / "a.jpg", Path("/srv/u/gone.jpg")]
