@@ -9,7 +9,7 @@ from pathlib import Path
 
 from negmine.errors import SourceError
 from negmine.labels.base import Claim, Feature, Label, LabelFormat, LabelSet, OwnImages
-from negmine.labels.checks import hash_of_label, judged_classes, objects_of, read_label, with_ignored_regions
+from negmine.labels.checks import hash_of_label, judged_classes, objects_of, read_label
 from negmine.labels.folders import folders_below
 from negmine.labels.plan import ExportImage, Header, Plan, SourceLabel
 from negmine.labels.splits import TRAIN, Listing, Split, choose_splits, require_split, split_called, splits_by_folder
@@ -93,10 +93,7 @@ class YoloLabel(Label):
 
     def read(self, size_wh: tuple[int, int]) -> GroundTruth:
         """The objects; see `Label.read`."""
-        rows = self._labels.row_format.read(self.path)
-        boxes = [[share * side for share, side in zip(row.box, (*size_wh, *size_wh), strict=True)] for row in rows]
-        truth = GroundTruth.of(boxes, [row.class_name for row in rows])
-        return with_ignored_regions(truth, self._labels.class_names)
+        return self._labels.row_format.truth(self.path, size_wh, self._labels.class_names)
 
     def source(self) -> SourceLabel:
         """The file as it is; see `Label.source`."""

@@ -10,8 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from negmine.errors import LabelError
-from negmine.labels.checks import Box, clipped_shares, is_placeholder, number_in, read_label, says_background
+from negmine.labels.checks import (
+    Box,
+    clipped_shares,
+    is_placeholder,
+    number_in,
+    read_label,
+    says_background,
+    with_ignored_regions,
+)
 from negmine.paths import printable
+from negmine.structures import GroundTruth
 
 _TOLERANCE = 0.01  # a share this far outside [0, 1] is rounding, as for Ultralytics; further, the label is wrong
 _BYTE_ORDER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -74,6 +83,21 @@ class RowFormat:
             YoloRow(self._name(number, where), _box(each, where))
             for (where, number, _), each in zip(rows, values, strict=True)
         )
+
+    def truth(self, path: Path, size_wh: tuple[int, int], class_names: Sequence[str]) -> GroundTruth:
+        """The objects of a label file, in pixels.
+
+        Args:
+            path: of the file.
+            size_wh: of the upright image, pixels.
+            class_names: of the data set.
+
+        Raises:
+            LabelError: as `read`.
+        """
+        rows = self.read(path)
+        boxes = [[share * side for share, side in zip(row.box, (*size_wh, *size_wh), strict=True)] for row in rows]
+        return with_ignored_regions(GroundTruth.of(boxes, [row.class_name for row in rows]), class_names)
 
     def _name(self, number: float, where: str) -> str:
         if number not in self.names:  # a float finds the whole number that equals it

@@ -12,9 +12,10 @@ from torch.utils.data import Dataset
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from negmine.datasets.open import open_truth
 from negmine.errors import ImageError, LabelError, TrainingError
 from negmine.images import decode_image
+from negmine.labels.yolo import label_path
+from negmine.labels.yolo_layouts import open_layout
 from negmine.paths import printable
 
 Sample = tuple[Tensor, dict[str, Tensor]]
@@ -40,7 +41,7 @@ class TrainingImages(Dataset[Sample | TrainingError]):
         self, images: Sequence[Path], data_yaml: Path, class_names: Sequence[str], first_label: int, *, augment: bool
     ) -> None:
         self._images = list(images)
-        self._truth = open_truth(data_yaml, images=self._images)
+        self._row_format = open_layout(data_yaml).row_format
         self._labels: Mapping[str, int] = {name: first_label + number for number, name in enumerate(class_names)}
         changes = [v2.RandomHorizontalFlip(0.5), v2.RandomPhotometricDistort(p=0.5)] if augment else []
         self._change = v2.Compose([*changes, v2.SanitizeBoundingBoxes(min_size=1)])
@@ -57,17 +58,17 @@ class TrainingImages(Dataset[Sample | TrainingError]):
         try:
             image = decode_image(path.read_bytes())
             height, width = image.shape[:2]
-            truth = self._truth.read(path, (width, height))
+            truth = self._row_format.truth(label_path(path), (width, height), tuple(self._labels))
         except (ImageError, LabelError, OSError) as error:
             return TrainingError(f"{printable(path)} cannot be trained on: {error}; remove it")
-        boxes = truth.boxes_xyxy if truth is not None else np.zeros((0, 4))
-        names = truth.class_names if truth is not None else ()
         pixels = tv_tensors.Image(torch.from_numpy(np.ascontiguousarray(image[:, :, ::-1].transpose(2, 0, 1))))
         target = {
             "boxes": tv_tensors.BoundingBoxes(
-                torch.as_tensor(boxes, dtype=torch.float32).reshape(-1, 4), format="XYXY", canvas_size=(height, width)
+                torch.as_tensor(truth.boxes_xyxy, dtype=torch.float32).reshape(-1, 4),
+                format="XYXY",
+                canvas_size=(height, width),
             ),
-            "labels": torch.tensor([self._labels[name] for name in names], dtype=torch.int64),
+            "labels": torch.tensor([self._labels[name] for name in truth.class_names], dtype=torch.int64),
         }
         pixels, target = self._change(pixels, target)
         tensor: Tensor = pixels.as_subclass(torch.Tensor).float() / 255
