@@ -14,7 +14,7 @@ from negmine.labels.folders import folders_below
 from negmine.labels.plan import ExportImage, Header, Plan, SourceLabel
 from negmine.labels.splits import TRAIN, Listing, Split, choose_splits, require_split, split_called, splits_by_folder
 from negmine.labels.yolo_layouts import CLASS_LISTS, find_layouts, open_layout
-from negmine.labels.yolo_rows import RowFormat, may_be_rows
+from negmine.labels.yolo_rows import RowFormat, may_be_predictions, may_be_rows
 from negmine.labels.yolo_writer import plan_yolo, yolo_header, yolo_source_label
 from negmine.paths import printable
 from negmine.sources.data_yaml import split_names
@@ -199,19 +199,26 @@ class YoloLabels(LabelSet):
             yield "", str(self._layout.home)
 
     def _add_strays(self, places: Iterable[str]) -> None:
-        """Find labels that are in no place of the format, and the images that no split names: those may be theirs."""
+        """Find labels that are in no place of the format, and the images that no split names: those may be theirs.
+
+        Images that have a label by the format's rule are of another data set below, or of a split that is not named.
+        """
         lists = {os.path.abspath(entry) for entries in self._layout.entries.values() for entry in entries}
-        own = {os.path.abspath(path) for path in self._own}
-        for place in places:
-            for file, _ in files_under(place, _TXT | IMAGE_SUFFIXES):
-                path, is_run = os.path.abspath(file), _RUNS in file[len(place) :].split(os.sep)
-                if is_run or path in lists or path in own:
-                    continue
-                if os.path.splitext(file)[1].lower() not in _TXT:
-                    self._own.append(path)
-                elif path not in self._labels:
-                    self._add(path, "")
-                    self._labels[path].is_stray = True
+        known = {os.path.abspath(path) for path in self._own} | lists | self._labels.keys()
+        found = [
+            os.path.abspath(file)
+            for place in places
+            for file, _ in files_under(place, _TXT | IMAGE_SUFFIXES)
+            if _RUNS not in file[len(place) :].split(os.sep)
+        ]
+        new = [path for path in dict.fromkeys(found) if path not in known]
+        texts = {path for path in new if os.path.splitext(path)[1].lower() in _TXT}
+        images = {path: _label_path(path) for path in new if path not in texts}
+        self._own += [path for path, label in images.items() if label not in texts]
+        for path in sorted(texts.difference(images.values())):
+            if may_be_rows(Path(path)) and not may_be_predictions(Path(path)):
+                self._add(path, "")
+                self._labels[path].is_stray = True
 
     def _add(self, path: str, group: str) -> None:
         path = os.path.abspath(path)

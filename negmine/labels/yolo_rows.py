@@ -137,6 +137,15 @@ def may_be_rows(path: Path) -> bool:
     return len(words) >= _FEWEST and all(map(_NUMBER_ALONE.fullmatch, words[1:]))
 
 
+def may_be_predictions(path: Path) -> bool:
+    """Whether the first row of a text file is a box with a score, as Ultralytics saves what it predicts."""
+    try:
+        lines = _lines(path)
+    except LabelError:
+        return False
+    return bool(lines) and len(lines[0][1].split()) == _FEWEST + 1
+
+
 def _lines(path: Path) -> list[tuple[str, str]]:
     """The rows of a file that are not blank, each with the words for where it is."""
     shown, data = printable(path), read_label(path)

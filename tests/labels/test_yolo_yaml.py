@@ -60,22 +60,22 @@ def labelled(folder: Path, splits: str) -> int:
 
 
 @pytest.mark.parametrize(
-    "splits",
+    ("splits", "count"),
     [
-        "",  # all beside it
-        "train: images/train\n",
-        "train: images/train\nval: images/val\n",
-        "train: [images/train, images/val]\nval: images/val\n",  # none twice
-        "train: images\n",
-        "train: ../images/train\n",  # a `../` too many
-        "path: .\ntrain: images/train\n",
-        "train: list.txt\n",
-        "train: images/train/a.jpg\n",
-        "train: missing\nval: absent\n",
-        "train: missing.txt\n",
+        ("", 3),  # all beside it
+        ("train: images/train\n", 2),
+        ("train: images/train\nval: images/val\n", 3),
+        ("train: [images/train, images/val]\nval: images/val\n", 3),  # none twice
+        ("train: images\n", 3),
+        ("train: ../images/train\n", 2),  # a `../` too many
+        ("path: .\ntrain: images/train\n", 2),
+        ("train: list.txt\n", 2),  # that of an image beside those listed too
+        ("train: images/train/a.jpg\n", 2),
+        ("train: missing\nval: absent\n", 0),
+        ("train: missing.txt\n", 0),
     ],
 )
-def test_every_label_of_the_folder_has_its_image_whatever_the_splits_name(tmp_path: Path, splits: str) -> None:
+def test_labels_of_the_splits_that_are_named_count(tmp_path: Path, splits: str, count: int) -> None:
     folder = tmp_path / "set"
     for label in ("train/a", "train/b", "val/c"):
         put(folder / "labels" / f"{label}.txt")
@@ -83,7 +83,7 @@ def test_every_label_of_the_folder_has_its_image_whatever_the_splits_name(tmp_pa
         put(folder / "images" / f"{image}.jpg")
     put(folder / "list.txt", "./images/train/a.jpg\n\nimages/train/unlabelled.jpg\n")
     pairing = open_truth(put(folder / "data.yaml", NAMES + splits)).pairing
-    assert str(pairing) == "3 labels: 3 paired"
+    assert (pairing.labels, pairing.paired) == (count, count)
 
 
 def test_the_path_may_be_in_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
