@@ -16,6 +16,7 @@ import pytest
 import torch
 from blobs import draw
 from commands import one_line
+from killing import until
 
 from negmine.bank.bank import Bank
 from negmine.cli import cli
@@ -229,6 +230,7 @@ def test_interrupted_is_130_and_the_same_command_goes_on(
     )
     assert process.stderr is not None
     process.stderr.readline()  # the first line of progress
+    until((tmp_path / "negmine-bank" / "bank.holder").exists, process)  # while it imports, another library may catch it
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()
     assert process.returncode == 130 and out == ""
