@@ -82,9 +82,6 @@ class Candidates:
         self._known: dict[str, Candidate] = {}
         self._by_stem: dict[str, list[Candidate]] = defaultdict(list)
 
-    def __contains__(self, real: str) -> bool:
-        return real in self._known
-
     def __iter__(self) -> Iterator[Candidate]:
         return iter(self._known.values())
 
@@ -110,33 +107,42 @@ class Candidates:
                 self._known[real] = candidate
                 self._by_stem[fold(stem)].append(candidate)
 
-    def find(self, claim: Claim | None, group: str) -> tuple[list[Candidate], list[Candidate]]:
-        """The images that fit a claim, just one where that is clear; and those that only have its name.
+    def find(self, claim: Claim | None, group: str) -> Found:
+        """The images that a claim may be about.
 
         Args:
             claim: what a label says of its image.
             group: what the labels beside this one are of; see `Label`.
         """
         if claim is None or not claim.stem:
-            return [], []
+            return Found()
         if claim.is_absolute:
             whole = os.sep + os.path.join(*claim.folders, claim.stem + claim.suffix)
             if (same := self._known.get(self.real(whole))) is not None:
-                return [same], []
+                return Found((same,), (same,))
         place, named = _Place.of(claim, group, self._home), self._by_stem.get(fold(claim.stem), [])
-        fitting = self.fitting(claim, group)
+        fitting = [each for each in named if place.fits(each)]
+        likely = fitting
         if any(each.is_own and each.is_called(claim) for each in fitting):  # elsewhere, the name is another image's
-            fitting = [each for each in fitting if each.is_own]
-        exact = [each for each in fitting if place.is_exactly(each, claim)]
-        strange = [each for each in named if each not in fitting]
-        return (exact if len(exact) == 1 else fitting), strange
+            likely = [each for each in fitting if each.is_own]
+        strange = tuple(each for each in named if each not in likely)
+        exact = [each for each in likely if place.is_exactly(each, claim)]
+        return Found(tuple(exact if len(exact) == 1 else likely), tuple(fitting), strange)
 
-    def fitting(self, claim: Claim | None, group: str) -> list[Candidate]:
-        """All images that fit a claim, also where another fits it better."""
-        if claim is None:
-            return []
-        place = _Place.of(claim, group, self._home)
-        return [each for each in self._by_stem.get(fold(claim.stem), []) if place.fits(each)]
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The images that a claim may be about.
+
+    Attributes:
+        likely: just one where that is clear.
+        fitting: all that it does not contradict, also where another fits better.
+        strange: those that have its name, and that it contradicts, or that are kept elsewhere.
+    """
+
+    likely: tuple[Candidate, ...] = ()
+    fitting: tuple[Candidate, ...] = ()
+    strange: tuple[Candidate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +233,30 @@ class Pairing:
         return said
 
 
+@dataclass(slots=True, eq=False)
+class _Match:
+    """A label, and the images that it may be of.
+
+    Attributes:
+        label: the label.
+        images: just one where that is clear.
+        strange: those that only have its name.
+        fitting: all that it does not contradict.
+        is_needless: whether it is of an image that has a label by rule.
+    """
+
+    label: Label
+    images: Sequence[Candidate]
+    strange: Sequence[Candidate] = ()
+    fitting: Sequence[Candidate] = ()
+    is_needless: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a label, and not a file that only looks like one."""
+        return bool(self.images) or (not self.is_needless and self.label.is_of_an_image)
+
+
 def pair(
     labels: Collection[Label],
     candidates: Candidates,
@@ -241,67 +271,72 @@ def pair(
         by_rule: the label that the format itself gives an image, by a fixed rule.
         looked_in: where the images are from, for messages.
     """
-    images: dict[Label, list[Candidate]] = defaultdict(list)
-    for candidate in candidates:
-        if (label := by_rule(candidate.path)) is not None:
-            images[label].append(candidate)
-    ruled = {each.real for found in images.values() for each in found}
-    strange: dict[Label, list[Candidate]] = {}
-    needless = set[Label]()  # whose image has a label by rule
-    for label in labels:
-        if label not in images:
-            found, others = _images_of(label, candidates)
-            if label.is_stray:
-                found, others, is_needless = _of_stray(label, found, others, ruled)
-                needless |= {label} if is_needless else set()
-            images[label], strange[label] = found, others
-    claims: dict[str, list[Label]] = defaultdict(list)
-    doubts: dict[str, str] = {}
-    for label in labels:
-        for each in images[label]:
-            claims[each.real].append(label)
-    doubts |= {real: _several_labels(owners) for real, owners in claims.items() if not _are_alike(owners)}
-    for label in (label for owners in claims.values() if len(owners) > 1 for label in owners):
-        near = [each.real for claim in (label.own, label.stated) for each in candidates.fitting(claim, label.group)]
-        doubts |= dict.fromkeys((real for real in near if real not in claims), _one_too_many(label))
-    for label in labels:
-        if len(images[label]) > 1:
-            doubts |= dict.fromkeys((each.real for each in images[label]), _several_images(label, images[label]))
-    for label, others in strange.items():
-        free = [each.real for each in others if each.real not in claims] if not images[label] else []
-        doubts |= dict.fromkeys(free, _elsewhere(label))
-    counted_labels = [label for label in labels if images[label] or (label not in needless and label.is_of_an_image)]
-    namesakes = {
-        each.real
-        for label in labels
-        for claim in (label.own, label.stated)
-        for each in candidates.fitting(claim, label.group)
-    }
+    matches = _matches(labels, candidates, by_rule)
+    claims: dict[str, list[_Match]] = defaultdict(list)
+    for match in matches:
+        for each in match.images:
+            claims[each.real].append(match)
+    doubts = _doubts(matches, claims)
+    namesakes = {each.real for match in matches for each in match.fitting}
+    counted_ones = [match for match in matches if match.counts]
+    contested = [match for match in counted_ones if any(each.real in doubts for each in match.images)]
     return Pairing(
-        {real: owners[0] for real, owners in claims.items() if real not in doubts},
-        tuple(each.path for each in candidates if each.is_own and (each.real in claims or each.real in doubts)),
-        doubts,
-        len(counted_labels),
-        tuple(printable(label.name) for label in counted_labels if any(each.real in doubts for each in images[label])),
-        tuple(printable(label.name) for label in counted_labels if not images[label]),
-        tuple(looked_in),
-        frozenset(namesakes - claims.keys() - doubts.keys()),
+        label_of={real: owners[0].label for real, owners in claims.items() if real not in doubts},
+        images=tuple(each.path for each in candidates if each.is_own and (each.real in claims or each.real in doubts)),
+        conflicts=doubts,
+        labels=len(counted_ones),
+        contested=tuple(printable(match.label.name) for match in contested),
+        orphans=tuple(printable(match.label.name) for match in counted_ones if not match.images),
+        looked_in=tuple(looked_in),
+        namesakes=frozenset(namesakes - claims.keys() - doubts.keys()),
     )
 
 
-def _of_stray(
-    label: Label, found: Sequence[Candidate], others: Sequence[Candidate], ruled: Collection[str]
-) -> tuple[list[Candidate], list[Candidate], bool]:
-    """The images of a label that is in no place of its format: those of just its folders that have no label by rule.
+def _matches(labels: Collection[Label], candidates: Candidates, by_rule: Callable[[str], Label | None]) -> list[_Match]:
+    """The images of each label: those that it has by rule, else those that its claims are about."""
+    ruled: dict[Label, list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        if (label := by_rule(candidate.path)) is not None:
+            ruled[label].append(candidate)
+    taken = {each.real for images in ruled.values() for each in images}
+    matches = []
+    for label in labels:
+        match = _match(label, candidates)
+        if label in ruled:
+            match.images, match.strange = ruled[label], ()
+        elif label.is_stray:
+            _narrow_stray(match, taken)
+        matches.append(match)
+    return matches
 
-    Returns:
-        The images, those that only have its name, and whether there is no need of it.
-    """
-    folders, _ = telling_folders(label.own.folders if label.own else ())
-    just = [each for each in found if each.folders == folders]
-    near = [each for each in (*others, *(each for each in found if each not in just)) if each.real not in ruled]
-    free = [each for each in just if each.real not in ruled]
-    return free, near, bool(just or found or others) and not free and not near
+
+def _doubts(matches: Sequence[_Match], claims: Mapping[str, Sequence[_Match]]) -> dict[str, str]:
+    """Why it is not clear which label an image has, by image."""
+    doubts: dict[str, str] = {}
+    for real, owners in claims.items():
+        if len(owners) > 1:
+            for owner in owners:
+                near = (each.real for each in owner.fitting if each.real not in claims)
+                doubts |= dict.fromkeys(near, _one_too_many(owner.label))
+            if not _are_alike([owner.label for owner in owners]):
+                doubts[real] = _several_labels([owner.label for owner in owners])
+    for match in matches:
+        if len(match.images) > 1:
+            doubts |= dict.fromkeys((each.real for each in match.images), _several_images(match.label, match.images))
+        elif not match.images:
+            free = (each.real for each in match.strange if each.real not in claims)
+            doubts |= dict.fromkeys(free, _elsewhere(match.label))
+    return doubts
+
+
+def _narrow_stray(match: _Match, taken: Collection[str]) -> None:
+    """Leave a label that is in no place of its format the image of just its folders that has no label by rule."""
+    folders, _ = telling_folders(match.label.own.folders if match.label.own else ())
+    every = [*match.images, *match.strange]
+    free = [each for each in every if each.real not in taken]
+    match.images = [each for each in match.images if each in free and each.folders == folders]
+    match.strange = [each for each in free if each not in match.images]
+    match.is_needless = bool(every) and not free
 
 
 def _are_alike(labels: Sequence[Label]) -> bool:
@@ -314,17 +349,17 @@ def _are_alike(labels: Sequence[Label]) -> bool:
         return False
 
 
-def _images_of(label: Label, candidates: Candidates) -> tuple[list[Candidate], list[Candidate]]:
-    """The images that a label may belong to, and those that only have the right name."""
-    own, near = candidates.find(label.own, label.group)
-    stated, near_stated = candidates.find(label.stated, label.group)
-    if label.own and label.stated and {*own, *stated} & {*near, *near_stated}:  # each contradicts the other
-        return [], list(dict.fromkeys([*own, *stated, *near, *near_stated]))
-    if len(stated) == 1 and (not own or stated[0] in own):
-        return stated, []
-    if len(own) == 1 and (not stated or own[0] in stated):
-        return own, []
-    return list(dict.fromkeys([*own, *stated])), [*near, *near_stated]
+def _match(label: Label, candidates: Candidates) -> _Match:
+    """The images that a label may be of by its own place and by the path that it states; neither may contradict."""
+    own, stated = candidates.find(label.own, label.group), candidates.find(label.stated, label.group)
+    fitting = list(dict.fromkeys([*own.fitting, *stated.fitting]))
+    strange = list(dict.fromkeys([*own.strange, *stated.strange]))
+    one, other = set(own.likely), set(stated.likely)
+    if label.own and label.stated and (one & set(stated.strange) or other & set(own.strange)):
+        return _Match(label, [], [*own.likely, *stated.likely, *strange], fitting)
+    if one & other and 1 in (len(one), len(other)):
+        return _Match(label, list(one & other), [], fitting)
+    return _Match(label, list(dict.fromkeys([*own.likely, *stated.likely])), strange, fitting)
 
 
 def _several_images(label: Label, images: Sequence[Candidate]) -> str:
