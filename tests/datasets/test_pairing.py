@@ -279,3 +279,46 @@ def test_coco_beside_any_usual_folder(tmp_path: Path, folder: str, labels: str) 
     image(tmp_path / folder / "a.png")
     coco(tmp_path / labels, "a.png")
     assert list(told(tmp_path).values()) == [1]
+
+
+def test_an_image_of_another_split_is_not_that_of_a_label(tmp_path: Path) -> None:
+    image(tmp_path / "images" / "val" / "a.png")
+    image(tmp_path / "images" / "train" / "b.png")
+    found = told(coco(tmp_path / "annotations" / "instances_train.json", "a.png", "b.png"))
+    assert found["train/b.png"] == 1 and "is of another folder" in str(found["train/a.png"])
+
+
+def test_a_folder_that_is_called_as_the_data_set_is_no_nearer(tmp_path: Path) -> None:
+    for folder in ("kangaroo", "wallaby"):
+        image(tmp_path / "kangaroo" / folder / "1.png")
+    xml(tmp_path / "kangaroo" / "annots" / "1.xml", "1.png")
+    assert all(
+        "could be that of kangaroo/1.png and wallaby/1.png" in str(e) for e in told(tmp_path / "kangaroo").values()
+    )
+
+
+def test_an_absolute_path_that_exists_is_the_image(tmp_path: Path) -> None:
+    paths = [image(tmp_path / "images" / folder / "1.png") for folder in "ab"]
+    truth = open_truth(coco(tmp_path / "labels.json", str(paths[1])))
+    assert [truth.object_names(path) for path in paths] == [None, ("cat",)]
+
+
+def test_yolo_labels_of_other_folders_and_of_runs_are_not_taken(tmp_path: Path) -> None:
+    for name in "abc":
+        image(tmp_path / "images" / f"{name}.png")
+    put(tmp_path / "labels" / "a.txt", _ROW)
+    put(tmp_path / "cam2" / "b.txt", _ROW)
+    put(tmp_path / "runs" / "detect" / "predict" / "labels" / "c.txt", _ROW)
+    data = put(tmp_path / "data.yaml", "train: images\nnames: [cat]\n")
+    found = told(data, LabelConfig(missing_is_empty=True, ignore_orphans=True))
+    assert (found["train/a.png"], found["train/c.png"]) == (1, 0)
+    assert "is of another folder" in str(found["train/b.png"])
+
+
+def test_a_root_in_the_folder_of_data_sets_of_ultralytics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image(tmp_path / "sets" / "cats" / "images" / "a.png")
+    put(tmp_path / "sets" / "cats" / "labels" / "a.txt", _ROW)
+    put(tmp_path / "config" / "settings.json", json.dumps({"datasets_dir": str(tmp_path / "sets")}))
+    monkeypatch.setenv("YOLO_CONFIG_DIR", str(tmp_path / "config"))
+    data = put(tmp_path / "far" / "cats.yaml", "path: cats\ntrain: images\nnames: [cat]\n")
+    assert told(data) == {"train/a.png": 1}
