@@ -116,10 +116,6 @@ class Candidates:
         """
         if claim is None or not claim.stem:
             return Found()
-        if claim.is_absolute:
-            whole = os.sep + os.path.join(*claim.folders, claim.stem + claim.suffix)
-            if (same := self._known.get(self.real(whole))) is not None:
-                return Found((same,), (same,))
         place, named = _Place.of(claim, group, self._home), self._by_stem.get(fold(claim.stem), [])
         fitting = [each for each in named if place.fits(each)]
         likely = fitting

@@ -15,7 +15,7 @@ from negmine.labels.coco_writer import plan_coco
 from negmine.labels.folders import fold, is_for_images, is_for_labels, may_go_together, split_of_folder
 from negmine.labels.plan import ExportImage, Header, Plan, SourceLabel
 from negmine.labels.splits import UNLISTED, Listing, Split, choose_splits, named_splits
-from negmine.paths import EXPORT_MANIFEST, printable, sortable
+from negmine.paths import printable, sortable
 from negmine.sources.folders import IMAGE_SUFFIXES
 from negmine.structures import GroundTruth
 from negmine.walking import files_in, files_under, is_litter
@@ -155,8 +155,7 @@ def _coco_files(folder: Path) -> list[Path]:
     """The COCO files in a folder; of the files of COCO itself, those with boxes."""
     if not folder.is_dir():
         return []
-    found = [folder / name for name in files_in(str(folder), _JSON) if name != EXPORT_MANIFEST]
-    found = [path for path in found if _may_be_coco(path)]
+    found = [path for name in files_in(str(folder), _JSON) if _may_be_coco(path := folder / name)]
     return [path for path in found if path.name.startswith("instances_")] or found
 
 

@@ -12,19 +12,18 @@ from negmine.labels.base import Claim, Feature, Label, LabelFormat, LabelSet, Ow
 from negmine.labels.checks import hash_of_label, judged_classes, objects_of, read_label
 from negmine.labels.folders import folders_below
 from negmine.labels.plan import ExportImage, Header, Plan, SourceLabel
-from negmine.labels.splits import TRAIN, Listing, Split, choose_splits, require_split, split_called, splits_by_folder
+from negmine.labels.splits import Listing, Split, choose_splits, require_split, split_called, splits_by_folder
 from negmine.labels.yolo_layouts import CLASS_LISTS, find_layouts, open_layout
 from negmine.labels.yolo_rows import RowFormat, may_be_predictions, may_be_rows
 from negmine.labels.yolo_writer import plan_yolo, yolo_header, yolo_source_label
 from negmine.paths import printable
-from negmine.sources.data_yaml import split_names
+from negmine.sources.data_yaml import SPLITS
 from negmine.sources.folders import IMAGE_SUFFIXES
 from negmine.structures import GroundTruth
 from negmine.walking import files_in, files_under
 
 _TXT = frozenset({".txt"})
 _RUNS = "runs"  # where Ultralytics writes what it predicts
-_SPLITS = (TRAIN, "val", "test")
 
 
 class YoloFormat(LabelFormat):
@@ -177,9 +176,9 @@ class YoloLabels(LabelSet):
         listed = set(self._listed)
         if not self._layout.entries or (images and listed.isdisjoint(map(str, images))):
             return Listing(choose_splits(splits_by_folder(images, self._layout.home), only, self.path))
-        names = split_names(self._layout.path) if self._layout.document else list(self._layout.entries)
+        names = self._layout.split_names
         if not names:
-            raise SourceError(f"{printable(self.path)} names no images: expected one of {', '.join(_SPLITS)}; add it")
+            raise SourceError(f"{printable(self.path)} names no images: expected one of {', '.join(SPLITS)}; add it")
         require_split(only, names, self.path)
         splits, lost = list[Split](), dict[str, None]()
         for name in (name for name in names if split_called(only, names) in (None, name)):

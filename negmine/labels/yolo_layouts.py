@@ -8,13 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
 from negmine.errors import SourceError, TruthError
 from negmine.labels.folders import canonical_split, is_kind
 from negmine.labels.yolo_rows import RowFormat, may_be_rows
 from negmine.paths import printable, sortable
-from negmine.sources.data_yaml import data_root, split_entries, split_names
+from negmine.sources.data_yaml import data_root, read_data_yaml, split_entries, split_names, tail_below
 from negmine.sources.expand import images_of_entry
 from negmine.sources.folders import IMAGE_SUFFIXES
 from negmine.walking import files_under
@@ -34,6 +32,7 @@ class YoloLayout:
         home: the folder that its paths are relative to.
         row_format: what a row may hold, and which class its number is.
         entries: the folders, lists and images of each split, which may not exist; none where folders tell the splits.
+        split_names: of the splits that the file names.
         document: the rest of the `data.yaml`.
     """
 
@@ -41,7 +40,8 @@ class YoloLayout:
     home: Path
     row_format: RowFormat
     entries: Mapping[str, Sequence[Path]] = field(default_factory=dict)
-    document: Mapping[object, object] = field(default_factory=dict)
+    split_names: Sequence[str] = ()
+    document: Mapping[str, object] = field(default_factory=dict)
 
     def images_of(self, split: str) -> tuple[list[Path], list[str]]:
         """The images of a split, and what lists name and does not exist. A link to nothing exists.
@@ -66,7 +66,7 @@ class YoloLayout:
     def _images_of_entry(self, entry: Path) -> Sequence[Path]:
         if self.path.suffix.lower() == _DARKNET and entry.is_file():
             return _darknet_list(entry, self.home)
-        return images_of_entry(entry, self.path)
+        return images_of_entry(entry, self.path, self.home)
 
 
 def find_layouts(folder: Path) -> list[Path]:
@@ -121,19 +121,15 @@ def open_layout(path: Path, folder: Path | None = None) -> YoloLayout:
 
 def _open_yaml(path: Path) -> YoloLayout:
     try:
-        document = yaml.safe_load(path.read_bytes())
-    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not text, or an absurd number
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise TruthError(f"{printable(path)} cannot be read as YAML: {reason}; correct the file") from error
-    if not isinstance(document, dict):
-        raise TruthError(f"{printable(path)} is not a data.yaml: expected the key names, found none; add it")
-    row_format = RowFormat(_names(path, document.get("names")), _key_point_values(path, document))
-    try:
-        entries = {name: split_entries(path, name) for name in split_names(path)}
-        home = data_root(path)
+        document = read_data_yaml(path)
+        names, key_points = _names(path, document.get("names")), _key_point_values(path, document)
+        splits = tuple(split_names(document))
+        entries = {name: split_entries(path, document, name) for name in splits}
+        home = data_root(path, document).absolute()
     except SourceError as error:
         raise TruthError(str(error)) from error
-    return YoloLayout(path, home.absolute(), row_format, entries or {"train": [path.parent / "images"]}, document)
+    beside = {"train": [path.parent / "images"]}
+    return YoloLayout(path, home, RowFormat(names, key_points), entries or beside, splits, document)
 
 
 def _open_darknet(path: Path) -> YoloLayout:
@@ -149,11 +145,15 @@ def _open_darknet(path: Path) -> YoloLayout:
         raise TruthError(
             f"{printable(path)} is not darknet's list of files: expected a line `names = obj.names`, found none; add it"
         )
-    names = _listed_names(_from_elsewhere(values["names"], home))
+    names = _listed_names(_below(values["names"], home))
     splits = {canonical_split(key): value for key, value in values.items() if canonical_split(key) and value}
-    return YoloLayout(
-        path, home, RowFormat(names), {str(split): [_from_elsewhere(value, home)] for split, value in splits.items()}
-    )
+    entries = {str(split): [_below(value, home)] for split, value in splits.items()}
+    return YoloLayout(path, home, RowFormat(names), entries, tuple(entries))
+
+
+def _below(text: str, home: Path) -> Path:
+    """Where a path is below the home, as it is or without its first folders; as it is where it is nowhere."""
+    return tail_below(text, home) or home / text
 
 
 def _darknet_list(path: Path, home: Path) -> list[Path]:
@@ -162,14 +162,7 @@ def _darknet_list(path: Path, home: Path) -> list[Path]:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         raise SourceError(f"{printable(path)} cannot be read as a list of images: {error}; save it as UTF-8") from error
-    return [_from_elsewhere(line.strip(), home) for line in lines if line.strip()]
-
-
-def _from_elsewhere(text: str, home: Path) -> Path:
-    """A path below the home, without as many of its first folders as it takes to find the file; else as it is."""
-    parts = text.replace("\\", "/").split("/")
-    below = [Path(home, *parts[start:]) for start in range(len(parts))]
-    return next((path for path in (home / text, *below) if os.path.lexists(path)), home / text)
+    return [_below(line.strip(), home) for line in lines if line.strip()]
 
 
 def _listed_names(path: Path) -> dict[int, str]:
@@ -200,7 +193,7 @@ def _names(path: Path, names: object) -> dict[int, str]:
     return found
 
 
-def _key_point_values(path: Path, document: Mapping[object, object]) -> int:
+def _key_point_values(path: Path, document: Mapping[str, object]) -> int:
     """How many values of key points follow the box in a row."""
     shape = document.get("kpt_shape")
     if shape is None:

@@ -80,7 +80,7 @@ def _features(counts: set[int], has_key_points: bool) -> frozenset[Feature]:
     return frozenset({Feature.MASKS, Feature.ORIENTED_BOXES} if counts == {_CORNERS} else {Feature.MASKS})
 
 
-def yolo_header(document: Mapping[object, object], names: Mapping[int, str]) -> Header:
+def yolo_header(document: Mapping[str, object], names: Mapping[int, str]) -> Header:
     """What the labels of a data set need of its `data.yaml`: all but the places of its images.
 
     Args:

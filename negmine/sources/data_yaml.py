@@ -6,6 +6,7 @@ import json
 import ntpath
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path, PureWindowsPath
 
 import yaml
@@ -13,38 +14,52 @@ import yaml
 from negmine.errors import SourceError
 from negmine.paths import printable
 
-_SPLITS = ("train", "val", "test")
+SPLITS = ("train", "val", "test")
 _DEEPEST = 40  # folders of a path that are looked for elsewhere
 
 
-def split_names(path: Path) -> list[str]:
-    """The splits that a `data.yaml` has.
+def read_data_yaml(path: Path) -> dict[str, object]:
+    """What a `data.yaml` says.
 
     Raises:
         SourceError: where it cannot be read.
     """
-    return _present(_load(path))
+    try:
+        document = yaml.safe_load(path.read_bytes())
+    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not text, or an absurd number
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SourceError(f"{printable(path)} cannot be read as YAML: {printable(reason)}; correct the file") from error
+    if not isinstance(document, dict):
+        raise SourceError(f"{printable(path)} is not a data.yaml: expected keys such as train and names, found none")
+    if "validation" in document and "val" not in document:  # another name for it, as in Ultralytics
+        document["val"] = document["validation"]
+    return document
 
 
-def split_entries(path: Path, split: str | None) -> list[Path]:
+def split_names(document: Mapping[str, object]) -> list[str]:
+    """The splits that a `data.yaml` has."""
+    return [name for name in SPLITS if document.get(name)]
+
+
+def split_entries(path: Path, document: Mapping[str, object], split: str | None) -> list[Path]:
     """What a `data.yaml` names for a split: folders, lists or images, resolved as Ultralytics does.
 
     Args:
         path: the file.
+        document: what it says.
         split: `train`, `val` or `test`; all that it has where None.
 
     Raises:
-        SourceError: where it cannot be read, or does not have the split.
+        SourceError: where it does not have the split, or names something else.
     """
-    document = _load(path)
-    present = _present(document)
+    present = split_names(document)
     if split is not None and split not in present:
         raise SourceError(
             f"{printable(path)} has no split {split!r}, only {', '.join(present) or 'none'}; name another with --split"
         )
     if not present:
-        raise SourceError(f"{printable(path)} names no images: expected one of {', '.join(_SPLITS)}")
-    root = _root(path, document.get("path"))
+        raise SourceError(f"{printable(path)} names no images: expected one of {', '.join(SPLITS)}")
+    root = _root(path, document)
     entries = [value for name in present if split in (None, name) for value in _as_list(path, name, document[name])]
     found = [_resolve(root, entry) for entry in entries]
     return [
@@ -53,20 +68,33 @@ def split_entries(path: Path, split: str | None) -> list[Path]:
     ]
 
 
+def data_root(path: Path, document: Mapping[str, object]) -> Path:
+    """The folder that the entries of a `data.yaml` are relative to; its own where that does not exist.
+
+    Raises:
+        SourceError: where it is not text.
+    """
+    root = _root(path, document)
+    return root if os.path.exists(root) else path.parent
+
+
 def moved(stated: str, home: Path) -> Path | None:
-    """Where a path of another machine is below a folder: without as many of its first folders as it takes to find it.
+    """Where a path of another machine is below a folder; None where it is not there, and for a relative path."""
+    return tail_below(stated, home) if PureWindowsPath(ntpath.normpath(stated)).root else None
+
+
+def tail_below(stated: str, home: Path) -> Path | None:
+    """Where a path is below a folder, without as many of its first folders as it takes to find it.
 
     Args:
         stated: the path, in either kind of slashes.
         home: the folder.
 
     Returns:
-        The path with the most of its folders; None where there is none, and for a relative path.
+        The path with the most of its folders; None where there is none.
     """
     place = PureWindowsPath(ntpath.normpath(stated))
-    if not place.root:
-        return None
-    parts = place.parts[1:][-_DEEPEST:]
+    parts = (place.parts[1:] if place.anchor else place.parts)[-_DEEPEST:]
     tails = (Path(home, *parts[start:]) for start in range(len(parts)))
     return next((tail for tail in tails if os.path.lexists(tail)), None)
 
@@ -75,38 +103,12 @@ def _stated(root: object, entry: str) -> str:
     return entry if PureWindowsPath(entry).root or not root else f"{root}/{entry}"
 
 
-def _present(document: dict[str, object]) -> list[str]:
-    return [name for name in _SPLITS if document.get(name)]
-
-
-def _load(path: Path) -> dict[str, object]:
-    try:
-        document = yaml.safe_load(path.read_bytes())
-    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not text, or an absurd number
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SourceError(f"{printable(path)} cannot be read as YAML: {printable(reason)}; correct the file") from error
-    if not isinstance(document, dict):
-        raise SourceError(f"{printable(path)} is not a data.yaml: expected keys such as train and val, found none")
-    if "validation" in document and "val" not in document:  # another name for it, as in Ultralytics
-        document["val"] = document["validation"]
-    return document
-
-
-def data_root(path: Path) -> Path:
-    """The folder that the entries of a `data.yaml` are relative to; its own where that does not exist.
-
-    Raises:
-        SourceError: where it cannot be read.
-    """
-    root = _root(path, _load(path).get("path"))
-    return root if os.path.exists(root) else path.parent
-
-
-def _root(path: Path, root: object) -> Path:
+def _root(path: Path, document: Mapping[str, object]) -> Path:
     """`path` of the file: beside it, from the working folder, or in Ultralytics' folder of data sets; else its own.
 
     A path of another machine is looked for below the file's folder.
     """
+    root = document.get("path")
     if not root:
         return path.parent
     if not isinstance(root, str):

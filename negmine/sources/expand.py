@@ -10,7 +10,7 @@ from pathlib import Path
 from negmine.errors import SourceError
 from negmine.paths import printable, sortable
 from negmine.sources.base import ImageFile
-from negmine.sources.data_yaml import data_root, moved, split_entries
+from negmine.sources.data_yaml import data_root, moved, read_data_yaml, split_entries
 from negmine.sources.folders import IMAGE_SUFFIXES, images_under, names_under, suffixes
 from negmine.walking import is_litter
 
@@ -74,7 +74,10 @@ def _file(path: Path, split: str | None) -> list[Path]:
     if not path.is_file():
         raise SourceError(f"source {printable(path)} is neither a file nor a folder; {_EXPECTED}")
     if suffix in _YAML_SUFFIXES:
-        return [image for entry in split_entries(path, split) for image in images_of_entry(entry, path)]
+        document = read_data_yaml(path)
+        root = data_root(path, document)
+        entries = split_entries(path, document, split)
+        return [image for entry in entries for image in images_of_entry(entry, path, root)]
     if suffix in VIDEO_SUFFIXES:
         raise SourceError(
             f"source {printable(path)} is a video, and this version reads images only; extract frames first, such as "
@@ -83,7 +86,7 @@ def _file(path: Path, split: str | None) -> list[Path]:
     return _listed(path) if suffix == ".txt" else [path]
 
 
-def images_of_entry(entry: Path, data_yaml: Path) -> list[Path]:
+def images_of_entry(entry: Path, data_yaml: Path, root: Path) -> list[Path]:
     """The images of one entry of a split: a folder, a list, or an image. Those of a list need not exist.
 
     What a list names and is not there is looked for below the root of the data set as well.
@@ -91,6 +94,7 @@ def images_of_entry(entry: Path, data_yaml: Path) -> list[Path]:
     Args:
         entry: where it is.
         data_yaml: the file that names it, for messages.
+        root: of the data set.
 
     Raises:
         SourceError: where it does not exist, or holds no image.
@@ -98,7 +102,7 @@ def images_of_entry(entry: Path, data_yaml: Path) -> list[Path]:
     if os.path.isdir(entry):
         return images_under(entry)
     if os.path.isfile(entry) and entry.suffix.lower() not in _YAML_SUFFIXES:
-        return _listed(entry, data_root(data_yaml)) if entry.suffix.lower() == ".txt" else _file(entry, None)
+        return _listed(entry, root) if entry.suffix.lower() == ".txt" else _file(entry, None)
     found = "is not a folder, list or image" if os.path.exists(entry) else "does not exist"
     raise SourceError(f"{printable(data_yaml)} names {printable(entry)}, which {found}; correct its path or split")
 
