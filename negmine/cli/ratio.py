@@ -101,8 +101,9 @@ def render(result: RatioResult) -> None:
     """Print a result."""
     out = console()
     for path, name, notes in zip(result.data, result.formats, result.notes, strict=True):
-        for note in (name, *notes):
-            say(out, f"{printable(path)}: {note}")
+        say(out, f"{printable(path)}: {name}")
+        for note in notes:
+            say(out, note)
     _images(out, result)
     _classes(out, result)
     _bars(out, result)

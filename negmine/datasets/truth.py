@@ -12,7 +12,7 @@ from negmine.errors import LabelError
 from negmine.labels.base import Label, LabelSet, Truth
 from negmine.labels.classes import apply_class_map
 from negmine.labels.plan import Header, SourceLabel
-from negmine.paths import RealPaths
+from negmine.paths import RealPaths, printable
 from negmine.structures import GroundTruth
 
 _MISSING = "missing is empty"
@@ -46,7 +46,7 @@ class PairedTruth:
     def __init__(self, labels: LabelSet, pairing: Pairing, real_path: RealPaths, config: LabelConfig) -> None:
         self.pairing = pairing
         self.format_name = labels.format_name
-        self.notes = (str(pairing), *labels.notes)
+        self.notes = tuple(f"{printable(labels.path)}: {note}" for note in (pairing, *labels.notes))
         self.real_path = real_path
         self._labels = labels
         self._config = config

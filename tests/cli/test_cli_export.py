@@ -88,7 +88,7 @@ def test_json_is_one_document(run: Run, bank: Path, data: Path) -> None:
         "unlabelled": 0,
         "unlisted": 0,
         "lost": 0,
-        "notes": ["5 labels: 5 paired"],
+        "notes": ["data: 5 labels: 5 paired"],
         "skipped": [],
         "withheld": {},
         "negatives_per_positive": 4 / 3,

@@ -180,6 +180,12 @@ def _check_export(data: Path, bank: Path, out: Path, labels: LabelConfig, expect
     assert (merged.unlabelled, len(merged.skipped)) == (expected["unlabelled"], expected["broken"])
 
 
+def write_and_count(bank: Path, drawn: DrawnSet, missing_is_empty: bool) -> None:
+    with written(drawn) as root:
+        images = root / drawn.layout.sources if drawn.layout.is_apart else None
+        check_counts(drawn, root, bank, LabelConfig(images=images, missing_is_empty=missing_is_empty))
+
+
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bank of one negative."""
@@ -195,18 +201,14 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @settings(max_examples=8)
 @given(drawn=drawn_sets(tidy=4), missing_is_empty=st.booleans())
 def test_all_commands_count_alike(bank: Path, drawn: DrawnSet, missing_is_empty: bool) -> None:
-    with written(drawn) as root:
-        images = root / drawn.layout.sources if drawn.layout.is_apart else None
-        check_counts(drawn, root, bank, LabelConfig(images=images, missing_is_empty=missing_is_empty))
+    write_and_count(bank, drawn, missing_is_empty)
 
 
 @pytest.mark.slow
 @settings(max_examples=500)
 @given(drawn=drawn_sets(tidy=4), missing_is_empty=st.booleans())
 def test_all_commands_count_hundreds_of_data_sets_alike(bank: Path, drawn: DrawnSet, missing_is_empty: bool) -> None:
-    with written(drawn) as root:
-        images = root / drawn.layout.sources if drawn.layout.is_apart else None
-        check_counts(drawn, root, bank, LabelConfig(images=images, missing_is_empty=missing_is_empty))
+    write_and_count(bank, drawn, missing_is_empty)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=str)

@@ -43,8 +43,7 @@ def wrong_corners(boxes_xyxy: Values, sure: Flags) -> str | None:
         sure: [N] whether it scores much.
     """
     x1, y1, x2, y2 = boxes_xyxy.T
-    index = _first((x2 < x1) | (y2 < y1), sure)
-    return None if index is None else f"a box with x2 < x1 or y2 < y1: {_shown(boxes_xyxy[index])}"
+    return _say("a box with x2 < x1 or y2 < y1", boxes_xyxy, (x2 < x1) | (y2 < y1), sure)
 
 
 def wrong_sides(boxes_cxcywh: Values, sure: Flags) -> str | None:
@@ -54,8 +53,7 @@ def wrong_sides(boxes_cxcywh: Values, sure: Flags) -> str | None:
         boxes_cxcywh: [N, 4].
         sure: [N] whether it scores much.
     """
-    index = _first((boxes_cxcywh[:, 2:] < 0).any(axis=1), sure)
-    return None if index is None else f"a box with a width or height below 0: {_shown(boxes_cxcywh[index])}"
+    return _say("a box with a width or height below 0", boxes_cxcywh, (boxes_cxcywh[:, 2:] < 0).any(axis=1), sure)
 
 
 def far_outside(boxes_cxcywh: Values, input_wh: tuple[int, int], sure: Flags) -> str | None:
@@ -68,10 +66,8 @@ def far_outside(boxes_cxcywh: Values, input_wh: tuple[int, int], sure: Flags) ->
     """
     size = np.array(input_wh, dtype=np.float64)
     outside = (np.abs(boxes_cxcywh[:, :2] - size / 2) > size).any(axis=1)
-    index = _first(outside | (boxes_cxcywh[:, 2:] > 10 * size).any(axis=1), sure)
-    if index is None:
-        return None
-    return f"a box far outside an input of {input_wh[0]}x{input_wh[1]} pixels: {_shown(boxes_cxcywh[index])}"
+    wrong = outside | (boxes_cxcywh[:, 2:] > 10 * size).any(axis=1)
+    return _say(f"a box far outside an input of {input_wh[0]}x{input_wh[1]} pixels", boxes_cxcywh, wrong, sure)
 
 
 def in_fractions(boxes: Values, sure: Flags) -> str | None:
@@ -93,12 +89,8 @@ def in_pixels(boxes: Values, sure: Flags) -> str | None:
         boxes: [N, 4].
         sure: [N] whether it scores much.
     """
-    index = _first((np.abs(boxes) > 3).any(axis=1), sure)
-    return (
-        None
-        if index is None
-        else f"boxes in pixels, where fractions of the input were expected: {_shown(boxes[index])}"
-    )
+    what = "boxes in pixels, where fractions of the input were expected"
+    return _say(what, boxes, (np.abs(boxes) > 3).any(axis=1), sure)
 
 
 def not_whole(class_ids: Values, sure: Flags) -> str | None:
@@ -136,6 +128,12 @@ def _of_a_grid(rows: int, input_wh: tuple[int, int]) -> str | None:
     if rows <= _FEW or not is_grid(rows, input_wh):
         return None
     return f"{rows} rows, one for every anchor of an input of {input_wh[0]}x{input_wh[1]} pixels"
+
+
+def _say(what: str, boxes: Values, wrong: Any, sure: Flags) -> str | None:
+    """What is wrong, with the first box of which that is so."""
+    index = _first(wrong, sure)
+    return None if index is None else f"{what}: {_shown(boxes[index])}"
 
 
 def _first(wrong: Any, sure: Flags) -> int | None:
