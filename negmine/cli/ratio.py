@@ -206,7 +206,7 @@ def _findings(out: Console, result: RatioResult) -> None:
         if len(of_kind) > _FINDINGS:
             say(out, f"  and {len(of_kind) - _FINDINGS} more; --json has all")
     if not result.compared:
-        say(out, "\nimages were not compared with each other (--no-duplicates)")
+        say(out, "\nimages were not decoded, and not compared with each other (--no-duplicates)")
 
 
 def _files(out: Console, finding: Finding) -> None:

@@ -24,6 +24,7 @@ class LabelledImage:
         split: its split.
         names: the class of each object; () where it is known to be empty, None where it has no label.
         broken: why its label cannot be read; `names` is None then.
+        unreadable: whether it is known that the image itself cannot be decoded.
     """
 
     path: Path
@@ -31,6 +32,7 @@ class LabelledImage:
     split: str
     names: tuple[str, ...] | None
     broken: str | None = None
+    unreadable: bool = False
 
     @property
     def is_positive(self) -> bool:

@@ -50,6 +50,11 @@ class Contents:
         """What a file shows; None where it was not read, or cannot be."""
         return self.images.get(self.sha256.get(path, ""))
 
+    def reasons(self) -> dict[Path, str]:
+        """Why a file cannot be read, or is not an image that can be decoded, by path."""
+        broken = {path: self.images[sha256].broken for path, sha256 in self.sha256.items()}
+        return {**self.unreadable, **{path: reason for path, reason in broken.items() if reason is not None}}
+
 
 def read_contents(
     paths: Sequence[Path], *, pixels: bool, workers: int | None = None, on_progress: OnCount | None = None

@@ -117,11 +117,7 @@ def _broken(images: Sequence[LabelledImage]) -> list[Finding]:
 
 
 def _unreadable(contents: Contents) -> list[Finding]:
-    reasons = dict(contents.unreadable)
-    for path, sha256 in contents.sha256.items():
-        reason = contents.images[sha256].broken
-        if reason is not None:
-            reasons[path] = reason
+    reasons = contents.reasons()
     return [
         Finding("unreadable", f"the image cannot be decoded: {reasons[path]}", (path,))
         for path in sorted(reasons, key=sortable)

@@ -73,7 +73,7 @@ def count_images(images: Iterable[LabelledImage], class_names: Sequence[str]) ->
     instances: Counter[str] = Counter()
     for image in images:
         kinds[kind_of(image)] += 1
-        objects = judged_classes(image.names or ())
+        objects = () if image.unreadable else judged_classes(image.names or ())
         instances.update(objects)
         class_images.update(set(objects))
     names = dict.fromkeys([*class_names, *sorted(instances)])
@@ -89,8 +89,8 @@ def count_images(images: Iterable[LabelledImage], class_names: Sequence[str]) ->
 
 
 def kind_of(image: LabelledImage) -> str:
-    """What an image is in training: `positive`, `empty`, `unlabelled`, `broken`, or `ignored`."""
-    if image.broken is not None:
+    """What an image is in training: `positive`, `empty`, `unlabelled`, `ignored`; `broken` where it or its label is."""
+    if image.broken is not None or image.unreadable:
         return "broken"
     if image.names is None:
         return "unlabelled"

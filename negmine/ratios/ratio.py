@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -55,7 +56,8 @@ def ratio(
         by: `class` to check the ratio against the rarest class too.
         split: count only this split of each data set.
         labels: how the labels of the data sets are understood.
-        duplicates: compare all images with each other, which decodes them.
+        duplicates: compare all images with each other, which decodes them; those that cannot be decoded count as
+            broken then.
         workers: threads that read images; None for one per core.
         on_progress: called with the number of images read and of all images.
 
@@ -71,10 +73,14 @@ def ratio(
     datasets = [open_dataset(path, split=split, config=labels) for path in paths]
     everywhere = labelled_images(datasets)
     images = each_file_once(everywhere)
-    counts = count_images(images, _class_names(datasets))
-    require_objects(images, counts, paths)
+    require_objects(images, count_images(images, ()), paths)
     wanted = [image.path for image in everywhere] if duplicates else empty_paths(images)
     contents = read_contents(wanted, pixels=duplicates, workers=workers, on_progress=on_progress)
+    unreadable = contents.reasons()
+    everywhere = [replace(image, unreadable=image.path in unreadable) for image in everywhere]
+    images = each_file_once(everywhere)
+    counts = count_images(images, _class_names(datasets))
+    require_objects(images, counts, paths)
     in_bank = len(empties_in(summary.contents, images, contents.sha256))
     mix = Mix.of(counts, summary, in_bank=in_bank)
     checked_class = counts.rarest if by == "class" else None
