@@ -362,13 +362,13 @@ def _several_images(label: Label, images: Sequence[Candidate]) -> str:
     paths = [os.path.abspath(each.path) for each in images]
     root = os.path.commonpath(list(map(os.path.dirname, paths)))
     names = " and ".join(printable(os.path.relpath(path, root)) for path in paths[:_SHOWN])
-    told = f"one label, {printable(label.name)},"
+    told = f"label {printable(label.name)}"
     if label.own and label.stated and fold(label.own.stem) != fold(label.stated.stem):
         return (
-            f"{told} has the name of one image and states another, {printable(label.stated.stem)}, and there are "
-            f"{names}; correct what it states, or its name"
+            f"{told} has the name of one image and states another, {printable(label.stated.stem)}; both {names} exist; "
+            "correct what it states, or rename it"
         )
-    return f"{told} could be that of {names}; name the image in the label, or keep one of them"
+    return f"{told} could belong to {names}; state the image in the label, or keep one of them"
 
 
 def _several_labels(labels: Sequence[Label]) -> str:
@@ -378,15 +378,15 @@ def _several_labels(labels: Sequence[Label]) -> str:
 
 def _one_too_many(label: Label) -> str:
     return (
-        f"the label {printable(label.name)} may be of this image, since the one that it names has another label too; "
+        f"label {printable(label.name)} may belong to this image, since the image that it names has another label too; "
         "state the image with its folder"
     )
 
 
 def _elsewhere(label: Label) -> str:
     return (
-        f"the label {printable(label.name)} has the name of this image, is of another folder, and found no image "
-        "there; put both into folders of the same name, or remove the label"
+        f"label {printable(label.name)} has the name of this image and is for another folder, so it may not belong to "
+        "it; put both into folders of the same name, or remove the label"
     )
 
 

@@ -117,7 +117,7 @@ class PairedTruth:
             return False
         if self.real_path(image_path) in self.pairing.namesakes:
             raise LabelError(
-                "it has no label, and the name of an image that has one, so that --missing-is-empty does not hold for "
-                "it; label it, or rename it"
+                "it has no label but the name of a labelled image, so --missing-is-empty does not take it for empty; "
+                "label it, or rename it"
             )
         return True

@@ -179,7 +179,7 @@ def test_a_coco_file_whose_name_tells_nothing_and_two_images_of_one_name(tmp_pat
         draw(tmp_path / "images" / folder / "0.png", seed=len(folder))
     labels = coco(tmp_path / "labels.json", {"0.png": [0]})
     images = labelled_images([open_dataset(labels)])
-    assert all("could be that of one/0.png and two/0.png" in str(image.broken) for image in images) and len(images) == 2
+    assert all("could belong to one/0.png and two/0.png" in str(image.broken) for image in images) and len(images) == 2
 
 
 def test_coco_beside_its_images(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_case_suffix_and_unicode_form_make_no_difference_where_one_image_is_left
     image(tmp_path / "images" / "one" / file)
     assert list(told(data).values()) == [1]
     image(tmp_path / "images" / "two" / file)
-    assert all("could be that of" in str(each) for each in told(data).values())
+    assert all("could belong to" in str(each) for each in told(data).values())
 
 
 def test_frames_of_two_cameras_keep_their_own_labels(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_frames_of_two_cameras_keep_their_own_labels(tmp_path: Path) -> None:
     truth = open_truth(tmp_path / "voc", images=[root / "cam1" / "0.png", root / "cam2" / "0.png"])
     assert [truth.object_names(root / camera / "0.png") for camera in ("cam1", "cam2")] == [("cat",), None]
     (root / "cam1" / "0.png").unlink()
-    with pytest.raises(LabelError, match="is of another folder, and found no image there"):
+    with pytest.raises(LabelError, match="is for another folder"):
         open_truth(tmp_path / "voc").object_names(root / "cam2" / "0.png")
 
 
@@ -105,7 +105,7 @@ def test_the_labels_of_one_video_are_not_those_of_another(tmp_path: Path) -> Non
         truth = open_truth(tmp_path / labels.relative_to(tmp_path).parts[0], images=frames)
         assert [truth.object_names(frame) for frame in frames] == [("cat",), None]
         alone = open_truth(tmp_path / labels.relative_to(tmp_path).parts[0], images=frames[1:])
-        with pytest.raises(LabelError, match="is of another folder"):
+        with pytest.raises(LabelError, match="is for another folder"):
             alone.object_names(frames[1])
 
 
@@ -224,7 +224,7 @@ def test_folders_may_be_called_by_more_than_what_is_in_them(tmp_path: Path, imag
 def test_a_stated_folder_that_contradicts_the_image_is_a_conflict(tmp_path: Path) -> None:
     image(tmp_path / "JPEGImages" / "cam1" / "0002.png")
     xml(tmp_path / "Annotations" / "0002.xml", "cam2/0002.png")
-    assert all("is of another folder" in str(each) for each in told(tmp_path).values())
+    assert all("is for another folder" in str(each) for each in told(tmp_path).values())
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_a_stated_folder_that_contradicts_the_image_is_a_conflict(tmp_path: Path
 def test_the_labels_of_a_sibling_are_none_of_these_images(tmp_path: Path, images: str, labels: str) -> None:
     path = image(tmp_path / images / "1.png")
     xml(tmp_path / labels / "1.xml", "1.png")
-    with pytest.raises(LabelError, match="is of another folder"):
+    with pytest.raises(LabelError, match="is for another folder"):
         open_truth(tmp_path / labels, images=[path]).object_names(path)
 
 
@@ -243,7 +243,7 @@ def test_the_folder_that_is_named_for_the_images_is_not_that_of_a_sibling(tmp_pa
         image(tmp_path / "raw" / "cam1" / f"{number}.png")
         xml(tmp_path / "ann" / f"cam{number + 1}" / f"{number}.xml", f"{number}.png")
     found = told(tmp_path / "ann", LabelConfig(images=tmp_path / "raw" / "cam1"))
-    assert found["all/0.png"] == 1 and "is of another folder" in str(found["all/1.png"])
+    assert found["all/0.png"] == 1 and "is for another folder" in str(found["all/1.png"])
 
 
 def test_missing_is_empty_does_not_hold_for_a_namesake_of_a_labelled_image(tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_missing_is_empty_does_not_hold_for_a_namesake_of_a_labelled_image(tmp_p
     xml(tmp_path / "set" / "annotations" / "a.xml", "a.png")
     frames = [image(tmp_path / "frames" / f"{name}.png") for name in "ab"]
     truth = open_truth(tmp_path / "set", config=LabelConfig(missing_is_empty=True), images=frames)
-    with pytest.raises(LabelError, match="the name of an image that has one"):
+    with pytest.raises(LabelError, match="the name of a labelled image"):
         truth.object_names(frames[0])
     assert truth.object_names(frames[1]) == ()
 
@@ -283,7 +283,7 @@ def test_an_image_of_another_split_is_not_that_of_a_label(tmp_path: Path) -> Non
     image(tmp_path / "images" / "val" / "a.png")
     image(tmp_path / "images" / "train" / "b.png")
     found = told(coco(tmp_path / "annotations" / "instances_train.json", "a.png", "b.png"))
-    assert found["train/b.png"] == 1 and "is of another folder" in str(found["train/a.png"])
+    assert found["train/b.png"] == 1 and "is for another folder" in str(found["train/a.png"])
 
 
 def test_a_folder_that_is_called_as_the_data_set_is_no_nearer(tmp_path: Path) -> None:
@@ -291,7 +291,7 @@ def test_a_folder_that_is_called_as_the_data_set_is_no_nearer(tmp_path: Path) ->
         image(tmp_path / "kangaroo" / folder / "1.png")
     xml(tmp_path / "kangaroo" / "annots" / "1.xml", "1.png")
     assert all(
-        "could be that of kangaroo/1.png and wallaby/1.png" in str(e) for e in told(tmp_path / "kangaroo").values()
+        "could belong to kangaroo/1.png and wallaby/1.png" in str(e) for e in told(tmp_path / "kangaroo").values()
     )
 
 
@@ -310,7 +310,7 @@ def test_yolo_labels_of_other_folders_and_of_runs_are_not_taken(tmp_path: Path) 
     data = put(tmp_path / "data.yaml", "train: images\nnames: [cat]\n")
     found = told(data, LabelConfig(missing_is_empty=True, ignore_orphans=True))
     assert (found["train/a.png"], found["train/c.png"]) == (1, 0)
-    assert "is of another folder" in str(found["train/b.png"])
+    assert "is for another folder" in str(found["train/b.png"])
 
 
 def test_a_root_in_the_folder_of_data_sets_of_ultralytics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,8 @@ def test_a_second_label_of_one_name_leaves_no_image_of_that_name_without_a_label
     (tmp_path / "labels.json").write_text(json.dumps(document))
     images = [draw(tmp_path / name, seed=number) for number, name in enumerate(("a.png", "cam1/a.png", "cam1/b.png"))]
     truth = open_truth(tmp_path / "labels.json", images=images, config=LabelConfig(missing_is_empty=True))
-    with pytest.raises(LabelError, match="may be of this image, since the one that it names has another label too"):
+    with pytest.raises(
+        LabelError, match="may belong to this image, since the image that it names has another label too"
+    ):
         truth.object_names(images[1])
     assert truth.object_names(images[2]) == ()
