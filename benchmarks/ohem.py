@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import resource
 import statistics
@@ -209,9 +210,9 @@ def _fit(model: Any, config: TrainConfig, data: TrainingSet, epochs: int, args: 
     import torch
     from torch.utils.data import DataLoader
 
-    from negmine.training.batches import MixedBatches
+    from negmine.training.batches import MixedBatches, positives_per_batch
     from negmine.training.torchvision.data import TrainingImages, as_batch, opened
-    from negmine.training.torchvision.loop import Settings, make_optimizer, rate_at, train_one_epoch
+    from negmine.training.torchvision.loop import Settings, make_optimizer, rate_at, train_one_pass
     from negmine.training.torchvision.roi_heads import AllRoIHeads
     from negmine.training.torchvision.trainer import install_loss
 
@@ -221,7 +222,15 @@ def _fit(model: Any, config: TrainConfig, data: TrainingSet, epochs: int, args: 
         (*data.positives, *data.negatives), data.write_lists(args.out), data.class_names, 1, augment=True
     )
     positives, everything = len(data.positives), len(images)
-    order = MixedBatches(range(positives), range(positives, everything), batch=args.batch, ratio=1.0, seed=seed)
+    in_batch = positives_per_batch(positives, everything - positives, batch=args.batch, ratio=1.0)
+    order = MixedBatches(
+        range(positives),
+        range(positives, everything),
+        batch=args.batch,
+        ratio=1.0,
+        seed=seed,
+        steps=math.ceil(positives / in_batch),
+    )
     install_loss(model, "fasterrcnn", config)
     if config.loss == "stock":
         model.roi_heads = AllRoIHeads(model.roi_heads)
@@ -231,7 +240,7 @@ def _fit(model: Any, config: TrainConfig, data: TrainingSet, epochs: int, args: 
     for epoch in range(epochs):
         torch.manual_seed(seed * 1000 + epoch)
         batches = list(order)
-        losses = train_one_epoch(
+        losses = train_one_pass(
             model,
             optimizer,
             opened(DataLoader(images, batch_sampler=batches, collate_fn=as_batch)),

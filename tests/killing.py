@@ -12,18 +12,21 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from negmine.training.base import EpochEnd
+from negmine.training.base import TrainProgress
 
 
 class Killed(BaseException):
     """Not one that anything catches."""
 
 
-def killed_after(epoch: int) -> Callable[[EpochEnd], None]:
-    """What to tell the epochs of a training, so that it is gone after one of them."""
+def killed_after(reports: int) -> Callable[[TrainProgress], None]:
+    """What to tell the progress of a training, so that it is gone after so many reports."""
+    count = 0
 
-    def kill(end: EpochEnd) -> None:
-        if end.epoch == epoch:
+    def kill(_: TrainProgress) -> None:
+        nonlocal count
+        count += 1
+        if count == reports:
             raise Killed
 
     return kill

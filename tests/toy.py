@@ -23,7 +23,7 @@ from negmine.images import decode_image
 from negmine.mining.config import CropConfig, OutputSize
 from negmine.retraining.config import RetrainConfig
 from negmine.structures import Detections, Image
-from negmine.training.base import EpochEnd, OnEpoch, TrainingSet
+from negmine.training.base import OnSteps, TrainingSet, TrainProgress
 from negmine.training.config import TrainConfig
 
 LAMP = 0
@@ -100,7 +100,7 @@ class ToyTrainer:
     def check(self, weights: Path, class_names: Sequence[str]) -> None:
         self.checked.append(tuple(class_names))
 
-    def train(self, weights: Path, data: TrainingSet, out: Path, *, on_epoch: OnEpoch | None = None) -> Path:
+    def train(self, weights: Path, data: TrainingSet, out: Path, *, on_steps: OnSteps | None = None) -> Path:
         out.mkdir(parents=True, exist_ok=True)
         before = json.loads(weights.read_text())
         kinds = dict.fromkeys(
@@ -124,8 +124,8 @@ class ToyTrainer:
             "from": sha256(weights),
         }
         (out / "given.json").write_text(json.dumps(given))
-        if on_epoch is not None:
-            on_epoch(EpochEnd(1, 1, {}))
+        if on_steps is not None:
+            on_steps(TrainProgress(1, 1, {}))
         return write_weights(out / "trained.json", fires_on, blind_under=self.blind_under, classes=before["classes"])
 
 

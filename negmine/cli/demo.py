@@ -41,7 +41,7 @@ def command(out: str, seed: int, as_json: bool) -> None:
             seed=seed,
             on_step=lambda text: say(err, f"demo: {text}"),
             on_progress=on_progress,
-            on_count=lambda what, done, total: err.print(f"{done} of {total} {what}") if what == "epochs" else None,
+            on_count=lambda what, done, total: err.print(f"{done} of {total} {what}") if what == "steps" else None,
         )
     if as_json:
         print_json(result.to_dict())

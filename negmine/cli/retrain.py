@@ -104,7 +104,8 @@ Shows = tuple[Callable[[str], None], Callable[[str, int, int], None]]
     show_default=True,
     help="Most negatives of one background.",
 )
-@option("Training", "--epochs", default=_TRAIN.epochs, show_default=True, help="Epochs of each training.")
+@option("Training", "--steps", type=int, help="Optimizer steps of each training.  [default: by the number of images]")
+@option("Training", "--epochs", type=int, help="Epochs of each training, instead of steps.")
 @option("Training", "--batch", type=int, help="Images per step.  [default: 16, Faster R-CNN 2]")
 @option(
     "Training",
@@ -188,7 +189,8 @@ def command(
     bank: str | None,
     loss: str | None,
     rounds: int,
-    epochs: int,
+    steps: int | None,
+    epochs: int | None,
     imgsz: int | None,
     batch: int | None,
     ratio: str,
@@ -238,6 +240,7 @@ def command(
         train=replace(
             _TRAIN,
             loss=loss,
+            steps=steps,
             epochs=epochs,
             imgsz=imgsz,
             batch=batch,
@@ -363,7 +366,7 @@ def _lines(err: Console) -> Iterator[Shows]:
 
     def count(what: str, done: int, total: int) -> None:
         nonlocal last
-        if what == "epochs" or time.monotonic() - last > _SECONDS_BETWEEN:
+        if what == "steps" or time.monotonic() - last > _SECONDS_BETWEEN:
             last = time.monotonic()
             err.print(f"{done} of {total} {what}", soft_wrap=True)
 

@@ -1,7 +1,7 @@
 """The rounds: scan with the current weights, choose negatives, train, measure; each step is on disk before the next.
 
 A step that is done is not done again: its last file says so. So a run that was killed resumes in the middle of a round,
-and ends with the result of one that was not; a kill inside a training loses the epoch that was not finished.
+and ends with the result of one that was not; a kill inside a training loses the last few steps.
 
 The current weights are always the best so far, in scanning and as the start of the next training: nothing is built on a
 round that lost. As the first round that gains little is the last, they are those of the round before.
@@ -21,7 +21,7 @@ from negmine.retraining.result import RoundResult
 from negmine.retraining.selection import RoundCounts, select_negatives
 from negmine.retraining.training_set import copy_start, place_negatives, read_negatives, write_data_yaml
 from negmine.retraining.verdict import best_round, reason_to_stop
-from negmine.training.base import EpochEnd, TrainingSet
+from negmine.training.base import TrainingSet, TrainProgress
 from negmine.words import counted
 
 
@@ -90,9 +90,9 @@ def _train(run: Run, number: int, current: Path) -> None:
     negatives = (*read_negatives(run.folder, number), *images.empties)
     run.step(number, f"training on {counted(len(images.positives), 'image')} with objects and {len(negatives)} without")
 
-    def tell(end: EpochEnd) -> None:
-        run.listener.on_progress("epochs", end.epoch, end.epochs)
+    def tell(now: TrainProgress) -> None:
+        run.listener.on_progress("steps", now.step, now.steps)
 
     data = TrainingSet(images.positives, negatives, images.val, run.data.class_names)
-    trained = run.ports.trainer.train(current, data, folder.training, on_epoch=tell)
+    trained = run.ports.trainer.train(current, data, folder.training, on_steps=tell)
     copy_file(trained, folder.weights)

@@ -18,7 +18,7 @@ class TrainingSet:
     """What a detector is trained on. Every image is at `.../images/...` with a YOLO label file at `.../labels/...`.
 
     Attributes:
-        positives: images with objects; each is shown once an epoch.
+        positives: images with objects.
         negatives: images without objects, hardest first; shown in turn at the ratio that the training has.
         val: images to validate on, with or without objects.
         class_names: by class id.
@@ -65,21 +65,21 @@ def channels_entry(channels: int) -> dict[str, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class EpochEnd:
+class TrainProgress:
     """The progress of a training.
 
     Attributes:
-        epoch: the one that ended, from 1.
-        epochs: of the whole training.
-        losses: mean of each part of the loss over the epoch.
+        step: optimizer steps that are done.
+        steps: of the whole training.
+        losses: mean of each part of the loss since the last report.
     """
 
-    epoch: int
-    epochs: int
+    step: int
+    steps: int
     losses: Mapping[str, float]
 
 
-OnEpoch = Callable[[EpochEnd], None]
+OnSteps = Callable[[TrainProgress], None]
 
 
 @runtime_checkable
@@ -98,14 +98,14 @@ class Trainer(Protocol):
             ConfigError: for settings that the framework refuses.
         """
 
-    def train(self, weights: Path, data: TrainingSet, out: Path, *, on_epoch: OnEpoch | None = None) -> Path:
+    def train(self, weights: Path, data: TrainingSet, out: Path, *, on_steps: OnSteps | None = None) -> Path:
         """Train in a folder of its own; resumes what a killed training left there.
 
         Args:
             weights: where to start; unchanged.
             data: what to train on.
             out: the folder.
-            on_epoch: told after each epoch.
+            on_steps: told every few steps, once they are kept.
 
         Returns:
             The weights, a file in `out`.

@@ -9,14 +9,26 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 
-_LARGE_PRIME = 1_000_003  # keeps seed 0, epoch 1 and seed 1, epoch 0 apart
+
+def positives_per_batch(positives: int, negatives: int, *, batch: int, ratio: float) -> int:
+    """How many images with objects a batch holds.
+
+    Args:
+        positives: images with objects; at least one.
+        negatives: images without.
+        batch: most images in a batch, 2 or more where there are negatives.
+        ratio: negatives for each positive.
+    """
+    ratio = ratio if negatives else 0.0
+    most = batch - 1 if ratio else batch
+    return min(max(int(batch / (1 + ratio)), 1), most, positives)
 
 
 class MixedBatches:
-    """Indices of batches, without end: each pass is one epoch.
+    """Indices of batches, without end: each iteration over it is one pass of so many steps.
 
-    Every positive is in just one batch of an epoch. Negatives come in shuffled turns, so that over the epochs each is
-    shown as often as any other. The order depends on the seed and the number of the epoch alone.
+    Images come in shuffled turns, with objects and without in turns of their own, so that each is shown as often as any
+    other of its kind. The order depends on the seed and the number of the pass alone.
 
     Args:
         positives: indices of the images with objects; at least one.
@@ -24,52 +36,49 @@ class MixedBatches:
         batch: most images in a batch, 2 or more where there are negatives; the ratio decides how many of them are used.
         ratio: negatives for each positive; at least one of either is in every batch unless the ratio is 0.
         seed: of the order.
+        steps: batches of a pass.
     """
 
     def __init__(
-        self, positives: Sequence[int], negatives: Sequence[int], *, batch: int, ratio: float, seed: int
+        self, positives: Sequence[int], negatives: Sequence[int], *, batch: int, ratio: float, seed: int, steps: int
     ) -> None:
-        self._positives, self._negatives = list(positives), list(negatives)
-        self._ratio = ratio if negatives else 0.0
-        most = batch - 1 if self._ratio else batch
-        self._in_batch = min(max(int(batch / (1 + self._ratio)), 1), most, max(len(self._positives), 1))
-        self._of_batch = min(max(round(self._in_batch * self._ratio), 1), batch - self._in_batch) if self._ratio else 0
-        self._seed = seed
-        self.epoch = 0
+        ratio = ratio if negatives else 0.0
+        self._in_batch = positives_per_batch(len(positives), len(negatives), batch=batch, ratio=ratio)
+        self._of_batch = min(max(round(self._in_batch * ratio), 1), batch - self._in_batch) if ratio else 0
+        self._positives = _Turns(positives, f"{seed}:positives")
+        self._negatives = _Turns(negatives, f"{seed}:negatives")
+        self._steps = steps
+        self.passed = 0
 
     def __len__(self) -> int:
-        """Batches of an epoch."""
-        return -(-len(self._positives) // self._in_batch)
+        """Batches of a pass."""
+        return self._steps
 
     def __iter__(self) -> Iterator[list[int]]:
-        epoch, self.epoch = self.epoch, self.epoch + 1
-        order = self._shuffled(self._positives, epoch)
-        drawn = epoch * self._negatives_of_epoch
-        for start in range(0, len(order), self._in_batch):
-            positives = order[start : start + self._in_batch]
-            count = self._share(len(positives))
-            yield positives + [self._negative(number) for number in range(drawn, drawn + count)]
-            drawn += count
+        begin, self.passed = self.passed * self._steps, self.passed + 1
+        for step in range(begin, begin + self._steps):
+            yield [
+                *self._positives.drawn(step * self._in_batch, self._in_batch),
+                *self._negatives.drawn(step * self._of_batch, self._of_batch),
+            ]
 
-    @property
-    def _negatives_of_epoch(self) -> int:
-        whole, rest = divmod(len(self._positives), self._in_batch)
-        return whole * self._of_batch + (self._share(rest) if rest else 0)
 
-    def _share(self, positives: int) -> int:
-        """Negatives for so many positives: the last batch of an epoch is smaller."""
-        if positives == self._in_batch or not self._ratio:
-            return self._of_batch
-        return min(max(round(positives * self._ratio), 1), self._of_batch)
+class _Turns:
+    """Items in an endless order: turn after turn, each a shuffle of its own."""
 
-    def _negative(self, number: int) -> int:
-        """The `number`th negative since the beginning: every turn is a shuffle of its own."""
-        turn, place = divmod(number, len(self._negatives))
-        if getattr(self, "_turn", None) != turn:
-            self._turn, self._turned = turn, self._shuffled(self._negatives, -1 - turn)
-        return self._turned[place]
+    def __init__(self, items: Sequence[int], seed: str) -> None:
+        self._items = list(items)
+        self._seed = seed
+        self._turn = -1
+        self._shuffled: list[int] = []
 
-    def _shuffled(self, items: Sequence[int], number: int) -> list[int]:
-        order = list(items)
-        random.Random(self._seed * _LARGE_PRIME + number).shuffle(order)
-        return order
+    def drawn(self, start: int, count: int) -> list[int]:
+        """The items from a place in the order on."""
+        return [self._at(number) for number in range(start, start + count)]
+
+    def _at(self, number: int) -> int:
+        turn, place = divmod(number, len(self._items))
+        if turn != self._turn:
+            self._turn, self._shuffled = turn, list(self._items)
+            random.Random(f"{self._seed}:{turn}").shuffle(self._shuffled)
+        return self._shuffled[place]

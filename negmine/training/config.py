@@ -19,7 +19,7 @@ _OURS = frozenset(
 
 
 _LOWEST = {
-    "epochs": 1, "imgsz": 32, "batch": 2, "min_neg": 1, "soup": 1, "ohem_batch": 1, "workers": 0, "seed": 0,
+    "steps": 1, "epochs": 1, "imgsz": 32, "batch": 2, "min_neg": 1, "soup": 1, "ohem_batch": 1, "workers": 0, "seed": 0,
 }  # fmt: skip
 
 
@@ -30,7 +30,8 @@ class TrainConfig:
     Attributes:
         loss: how the classification loss treats negatives, a name of `negmine.training.losses.LOSSES`; `stock` is the
             framework's own. None for `ohem`, and `stock` for Faster R-CNN.
-        epochs: how often a training shows every image with objects.
+        steps: optimizer steps of a training; None for the rule of `negmine.training.schedule.default_steps`.
+        epochs: how often a training shows every image with objects; replaces `steps`.
         imgsz: longer side that images are resized to, pixels; None for what the weights were trained at.
         batch: images of one step; None for 16, and 2 for a Faster R-CNN.
         ratio: images without objects for each with objects, in every batch.
@@ -55,7 +56,8 @@ class TrainConfig:
     """
 
     loss: str | None = None
-    epochs: int = 8
+    steps: int | None = None
+    epochs: int | None = None
     imgsz: int | None = None
     batch: int | None = None
     ratio: float = 1.0

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from negmine.detectors.weights_files import written_suffix
-from negmine.training.base import EpochEnd, OnEpoch, Trainer, TrainingSet
+from negmine.training.base import OnSteps, Trainer, TrainingSet, TrainProgress
 
 Average = Callable[[Sequence[Path], Path], None]  # checkpoints, and where their average is written
 
@@ -30,24 +30,24 @@ class SoupTrainer:
         """Ask the first member, since they differ in their seeds alone."""
         self._members[0].check(weights, class_names)
 
-    def train(self, weights: Path, data: TrainingSet, out: Path, *, on_epoch: OnEpoch | None = None) -> Path:
+    def train(self, weights: Path, data: TrainingSet, out: Path, *, on_steps: OnSteps | None = None) -> Path:
         """Train each member in a folder of its own; those that are done are not trained again."""
         averaged = out / f"soup{written_suffix(weights)}"
         if not averaged.is_file():
             ends = [
-                member.train(weights, data, out / f"member-{number}", on_epoch=self._told(on_epoch, number))
+                member.train(weights, data, out / f"member-{number}", on_steps=self._told(on_steps, number))
                 for number, member in enumerate(self._members)
             ]
             self._average(ends, averaged)
         return averaged
 
-    def _told(self, on_epoch: OnEpoch | None, member: int) -> OnEpoch | None:
-        """Count the epochs of all members as those of one training."""
-        if on_epoch is None:
+    def _told(self, on_steps: OnSteps | None, member: int) -> OnSteps | None:
+        """Count the steps of all members as those of one training."""
+        if on_steps is None:
             return None
 
-        def tell(end: EpochEnd) -> None:
-            done, count = member * end.epochs + end.epoch, len(self._members) * end.epochs
-            on_epoch(EpochEnd(done, count, end.losses))
+        def tell(now: TrainProgress) -> None:
+            done, count = member * now.steps + now.step, len(self._members) * now.steps
+            on_steps(TrainProgress(done, count, now.losses))
 
         return tell

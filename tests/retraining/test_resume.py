@@ -19,7 +19,7 @@ from negmine.errors import ConfigError, NegmineError, RunLockedError, TrainingEr
 from negmine.retraining.config import RetrainConfig
 from negmine.retraining.result import RetrainResult
 from negmine.retraining.retrain import retrain
-from negmine.training.base import OnEpoch, TrainingSet
+from negmine.training.base import OnSteps, TrainingSet
 
 CONFIG = toy_config(rounds=3, ratio="1:4", variants=True, workers=1)
 TRAINER = ToyTrainer(per_round=2)
@@ -102,7 +102,7 @@ import sys
 from pathlib import Path
 from toy import ToyTrainer, open_toy, toy_config
 from negmine.retraining.retrain import retrain
-from negmine.training.base import OnEpoch, TrainingSet
+from negmine.training.base import OnSteps, TrainingSet
 
 weights, data, backgrounds, out = map(Path, sys.argv[1:])
 print("ready", flush=True)
@@ -231,10 +231,10 @@ def test_what_was_done_before_a_training_failed_stays(world: World, undisturbed:
 class FailingLater(ToyTrainer):
     """Fails in the second round."""
 
-    def train(self, weights: Path, data: TrainingSet, out: Path, *, on_epoch: OnEpoch | None = None) -> Path:
+    def train(self, weights: Path, data: TrainingSet, out: Path, *, on_steps: OnSteps | None = None) -> Path:
         if out.parent.name == "round-2":
             raise TrainingError("the loss is NaN")
-        return super().train(weights, data, out, on_epoch=on_epoch)
+        return super().train(weights, data, out, on_steps=on_steps)
 
 
 def test_the_best_weights_so_far_are_there_when_a_later_round_fails(world: World, tmp_path: Path) -> None:

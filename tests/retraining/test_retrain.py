@@ -302,7 +302,7 @@ def test_steps_and_counts_are_told(world: World, tmp_path: Path) -> None:
         "training on 12 images",
     ):
         assert text in told
-    assert {"labelled images", "backgrounds", "images scanned", "epochs", "images measured"} <= {
+    assert {"labelled images", "backgrounds", "images scanned", "steps", "images measured"} <= {
         what for what, *_ in counts
     }
     assert all(0 <= done <= total for _, done, total in counts)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from negmine.training.base import EpochEnd, OnEpoch, Trainer, TrainingSet
+from negmine.training.base import OnSteps, Trainer, TrainingSet, TrainProgress
 from negmine.training.soup import SoupTrainer
 
 DATA = TrainingSet((), (), (), ("lamp",))
@@ -16,7 +16,7 @@ DATA = TrainingSet((), (), (), ("lamp",))
 
 @dataclass
 class Writer:
-    """A trainer that writes its number, and dies after `dies_after` epochs."""
+    """A trainer that writes its number, and dies after `dies_after` steps."""
 
     number: int
     trained: list[int] = field(default_factory=list)
@@ -25,14 +25,14 @@ class Writer:
     def check(self, weights: Path, class_names: Sequence[str]) -> None:
         self.trained.append(-1)
 
-    def train(self, weights: Path, data: TrainingSet, out: Path, *, on_epoch: OnEpoch | None = None) -> Path:
+    def train(self, weights: Path, data: TrainingSet, out: Path, *, on_steps: OnSteps | None = None) -> Path:
         done = out / "done"
         if not done.exists():
-            for epoch in (1, 2):
-                if epoch > self.dies_after:
+            for step in (1, 2):
+                if step > self.dies_after:
                     raise KeyboardInterrupt
-                if on_epoch is not None:
-                    on_epoch(EpochEnd(epoch, 2, {}))
+                if on_steps is not None:
+                    on_steps(TrainProgress(step, 2, {}))
             out.mkdir(parents=True, exist_ok=True)
             done.write_text(weights.read_text() + str(self.number))
             self.trained.append(self.number)
@@ -45,11 +45,11 @@ def _average(checkpoints: Sequence[Path], averaged: Path) -> None:
 
 def test_members_are_trained_from_the_same_start_and_averaged_in_order(tmp_path: Path) -> None:
     (tmp_path / "start").write_text("from ")
-    told: list[EpochEnd] = []
+    told: list[TrainProgress] = []
     soup: Trainer = SoupTrainer([Writer(0), Writer(1), Writer(2)], _average)
-    averaged = soup.train(tmp_path / "start", DATA, tmp_path / "run", on_epoch=told.append)
+    averaged = soup.train(tmp_path / "start", DATA, tmp_path / "run", on_steps=told.append)
     assert averaged.read_text() == "from 0 and from 1 and from 2"
-    assert [(end.epoch, end.epochs) for end in told] == [(number, 6) for number in range(1, 7)]
+    assert [(end.step, end.steps) for end in told] == [(number, 6) for number in range(1, 7)]
 
 
 def test_members_that_are_done_are_not_trained_again(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_members_that_are_done_are_not_trained_again(tmp_path: Path) -> None:
         SoupTrainer([first, dying], _average).train(tmp_path / "start", DATA, tmp_path / "run")
     told: list[tuple[int, int]] = []
     soup = SoupTrainer([first, Writer(1)], _average)
-    soup.train(tmp_path / "start", DATA, tmp_path / "run", on_epoch=lambda end: told.append((end.epoch, end.epochs)))
+    soup.train(tmp_path / "start", DATA, tmp_path / "run", on_steps=lambda end: told.append((end.step, end.steps)))
     assert told == [(3, 4), (4, 4)]
     assert first.trained == [0]
 

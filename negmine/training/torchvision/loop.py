@@ -1,4 +1,4 @@
-"""The training loop for torchvision's detectors: settings, optimizer, learning rate, one epoch."""
+"""The training loop for torchvision's detectors: settings, optimizer, learning rate, one pass."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Settings:
         lrf: the last rate, as a share of `lr0`; from one to the other along a cosine.
         momentum: of SGD, and the first beta of AdamW.
         weight_decay: of all weights, but not of biases and normalisations.
-        warmup: iterations in which the rate rises from 0, at most those of an epoch.
+        warmup: steps in which the rate rises from 0, at most a tenth of all.
         clip: largest norm of the gradient.
         frozen_norm: batch normalisation keeps its statistics; a batch of two images has none of its own.
 
@@ -101,7 +101,7 @@ def freeze_batch_norm(model: nn.Module) -> None:
             module.eval()
 
 
-def train_one_epoch(
+def train_one_pass(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     batches: Any,

@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,11 @@ from negmine.detectors.torchvision.builders import FIXED, TorchvisionCheckpoint,
 from negmine.detectors.torchvision.checkpoints import read_checkpoint, write_checkpoint
 from negmine.errors import TrainingError, WeightsError
 from negmine.paths import printable
-from negmine.training.base import EpochEnd, OnEpoch, TrainingSet
+from negmine.training.base import OnSteps, TrainingSet, TrainProgress
 from negmine.training.batches import MixedBatches
 from negmine.training.config import TrainConfig
 from negmine.training.losses import Family, family_of_builder, make_loss, use_of
+from negmine.training.schedule import Schedule, schedule_for
 
 if TYPE_CHECKING:
     import torch
@@ -27,11 +29,11 @@ if TYPE_CHECKING:
 _RESUME, _DONE, _LOG = "resume.pt", "trained.safetensors", "log.jsonl"
 _LARGE_PRIME = 1_000_003
 _NAMES_SHOWN = 10
-_COUNTED = 100  # batches of an epoch whose anchors tell how rare objects are
+_COUNTED = 100  # batches whose anchors tell how rare objects are
 
 
 class TorchvisionTrainer:
-    """Trains a checkpoint of torchvision; a plain loop, an epoch a line in `log.jsonl`.
+    """Trains a checkpoint of torchvision; a plain loop, a line in `log.jsonl` for each pass of a few steps.
 
     Raises:
         ConfigError: for a device that is not there, or an unknown setting.
@@ -59,8 +61,8 @@ class TorchvisionTrainer:
             )
         self._prepared(checkpoint, printable(weights))
 
-    def train(self, weights: Path, data: TrainingSet, out: Path, *, on_epoch: OnEpoch | None = None) -> Path:
-        """Train in `out`; a training that was killed there resumes after its last whole epoch, with the same result.
+    def train(self, weights: Path, data: TrainingSet, out: Path, *, on_steps: OnSteps | None = None) -> Path:
+        """Train in `out`; a training that was killed there resumes from the last steps it kept, with the same result.
 
         On a GPU the result is the same for the same number of loading processes, as far as the GPU is deterministic.
 
@@ -73,7 +75,7 @@ class TorchvisionTrainer:
         out.mkdir(parents=True, exist_ok=True)
         checkpoint = read_checkpoint(weights)
         try:
-            trained = self._train(checkpoint, data, out, on_epoch)
+            trained = self._train(checkpoint, data, out, on_steps)
         except RuntimeError as error:
             if "out of memory" in str(error).lower():
                 raise TrainingError("the training ran out of memory; use a smaller --batch or --imgsz") from error
@@ -83,12 +85,12 @@ class TorchvisionTrainer:
         return done
 
     def _train(
-        self, checkpoint: TorchvisionCheckpoint, data: TrainingSet, out: Path, on_epoch: OnEpoch | None
+        self, checkpoint: TorchvisionCheckpoint, data: TrainingSet, out: Path, on_steps: OnSteps | None
     ) -> TorchvisionCheckpoint:
-        """All epochs that are not done."""
+        """All passes that are not done."""
         import torch
 
-        from negmine.training.torchvision.loop import make_optimizer, rate_at, train_one_epoch
+        from negmine.training.torchvision.loop import make_optimizer, rate_at, train_one_pass
 
         config, settings = self._config, self._settings
         device = self._device
@@ -99,29 +101,32 @@ class TorchvisionTrainer:
         parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "scaler": scaler}
         if hasattr(rule, "state_dict"):
             parts["rule"] = rule
-        images, order = self._images(checkpoint, data, out)
+        schedule = schedule_for(config, len(data.positives), len(data.negatives))
+        images, order = self._images(checkpoint, data, out, schedule)
         if use_of(config.loss, family_of_builder(checkpoint.builder), "the weights").prior:
             checkpoint = self._with_prior(checkpoint, model, images, order, device)
         begun, lines = _restore(out / _RESUME, parts, device)
-        order.epoch = begun
-        warmup, steps = min(settings.warmup, len(order)), config.epochs * len(order)
-        for epoch in range(begun, config.epochs):
-            self._seed(epoch)
+        order.passed = begun
+        warmup = min(settings.warmup, max(schedule.steps // 10, 1))
+        for number in range(begun, schedule.passes):
+            self._seed(number)
             batches = list(order)
-            losses = train_one_epoch(
+            first = number * len(order)
+            losses = train_one_pass(
                 model,
                 optimizer,
-                self._loader(images, batches, device, epoch),
+                self._loader(images, batches, device, number),
                 [[images.path(index) for index in batch] for batch in batches],
                 device=device,
-                rates=[rate_at(epoch * len(order) + step, steps, warmup, settings) for step in range(len(order))],
+                rates=[rate_at(first + step, schedule.steps, warmup, settings) for step in range(len(order))],
                 settings=settings,
                 scaler=scaler,
             )
-            lines = [*lines, json.dumps({"epoch": epoch + 1, **losses})]
-            self._keep(out, parts, epoch + 1, lines)
-            if on_epoch is not None:
-                on_epoch(EpochEnd(epoch + 1, config.epochs, losses))
+            done = first + len(order)
+            lines = [*lines, json.dumps({"step": done, **losses})]
+            self._keep(out, parts, number + 1, lines)
+            if on_steps is not None:
+                on_steps(TrainProgress(done, schedule.steps, losses))
         return replace(checkpoint, state=model.state_dict(), arguments=self._arguments(checkpoint))
 
     def _arguments(self, checkpoint: TorchvisionCheckpoint) -> Mapping[str, Any]:
@@ -142,7 +147,7 @@ class TorchvisionTrainer:
         from negmine.training.torchvision.guided import count_anchors, score_thresholds, set_optimal_bias
 
         self._seed(0)
-        loader = self._loader(images, list(order)[:_COUNTED], device, 0)
+        loader = self._loader(images, list(islice(chain.from_iterable(repeat(order)), _COUNTED)), device, 0)
         counts = count_anchors(model, checkpoint.builder, loader, device=device)
         set_optimal_bias(model, counts)
         return replace(checkpoint, score_thresholds=score_thresholds(counts, checkpoint.first_label))
@@ -153,7 +158,9 @@ class TorchvisionTrainer:
         set_size(model, checkpoint.builder, self._config.imgsz)
         return model, install_loss(model, checkpoint.builder, self._config, where=name)
 
-    def _images(self, checkpoint: TorchvisionCheckpoint, data: TrainingSet, out: Path) -> tuple[Any, MixedBatches]:
+    def _images(
+        self, checkpoint: TorchvisionCheckpoint, data: TrainingSet, out: Path, schedule: Schedule
+    ) -> tuple[Any, MixedBatches]:
         from negmine.training.torchvision.data import TrainingImages
 
         images = TrainingImages(
@@ -167,9 +174,16 @@ class TorchvisionTrainer:
         negatives = range(len(data.positives), len(images))
         config = self._config
         assert config.batch is not None  # `open_trainer` has chosen one
-        return images, MixedBatches(positives, negatives, batch=config.batch, ratio=config.ratio, seed=config.seed)
+        return images, MixedBatches(
+            positives,
+            negatives,
+            batch=config.batch,
+            ratio=config.ratio,
+            seed=config.seed,
+            steps=schedule.steps_per_pass,
+        )
 
-    def _loader(self, images: Any, batches: list[list[int]], device: torch.device, epoch: int) -> Any:
+    def _loader(self, images: Any, batches: list[list[int]], device: torch.device, number: int) -> Any:
         import torch
         from torch.utils.data import DataLoader
 
@@ -181,24 +195,24 @@ class TorchvisionTrainer:
             collate_fn=as_batch,
             num_workers=0 if device.type == "cpu" else self._config.workers,
             pin_memory=device.type == "cuda",
-            generator=torch.Generator().manual_seed(self._config.seed * _LARGE_PRIME + epoch),
+            generator=torch.Generator().manual_seed(self._config.seed * _LARGE_PRIME + number),
         )
         return opened(loader)
 
-    def _seed(self, epoch: int) -> None:
+    def _seed(self, number: int) -> None:
         import torch
 
-        seed = (self._config.seed * _LARGE_PRIME + epoch) % (1 << 32)
+        seed = (self._config.seed * _LARGE_PRIME + number) % (1 << 32)
         random.seed(seed)
         torch.manual_seed(seed)
 
-    def _keep(self, out: Path, parts: Mapping[str, Any], epoch: int, lines: Sequence[str]) -> None:
-        """Write the state to resume from, and the lines of all epochs so far."""
+    def _keep(self, out: Path, parts: Mapping[str, Any], passes: int, lines: Sequence[str]) -> None:
+        """Write the state to resume from, and the lines of all passes so far."""
         from negmine.training.saving import save
 
         try:
             states = {name: part.state_dict() for name, part in parts.items()}
-            save({"epoch": epoch, "lines": list(lines), **states}, out / _RESUME)
+            save({"passes": passes, "lines": list(lines), **states}, out / _RESUME)
             _write_log(out, lines)
         except OSError as error:
             raise TrainingError(
@@ -250,7 +264,7 @@ def average_torchvision(checkpoints: Sequence[Path], averaged: Path) -> None:
 
 
 def _restore(path: Path, parts: Mapping[str, Any], device: torch.device) -> tuple[int, list[str]]:
-    """Restore the parts of a killed training; returns the number of epochs that were done, and their lines."""
+    """Restore the parts of a killed training; returns the number of passes that were done, and their lines."""
     if not path.is_file():
         return 0, []
     import torch
@@ -260,7 +274,7 @@ def _restore(path: Path, parts: Mapping[str, Any], device: torch.device) -> tupl
         if state[name] or name != "scaler":  # that of a CPU keeps nothing, and the training may resume on a GPU
             part.load_state_dict(state[name])
     _write_log(path.parent, state["lines"])
-    return int(state["epoch"]), list(state["lines"])
+    return int(state["passes"]), list(state["lines"])
 
 
 def _write_log(out: Path, lines: Sequence[str]) -> None:

@@ -16,12 +16,14 @@ from ultralytics.utils.torch_utils import unwrap_model
 
 from negmine.errors import TrainingError
 from negmine.paths import printable
-from negmine.training.base import EpochEnd, OnEpoch
+from negmine.training.base import OnSteps, TrainProgress
 from negmine.training.batches import MixedBatches
 from negmine.training.config import TrainConfig
 from negmine.training.saving import save
+from negmine.training.schedule import Schedule
 from negmine.training.ultralytics.checkpoints import EXACT, load
 from negmine.training.ultralytics.criterion import dense_heads, install_criterion_loss
+from negmine.words import counted
 
 _NAMED = 8  # images of a bad batch that a message names
 _LARGE_PRIME = 1_000_003
@@ -33,15 +35,17 @@ class Job:
 
     Attributes:
         config: loss, ratio, seed.
-        resume_file: where a whole checkpoint is kept after each epoch.
+        schedule: the steps; a pass is what Ultralytics calls an epoch.
+        resume_file: where a whole checkpoint is kept after each pass.
         restore_threads: called when Ultralytics has taken threads away.
-        on_epoch: told after each epoch.
+        on_steps: told after each pass.
     """
 
     config: TrainConfig
+    schedule: Schedule
     resume_file: Path
     restore_threads: Callable[[], None]
-    on_epoch: OnEpoch | None = None
+    on_steps: OnSteps | None = None
 
 
 class MixedTrainer(DetectionTrainer):  # type: ignore[misc]
@@ -55,6 +59,7 @@ class MixedTrainer(DetectionTrainer):  # type: ignore[misc]
     def __init__(self, job: Job, *arguments: Any, **named: Any) -> None:
         self._job = job
         self._images: tuple[str, ...] = ()
+        self._in_pass = 0  # batches so far
         self._batches: MixedBatches | None = None
         super().__init__(*arguments, **named)
 
@@ -67,12 +72,13 @@ class MixedTrainer(DetectionTrainer):  # type: ignore[misc]
                 raise TrainingError(
                     f"the training ran out of memory with a batch of {config.batch}; use a smaller --batch"
                 )
-            self._batches = _mixed_batches(loader.dataset, config)
+            self._batches = _mixed_batches(loader.dataset, config, self._job.schedule)
             object.__setattr__(loader, "batch_sampler", _RepeatSampler(self._batches))  # as its own class does
         return loader
 
     def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Remember which images are in the batch, for messages."""
+        """Remember which batch it is, and its images, for messages."""
+        self._in_pass += 1
         self._images = tuple(batch.get("im_file", ()))
         prepared: dict[str, Any] = super().preprocess_batch(batch)
         return prepared
@@ -106,10 +112,10 @@ class MixedTrainer(DetectionTrainer):  # type: ignore[misc]
         if self.start_epoch:
             self._restore()
         if self._batches is not None:
-            self._batches.epoch = self.start_epoch
+            self._batches.passed = self.start_epoch
 
     def begin_epoch(self) -> None:
-        """The same augmentations, whether or not the training was killed before this epoch.
+        """The same augmentations, whether or not the training was killed before this pass.
 
         Processes that load images, as on a GPU, have random generators of their own, which this does not reach.
         """
@@ -117,16 +123,19 @@ class MixedTrainer(DetectionTrainer):  # type: ignore[misc]
         random.seed(seed)
         np.random.seed(seed)
         torch.manual_seed(seed)
+        self._in_pass = 0
 
     def end_batch(self) -> None:
         """Stop at a NaN."""
         self._require_finite()
 
     def end_epoch(self) -> None:
-        """Report the epoch."""
-        if self._job.on_epoch is not None:
+        """Report the steps of the pass."""
+        if self._job.on_steps is not None:
             losses = {name: float(value) for name, value in (self.tloss or {}).items()}
-            self._job.on_epoch(EpochEnd(self.epoch + 1, self.epochs, losses))
+            schedule = self._job.schedule
+            done = (self.epoch + 1) * schedule.steps_per_pass
+            self._job.on_steps(TrainProgress(done, schedule.steps, losses))
 
     def _restore(self) -> None:
         """Resume from the exact state; Ultralytics has read the optimizer, and the rest at half precision."""
@@ -148,9 +157,10 @@ class MixedTrainer(DetectionTrainer):  # type: ignore[misc]
             return
         images = ", ".join(printable(Path(name).name) for name in self._images[:_NAMED])
         more = f" and {len(self._images) - _NAMED} more" if len(self._images) > _NAMED else ""
-        kept = f"the weights after epoch {self.epoch} are kept" if self.epoch else "no epoch was completed"
+        done = self.epoch * self._job.schedule.steps_per_pass
+        kept = f"the weights after {counted(done, 'step')} are kept" if done else "no weights were kept yet"
         raise TrainingError(
-            f"the loss is NaN or infinite in epoch {self.epoch + 1}, on the batch of {images}{more}; {kept}; "
+            f"the loss is NaN or infinite in step {done + self._in_pass}, on the batch of {images}{more}; {kept}; "
             "look at these images, or train with a lower rate (--set lr0=0.0001)"
         )
 
@@ -166,7 +176,7 @@ def add_callbacks(model: Any) -> None:
         model.add_callback(event, method)
 
 
-def _mixed_batches(dataset: Any, config: TrainConfig) -> MixedBatches:
+def _mixed_batches(dataset: Any, config: TrainConfig, schedule: Schedule) -> MixedBatches:
     """Batches of a data set of Ultralytics, by what it found in the label files.
 
     Raises:
@@ -178,4 +188,11 @@ def _mixed_batches(dataset: Any, config: TrainConfig) -> MixedBatches:
     if not positives:
         raise TrainingError("no training image has an object that Ultralytics can read; check the labels")
     assert config.batch is not None  # `open_trainer` has chosen one
-    return MixedBatches(positives, negatives, batch=config.batch, ratio=config.ratio, seed=config.seed)
+    return MixedBatches(
+        positives,
+        negatives,
+        batch=config.batch,
+        ratio=config.ratio,
+        seed=config.seed,
+        steps=schedule.steps_per_pass,
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -14,12 +14,15 @@ from negmine.detectors.ultralytics.loading import channels_of, one_line, open_mo
 from negmine.detectors.ultralytics.quiet import no_training_downloads, quiet_ultralytics
 from negmine.errors import ConfigError, NegmineError, TrainingError, WeightsError
 from negmine.paths import printable
-from negmine.training.base import OnEpoch, TrainingSet
+from negmine.training.base import OnSteps, TrainingSet
 from negmine.training.config import TrainConfig
 from negmine.training.losses import Family, use_of
+from negmine.training.schedule import Schedule, schedule_for
 
 if TYPE_CHECKING:
     from ultralytics import YOLO
+
+    from negmine.training.ultralytics.engine import Job
 
 # Ultralytics' own defaults are for training from published weights for a hundred epochs. Its warm-up begins with a
 # learning rate of 0.1 for the biases, which alone took a tuned detector from mAP50 0.84 to 0.003 in an epoch, and its
@@ -77,14 +80,14 @@ class UltralyticsTrainer:
                 )
             self._check_settings()
 
-    def train(self, weights: Path, data: TrainingSet, out: Path, *, on_epoch: OnEpoch | None = None) -> Path:
-        """Train in `out`; resumes a training that was killed there after its last whole epoch.
+    def train(self, weights: Path, data: TrainingSet, out: Path, *, on_steps: OnSteps | None = None) -> Path:
+        """Train in `out`; resumes a training that was killed there from the last steps that it kept.
 
         On a CPU it then ends with the weights that it would have had, unless `--set` asks for gradients over several
         batches (`nbs`) or for a mosaic, of which Ultralytics keeps nothing.
 
         Returns:
-            The averaged weights after the last epoch: a checkpoint that plain Ultralytics opens.
+            The averaged weights after the last step: a checkpoint that plain Ultralytics opens.
 
         Raises:
             TrainingError: where the loss is NaN or infinite (with the images of that batch), memory or disk is full, or
@@ -95,31 +98,31 @@ class UltralyticsTrainer:
             return done
         with quiet_ultralytics() as restore_threads, no_training_downloads(), _explained(out):
             from negmine.training.ultralytics.checkpoints import require_same_network, save_weights
+            from negmine.training.ultralytics.engine import Job
 
             out.mkdir(parents=True, exist_ok=True)
             resume_file = out / _RESUME
-            if _epochs_done(resume_file) < self._config.epochs:
-                self._run(weights, data, out, restore_threads, on_epoch)
+            schedule = schedule_for(self._config, len(data.positives), len(data.negatives))
+            if _passes_done(resume_file) < schedule.passes:
+                self._run(weights, data, out, Job(self._config, schedule, resume_file, restore_threads, on_steps))
             require_same_network(self._open(weights).model, resume_file)
             save_weights(resume_file, done)
             resume_file.unlink()
         return done
 
-    def _run(
-        self, weights: Path, data: TrainingSet, out: Path, restore_threads: Callable[[], None], on_epoch: OnEpoch | None
-    ) -> None:
-        """Train the epochs that are not done; leaves the last whole checkpoint in `out`."""
-        from negmine.training.ultralytics.engine import Job, MixedTrainer, add_callbacks
+    def _run(self, weights: Path, data: TrainingSet, out: Path, job: Job) -> None:
+        """Train the passes that are not done; leaves the last whole checkpoint in `out`."""
+        from negmine.training.ultralytics.engine import MixedTrainer, add_callbacks
 
-        resume_file = out / _RESUME
-        resumed = _epochs_done(resume_file) > 0
+        resume_file = job.resume_file
+        resumed = _passes_done(resume_file) > 0
         model = self._open(resume_file if resumed else weights)
         data_yaml = data.write_lists(out, channels=channels_of(model.model))
         model.ckpt_path = str(resume_file)  # that it resumes from; what was opened may be a copy
         add_callbacks(model)
         model.train(
-            trainer=partial(MixedTrainer, Job(self._config, resume_file, restore_threads, on_epoch)),
-            **self._arguments(data_yaml, out, imgsz=_trained_imgsz(model), classes=len(data.class_names)),
+            trainer=partial(MixedTrainer, job),
+            **self._arguments(data_yaml, out, job.schedule, imgsz=_trained_imgsz(model), classes=len(data.class_names)),
             **({"resume": True} if resumed else {}),
         )
 
@@ -144,14 +147,16 @@ class UltralyticsTrainer:
             )
         return model
 
-    def _arguments(self, data_yaml: Path, out: Path, *, imgsz: int = _IMGSZ, classes: int = 1) -> dict[str, object]:
+    def _arguments(
+        self, data_yaml: Path, out: Path, schedule: Schedule, *, imgsz: int = _IMGSZ, classes: int = 1
+    ) -> dict[str, object]:
         """All that Ultralytics is told; `imgsz` and `classes` are those of the weights."""
         config = self._config
         assert config.batch is not None  # `open_trainer` has chosen one
         ours = {
             "data": str(data_yaml),
             "save_dir": str(out),
-            "epochs": config.epochs,
+            "epochs": schedule.passes,
             "imgsz": config.imgsz or imgsz,
             "batch": config.batch,
             "nbs": config.batch,  # a step for every batch
@@ -170,7 +175,7 @@ class UltralyticsTrainer:
                 f"Ultralytics has no training argument {', '.join(unknown)}; its documentation lists them under Train"
             )
         try:
-            arguments = get_cfg(overrides=self._arguments(Path("data.yaml"), Path("out")))
+            arguments = get_cfg(overrides=self._arguments(Path("data.yaml"), Path("out"), Schedule(1, 1)))
         except (TypeError, ValueError, SyntaxError) as error:
             raise ConfigError(f"Ultralytics refuses a training argument: {one_line(error)}") from error
         if str(arguments.optimizer).lower() not in _OPTIMIZERS:
@@ -209,8 +214,8 @@ def _trained_imgsz(model: YOLO) -> int:
     return size if isinstance(size, int) else _IMGSZ
 
 
-def _epochs_done(checkpoint: Path) -> int:
-    """The whole epochs behind a checkpoint of a killed training; 0 where there is none."""
+def _passes_done(checkpoint: Path) -> int:
+    """The whole passes behind a checkpoint of a killed training; 0 where there is none."""
     if not checkpoint.is_file():
         return 0
     from ultralytics.nn.tasks import load_checkpoint

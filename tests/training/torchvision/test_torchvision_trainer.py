@@ -17,7 +17,7 @@ from negmine.detectors.config import DetectorConfig
 from negmine.detectors.open import open_detector
 from negmine.detectors.torchvision.checkpoints import read_checkpoint, write_checkpoint
 from negmine.errors import ConfigError, TrainingError, WeightsError
-from negmine.training.base import EpochEnd, TrainingSet
+from negmine.training.base import TrainingSet, TrainProgress
 from negmine.training.config import TrainConfig
 from negmine.training.losses import LOSSES, family_of_builder
 from negmine.training.open import open_trainer
@@ -80,14 +80,14 @@ def test_every_loss_of_every_family_trains(
     before = untrained(family)
     trainer = open_trainer(_config(loss=loss), before)
     trainer.check(before, NAMES)
-    told: list[EpochEnd] = []
-    after = trainer.train(before, data, tmp_path / "run", on_epoch=told.append)
-    assert [end.epoch for end in told] == [1]
+    told: list[TrainProgress] = []
+    after = trainer.train(before, data, tmp_path / "run", on_steps=told.append)
+    assert [end.step for end in told] == [len(data.positives)]  # one of them a step
     assert all(value == value and value >= 0 for value in told[0].losses.values())
     old, new = read_checkpoint(before), read_checkpoint(after)
     assert (new.builder, new.class_names, new.arguments) == (old.builder, old.class_names, old.arguments)
     assert any(not torch.equal(old.state[name], new.state[name]) for name in old.state)
-    assert json.loads((tmp_path / "run" / "log.jsonl").read_text()).keys() == {"epoch", *told[0].losses}
+    assert json.loads((tmp_path / "run" / "log.jsonl").read_text()).keys() == {"step", *told[0].losses}
     open_detector(DetectorConfig(str(after), device="cpu"))
 
 
@@ -100,12 +100,12 @@ def test_a_killed_training_ends_as_an_undisturbed_one(
     config = _config(loss=loss, epochs=3)
     whole = open_trainer(config, before).train(before, data, tmp_path / "whole")
     with pytest.raises(Killed):
-        open_trainer(config, before).train(before, data, tmp_path / "run", on_epoch=killed_after(2))
+        open_trainer(config, before).train(before, data, tmp_path / "run", on_steps=killed_after(2))
     told: list[int] = []
     after = open_trainer(config, before).train(
-        before, data, tmp_path / "run", on_epoch=lambda end: told.append(end.epoch)
+        before, data, tmp_path / "run", on_steps=lambda end: told.append(end.step)
     )
-    assert told == [3]
+    assert told == [3 * len(data.positives)]
     assert after.read_bytes() == whole.read_bytes()
     assert not (tmp_path / "run" / "resume.pt").exists()
     assert open_trainer(config, before).train(before, data, tmp_path / "run") == after  # what is done is done
@@ -259,22 +259,22 @@ def test_a_training_begun_on_a_cpu_goes_on_on_a_gpu(tmp_path: Path) -> None:
     from negmine.training.torchvision.trainer import _restore
 
     cpu, gpu = (torch.amp.GradScaler("cpu", enabled=enabled) for enabled in (False, True))
-    save({"epoch": 2, "lines": ["{}", "{}"], "scaler": cpu.state_dict()}, tmp_path / "resume.pt")
+    save({"passes": 2, "lines": ["{}", "{}"], "scaler": cpu.state_dict()}, tmp_path / "resume.pt")
     assert _restore(tmp_path / "resume.pt", {"scaler": gpu}, torch.device("cpu")) == (2, ["{}", "{}"])
     assert (tmp_path / "log.jsonl").read_text() == "{}\n{}\n"  # though a kill had lost a line
 
 
 @pytest.mark.slow
-def test_the_log_has_a_line_an_epoch_after_a_kill_between_the_two_files(
+def test_the_log_has_a_line_a_pass_after_a_kill_between_the_two_files(
     untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
 ) -> None:
     before = untrained(FASTER)
     with pytest.raises(Killed):
-        open_trainer(_config(epochs=2), before).train(before, data, tmp_path / "run", on_epoch=killed_after(1))
+        open_trainer(_config(epochs=2), before).train(before, data, tmp_path / "run", on_steps=killed_after(1))
     (tmp_path / "run" / "log.jsonl").unlink()
     open_trainer(_config(epochs=2), before).train(before, data, tmp_path / "run")
     lines = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
-    assert [json.loads(line)["epoch"] for line in lines] == [1, 2]
+    assert [json.loads(line)["step"] for line in lines] == [len(data.positives), 2 * len(data.positives)]
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from killing import Killed, killed_after
 
 from negmine.detectors.ultralytics.quiet import quiet_ultralytics
 from negmine.errors import ConfigError, TrainingError, WeightsError
-from negmine.training.base import EpochEnd, TrainingSet
+from negmine.training.base import TrainingSet, TrainProgress
 from negmine.training.config import TrainConfig
 from negmine.training.losses import LOSSES, Family
 from negmine.training.open import open_trainer
@@ -107,13 +107,13 @@ def _parameters(weights: Path) -> list[float]:
 @pytest.mark.slow
 @pytest.mark.parametrize("loss", [loss.name for loss in LOSSES.values() if loss.use(Family.ULTRALYTICS)])
 def test_every_loss_trains(loss: str, untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path) -> None:
-    told: list[EpochEnd] = []
+    told: list[TrainProgress] = []
     trainer = open_trainer(_config(loss=loss, epochs=2))
-    after = trainer.train(untrained("yolo11n"), data, tmp_path / "run", on_epoch=told.append)
-    assert [(end.epoch, end.epochs) for end in told] == [(1, 2), (2, 2)]
+    after = trainer.train(untrained("yolo11n"), data, tmp_path / "run", on_steps=told.append)
+    assert [(end.step, end.steps) for end in told] == [(3, 6), (6, 6)]  # two images with objects a step
     assert all(np.isfinite(list(end.losses.values())).all() and end.losses for end in told)
     assert after.is_file()
-    again = trainer.train(untrained("yolo11n"), data, tmp_path / "run", on_epoch=told.append)
+    again = trainer.train(untrained("yolo11n"), data, tmp_path / "run", on_steps=told.append)
     assert again == after and len(told) == 2  # what is done is not done again
 
 
@@ -149,19 +149,19 @@ def test_settings_reach_ultralytics(untrained: Callable[[str], Path], data: Trai
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("family", "loss"), [("yolo11n", "ohem"), ("yolo11n", "ghm"), ("yolo26n", "stock")])
-def test_a_killed_training_resumes_after_its_last_whole_epoch_with_the_same_result(
+def test_a_killed_training_resumes_from_the_last_steps_that_it_kept_with_the_same_result(
     family: str, loss: str, untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
 ) -> None:
     config = _config(epochs=3, loss=loss)
     undisturbed = open_trainer(config).train(untrained(family), data, tmp_path / "undisturbed")
     with pytest.raises(Killed):
-        open_trainer(config).train(untrained(family), data, tmp_path / "run", on_epoch=killed_after(2))
+        open_trainer(config).train(untrained(family), data, tmp_path / "run", on_steps=killed_after(2))
     (tmp_path / "run" / "weights" / "last.pt").write_bytes(b"cut short")
     told: list[int] = []
     after = open_trainer(config).train(
-        untrained(family), data, tmp_path / "run", on_epoch=lambda end: told.append(end.epoch)
+        untrained(family), data, tmp_path / "run", on_steps=lambda end: told.append(end.step)
     )
-    assert told == [2, 3]
+    assert told == [6, 9]
     assert _parameters(after) == _parameters(undisturbed)
     assert EXACT not in torch.load(after, weights_only=False)
 
@@ -172,7 +172,7 @@ def test_a_checkpoint_of_an_older_negmine_is_not_resumed(
 ) -> None:
     trainer, out = open_trainer(_config(epochs=3)), tmp_path / "run"
     with pytest.raises(Killed):
-        trainer.train(untrained("yolo11n"), data, out, on_epoch=killed_after(2))
+        trainer.train(untrained("yolo11n"), data, out, on_steps=killed_after(2))
     document = load(out / "resume.pt")
     del document[EXACT]
     save(document, out / "resume.pt")
@@ -207,10 +207,10 @@ def test_a_soup_is_the_average_of_trainings_with_other_seeds(
 
     def train() -> Path:
         out = tmp_path / "run"
-        return trainer.train(untrained("yolo11n"), data, out, on_epoch=lambda end: told.append((end.epoch, end.epochs)))
+        return trainer.train(untrained("yolo11n"), data, out, on_steps=lambda end: told.append((end.step, end.steps)))
 
     averaged = train()
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert told == [(3, 12), (6, 12), (9, 12), (12, 12)]
     tables = [_table(tmp_path / "run" / f"member-{number}" / "trained.pt") for number in (0, 1)]
     assert any(not torch.equal(tables[0][name], tables[1][name]) for name in tables[0])
     for name, value in _table(averaged).items():
@@ -258,7 +258,7 @@ def test_weights_that_turned_into_another_network_are_refused(
 
 def test_a_nan_loss_names_the_images(untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path) -> None:
     trainer = open_trainer(_config(settings={"cls": 3e38}))
-    with pytest.raises(TrainingError, match=r"NaN or infinite in epoch 1, on the batch of \d\.png, .*lr0") as caught:
+    with pytest.raises(TrainingError, match=r"NaN or infinite in step 1, on the batch of \d\.png, .*lr0") as caught:
         trainer.train(untrained("yolo11n"), data, tmp_path / "run")
     assert "\n" not in str(caught.value)
 
