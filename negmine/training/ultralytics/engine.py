@@ -88,6 +88,15 @@ class MixedTrainer(DetectionTrainer):  # type: ignore[misc]
         self._require_finite()
         super().optimizer_step()
 
+    def validate(self) -> Any:
+        """Validate only if asked to: a retraining measures the weights itself, on more images than these."""
+        return super().validate() if self.args.val else (self.metrics, None)
+
+    def final_eval(self) -> None:
+        """The same for the validation of the last weights."""
+        if self.args.val:
+            super().final_eval()
+
     def save_model(self) -> Any:
         """Keep a copy that is always whole, and exact: Ultralytics writes its own in place, at half precision."""
         saved = super().save_model()

@@ -36,7 +36,7 @@ FINE_TUNING: Mapping[str, object] = MappingProxyType(
         "warmup_bias_lr": 0.0,  # for who sets a warm-up: from 0, as all other rates
         "mosaic": 0.0,  # a mosaic of four shows hardly an image without objects
         "close_mosaic": 0,
-        "val": False,  # after the last epoch only
+        "val": False,
         "plots": False,
     }
 )
