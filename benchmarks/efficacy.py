@@ -29,6 +29,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,7 @@ def _config(case: LaidOut, seed: int, device: str, changes: Mapping[str, object]
     from negmine import RetrainConfig
 
     config = RetrainConfig()
-    train = {"imgsz": case.case.imgsz, "device": device, "seed": seed}
+    train: dict[str, Any] = {"imgsz": case.case.imgsz, "device": device, "seed": seed}
     train |= {name.removeprefix("train."): value for name, value in changes.items() if name.startswith("train.")}
     own: dict[str, Any] = {name: value for name, value in changes.items() if not name.startswith("train.")}
     return replace(config, train=replace(config.train, **train), **own)
@@ -145,11 +146,11 @@ def _steps_of(arm: str, case: LaidOut, seed: int) -> int:
 
 
 ARMS: Mapping[str, Callable[..., tuple[Path, int]]] = {
-    "negmine": lambda *given: retrained(*given, {}),
+    "negmine": partial(retrained, changes={}),
     "control": control,
     "naive": naive,
     "naive-steps": naive_steps,
-    **{name: (lambda *given, changes=changes: retrained(*given, changes)) for name, changes in TRIED.items()},
+    **{name: partial(retrained, changes=changes) for name, changes in TRIED.items()},
 }
 
 
