@@ -105,6 +105,17 @@ class UltralyticsTrainer:
             resume_file.unlink()
         return done
 
+    def average(self, checkpoints: Sequence[Path], averaged: Path) -> None:
+        """Write the average of trained checkpoints of one architecture.
+
+        Raises:
+            TrainingError: where it cannot be written.
+        """
+        with quiet_ultralytics(), _explained(averaged.parent):
+            from negmine.training.ultralytics.checkpoints import average_weights
+
+            average_weights(checkpoints, averaged)
+
     def _run(
         self, weights: Path, data: TrainingSet, out: Path, restore_threads: Callable[[], None], on_epoch: OnEpoch | None
     ) -> None:
@@ -190,18 +201,6 @@ def fine_tuning_rate(classes: int) -> float:
         classes: 1 or more.
     """
     return min(_MOST_RATE, round(0.01 / (4 + classes), 6))
-
-
-def average_ultralytics(checkpoints: Sequence[Path], averaged: Path) -> None:
-    """Write the average of trained checkpoints of one architecture.
-
-    Raises:
-        TrainingError: where it cannot be written.
-    """
-    with quiet_ultralytics(), _explained(averaged.parent):
-        from negmine.training.ultralytics.checkpoints import average_weights
-
-        average_weights(checkpoints, averaged)
 
 
 def _trained_imgsz(model: YOLO) -> int:
