@@ -22,7 +22,13 @@ from negmine.retraining.context import Member, Run
 from negmine.retraining.measure import measure_round
 from negmine.retraining.result import RoundResult
 from negmine.retraining.selection import RoundCounts, select_negatives
-from negmine.retraining.training_set import copy_start, place_negatives, read_negatives, write_data_yaml
+from negmine.retraining.training_set import (
+    copy_start,
+    gather_negatives,
+    place_negatives,
+    read_negatives,
+    write_data_yaml,
+)
 from negmine.retraining.verdict import best_round, reason_to_stop
 from negmine.training.base import EpochEnd, TrainingSet
 from negmine.words import counted
@@ -70,7 +76,7 @@ def _start(run: Run) -> RoundResult:
     began, folder = run.ports.clock(), run.folder.round(0)
     if not folder.weights.is_file():
         copy_start(Path(run.detector.weights), folder.weights)
-    write_data_yaml(folder, run.data.images, run.data.class_names, channels=run.data.channels)
+    write_data_yaml(folder, run.data.images, run.data.class_names, channels=run.data.channels, negatives=False)
     place_negatives(run.folder, folder, [], [])
     return measure_round(run, 0, RoundCounts(0, 0, 0, 0), None, began)
 
@@ -112,8 +118,8 @@ def _average(run: Run, number: int) -> None:
     folder, members = run.folder.round(number), run.members
     if len(members) == 1 or folder.weights.is_file():
         return
-    lists = [run.home(number, member).negatives for member in members]
     data = run.data
-    write_data_yaml(folder, data.images, data.class_names, channels=data.channels, negatives=lists)
+    gather_negatives(run.folder, folder, [run.home(number, member) for member in members])
+    write_data_yaml(folder, data.images, data.class_names, channels=data.channels, negatives=True)
     run.step(number, f"averaging the weights of {len(members)} members")
     members[0].trainer.average([run.weights_of(number, member) for member in members], folder.weights)

@@ -104,7 +104,7 @@ def select_negatives(run: Run, number: int, member: Member, current: Path) -> Ro
     notes = _notes(found, len(chosen) + len(variants) + empties, asked, run)
     counts = RoundCounts(found.fresh, len(chosen), len(variants), empties, notes)
     write_file(home.counts, (json.dumps(asdict(counts), indent=1) + "\n").encode())
-    write_data_yaml(home, member.images, run.data.class_names, channels=run.data.channels, negatives=[home.negatives])
+    write_data_yaml(home, member.images, run.data.class_names, channels=run.data.channels, negatives=True)
     place_negatives(run.folder, home, chosen, variants)  # their list comes last: with it, all the rest is there
     return counts
 

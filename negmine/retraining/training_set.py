@@ -114,13 +114,19 @@ def read_negatives(folder: RetrainFolder, home: RoundFolder) -> tuple[Path, ...]
     return tuple(folder.images("negatives") / Path(line).name for line in lines)
 
 
+def gather_negatives(folder: RetrainFolder, home: RoundFolder, members: Sequence[RoundFolder]) -> None:
+    """List the negatives that any member of a round is trained on, each once, in the folder of the round."""
+    images = dict.fromkeys(path for member in members for path in read_negatives(folder, member))
+    write_file(home.negatives, "".join(f"./{_from(home, path)}\n" for path in images).encode())
+
+
 def write_data_yaml(
     home: RoundFolder,
     images: PlacedImages,
     class_names: Sequence[str],
     *,
     channels: int,
-    negatives: Sequence[Path] = (),
+    negatives: bool,
 ) -> None:
     """Write a data.yaml with which Ultralytics trains on the same images.
 
@@ -129,11 +135,11 @@ def write_data_yaml(
         images: the labelled images.
         class_names: of the model, by class id.
         channels: of the images that the model sees.
-        negatives: lists of images without objects.
+        negatives: whether the list of negatives in the folder is part of it.
     """
     train = [_from(home, path) for path in _folders((*images.positives, *images.empties))]
-    train += [_from(home, path) for path in negatives]
     val = [_from(home, path) for path in _folders(images.val)] or train  # Ultralytics insists on some
+    train = [*train, home.negatives.name] if negatives else train
     document = {
         "train": train if len(train) > 1 else train[0],
         "val": val if len(val) > 1 else val[0],

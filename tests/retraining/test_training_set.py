@@ -61,7 +61,7 @@ def test_a_data_yaml_says_how_many_channels_the_model_sees(
     whole = RetrainFolder(tmp_path / "out")
     folder, placed = whole.round(1), [whole.images(kind) / "a.png" for kind in ("train", "val")]
     images = PlacedImages((placed[0],), (), (placed[1],))
-    write_data_yaml(folder, images, ["lamp"], channels=channels)
+    write_data_yaml(folder, images, ["lamp"], channels=channels, negatives=False)
     document = yaml.safe_load(folder.data_yaml.read_text())
     assert document == {"train": "../data/images/train", "val": "../data/images/val", "names": {0: "lamp"}} | entry
     training = TrainingSet((tmp_path / "a.jpg",), (), (), ("lamp",)).write_lists(tmp_path, channels=channels)
