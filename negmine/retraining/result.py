@@ -94,10 +94,10 @@ class RetrainResult:
         start: the weights that it started from.
         data_yaml: a data set whose split `val` was measured on.
         held_out_list: a file that lists the backgrounds that were measured on.
-        folds: how many members each round has. With one, nothing was trained on what was measured on; with more, the
-            result was trained on all of it, by way of the other members, but for a split `val` of the user's own data.
         imgsz: of training and measuring, pixels; None for the size that the weights were trained at.
         seconds: for the whole run.
+        folds: how many members each round has. With one, nothing was trained on what was measured on; with more, the
+            result was trained on all of it, by way of the other members, but for a split `val` of the user's own data.
     """
 
     out: Path
@@ -109,9 +109,9 @@ class RetrainResult:
     start: Path
     data_yaml: Path
     held_out_list: Path
-    folds: int
     imgsz: int | None
     seconds: float
+    folds: int = 1
 
     @property
     def improved(self) -> bool:

@@ -108,9 +108,9 @@ def retrain(
         start=inputs.weights,
         data_yaml=folder.round(best.number).data_yaml,
         held_out_list=folder.held_out_list,
-        folds=len(run.members),
         imgsz=config.train.imgsz,
         seconds=clock() - began,
+        folds=len(run.members),
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from negmine.training.base import EpochEnd, OnEpoch, Trainer, TrainingSet
+from negmine.training.config import TrainConfig
+from negmine.training.open import open_members
 from negmine.training.soup import SoupTrainer
 
 DATA = TrainingSet((), (), (), ("lamp",))
@@ -67,3 +69,10 @@ def test_one_member_is_asked_whether_weights_can_be_trained(tmp_path: Path) -> N
     members = [Writer(0), Writer(1)]
     SoupTrainer(members).check(tmp_path, ["lamp"])
     assert [member.trained for member in members] == [[-1], []]
+
+
+def test_members_differ_in_their_seeds_alone() -> None:
+    members = open_members(TrainConfig(device="cpu", seed=5), None, 3)
+    configs = [member._config for member in members]  # type: ignore[attr-defined]
+    assert configs[0].seed == 5 and len({config.seed for config in configs}) == 3
+    assert all(replace(config, seed=5) == configs[0] for config in configs)
