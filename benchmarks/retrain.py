@@ -147,7 +147,6 @@ def _placed(case: Case) -> Path:
     """The labelled images as YOLO reads them."""
     from negmine.detectors.config import DetectorConfig
     from negmine.detectors.open import open_detector
-    from negmine.held_out import HoldoutConfig
     from negmine.retraining.folder import RetrainFolder
     from negmine.retraining.labelled import read_labelled
     from negmine.retraining.training_set import place_labelled
@@ -155,7 +154,8 @@ def _placed(case: Case) -> Path:
     folder = RetrainFolder(case.out / "placed")
     if not (folder.out / "done").exists():
         names = open_detector(DetectorConfig(str(case.weights), device="cpu")).class_names
-        place_labelled(folder, read_labelled(case.data, names, HoldoutConfig(share=0.2)))
+        labelled = read_labelled(case.data, names)
+        place_labelled(folder, {"train": labelled.train, "val": labelled.val}, labelled.class_ids)
         (folder.out / "done").touch()
     return (folder.out / "data").absolute()
 

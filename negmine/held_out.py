@@ -136,7 +136,7 @@ def hold_out_share(images: Sequence[_Image], *, share: float, seed: int) -> Hold
         seed: another seed holds out other groups.
     """
     groups = near_groups({image.sha256: image.phash for image in images})
-    chosen = {sha256 for group in groups if _rank(group[0], seed) < share for sha256 in group}
+    chosen = {sha256 for group in groups if seeded_rank(group[0], seed) < share for sha256 in group}
     return _split(images, chosen, set())
 
 
@@ -163,7 +163,7 @@ def _split(images: Sequence[_Image], held_out: Collection[str], left_out: Collec
     return HoldoutSplit(tuple(rest), tuple(image for image in images if image.sha256 in held_out))
 
 
-def _rank(sha256: str, seed: int) -> float:
+def seeded_rank(sha256: str, seed: int) -> float:
     """A number from 0 to 1 that looks random and is always the same."""
     digest = hashlib.sha256(f"{seed}:{sha256}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64

@@ -18,7 +18,6 @@ from negmine.exporting.config import ExportConfig
 from negmine.exporting.export import export
 from negmine.exporting.names import negative_name, variant_name
 from negmine.exporting.negatives import PRESENT
-from negmine.held_out import HoldoutConfig
 from negmine.mining.config import CropConfig, ScanConfig
 from negmine.mining.scan import scan
 from negmine.retraining.labelled import read_labelled
@@ -75,8 +74,8 @@ def world(tmp_path: Path) -> World:
 
 
 def rule_of_retrain(world: World, bank: Bank) -> TrainingRule:
-    labelled = read_labelled(world.data, {0: "lamp"}, HoldoutConfig(share=0.5))
-    return TrainingRule(labelled.known_images(), BankHashes.read(bank, {}))
+    labelled = read_labelled(world.data, {0: "lamp"})
+    return TrainingRule(labelled.known_images(labelled.train), BankHashes.read(bank, {}))
 
 
 def exported(world: World) -> tuple[set[str], dict[str, int]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,6 +128,13 @@ class ToyTrainer:
         if on_steps is not None:
             on_steps(TrainProgress(1, 1, {}))
         return write_weights(out / "trained.json", fires_on, blind_under=self.blind_under, classes=before["classes"])
+
+    def average(self, checkpoints: Sequence[Path], averaged: Path) -> None:
+        """Fires on what most of them fire on."""
+        every = [json.loads(path.read_text()) for path in checkpoints]
+        votes = Counter(what for each in every for what in each["fires_on"])
+        fires_on = [what for what, count in votes.items() if 2 * count > len(every)]
+        write_weights(averaged, fires_on, blind_under=every[0]["blind_under"], classes=every[0]["classes"])
 
 
 def sha256(path: Path) -> str:

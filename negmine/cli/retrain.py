@@ -18,7 +18,7 @@ from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
 from negmine.mining.config import CropPolicy
 from negmine.paths import printable
-from negmine.retraining.config import DEFAULT_OUT, RetrainConfig
+from negmine.retraining.config import DEFAULT_HOLDOUT, DEFAULT_OUT, RetrainConfig
 from negmine.training.losses import LOSSES, check_options, option_fields
 
 if TYPE_CHECKING:
@@ -54,9 +54,8 @@ Shows = tuple[Callable[[str], None], Callable[[str, int, int], None]]
 @option(
     "Data",
     "--holdout",
-    default=_DEFAULT.holdout,
-    show_default=True,
-    help="Share of the backgrounds to measure on and never train on.",
+    type=float,
+    help=f"Share of the backgrounds to measure on and never train on.  [default: {DEFAULT_HOLDOUT:g}]",
 )
 @option(
     "Data",
@@ -64,6 +63,14 @@ Shows = tuple[Callable[[str], None], Callable[[str, int, int], None]]
     multiple=True,
     metavar="SOURCE",
     help="Backgrounds to measure on, instead of a share; repeatable.",
+)
+@option(
+    "Data",
+    "--folds",
+    type=int,
+    metavar="K",
+    help="Instead: train K detectors, each on all but a Kth of the images, measure each on that, and average them.  "
+    "[default: 3 if few images are labelled and none of them to validate on]",
 )
 @option(
     "Detector",
@@ -195,8 +202,9 @@ def command(
     batch: int | None,
     ratio: str,
     conf: float,
-    holdout: float,
+    holdout: float | None,
     held_out: tuple[str, ...],
+    folds: int | None,
     max_recall_loss: float,
     crop: CropPolicy,
     max_per_source: int,
@@ -218,14 +226,19 @@ def command(
 ) -> None:
     """Train a detector further on its own false positives, in rounds, as long as that helps.
 
-    A share of the backgrounds is never trained on. The result is the round with the fewest false positives on that
-    share at the recall of the start, or the start itself if no round helped. Use --resume after an interruption.
+    A share of the backgrounds is never trained on (or, with --folds, each image by all but one of the trainings). The
+    result is the round with the fewest false positives on what is held out, at the recall of the start, or the start
+    itself if no round helped. Use --resume after an interruption.
 
     \b
     negmine retrain --weights best.pt --data data.yaml --backgrounds streets/ fields/
     negmine retrain --weights best.pt --data data.yaml --bank negmine-bank --set lr0=0.001
     """
     _check_loss_options(ctx, weights, loss)
+    if folds is not None and folds > 1 and ctx.get_parameter_source("soup") is ParameterSource.COMMANDLINE:
+        raise ConfigError(
+            f"--soup is for one fold, found --folds {folds}, which average {folds} trainings; leave it out"
+        )
     if more_backgrounds and not backgrounds:
         raise ConfigError(f"expected --backgrounds before {more_backgrounds[0]!r}")
     config = RetrainConfig(
@@ -233,6 +246,7 @@ def command(
         ratio=ratio,
         conf=conf,
         holdout=holdout,
+        folds=folds,
         max_recall_loss=max_recall_loss,
         max_per_source=max_per_source,
         labels=labels,
@@ -381,7 +395,9 @@ def render(result: RetrainResult) -> None:
         say(out, f"no further round: {result.stopped}")
     say(out, f"\n{result.verdict}")
     say(out, f"weights: {printable(result.weights)}")
-    if result.improved:
+    if result.improved and result.folds > 1:
+        say(out, f"next, on images that are not among these: {_next(result)}")
+    elif result.improved:
         say(out, f"next: {_next(result)}")
     else:
         say(out, "next: add backgrounds of the kind that the detector fires on, or see `negmine retrain --help`")
@@ -389,7 +405,11 @@ def render(result: RetrainResult) -> None:
 
 def _rounds(result: RetrainResult) -> Table:
     names = ("round", "negatives", "FPPI", "FPPI at equal recall", "recall", "mAP50", "mAP50-95", "LAMR", "seconds")
-    rows = table("Rounds, measured on held-out images; * marks the best", names, plain=True)
+    if result.folds > 1:
+        title = f"Rounds of {result.folds} detectors, each measured on the fold that it never saw; * marks the best"
+    else:
+        title = "Rounds, measured on held-out images; * marks the best"
+    rows = table(title, names, plain=True)
     rows.columns[3].width = len("FPPI at")  # its name on three lines, so that the table fits into 80 columns
     for each in result.rounds:
         rows.add_row(*_row(each, best=each.number == result.best))
@@ -409,9 +429,10 @@ def _row(each: RoundResult, *, best: bool) -> tuple[str, ...]:
 
 
 def _next(result: RetrainResult) -> str:
-    """The command that compares start and result in full."""
+    """The command that compares start and result in full; with folds, on images of which the user has to name some."""
     imgsz = () if result.imgsz is None else ("--imgsz", str(result.imgsz))
-    return quoted(
-        "negmine", "eval", "--weights", result.start, "--weights", result.weights, "--data", result.data_yaml,
-        "--split", "val", "--backgrounds", result.held_out_list, *imgsz,
-    )  # fmt: skip
+    if result.folds > 1:
+        images: tuple[str | Path, ...] = ("--data", "DATA", "--backgrounds", "SOURCE")
+    else:
+        images = ("--data", result.data_yaml, "--split", "val", "--backgrounds", result.held_out_list)
+    return quoted("negmine", "eval", "--weights", result.start, "--weights", result.weights, *images, *imgsz)

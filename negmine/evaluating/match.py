@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from negmine.detectors.base import Detector
 from negmine.errors import BoxError
 from negmine.evaluating.config import EvalConfig
 from negmine.evaluating.findings import EvalFinding
+from negmine.files import sha256_of
 from negmine.labels.base import Truth
 from negmine.labels.classes import match_class_names
 from negmine.matching import Kind, match_detections
@@ -118,6 +119,28 @@ class MatchedDetections:
     images: tuple[MatchedImage, ...]
     skipped: tuple[SkippedImage, ...] = ()
     findings: tuple[EvalFinding, ...] = ()
+
+
+def merge_matched(parts: Sequence[MatchedDetections]) -> MatchedDetections:
+    """The matched detections of several detectors, each in images of its own, as those of one detector in all of them.
+
+    Args:
+        parts: one or more, of the same data and classes; no image is in two.
+
+    Returns:
+        Under the name of the first. The hash of its weights is that of the hashes of all, where there are several.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    images = [image for part in parts for image in part.images]
+    return replace(
+        parts[0],
+        sha256=sha256_of("".join(part.sha256 for part in parts).encode()),
+        lacking=tuple(name for name in parts[0].judged if any(name in part.lacking for part in parts)),
+        images=tuple(sorted(images, key=lambda image: image.background)),  # stable: the labelled ones first
+        skipped=tuple(each for part in parts for each in part.skipped),
+        findings=tuple(each for part in parts for each in part.findings),
+    )
 
 
 class ImageMatcher:

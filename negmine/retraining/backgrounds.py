@@ -1,4 +1,4 @@
-"""The backgrounds of a retraining: those that are mined, and those that are held out."""
+"""The backgrounds of a retraining, each once; `negmine.retraining.folds` says which are mined and which held out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from negmine.bank.bank import Bank
 from negmine.datasets.truth import may_hold_objects
 from negmine.errors import ConfigError, SourceError
-from negmine.held_out import HeldOut, HoldoutConfig, HoldoutSplit, hold_out_named, hold_out_share
 from negmine.images.contents import Contents, OnCount, read_contents
 from negmine.images.near_duplicates import near_any
 from negmine.paths import first_few, printable, sortable
@@ -17,7 +16,6 @@ from negmine.retraining.labelled import LabelledData
 from negmine.sources.expand import expand_sources
 from negmine.words import counted
 
-_FEW = 50  # held-out images; fewer say little
 _EXPECTED = "expected backgrounds: name images without targets with --backgrounds"
 
 
@@ -35,16 +33,14 @@ class Backgrounds:
     """Backgrounds, each content once.
 
     Attributes:
-        mined: files that are scanned for negatives, sorted.
-        held_out: what is only measured on.
-        hashes: perceptual hash of every background, by sha256; of those that are left out too.
-        left_out: why a file is neither mined nor held out, by its path.
+        images: those that can be used, in the order that they came in.
+        named: sha256 of those that the user names to be held out.
+        left_out: why a file is not among them, by its path.
         notes: what the user may want to know, a line each.
     """
 
-    mined: tuple[Path, ...]
-    held_out: HeldOut
-    hashes: Mapping[str, int]
+    images: tuple[BackgroundImage, ...]
+    named: frozenset[str]
     left_out: Mapping[Path, str]
     notes: tuple[str, ...]
 
@@ -53,68 +49,54 @@ def read_backgrounds(
     sources: Sequence[str | Path],
     bank: Path | None,
     labelled: LabelledData,
-    holdout: HoldoutConfig,
     *,
+    held_out: Sequence[str | Path] = (),
     workers: int | None = None,
     on_progress: OnCount | None = None,
 ) -> Backgrounds:
-    """Read all backgrounds and hold some of them out.
-
-    What looks like a labelled image that is trained on is never held out, as it would be measured on after it was
-    learned: it is mined, or, where the user named it to be held out, left out.
+    """Read all backgrounds.
 
     Args:
         sources: images, folders, globs, lists; where there are none, the files that the bank was mined from.
         bank: a bank's folder.
         labelled: the data set; its images are not backgrounds, even if the user names them.
-        holdout: the images to hold out, or the share.
+        held_out: images, folders, globs, lists that the user names to be held out; backgrounds as well.
         workers: threads.
         on_progress: called with how many images are read, of how many.
 
     Raises:
         ConfigError: where there are neither sources nor a bank.
-        SourceError: where nothing is left to mine or to measure on.
+        SourceError: where none can be used.
         BankError: where there is no such bank.
     """
-    named = _named(holdout)
-    paths = background_paths(sources, bank, holdout)
+    named = _named(held_out)
+    paths = background_paths(sources, bank, held_out)
     contents = read_contents(paths, pixels=True, workers=workers, on_progress=on_progress)
     images, broken, known = _each_once(contents, labelled)
-    notes = _notes_on_files(broken, known, _near_positives(images, labelled), len(set(paths)))
     left_out = {**broken, **dict.fromkeys(known, "it is in the labelled data")}
-    split = _hold_out(images, {contents.sha256[path] for path in named if path in contents.sha256}, holdout)
-    near = len(images) - len(split.rest) - len(split.held_out)
-    split, learned = split.release({image.phash for image in labelled.train})
-    like_learned = sorted((image.path for image in learned), key=sortable)
-    mined = split.rest if named else (*split.rest, *learned)
-    if like_learned:
-        notes.append(_note_on_learned(like_learned, mined=not named))
-    if named:
-        left_out |= dict.fromkeys(like_learned, "it looks like an image that is trained on")
-    _require_both(HoldoutSplit(mined, split.held_out), left_out, holdout, total=len(paths), learned=len(learned))
-    if near:
-        notes.append(f"{counted(near, 'background')} left out: near-duplicates of what is held out")
-    if len(split.held_out) < _FEW:
-        notes.append(
-            f"only {counted(len(split.held_out), 'background')} held out: false positives on so few are a rough "
-            "estimate; give more backgrounds, or a larger --holdout"
+    if not images:
+        path, reason = next(iter(left_out.items()))
+        raise SourceError(
+            f"expected backgrounds, and none of {len(paths)} can be used ({printable(path)}: {printable(reason)}); "
+            "give other images without targets"
         )
     return Backgrounds(
-        mined=tuple(sorted((image.path for image in mined), key=sortable)),
-        held_out=HeldOut.of(split.held_out),
-        hashes={image.sha256: image.phash for image in images},
+        images=tuple(images),
+        named=frozenset(contents.sha256[path] for path in named if path in contents.sha256),
         left_out=left_out,
-        notes=(f"mining {counted(len(mined), 'background')}, holding out {len(split.held_out)}", *notes),
+        notes=tuple(_notes_on_files(broken, known, _near_positives(images, labelled), len(set(paths)))),
     )
 
 
-def background_paths(sources: Sequence[str | Path], bank: Path | None, holdout: HoldoutConfig) -> list[Path]:
+def background_paths(
+    sources: Sequence[str | Path], bank: Path | None, held_out: Sequence[str | Path] = ()
+) -> list[Path]:
     """The files of all backgrounds, those first that are named to be held out; see `read_backgrounds`."""
-    return [*_named(holdout), *([ref.path for ref in expand_sources(list(sources))] if sources else _mined_into(bank))]
+    return [*_named(held_out), *([ref.path for ref in expand_sources(list(sources))] if sources else _mined_into(bank))]
 
 
-def _named(holdout: HoldoutConfig) -> list[Path]:
-    return [ref.path for ref in expand_sources(list(holdout.sources))] if holdout.sources else []
+def _named(held_out: Sequence[str | Path]) -> list[Path]:
+    return [ref.path for ref in expand_sources(list(held_out))] if held_out else []
 
 
 def _mined_into(bank: Path | None) -> list[Path]:
@@ -147,28 +129,11 @@ def _each_once(contents: Contents, labelled: LabelledData) -> tuple[list[Backgro
     return list(once.values()), broken, known
 
 
-def _hold_out(
-    images: Sequence[BackgroundImage], named: set[str], holdout: HoldoutConfig
-) -> HoldoutSplit[BackgroundImage]:
-    """Hold out the images that the user named, by their sha256, else a share."""
-    if holdout.sources:
-        return hold_out_named(images, named)
-    return hold_out_share(images, share=holdout.share, seed=holdout.seed)
-
-
 def _near_positives(images: Sequence[BackgroundImage], labelled: LabelledData) -> list[Path]:
     """Backgrounds that look like images with objects."""
-    positives = {image.phash for image in (*labelled.train, *labelled.val) if image.is_positive}
+    positives = {image.phash for image in labelled.images if image.is_positive}
     near = near_any({image.phash for image in images}, positives)
     return sorted((image.path for image in images if image.phash in near), key=sortable)
-
-
-def _note_on_learned(paths: Sequence[Path], *, mined: bool) -> str:
-    what = "mined, not held out" if mined else "left out, not held out"
-    return (
-        f"{counted(len(paths), 'background')} {what}: they, or near-duplicates of them, look like labelled images that "
-        f"are trained on (perceptual hashes within 4 bits): {first_few(paths)}"
-    )
 
 
 def _notes_on_files(broken: Mapping[Path, str], known: Sequence[Path], near: Sequence[Path], total: int) -> list[str]:
@@ -183,29 +148,3 @@ def _notes_on_files(broken: Mapping[Path, str], known: Sequence[Path], near: Seq
             f"{first_few(near)}; if one holds a target, remove it and start again"
         )
     return notes
-
-
-def _require_both(
-    split: HoldoutSplit[BackgroundImage],
-    left_out: Mapping[Path, str],
-    holdout: HoldoutConfig,
-    *,
-    total: int,
-    learned: int,
-) -> None:
-    """Refuse a split with an empty side."""
-    usable = len(split.rest) + len(split.held_out)
-    if not usable:
-        path, reason = next(iter(left_out.items()))
-        raise SourceError(
-            f"expected backgrounds, and none of {total} can be used ({printable(path)}: {printable(reason)}); "
-            "give other images without targets"
-        )
-    if not split.rest or not split.held_out:
-        what = "to mine" if not split.rest else "to measure on"
-        by = "the images named" if holdout.sources else f"--holdout {holdout.share:g}"
-        why = f"; {learned} would be, but look like images that are trained on" if learned else ""
-        raise SourceError(
-            f"none of {usable} backgrounds is left {what} by {by} (near-duplicates stay together{why}); give more, or "
-            "another --holdout or --seed"
-        )

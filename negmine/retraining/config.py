@@ -14,6 +14,7 @@ from negmine.ratios.target import Ratio
 from negmine.training.config import TrainConfig
 
 DEFAULT_OUT = "negmine-retrain"
+DEFAULT_HOLDOUT = 0.2
 _MAY_CHANGE = ("device", "workers", "trust_weights")  # when a run is resumed
 _DERIVED = ("ratio",)  # of the training; the retraining's own replaces it
 
@@ -27,7 +28,12 @@ class RetrainConfig:
         ratio: positive to negative images of the training.
         conf: the score from which a detection counts, in mining and in the recall of the start.
         holdout: share of the backgrounds to hold out, over 0 and under 1; where the data has no split to validate on,
-            also the share of its labelled images.
+            also the share of its labelled images. None for `DEFAULT_HOLDOUT`.
+        folds: parts that the backgrounds are divided into, and the labelled images where the data has no split to
+            validate on. With two or more, a round trains a member for each, on all others, measures each on the part
+            that it never saw, and averages their weights; nothing else is held out, and `train.soup` does not apply.
+            None for 3 where there is no such split and under 100 images with objects, and neither a share nor an image
+            to hold out is asked for; else 1.
         max_recall_loss: how much recall may be lost, of 1.
         min_gain: share by which a round must lower the false positives, or it is the last.
         stop_early: whether a round that gains too little, or loses too much recall, is the last; the best round is the
@@ -49,7 +55,8 @@ class RetrainConfig:
     rounds: int = 2
     ratio: str = "1:1"
     conf: float = 0.25
-    holdout: float = 0.2
+    holdout: float | None = None
+    folds: int | None = None
     max_recall_loss: float = 0.01
     min_gain: float = 0.05
     stop_early: bool = True
@@ -75,12 +82,17 @@ class RetrainConfig:
             value = getattr(self, name)
             if not (math.isfinite(value) and 0 <= value < 1):
                 raise ConfigError(f"expected {name} of 0 or more and under 1, found {value}")
-        if not (math.isfinite(self.holdout) and 0 < self.holdout < 1):
+        if self.holdout is not None and not (math.isfinite(self.holdout) and 0 < self.holdout < 1):
             raise ConfigError(
                 f"expected a holdout over 0 and under 1, found {self.holdout}; false positives are counted on "
                 "backgrounds that are never trained on"
             )
-        for name, low in (("rounds", 1), ("max_per_source", 1), ("max_variants", 1), ("workers", 1)):
+        if self.holdout is not None and self.folds is not None and self.folds > 1:
+            raise ConfigError(
+                f"expected a holdout or folds, found both ({self.holdout:g} and {self.folds}): with folds every image "
+                "is held out from one training; leave one of them out"
+            )
+        for name, low in (("rounds", 1), ("folds", 1), ("max_per_source", 1), ("max_variants", 1), ("workers", 1)):
             number = getattr(self, name)
             if number is not None and number < low:
                 raise ConfigError(f"expected {name} of {low} or more, found {number}")
@@ -88,13 +100,19 @@ class RetrainConfig:
             raise ConfigError(f"expected near_bits from 0 to 63, found {self.near_bits}")
 
     @property
+    def share(self) -> float:
+        """Of the images, where a share of them is held out."""
+        return DEFAULT_HOLDOUT if self.holdout is None else self.holdout
+
+    @property
     def seed(self) -> int:
         """The seed of the split, the variants and the training."""
         return self.train.seed
 
     def settings(self) -> Mapping[str, object]:
-        """All that the result depends on, as JSON values by the name of the option."""
-        own = {name: value for name, value in asdict(self).items() if name not in ("crop", "train", "labels")}
+        """All that the result depends on but the folds, which images may decide; JSON values by name of the option."""
+        apart = ("crop", "train", "labels", "folds")
+        own = {name: value for name, value in asdict(self).items() if name not in apart} | {"holdout": self.share}
         crop = {f"crop_{name}": value for name, value in asdict(self.crop).items() if name != "crop"}
         train = {name: value for name, value in asdict(self.train).items() if name not in _DERIVED}
         train["settings"] = {name: train["settings"][name] for name in sorted(train["settings"])}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from negmine.detectors.config import DetectorConfig
 from negmine.evaluating.data import EvalImages
 from negmine.images.contents import OnCount
 from negmine.retraining.config import RetrainConfig
-from negmine.retraining.folder import RetrainFolder
+from negmine.retraining.folder import RetrainFolder, RoundFolder
 from negmine.retraining.training_set import PlacedImages
 from negmine.trainable import KnownImages
 from negmine.training.base import Trainer
@@ -19,13 +19,14 @@ from negmine.training.base import Trainer
 OnStep = Callable[[str], None]
 OnProgress = Callable[[str, int, int], None]  # what, how many are done, of how many
 OpenDetector = Callable[[DetectorConfig], Detector]
+OpenTrainers = Callable[[int], Sequence[Trainer]]  # for so many members, a trainer for each
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ports:
     """What a caller may replace: who trains, what opens weights as a detector, and a clock in seconds."""
 
-    trainer: Trainer
+    open_trainers: OpenTrainers
     open_detector: OpenDetector
     clock: Callable[[], float]
 
@@ -44,25 +45,40 @@ class Listener:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunData:
-    """The images of a retraining.
+    """What is known of the images of a retraining.
 
     Attributes:
         class_names: of the model, by class id.
         channels: of the images that the model sees, 3 or 1.
-        images: the labelled images, as they are trained on.
-        mined: backgrounds that are scanned for negatives.
-        known: what is held out, and what the labels say: no negative may contradict it.
+        images: the labelled images, as any member is trained on them.
         hashes: perceptual hashes of all images that were read, by sha256.
-        measured: what every round is measured on.
     """
 
     class_names: tuple[str, ...]
     channels: int
     images: PlacedImages
+    hashes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Member:
+    """One training of every round: what it learns from, and what it alone is measured on.
+
+    Attributes:
+        number: from 1.
+        images: the labelled images, as it is trained on them.
+        mined: backgrounds that are scanned for its negatives.
+        known: what is held out from it, and what the labels say: no negative may contradict it.
+        measured: what its weights are measured on.
+        trainer: trains it.
+    """
+
+    number: int
+    images: PlacedImages
     mined: tuple[Path, ...]
     known: KnownImages
-    hashes: Mapping[str, int]
     measured: EvalImages
+    trainer: Trainer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +91,8 @@ class Run:
         bank: the bank's folder.
         detector: the start weights and how they are opened; weights and score are replaced for each use.
         data: the images.
-        ports: the trainer and the like.
+        members: one for each fold; the result of a round is the average of their weights.
+        ports: what opens weights, and the like.
         listener: who is told how far it is.
     """
 
@@ -84,11 +101,22 @@ class Run:
     bank: Path
     detector: DetectorConfig
     data: RunData
+    members: tuple[Member, ...]
     ports: Ports
     listener: Listener
 
-    def step(self, number: int, text: str) -> None:
-        """Say what begins now in a round; round 0 is the start."""
-        self.listener.on_step(
-            f"round {number} of up to {self.config.rounds}: {text}" if number else f"the start: {text}"
-        )
+    def home(self, number: int, member: Member) -> RoundFolder:
+        """The folder of a member of a round; that of the round itself, where it is alone."""
+        folder = self.folder.round(number)
+        return folder if len(self.members) == 1 else folder.member(member.number)
+
+    def weights_of(self, number: int, member: Member) -> Path:
+        """The weights of a member of a round; of round 0 the start, which all have in common."""
+        return self.home(number, member).weights if number else self.folder.round(0).weights
+
+    def step(self, number: int, text: str, member: Member | None = None) -> None:
+        """Say what begins now in a round, or in one of its members; round 0 is the start."""
+        which = f"round {number} of up to {self.config.rounds}: " if number else "the start: "
+        if member is not None and len(self.members) > 1:
+            which += f"member {member.number} of {len(self.members)}: "
+        self.listener.on_step(f"{which}{text}")

@@ -2,11 +2,14 @@
 
 OUT/retrain.json                 the settings; retrain.lock keeps other processes out
 OUT/data/images/{train,val}      the labelled images, and labels beside them in data/labels
+OUT/data/images/fold-K           those that all members of a round are trained on but member K
 OUT/data/images/negatives        negatives of all rounds
 OUT/bank                         unless another is named
 OUT/round-N/                     weights.pt, metrics.json, data.yaml, negatives.txt, mix.json, and the training
+OUT/round-N/member-K/            with folds, the same of each member but for metrics.json; weights.pt of the round is
+                                 then the average of the members'
 OUT/rounds.jsonl                 a line a round
-OUT/held-out.txt                 the backgrounds that are only measured on
+OUT/held-out.txt                 the backgrounds that are measured on; with folds, held-out-K.txt those of member K
 OUT/best.pt                      the result
 """
 
@@ -26,7 +29,7 @@ from negmine.files import PART, write_file
 from negmine.locks import FolderLock
 from negmine.paths import printable
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _LOCK = FolderLock(
     "retraining", "retrain.lock", "retrain.holder", RunLockedError, again="run the same command again with --resume"
 )
@@ -63,8 +66,12 @@ class RetrainFolder:
 
     @property
     def held_out_list(self) -> Path:
-        """A list of the backgrounds that are held out."""
+        """A list of the backgrounds that are measured on."""
         return self.out / "held-out.txt"
+
+    def held_out_of(self, member: int) -> Path:
+        """A list of the backgrounds that are held out from one of several members, counted from 1."""
+        return self.out / f"held-out-{member}.txt"
 
     @property
     def best(self) -> Path:
@@ -72,7 +79,7 @@ class RetrainFolder:
         return self.out / f"best{self.suffix}"
 
     def images(self, kind: str) -> Path:
-        """The folder of the images of a kind: `train`, `val` or `negatives`."""
+        """The folder of the images of a kind: `train`, `val`, `fold-1` and so on, or `negatives`."""
         return self.out / "data" / "images" / kind
 
     def round(self, number: int) -> RoundFolder:
@@ -82,7 +89,7 @@ class RetrainFolder:
 
 @dataclass(frozen=True, slots=True)
 class RoundFolder:
-    """The paths in the folder of a round.
+    """The paths in the folder of a round, or of one of its members.
 
     Attributes:
         path: where it is.
@@ -91,6 +98,10 @@ class RoundFolder:
 
     path: Path
     suffix: str = ".pt"
+
+    def member(self, number: int) -> RoundFolder:
+        """The folder of one of several members, counted from 1."""
+        return RoundFolder(self.path / f"member-{number}", self.suffix)
 
     @property
     def weights(self) -> Path:

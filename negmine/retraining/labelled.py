@@ -1,4 +1,4 @@
-"""The labelled images of a retraining: what is trained on, and what recall is measured on."""
+"""The labelled images of a retraining, as the data set has them; `negmine.retraining.folds` divides them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from negmine.datasets.config import LabelConfig
 from negmine.datasets.labelled import LabelledImage, labelled_images
 from negmine.datasets.open import Dataset, open_dataset
 from negmine.errors import LabelError, TruthError
-from negmine.held_out import HeldOut, HoldoutConfig, HoldoutSplit, hold_out_share, hold_out_split
+from negmine.held_out import HeldOut, hold_out_split
 from negmine.images.contents import Contents, OnCount, read_contents
 from negmine.labels.base import Truth
 from negmine.labels.classes import how_to_rename, listed, paired_class_names
@@ -51,8 +51,9 @@ class LabelledData:
     """A data set that was read for a retraining; each content is in it once.
 
     Attributes:
-        train: trained on.
-        val: measured on; none of it is in `train`.
+        path: of the data set.
+        train: the images of its split to train on; all, where it has no split to measure on.
+        val: of its split to measure on; none of it is in `train`. () where it has no such split.
         truth: the labels of both.
         class_ids: the model's number of each class that the data lists, by the data's name of it.
         unused: sha256 of images with a label that are in neither: of other splits, or unreadable.
@@ -60,6 +61,7 @@ class LabelledData:
         notes: what the user may want to know, a line each.
     """
 
+    path: Path
     train: tuple[ImageWithTruth, ...]
     val: tuple[ImageWithTruth, ...]
     truth: Truth
@@ -69,57 +71,53 @@ class LabelledData:
     notes: tuple[str, ...]
 
     @property
-    def held_out(self) -> HeldOut:
-        """The images that are measured on."""
-        return HeldOut.of(self.val)
-
-    def known_images(self, backgrounds: HeldOut | None = None) -> KnownImages:
-        """What may not be trained on as empty; `backgrounds` are held out as well."""
-        return KnownImages(
-            held_out=self.held_out | (backgrounds or HeldOut()),
-            objects={image.sha256: image.truth.boxes_xyxy for image in self.train},
-            unclear=self.unused,
-            positives=frozenset(image.phash for image in self.positives),
-        )
-
-    @property
-    def positives(self) -> list[ImageWithTruth]:
-        """The images with objects that are trained on."""
-        return [image for image in self.train if image.is_positive]
+    def images(self) -> tuple[ImageWithTruth, ...]:
+        """The images of both splits."""
+        return (*self.train, *self.val)
 
     @property
     def contents(self) -> frozenset[str]:
         """The sha256 of all its labelled images."""
-        return self.unused.union(image.sha256 for image in (*self.train, *self.val))
+        return self.unused.union(image.sha256 for image in self.images)
+
+    def known_images(self, train: Sequence[ImageWithTruth], backgrounds: HeldOut | None = None) -> KnownImages:
+        """What may not be trained on as empty.
+
+        Args:
+            train: those of its images that are trained on; all others are held out.
+            backgrounds: are held out as well.
+        """
+        trained_on = {image.sha256 for image in train}
+        held_out = HeldOut.of(image for image in self.images if image.sha256 not in trained_on)
+        return KnownImages(
+            held_out=held_out | (backgrounds or HeldOut()),
+            objects={image.sha256: image.truth.boxes_xyxy for image in train},
+            unclear=self.unused,
+            positives=frozenset(image.phash for image in train if image.is_positive),
+        )
 
 
 def read_labelled(
     data: str | Path,
     model_names: Mapping[int, str],
-    holdout: HoldoutConfig,
     *,
     labels: LabelConfig | None = None,
     near: Sequence[Path] = (),
     workers: int | None = None,
     on_progress: OnCount | None = None,
 ) -> LabelledData:
-    """Open a data set and read every labelled image in it.
-
-    Where it has no split to validate on, `val` or else `test`, a share of the images is held out, near-duplicates
-    together. Images without a label are not used.
+    """Open a data set and read every labelled image in it. Images without a label are not used.
 
     Args:
         data: VOC, YOLO or COCO.
         model_names: the detector's class id to name; every class that the data lists must be among them.
-        holdout: the share of the images to hold out where the data has no split for that.
         labels: how the labels of the data are understood.
         near: other images, which its labels may be of.
         workers: threads.
         on_progress: called with how many images are read, of how many.
 
     Raises:
-        TruthError: where the data cannot be opened, lists a class that the model lacks, or has no objects to train on
-            or to measure on.
+        TruthError: where the data cannot be opened, lists a class that the model lacks, or has no objects.
         SourceError: where images that it names are missing.
     """
     dataset = open_dataset(data, config=labels, images=near)
@@ -128,41 +126,45 @@ def read_labelled(
     contents = read_contents([image.path for image in images], pixels=True, workers=workers, on_progress=on_progress)
     read, unreadable = _with_truth(dataset, images, contents)
     skipped = {**contents.unreadable, **unreadable}
-    split, split_notes = split_labelled(images, read, holdout)
-    _require_objects(data, images, split)
+    train, val, split_notes = split_labelled(images, read)
+    _require_any_objects(Path(data), images)
+    if val:
+        require_objects(Path(data), "to train on", train)
+        require_objects(Path(data), "to measure recall on", val)
     unlabelled = sum(len(each.images) for each in dataset.splits) - len(images)
-    positives = sum(image.is_positive for image in split.rest)
+    positives = sum(image.is_positive for image in (*train, *val))
     notes = [
         *dataset.notes,
-        f"{dataset.format_name}: training on {counted(positives, 'image')} with objects and "
-        f"{len(split.rest) - positives} without, measuring on {len(split.held_out)}",
+        f"{dataset.format_name}: {counted(positives, 'image')} with objects and "
+        f"{len(train) + len(val) - positives} without",
         *split_notes,
         *([f"{counted(unlabelled, 'image')} without a label ignored"] if unlabelled > 0 else []),
         *([f"{counted(len(skipped), 'labelled image')} skipped: {first_few(skipped)}"] if skipped else []),
     ]
     return LabelledData(
-        train=split.rest,
-        val=split.held_out,
+        path=Path(data),
+        train=train,
+        val=val,
         truth=dataset.truth,
         class_ids=class_ids,
-        unused=frozenset(contents.sha256.values()) - {image.sha256 for image in (*split.rest, *split.held_out)},
+        unused=frozenset(contents.sha256.values()) - {image.sha256 for image in (*train, *val)},
         skipped=skipped,
         notes=tuple(notes),
     )
 
 
 def split_labelled(
-    images: Sequence[LabelledImage], read: Mapping[Path, ImageWithTruth], holdout: HoldoutConfig
-) -> tuple[HoldoutSplit[ImageWithTruth], list[str]]:
-    """Hold out a split of the data where it has one to measure on, else a share of its images.
+    images: Sequence[LabelledImage], read: Mapping[Path, ImageWithTruth]
+) -> tuple[tuple[ImageWithTruth, ...], tuple[ImageWithTruth, ...], list[str]]:
+    """Find the split to train on, and the one to measure on: `val`, or else `test`.
 
     Args:
         images: with the names of their splits.
         read: by path, those that could be read.
-        holdout: the share to hold out where there is no such split.
 
     Returns:
-        The split, each content on one side and once, and what the user may want to know of it.
+        The images to train on and those to measure on, each content on one side and once, and what the user may want to
+        know of them. Where the data has no split to measure on, the second is ().
     """
     by_split: dict[str, list[ImageWithTruth]] = {}
     for image in images:
@@ -174,19 +176,16 @@ def split_labelled(
         every = _each_once(by_split[train_name])
         split = hold_out_split(every, _each_once(by_split[val_name]))
         if any(image.is_positive for image in split.rest) or not any(image.is_positive for image in every):
-            return split, _notes_on_split(split, every, train_name, val_name)
+            return split.rest, split.held_out, _notes_on_split(split.held_out, every, train_name, val_name)
     whole = by_split[train_name] if train_name is not None else [each for part in by_split.values() for each in part]
-    every = _each_once(whole)
-    split = hold_out_share(every, share=holdout.share, seed=holdout.seed)
-    held_out, total = len(split.held_out), len(every)
-    return split, [f"the data has no split to measure on: holding out {held_out} of its {counted(total, 'image')}"]
+    return tuple(_each_once(whole)), (), []
 
 
 def _notes_on_split(
-    split: HoldoutSplit[ImageWithTruth], every: Sequence[ImageWithTruth], train_name: str, val_name: str
+    val: Sequence[ImageWithTruth], every: Sequence[ImageWithTruth], train_name: str, val_name: str
 ) -> list[str]:
     notes = [f"recall is measured on the split {val_name}"] if val_name != "val" else []
-    measured = {image.sha256 for image in split.held_out}
+    measured = {image.sha256 for image in val}
     copies = [image.path for image in every if image.sha256 in measured]
     if copies:
         notes.append(
@@ -244,16 +243,27 @@ def _class_ids(dataset: Dataset, model_names: Mapping[int, str]) -> dict[str, in
     return numbers
 
 
-def _require_objects(data: str | Path, images: Sequence[LabelledImage], split: HoldoutSplit[ImageWithTruth]) -> None:
-    where = printable(data)
+def require_objects(data: Path, purpose: str, images: Sequence[ImageWithTruth]) -> None:
+    """Refuse images that hold no object.
+
+    Args:
+        data: the data set.
+        purpose: what the images are for, as in "to train on".
+        images: of the data set.
+
+    Raises:
+        TruthError: where none of them holds an object.
+    """
     if not any(image.is_positive for image in images):
         raise TruthError(
-            f"{where}: expected images with objects, found none in {len(images)} labelled images; name the data set "
-            "that the model was trained on"
+            f"{printable(data)}: expected images with objects {purpose}, found none among {len(images)}; add some, or "
+            "give the data splits train and val"
         )
-    for what, found in (("to train on", split.rest), ("to measure recall on", split.held_out)):
-        if not any(image.is_positive for image in found):
-            raise TruthError(
-                f"{where}: expected images with objects {what}, found none among {len(found)}; add some, or give "
-                "the data splits train and val"
-            )
+
+
+def _require_any_objects(data: Path, images: Sequence[LabelledImage]) -> None:
+    if not any(image.is_positive for image in images):
+        raise TruthError(
+            f"{printable(data)}: expected images with objects, found none in {len(images)} labelled images; name the "
+            "data set that the model was trained on"
+        )

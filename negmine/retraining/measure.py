@@ -9,8 +9,10 @@ from negmine.detectors.weights_files import hash_weights
 from negmine.errors import ConfigError
 from negmine.evaluating.config import EvalConfig
 from negmine.evaluating.figures import ModelFigures, figures
+from negmine.evaluating.match import MatchedDetections, merge_matched
 from negmine.evaluating.predict import predict_and_match
 from negmine.files import write_file
+from negmine.images.contents import OnCount
 from negmine.paths import first_few
 from negmine.retraining.context import Run
 from negmine.retraining.result import RoundResult
@@ -19,7 +21,7 @@ from negmine.words import counted
 
 
 def measure_round(run: Run, number: int, counts: RoundCounts, at_recall: float | None, began: float) -> RoundResult:
-    """Measure the weights of a round, and write down what comes out.
+    """Measure what a round trained, and write down what comes out.
 
     Args:
         run: the retraining.
@@ -31,15 +33,8 @@ def measure_round(run: Run, number: int, counts: RoundCounts, at_recall: float |
     Raises:
         ConfigError: where the start finds no object, or fewer than may be lost.
     """
-    config, images = EvalConfig(conf=run.config.conf), run.data.measured
-    folder = run.folder.round(number)
-    run.step(
-        number,
-        f"measuring on {counted(len(images.labelled), 'labelled image')} and "
-        f"{counted(len(images.backgrounds), 'background')}",
-    )
-    detector = run.ports.open_detector(replace(run.detector, weights=str(folder.weights), conf=config.floor))
-    matched = predict_and_match([detector], images, config, run.listener.counts("images measured"))[0]
+    config, folder = EvalConfig(conf=run.config.conf), run.folder.round(number)
+    matched = match_round(run, number, config)
     if at_recall is None:
         at_recall = _recall_to_keep(run, figures(matched, config).recall or 0.0)
     measured = figures(matched, config, at_recall=at_recall)
@@ -52,6 +47,33 @@ def measure_round(run: Run, number: int, counts: RoundCounts, at_recall: float |
     document = result.to_dict() | {"figures": measured.to_dict()}
     write_file(folder.metrics, (json.dumps(document, indent=1) + "\n").encode())
     return result
+
+
+def match_round(run: Run, number: int, config: EvalConfig) -> MatchedDetections:
+    """Match what each member of a round finds in the images that it never saw; together these are all held-out images.
+
+    Args:
+        run: the retraining.
+        number: of the round; 0 for the start.
+        config: thresholds.
+    """
+    measured = [member.measured for member in run.members]
+    labelled = sum(len(images.labelled) for images in measured)
+    backgrounds = sum(len(images.backgrounds) for images in measured)
+    run.step(number, f"measuring on {counted(labelled, 'labelled image')} and {counted(backgrounds, 'background')}")
+    matched, done = [], 0
+    for member, images in zip(run.members, measured, strict=True):
+        weights = str(run.weights_of(number, member))
+        detector = run.ports.open_detector(replace(run.detector, weights=weights, conf=config.floor))
+        count = _counts_from(done, labelled + backgrounds, run.listener.counts("images measured"))
+        matched += predict_and_match([detector], images, config, count)
+        done += len(images.labelled) + len(images.backgrounds)
+    return merge_matched(matched)
+
+
+def _counts_from(before: int, total: int, report: OnCount) -> OnCount:
+    """Report what is done of a part as done of the whole."""
+    return lambda done, _: report(before + done, total)
 
 
 def _recall_to_keep(run: Run, recall: float) -> float:

@@ -15,8 +15,9 @@ from negmine.labels.yolo_writer import yolo_lines
 from negmine.paths import printable
 from negmine.retraining.backgrounds import Backgrounds, background_paths, read_backgrounds
 from negmine.retraining.config import RetrainConfig
-from negmine.retraining.context import Listener, Ports, Run, RunData
-from negmine.retraining.folder import LockedFolder, hash_of_lines
+from negmine.retraining.context import Listener, Member, Ports, Run, RunData
+from negmine.retraining.folder import LockedFolder, RetrainFolder, hash_of_lines
+from negmine.retraining.folds import Division, divide, folds_where_few
 from negmine.retraining.labelled import LabelledData, read_labelled
 from negmine.retraining.training_set import PlacedImages, place_labelled
 from negmine.words import counted
@@ -54,23 +55,29 @@ def prepare(
     folder, settings = locked.folder, _detector_config(inputs.weights, config)
     detector = ports.open_detector(settings)
     names = detector.class_names
-    ports.trainer.check(inputs.weights, _names_in_order(detector))
+    ports.open_trainers(1)[0].check(inputs.weights, _names_in_order(detector))
     labelled, backgrounds = _read(inputs, config, names, listener)
-    locked.claim(_depends_on(inputs, config, labelled, backgrounds))
-    backgrounds.held_out.write(folder.held_out_list)
-    images = place_labelled(folder, labelled, listener.counts("labelled images placed"))
+    holdout = HoldoutConfig(share=config.share, seed=config.seed, sources=inputs.held_out)
+    division = divide(labelled, backgrounds, holdout, folds=_folds(config, labelled, backgrounds))
+    locked.claim(_depends_on(inputs, config, labelled, backgrounds, division))
+    _write_lists(folder, division)
+    parts = division.parts(labelled)
+    placed = place_labelled(folder, parts, labelled.class_ids, listener.counts("labelled images placed"))
+    hashes = {image.sha256: image.phash for image in labelled.images}
+    hashes |= {image.sha256: image.phash for image in backgrounds.images}
     run = Run(
         folder=folder,
         config=config,
         bank=inputs.bank or folder.bank,
         detector=replace(settings, classes=_only(names, labelled)),
-        data=_data(detector, images, labelled, backgrounds),
+        data=RunData(_names_in_order(detector), detector.channels, _all_images(division, placed), hashes),
+        members=_members(division, labelled, placed, ports),
         ports=ports,
         listener=listener,
     )
     size = imgsz_warning(detector)
     notes = (
-        *([size] if size else []), *labelled.notes, *backgrounds.notes, *_unlisted(names, labelled)
+        *([size] if size else []), *labelled.notes, *backgrounds.notes, *division.notes, *_unlisted(names, labelled)
     )  # fmt: skip
     for note in notes:
         listener.on_step(note)
@@ -91,14 +98,12 @@ def _detector_config(weights: Path, config: RetrainConfig) -> DetectorConfig:
 def _read(
     inputs: RetrainInputs, config: RetrainConfig, names: Mapping[int, str], listener: Listener
 ) -> tuple[LabelledData, Backgrounds]:
-    holdout = HoldoutConfig(share=config.holdout, seed=config.seed, sources=inputs.held_out)
     listener.on_step("reading the labelled images")
     labelled = read_labelled(
         inputs.data,
         names,
-        holdout,
         labels=config.labels,
-        near=background_paths(inputs.backgrounds, inputs.bank, holdout),
+        near=background_paths(inputs.backgrounds, inputs.bank, inputs.held_out),
         workers=config.workers,
         on_progress=listener.counts("labelled images"),
     )
@@ -107,24 +112,49 @@ def _read(
         inputs.backgrounds,
         inputs.bank,
         labelled,
-        holdout,
+        held_out=inputs.held_out,
         workers=config.workers,
         on_progress=listener.counts("backgrounds"),
     )
     return labelled, backgrounds
 
 
-def _data(detector: Detector, images: PlacedImages, labelled: LabelledData, backgrounds: Backgrounds) -> RunData:
-    read = {image.sha256: image.phash for image in (*labelled.train, *labelled.val)}
-    return RunData(
-        class_names=_names_in_order(detector),
-        channels=detector.channels,
-        images=images,
-        mined=backgrounds.mined,
-        known=labelled.known_images(backgrounds.held_out),
-        hashes=read | dict(backgrounds.hashes),
-        measured=EvalImages([image.path for image in labelled.val], labelled.truth, backgrounds.held_out.paths),
+def _folds(config: RetrainConfig, labelled: LabelledData, backgrounds: Backgrounds) -> int:
+    """As many as the user asks for; else few where few images are labelled, unless a share is asked for."""
+    if config.folds is not None:
+        return config.folds
+    return folds_where_few(labelled, backgrounds) if config.holdout is None else 1
+
+
+def _write_lists(folder: RetrainFolder, division: Division) -> None:
+    """List the backgrounds that are measured on, and those of each member where there are several."""
+    division.backgrounds.write(folder.held_out_list)
+    if len(division.folds) > 1:
+        for number, fold in enumerate(division.folds, 1):
+            fold.backgrounds.write(folder.held_out_of(number))
+
+
+def _members(
+    division: Division, labelled: LabelledData, placed: Mapping[str, Path], ports: Ports
+) -> tuple[Member, ...]:
+    trainers = ports.open_trainers(len(division.folds))
+    return tuple(
+        Member(
+            number=number,
+            images=PlacedImages.of(fold.train, fold.val, placed),
+            mined=fold.mined,
+            known=fold.known,
+            measured=EvalImages([image.path for image in fold.val], labelled.truth, fold.backgrounds.paths),
+            trainer=trainer,
+        )
+        for number, (fold, trainer) in enumerate(zip(division.folds, trainers, strict=True), 1)
     )
+
+
+def _all_images(division: Division, placed: Mapping[str, Path]) -> PlacedImages:
+    """The labelled images that any member is trained on, and those that any is measured on."""
+    train = {image.sha256: image for fold in division.folds for image in fold.train}
+    return PlacedImages.of(train.values(), [image for fold in division.folds for image in fold.val], placed)
 
 
 def _names_in_order(detector: Detector) -> tuple[str, ...]:
@@ -132,16 +162,24 @@ def _names_in_order(detector: Detector) -> tuple[str, ...]:
 
 
 def _depends_on(
-    inputs: RetrainInputs, config: RetrainConfig, labelled: LabelledData, backgrounds: Backgrounds
+    inputs: RetrainInputs,
+    config: RetrainConfig,
+    labelled: LabelledData,
+    backgrounds: Backgrounds,
+    division: Division,
 ) -> Mapping[str, object]:
     """All that the result depends on: settings as they are, files by what is in them."""
-    sides = [("train", each) for each in labelled.train] + [("val", each) for each in labelled.val]
-    rows = [f"{side} {each.sha256}\n{yolo_lines(each.truth, each.size_wh, labelled.class_ids)}" for side, each in sides]
-    held_out = backgrounds.held_out.contents
+    rows = [
+        f"{part} {each.sha256}\n{yolo_lines(each.truth, each.size_wh, labelled.class_ids)}"
+        for part, images in division.parts(labelled).items()
+        for each in images
+    ]
+    fold_of = division.number_of
     return {
         "weights": hash_weights(inputs.weights),
+        "folds": len(division.folds),
         "data": hash_of_lines(rows),
-        "backgrounds": hash_of_lines(f"{sha256 in held_out} {sha256}" for sha256 in backgrounds.hashes),
+        "backgrounds": hash_of_lines(f"{fold_of.get(each.sha256)} {each.sha256}" for each in backgrounds.images),
         "bank": None if inputs.bank is None else printable(inputs.bank.absolute()),
         **config.settings(),
     }

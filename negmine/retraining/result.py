@@ -18,7 +18,9 @@ _KEYS = {"background_images": "held_out"}  # in JSON, where that differs from th
 class RoundResult:
     """What one round trained on and how good its weights are; round 0 is the start.
 
-    False positives are counted on held-out images: backgrounds, and labelled images without objects.
+    False positives are counted on held-out images: backgrounds, and labelled images without objects. Where the round
+    has several members, each image is measured on by the one that it was held out from, and the weights are their
+    average. The counts of what was trained on are then the mean of the members.
 
     Attributes:
         number: of the round.
@@ -91,9 +93,11 @@ class RetrainResult:
         notes: what the user may want to know about the data and the rounds.
         start: the weights that it started from.
         data_yaml: a data set whose split `val` was measured on.
-        held_out_list: a file that lists the backgrounds that were only measured on.
+        held_out_list: a file that lists the backgrounds that were measured on.
         imgsz: of training and measuring, pixels; None for the size that the weights were trained at.
         seconds: for the whole run.
+        folds: how many members each round has. With one, nothing was trained on what was measured on; with more, the
+            result was trained on all of it, by way of the other members, but for a split `val` of the user's own data.
     """
 
     out: Path
@@ -107,6 +111,7 @@ class RetrainResult:
     held_out_list: Path
     imgsz: int | None
     seconds: float
+    folds: int = 1
 
     @property
     def improved(self) -> bool:
@@ -150,6 +155,7 @@ class RetrainResult:
             "start": printable(self.start),
             "data_yaml": printable(self.data_yaml),
             "held_out": printable(self.held_out_list),
+            "folds": self.folds,
             "imgsz": self.imgsz,
             "seconds": round(self.seconds, 3),
         }

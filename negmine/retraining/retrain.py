@@ -13,14 +13,14 @@ from negmine.errors import ConfigError
 from negmine.paths import printable
 from negmine.ratios.target import Ratio
 from negmine.retraining.config import DEFAULT_OUT, RetrainConfig
-from negmine.retraining.context import Listener, OnProgress, OnStep, OpenDetector, Ports
+from negmine.retraining.context import Listener, OnProgress, OnStep, OpenDetector, OpenTrainers, Ports
 from negmine.retraining.folder import LockedFolder, RetrainFolder, folder_errors
 from negmine.retraining.prepare import RetrainInputs, prepare
 from negmine.retraining.result import RetrainResult, RoundResult
 from negmine.retraining.rounds import run_rounds
 from negmine.retraining.verdict import best_round
 from negmine.training.base import Trainer
-from negmine.training.open import open_trainer
+from negmine.training.open import open_members, open_trainer
 
 
 def retrain(
@@ -41,9 +41,10 @@ def retrain(
 ) -> RetrainResult:
     """Train a detector further on its own false positives, as long as that helps, and return its best weights.
 
-    A share of the backgrounds, with all their copies and near-duplicates, is held out: never mined or trained on.
-    Rounds are compared by the false positives on it, at the recall of the start. The start is one of the rounds, so the
-    result is never worse than the start.
+    A share of the backgrounds, with all their copies and near-duplicates, is held out: never mined or trained on. With
+    folds, each image is held out from one of several trainings instead, and the result is the average of their weights.
+    Rounds are compared by the false positives on what is held out, at the recall of the start. The start is one of the
+    rounds, so the result is never worse than the start.
 
     Args:
         weights: where to start; left unchanged.
@@ -55,7 +56,7 @@ def retrain(
         out: a new or empty folder, or with `resume` that of an earlier call with the same arguments.
         config: how many rounds, and how each is made.
         resume: resume the run that is in `out`.
-        trainer: trains; the one that `config.train` asks for where None.
+        trainer: trains, and averages; the one that `config.train` asks for where None.
         open_detector: opens weights as a detector, with the score and input size of its settings.
         on_step: told in words what begins now.
         on_progress: told what is counted, how many are done, of how many.
@@ -75,6 +76,11 @@ def retrain(
             "expected backgrounds: name images without targets with --backgrounds, or a bank that was mined from some "
             "with --bank"
         )
+    if _as_tuple(held_out) and config.folds is not None and config.folds > 1:
+        raise ConfigError(
+            f"expected --held-out or --folds, found both: with {config.folds} folds every image is held out from one "
+            "training; leave one of them out"
+        )
     inputs = RetrainInputs(
         weights=find_weights(str(weights)) if open_detector is None else Path(weights),
         data=Path(data),
@@ -87,8 +93,8 @@ def retrain(
     with folder_errors(folder.out), LockedFolder(folder, resume=resume) as locked:
         if resume and not locked.begun:
             listener.on_step(f"nothing to resume in {printable(folder.out)}: this is a new run")
-        trainer = trainer or _open_trainer(config, inputs.weights)
-        ports = Ports(trainer, open_detector or open_with_framework, clock)
+        trainers = _trainers(config, inputs.weights) if trainer is None else _all_the_same(trainer)
+        ports = Ports(trainers, open_detector or open_with_framework, clock)
         run, notes = prepare(inputs, config, locked, ports, listener)
         rounds, stopped = run_rounds(run)
     best = best_round(rounds)
@@ -104,12 +110,22 @@ def retrain(
         held_out_list=folder.held_out_list,
         imgsz=config.train.imgsz,
         seconds=clock() - began,
+        folds=len(run.members),
     )
 
 
-def _open_trainer(config: RetrainConfig, weights: Path) -> Trainer:
-    """The trainer of the weights' framework, whose batches have the ratio of the retraining."""
-    return open_trainer(replace(config.train, ratio=float(Ratio.parse(config.ratio).per_positive)), weights)
+def _trainers(config: RetrainConfig, weights: Path) -> OpenTrainers:
+    """The trainers of the weights' framework, whose batches have the ratio of the retraining."""
+    train = replace(config.train, ratio=float(Ratio.parse(config.ratio).per_positive))
+
+    def open_all(members: int) -> Sequence[Trainer]:
+        return open_members(train, weights, members) if members > 1 else (open_trainer(train, weights),)
+
+    return open_all
+
+
+def _all_the_same(trainer: Trainer) -> OpenTrainers:
+    return lambda members: (trainer,) * members
 
 
 def _as_tuple(sources: str | Path | Sequence[str | Path]) -> tuple[str | Path, ...]:

@@ -5,6 +5,9 @@ and ends with the result of one that was not; a kill inside a training loses the
 
 The current weights are always the best so far, in scanning and as the start of the next training: nothing is built on a
 round that lost. As the first round that gains little is the last, they are those of the round before.
+
+With folds, a round has several members. Each goes on from its own weights, never from their average, which has learned
+from the images that the member is measured on.
 """
 
 from __future__ import annotations
@@ -15,11 +18,17 @@ from pathlib import Path
 
 from negmine.detectors.weights_files import hash_weights
 from negmine.files import copy_file, write_file
-from negmine.retraining.context import Run
+from negmine.retraining.context import Member, Run
 from negmine.retraining.measure import measure_round
 from negmine.retraining.result import RoundResult
 from negmine.retraining.selection import RoundCounts, select_negatives
-from negmine.retraining.training_set import copy_start, place_negatives, read_negatives, write_data_yaml
+from negmine.retraining.training_set import (
+    copy_start,
+    gather_negatives,
+    place_negatives,
+    read_negatives,
+    write_data_yaml,
+)
 from negmine.retraining.verdict import best_round, reason_to_stop
 from negmine.training.base import TrainingSet, TrainProgress
 from negmine.words import counted
@@ -67,32 +76,50 @@ def _start(run: Run) -> RoundResult:
     began, folder = run.ports.clock(), run.folder.round(0)
     if not folder.weights.is_file():
         copy_start(Path(run.detector.weights), folder.weights)
-    write_data_yaml(folder, run.data.class_names, channels=run.data.channels, negatives=False)
-    place_negatives(run.folder, 0, [], [])
-    return measure_round(run, 0, RoundCounts(0, 0, 0, len(run.data.images.empties)), None, began)
+    write_data_yaml(folder, run.data.images, run.data.class_names, channels=run.data.channels, negatives=False)
+    place_negatives(run.folder, folder, [], [])
+    return measure_round(run, 0, RoundCounts(0, 0, 0, 0), None, began)
 
 
 def _round(run: Run, number: int, rounds: Sequence[RoundResult]) -> RoundResult | None:
     """One round, from where it is; None where there is nothing to train on."""
-    began, folder = run.ports.clock(), run.folder.round(number)
-    if folder.weights.is_file():
-        counts = select_negatives(run, number, folder.weights)
-    else:
-        current = run.folder.round(best_round(rounds).number).weights
-        counts = select_negatives(run, number, current)
-        if counts is not None:
-            _train(run, number, current)
-    return None if counts is None else measure_round(run, number, counts, rounds[0].at_recall, began)
+    began, before = run.ports.clock(), best_round(rounds).number
+    counts = [select_negatives(run, number, each, run.weights_of(before, each)) for each in run.members]
+    if not any(each.chosen for each in counts):
+        return None
+    for member, of_member in zip(run.members, counts, strict=True):
+        _train(run, number, member, run.weights_of(before, member), of_member)
+    _average(run, number)
+    return measure_round(run, number, RoundCounts.of_members(counts), rounds[0].at_recall, began)
 
 
-def _train(run: Run, number: int, current: Path) -> None:
-    folder, images = run.folder.round(number), run.data.images
-    negatives = (*read_negatives(run.folder, number), *images.empties)
-    run.step(number, f"training on {counted(len(images.positives), 'image')} with objects and {len(negatives)} without")
+def _train(run: Run, number: int, member: Member, current: Path, counts: RoundCounts) -> None:
+    """Train a member, unless that is done; one with nothing to learn from keeps its weights."""
+    home, images = run.home(number, member), member.images
+    if home.weights.is_file():
+        return
+    if not counts.chosen:
+        copy_file(current, home.weights)
+        return
+    negatives = (*read_negatives(run.folder, home), *images.empties)
+    what = f"training on {counted(len(images.positives), 'image')} with objects and {len(negatives)} without"
+    run.step(number, what, member)
 
     def tell(now: TrainProgress) -> None:
         run.listener.on_progress("steps", now.step, now.steps)
 
     data = TrainingSet(images.positives, negatives, images.val, run.data.class_names)
-    trained = run.ports.trainer.train(current, data, folder.training, on_steps=tell)
-    copy_file(trained, folder.weights)
+    trained = member.trainer.train(current, data, home.training, on_steps=tell)
+    copy_file(trained, home.weights)
+
+
+def _average(run: Run, number: int) -> None:
+    """Write the weights of a round that has several members, and the data set that they learned from together."""
+    folder, members = run.folder.round(number), run.members
+    if len(members) == 1 or folder.weights.is_file():
+        return
+    data = run.data
+    gather_negatives(run.folder, folder, [run.home(number, member) for member in members])
+    write_data_yaml(folder, data.images, data.class_names, channels=data.channels, negatives=True)
+    run.step(number, f"averaging the weights of {len(members)} members")
+    members[0].trainer.average([run.weights_of(number, member) for member in members], folder.weights)

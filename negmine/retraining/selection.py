@@ -1,4 +1,4 @@
-"""Choosing the negatives that a round is trained on: hardest first, no two alike, and none that the rule refuses.
+"""Choosing the negatives that a training is given: hardest first, no two alike, and none that the rule refuses.
 
 The current weights scan the backgrounds first. Then `TrainingRule` decides which negatives of the bank may be trained
 on, the hardest are chosen, and variants fill up what the ratio still lacks.
@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import fmean
+from typing import Self
 
 from negmine.augmenting.config import OP_NAMES
 from negmine.augmenting.plan import even_quotas
@@ -24,7 +26,7 @@ from negmine.images.near_duplicates import without_near
 from negmine.mining.config import ScanConfig
 from negmine.mining.scan import scan
 from negmine.ratios.target import Ratio
-from negmine.retraining.context import Run
+from negmine.retraining.context import Member, Run
 from negmine.retraining.training_set import place_negatives, write_data_yaml
 from negmine.trainable import BankHashes, Refusal, TrainingRule, trainable
 from negmine.words import counted
@@ -42,6 +44,20 @@ class RoundCounts:
     empties: int
     notes: tuple[str, ...] = ()
 
+    @classmethod
+    def of_members(cls, counts: Sequence[RoundCounts]) -> Self:
+        """The means of the members of a round, and what is to be said of each."""
+        shared = [note for note in counts[0].notes if all(note in each.notes for each in counts)]
+        own = [
+            f"member {number}: {note}"
+            for number, each in enumerate(counts, 1)
+            for note in each.notes
+            if note not in shared
+        ]
+        rows = [(each.fresh, each.chosen, each.variants, each.empties) for each in counts]
+        fresh, chosen, variants, empties = (round(fmean(column)) for column in zip(*rows, strict=True))
+        return cls(fresh, chosen, variants, empties, (*shared, *own))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
@@ -58,39 +74,38 @@ class Candidates:
     refused: Mapping[Refusal, int]
 
 
-def select_negatives(run: Run, number: int, current: Path) -> RoundCounts | None:
-    """Choose the negatives of a round, and put them where they are trained on; what was chosen before stays chosen.
+def select_negatives(run: Run, number: int, member: Member, current: Path) -> RoundCounts:
+    """Choose the negatives of a member, and put them where they are trained on; what was chosen before stays chosen.
 
     Args:
         run: the retraining.
         number: of the round.
+        member: of the round.
         current: the weights that scan.
 
     Returns:
-        What there is; None where the bank has nothing to train on.
+        What there is; nothing is chosen where the bank has nothing to train on.
     """
-    folder, config = run.folder.round(number), run.config
-    if folder.negatives.is_file():
-        document = json.loads(folder.counts.read_text(encoding="utf-8"))
+    home, config = run.home(number, member), run.config
+    if home.negatives.is_file():
+        document = json.loads(home.counts.read_text(encoding="utf-8"))
         return RoundCounts(**document | {"notes": tuple(document["notes"])})
-    weights_sha256 = _scan(run, number, current)
+    weights_sha256 = _scan(run, number, member, current)
     with Bank(run.bank) as bank:
         hashes = BankHashes.read(bank, run.data.hashes)
-        rule = TrainingRule(run.data.known, hashes)
+        rule = TrainingRule(member.known, hashes)
         found = candidates(bank, weights_sha256, rule)
-    asked, wanted = _wanted(run)
+    asked, wanted = _wanted(run, member)
     chosen = choose(
         found.negatives, hashes.negatives, wanted, near_bits=config.near_bits, max_per_source=config.max_per_source
     )
-    if not chosen:
-        return None
-    variants = _variants(run, number, chosen, wanted - len(chosen), rule)
-    empties = len(run.data.images.empties)
-    notes = _notes(found, len(chosen) + len(variants) + empties, asked, config.ratio)
+    variants = _variants(run, number, member, chosen, wanted - len(chosen), rule)
+    empties = len(member.images.empties)
+    notes = _notes(found, len(chosen) + len(variants) + empties, asked, run)
     counts = RoundCounts(found.fresh, len(chosen), len(variants), empties, notes)
-    write_file(folder.counts, (json.dumps(asdict(counts), indent=1) + "\n").encode())
-    write_data_yaml(folder, run.data.class_names, channels=run.data.channels, negatives=True)
-    place_negatives(run.folder, number, chosen, variants)  # their list comes last: with it, all the rest is there
+    write_file(home.counts, (json.dumps(asdict(counts), indent=1) + "\n").encode())
+    write_data_yaml(home, member.images, run.data.class_names, channels=run.data.channels, negatives=True)
+    place_negatives(run.folder, home, chosen, variants)  # their list comes last: with it, all the rest is there
     return counts
 
 
@@ -190,13 +205,13 @@ def expand(
     ]
 
 
-def _scan(run: Run, number: int, current: Path) -> str:
+def _scan(run: Run, number: int, member: Member, current: Path) -> str:
     """Scan the backgrounds into the bank; the weights' hash, as the bank has it."""
     config = run.config
     detector = run.ports.open_detector(replace(run.detector, weights=str(current), conf=config.conf))
-    run.step(number, f"scanning {counted(len(run.data.mined), 'background')}")
+    run.step(number, f"scanning {counted(len(member.mined), 'background')}", member)
     scan(
-        list(run.data.mined),
+        list(member.mined),
         detector,
         bank=run.bank,
         config=ScanConfig(crop=config.crop, workers=config.workers),
@@ -205,23 +220,23 @@ def _scan(run: Run, number: int, current: Path) -> str:
     return detector.identity.sha256
 
 
-def _wanted(run: Run) -> tuple[int, int]:
+def _wanted(run: Run, member: Member) -> tuple[int, int]:
     """How many images without objects the ratio asks for, and how many of the bank.
 
     The empty images of the data set are always trained on. However many they are, half of the places are left for the
     bank, since empty images need not be hard.
     """
-    asked = Ratio.parse(run.config.ratio).negatives_for(len(run.data.images.positives))
-    return asked, max(asked - len(run.data.images.empties), (asked + 1) // 2)
+    asked = Ratio.parse(run.config.ratio).negatives_for(len(member.images.positives))
+    return asked, max(asked - len(member.images.empties), (asked + 1) // 2)
 
 
 def _variants(
-    run: Run, number: int, chosen: Sequence[Negative], missing: int, rule: TrainingRule
+    run: Run, number: int, member: Member, chosen: Sequence[Negative], missing: int, rule: TrainingRule
 ) -> list[tuple[Negative, Variant]]:
     config = run.config
-    if not config.variants or missing < 1:
+    if not config.variants or not chosen or missing < 1:
         return []
-    run.step(number, f"making up to {counted(missing, 'variant')} of {counted(len(chosen), 'negative')}")
+    run.step(number, f"making up to {counted(missing, 'variant')} of {counted(len(chosen), 'negative')}", member)
     return expand(
         run.bank,
         chosen,
@@ -234,10 +249,11 @@ def _variants(
     )
 
 
-def _notes(found: Candidates, there: int, asked: int, ratio: str) -> tuple[str, ...]:
+def _notes(found: Candidates, there: int, asked: int, run: Run) -> tuple[str, ...]:
     notes = []
     refused = found.refused
-    if held_out := refused.get(Refusal.HELD_OUT, 0):
+    alone = len(run.members) == 1  # else the bank holds what other members mined
+    if alone and (held_out := refused.get(Refusal.HELD_OUT, 0)):
         notes.append(
             f"{counted(held_out, 'negative')} of the bank not trained on: held out, or cut from held-out images"
         )
@@ -253,6 +269,7 @@ def _notes(found: Candidates, there: int, asked: int, ratio: str) -> tuple[str, 
         )
     if there < asked:
         notes.append(
-            f"{counted(there, 'image')} without objects, fewer than the {asked} of {ratio}: each is shown more often"
+            f"{counted(there, 'image')} without objects, fewer than the {asked} of {run.config.ratio}: "
+            "each is shown more often"
         )
     return tuple(notes)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import yaml
 
@@ -23,7 +24,7 @@ from negmine.labels.yolo import label_path
 from negmine.labels.yolo_writer import yolo_lines
 from negmine.paths import sortable
 from negmine.retraining.folder import RetrainFolder, RoundFolder
-from negmine.retraining.labelled import LabelledData
+from negmine.retraining.labelled import ImageWithTruth
 from negmine.training.base import channels_entry
 
 _JPEG, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
@@ -39,36 +40,62 @@ class PlacedImages:
     empties: tuple[Path, ...]
     val: tuple[Path, ...]
 
+    @classmethod
+    def of(cls, train: Iterable[ImageWithTruth], val: Iterable[ImageWithTruth], placed: Mapping[str, Path]) -> Self:
+        """The images of one training.
+
+        Args:
+            train: trained on.
+            val: to validate on.
+            placed: where images are, by sha256; the others are left out.
+        """
+        there = [image for image in train if image.sha256 in placed]
+        return cls(
+            _sorted(placed[image.sha256] for image in there if image.is_positive),
+            _sorted(placed[image.sha256] for image in there if not image.is_positive),
+            _sorted(placed[image.sha256] for image in val if image.sha256 in placed),
+        )
+
 
 def place_labelled(
-    folder: RetrainFolder, labelled: LabelledData, on_progress: Callable[[int, int], None] | None = None
-) -> PlacedImages:
+    folder: RetrainFolder,
+    parts: Mapping[str, Sequence[ImageWithTruth]],
+    class_ids: Mapping[str, int],
+    on_progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Path]:
     """Write the labelled images and their labels, except those that are there.
 
     Images whose objects are all crowds are left out: YOLO has no box for them, and without one they would teach that
     nothing is there.
+
+    Args:
+        folder: of the retraining.
+        parts: the images, by the name of their folder, such as `train`.
+        class_ids: the model's number of each class, by its name in the labels.
+        on_progress: called with how many are done, of how many.
+
+    Returns:
+        Where each is, by its sha256.
     """
-    placed: dict[str, list[Path]] = {"positives": [], "empties": [], "val": []}
-    total = len(labelled.train) + len(labelled.val)
-    done = 0
-    for kind, images in (("train", labelled.train), ("val", labelled.val)):
+    placed: dict[str, Path] = {}
+    total, done = sum(map(len, parts.values())), 0
+    for part, images in parts.items():
         names = data_names([(image.path, image.sha256) for image in images], ())
         for image, name in zip(images, names, strict=True):
             done += 1
-            lines = yolo_lines(image.truth, image.size_wh, labelled.class_ids)
+            lines = yolo_lines(image.truth, image.size_wh, class_ids)
             if lines or not image.is_positive:
-                target = folder.images(kind) / f"{name}{trainable_suffix(image.path)}"
-                _place(folder, image.path, target, lines)
-                placed["val" if kind == "val" else "positives" if lines else "empties"].append(target)
+                placed[image.sha256] = folder.images(part) / f"{name}{trainable_suffix(image.path)}"
+                _place(folder, image.path, placed[image.sha256], lines)
             if on_progress is not None:
                 on_progress(done, total)
-    return PlacedImages(*(tuple(sorted(placed[kind], key=sortable)) for kind in ("positives", "empties", "val")))
+    return placed
 
 
 def place_negatives(
-    folder: RetrainFolder, number: int, chosen: Sequence[Negative], variants: Sequence[tuple[Negative, Variant]]
+    folder: RetrainFolder, home: RoundFolder, chosen: Sequence[Negative], variants: Sequence[tuple[Negative, Variant]]
 ) -> None:
-    """Put the negatives of a round where a training finds them, then write their list."""
+    """Put negatives where a training finds them, then write their list into the folder of the training."""
     files = [(negative.path, negative_name(negative)) for negative in chosen]
     files += [(variant.path, variant_name(negative, variant)) for negative, variant in variants]
     images = folder.images("negatives")
@@ -77,34 +104,63 @@ def place_negatives(
     for written in {images, label_path(images / "any.jpg").parent}:
         if written.is_dir():
             flush(written)  # the list says that they are there
-    lines = [f"./../data/images/negatives/{name}.jpg\n" for _, name in files]  # as Ultralytics reads `./`
-    write_file(folder.round(number).negatives, "".join(lines).encode())
+    lines = [f"./{_from(home, images)}/{name}.jpg\n" for _, name in files]  # as Ultralytics reads `./`
+    write_file(home.negatives, "".join(lines).encode())
 
 
-def read_negatives(folder: RetrainFolder, number: int) -> tuple[Path, ...]:
-    """The negatives of a round that were placed, hardest first."""
-    lines = folder.round(number).negatives.read_text(encoding="utf-8").splitlines()
+def read_negatives(folder: RetrainFolder, home: RoundFolder) -> tuple[Path, ...]:
+    """The negatives that were placed for a training, hardest first."""
+    lines = home.negatives.read_text(encoding="utf-8").splitlines()
     return tuple(folder.images("negatives") / Path(line).name for line in lines)
 
 
-def write_data_yaml(folder: RoundFolder, class_names: Sequence[str], *, channels: int, negatives: bool) -> None:
+def gather_negatives(folder: RetrainFolder, home: RoundFolder, members: Sequence[RoundFolder]) -> None:
+    """List the negatives that any member of a round is trained on, each once, in the folder of the round."""
+    images = dict.fromkeys(path for member in members for path in read_negatives(folder, member))
+    write_file(home.negatives, "".join(f"./{_from(home, path)}\n" for path in images).encode())
+
+
+def write_data_yaml(
+    home: RoundFolder,
+    images: PlacedImages,
+    class_names: Sequence[str],
+    *,
+    channels: int,
+    negatives: bool,
+) -> None:
     """Write a data.yaml with which Ultralytics trains on the same images.
 
     Args:
-        folder: of the round.
+        home: the folder that it is written into.
+        images: the labelled images.
         class_names: of the model, by class id.
         channels: of the images that the model sees.
-        negatives: whether any are listed.
+        negatives: whether the list of negatives in the folder is part of it.
     """
-    images = "../data/images/train"
+    train = [_from(home, path) for path in _folders((*images.positives, *images.empties))]
+    val = [_from(home, path) for path in _folders(images.val)] or train  # Ultralytics insists on some
+    train = [*train, home.negatives.name] if negatives else train
     document = {
-        "train": [images, folder.negatives.name] if negatives else images,
-        "val": "../data/images/val",
+        "train": train if len(train) > 1 else train[0],
+        "val": val if len(val) > 1 else val[0],
         "names": dict(enumerate(class_names)),
         **channels_entry(channels),
     }
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
-    write_file(folder.data_yaml, f"# Written by negmine retrain; paths are relative to this file.\n{text}".encode())
+    write_file(home.data_yaml, f"# Written by negmine retrain; paths are relative to this file.\n{text}".encode())
+
+
+def _sorted(paths: Iterable[Path]) -> tuple[Path, ...]:
+    return tuple(sorted(paths, key=sortable))
+
+
+def _folders(images: Iterable[Path]) -> list[Path]:
+    return sorted({path.parent for path in images}, key=sortable)
+
+
+def _from(home: RoundFolder, path: Path) -> str:
+    """A path inside the folder of the retraining, relative to one of its folders."""
+    return Path(os.path.relpath(path, home.path)).as_posix()
 
 
 def _place(folder: RetrainFolder, source: Path, target: Path, lines: str) -> None:

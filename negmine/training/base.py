@@ -113,3 +113,14 @@ class Trainer(Protocol):
         Raises:
             TrainingError: where the loss is NaN or infinite, memory or disk is full, or the images cannot be used.
         """
+
+    def average(self, checkpoints: Sequence[Path], averaged: Path) -> None:
+        """Write the average of the weights of several checkpoints that were trained from the same start.
+
+        Args:
+            checkpoints: as `train` returns them.
+            averaged: where it is written, whole or not at all.
+
+        Raises:
+            TrainingError: where it cannot be written.
+        """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def family_of(weights: str | Path) -> Family:
 
 
 def open_trainer(config: TrainConfig, weights: str | Path | None = None) -> Trainer:
-    """The trainer of the framework that weights belong to.
+    """The trainer of the framework that weights belong to; of a soup, where `config` asks for one.
 
     Args:
         config: of the training. The defaults of what it leaves open are 16 images a batch and the loss `ohem`, and 2
@@ -41,24 +41,39 @@ def open_trainer(config: TrainConfig, weights: str | Path | None = None) -> Trai
         ConfigError: for a device that is not there, or settings that the framework does not have.
         WeightsError: for a checkpoint of torchvision that cannot be read.
     """
+    members = open_members(config, weights, config.soup)
+    return members[0] if len(members) == 1 else SoupTrainer(members)
+
+
+def open_members(config: TrainConfig, weights: str | Path | None, count: int) -> tuple[Trainer, ...]:
+    """Several trainers that differ in their seeds alone, the first with that of `config`.
+
+    Args:
+        config: of each training; see `open_trainer`.
+        weights: the detector to train; None for one of Ultralytics.
+        count: how many, 1 or more.
+
+    Raises:
+        ConfigError: for a device that is not there, or settings that the framework does not have.
+        WeightsError: for a checkpoint of torchvision that cannot be read.
+    """
     family = Family.ULTRALYTICS if weights is None else family_of(weights)
-    train, average = _framework(family)
+    train = _framework(family)
     if config.batch is None:
         needed = 1 + max(config.ratio, 1 / config.ratio) if config.ratio else 1
         batch = _REGIONS_BATCH if family is Family.FASTER_RCNN else _BATCH
         config = replace(config, batch=max(batch, math.ceil(needed)))
     config = replace(config, loss=config.loss or default_loss(family))
-    seeds = [(config.seed + number * _SEEDS_APART) % (MAX_SEED + 1) for number in range(config.soup)]
-    members = [train(replace(config, seed=seed)) for seed in seeds]
-    return members[0] if len(members) == 1 else SoupTrainer(members, average)
+    seeds = [(config.seed + number * _SEEDS_APART) % (MAX_SEED + 1) for number in range(count)]
+    return tuple(train(replace(config, seed=seed)) for seed in seeds)
 
 
-def _framework(family: Family) -> tuple[Callable[[TrainConfig], Trainer], Callable[[Sequence[Path], Path], None]]:
-    """The trainer of a family, and what averages its checkpoints."""
+def _framework(family: Family) -> Callable[[TrainConfig], Trainer]:
+    """The trainer of a family."""
     if family is Family.ULTRALYTICS:
-        from negmine.training.ultralytics.trainer import UltralyticsTrainer, average_ultralytics
+        from negmine.training.ultralytics.trainer import UltralyticsTrainer
 
-        return UltralyticsTrainer, average_ultralytics
-    from negmine.training.torchvision.trainer import TorchvisionTrainer, average_torchvision
+        return UltralyticsTrainer
+    from negmine.training.torchvision.trainer import TorchvisionTrainer
 
-    return TorchvisionTrainer, average_torchvision
+    return TorchvisionTrainer

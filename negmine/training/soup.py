@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from negmine.detectors.weights_files import written_suffix
 from negmine.training.base import OnSteps, Trainer, TrainingSet, TrainProgress
-
-Average = Callable[[Sequence[Path], Path], None]  # checkpoints, and where their average is written
 
 
 class SoupTrainer:
@@ -19,12 +17,10 @@ class SoupTrainer:
 
     Args:
         members: a trainer for each; two or more.
-        average: writes the average of checkpoints.
     """
 
-    def __init__(self, members: Sequence[Trainer], average: Average) -> None:
+    def __init__(self, members: Sequence[Trainer]) -> None:
         self._members = tuple(members)
-        self._average = average
 
     def check(self, weights: Path, class_names: Sequence[str]) -> None:
         """Ask the first member, since they differ in their seeds alone."""
@@ -36,10 +32,14 @@ class SoupTrainer:
         if not averaged.is_file():
             ends = [
                 member.train(weights, data, out / f"member-{number}", on_steps=self._told(on_steps, number))
-                for number, member in enumerate(self._members)
+                for number, member in enumerate(self._members, 1)
             ]
-            self._average(ends, averaged)
+            self.average(ends, averaged)
         return averaged
+
+    def average(self, checkpoints: Sequence[Path], averaged: Path) -> None:
+        """Ask the first member, as in `check`."""
+        self._members[0].average(checkpoints, averaged)
 
     def _told(self, on_steps: OnSteps | None, member: int) -> OnSteps | None:
         """Count the steps of all members as those of one training."""
@@ -47,7 +47,7 @@ class SoupTrainer:
             return None
 
         def tell(now: TrainProgress) -> None:
-            done, count = member * now.steps + now.step, len(self._members) * now.steps
+            done, count = (member - 1) * now.steps + now.step, len(self._members) * now.steps
             on_steps(TrainProgress(done, count, now.losses))
 
         return tell

@@ -97,6 +97,18 @@ def test_backgrounds_that_the_user_holds_out_are_those_that_are_measured_on(worl
     assert listed == [str(path) for path in apart]
 
 
+def test_folds_are_measured_by_members_and_new_images_are_asked_for_next(tmp_path: Path) -> None:
+    world = make_world(tmp_path / "world", val=False, backgrounds=12)
+    command = _command(world, "--rounds", "1")
+    del command[command.index("--holdout") : command.index("--holdout") + 2]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=_ENVIRONMENT)
+    assert done.returncode == 0, done.stderr
+    assert "are divided into 3 folds" in done.stderr and "round 1 of up to 1: member 3 of 3: scanning" in done.stderr
+    assert "each measured on the fold that it never saw" in " ".join(done.stdout.split())
+    (following,) = [line for line in done.stdout.splitlines() if line.startswith("next, on images that are not among")]
+    assert following.endswith("best.pt --data DATA --backgrounds SOURCE --imgsz 160") and "held-out" not in following
+
+
 def test_json_is_all_there_is_on_stdout(world: World, tmp_path: Path) -> None:
     done = toy_run(world, tmp_path, "--json", "--out", "here", "--rounds", "1")
     document = json.loads(done.stdout)
@@ -156,6 +168,10 @@ def test_other_settings_and_other_folders_are_refused(world: World, tmp_path: Pa
     ("arguments", "said"),
     [
         ((), "--backgrounds"),
+        (("--backgrounds", "b", "--folds", "0"), "expected folds of 1 or more, found 0"),
+        (("--backgrounds", "b", "--folds", "3", "--holdout", "0.2"), "expected a holdout or folds, found both"),
+        (("--backgrounds", "b", "--folds", "3", "--held-out", "b"), "expected --held-out or --folds, found both"),
+        (("--backgrounds", "b", "--folds", "3", "--soup", "2"), "--soup is for one fold, found --folds 3"),
         (("--backgrounds", "b", "--holdout", "0"), "expected a holdout over 0 and under 1, found 0.0"),
         (("b",), "expected --backgrounds before 'b'"),
         (("--backgrounds", "b", "--rounds", "0"), "expected rounds of 1 or more, found 0"),

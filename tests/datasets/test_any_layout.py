@@ -24,7 +24,6 @@ from negmine.evaluating.config import EvalConfig
 from negmine.evaluating.evaluate import evaluate
 from negmine.exporting.config import ExportConfig
 from negmine.exporting.export import export
-from negmine.held_out import HoldoutConfig
 from negmine.images import decode_image
 from negmine.mining.config import CropConfig, OutputSize, ScanConfig
 from negmine.mining.scan import scan
@@ -160,7 +159,7 @@ def check_counts(drawn: DrawnSet, root: Path, bank: Path, labels: LabelConfig) -
 
 def _check_retrain(data: Path, labels: LabelConfig, expected: Counter[str]) -> None:
     try:
-        read = read_labelled(data, DETECTOR.class_names, HoldoutConfig(share=0.4), labels=labels, workers=1)
+        read = read_labelled(data, DETECTOR.class_names, labels=labels, workers=1)
     except TruthError as error:
         assert "to train on" in str(error) or "to measure recall on" in str(error)
         return

@@ -14,7 +14,14 @@ from negmine.datasets.open import open_truth
 from negmine.detectors.base import Detector
 from negmine.errors import BoxError
 from negmine.evaluating.config import EvalConfig
-from negmine.evaluating.match import EvalImage, ImageMatcher, MatchedImage, code_of
+from negmine.evaluating.match import (
+    EvalImage,
+    ImageMatcher,
+    MatchedDetections,
+    MatchedImage,
+    code_of,
+    merge_matched,
+)
 from negmine.matching import Kind, match_detections
 from negmine.mining.result import SkippedImage
 from negmine.structures import Detections, GroundTruth
@@ -78,3 +85,24 @@ def test_dropping_lower_scores_changes_no_other_match(
     some = match_detections(detections.select(kept), truth, NAMES, judged={"lamp", "sign"})
     assert some.kinds == tuple(kind for kind, keep in zip(every.kinds, kept, strict=True) if keep)
     assert some.objects.tolist() == every.objects[kept].tolist()
+
+
+def of_one(sha256: str, *images: MatchedImage, lacking: tuple[str, ...] = ()) -> MatchedDetections:
+    skipped = (SkippedImage(Path(f"{sha256}.png"), "image", "torn"),)
+    return MatchedDetections("w", sha256, ("lamp", "sign"), ("lamp", "sign"), lacking, images, skipped)
+
+
+def blank(name: str, *, background: bool) -> MatchedImage:
+    none = np.zeros(0)
+    codes, classes = none.astype(np.uint8), none.astype(np.int32)
+    return MatchedImage(Path(name), name, background, GroundTruth.empty(), np.zeros((0, 4)), none, classes, codes)
+
+
+def test_what_several_detectors_find_in_images_of_their_own_is_merged_the_labelled_ones_first() -> None:
+    one = of_one("a", blank("l1", background=False), blank("b1", background=True))
+    other = of_one("b", blank("l2", background=False), blank("b2", background=True), lacking=("sign",))
+    assert merge_matched([one]) is one
+    merged = merge_matched([one, other])
+    assert [image.path.name for image in merged.images] == ["l1", "l2", "b1", "b2"]
+    assert [each.source.name for each in merged.skipped] == ["a.png", "b.png"]
+    assert merged.lacking == ("sign",) and merged.name == "w" and merged.sha256 not in ("a", "b")

@@ -9,7 +9,6 @@ import pytest
 from toy import Thing, draw, sha256
 
 from negmine.errors import TruthError
-from negmine.held_out import HoldoutConfig
 from negmine.retraining.labelled import LabelledData, read_labelled
 
 MODEL = {0: "cat", 1: "lamp", 2: "sign"}
@@ -35,8 +34,8 @@ def dataset(root: Path, splits: str = "train val", names: str = "[lamp]") -> Pat
     return data
 
 
-def read(data: Path, share: float = 0.3, seed: int = 0) -> LabelledData:
-    return read_labelled(data, MODEL, HoldoutConfig(share=share, seed=seed))
+def read(data: Path) -> LabelledData:
+    return read_labelled(data, MODEL)
 
 
 def names(images: object) -> list[str]:
@@ -50,7 +49,7 @@ def test_splits_are_taken_as_they_are(tmp_path: Path) -> None:
     image(tmp_path, "train", "unlabelled", None)
     found = read(dataset(tmp_path))
     assert (names(found.train), names(found.val)) == (["a", "b", "empty"], ["c"])
-    assert names(found.positives) == ["a", "b"]
+    assert names(each for each in found.train if each.is_positive) == ["a", "b"]
     assert found.class_ids == {"lamp": 1}  # the model's number, not the data's
     assert any("1 image without a label ignored" in note for note in found.notes)
 
@@ -64,7 +63,7 @@ def test_an_image_whose_label_leaves_a_class_open_is_not_trained_on(tmp_path: Pa
     document = {"images": images, "annotations": lamps, "categories": [{"id": 1, "name": "lamp"}]}
     (tmp_path / "coco.json").write_text(json.dumps(document))
     found = read(tmp_path / "coco.json")
-    assert len(found.train) + len(found.val) == 11
+    assert len(found.train) == 11
     assert {path.name: reason for path, reason in found.skipped.items()} == {
         "4.png": "its label leaves open whether it holds lamp"
     }
@@ -78,27 +77,18 @@ def test_a_test_split_stands_in_for_a_missing_val_and_that_is_said(tmp_path: Pat
     assert "recall is measured on the split test" in found.notes
 
 
-def test_without_either_a_share_is_held_out_near_duplicates_together(tmp_path: Path) -> None:
-    for number in range(30):
+def test_without_either_every_image_is_to_train_on_each_content_once(tmp_path: Path) -> None:
+    for number in range(6):
         image(tmp_path, "train", f"p{number}", seed=number // 2)  # pairs of the same bytes
-    other = draw(tmp_path / "images" / "train" / "near.png", [(20, 20, 60, 61, 0, 80)], seed=3)
-    (tmp_path / "labels" / "train" / "near.txt").write_text(ROW)
     found = read(dataset(tmp_path, "train"))
-    assert 1 <= len(found.val) <= 8 and len(found.train) + len(found.val) == 16
-    sides = {picture.sha256: "val" for picture in found.val} | {picture.sha256: "train" for picture in found.train}
-    assert sides[sha256(other)] == sides[sha256(tmp_path / "images" / "train" / "p6.png")]
-    assert any("no split to measure on" in note for note in found.notes)
-    assert names(read(dataset(tmp_path, "train")).val) == names(found.val)
-    assert names(read(dataset(tmp_path, "train"), seed=1).val) != names(found.val)
+    assert (len(found.train), found.val) == (3, ())
 
 
-def test_a_train_that_is_the_val_is_shared_out(tmp_path: Path) -> None:
-    for number in range(20):
-        image(tmp_path, "train", f"p{number}")
+def test_a_train_that_is_the_val_is_to_train_on(tmp_path: Path) -> None:
+    image(tmp_path, "train", "a")
     data = tmp_path / "data.yaml"
     data.write_text("train: images/train\nval: images/train\nnames: [lamp]\n")
-    found = read(data)
-    assert found.val and not set(names(found.train)) & set(names(found.val))
+    assert (names(read(data).train), read(data).val) == (["a"], ())
 
 
 def test_copies_of_what_is_measured_on_are_not_trained_on(tmp_path: Path) -> None:

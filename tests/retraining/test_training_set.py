@@ -14,8 +14,14 @@ from toy import draw, sha256
 from negmine.images import decode_image
 from negmine.labels.yolo import label_path
 from negmine.retraining.folder import RetrainFolder
-from negmine.retraining.labelled import ImageWithTruth, LabelledData
-from negmine.retraining.training_set import place_image, place_labelled, trainable_suffix, write_data_yaml
+from negmine.retraining.labelled import ImageWithTruth
+from negmine.retraining.training_set import (
+    PlacedImages,
+    place_image,
+    place_labelled,
+    trainable_suffix,
+    write_data_yaml,
+)
 from negmine.structures import GroundTruth
 from negmine.training.base import TrainingSet
 
@@ -24,8 +30,9 @@ def image(path: Path, truth: GroundTruth) -> ImageWithTruth:
     return ImageWithTruth(path, sha256(path), 0, (160, 120), truth)
 
 
-def labelled(train: list[ImageWithTruth], val: list[ImageWithTruth]) -> LabelledData:
-    return LabelledData(tuple(train), tuple(val), None, {"lamp": 3}, frozenset(), {}, ())  # type: ignore[arg-type]
+def place(folder: Path, train: list[ImageWithTruth], val: list[ImageWithTruth]) -> PlacedImages:
+    parts = {"train": train, "val": val}
+    return PlacedImages.of(train, val, place_labelled(RetrainFolder(folder), parts, {"lamp": 3}))
 
 
 LAMP = GroundTruth.of([[40, 30, 80, 90]], ["lamp"])
@@ -39,20 +46,22 @@ def test_labels_are_written_with_the_models_numbers_whatever_format_they_come_fr
     ]
     empty = image(draw(tmp_path / "a" / "e.png", seed=3), GroundTruth.empty())
     val = image(draw(tmp_path / "a" / "v.png", seed=4), LAMP)
-    placed = place_labelled(RetrainFolder(tmp_path / "out"), labelled([*train, empty], [val]))
+    placed = place(tmp_path / "out", [*train, empty], [val])
     assert (len(placed.positives), len(placed.empties), len(placed.val)) == (2, 1, 1)  # equal names do not clash
     assert {path.resolve() for path in placed.positives} == {each.path for each in train}
     assert [label_path(path).read_text() for path in (*placed.positives, *placed.val)] == [ROW] * 3
     assert label_path(placed.empties[0]).read_text() == ""
-    assert place_labelled(RetrainFolder(tmp_path / "out"), labelled([*train, empty], [val])) == placed
+    assert place(tmp_path / "out", [*train, empty], [val]) == placed
 
 
 @pytest.mark.parametrize(("channels", "entry"), [(3, {}), (1, {"channels": 1})])
 def test_a_data_yaml_says_how_many_channels_the_model_sees(
     tmp_path: Path, channels: int, entry: dict[str, int]
 ) -> None:
-    folder = RetrainFolder(tmp_path / "out").round(1)
-    write_data_yaml(folder, ["lamp"], channels=channels, negatives=False)
+    whole = RetrainFolder(tmp_path / "out")
+    folder, placed = whole.round(1), [whole.images(kind) / "a.png" for kind in ("train", "val")]
+    images = PlacedImages((placed[0],), (), (placed[1],))
+    write_data_yaml(folder, images, ["lamp"], channels=channels, negatives=False)
     document = yaml.safe_load(folder.data_yaml.read_text())
     assert document == {"train": "../data/images/train", "val": "../data/images/val", "names": {0: "lamp"}} | entry
     training = TrainingSet((tmp_path / "a.jpg",), (), (), ("lamp",)).write_lists(tmp_path, channels=channels)
@@ -61,7 +70,7 @@ def test_a_data_yaml_says_how_many_channels_the_model_sees(
 
 def test_an_image_with_nothing_but_a_crowd_is_neither_positive_nor_negative(tmp_path: Path) -> None:
     crowd = GroundTruth.of([[40, 30, 80, 90]], ["lamp"], crowd=[True])
-    placed = place_labelled(RetrainFolder(tmp_path / "out"), labelled([image(draw(tmp_path / "c.png"), crowd)], []))
+    placed = place(tmp_path / "out", [image(draw(tmp_path / "c.png"), crowd)], [])
     assert (placed.positives, placed.empties) == ((), ())
 
 
@@ -69,16 +78,16 @@ def test_a_jpeg_that_ultralytics_would_save_anew_is_not_the_users_own_file(tmp_p
     path = tmp_path / "mine.jpg"
     path.write_bytes(cv2.imencode(".jpg", np.zeros((120, 160, 3), np.uint8))[1].tobytes() + b"behind")
     before = path.read_bytes()
-    (placed,) = place_labelled(RetrainFolder(tmp_path / "out"), labelled([image(path, LAMP)], [])).positives
+    (placed,) = place(tmp_path / "out", [image(path, LAMP)], []).positives
     placed.write_bytes(b"saved anew")
     assert path.read_bytes() == before
 
 
 def test_a_label_that_was_cut_short_is_written_again(tmp_path: Path) -> None:
-    mix = labelled([image(draw(tmp_path / "a.png"), LAMP)], [])
-    (path,) = place_labelled(RetrainFolder(tmp_path / "out"), mix).positives
+    train = [image(draw(tmp_path / "a.png"), LAMP)]
+    (path,) = place(tmp_path / "out", train, []).positives
     label_path(path).write_text("")
-    place_labelled(RetrainFolder(tmp_path / "out"), mix)
+    place(tmp_path / "out", train, [])
     assert label_path(path).read_text() == ROW
 
 

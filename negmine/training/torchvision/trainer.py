@@ -84,6 +84,19 @@ class TorchvisionTrainer:
         (out / _RESUME).unlink(missing_ok=True)
         return done
 
+    def average(self, checkpoints: Sequence[Path], averaged: Path) -> None:
+        """Write the average of trained checkpoints of one model; tensors of integers are the first one's."""
+        import torch
+
+        first, *others = map(read_checkpoint, checkpoints)
+        state = {
+            name: torch.stack([value.float(), *(other.state[name].float() for other in others)]).mean(0).to(value.dtype)
+            if value.is_floating_point()
+            else value
+            for name, value in first.state.items()
+        }
+        write_checkpoint(replace(first, state=state), averaged)
+
     def _train(
         self, checkpoint: TorchvisionCheckpoint, data: TrainingSet, out: Path, on_steps: OnSteps | None
     ) -> TorchvisionCheckpoint:
@@ -247,20 +260,6 @@ def install_loss(model: Any, builder: str, config: TrainConfig, *, where: str = 
         install_anchor_loss(model, builder, loss)
     rule: object = loss
     return rule
-
-
-def average_torchvision(checkpoints: Sequence[Path], averaged: Path) -> None:
-    """Write the average of trained checkpoints of one model; tensors of integers are the first one's."""
-    import torch
-
-    first, *others = map(read_checkpoint, checkpoints)
-    state = {
-        name: torch.stack([value.float(), *(other.state[name].float() for other in others)]).mean(0).to(value.dtype)
-        if value.is_floating_point()
-        else value
-        for name, value in first.state.items()
-    }
-    write_checkpoint(replace(first, state=state), averaged)
 
 
 def _restore(path: Path, parts: Mapping[str, Any], device: torch.device) -> tuple[int, list[str]]:

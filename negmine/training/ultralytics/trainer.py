@@ -110,6 +110,17 @@ class UltralyticsTrainer:
             resume_file.unlink()
         return done
 
+    def average(self, checkpoints: Sequence[Path], averaged: Path) -> None:
+        """Write the average of trained checkpoints of one architecture.
+
+        Raises:
+            TrainingError: where it cannot be written.
+        """
+        with quiet_ultralytics(), _explained(averaged.parent):
+            from negmine.training.ultralytics.checkpoints import average_weights
+
+            average_weights(checkpoints, averaged)
+
     def _run(self, weights: Path, data: TrainingSet, out: Path, job: Job) -> None:
         """Train the passes that are not done; leaves the last whole checkpoint in `out`."""
         from negmine.training.ultralytics.engine import MixedTrainer, add_callbacks
@@ -195,18 +206,6 @@ def fine_tuning_rate(classes: int) -> float:
         classes: 1 or more.
     """
     return min(_MOST_RATE, round(0.01 / (4 + classes), 6))
-
-
-def average_ultralytics(checkpoints: Sequence[Path], averaged: Path) -> None:
-    """Write the average of trained checkpoints of one architecture.
-
-    Raises:
-        TrainingError: where it cannot be written.
-    """
-    with quiet_ultralytics(), _explained(averaged.parent):
-        from negmine.training.ultralytics.checkpoints import average_weights
-
-        average_weights(checkpoints, averaged)
 
 
 def _trained_imgsz(model: YOLO) -> int:
