@@ -91,17 +91,34 @@ class ToyTrainer:
         per_round: it learns so many kinds in a training, the first that it is shown.
         blind_under: of the weights that it makes.
         learns: whether it learns at all; a bad one fires on ever more instead.
+        steps: that a training takes, unless it is told otherwise.
     """
 
     per_round: int = 100
     blind_under: float = 0.0
     learns: bool = True
+    steps: int = 1
     checked: list[tuple[str, ...]] = field(default_factory=list)
 
     def check(self, weights: Path, class_names: Sequence[str]) -> None:
         self.checked.append(tuple(class_names))
 
-    def train(self, weights: Path, data: TrainingSet, out: Path, *, on_steps: OnSteps | None = None) -> Path:
+    @property
+    def trainings(self) -> int:
+        return 1
+
+    def steps_of(self, data: TrainingSet) -> int:
+        return self.steps
+
+    def train(
+        self,
+        weights: Path,
+        data: TrainingSet,
+        out: Path,
+        *,
+        steps: int | None = None,
+        on_steps: OnSteps | None = None,
+    ) -> Path:
         out.mkdir(parents=True, exist_ok=True)
         before = json.loads(weights.read_text())
         kinds = dict.fromkeys(
@@ -123,10 +140,13 @@ class ToyTrainer:
             ],
             "class_names": list(data.class_names),
             "from": sha256(weights),
+            "steps": steps,
         }
         (out / "given.json").write_text(json.dumps(given))
         if on_steps is not None:
-            on_steps(TrainProgress(1, 1, {}))
+            total = steps or self.steps
+            for step in range(1, total + 1):
+                on_steps(TrainProgress(step, total, {}))
         return write_weights(out / "trained.json", fires_on, blind_under=self.blind_under, classes=before["classes"])
 
     def average(self, checkpoints: Sequence[Path], averaged: Path) -> None:

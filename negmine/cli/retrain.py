@@ -18,7 +18,7 @@ from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
 from negmine.mining.config import CropPolicy
 from negmine.paths import printable
-from negmine.retraining.config import DEFAULT_HOLDOUT, DEFAULT_OUT, RetrainConfig
+from negmine.retraining.config import DEFAULT_HOLDOUT, DEFAULT_OUT, RetrainConfig, seconds_of
 from negmine.training.losses import LOSSES, check_options, option_fields
 
 if TYPE_CHECKING:
@@ -112,6 +112,12 @@ Shows = tuple[Callable[[str], None], Callable[[str, int, int], None]]
     help="Most negatives of one background.",
 )
 @option("Training", "--steps", type=int, help="Optimizer steps of each training.  [default: by the number of images]")
+@option(
+    "Training",
+    "--budget",
+    metavar="TIME",
+    help="Time for all rounds, such as 30m or 2h, instead of steps.",
+)
 @option("Training", "--epochs", type=int, help="Epochs of each training, instead of steps.")
 @option("Training", "--batch", type=int, help="Images per step.  [default: 16, Faster R-CNN 2]")
 @option(
@@ -197,6 +203,7 @@ def command(
     loss: str | None,
     rounds: int,
     steps: int | None,
+    budget: str | None,
     epochs: int | None,
     imgsz: int | None,
     batch: int | None,
@@ -243,6 +250,7 @@ def command(
         raise ConfigError(f"expected --backgrounds before {more_backgrounds[0]!r}")
     config = RetrainConfig(
         rounds=rounds,
+        budget=None if budget is None else seconds_of(budget),
         ratio=ratio,
         conf=conf,
         holdout=holdout,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
@@ -16,6 +17,7 @@ from negmine.training.config import TrainConfig
 DEFAULT_OUT = "negmine-retrain"
 DEFAULT_HOLDOUT = 0.2
 _MAY_CHANGE = ("device", "workers", "trust_weights")  # when a run is resumed
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}  # of a budget
 _DERIVED = ("ratio",)  # of the training; the retraining's own replaces it
 
 
@@ -25,6 +27,7 @@ class RetrainConfig:
 
     Attributes:
         rounds: of scanning, choosing, training and measuring; fewer where they stop helping.
+        budget: seconds that all rounds may take; decides on the steps of each training. None for the training's own.
         ratio: positive to negative images of the training.
         conf: the score from which a detection counts, in mining and in the recall of the start.
         holdout: share of the backgrounds to hold out, over 0 and under 1; where the data has no split to validate on,
@@ -53,6 +56,7 @@ class RetrainConfig:
     """
 
     rounds: int = 2
+    budget: float | None = None
     ratio: str = "1:1"
     conf: float = 0.25
     holdout: float | None = None
@@ -78,6 +82,11 @@ class RetrainConfig:
                 f"{math.ceil(needed)} or more, or another ratio"
             )
         EvalConfig(conf=self.conf)  # checks the range
+        if self.budget is not None:
+            if not (math.isfinite(self.budget) and self.budget > 0):
+                raise ConfigError(f"expected a budget over 0 seconds, found {self.budget}")
+            if self.train.steps is not None or self.train.epochs is not None:
+                raise ConfigError("expected a budget, or steps or epochs, not both: the budget decides on the steps")
         for name in ("max_recall_loss", "min_gain"):
             value = getattr(self, name)
             if not (math.isfinite(value) and 0 <= value < 1):
@@ -125,3 +134,16 @@ class RetrainConfig:
             **train,
         }
         return {name: value for name, value in every.items() if name not in _MAY_CHANGE}
+
+
+def seconds_of(text: str) -> float:
+    """Read a duration such as `90s`, `30m`, `2h` or `1h30m`.
+
+    Raises:
+        ConfigError: where it is none, or nothing.
+    """
+    parts = re.findall(r"(\d+(?:\.\d+)?)([hms])", text)
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if "".join(number + unit for number, unit in parts) != text or not seconds:
+        raise ConfigError(f"expected a budget such as 30m, 2h or 1h30m, found {text!r}")
+    return seconds

@@ -8,6 +8,7 @@ OUT/bank                         unless another is named
 OUT/round-N/                     weights.pt, metrics.json, data.yaml, negatives.txt, mix.json, and the training
 OUT/round-N/member-K/            with folds, the same of each member but for metrics.json; weights.pt of the round is
                                  then the average of the members'
+OUT/plan.json                    the steps of each training, and what they cost
 OUT/rounds.jsonl                 a line a round
 OUT/held-out.txt                 the backgrounds that are measured on; with folds, held-out-K.txt those of member K
 OUT/best.pt                      the result
@@ -58,6 +59,11 @@ class RetrainFolder:
     def bank(self) -> Path:
         """The bank, unless another is named."""
         return self.out / "bank"
+
+    @property
+    def plan(self) -> Path:
+        """The steps of each training; there before the first one."""
+        return self.out / "plan.json"
 
     @property
     def rounds(self) -> Path:

@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from negmine.detectors.weights_files import hash_weights
 from negmine.files import copy_file, write_file
 from negmine.retraining.context import Member, Run
 from negmine.retraining.measure import measure_round
+from negmine.retraining.plan import Plan, plan_trainings
 from negmine.retraining.result import RoundResult
 from negmine.retraining.selection import RoundCounts, select_negatives
 from negmine.retraining.training_set import (
@@ -87,29 +89,42 @@ def _round(run: Run, number: int, rounds: Sequence[RoundResult]) -> RoundResult 
     counts = [select_negatives(run, number, each, run.weights_of(before, each)) for each in run.members]
     if not any(each.chosen for each in counts):
         return None
-    for member, of_member in zip(run.members, counts, strict=True):
-        _train(run, number, member, run.weights_of(before, member), of_member)
+    data = [
+        _training_set(run, number, member) if of_member.chosen else None
+        for member, of_member in zip(run.members, counts, strict=True)
+    ]
+    plan = plan_trainings(run, data, measuring_s=rounds[0].seconds, choosing_s=run.ports.clock() - began)
+    for member, of_member in zip(run.members, data, strict=True):
+        _train(run, number, member, run.weights_of(before, member), of_member, plan)
     _average(run, number)
-    return measure_round(run, number, RoundCounts.of_members(counts), rounds[0].at_recall, began)
+    of_round = RoundCounts.of_members(counts)
+    if plan.note and number == 1:
+        of_round = replace(of_round, notes=(*of_round.notes, plan.note))
+    return measure_round(run, number, of_round, rounds[0].at_recall, began)
 
 
-def _train(run: Run, number: int, member: Member, current: Path, counts: RoundCounts) -> None:
+def _training_set(run: Run, number: int, member: Member) -> TrainingSet:
+    """What a member trains on in a round."""
+    images = member.images
+    negatives = (*read_negatives(run.folder, run.home(number, member)), *images.empties)
+    return TrainingSet(images.positives, negatives, images.val, run.data.class_names)
+
+
+def _train(run: Run, number: int, member: Member, current: Path, data: TrainingSet | None, plan: Plan) -> None:
     """Train a member, unless that is done; one with nothing to learn from keeps its weights."""
-    home, images = run.home(number, member), member.images
+    home = run.home(number, member)
     if home.weights.is_file():
         return
-    if not counts.chosen:
+    if data is None:
         copy_file(current, home.weights)
         return
-    negatives = (*read_negatives(run.folder, home), *images.empties)
-    what = f"training on {counted(len(images.positives), 'image')} with objects and {len(negatives)} without"
-    run.step(number, what, member)
+    what = f"{counted(len(data.positives), 'image')} with objects and {len(data.negatives)} without"
+    run.step(number, f"training on {what}: {plan.in_words(member.trainer, data)}", member)
 
     def tell(now: TrainProgress) -> None:
         run.listener.on_progress("steps", now.step, now.steps)
 
-    data = TrainingSet(images.positives, negatives, images.val, run.data.class_names)
-    trained = member.trainer.train(current, data, home.training, on_steps=tell)
+    trained = member.trainer.train(current, data, home.training, steps=plan.steps, on_steps=tell)
     copy_file(trained, home.weights)
 
 

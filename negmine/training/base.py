@@ -98,13 +98,29 @@ class Trainer(Protocol):
             ConfigError: for settings that the framework refuses.
         """
 
-    def train(self, weights: Path, data: TrainingSet, out: Path, *, on_steps: OnSteps | None = None) -> Path:
+    @property
+    def trainings(self) -> int:
+        """How many trainings `train` makes, one after the other."""
+
+    def steps_of(self, data: TrainingSet) -> int:
+        """The optimizer steps that `train` takes on some data, over all its trainings."""
+
+    def train(
+        self,
+        weights: Path,
+        data: TrainingSet,
+        out: Path,
+        *,
+        steps: int | None = None,
+        on_steps: OnSteps | None = None,
+    ) -> Path:
         """Train in a folder of its own; resumes what a killed training left there.
 
         Args:
             weights: where to start; unchanged.
             data: what to train on.
             out: the folder.
+            steps: optimizer steps of each training; None for those of its settings.
             on_steps: told every few steps, once they are kept.
 
         Returns:

@@ -34,20 +34,21 @@ class Schedule:
         return self.passes * self.steps_per_pass
 
 
-def schedule_for(config: TrainConfig, positives: int, negatives: int) -> Schedule:
+def schedule_for(config: TrainConfig, positives: int, negatives: int, steps: int | None = None) -> Schedule:
     """The steps that a training takes: as many epochs as are asked for, else as many steps, else by the rule.
 
     Args:
         config: of the training; its batch is set.
         positives: images with objects; at least one.
         negatives: images without.
+        steps: replaces what the settings ask for.
     """
     assert config.batch is not None  # `open_trainer` has chosen one
-    if config.epochs is not None:
+    if steps is None and config.epochs is not None:
         in_batch = positives_per_batch(positives, negatives, batch=config.batch, ratio=config.ratio)
         return Schedule(config.epochs, math.ceil(positives / in_batch))
-    steps = config.steps or default_steps(positives)
-    passes = max(round(steps / _PASS), 1)
+    steps = steps or config.steps or default_steps(positives)
+    passes = max(round(steps / _PASS), min(steps, 2))
     return Schedule(passes, math.ceil(steps / passes))
 
 

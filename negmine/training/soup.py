@@ -26,12 +26,31 @@ class SoupTrainer:
         """Ask the first member, since they differ in their seeds alone."""
         self._members[0].check(weights, class_names)
 
-    def train(self, weights: Path, data: TrainingSet, out: Path, *, on_steps: OnSteps | None = None) -> Path:
+    @property
+    def trainings(self) -> int:
+        """One for each member."""
+        return sum(member.trainings for member in self._members)
+
+    def steps_of(self, data: TrainingSet) -> int:
+        """The steps of all members."""
+        return sum(member.steps_of(data) for member in self._members)
+
+    def train(
+        self,
+        weights: Path,
+        data: TrainingSet,
+        out: Path,
+        *,
+        steps: int | None = None,
+        on_steps: OnSteps | None = None,
+    ) -> Path:
         """Train each member in a folder of its own; those that are done are not trained again."""
         averaged = out / f"soup{written_suffix(weights)}"
         if not averaged.is_file():
             ends = [
-                member.train(weights, data, out / f"member-{number}", on_steps=self._told(on_steps, number))
+                member.train(
+                    weights, data, out / f"member-{number}", steps=steps, on_steps=self._told(on_steps, number)
+                )
                 for number, member in enumerate(self._members, 1)
             ]
             self.average(ends, averaged)

@@ -231,10 +231,18 @@ def test_what_was_done_before_a_training_failed_stays(world: World, undisturbed:
 class FailingLater(ToyTrainer):
     """Fails in the second round."""
 
-    def train(self, weights: Path, data: TrainingSet, out: Path, *, on_steps: OnSteps | None = None) -> Path:
+    def train(
+        self,
+        weights: Path,
+        data: TrainingSet,
+        out: Path,
+        *,
+        steps: int | None = None,
+        on_steps: OnSteps | None = None,
+    ) -> Path:
         if out.parent.name == "round-2":
             raise TrainingError("the loss is NaN")
-        return super().train(weights, data, out, on_steps=on_steps)
+        return super().train(weights, data, out, steps=steps, on_steps=on_steps)
 
 
 def test_the_best_weights_so_far_are_there_when_a_later_round_fails(world: World, tmp_path: Path) -> None:

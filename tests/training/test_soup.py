@@ -27,7 +27,22 @@ class Writer:
     def check(self, weights: Path, class_names: Sequence[str]) -> None:
         self.trained.append(-1)
 
-    def train(self, weights: Path, data: TrainingSet, out: Path, *, on_steps: OnSteps | None = None) -> Path:
+    @property
+    def trainings(self) -> int:
+        return 1
+
+    def steps_of(self, data: TrainingSet) -> int:
+        return 2
+
+    def train(
+        self,
+        weights: Path,
+        data: TrainingSet,
+        out: Path,
+        *,
+        steps: int | None = None,
+        on_steps: OnSteps | None = None,
+    ) -> Path:
         done = out / "done"
         if not done.exists():
             for step in (1, 2):

@@ -61,7 +61,24 @@ class TorchvisionTrainer:
             )
         self._prepared(checkpoint, printable(weights))
 
-    def train(self, weights: Path, data: TrainingSet, out: Path, *, on_steps: OnSteps | None = None) -> Path:
+    @property
+    def trainings(self) -> int:
+        """One."""
+        return 1
+
+    def steps_of(self, data: TrainingSet) -> int:
+        """The optimizer steps that a training takes on some data."""
+        return schedule_for(self._config, len(data.positives), len(data.negatives)).steps
+
+    def train(
+        self,
+        weights: Path,
+        data: TrainingSet,
+        out: Path,
+        *,
+        steps: int | None = None,
+        on_steps: OnSteps | None = None,
+    ) -> Path:
         """Train in `out`; a training that was killed there resumes from the last steps it kept, with the same result.
 
         On a GPU the result is the same for the same number of loading processes, as far as the GPU is deterministic.
@@ -75,7 +92,8 @@ class TorchvisionTrainer:
         out.mkdir(parents=True, exist_ok=True)
         checkpoint = read_checkpoint(weights)
         try:
-            trained = self._train(checkpoint, data, out, on_steps)
+            schedule = schedule_for(self._config, len(data.positives), len(data.negatives), steps)
+            trained = self._train(checkpoint, data, out, schedule, on_steps)
         except RuntimeError as error:
             if "out of memory" in str(error).lower():
                 raise TrainingError("the training ran out of memory; use a smaller --batch or --imgsz") from error
@@ -98,7 +116,12 @@ class TorchvisionTrainer:
         write_checkpoint(replace(first, state=state), averaged)
 
     def _train(
-        self, checkpoint: TorchvisionCheckpoint, data: TrainingSet, out: Path, on_steps: OnSteps | None
+        self,
+        checkpoint: TorchvisionCheckpoint,
+        data: TrainingSet,
+        out: Path,
+        schedule: Schedule,
+        on_steps: OnSteps | None,
     ) -> TorchvisionCheckpoint:
         """All passes that are not done."""
         import torch
@@ -114,7 +137,6 @@ class TorchvisionTrainer:
         parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "scaler": scaler}
         if hasattr(rule, "state_dict"):
             parts["rule"] = rule
-        schedule = schedule_for(config, len(data.positives), len(data.negatives))
         images, order = self._images(checkpoint, data, out, schedule)
         if use_of(config.loss, family_of_builder(checkpoint.builder), "the weights").prior:
             checkpoint = self._with_prior(checkpoint, model, images, order, device)

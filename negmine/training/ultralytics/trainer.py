@@ -80,7 +80,24 @@ class UltralyticsTrainer:
                 )
             self._check_settings()
 
-    def train(self, weights: Path, data: TrainingSet, out: Path, *, on_steps: OnSteps | None = None) -> Path:
+    @property
+    def trainings(self) -> int:
+        """One."""
+        return 1
+
+    def steps_of(self, data: TrainingSet) -> int:
+        """The optimizer steps that a training takes on some data."""
+        return schedule_for(self._config, len(data.positives), len(data.negatives)).steps
+
+    def train(
+        self,
+        weights: Path,
+        data: TrainingSet,
+        out: Path,
+        *,
+        steps: int | None = None,
+        on_steps: OnSteps | None = None,
+    ) -> Path:
         """Train in `out`; resumes a training that was killed there from the last steps that it kept.
 
         On a CPU it then ends with the weights that it would have had, unless `--set` asks for gradients over several
@@ -102,7 +119,7 @@ class UltralyticsTrainer:
 
             out.mkdir(parents=True, exist_ok=True)
             resume_file = out / _RESUME
-            schedule = schedule_for(self._config, len(data.positives), len(data.negatives))
+            schedule = schedule_for(self._config, len(data.positives), len(data.negatives), steps)
             if _passes_done(resume_file) < schedule.passes:
                 self._run(weights, data, out, Job(self._config, schedule, resume_file, restore_threads, on_steps))
             require_same_network(self._open(weights).model, resume_file)

@@ -1,0 +1,106 @@
+"""What the trainings of a retraining will cost, and how many steps they take where the user gives a time instead.
+
+A few steps are trained and timed, on the images of the first training, and thrown away. The plan is written down before
+the first training: a run that is resumed keeps it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from negmine.files import write_file
+from negmine.retraining.context import Member, Run
+from negmine.training.base import Trainer, TrainingSet, TrainProgress
+from negmine.words import counted
+
+_TIMED = 8  # steps that are trained to time them
+_WORTH_TIMING = 100  # steps in all; fewer are over before they are timed
+_FEWEST, _MOST = 25, 2000  # steps of a training that a budget may come to
+_FEW = 100  # steps of a training; fewer only lower all scores
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The trainings of all rounds.
+
+    Attributes:
+        steps: optimizer steps of each training; None for those of the settings.
+        seconds_per_step: that a step takes; None where there are too few of them to be timed.
+        note: what the user may want to know; "" for nothing.
+    """
+
+    steps: int | None
+    seconds_per_step: float | None
+    note: str = ""
+
+    def in_words(self, trainer: Trainer, data: TrainingSet) -> str:
+        """How many steps a member takes in a round, and for how long."""
+        steps = trainer.steps_of(data) if self.steps is None else self.steps * trainer.trainings
+        text = f"{trainer.trainings} times {counted(steps // trainer.trainings, 'step')}"
+        text = counted(steps, "step") if trainer.trainings == 1 else text
+        if self.seconds_per_step is None:
+            return text
+        return f"{text}, about {counted(max(round(steps * self.seconds_per_step / 60), 1), 'minute')}"
+
+
+def plan_trainings(run: Run, data: Sequence[TrainingSet | None], *, measuring_s: float, choosing_s: float) -> Plan:
+    """Decide on the steps of all trainings before the first one, or read what was decided.
+
+    Args:
+        run: the retraining.
+        data: what each member trains on in the first round; None for one that has nothing to learn from.
+        measuring_s: seconds that weights take to be measured.
+        choosing_s: seconds that negatives take to be mined and chosen.
+    """
+    path = run.folder.plan
+    if path.is_file():
+        return Plan(**json.loads(path.read_text(encoding="utf-8")))
+    learning = [(member, each) for member, each in zip(run.members, data, strict=True) if each is not None]
+    plan = _planned(run, learning, measuring_s + choosing_s)
+    write_file(path, (json.dumps(asdict(plan), indent=1) + "\n").encode())
+    return plan
+
+
+def _planned(run: Run, learning: Sequence[tuple[Member, TrainingSet]], per_round: float) -> Plan:
+    budget, rounds = run.config.budget, run.config.rounds
+    if budget is None and sum(member.trainer.steps_of(each) for member, each in learning) < _WORTH_TIMING:
+        return Plan(None, None)
+    per_step = _seconds_per_step(run, *learning[0])
+    if budget is None:
+        return Plan(None, per_step)
+    trainings = sum(member.trainer.trainings for member, _ in learning)
+    affordable = int((budget - per_round * (rounds + 1)) / (per_step * trainings * rounds))  # the start is measured too
+    return Plan(min(max(affordable, _FEWEST), _MOST), per_step, _note_on(affordable, rounds, trainings))
+
+
+def _note_on(affordable: int, rounds: int, trainings: int) -> str:
+    """A warning where the budget is too small to be of use."""
+    if affordable >= _FEW:
+        return ""
+    fewer = [text for text, many in (("fewer --rounds", rounds > 1), ("--soup 1", trainings > 1)) if many]
+    return (
+        f"the budget leaves {counted(max(affordable, _FEWEST), 'step')} to each training, and fewer than {_FEW} mostly "
+        f"lower all scores: {' or '.join(['give more time', *fewer])}"
+    )
+
+
+def _seconds_per_step(run: Run, member: Member, data: TrainingSet) -> float:
+    """Train a few steps in a folder of their own, and remove it."""
+    run.listener.on_step(f"timing {counted(_TIMED, 'step')} of training")
+    scratch, clock = run.folder.out / "timing", run.ports.clock
+    shutil.rmtree(scratch, ignore_errors=True)
+    reports: list[tuple[float, int]] = []
+
+    def tell(now: TrainProgress) -> None:
+        reports.append((clock(), now.step))
+
+    began = clock()
+    member.trainer.train(run.folder.round(0).weights, data, scratch, steps=_TIMED, on_steps=tell)
+    shutil.rmtree(scratch, ignore_errors=True)
+    if len(reports) < 2:
+        return (clock() - began) / _TIMED
+    (first, done), (last, all_done) = reports[0], reports[-1]  # the first steps include the start
+    return (last - first) / (all_done - done)
