@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from negmine.training.torchvision.loop import Settings, make_optimizer, train_one_epoch
+from negmine.training.torchvision.loop import Settings, make_optimizer, train_one_pass
 
 Batch = tuple[list[Tensor], list[dict[str, Tensor]]]
 NAMES = [[Path("a.png"), Path("b.png")], [Path("c.png"), Path("d.png")], [Path("e.png"), Path("f.png")]]
@@ -71,7 +71,7 @@ def trained(
 ) -> tuple[_Line, dict[str, float]]:
     """The model after an epoch, and the losses that it was told of."""
     model = _Line()
-    losses = train_one_epoch(
+    losses = train_one_pass(
         model,
         make_optimizer(model, settings),
         given,
