@@ -66,6 +66,14 @@ Shows = tuple[Callable[[str], None], Callable[[str, int, int], None]]
     help="Backgrounds to measure on, instead of a share; repeatable.",
 )
 @option(
+    "Data",
+    "--group-by",
+    default=_DEFAULT.group_by,
+    show_default=True,
+    metavar="BY",
+    help="Images never parted by measuring: folder, near-duplicate, or a regex whose first group they share.",
+)
+@option(
     "Detector",
     "--weights",
     required=True,
@@ -195,6 +203,7 @@ def command(
     conf: float,
     holdout: float,
     held_out: tuple[str, ...],
+    group_by: str,
     max_recall_loss: float,
     crop: CropPolicy,
     max_per_source: int,
@@ -217,7 +226,8 @@ def command(
     """Train a detector further on its own false positives, in rounds, as long as that helps.
 
     A share of the backgrounds is never trained on. The result is the round with the fewest false positives on that
-    share at the recall of the start, or the start itself if no round helped. Use --resume after an interruption.
+    share, over recalls up to that of the start, or the start itself if no round helped. Use --resume after an
+    interruption.
 
     \b
     negmine retrain --weights best.pt --data data.yaml --backgrounds streets/ fields/
@@ -231,6 +241,7 @@ def command(
         ratio=ratio,
         conf=conf,
         holdout=holdout,
+        group_by=group_by,
         max_recall_loss=max_recall_loss,
         max_per_source=max_per_source,
         labels=labels,
@@ -378,10 +389,10 @@ def render(result: RetrainResult) -> None:
         say(out, f"no further round: {result.stopped}")
     say(out, f"\n{result.verdict}")
     say(out, f"weights: {printable(result.weights)}")
+    for line in result.advice:
+        say(out, f"advice: {printable(line)}")
     if result.improved:
         say(out, f"next: {_next(result)}")
-    else:
-        say(out, "next: add backgrounds of the kind that the detector fires on, or see `negmine retrain --help`")
 
 
 def _rounds(result: RetrainResult) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,7 @@ class Backgrounds:
     Attributes:
         mined: files that are scanned for negatives, sorted.
         held_out: what is only measured on.
+        measured: the images of that.
         hashes: perceptual hash of every background, by sha256; of those that are left out too.
         left_out: why a file is neither mined nor held out, by its path.
         notes: what the user may want to know, a line each.
@@ -44,6 +45,7 @@ class Backgrounds:
 
     mined: tuple[Path, ...]
     held_out: HeldOut
+    measured: tuple[BackgroundImage, ...]
     hashes: Mapping[str, int]
     left_out: Mapping[Path, str]
     notes: tuple[str, ...]
@@ -82,18 +84,24 @@ def read_backgrounds(
     images, broken, known = _each_once(contents, labelled)
     notes = _notes_on_files(broken, known, _near_positives(images, labelled), len(set(paths)))
     left_out = {**broken, **dict.fromkeys(known, "it is in the labelled data")}
-    split = _hold_out(images, {contents.sha256[path] for path in named if path in contents.sha256}, holdout)
+    by = holdout.group_by
+    by.require_match([*(image.path for image in images), *(image.path for image in (*labelled.train, *labelled.val))])
+    measured = by.keys(image.path for image in labelled.val)
+    split = _hold_out(images, {contents.sha256[path] for path in named if path in contents.sha256}, measured, holdout)
     near = len(images) - len(split.rest) - len(split.held_out)
-    split, learned = split.release({image.phash for image in labelled.train})
+    trained = by.keys(image.path for image in labelled.train)
+    split, learned = split.release({image.phash for image in labelled.train}, trained, by=by)
     like_learned = sorted((image.path for image in learned), key=sortable)
     mined = split.rest if named else (*split.rest, *learned)
     if like_learned:
-        notes.append(_note_on_learned(like_learned, mined=not named))
+        notes.append(_note_on_learned(like_learned, holdout, mined=not named))
     if named:
         left_out |= dict.fromkeys(like_learned, "it looks like an image that is trained on")
     _require_both(HoldoutSplit(mined, split.held_out), left_out, holdout, total=len(paths), learned=len(learned))
     if near:
-        notes.append(f"{counted(near, 'background')} left out: near-duplicates of what is held out")
+        notes.append(
+            f"{counted(near, 'background')} left out: near-duplicates of what is held out{_or_of_its_groups(holdout)}"
+        )
     if len(split.held_out) < _FEW:
         notes.append(
             f"only {counted(len(split.held_out), 'background')} held out: false positives on so few are a rough "
@@ -102,6 +110,7 @@ def read_backgrounds(
     return Backgrounds(
         mined=tuple(sorted((image.path for image in mined), key=sortable)),
         held_out=HeldOut.of(split.held_out),
+        measured=split.held_out,
         hashes={image.sha256: image.phash for image in images},
         left_out=left_out,
         notes=(f"mining {counted(len(mined), 'background')}, holding out {len(split.held_out)}", *notes),
@@ -148,12 +157,20 @@ def _each_once(contents: Contents, labelled: LabelledData) -> tuple[list[Backgro
 
 
 def _hold_out(
-    images: Sequence[BackgroundImage], named: set[str], holdout: HoldoutConfig
+    images: Sequence[BackgroundImage], named: set[str], keys: Collection[str], holdout: HoldoutConfig
 ) -> HoldoutSplit[BackgroundImage]:
-    """Hold out the images that the user named, by their sha256, else a share."""
+    """Hold out the images that the user named, by their sha256, else a share.
+
+    Args:
+        images: all backgrounds.
+        named: the sha256 of those that the user named.
+        keys: of labelled images that are held out; no background of their groups is mined.
+        holdout: what belongs together, and the share.
+    """
+    by = holdout.group_by
     if holdout.sources:
-        return hold_out_named(images, named)
-    return hold_out_share(images, share=holdout.share, seed=holdout.seed)
+        return hold_out_named(images, named, by=by, keys=keys)
+    return hold_out_share(images, share=holdout.share, seed=holdout.seed, by=by, keys=keys)
 
 
 def _near_positives(images: Sequence[BackgroundImage], labelled: LabelledData) -> list[Path]:
@@ -163,11 +180,16 @@ def _near_positives(images: Sequence[BackgroundImage], labelled: LabelledData) -
     return sorted((image.path for image in images if image.phash in near), key=sortable)
 
 
-def _note_on_learned(paths: Sequence[Path], *, mined: bool) -> str:
+def _or_of_its_groups(holdout: HoldoutConfig) -> str:
+    return ", or of its groups" if holdout.group_by.has_keys else ""
+
+
+def _note_on_learned(paths: Sequence[Path], holdout: HoldoutConfig, *, mined: bool) -> str:
+    groups = ", or are of the groups of such images" if holdout.group_by.has_keys else ""
     what = "mined, not held out" if mined else "left out, not held out"
     return (
         f"{counted(len(paths), 'background')} {what}: they, or near-duplicates of them, look like labelled images that "
-        f"are trained on (perceptual hashes within 4 bits): {first_few(paths)}"
+        f"are trained on (perceptual hashes within 4 bits){groups}: {first_few(paths)}"
     )
 
 
@@ -204,8 +226,9 @@ def _require_both(
     if not split.rest or not split.held_out:
         what = "to mine" if not split.rest else "to measure on"
         by = "the images named" if holdout.sources else f"--holdout {holdout.share:g}"
+        together = "groups" if holdout.group_by.has_keys else "near-duplicates"
         why = f"; {learned} would be, but look like images that are trained on" if learned else ""
         raise SourceError(
-            f"none of {usable} backgrounds is left {what} by {by} (near-duplicates stay together{why}); give more, or "
+            f"none of {usable} backgrounds is left {what} by {by} ({together} stay together{why}); give more, or "
             "another --holdout or --seed"
         )

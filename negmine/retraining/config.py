@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
 from negmine.evaluating.config import EvalConfig
+from negmine.grouping import NEAR_DUPLICATE, GroupBy
 from negmine.mining.config import CropConfig
 from negmine.ratios.target import Ratio
 from negmine.training.config import TrainConfig
@@ -28,10 +29,13 @@ class RetrainConfig:
         conf: the score from which a detection counts, in mining and in the recall of the start.
         holdout: share of the backgrounds to hold out, over 0 and under 1; where the data has no split to validate on,
             also the share of its labelled images.
+        group_by: what belongs together and is never split between training and measuring, besides near-duplicates; see
+            `GroupBy`.
         max_recall_loss: how much recall may be lost, of 1.
-        min_gain: share by which a round must lower the false positives, or it is the last.
-        stop_early: whether a round that gains too little, or loses too much recall, is the last; the best round is the
-            result either way.
+        min_gain: share by which a round must lower the false positives: it is the last where the evidence says that it
+            does not.
+        stop_early: whether a round that is shown to be worse or to gain too little is the last, and the second in a row
+            without an improvement; the best round is the result either way.
         max_per_source: most negatives of one source image in a training.
         near_bits: negatives whose perceptual hashes differ in so many bits or fewer are near-duplicates; the hardest
             of them is trained on.
@@ -50,6 +54,7 @@ class RetrainConfig:
     ratio: str = "1:1"
     conf: float = 0.25
     holdout: float = 0.2
+    group_by: str = NEAR_DUPLICATE
     max_recall_loss: float = 0.01
     min_gain: float = 0.05
     stop_early: bool = True
@@ -71,6 +76,7 @@ class RetrainConfig:
                 f"{math.ceil(needed)} or more, or another ratio"
             )
         EvalConfig(conf=self.conf)  # checks the range
+        GroupBy(self.group_by)  # checks it
         for name in ("max_recall_loss", "min_gain"):
             value = getattr(self, name)
             if not (math.isfinite(value) and 0 <= value < 1):

@@ -54,6 +54,7 @@ class RunData:
         known: what is held out, and what the labels say: no negative may contradict it.
         hashes: perceptual hashes of all images that were read, by sha256.
         measured: what every round is measured on.
+        groups: the group of each of those images, by sha256: images that belong together.
     """
 
     class_names: tuple[str, ...]
@@ -63,6 +64,7 @@ class RunData:
     known: KnownImages
     hashes: Mapping[str, int]
     measured: EvalImages
+    groups: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,7 +4,7 @@ OUT/retrain.json                 the settings; retrain.lock keeps other processe
 OUT/data/images/{train,val}      the labelled images, and labels beside them in data/labels
 OUT/data/images/negatives        negatives of all rounds
 OUT/bank                         unless another is named
-OUT/round-N/                     weights.pt, metrics.json, data.yaml, negatives.txt, mix.json, and the training
+OUT/round-N/                     weights.pt, metrics.json, scores.json, data.yaml, negatives.txt, mix.json, the training
 OUT/rounds.jsonl                 a line a round
 OUT/held-out.txt                 the backgrounds that are only measured on
 OUT/best.pt                      the result
@@ -26,7 +26,7 @@ from negmine.files import PART, write_file
 from negmine.locks import FolderLock
 from negmine.paths import printable
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _LOCK = FolderLock(
     "retraining", "retrain.lock", "retrain.holder", RunLockedError, again="run the same command again with --resume"
 )
@@ -101,6 +101,11 @@ class RoundFolder:
     def metrics(self) -> Path:
         """What was measured; there once the round is done."""
         return self.path / "metrics.json"
+
+    @property
+    def scores(self) -> Path:
+        """What was found in each image that was measured on: rounds are compared by it."""
+        return self.path / "scores.json"
 
     @property
     def negatives(self) -> Path:

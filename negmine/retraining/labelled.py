@@ -172,12 +172,12 @@ def split_labelled(
     val_name = next((name for name in _VAL if name in by_split), None)
     if train_name is not None and val_name is not None:
         every = _each_once(by_split[train_name])
-        split = hold_out_split(every, _each_once(by_split[val_name]))
+        split = hold_out_split(every, _each_once(by_split[val_name]), by=holdout.group_by)
         if any(image.is_positive for image in split.rest) or not any(image.is_positive for image in every):
             return split, _notes_on_split(split, every, train_name, val_name)
     whole = by_split[train_name] if train_name is not None else [each for part in by_split.values() for each in part]
     every = _each_once(whole)
-    split = hold_out_share(every, share=holdout.share, seed=holdout.seed)
+    split = hold_out_share(every, share=holdout.share, seed=holdout.seed, by=holdout.group_by)
     held_out, total = len(split.held_out), len(every)
     return split, [f"the data has no split to measure on: holding out {held_out} of its {counted(total, 'image')}"]
 
@@ -191,6 +191,13 @@ def _notes_on_split(
     if copies:
         notes.append(
             f"{counted(len(copies), 'image')} of {train_name} not trained on, also in {val_name}: {first_few(copies)}"
+        )
+    kept = measured.union(image.sha256 for image in split.rest)
+    grouped = [image.path for image in every if image.sha256 not in kept]
+    if grouped:
+        notes.append(
+            f"{counted(len(grouped), 'image')} of {train_name} not trained on, of the same groups as images of "
+            f"{val_name}: {first_few(grouped)}"
         )
     return notes
 

@@ -10,7 +10,8 @@ from negmine.detectors.base import Detector, imgsz_warning
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.weights_files import hash_weights
 from negmine.evaluating.data import EvalImages
-from negmine.held_out import HoldoutConfig
+from negmine.grouping import GroupBy
+from negmine.held_out import HoldoutConfig, image_groups
 from negmine.labels.yolo_writer import yolo_lines
 from negmine.paths import printable
 from negmine.retraining.backgrounds import Backgrounds, background_paths, read_backgrounds
@@ -64,7 +65,7 @@ def prepare(
         config=config,
         bank=inputs.bank or folder.bank,
         detector=replace(settings, classes=_only(names, labelled)),
-        data=_data(detector, images, labelled, backgrounds),
+        data=_data(detector, images, labelled, backgrounds, GroupBy(config.group_by)),
         ports=ports,
         listener=listener,
     )
@@ -91,7 +92,8 @@ def _detector_config(weights: Path, config: RetrainConfig) -> DetectorConfig:
 def _read(
     inputs: RetrainInputs, config: RetrainConfig, names: Mapping[int, str], listener: Listener
 ) -> tuple[LabelledData, Backgrounds]:
-    holdout = HoldoutConfig(share=config.holdout, seed=config.seed, sources=inputs.held_out)
+    by = GroupBy(config.group_by)
+    holdout = HoldoutConfig(share=config.holdout, seed=config.seed, sources=inputs.held_out, group_by=by)
     listener.on_step("reading the labelled images")
     labelled = read_labelled(
         inputs.data,
@@ -114,7 +116,9 @@ def _read(
     return labelled, backgrounds
 
 
-def _data(detector: Detector, images: PlacedImages, labelled: LabelledData, backgrounds: Backgrounds) -> RunData:
+def _data(
+    detector: Detector, images: PlacedImages, labelled: LabelledData, backgrounds: Backgrounds, by: GroupBy
+) -> RunData:
     read = {image.sha256: image.phash for image in (*labelled.train, *labelled.val)}
     return RunData(
         class_names=_names_in_order(detector),
@@ -124,6 +128,9 @@ def _data(detector: Detector, images: PlacedImages, labelled: LabelledData, back
         known=labelled.known_images(backgrounds.held_out),
         hashes=read | dict(backgrounds.hashes),
         measured=EvalImages([image.path for image in labelled.val], labelled.truth, backgrounds.held_out.paths),
+        groups={
+            sha256: group[0] for group in image_groups((*labelled.val, *backgrounds.measured), by) for sha256 in group
+        },
     )
 
 

@@ -12,15 +12,18 @@ from negmine.detectors.weights_files import find_weights, written_suffix
 from negmine.errors import ConfigError
 from negmine.paths import printable
 from negmine.ratios.target import Ratio
+from negmine.retraining.advice import Evidence, advise
 from negmine.retraining.config import DEFAULT_OUT, RetrainConfig
-from negmine.retraining.context import Listener, OnProgress, OnStep, OpenDetector, Ports
+from negmine.retraining.context import Listener, OnProgress, OnStep, OpenDetector, Ports, Run
+from negmine.retraining.cross_fit import report
 from negmine.retraining.folder import LockedFolder, RetrainFolder, folder_errors
 from negmine.retraining.prepare import RetrainInputs, prepare
 from negmine.retraining.result import RetrainResult, RoundResult
-from negmine.retraining.rounds import run_rounds
-from negmine.retraining.verdict import best_round
+from negmine.retraining.rounds import Rounds, run_rounds
+from negmine.retraining.verdict import compare_config
 from negmine.training.base import Trainer
-from negmine.training.open import open_trainer
+from negmine.training.batches import MixedBatches
+from negmine.training.open import default_batch, open_trainer
 
 
 def retrain(
@@ -42,8 +45,8 @@ def retrain(
     """Train a detector further on its own false positives, as long as that helps, and return its best weights.
 
     A share of the backgrounds, with all their copies and near-duplicates, is held out: never mined or trained on.
-    Rounds are compared by the false positives on it, at the recall of the start. The start is one of the rounds, so the
-    result is never worse than the start.
+    Rounds are compared by the false positives on it, over recalls up to that of the start. The start is one of the
+    rounds, so the result is never worse than the start on what is held out.
 
     Args:
         weights: where to start; left unchanged.
@@ -90,17 +93,21 @@ def retrain(
         trainer = trainer or _open_trainer(config, inputs.weights)
         ports = Ports(trainer, open_detector or open_with_framework, clock)
         run, notes = prepare(inputs, config, locked, ports, listener)
-        rounds, stopped = run_rounds(run)
-    best = best_round(rounds)
+        made = run_rounds(run)
+    rounds, best = made.results, made.standings.best
+    found = report(made.scores, compare_config(config), best=best, at_recall=rounds[0].at_recall)
     return RetrainResult(
         out=folder.out,
         weights=folder.best,
         rounds=rounds,
-        best=best.number,
-        stopped=stopped,
-        notes=(*notes, *_notes(rounds)),
+        best=best,
+        comparisons=made.standings.against_start,
+        report=found,
+        advice=advise(_evidence(run, made)),
+        stopped=made.stopped,
+        notes=(*notes, *_notes(rounds), *([] if found.note is None else [found.note])),
         start=inputs.weights,
-        data_yaml=folder.round(best.number).data_yaml,
+        data_yaml=folder.round(best).data_yaml,
         held_out_list=folder.held_out_list,
         imgsz=config.train.imgsz,
         seconds=clock() - began,
@@ -110,6 +117,25 @@ def retrain(
 def _open_trainer(config: RetrainConfig, weights: Path) -> Trainer:
     """The trainer of the weights' framework, whose batches have the ratio of the retraining."""
     return open_trainer(replace(config.train, ratio=float(Ratio.parse(config.ratio).per_positive)), weights)
+
+
+def _evidence(run: Run, made: Rounds) -> Evidence:
+    train, last, best = run.config.train, made.results[-1], made.standings.best
+    batches = MixedBatches(
+        range(len(run.data.images.positives)),
+        range(last.negatives),
+        batch=train.batch or default_batch(run.detector.weights),
+        ratio=float(Ratio.parse(run.config.ratio).per_positive),
+        seed=run.config.seed,
+    )
+    return Evidence(
+        results=made.results,
+        scores=made.scores,
+        best=best,
+        comparison=made.standings.against_start[best or -1],
+        steps=len(batches) * train.epochs,
+        epochs=train.epochs,
+    )
 
 
 def _as_tuple(sources: str | Path | Sequence[str | Path]) -> tuple[str | Path, ...]:

@@ -104,9 +104,9 @@ def test_a_file_of_that_name_that_something_else_wrote(tmp_path: Path, text: str
 
 def test_a_run_of_a_newer_negmine_is_refused(tmp_path: Path) -> None:
     begin(tmp_path)
-    document = json.loads((tmp_path / "retrain.json").read_text()) | {"schema_version": 3}
+    document = json.loads((tmp_path / "retrain.json").read_text()) | {"schema_version": 4}
     (tmp_path / "retrain.json").write_text(json.dumps(document))
-    with pytest.raises(ConfigError, match=r"is of format 3, and this negmine writes 2"):
+    with pytest.raises(ConfigError, match=r"is of format 4, and this negmine writes 3"):
         begin(tmp_path, resume=True)
 
 
