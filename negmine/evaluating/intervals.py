@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from negmine.evaluating.comparing import CompareConfig, Comparison, levels_of
 from negmine.evaluating.image_scores import ImageScores
 from negmine.evaluating.metrics.bootstrap import DRAWS, Interval, interval, resample
 from negmine.evaluating.metrics.curve_level import UNREACHED_FPPI
@@ -127,3 +128,46 @@ def fppi_interval(fppi: FloatArray, images: int) -> Interval:
 def counted_groups(scores: ImageScores) -> int:
     """Independent images or groups that false positives are counted on."""
     return len({group for group, counted in zip(scores.groups, scores.counted, strict=True) if counted})
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A model against the first one, on the same images.
+
+    Attributes:
+        comparison: on the curve, over recalls up to that of the first model at the threshold.
+        figures: intervals of the differences of the figures.
+    """
+
+    comparison: Comparison
+    figures: FigureIntervals
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON values."""
+        return self.comparison.to_dict() | {"differences": self.figures.to_dict()}
+
+
+def intervals_of_models(
+    scores: Sequence[ImageScores], *, conf: float, at_recall: float | None
+) -> tuple[tuple[FigureIntervals, ...], tuple[Difference | None, ...]]:
+    """The intervals of several models, and how each differs from the first.
+
+    Args:
+        scores: of each model on the same images.
+        conf: threshold of recall and FPPI.
+        at_recall: the recall that they are compared at; where it is None or 0, no model differs from the first.
+
+    Returns:
+        One item for each model; of the differences, the first is None.
+    """
+    weights = figure_samples(scores[0])
+    figures = [SampledFigures.of(each, weights, conf=conf, at_recall=at_recall) for each in scores]
+    intervals = tuple(each.intervals() for each in figures)
+    if len(scores) == 1 or not at_recall:
+        return intervals, (None,) * len(scores)
+    levels, (first, *others) = levels_of(scores, CompareConfig(conf=conf))
+    differences = [
+        Difference(levels.compare(first, level), each.differences(figures[0]))
+        for level, each in zip(others, figures[1:], strict=True)
+    ]
+    return intervals, (None, *differences)
