@@ -45,7 +45,9 @@ def measure_round(run: Run, number: int, counts: RoundCounts, at_recall: float |
     if at_recall is None:
         at_recall = _recall_to_keep(run, figures(matched, config).recall or 0.0)
     measured = figures(matched, config, at_recall=at_recall)
-    scores = ImageScores.of(matched, conf=config.conf, group_of=lambda image: run.data.groups[image.sha256])
+    scores = ImageScores.of(
+        matched, conf=config.conf, group_of=lambda image: run.data.groups.get(image.sha256, image.sha256)
+    )
     write_file(folder.scores, (json.dumps(scores.to_dict()) + "\n").encode())
     intervals = _intervals(run, scores, at_recall)
     if matched.skipped:

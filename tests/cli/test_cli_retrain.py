@@ -99,7 +99,7 @@ def test_backgrounds_that_the_user_holds_out_are_those_that_are_measured_on(worl
 def test_json_is_all_there_is_on_stdout(world: World, tmp_path: Path) -> None:
     done = toy_run(world, tmp_path, "--json", "--out", "here", "--rounds", "1")
     document = json.loads(done.stdout)
-    assert document["schema_version"] == 1 and document["improved"] is True
+    assert document["schema_version"] == 2 and document["improved"] is True
     assert document["weights"] == "here/best.pt"
     assert [each["number"] for each in document["rounds"]] == [0, 1]
     assert document["rounds"][1]["fppi_at_recall"] < document["rounds"][0]["fppi_at_recall"]
@@ -157,6 +157,7 @@ def test_other_settings_and_other_folders_are_refused(world: World, tmp_path: Pa
         ((), "--backgrounds"),
         (("--backgrounds", "b", "--holdout", "0"), "expected a holdout over 0 and under 1, found 0.0"),
         (("b",), "expected --backgrounds before 'b'"),
+        (("--backgrounds", "b", "--group-by", "folders"), "expected group-by folder, near-duplicate, or a regular"),
         (("--backgrounds", "b", "--rounds", "0"), "expected rounds of 1 or more, found 0"),
         (("--backgrounds", "b", "--ratio", "one"), "expected a ratio"),
         (("--backgrounds", "b", "--set", "lr0"), "expected --set KEY=VALUE, such as lr0=0.001, found 'lr0'"),
