@@ -4,6 +4,9 @@
   a list or how many others there are: images that are added later move no other image, except near-duplicates.
 - The images that the user names (`hold_out_named`).
 - A split of the data set (`hold_out_split`).
+
+Images that belong together are on one side, labelled images and backgrounds alike (`image_groups`): near-duplicates,
+and what `GroupBy` says beyond that. Only a split of the data set may part near-duplicates: it is the user's.
 """
 
 from __future__ import annotations
@@ -11,11 +14,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, Protocol, Self, TypeVar
 
 from negmine.files import write_file
+from negmine.grouping import GroupBy
 from negmine.images.near_duplicates import near_any, near_groups
 from negmine.paths import sortable
 
@@ -37,6 +41,7 @@ class HashedImage(Protocol):
 
 
 _Image = TypeVar("_Image", bound=HashedImage)
+_NEAR = GroupBy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +52,13 @@ class HoldoutConfig:
         share: of the images, over 0 and under 1.
         seed: another seed holds out other images.
         sources: the images that the user names; they replace the share of the backgrounds.
+        group_by: what belongs together and is never split.
     """
 
     share: float
     seed: int = 0
     sources: tuple[str | Path, ...] = ()
+    group_by: GroupBy = field(default_factory=GroupBy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,54 +115,108 @@ class HoldoutSplit(Generic[_Image]):
     rest: tuple[_Image, ...]
     held_out: tuple[_Image, ...]
 
-    def release(self, learned: Collection[int]) -> tuple[HoldoutSplit[_Image], tuple[_Image, ...]]:
-        """Stop holding out what looks like an image that is trained on, and near-duplicates of that.
+    def release(
+        self, learned: Collection[int], keys: Collection[str] = (), *, by: GroupBy = _NEAR
+    ) -> tuple[HoldoutSplit[_Image], tuple[_Image, ...]]:
+        """Stop holding out what belongs to images that are trained on: what looks like them, or has their key.
 
         Args:
             learned: perceptual hashes of what is trained on.
+            keys: their keys.
+            by: what belongs together.
 
         Returns:
             The split without the released images, and these.
         """
         near = near_any({image.phash for image in self.held_out}, learned)
-        if not near:
+        touched = {image.sha256 for image in self.held_out if image.phash in near or by.key(image.path) in keys}
+        if not touched:
             return self, ()
-        groups = near_groups({image.sha256: image.phash for image in self.held_out})
-        touched = {image.sha256 for image in self.held_out if image.phash in near}
+        groups = image_groups(self.held_out, by)
         released = {sha256 for group in groups if not touched.isdisjoint(group) for sha256 in group}
         kept = tuple(image for image in self.held_out if image.sha256 not in released)
         return HoldoutSplit(self.rest, kept), tuple(image for image in self.held_out if image.sha256 in released)
 
 
-def hold_out_share(images: Sequence[_Image], *, share: float, seed: int) -> HoldoutSplit[_Image]:
-    """Hold out about a share of the groups of near-duplicates.
+def image_groups(images: Sequence[HashedImage], by: GroupBy = _NEAR) -> list[list[str]]:
+    """Group images that belong together: near-duplicates, images with the same key, and what these link.
+
+    Args:
+        images: each content once.
+        by: gives the keys.
+
+    Returns:
+        The sha256 of every image in just one group; each group sorted, and the groups by their first.
+    """
+    parts = near_groups({image.sha256: image.phash for image in images})
+    number = {sha256: index for index, part in enumerate(parts) for sha256 in part}
+    linked = list(range(len(parts)))  # a forest: each part points to one of its group, in the end to the first
+
+    def first(index: int) -> int:
+        while linked[index] != index:
+            linked[index] = linked[linked[index]]
+            index = linked[index]
+        return index
+
+    first_with: dict[str, int] = {}
+    for image in images:
+        if (key := by.key(image.path)) is not None:
+            ends = first(number[image.sha256]), first(first_with.setdefault(key, number[image.sha256]))
+            linked[max(ends)] = min(ends)
+    groups: dict[int, list[str]] = {}
+    for index, part in enumerate(parts):
+        groups.setdefault(first(index), []).extend(part)
+    return sorted(sorted(group) for group in groups.values())
+
+
+def hold_out_share(
+    images: Sequence[_Image], *, share: float, seed: int, by: GroupBy = _NEAR, keys: Collection[str] = ()
+) -> HoldoutSplit[_Image]:
+    """Hold out about a share of the groups. Where keys make them few, at least one is on either side.
 
     Args:
         images: each content once.
         share: of 1.
         seed: another seed holds out other groups.
+        by: what belongs together.
+        keys: of images that are held out already; what has one of these is held out too.
     """
-    groups = near_groups({image.sha256: image.phash for image in images})
-    chosen = {sha256 for group in groups if seeded_rank(group[0], seed) < share for sha256 in group}
-    return _split(images, chosen, set())
+    groups = image_groups(images, by)
+    ranks = sorted((seeded_rank(group[0], seed), index) for index, group in enumerate(groups))
+    under = sum(rank < share for rank, _ in ranks)
+    if by.has_keys and len(groups) > 1:
+        under = min(max(under, 1), len(groups) - 1)
+    chosen = {sha256 for _, index in ranks[:under] for sha256 in groups[index]}
+    return _split(images, chosen | _grouped({i.sha256 for i in images if by.key(i.path) in keys}, groups), set())
 
 
-def hold_out_named(images: Sequence[_Image], contents: Collection[str]) -> HoldoutSplit[_Image]:
-    """Hold out what is named. Near-duplicates of it are neither held out nor in the rest.
+def hold_out_named(
+    images: Sequence[_Image], contents: Collection[str], *, by: GroupBy = _NEAR, keys: Collection[str] = ()
+) -> HoldoutSplit[_Image]:
+    """Hold out what is named. What belongs to it is neither held out nor in the rest.
 
     Args:
         images: each content once.
         contents: the sha256 of those to hold out.
+        by: what belongs together.
+        keys: of images that are held out already; what has one of these is not in the rest either.
     """
     chosen = set(contents)
-    groups = near_groups({image.sha256: image.phash for image in images})
-    return _split(images, chosen, {sha256 for group in groups if not chosen.isdisjoint(group) for sha256 in group})
+    touched = chosen | {image.sha256 for image in images if by.key(image.path) in keys}
+    return _split(images, chosen, _grouped(touched, image_groups(images, by)))
 
 
-def hold_out_split(train: Sequence[_Image], val: Sequence[_Image]) -> HoldoutSplit[_Image]:
-    """Hold out a split of a data set. Copies of its images in the other split are not in the rest."""
-    contents = {image.sha256 for image in val}
-    return HoldoutSplit(tuple(image for image in train if image.sha256 not in contents), tuple(val))
+def hold_out_split(train: Sequence[_Image], val: Sequence[_Image], *, by: GroupBy = _NEAR) -> HoldoutSplit[_Image]:
+    """Hold out a split of a data set. Copies of its images in the other split, and what has their key, are left out."""
+    contents, keys = {image.sha256 for image in val}, by.keys(image.path for image in val)
+    rest = (image for image in train if image.sha256 not in contents and by.key(image.path) not in keys)
+    return HoldoutSplit(tuple(rest), tuple(val))
+
+
+def _grouped(contents: Collection[str], groups: Iterable[Sequence[str]]) -> set[str]:
+    """All of the groups that hold one of the contents."""
+    wanted = set(contents)
+    return {sha256 for group in groups if not wanted.isdisjoint(group) for sha256 in group}
 
 
 def _split(images: Sequence[_Image], held_out: Collection[str], left_out: Collection[str]) -> HoldoutSplit[_Image]:

@@ -10,7 +10,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from negmine.held_out import HeldOut, HoldoutSplit, hold_out_named, hold_out_share, hold_out_split
+from negmine.grouping import GroupBy
+from negmine.held_out import HeldOut, HoldoutSplit, hold_out_named, hold_out_share, hold_out_split, image_groups
 from negmine.images.near_duplicates import near_groups
 from negmine.sources.expand import expand_sources
 
@@ -147,3 +148,46 @@ def test_its_list_is_a_source_for_every_command(tmp_path: Path) -> None:
     held_out = HeldOut.of([Hashed(str(path), 0, path) for path in paths])
     held_out.write(tmp_path / "held-out.txt")
     assert [ref.path for ref in expand_sources([tmp_path / "held-out.txt"])] == list(held_out.paths)
+
+
+def clips(count: int, each: int = 5) -> Images:
+    """Frames of clips, none like another, in a folder for each clip."""
+    return [
+        Hashed(hashlib.sha256(f"{clip} {frame}".encode()).hexdigest(), 0, Path(f"clip{clip}/{frame}.png"))
+        for clip in range(count)
+        for frame in range(each)
+    ]
+
+
+def folders(images: Sequence[Hashed]) -> set[Path]:
+    return {image.path.parent for image in images}
+
+
+@settings(deadline=None)
+@given(st.integers(2, 12), shares, seeds)
+def test_frames_of_a_clip_are_on_one_side_and_either_side_has_some(count: int, share: float, seed: int) -> None:
+    found = hold_out_share(clips(count), share=share, seed=seed, by=GroupBy("folder"))
+    assert found.rest and found.held_out and not folders(found.rest) & folders(found.held_out)
+
+
+def test_near_duplicates_link_clips() -> None:
+    images = [
+        Hashed("a", BASE, Path("1/a.png")),
+        Hashed("b", BASE ^ 1, Path("2/b.png")),
+        Hashed("c", 0, Path("2/c.png")),
+    ]
+    assert image_groups(images) == [["a", "b"], ["c"]]
+    assert image_groups(images, GroupBy("folder")) == [["a", "b", "c"]]
+    assert image_groups(images, GroupBy(r"/([ac])\.")) == [["a", "b"], ["c"]]
+
+
+def test_what_belongs_to_labelled_images_goes_where_they_are() -> None:
+    images, by = clips(6), GroupBy("folder")
+    held = hold_out_share(images, share=0.01, seed=0, by=by, keys=["clip2"])
+    assert Path("clip2") in folders(held.held_out)
+    named = hold_out_named(images, [images[0].sha256], by=by, keys=["clip2"])
+    assert named.held_out == (images[0],) and folders(named.rest) == {Path(f"clip{n}") for n in (1, 3, 4, 5)}
+    kept, released = HoldoutSplit((), tuple(images)).release([], ["clip1"], by=by)
+    assert folders(released) == {Path("clip1")} and folders(kept.held_out) == folders(images) - {Path("clip1")}
+    split_of = hold_out_split(images[:10], images[7:10], by=by)
+    assert split_of.rest == tuple(images[:5])

@@ -104,9 +104,10 @@ def command(
     FPPI is false positives per image, counted on images without targets: the backgrounds, and images of DATA with an
     empty label. A score means something different in each model, so compare models at equal recall: the last two
     columns give the highest threshold at which a model reaches the recall of the first model at --conf, and FPPI at
-    that threshold. LAMR is the log-average miss rate over FPPI 0.01 to 1 (Dollar et al. 2012). mAP is COCO's, over the
-    images of DATA, with at most 100 detections per image and class. Precision and kinds of false positives cover all
-    images.
+    that threshold. Under the table, each model is compared with the first over the recalls from 0.2 under that one up
+    to it; better or worse is said only with evidence, by a bootstrap over the images. --json has all intervals. LAMR is
+    the log-average miss rate over FPPI 0.01 to 1 (Dollar et al. 2012). mAP is COCO's, over the images of DATA, with at
+    most 100 detections per image and class. Precision and kinds of false positives cover all images.
 
     SOURCE is an image, a folder, a glob in quotes, a .txt list or a data.yaml. CHECK is one of fppi, fppi_at_recall,
     images_with_fp, lamr, map50, map50_95, precision, recall or threshold_at_recall, then <, <=, > or >=, then a number.
@@ -185,6 +186,7 @@ def render(result: EvalResult) -> None:
     out = console()
     _images(out, result)
     _models(out, result)
+    _differences(out, result)
     _kinds(out, result)
     _classes(out, result)
     for note in result.notes:
@@ -243,6 +245,15 @@ def _models(out: Console, result: EvalResult) -> None:
             _reached(model.fppi_at_recall, model.at_recall),
         )
     out.print(rows)
+
+
+def _differences(out: Console, result: EvalResult) -> None:
+    """A line for each model after the first: whether it differs from that by more than the choice of images does."""
+    for model, each in zip(result.models, result.differences, strict=True):
+        if each is not None:
+            say(out, f"{printable(model.name)} against {printable(result.models[0].name)}: {each.comparison.verdict}")
+    if len(result.models) > 1:
+        say(out, "")
 
 
 def _number(value: float | None) -> str:

@@ -73,6 +73,14 @@ Shows = tuple[Callable[[str], None], Callable[[str, int, int], None]]
     "[default: 3 if few images are labelled and none of them to validate on]",
 )
 @option(
+    "Data",
+    "--group-by",
+    default=_DEFAULT.group_by,
+    show_default=True,
+    metavar="BY",
+    help="Images never parted by measuring: folder, near-duplicate, or a regex whose first group they share.",
+)
+@option(
     "Detector",
     "--weights",
     required=True,
@@ -212,6 +220,7 @@ def command(
     holdout: float | None,
     held_out: tuple[str, ...],
     folds: int | None,
+    group_by: str,
     max_recall_loss: float,
     crop: CropPolicy,
     max_per_source: int,
@@ -234,8 +243,8 @@ def command(
     """Train a detector further on its own false positives, in rounds, as long as that helps.
 
     A share of the backgrounds is never trained on (or, with --folds, each image by all but one of the trainings). The
-    result is the round with the fewest false positives on what is held out, at the recall of the start, or the start
-    itself if no round helped. Use --resume after an interruption.
+    result is the round with the fewest false positives on what is held out, over recalls up to that of the start, or
+    the start itself if no round helped. Use --resume after an interruption.
 
     \b
     negmine retrain --weights best.pt --data data.yaml --backgrounds streets/ fields/
@@ -255,6 +264,7 @@ def command(
         conf=conf,
         holdout=holdout,
         folds=folds,
+        group_by=group_by,
         max_recall_loss=max_recall_loss,
         max_per_source=max_per_source,
         labels=labels,
@@ -403,12 +413,12 @@ def render(result: RetrainResult) -> None:
         say(out, f"no further round: {result.stopped}")
     say(out, f"\n{result.verdict}")
     say(out, f"weights: {printable(result.weights)}")
+    for line in result.advice:
+        say(out, f"advice: {printable(line)}")
     if result.improved and result.folds > 1:
         say(out, f"next, on images that are not among these: {_next(result)}")
     elif result.improved:
         say(out, f"next: {_next(result)}")
-    else:
-        say(out, "next: add backgrounds of the kind that the detector fires on, or see `negmine retrain --help`")
 
 
 def _rounds(result: RetrainResult) -> Table:

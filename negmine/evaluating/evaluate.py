@@ -23,6 +23,8 @@ from negmine.evaluating.findings import (
     predicted_above,
     with_targets_finding,
 )
+from negmine.evaluating.image_scores import ImageScores
+from negmine.evaluating.intervals import intervals_of_models
 from negmine.evaluating.match import MatchedDetections
 from negmine.evaluating.plot import require_plot_path, write_plot
 from negmine.evaluating.predict import OnCount, predict_and_match
@@ -45,8 +47,8 @@ def evaluate(
 ) -> EvalResult:
     """Measure one or several detectors on the same images.
 
-    All are compared at the recall that the first one has at `config.conf`. Each runs once, down to `config.floor`, and
-    all figures are derived from that.
+    All are compared at the recall that the first one has at `config.conf`, and over a range of recalls that ends there,
+    with an interval. Each runs once, down to `config.floor`, and all figures are derived from that.
 
     Args:
         detectors: each is a detector, the settings to open one with, predictions, or weights to open with the defaults.
@@ -81,6 +83,8 @@ def evaluate(
     names = distinct_names([_path_or_name(each) for each in given])
     matched = [replace(each, name=name) for each, name in zip(matched, names, strict=True)]
     models = figures_at_equal_recall(matched, config)
+    scores = [ImageScores.of(each, conf=config.conf) for each in matched]
+    intervals, differences = intervals_of_models(scores, conf=config.conf, at_recall=models[0].at_recall)
     if plot is not None:
         write_plot(plot, names, [curve_of(each) for each in matched], [model.lamr for model in models])
     return EvalResult(
@@ -90,6 +94,8 @@ def evaluate(
         backgrounds=sum(image.background for image in matched[0].images),
         empty=sum(image.without_targets and not image.background for image in matched[0].images),
         models=models,
+        intervals=intervals,
+        differences=differences,
         skipped=matched[0].skipped,
         notes=images.dataset.notes,
         findings=_findings(images, opened, matched, config),

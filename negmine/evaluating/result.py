@@ -8,6 +8,7 @@ from pathlib import Path
 from negmine.evaluating.checks import CheckFailure
 from negmine.evaluating.figures import ModelFigures
 from negmine.evaluating.findings import EvalFinding
+from negmine.evaluating.intervals import Difference, FigureIntervals
 from negmine.mining.result import SkippedImage
 from negmine.paths import printable
 
@@ -25,6 +26,8 @@ class EvalResult:
         backgrounds: number of backgrounds that count.
         empty: number of labelled images without objects.
         models: the figures, in the order of the models.
+        intervals: 90 % intervals of the figures of each.
+        differences: how each differs from the first; None for the first, and where that finds nothing.
         skipped: images that were skipped for every model, with the reasons.
         notes: how labels and images were paired, and what else the user may want to know.
         findings: what is suspicious.
@@ -38,6 +41,8 @@ class EvalResult:
     backgrounds: int
     empty: int
     models: tuple[ModelFigures, ...]
+    intervals: tuple[FigureIntervals, ...]
+    differences: tuple[Difference | None, ...]
     skipped: tuple[SkippedImage, ...]
     notes: tuple[str, ...]
     findings: tuple[EvalFinding, ...]
@@ -65,7 +70,11 @@ class EvalResult:
             "notes": list(self.notes),
             "ok": self.ok,
             "failures": [failure.to_dict() for failure in self.failures],
-            "models": [model.to_dict() for model in self.models],
+            "models": [
+                model.to_dict() | {"intervals": each.to_dict()}
+                for model, each in zip(self.models, self.intervals, strict=True)
+            ],
+            "differences": [None if each is None else each.to_dict() for each in self.differences],
             "findings": [finding.to_dict() for finding in self.findings],
             "skipped": [
                 {"source": printable(each.source), "kind": each.kind, "reason": each.reason} for each in self.skipped

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
 from negmine.evaluating.config import EvalConfig
+from negmine.grouping import NEAR_DUPLICATE, GroupBy
 from negmine.mining.config import CropConfig
 from negmine.ratios.target import Ratio
 from negmine.training.config import TrainConfig
@@ -37,10 +38,13 @@ class RetrainConfig:
             that it never saw, and averages their weights; nothing else is held out, and `train.soup` does not apply.
             None for 3 where there is no such split and under 100 images with objects, and neither a share nor an image
             to hold out is asked for; else 1.
+        group_by: what belongs together and is never split between training and measuring, besides near-duplicates; see
+            `GroupBy`.
         max_recall_loss: how much recall may be lost, of 1.
-        min_gain: share by which a round must lower the false positives, or it is the last.
-        stop_early: whether a round that gains too little, or loses too much recall, is the last; the best round is the
-            result either way.
+        min_gain: share by which a round must lower the false positives: it is the last where the evidence says that it
+            does not.
+        stop_early: whether a round that is shown to be worse or to gain too little is the last, and the second in a row
+            without an improvement; the best round is the result either way.
         max_per_source: most negatives of one source image in a training.
         near_bits: negatives whose perceptual hashes differ in so many bits or fewer are near-duplicates; the hardest
             of them is trained on.
@@ -61,6 +65,7 @@ class RetrainConfig:
     conf: float = 0.25
     holdout: float | None = None
     folds: int | None = None
+    group_by: str = NEAR_DUPLICATE
     max_recall_loss: float = 0.01
     min_gain: float = 0.05
     stop_early: bool = True
@@ -87,6 +92,7 @@ class RetrainConfig:
                 raise ConfigError(f"expected a budget over 0 seconds, found {self.budget}")
             if self.train.steps is not None or self.train.epochs is not None:
                 raise ConfigError("expected a budget, or steps or epochs, not both: the budget decides on the steps")
+        GroupBy(self.group_by)  # checks it
         for name in ("max_recall_loss", "min_gain"):
             value = getattr(self, name)
             if not (math.isfinite(value) and 0 <= value < 1):

@@ -52,12 +52,14 @@ class RunData:
         channels: of the images that the model sees, 3 or 1.
         images: the labelled images, as any member is trained on them.
         hashes: perceptual hashes of all images that were read, by sha256.
+        groups: the group of each image that is measured on, by sha256: images that belong together.
     """
 
     class_names: tuple[str, ...]
     channels: int
     images: PlacedImages
     hashes: Mapping[str, int]
+    groups: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

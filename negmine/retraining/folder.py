@@ -5,9 +5,9 @@ OUT/data/images/{train,val}      the labelled images, and labels beside them in 
 OUT/data/images/fold-K           those that all members of a round are trained on but member K
 OUT/data/images/negatives        negatives of all rounds
 OUT/bank                         unless another is named
-OUT/round-N/                     weights.pt, metrics.json, data.yaml, negatives.txt, mix.json, and the training
-OUT/round-N/member-K/            with folds, the same of each member but for metrics.json; weights.pt of the round is
-                                 then the average of the members'
+OUT/round-N/                     weights.pt, metrics.json, scores.json, data.yaml, negatives.txt, mix.json, the training
+OUT/round-N/member-K/            with folds, the same of each member but for the two of measuring; weights.pt of the
+                                 round is then the average of the members'
 OUT/plan.json                    the steps of each training, and what they cost
 OUT/rounds.jsonl                 a line a round
 OUT/held-out.txt                 the backgrounds that are measured on; with folds, held-out-K.txt those of member K
@@ -118,6 +118,11 @@ class RoundFolder:
     def metrics(self) -> Path:
         """What was measured; there once the round is done."""
         return self.path / "metrics.json"
+
+    @property
+    def scores(self) -> Path:
+        """What was found in each image that was measured on: rounds are compared by it."""
+        return self.path / "scores.json"
 
     @property
     def negatives(self) -> Path:

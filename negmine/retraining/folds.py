@@ -18,8 +18,8 @@ from operator import or_
 from pathlib import Path
 
 from negmine.errors import ConfigError, SourceError
-from negmine.held_out import HeldOut, HoldoutConfig, HoldoutSplit, hold_out_named, hold_out_share
-from negmine.images.near_duplicates import near_groups
+from negmine.grouping import GroupBy
+from negmine.held_out import HeldOut, HoldoutConfig, HoldoutSplit, hold_out_named, hold_out_share, image_groups
 from negmine.paths import first_few, sortable
 from negmine.retraining.backgrounds import BackgroundImage, Backgrounds
 from negmine.retraining.dealing import ImageKind, deal, groups_with
@@ -59,12 +59,14 @@ class Division:
         folds: one for each member of a round.
         number_of: the fold that is measured on an image, by sha256. No member is trained on those of the data's own
             split to measure on; those that are missing here are trained on, or mined, by all.
+        groups: the group of each image that is measured on, by sha256: images that belong together.
         left_out: why a background is neither mined nor measured on, by its path.
         notes: what the user may want to know, a line each.
     """
 
     folds: tuple[Fold, ...]
     number_of: Mapping[str, int]
+    groups: Mapping[str, str]
     left_out: Mapping[Path, str]
     notes: tuple[str, ...]
 
@@ -91,8 +93,13 @@ class Division:
         return {name: tuple(images) for name, images in sorted(parts.items()) if images}
 
 
-def folds_where_few(labelled: LabelledData, backgrounds: Backgrounds) -> int:
+def folds_where_few(labelled: LabelledData, backgrounds: Backgrounds, by: GroupBy) -> int:
     """How many folds to make where the user leaves it open.
+
+    Args:
+        labelled: the labelled images.
+        backgrounds: the backgrounds.
+        by: what belongs together.
 
     Returns:
         `FOLDS`, or as many as the images can be divided into, where the data has no split to measure on and few images
@@ -101,7 +108,7 @@ def folds_where_few(labelled: LabelledData, backgrounds: Backgrounds) -> int:
     few = sum(image.is_positive for image in labelled.train) < FEW_LABELLED
     if labelled.val or backgrounds.named or not few:
         return 1
-    groups, kinds = _groups((*labelled.train, *backgrounds.images))
+    groups, kinds = _groups((*labelled.train, *backgrounds.images), by)
     most = min(groups_with(groups, kinds, kind) for kind in (ImageKind.WITH_OBJECTS, ImageKind.BACKGROUND))
     return max(1, min(FOLDS, most))
 
@@ -115,7 +122,7 @@ def divide(labelled: LabelledData, backgrounds: Backgrounds, holdout: HoldoutCon
     Args:
         labelled: the labelled images.
         backgrounds: the backgrounds.
-        holdout: what is held out where there is one fold.
+        holdout: what is held out where there is one fold, and what belongs together.
         folds: how many, 1 or more.
 
     Raises:
@@ -123,10 +130,12 @@ def divide(labelled: LabelledData, backgrounds: Backgrounds, holdout: HoldoutCon
         TruthError: where no objects are left to train on or to measure on.
         SourceError: where no background is left to mine or to measure on.
     """
+    every: tuple[ImageWithTruth | BackgroundImage, ...] = (*labelled.images, *backgrounds.images)
+    holdout.group_by.require_match([image.path for image in every])
     if folds == 1:
         plan = _held_out_once(labelled, backgrounds, holdout)
     else:
-        plan = _dealt(labelled, backgrounds, folds, holdout.seed)
+        plan = _dealt(labelled, backgrounds, folds, holdout)
     made = tuple(_fold(number, labelled, backgrounds, plan) for number in range(folds))
     for fold in made:
         require_objects(labelled.path, "to train on", fold.train)
@@ -138,7 +147,14 @@ def divide(labelled: LabelledData, backgrounds: Backgrounds, holdout: HoldoutCon
             f"only {counted(measured, 'background')} held out: false positives on so few are a rough estimate; give "
             f"more backgrounds{', or a larger --holdout' if folds == 1 else ''}"
         )
-    return Division(made, plan.number_of, {**backgrounds.left_out, **plan.left_out}, tuple(notes))
+    groups = image_groups([image for image in every if image.sha256 in plan.number_of], holdout.group_by)
+    return Division(
+        folds=made,
+        number_of=plan.number_of,
+        groups={sha256: group[0] for group in groups for sha256 in group},
+        left_out={**backgrounds.left_out, **plan.left_out},
+        notes=tuple(notes),
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,26 +183,28 @@ def _fold(number: int, labelled: LabelledData, backgrounds: Backgrounds, plan: _
 
 def _held_out_once(labelled: LabelledData, backgrounds: Backgrounds, holdout: HoldoutConfig) -> _Plan:
     """Hold the same images out from every training."""
-    images, named, notes = backgrounds.images, bool(holdout.sources), list[str]()
+    images, named, notes, by = backgrounds.images, bool(holdout.sources), list[str](), holdout.group_by
     if labelled.val:
         sides = HoldoutSplit(labelled.train, labelled.val)
     else:
-        sides = hold_out_share(labelled.train, share=holdout.share, seed=holdout.seed)
+        sides = hold_out_share(labelled.train, share=holdout.share, seed=holdout.seed, by=by)
         notes.append(
             f"the data has no split to measure on: holding out {len(sides.held_out)} of its "
             f"{counted(len(labelled.train), 'image')}"
         )
+    measured, trained = (by.keys(image.path for image in side) for side in (sides.held_out, sides.rest))
     if named:
-        split = hold_out_named(images, backgrounds.named)
+        split = hold_out_named(images, backgrounds.named, by=by, keys=measured)
     else:
-        split = hold_out_share(images, share=holdout.share, seed=holdout.seed)
+        split = hold_out_share(images, share=holdout.share, seed=holdout.seed, by=by, keys=measured)
     near = {image.sha256 for image in images}.difference(image.sha256 for image in (*split.rest, *split.held_out))
-    split, learned = split.release({image.phash for image in sides.rest})
+    split, learned = split.release({image.phash for image in sides.rest}, trained, by=by)
     not_mined = near.union(image.sha256 for image in learned) if named else near
     _require_both(len(images) - len(not_mined) - len(split.held_out), len(split.held_out), holdout, len(learned))
-    notes += _notes_on_learned(learned, mined=not named)
+    notes += _notes_on_learned(learned, by, mined=not named)
     if near:
-        notes.append(f"{counted(len(near), 'background')} left out: near-duplicates of what is held out")
+        groups = ", or of its groups" if by.has_keys else ""
+        notes.append(f"{counted(len(near), 'background')} left out: near-duplicates of what is held out{groups}")
     reason = "it looks like an image that is trained on"
     return _Plan(
         number_of=dict.fromkeys(
@@ -198,11 +216,15 @@ def _held_out_once(labelled: LabelledData, backgrounds: Backgrounds, holdout: Ho
     )
 
 
-def _dealt(labelled: LabelledData, backgrounds: Backgrounds, folds: int, seed: int) -> _Plan:
-    """Hold every image out from one member, near-duplicates from the same."""
-    to_learn = {image.phash for image in labelled.train} if labelled.val else set[int]()
-    free, learned = HoldoutSplit((), backgrounds.images).release(to_learn)
-    groups, kinds = _groups((*(() if labelled.val else labelled.train), *free.held_out))
+def _dealt(labelled: LabelledData, backgrounds: Backgrounds, folds: int, holdout: HoldoutConfig) -> _Plan:
+    """Hold every image out from one member, what belongs together from the same."""
+    by, seed = holdout.group_by, holdout.seed
+    to_learn = labelled.train if labelled.val else ()
+    free, learned = HoldoutSplit((), backgrounds.images).release(
+        {image.phash for image in to_learn}, by.keys(image.path for image in to_learn), by=by
+    )
+    groups, kinds = _groups((*(() if labelled.val else labelled.train), *free.held_out), by)
+    together = "images that belong together" if by.has_keys else "near-duplicates"
     needed = [(ImageKind.BACKGROUND, "backgrounds")]
     if not labelled.val:
         needed.insert(0, (ImageKind.WITH_OBJECTS, "labelled images with objects"))
@@ -211,10 +233,10 @@ def _dealt(labelled: LabelledData, backgrounds: Backgrounds, folds: int, seed: i
         if most < folds:
             advice = f"ask for {most} at most" if most > 1 else "leave --folds out"
             raise ConfigError(
-                f"expected no more folds than groups of near-duplicates, found --folds {folds} and "
+                f"expected no more folds than groups of {together}, found --folds {folds} and "
                 f"{counted(most, 'group')} among the {what}; {advice}, or give more of them"
             )
-    measured_only = deal(*_groups(labelled.val), folds, seed=seed)
+    measured_only = deal(*_groups(labelled.val, by), folds, seed=seed)
     what = (
         f"{counted(len(free.held_out), 'background')}"
         if labelled.val
@@ -226,14 +248,16 @@ def _dealt(labelled: LabelledData, backgrounds: Backgrounds, folds: int, seed: i
         "each on the fold that it never saw, and averages their weights; --soup does not apply",
         f"the figures are those of the {folds} detectors on images that they never saw, a conservative estimate of "
         "their average: that is the result, it has learned from every fold, and it is measured on none",
-        *_notes_on_learned(learned, mined=True),
+        *_notes_on_learned(learned, by, mined=True),
     )
     return _Plan(deal(groups, kinds, folds, seed=seed) | measured_only, frozenset(), {}, notes)
 
 
-def _groups(images: Sequence[ImageWithTruth | BackgroundImage]) -> tuple[list[list[str]], dict[str, ImageKind]]:
-    """Groups of near-duplicates by sha256, and the kind of each image."""
-    return near_groups({image.sha256: image.phash for image in images}), {each.sha256: _kind(each) for each in images}
+def _groups(
+    images: Sequence[ImageWithTruth | BackgroundImage], by: GroupBy
+) -> tuple[list[list[str]], dict[str, ImageKind]]:
+    """Groups of images by sha256, and the kind of each image."""
+    return image_groups(images, by), {each.sha256: _kind(each) for each in images}
 
 
 def _kind(image: ImageWithTruth | BackgroundImage) -> ImageKind:
@@ -254,14 +278,15 @@ def _notes_on_sides(folds: Sequence[Fold]) -> list[str]:
     return notes
 
 
-def _notes_on_learned(learned: Sequence[BackgroundImage], *, mined: bool) -> list[str]:
+def _notes_on_learned(learned: Sequence[BackgroundImage], by: GroupBy, *, mined: bool) -> list[str]:
     if not learned:
         return []
     what = "mined, not held out" if mined else "left out, not held out"
+    groups = ", or are of the groups of such images" if by.has_keys else ""
     paths = sorted((image.path for image in learned), key=sortable)
     return [
         f"{counted(len(paths), 'background')} {what}: they, or near-duplicates of them, look like labelled images that "
-        f"are trained on (perceptual hashes within 4 bits): {first_few(paths)}"
+        f"are trained on (perceptual hashes within 4 bits){groups}: {first_few(paths)}"
     ]
 
 
@@ -271,8 +296,9 @@ def _require_both(mined: int, held_out: int, holdout: HoldoutConfig, learned: in
         return
     what = "to mine" if not mined else "to measure on"
     by = "the images named" if holdout.sources else f"--holdout {holdout.share:g}"
+    together = "groups" if holdout.group_by.has_keys else "near-duplicates"
     why = f"; {learned} would be, but look like images that are trained on" if learned else ""
     raise SourceError(
-        f"none of {mined + held_out} backgrounds is left {what} by {by} (near-duplicates stay together{why}); give "
+        f"none of {mined + held_out} backgrounds is left {what} by {by} ({together} stay together{why}); give "
         "more, or another --holdout or --seed"
     )

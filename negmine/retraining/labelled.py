@@ -10,7 +10,8 @@ from negmine.datasets.config import LabelConfig
 from negmine.datasets.labelled import LabelledImage, labelled_images
 from negmine.datasets.open import Dataset, open_dataset
 from negmine.errors import LabelError, TruthError
-from negmine.held_out import HeldOut, hold_out_split
+from negmine.grouping import GroupBy
+from negmine.held_out import HeldOut, HoldoutSplit, hold_out_split
 from negmine.images.contents import Contents, OnCount, read_contents
 from negmine.labels.base import Truth
 from negmine.labels.classes import how_to_rename, listed, paired_class_names
@@ -102,6 +103,7 @@ def read_labelled(
     model_names: Mapping[int, str],
     *,
     labels: LabelConfig | None = None,
+    by: GroupBy | None = None,
     near: Sequence[Path] = (),
     workers: int | None = None,
     on_progress: OnCount | None = None,
@@ -112,6 +114,7 @@ def read_labelled(
         data: VOC, YOLO or COCO.
         model_names: the detector's class id to name; every class that the data lists must be among them.
         labels: how the labels of the data are understood.
+        by: what belongs together, besides near-duplicates; None for nothing.
         near: other images, which its labels may be of.
         workers: threads.
         on_progress: called with how many images are read, of how many.
@@ -126,7 +129,7 @@ def read_labelled(
     contents = read_contents([image.path for image in images], pixels=True, workers=workers, on_progress=on_progress)
     read, unreadable = _with_truth(dataset, images, contents)
     skipped = {**contents.unreadable, **unreadable}
-    train, val, split_notes = split_labelled(images, read)
+    train, val, split_notes = split_labelled(images, read, by or GroupBy())
     _require_any_objects(Path(data), images)
     if val:
         require_objects(Path(data), "to train on", train)
@@ -154,13 +157,14 @@ def read_labelled(
 
 
 def split_labelled(
-    images: Sequence[LabelledImage], read: Mapping[Path, ImageWithTruth]
+    images: Sequence[LabelledImage], read: Mapping[Path, ImageWithTruth], by: GroupBy
 ) -> tuple[tuple[ImageWithTruth, ...], tuple[ImageWithTruth, ...], list[str]]:
     """Find the split to train on, and the one to measure on: `val`, or else `test`.
 
     Args:
         images: with the names of their splits.
         read: by path, those that could be read.
+        by: what belongs together: nothing of a group that is measured on is trained on.
 
     Returns:
         The images to train on and those to measure on, each content on one side and once, and what the user may want to
@@ -174,22 +178,29 @@ def split_labelled(
     val_name = next((name for name in _VAL if name in by_split), None)
     if train_name is not None and val_name is not None:
         every = _each_once(by_split[train_name])
-        split = hold_out_split(every, _each_once(by_split[val_name]))
+        split = hold_out_split(every, _each_once(by_split[val_name]), by=by)
         if any(image.is_positive for image in split.rest) or not any(image.is_positive for image in every):
-            return split.rest, split.held_out, _notes_on_split(split.held_out, every, train_name, val_name)
+            return split.rest, split.held_out, _notes_on_split(split, every, train_name, val_name)
     whole = by_split[train_name] if train_name is not None else [each for part in by_split.values() for each in part]
     return tuple(_each_once(whole)), (), []
 
 
 def _notes_on_split(
-    val: Sequence[ImageWithTruth], every: Sequence[ImageWithTruth], train_name: str, val_name: str
+    split: HoldoutSplit[ImageWithTruth], every: Sequence[ImageWithTruth], train_name: str, val_name: str
 ) -> list[str]:
     notes = [f"recall is measured on the split {val_name}"] if val_name != "val" else []
-    measured = {image.sha256 for image in val}
+    measured = {image.sha256 for image in split.held_out}
     copies = [image.path for image in every if image.sha256 in measured]
     if copies:
         notes.append(
             f"{counted(len(copies), 'image')} of {train_name} not trained on, also in {val_name}: {first_few(copies)}"
+        )
+    kept = measured.union(image.sha256 for image in split.rest)
+    grouped = [image.path for image in every if image.sha256 not in kept]
+    if grouped:
+        notes.append(
+            f"{counted(len(grouped), 'image')} of {train_name} not trained on, of the same groups as images of "
+            f"{val_name}: {first_few(grouped)}"
         )
     return notes
 

@@ -9,6 +9,8 @@ from negmine.detectors.weights_files import hash_weights
 from negmine.errors import ConfigError
 from negmine.evaluating.config import EvalConfig
 from negmine.evaluating.figures import ModelFigures, figures
+from negmine.evaluating.image_scores import ImageScores
+from negmine.evaluating.intervals import FigureIntervals, SampledFigures, figure_samples
 from negmine.evaluating.match import MatchedDetections, merge_matched
 from negmine.evaluating.predict import predict_and_match
 from negmine.files import write_file
@@ -38,12 +40,17 @@ def measure_round(run: Run, number: int, counts: RoundCounts, at_recall: float |
     if at_recall is None:
         at_recall = _recall_to_keep(run, figures(matched, config).recall or 0.0)
     measured = figures(matched, config, at_recall=at_recall)
+    scores = ImageScores.of(
+        matched, conf=config.conf, group_of=lambda image: run.data.groups.get(image.sha256, image.sha256)
+    )
+    write_file(folder.scores, (json.dumps(scores.to_dict()) + "\n").encode())
+    intervals = _intervals(run, scores, at_recall)
     if matched.skipped:
         skipped = first_few({each.source: each.reason for each in matched.skipped})
         note = f"{counted(len(matched.skipped), 'image')} not measured on: {skipped}"
         counts = replace(counts, notes=(*counts.notes, note))
     sha256, seconds = hash_weights(folder.weights), run.ports.clock() - began
-    result = _result(number, counts, measured, at_recall, sha256, seconds)
+    result = _result(number, counts, measured, intervals, sha256, seconds)
     document = result.to_dict() | {"figures": measured.to_dict()}
     write_file(folder.metrics, (json.dumps(document, indent=1) + "\n").encode())
     return result
@@ -76,6 +83,16 @@ def _counts_from(before: int, total: int, report: OnCount) -> OnCount:
     return lambda done, _: report(before + done, total)
 
 
+def read_scores(run: Run, number: int) -> ImageScores:
+    """What a round found in each image that was measured on, as it was written down."""
+    return ImageScores.from_dict(json.loads(run.folder.round(number).scores.read_text(encoding="utf-8")))
+
+
+def _intervals(run: Run, scores: ImageScores, at_recall: float) -> FigureIntervals:
+    weights = figure_samples(scores, seed=run.config.seed)
+    return SampledFigures.of(scores, weights, conf=run.config.conf, at_recall=at_recall).intervals()
+
+
 def _recall_to_keep(run: Run, recall: float) -> float:
     """The recall that every round must reach: that of the start, less what may be lost."""
     if not recall:
@@ -93,7 +110,12 @@ def _recall_to_keep(run: Run, recall: float) -> float:
 
 
 def _result(
-    number: int, counts: RoundCounts, measured: ModelFigures, at_recall: float, weights_sha256: str, seconds: float
+    number: int,
+    counts: RoundCounts,
+    measured: ModelFigures,
+    intervals: FigureIntervals,
+    weights_sha256: str,
+    seconds: float,
 ) -> RoundResult:
     empties = counts.empties if number else 0  # the start was trained on nothing here
     return RoundResult(
@@ -104,18 +126,20 @@ def _result(
         chosen=counts.chosen,
         variants=counts.variants,
         empties=empties,
+        steps=counts.steps,
         background_images=measured.background_images,
         conf=measured.conf,
         fppi=measured.fppi,
         images_with_fp=measured.images_with_fp,
         recall=measured.recall or 0.0,
         precision=measured.precision,
-        at_recall=at_recall,
+        at_recall=measured.at_recall or 0.0,
         threshold_at_recall=measured.threshold_at_recall,
         fppi_at_recall=measured.fppi_at_recall,
         map50=measured.map50,
         map50_95=measured.map50_95,
         lamr=measured.lamr,
+        intervals=intervals.to_dict(),
         seconds=round(seconds, 3),
         notes=counts.notes,
     )

@@ -36,9 +36,13 @@ class Plan:
     seconds_per_step: float | None
     note: str = ""
 
+    def steps_of(self, trainer: Trainer, data: TrainingSet) -> int:
+        """The optimizer steps that a member takes in a round."""
+        return trainer.steps_of(data) if self.steps is None else self.steps * trainer.trainings
+
     def in_words(self, trainer: Trainer, data: TrainingSet) -> str:
         """How many steps a member takes in a round, and for how long."""
-        steps = trainer.steps_of(data) if self.steps is None else self.steps * trainer.trainings
+        steps = self.steps_of(trainer, data)
         text = f"{trainer.trainings} times {counted(steps // trainer.trainings, 'step')}"
         text = counted(steps, "step") if trainer.trainings == 1 else text
         if self.seconds_per_step is None:

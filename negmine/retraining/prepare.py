@@ -10,6 +10,7 @@ from negmine.detectors.base import Detector, imgsz_warning
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.weights_files import hash_weights
 from negmine.evaluating.data import EvalImages
+from negmine.grouping import GroupBy
 from negmine.held_out import HoldoutConfig
 from negmine.labels.yolo_writer import yolo_lines
 from negmine.paths import printable
@@ -57,8 +58,9 @@ def prepare(
     names = detector.class_names
     ports.open_trainers(1)[0].check(inputs.weights, _names_in_order(detector))
     labelled, backgrounds = _read(inputs, config, names, listener)
-    holdout = HoldoutConfig(share=config.share, seed=config.seed, sources=inputs.held_out)
-    division = divide(labelled, backgrounds, holdout, folds=_folds(config, labelled, backgrounds))
+    by = GroupBy(config.group_by)
+    holdout = HoldoutConfig(share=config.share, seed=config.seed, sources=inputs.held_out, group_by=by)
+    division = divide(labelled, backgrounds, holdout, folds=_folds(config, labelled, backgrounds, by))
     locked.claim(_depends_on(inputs, config, labelled, backgrounds, division))
     _write_lists(folder, division)
     parts = division.parts(labelled)
@@ -70,7 +72,9 @@ def prepare(
         config=config,
         bank=inputs.bank or folder.bank,
         detector=replace(settings, classes=_only(names, labelled)),
-        data=RunData(_names_in_order(detector), detector.channels, _all_images(division, placed), hashes),
+        data=RunData(
+            _names_in_order(detector), detector.channels, _all_images(division, placed), hashes, division.groups
+        ),
         members=_members(division, labelled, placed, ports),
         ports=ports,
         listener=listener,
@@ -103,6 +107,7 @@ def _read(
         inputs.data,
         names,
         labels=config.labels,
+        by=GroupBy(config.group_by),
         near=background_paths(inputs.backgrounds, inputs.bank, inputs.held_out),
         workers=config.workers,
         on_progress=listener.counts("labelled images"),
@@ -119,11 +124,11 @@ def _read(
     return labelled, backgrounds
 
 
-def _folds(config: RetrainConfig, labelled: LabelledData, backgrounds: Backgrounds) -> int:
+def _folds(config: RetrainConfig, labelled: LabelledData, backgrounds: Backgrounds, by: GroupBy) -> int:
     """As many as the user asks for; else few where few images are labelled, unless a share is asked for."""
     if config.folds is not None:
         return config.folds
-    return folds_where_few(labelled, backgrounds) if config.holdout is None else 1
+    return folds_where_few(labelled, backgrounds, by) if config.holdout is None else 1
 
 
 def _write_lists(folder: RetrainFolder, division: Division) -> None:

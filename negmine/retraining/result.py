@@ -8,9 +8,11 @@ from math import floor
 from pathlib import Path
 from typing import Self
 
+from negmine.evaluating.comparing import Comparison
 from negmine.paths import printable
+from negmine.retraining.cross_fit import Report
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _KEYS = {"background_images": "held_out"}  # in JSON, where that differs from the name here
 
 
@@ -30,6 +32,7 @@ class RoundResult:
         chosen: negatives chosen from the bank.
         variants: of those.
         empties: images of the data set that are known to be empty.
+        steps: optimizer steps of all its trainings.
         background_images: held-out images without objects; false positives are counted on them.
         conf: the score from which a detection counts for the next four.
         fppi: false positives per image.
@@ -38,10 +41,11 @@ class RoundResult:
         precision: None where nothing is detected.
         at_recall: the recall that every round must reach: that of the start, less what may be lost.
         threshold_at_recall: the highest score at which it is reached; None where it never is.
-        fppi_at_recall: false positives per image at that score: what rounds are compared by.
+        fppi_at_recall: false positives per image at that score.
         map50: mean average precision at IoU 0.5.
         map50_95: mean over IoU 0.5 to 0.95.
         lamr: log-average miss rate.
+        intervals: 90 % intervals of recall, FPPI and FPPI at recalls, as JSON values (`FigureIntervals`).
         seconds: for the round, without the time of an interrupted run.
         notes: what the user may want to know, a line each.
     """
@@ -53,6 +57,7 @@ class RoundResult:
     chosen: int
     variants: int
     empties: int
+    steps: int
     background_images: int
     conf: float
     fppi: float
@@ -65,6 +70,7 @@ class RoundResult:
     map50: float | None
     map50_95: float | None
     lamr: float | None
+    intervals: Mapping[str, object]
     seconds: float
     notes: tuple[str, ...] = ()
 
@@ -89,6 +95,9 @@ class RetrainResult:
         weights: the best weights: those of the best round, or a copy of the start where nothing helped.
         rounds: the start, and every round.
         best: the number of the best round; 0 is the start.
+        comparisons: each round compared with the start, on the curve; None for the start.
+        report: what the retraining brings on images that did not choose the round.
+        advice: what to do about the causes that the figures show, a line each.
         stopped: why there was no further round; None where all rounds were made.
         notes: what the user may want to know about the data and the rounds.
         start: the weights that it started from.
@@ -104,6 +113,9 @@ class RetrainResult:
     weights: Path
     rounds: tuple[RoundResult, ...]
     best: int
+    comparisons: tuple[Comparison | None, ...]
+    report: Report
+    advice: tuple[str, ...]
     stopped: str | None
     notes: tuple[str, ...]
     start: Path
@@ -126,17 +138,19 @@ class RetrainResult:
     @property
     def verdict(self) -> str:
         """What to do with the result, in one line."""
-        start, best = self.rounds[0], self.best_round
-        if not self.improved:
+        start, best, compared = self.rounds[0], self.best_round, self.comparisons[self.best]
+        if compared is None:
             return (
-                f"nothing helped: no round has fewer false positives than the start at recall {start.at_recall:.2f}; "
-                "the start weights are the result"
+                f"nothing helped: no round has fewer false positives than the start over recalls up to "
+                f"{start.at_recall:.2f}; the start weights are the result"
             )
-        before, after = start.fppi_at_recall or 0.0, best.fppi_at_recall or 0.0
         conf = floor((best.threshold_at_recall or 0.0) * 1000) / 1000  # rounded up, it would not reach the recall
+        before, after = (
+            "none" if fppi is None else f"{fppi:.3g}" for fppi in (self.report.fppi_before, self.report.fppi_after)
+        )
         return (
             f"use --conf {conf:g}: recall {best.at_recall:.2f} or more (the start has {start.recall:.2f} at "
-            f"{start.conf:g}), FPPI {before:.3g} -> {after:.3g} at equal recall"
+            f"{start.conf:g}), FPPI {before} -> {after} at equal recall; {compared.verdict}"
         )
 
     def to_dict(self) -> dict[str, object]:
@@ -149,6 +163,9 @@ class RetrainResult:
             "improved": self.improved,
             "conf": self.best_round.threshold_at_recall,
             "verdict": self.verdict,
+            "comparisons": [None if each is None else each.to_dict() for each in self.comparisons],
+            "report": self.report.to_dict(),
+            "advice": list(self.advice),
             "stopped": self.stopped,
             "rounds": [each.to_dict() for each in self.rounds],
             "notes": list(self.notes),

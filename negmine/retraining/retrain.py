@@ -12,13 +12,15 @@ from negmine.detectors.weights_files import find_weights, written_suffix
 from negmine.errors import ConfigError
 from negmine.paths import printable
 from negmine.ratios.target import Ratio
+from negmine.retraining.advice import Evidence, advise
 from negmine.retraining.config import DEFAULT_OUT, RetrainConfig
-from negmine.retraining.context import Listener, OnProgress, OnStep, OpenDetector, OpenTrainers, Ports
+from negmine.retraining.context import Listener, OnProgress, OnStep, OpenDetector, OpenTrainers, Ports, Run
+from negmine.retraining.cross_fit import report
 from negmine.retraining.folder import LockedFolder, RetrainFolder, folder_errors
 from negmine.retraining.prepare import RetrainInputs, prepare
 from negmine.retraining.result import RetrainResult, RoundResult
-from negmine.retraining.rounds import run_rounds
-from negmine.retraining.verdict import best_round
+from negmine.retraining.rounds import Rounds, run_rounds
+from negmine.retraining.verdict import compare_config
 from negmine.training.base import Trainer
 from negmine.training.open import open_members, open_trainer
 
@@ -43,8 +45,8 @@ def retrain(
 
     A share of the backgrounds, with all their copies and near-duplicates, is held out: never mined or trained on. With
     folds, each image is held out from one of several trainings instead, and the result is the average of their weights.
-    Rounds are compared by the false positives on what is held out, at the recall of the start. The start is one of the
-    rounds, so the result is never worse than the start.
+    Rounds are compared by the false positives on what is held out, over recalls up to that of the start. The start is
+    one of the rounds, so the result is never worse than the start on what is held out.
 
     Args:
         weights: where to start; left unchanged.
@@ -96,17 +98,21 @@ def retrain(
         trainers = _trainers(config, inputs.weights) if trainer is None else _all_the_same(trainer)
         ports = Ports(trainers, open_detector or open_with_framework, clock)
         run, notes = prepare(inputs, config, locked, ports, listener)
-        rounds, stopped = run_rounds(run)
-    best = best_round(rounds)
+        made = run_rounds(run)
+    rounds, best = made.results, made.standings.best
+    found = report(made.scores, compare_config(config), best=best, at_recall=rounds[0].at_recall)
     return RetrainResult(
         out=folder.out,
         weights=folder.best,
         rounds=rounds,
-        best=best.number,
-        stopped=stopped,
-        notes=(*notes, *_notes(rounds)),
+        best=best,
+        comparisons=made.standings.against_start,
+        report=found,
+        advice=advise(_evidence(run, made)),
+        stopped=made.stopped,
+        notes=(*notes, *_notes(rounds), *([] if found.note is None else [found.note])),
         start=inputs.weights,
-        data_yaml=folder.round(best.number).data_yaml,
+        data_yaml=folder.round(best).data_yaml,
         held_out_list=folder.held_out_list,
         imgsz=config.train.imgsz,
         seconds=clock() - began,
@@ -126,6 +132,17 @@ def _trainers(config: RetrainConfig, weights: Path) -> OpenTrainers:
 
 def _all_the_same(trainer: Trainer) -> OpenTrainers:
     return lambda members: (trainer,) * members
+
+
+def _evidence(run: Run, made: Rounds) -> Evidence:
+    best = made.standings.best
+    return Evidence(
+        results=made.results,
+        scores=made.scores,
+        best=best,
+        comparison=made.standings.against_start[best or -1],
+        steps=made.results[-1].steps // sum(member.trainer.trainings for member in run.members),
+    )
 
 
 def _as_tuple(sources: str | Path | Sequence[str | Path]) -> tuple[str | Path, ...]:

@@ -3,8 +3,8 @@
 A step that is done is not done again: its last file says so. So a run that was killed resumes in the middle of a round,
 and ends with the result of one that was not; a kill inside a training loses the last few steps.
 
-The current weights are always the best so far, in scanning and as the start of the next training: nothing is built on a
-round that lost. As the first round that gains little is the last, they are those of the round before.
+The current weights, which scan and which the next training starts from, are those of the last round, unless it is
+shown to be worse than the best before: nothing is built on a round that lost.
 
 With folds, a round has several members. Each goes on from its own weights, never from their average, which has learned
 from the images that the member is measured on.
@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from negmine.detectors.weights_files import hash_weights
+from negmine.evaluating.image_scores import ImageScores
 from negmine.files import copy_file, write_file
 from negmine.retraining.context import Member, Run
-from negmine.retraining.measure import measure_round
+from negmine.retraining.measure import measure_round, read_scores
 from negmine.retraining.plan import Plan, plan_trainings
 from negmine.retraining.result import RoundResult
 from negmine.retraining.selection import RoundCounts, select_negatives
@@ -31,28 +32,44 @@ from negmine.retraining.training_set import (
     read_negatives,
     write_data_yaml,
 )
-from negmine.retraining.verdict import best_round, reason_to_stop
+from negmine.retraining.verdict import Standings, compare_config, reason_to_stop
 from negmine.training.base import TrainingSet, TrainProgress
 from negmine.words import counted
 
 
-def run_rounds(run: Run) -> tuple[tuple[RoundResult, ...], str | None]:
-    """Make the rounds that are missing; after each, the best weights so far are in the folder.
+@dataclass(frozen=True, slots=True, eq=False)
+class Rounds:
+    """The rounds that were made.
 
-    Returns:
-        The start and every round, and why there was no further one; None where all were made.
+    Attributes:
+        results: of the start and every round.
+        scores: what each found in the images that were measured on.
+        standings: the rounds compared.
+        stopped: why there was no further one; None where all were made.
     """
-    config = run.config
-    rounds = _done(run) or [_start(run)]
+
+    results: tuple[RoundResult, ...]
+    scores: tuple[ImageScores, ...]
+    standings: Standings
+    stopped: str | None
+
+
+def run_rounds(run: Run) -> Rounds:
+    """Make the rounds that are missing; after each, the best weights so far are in the folder."""
+    config, nothing = run.config, "there is nothing to train on: the weights fire on no mined background"
+    results = _done(run) or [_start(run)]
+    scores = [read_scores(run, number) for number in range(len(results))]
     while True:
-        _keep(run, rounds)
-        stop = reason_to_stop(rounds, min_gain=config.min_gain, max_recall_loss=config.max_recall_loss)
-        if len(rounds) > config.rounds or (stop is not None and config.stop_early):
-            return tuple(rounds), stop
-        result = _round(run, len(rounds), rounds)
+        standings = Standings.of(scores, compare_config(config))
+        _keep(run, results, standings.best)
+        stop = reason_to_stop(standings, min_gain=config.min_gain, max_recall_loss=config.max_recall_loss)
+        if len(results) > config.rounds or (stop is not None and config.stop_early):
+            return Rounds(tuple(results), tuple(scores), standings, stop)
+        result = _round(run, len(results), standings.next_start, results[0])
         if result is None:
-            return tuple(rounds), "there is nothing to train on: the weights fire on no mined background"
-        rounds.append(result)
+            return Rounds(tuple(results), tuple(scores), standings, nothing)
+        results.append(result)
+        scores.append(read_scores(run, result.number))
 
 
 def _done(run: Run) -> list[RoundResult]:
@@ -63,10 +80,10 @@ def _done(run: Run) -> list[RoundResult]:
     return rounds
 
 
-def _keep(run: Run, rounds: Sequence[RoundResult]) -> None:
+def _keep(run: Run, rounds: Sequence[RoundResult], number: int) -> None:
     """Bring the lines of the rounds and the best weights up to date."""
     lines = "".join(json.dumps(each.to_dict()) + "\n" for each in rounds).encode()
-    folder, best = run.folder, best_round(rounds)
+    folder, best = run.folder, rounds[number]
     if not folder.rounds.is_file() or folder.rounds.read_bytes() != lines:
         write_file(folder.rounds, lines)
     if not folder.best.is_file() or hash_weights(folder.best) != best.weights_sha256:
@@ -83,9 +100,9 @@ def _start(run: Run) -> RoundResult:
     return measure_round(run, 0, RoundCounts(0, 0, 0, 0), None, began)
 
 
-def _round(run: Run, number: int, rounds: Sequence[RoundResult]) -> RoundResult | None:
-    """One round, from where it is; None where there is nothing to train on."""
-    began, before = run.ports.clock(), best_round(rounds).number
+def _round(run: Run, number: int, before: int, start: RoundResult) -> RoundResult | None:
+    """One round, from where it is, with the weights of the round `before`; None where there is nothing to train on."""
+    began = run.ports.clock()
     counts = [select_negatives(run, number, each, run.weights_of(before, each)) for each in run.members]
     if not any(each.chosen for each in counts):
         return None
@@ -93,14 +110,19 @@ def _round(run: Run, number: int, rounds: Sequence[RoundResult]) -> RoundResult 
         _training_set(run, number, member) if of_member.chosen else None
         for member, of_member in zip(run.members, counts, strict=True)
     ]
-    plan = plan_trainings(run, data, measuring_s=rounds[0].seconds, choosing_s=run.ports.clock() - began)
+    plan = plan_trainings(run, data, measuring_s=start.seconds, choosing_s=run.ports.clock() - began)
     for member, of_member in zip(run.members, data, strict=True):
         _train(run, number, member, run.weights_of(before, member), of_member, plan)
     _average(run, number)
-    of_round = RoundCounts.of_members(counts)
+    of_round = replace(
+        RoundCounts.of_members(counts),
+        steps=sum(
+            plan.steps_of(run.members[index].trainer, each) for index, each in enumerate(data) if each is not None
+        ),
+    )
     if plan.note and number == 1:
         of_round = replace(of_round, notes=(*of_round.notes, plan.note))
-    return measure_round(run, number, of_round, rounds[0].at_recall, began)
+    return measure_round(run, number, of_round, start.at_recall, began)
 
 
 def _training_set(run: Run, number: int, member: Member) -> TrainingSet:

@@ -43,6 +43,7 @@ class RoundCounts:
     variants: int
     empties: int
     notes: tuple[str, ...] = ()
+    steps: int = 0
 
     @classmethod
     def of_members(cls, counts: Sequence[RoundCounts]) -> Self:

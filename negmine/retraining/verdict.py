@@ -1,42 +1,107 @@
-"""Which round is best, and when to stop: decided by held-out false positives at equal recall alone."""
+"""Which round is best, and when to stop: decided by false positives on held-out images, on a curve, with the evidence.
+
+Rounds are compared by the level of their curves: the mean log of false positives per image over a range of recalls that
+ends at the recall that every round must reach (`negmine.evaluating.metrics.curve_level`). A bootstrap over images says
+how far the difference would move on other images. A point estimate chooses; only evidence refuses a round or ends the
+rounds at once. Without evidence, two rounds without an improvement of the point estimate end them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from negmine.retraining.result import RoundResult
+from negmine.evaluating.comparing import CompareConfig, Comparison, Level, Levels, levels_of
+from negmine.evaluating.image_scores import ImageScores, on_the_same_images
+from negmine.retraining.config import RetrainConfig
+
+PATIENCE = 2  # rounds without an improvement
 
 
-def best_round(rounds: Sequence[RoundResult]) -> RoundResult:
-    """The round with the fewest false positives per image at the recall that all must reach; of equals the first.
+@dataclass(frozen=True, slots=True, eq=False)
+class Standings:
+    """The rounds compared on the same images; the first is the start.
 
-    A round that reaches the recall at no threshold is not a candidate. The start, round 0, always reaches it, so the
-    result is never worse than the start.
+    Attributes:
+        levels: compares any two.
+        rounds: the level of each round's curve.
+        against_start: each round against the start; None for the start itself.
     """
-    return min(rounds, key=lambda each: (each.fppi_at_recall is None, each.fppi_at_recall or 0.0, each.number))
+
+    levels: Levels
+    rounds: tuple[Level, ...]
+    against_start: tuple[Comparison | None, ...]
+
+    @classmethod
+    def of(cls, scores: Sequence[ImageScores], config: CompareConfig) -> Standings:
+        """Compare the rounds by their scores on held-out images, those that all of them have."""
+        levels, rounds = levels_of(on_the_same_images(scores), config)
+        against = (None, *(levels.compare(rounds[0], each) for each in rounds[1:]))
+        return cls(levels, tuple(rounds), against)
+
+    @property
+    def best(self) -> int:
+        """The best round by the point estimate, of equals the first; see `best_of`."""
+        return self.best_of(len(self.rounds))
+
+    @property
+    def next_start(self) -> int:
+        """The round whose weights the next one continues from: the last, unless it is shown to be worse."""
+        last = len(self.rounds) - 1
+        compared = self.against_best_before
+        return self.best if compared is not None and compared.outcome == "worse" else last
+
+    @property
+    def against_best_before(self) -> Comparison | None:
+        """The last round against the best before; None where there is only the start."""
+        if len(self.rounds) == 1:
+            return None
+        return self.levels.compare(self.rounds[self.best_of(len(self.rounds) - 1)], self.rounds[-1])
+
+    def best_of(self, count: int) -> int:
+        """The best of the first so many rounds.
+
+        A round is a candidate if a threshold of it reaches the recall to keep, and it is not shown to be worse than the
+        start. The start is one, so the result has no worse point estimate than the start.
+        """
+        candidates = [
+            number
+            for number, (level, compared) in enumerate(zip(self.rounds, self.against_start, strict=True))
+            if number < count and (compared is None or (level.reaches and compared.outcome != "worse"))
+        ]
+        return min(candidates, key=lambda number: (self.rounds[number].observed, number))
 
 
-def reason_to_stop(rounds: Sequence[RoundResult], *, min_gain: float, max_recall_loss: float) -> str | None:
+def compare_config(config: RetrainConfig) -> CompareConfig:
+    """How the rounds of a retraining are compared."""
+    return CompareConfig(conf=config.conf, recall_loss=config.max_recall_loss, seed=config.seed)
+
+
+def reason_to_stop(standings: Standings, *, min_gain: float, max_recall_loss: float) -> str | None:
     """Why to stop; None where another round may help.
 
     Args:
-        rounds: the start and all rounds so far.
-        min_gain: share by which a round must lower the false positives.
+        standings: the start and all rounds so far.
+        min_gain: share by which a round must lower the false positives: it is the last where the interval says that it
+            does not.
         max_recall_loss: how much recall may be lost.
     """
-    last = rounds[-1]
-    if last.fppi_at_recall is None:
-        return (
-            f"recall fell by more than {max_recall_loss:g}: no threshold reaches {last.at_recall:.3f} (it is "
-            f"{last.recall:.3f} at {last.conf:g})"
-        )
-    if len(rounds) > 1:
-        before = best_round(rounds[:-1]).fppi_at_recall or 0.0
-        if last.fppi_at_recall > before * (1 - min_gain):
-            return (
-                f"held-out false positives did not fall by {min_gain:.0%} at equal recall: from {before:.3f} to "
-                f"{last.fppi_at_recall:.3f} per image"
-            )
-    if last.fppi_at_recall == 0:
+    last = len(standings.rounds) - 1
+    if standings.rounds[last].most_false == 0:
         return "no false positives are left on held-out images at equal recall"
+    compared = standings.against_best_before
+    if compared is None:
+        return None
+    best = standings.best_of(last)
+    before = f"round {best}" if best else "the start"
+    if compared.outcome == "worse" and not standings.rounds[last].reaches:
+        end = standings.levels.recalls[1]
+        return f"recall fell by more than {max_recall_loss:g}: no threshold of round {last} reaches {end:.3f}"
+    if compared.outcome == "worse":
+        return f"round {last} is worse than {before}: {compared.evidence}"
+    if compared.low > 1 - min_gain:
+        return f"round {last} does not lower false positives by {min_gain:.0%} from {before}: {compared.evidence}"
+    if last - standings.best >= PATIENCE:
+        best_now = f"round {standings.best}" if standings.best else "the start"
+        return f"{PATIENCE} rounds in a row did not improve on {best_now}"
     return None

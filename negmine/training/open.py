@@ -29,6 +29,11 @@ def family_of(weights: str | Path) -> Family:
     return family_of_builder(read_checkpoint(Path(weights)).builder)
 
 
+def default_batch(weights: str | Path) -> int:
+    """Images of a step where the settings leave it open."""
+    return _REGIONS_BATCH if family_of(weights) is Family.FASTER_RCNN else _BATCH
+
+
 def open_trainer(config: TrainConfig, weights: str | Path | None = None) -> Trainer:
     """The trainer of the framework that weights belong to; of a soup, where `config` asks for one.
 

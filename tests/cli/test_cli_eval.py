@@ -16,6 +16,7 @@ from negmine.cli.eval import render
 from negmine.demo.dataset import DemoDataset, write_demo_dataset
 from negmine.detectors.function import FunctionDetector
 from negmine.evaluating.evaluate import evaluate
+from negmine.structures import Detections, Image
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 HEAVY = {"torch", "cv2", "numpy", "ultralytics", "rich", "matplotlib", "pycocotools", "scipy"}
@@ -94,7 +95,8 @@ def test_json_is_all_there_is_on_stdout(run: Run, firing_weights: Path, drawn: D
     assert document["schema_version"] == 1 and document["ok"] is True and document["split"] == "val"
     one, two = document["models"]
     assert two.pop("name") == f"{one.pop('name')} (2)"
-    assert one == two
+    assert one == two and set(one["intervals"]) == {"recall", "fppi", "fppi_at_recall", "fppi_at"}
+    assert document["differences"][0] is None and len(document["differences"]) == 2
 
 
 @pytest.mark.slow
@@ -105,7 +107,7 @@ def test_a_trained_detector_is_measured(shell: Run, demo_weights: Path, demo_dat
     (one,) = json.loads(done.stdout)["models"]
     assert one["recall"] > 0.5 and one["map50"] > 0.5 and one["fppi"] > 0 and one["background_images"] == 40
     assert one["fppi_at_recall"] <= one["fppi"] and one["threshold_at_recall"] >= 0.25
-    assert 0 < len(one["curve"]) <= 100 and set(one["fppi_at"]) == {"0.6", "0.7", "0.8", "0.9"}
+    assert 0 < len(one["curve"]) <= 100 and set(one["fppi_at"]) == {"0.6", "0.7", "0.8", "0.9", "0.95"}
 
 
 def test_real_weights_on_real_backgrounds(run: Run, real_data: Path, tmp_path: Path) -> None:
@@ -148,6 +150,29 @@ def test_of_many_classes_the_first_are_shown(
     text = capsys.readouterr().out
     assert "class 20" in text and "class 21" not in text and "and 5 more classes; --json has all" in text
     assert "[bold]x" in text and "never" not in text and "at recall 0.000" in text
+
+
+def test_a_line_says_whether_models_differ(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(20):
+        found = [(20, 20, 40, 40, 95 - number)] if number < 10 else [(20, 20, 40, 40, 99)]
+        draw(tmp_path / "images" / "val" / f"{number:02d}.png", found, seed=number)
+        (tmp_path / "labels" / "val").mkdir(parents=True, exist_ok=True)
+        label = "0 0.15 0.25 0.1 0.16667\n" if number < 10 else ""
+        (tmp_path / "labels" / "val" / f"{number:02d}.txt").write_text(label)
+    (tmp_path / "data.yaml").write_text("val: images/val\nnames: [lamp]\n")
+
+    def fires_less(image: Image) -> Detections:
+        found = find_squares(image)
+        return found.select(found.scores < 0.97)
+
+    old, new = (
+        FunctionDetector(each, ["lamp"], name=name) for each, name in ((find_squares, "old"), (fires_less, "new"))
+    )
+    render(evaluate([old, new], tmp_path))
+    text = capsys.readouterr().out
+    assert "new against old: better: 0.05 times the false positives over recalls 0.80 to 1.00 (90 % interval" in text
+    render(evaluate([old, old], tmp_path))
+    assert "old (2) against old: cannot tell: 1 times" in capsys.readouterr().out
 
 
 def test_the_help_says_what_is_counted_and_imports_nothing_heavy() -> None:

@@ -112,7 +112,7 @@ def test_folds_are_measured_by_members_and_new_images_are_asked_for_next(tmp_pat
 def test_json_is_all_there_is_on_stdout(world: World, tmp_path: Path) -> None:
     done = toy_run(world, tmp_path, "--json", "--out", "here", "--rounds", "1")
     document = json.loads(done.stdout)
-    assert document["schema_version"] == 1 and document["improved"] is True
+    assert document["schema_version"] == 2 and document["improved"] is True
     assert document["weights"] == "here/best.pt"
     assert [each["number"] for each in document["rounds"]] == [0, 1]
     assert document["rounds"][1]["fppi_at_recall"] < document["rounds"][0]["fppi_at_recall"]
@@ -174,6 +174,7 @@ def test_other_settings_and_other_folders_are_refused(world: World, tmp_path: Pa
         (("--backgrounds", "b", "--folds", "3", "--soup", "2"), "--soup is for one fold, found --folds 3"),
         (("--backgrounds", "b", "--holdout", "0"), "expected a holdout over 0 and under 1, found 0.0"),
         (("b",), "expected --backgrounds before 'b'"),
+        (("--backgrounds", "b", "--group-by", "folders"), "expected group-by folder, near-duplicate, or a regular"),
         (("--backgrounds", "b", "--rounds", "0"), "expected rounds of 1 or more, found 0"),
         (("--backgrounds", "b", "--ratio", "one"), "expected a ratio"),
         (("--backgrounds", "b", "--set", "lr0"), "expected --set KEY=VALUE, such as lr0=0.001, found 'lr0'"),

@@ -74,7 +74,13 @@ def test_the_scene_by_hand(scene_matched: MatchedDetections) -> None:
     assert found.lamr == pytest.approx(math.exp((7 * math.log(0.75) + math.log(0.5) + math.log(0.25)) / 9))
     assert (found.at_recall, found.threshold_at_recall) == (0.5, 0.6)
     assert found.fppi_at_recall == pytest.approx(1 / 3)
-    assert found.fppi_at == {"0.6": pytest.approx(2 / 3), "0.7": pytest.approx(2 / 3), "0.8": None, "0.9": None}
+    assert found.fppi_at == {
+        "0.6": pytest.approx(2 / 3),
+        "0.7": pytest.approx(2 / 3),
+        "0.8": None,
+        "0.9": None,
+        "0.95": None,
+    }
     assert found.kinds == {"background": 3, "localization": 0, "duplicate": 0, "confusion": 0}
     assert [tuple(point) for point in found.curve] == [
         (0.9, 0, 0.25),

@@ -209,7 +209,7 @@ def test_a_training_that_makes_it_worse_is_not_handed_back(world: World, tmp_pat
     result = go(world, tmp_path / "out", Toy(learns=False), rounds=4)
     assert not result.improved and len(result.rounds) == 2  # stopped early
     assert result.weights.read_bytes() == world.weights.read_bytes()
-    assert "nothing helped" in result.verdict and "did not fall by 5%" in (result.stopped or "")
+    assert "nothing helped" in result.verdict and "does not lower false positives by 5%" in (result.stopped or "")
 
 
 def test_a_round_that_loses_recall_is_not_the_result(world: World, tmp_path: Path) -> None:
@@ -306,3 +306,49 @@ def test_steps_and_counts_are_told(world: World, tmp_path: Path) -> None:
         what for what, *_ in counts
     }
     assert all(0 <= done <= total for _, done, total in counts)
+
+
+def in_clips(world: World, folder: Path) -> Path:
+    """The backgrounds, eight to a folder."""
+    for number, path in enumerate(sorted(world.backgrounds.iterdir())):
+        target = folder / f"clip{number // 8}" / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    return folder
+
+
+@pytest.mark.parametrize("by", ["folder", r"/(clip\d)/"])
+def test_images_of_one_clip_are_all_mined_or_all_measured_on_and_drawn_together(
+    world: World, tmp_path: Path, by: str
+) -> None:
+    clips, out = in_clips(world, tmp_path / "clips"), tmp_path / "out"
+    result = go(world, out, backgrounds=clips, group_by=by, rounds=1)
+    apart = {path.parent for path in held_out(out)}
+    with Bank(out / "bank") as bank:
+        mined = {Path(path).parent for (path,) in bank.query("SELECT path FROM sources")}
+    assert apart and mined and not apart & mined and apart | mined == set(clips.iterdir())
+    rows = json.loads((out / "round-0" / "scores.json").read_text())["images"]
+    groups: dict[str, set[Path]] = {}
+    for row in rows:
+        if row["counted"]:
+            groups.setdefault(row["group"], set()).add(Path(row["path"]).parent)
+    assert len(groups) == len(apart) and all(len(folders) == 1 for folders in groups.values())
+    assert result.rounds[0].background_images == 8 * len(apart)
+
+
+def test_a_rule_that_matches_no_image_is_refused(world: World, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"group-by to match paths of images, and '\(video\)' matches none of 60"):
+        go(world, tmp_path / "out", group_by="(video)")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_result_has_intervals_comparisons_and_a_report(world: World, tmp_path: Path) -> None:
+    result = go(world, tmp_path / "out", Toy(per_round=3), rounds=2)
+    document = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    assert document["schema_version"] == 2 and document["comparisons"][1]["fppi_ratio"] < 1
+    low, high = document["rounds"][0]["intervals"]["fppi"]
+    assert low <= result.rounds[0].fppi <= high
+    assert document["report"]["chosen_by_halves"] == [result.best] * 2
+    assert document["report"]["fppi_after"] == result.best_round.fppi_at_recall
+    again = go(world, tmp_path / "out", Toy(per_round=3), rounds=2, resume=True)
+    assert again.to_dict() | {"seconds": 0} == result.to_dict() | {"seconds": 0}

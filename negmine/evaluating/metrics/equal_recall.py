@@ -13,7 +13,7 @@ import numpy as np
 
 from negmine.evaluating.metrics.curve import CurvePoint, DetectionCurve
 
-RECALLS = (0.6, 0.7, 0.8, 0.9)  # FPPI of every model is reported at these
+RECALLS = (0.6, 0.7, 0.8, 0.9, 0.95)  # FPPI of every model is reported at these
 
 
 def equal_recall_point(curve: DetectionCurve, recall: float) -> CurvePoint | None:

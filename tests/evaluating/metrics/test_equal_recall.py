@@ -48,7 +48,7 @@ def test_rounding_of_a_share_asks_for_no_object_more() -> None:
 
 def test_fppi_is_reported_at_four_recalls() -> None:
     found = curve([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3], [0.55, 0.35], objects=10)
-    assert fppi_at_recalls(found) == {"0.6": 0.5, "0.7": 1.0, "0.8": None, "0.9": None}
+    assert fppi_at_recalls(found) == {"0.6": 0.5, "0.7": 1.0, "0.8": None, "0.9": None, "0.95": None}
 
 
 @settings(deadline=None)

@@ -1,0 +1,73 @@
+"""How images are told to belong together: frames of a clip, pictures of one folder. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from negmine.errors import ConfigError
+from negmine.paths import printable
+
+NEAR_DUPLICATE, FOLDER = "near-duplicate", "folder"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupBy:
+    """What images of one group have in common, besides that near-duplicates always belong together.
+
+    Attributes:
+        text: `near-duplicate` for nothing else; `folder` for their folder; else a regular expression that is searched
+            for in the path, and whose first group is the same for images that belong together.
+
+    Raises:
+        ConfigError: where it is none of these.
+    """
+
+    text: str = NEAR_DUPLICATE
+
+    def __post_init__(self) -> None:
+        if not self.is_regex:
+            return
+        expected = f"expected group-by {FOLDER}, {NEAR_DUPLICATE}, or a regular expression with a group"
+        try:
+            groups = re.compile(self.text).groups
+        except (re.error, OverflowError, RecursionError) as error:
+            raise ConfigError(f"{expected}, found {self.text!r}: {error}") from error
+        if not groups:
+            raise ConfigError(rf"{expected}, such as '(clip\d+)_', found {self.text!r}")
+
+    @property
+    def is_regex(self) -> bool:
+        """Whether it is a regular expression."""
+        return self.text not in (NEAR_DUPLICATE, FOLDER)
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether paths say what belongs together."""
+        return self.text != NEAR_DUPLICATE
+
+    def key(self, path: Path) -> str | None:
+        """What an image has in common with the others of its group; None where its path does not say."""
+        if self.text == FOLDER:
+            return str(path.parent)
+        found = re.search(self.text, path.as_posix()) if self.is_regex else None
+        return None if found is None else found.group(1)
+
+    def keys(self, paths: Iterable[Path]) -> frozenset[str]:
+        """The keys of several images."""
+        return frozenset(key for key in map(self.key, paths) if key is not None)
+
+    def require_match(self, paths: Iterable[Path]) -> None:
+        """Refuse a regular expression that is in no path.
+
+        Raises:
+            ConfigError: where it matches none of the paths, of which there is at least one.
+        """
+        every = list(paths)
+        if self.is_regex and every and not self.keys(every):
+            raise ConfigError(
+                f"expected group-by to match paths of images, and {self.text!r} matches none of {len(every)}, such as "
+                f"{printable(every[0])}"
+            )

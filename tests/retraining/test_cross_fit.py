@@ -1,0 +1,78 @@
+"""The images that choose a round do not report it."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+from scored import scores_of
+
+from negmine.evaluating.comparing import CompareConfig
+from negmine.evaluating.image_scores import ImageScores
+from negmine.retraining.cross_fit import _half, report
+from negmine.retraining.verdict import Standings
+
+CONFIG = CompareConfig(conf=0.25, draws=100)
+FOUND = [(1, [0.9 - number / 100]) for number in range(20)]
+
+
+def fires(firing: np.ndarray) -> ImageScores:
+    return scores_of(FOUND, [[0.95] if each else [] for each in firing])
+
+
+def test_where_both_halves_choose_the_same_round_its_figure_is_that_on_all_images() -> None:
+    rng = np.random.default_rng(0)
+    scores = [fires(rng.random(80) < share) for share in (0.5, 0.1)]
+    found = report(scores, CONFIG, best=1, at_recall=1.0)
+    assert found.chosen == (1, 1) and found.note is None
+    assert (found.fppi_before, found.fppi_after) == tuple(len(each.false) / 80 for each in scores)
+    assert found.interval.low < (found.fppi_after or 0) < found.interval.high and found.difference.high < 0
+
+
+def test_choosing_among_equal_rounds_promises_nothing() -> None:
+    """Rounds that are no better than the start: the luckiest of them looks better, and its report does not."""
+    looks, reported = [], []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        scores = [fires(rng.random(60) < 0.25) for _ in range(10)]
+        best = Standings.of(scores, CONFIG).best
+        found = report(scores, CONFIG, best=best, at_recall=1.0)
+        looks.append(len(scores[best].false) / 60)
+        reported.append(found.fppi_after or 0.0)
+    assert np.mean(looks) < 0.19 and 0.22 < np.mean(reported) < 0.28
+
+
+def test_halves_that_choose_different_rounds_are_added_up() -> None:
+    start, half = fires(np.ones(40, dtype=bool)), _half(fires(np.ones(40, dtype=bool)), 0)
+    assert half is not None
+    inside = half[20:]
+    scores = [start, fires(~inside), fires(inside)]  # the first is perfect on the half, the second on the other
+    found = report(scores, CONFIG, best=1, at_recall=1.0)
+    assert found.chosen == (1, 2) and found.note is not None and "round 1 and round 2" in found.note
+    assert (found.fppi_before, found.fppi_after) == (1, 1)  # each fires on all that did not choose it
+
+
+def test_halves_hold_whole_groups_and_as_many_of_each_kind() -> None:
+    groups = [str(number // 4) for number in range(40)]
+    scores = scores_of(FOUND, [[] for _ in range(20)], groups=groups)
+    half = _half(scores, 3)
+    assert half is not None
+    assert all(len(set(half[np.array(groups) == group])) == 1 for group in groups)
+    assert 8 <= half[:20].sum() <= 12 and 8 <= half[20:].sum() <= 12
+    assert not np.array_equal(half, _half(scores, 4))
+
+
+def test_too_few_images_for_halves_are_said_to_have_chosen() -> None:
+    scores = [scores_of([(1, [0.9])], [[0.95]]), scores_of([(1, [0.9])], [[]])]
+    found = report(scores, CONFIG, best=1, at_recall=1.0)
+    assert found.chosen == () and found.note is not None and "chose the round measured it" in found.note
+    assert (found.fppi_before, found.fppi_after, found.interval.high) == (1, 0, 3)  # three divided by one image
+
+
+def test_a_recall_that_is_not_reached_has_no_figure() -> None:
+    blind = scores_of([(1, []) for _ in FOUND], [[] for _ in range(10)])
+    found = report([fires(np.ones(10, dtype=bool)), blind], CONFIG, best=1, at_recall=0.9)
+    assert found.chosen == (0, 0) and found.fppi_after == 1  # the blind one is chosen by no half
+    assert math.isfinite(found.interval.high)
+    json.dumps(found.to_dict())

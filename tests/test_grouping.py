@@ -1,0 +1,33 @@
+"""What belongs together by its path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from negmine.errors import ConfigError
+from negmine.grouping import GroupBy
+
+PATHS = [Path("a/clip1_03.png"), Path("b/clip1_04.png"), Path("b/other.png")]
+
+
+def test_keys() -> None:
+    assert GroupBy().keys(PATHS) == frozenset() and not GroupBy().has_keys
+    assert GroupBy("folder").keys(PATHS) == {"a", "b"}
+    assert GroupBy(r"(clip\d+)_").keys(PATHS) == {"clip1"} and GroupBy(r"(clip\d+)_").key(PATHS[2]) is None
+    assert GroupBy(r"x(y)?|clip").key(PATHS[0]) is None  # a group that takes no part
+
+
+@pytest.mark.parametrize("text", ["folders", "(", r"clip\d+", "near-duplicates"])
+def test_what_is_no_rule_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"expected group-by folder, near-duplicate, or a regular expression with"):
+        GroupBy(text)
+
+
+def test_a_regular_expression_that_matches_nothing_is_refused() -> None:
+    GroupBy("folder").require_match(PATHS)
+    GroupBy("(clip)").require_match(PATHS)
+    GroupBy("(dog)").require_match([])
+    with pytest.raises(ConfigError, match=r"'\(dog\)' matches none of 3, such as a.clip1_03.png"):
+        GroupBy("(dog)").require_match(PATHS)
