@@ -1,11 +1,13 @@
 """Finding the shift with which retrained weights find, at the user's own score, what the start found there.
 
-All scores sink in a training on negatives. Per class, the start found k of N objects at `conf`; the shift takes the k-th
-best true positive of the new weights over `conf`, and the next one under it: half-way between both, in logits. Of the
-estimators tried, that came nearest to the recall of the start on images that did not choose the shift. On kangaroo (78
-objects, half of the images chosen 400 times at random, the recall at 0.25 had fallen from 0.88 to 0.76 in 8 epochs) the
-recall on the other half was off by -0.01 on average with a root mean square of 0.06; with the k-th score itself by -0.02
-and 0.08, with the mean or median shift of all true positives by -0.10 and 0.12, without a shift by -0.12 and 0.13.
+All scores sink in a training on negatives. Where the start found k of the objects of a class at `conf`, the shift takes
+the k-th best true positive of the new weights over `conf` and leaves the next one under it: half-way between both, in
+logits. Of the estimators tried, this came nearest to the recall of the start on images that did not choose the shift.
+
+On kangaroo (78 objects), where 8 epochs had lowered recall at 0.25 from 0.88 to 0.76, half of the images chose the
+shift, 400 times at random. On the other half recall then differed from that of the start by -0.01 on average, with a
+root mean square of 0.06. It was -0.02 and 0.08 with the k-th score itself, -0.03 to -0.10 and 0.07 to 0.11 with recall
+smoothed by a sigmoid, -0.10 and 0.12 with the mean or median shift of true positives, -0.12 and 0.13 without any.
 
 A scale of the logits is not fitted: only the score that is moved to `conf` matters for what is found at `conf`, and a
 shift moves it anywhere.
@@ -78,8 +80,8 @@ def fit_shifts(
 
     A shift never goes so far that a class fires clearly more often than it did with the start: at most
     f + 2 sqrt(f + 1) times, for the f false positives that the start has; two standard deviations of such a count. A
-    class that does not reach the recall before that is shifted so far, or as far as its last true positive asks for, and
-    named in `short`.
+    class that cannot reach the recall within that limit is shifted up to the limit, or until its last true positive
+    counts, and is named in `short`.
 
     Args:
         start: what the start has at `conf`, by judged class, on the images of `trained`.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from negmine.detectors.torchvision.builders import is_torchvision
 from negmine.detectors.torchvision.checkpoints import read_checkpoint
-from negmine.training.base import Trainer
+from negmine.training.base import CalibratingTrainer
 from negmine.training.config import MAX_SEED, TrainConfig
 from negmine.training.losses import Family, default_loss, family_of_builder
 from negmine.training.soup import SoupTrainer
@@ -29,7 +29,7 @@ def family_of(weights: str | Path) -> Family:
     return family_of_builder(read_checkpoint(Path(weights)).builder)
 
 
-def open_trainer(config: TrainConfig, weights: str | Path | None = None) -> Trainer:
+def open_trainer(config: TrainConfig, weights: str | Path | None = None) -> CalibratingTrainer:
     """The trainer of the framework that weights belong to.
 
     Args:
@@ -53,7 +53,9 @@ def open_trainer(config: TrainConfig, weights: str | Path | None = None) -> Trai
     return members[0] if len(members) == 1 else SoupTrainer(members, average)
 
 
-def _framework(family: Family) -> tuple[Callable[[TrainConfig], Trainer], Callable[[Sequence[Path], Path], None]]:
+def _framework(
+    family: Family,
+) -> tuple[Callable[[TrainConfig], CalibratingTrainer], Callable[[Sequence[Path], Path], None]]:
     """The trainer of a family, and what averages its checkpoints."""
     if family is Family.ULTRALYTICS:
         from negmine.training.ultralytics.trainer import UltralyticsTrainer, average_ultralytics

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from negmine.detectors.weights_files import written_suffix
-from negmine.training.base import EpochEnd, OnEpoch, Trainer, TrainingSet
+from negmine.training.base import CalibratingTrainer, EpochEnd, OnEpoch, TrainingSet
+from negmine.training.calibration import Calibration
 
 Average = Callable[[Sequence[Path], Path], None]  # checkpoints, and where their average is written
 
@@ -22,7 +23,7 @@ class SoupTrainer:
         average: writes the average of checkpoints.
     """
 
-    def __init__(self, members: Sequence[Trainer], average: Average) -> None:
+    def __init__(self, members: Sequence[CalibratingTrainer], average: Average) -> None:
         self._members = tuple(members)
         self._average = average
 
@@ -40,6 +41,10 @@ class SoupTrainer:
             ]
             self._average(ends, averaged)
         return averaged
+
+    def calibrate(self, weights: Path, calibration: Calibration, calibrated: Path) -> None:
+        """Have the first member do it, since all write checkpoints of one kind."""
+        self._members[0].calibrate(weights, calibration, calibrated)
 
     def _told(self, on_epoch: OnEpoch | None, member: int) -> OnEpoch | None:
         """Count the epochs of all members as those of one training."""

@@ -16,6 +16,7 @@ from negmine.errors import TrainingError, WeightsError
 from negmine.paths import printable
 from negmine.training.base import EpochEnd, OnEpoch, TrainingSet
 from negmine.training.batches import MixedBatches
+from negmine.training.calibration import Calibration
 from negmine.training.config import TrainConfig
 from negmine.training.losses import Family, family_of_builder, make_loss, use_of
 
@@ -81,6 +82,16 @@ class TorchvisionTrainer:
         write_checkpoint(trained, done)
         (out / _RESUME).unlink(missing_ok=True)
         return done
+
+    def calibrate(self, weights: Path, calibration: Calibration, calibrated: Path) -> None:
+        """Shift the class logits; `calibrate_checkpoint` says what each family keeps.
+
+        Raises:
+            WeightsError: for a file that cannot be read, or written.
+        """
+        from negmine.training.torchvision.calibrate import calibrate_checkpoint
+
+        write_checkpoint(calibrate_checkpoint(read_checkpoint(weights), calibration), calibrated)
 
     def _train(
         self, checkpoint: TorchvisionCheckpoint, data: TrainingSet, out: Path, on_epoch: OnEpoch | None
