@@ -87,6 +87,13 @@ Shows = tuple[Callable[[str], None], Callable[[str, int, int], None]]
     help="Recall that a round may lose, 0 to 1.",
 )
 @option(
+    "Rounds",
+    "--calibrate/--no-calibrate",
+    default=_DEFAULT.calibrate,
+    show_default=True,
+    help="Shift the scores so that recall at --conf stays that of the start.",
+)
+@option(
     "Rounds", "--ratio", default=_DEFAULT.ratio, show_default=True, metavar="P:N", help="Positive to negative images."
 )
 @option(
@@ -196,6 +203,7 @@ def command(
     holdout: float,
     held_out: tuple[str, ...],
     max_recall_loss: float,
+    calibrate: bool,
     crop: CropPolicy,
     max_per_source: int,
     neg_per_pos: float,
@@ -232,6 +240,7 @@ def command(
         conf=conf,
         holdout=holdout,
         max_recall_loss=max_recall_loss,
+        calibrate=calibrate,
         max_per_source=max_per_source,
         labels=labels,
         crop=replace(_DEFAULT.crop, crop=crop),

@@ -1,13 +1,14 @@
 """Finding the shift with which retrained weights find, at the user's own score, what the start found there.
 
 All scores sink in a training on negatives. Where the start found k of the objects of a class at `conf`, the shift takes
-the k-th best true positive of the new weights over `conf` and leaves the next one under it: half-way between both, in
-logits. Of the estimators tried, this came nearest to the recall of the start on images that did not choose the shift.
+the k-th best true positive of the new weights over `conf` and leaves the next one under it. In logits, `conf` then lies
+between the two as it lay between the same two ranks of the start: two detectors with the same scores need no shift.
 
 On kangaroo (78 objects), where 8 epochs had lowered recall at 0.25 from 0.88 to 0.76, half of the images chose the
-shift, 400 times at random. On the other half recall then differed from that of the start by -0.01 on average, with a
-root mean square of 0.06. It was -0.02 and 0.08 with the k-th score itself, -0.03 to -0.10 and 0.07 to 0.11 with recall
-smoothed by a sigmoid, -0.10 and 0.12 with the mean or median shift of true positives, -0.12 and 0.13 without any.
+shift, 400 times at random. On the other half recall then differed from that of the start by -0.02 on average, with a
+root mean square of 0.07. It was -0.12 and 0.13 without a shift, -0.10 and 0.12 with the mean or median shift of true
+positives, and -0.03 to -0.10 and 0.07 to 0.11 with recall smoothed by a sigmoid. Half-way between both ranks it was
+-0.01 and 0.06, but detectors with the same scores were then shifted too; the k-th score itself lost 0.02 of theirs.
 
 A scale of the logits is not fitted: only the score that is moved to `conf` matters for what is found at `conf`, and a
 shift moves it anywhere.
@@ -16,7 +17,7 @@ shift moves it anywhere.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,7 +29,7 @@ from negmine.structures import FloatArray
 from negmine.training.calibration import STEP, logits, shifted
 
 _BORROWED = 20  # objects that the shift of all classes counts for in that of one; from 10 to 40 the recall hardly moves
-_WIDEST = 1.0  # logits from the last true positive that is wanted to the next; there may be none
+_MARGIN = 1.0  # logits that the last wanted object is raised over `conf` by, at most: what is over it needs no raising
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +40,15 @@ class AtConf:
         objects: to find.
         found: of them.
         false_positives: on the images that false positives are counted on.
+        over: the lowest score of an object that is found; None where none is.
+        under: the highest score of one that is not; None where none has any.
     """
 
     objects: int
     found: int
     false_positives: int
-
-    def __add__(self, other: AtConf) -> AtConf:
-        return AtConf(
-            self.objects + other.objects, self.found + other.found, self.false_positives + other.false_positives
-        )
+    over: float | None = None
+    under: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,7 @@ class FittedShifts:
 
 def at_conf(matched: MatchedDetections, conf: float) -> Mapping[str, AtConf]:
     """Count what a detector has at a score, by judged class."""
-    detections = ScoredDetections.of(matched)
-    return {matched.data_classes[index]: _count(detections.of_class(index), conf) for index in detections.class_indices}
+    return {name: _count(rows, conf) for name, rows in _by_class(matched).items()}
 
 
 def fit_shifts(
@@ -89,10 +88,9 @@ def fit_shifts(
         conf: the user's score.
         max_recall_loss: how much recall may be lost, of 1.
     """
-    detections = ScoredDetections.of(trained)
-    rows = {trained.data_classes[index]: detections.of_class(index) for index in detections.class_indices}
-    total = sum((start[name] for name in rows), AtConf(0, 0, 0))
-    common, common_short = _fit(total, detections, conf, max_recall_loss)
+    rows = _by_class(trained)
+    together = _together([start[name] for name in rows])
+    common, common_short = _fit(together, ScoredDetections.of(trained), conf, max_recall_loss)
     shifts: dict[str, float] = {}
     short: list[str] = []
     for name, own_rows in rows.items():
@@ -101,7 +99,7 @@ def fit_shifts(
         if len(rows) > 1 and not is_short:
             own = (objects * own + _BORROWED * common) / (objects + _BORROWED)
             own = min(own, _most_shift(start[name], own_rows, conf))
-        shifts[name] = math.ceil(own / STEP) * STEP
+        shifts[name] = math.ceil(own / STEP - 1e-6) * STEP
         short += [name] if is_short else []
     return FittedShifts(shifts, tuple(short))
 
@@ -131,12 +129,34 @@ def _moved(image: MatchedImage, by_index: FloatArray, floor: float) -> MatchedIm
     )
 
 
+def _by_class(matched: MatchedDetections) -> Mapping[str, ScoredDetections]:
+    """The detections of each judged class."""
+    detections = ScoredDetections.of(matched)
+    return {matched.data_classes[index]: detections.of_class(index) for index in detections.class_indices}
+
+
 def _count(detections: ScoredDetections, conf: float) -> AtConf:
-    over = detections.scores >= conf
+    true, over = detections.scores[detections.is_kind(Kind.TRUE_POSITIVE)], detections.scores >= conf
+    found, missed = true[true >= conf], true[true < conf]
     return AtConf(
         detections.objects,
-        int((detections.is_kind(Kind.TRUE_POSITIVE) & over).sum()),
+        len(found),
         int((detections.false_positives & detections.counted & over).sum()),
+        float(found.min()) if len(found) else None,
+        float(missed.max()) if len(missed) else None,
+    )
+
+
+def _together(classes: Sequence[AtConf]) -> AtConf:
+    """What all classes have."""
+    over = [each.over for each in classes if each.over is not None]
+    under = [each.under for each in classes if each.under is not None]
+    return AtConf(
+        sum(each.objects for each in classes),
+        sum(each.found for each in classes),
+        sum(each.false_positives for each in classes),
+        min(over, default=None),
+        max(under, default=None),
     )
 
 
@@ -148,16 +168,19 @@ def _fit(start: AtConf, detections: ScoredDetections, conf: float, max_recall_lo
     found = np.sort(logits(detections.scores[detections.is_kind(Kind.TRUE_POSITIVE)]))[::-1]
     if not len(found):
         return 0.0, True
-    wanted = _shift_for(found, min(needed, len(found)), conf)
+    wanted = _wanted(start, found, min(needed, len(found)), conf)
     most = _most_shift(start, detections, conf)
     return min(wanted, most), wanted > most or len(found) < needed
 
 
-def _shift_for(found: FloatArray, needed: int, conf: float) -> float:
+def _wanted(start: AtConf, found: FloatArray, needed: int, conf: float) -> float:
     """The shift that takes so many true positives over `conf`; `found` are their logits, falling."""
-    last = float(found[needed - 1])
-    following = float(found[needed]) if len(found) > needed else -math.inf
-    return _logit(conf) - (last + max(following, last - _WIDEST)) / 2
+    at, last = _logit(conf), float(found[needed - 1])
+    margin = 0.0 if start.over is None else _logit(start.over) - at
+    if start.under is not None and needed < len(found):  # in the same proportion between two objects
+        margin *= (last - float(found[needed])) / (margin + at - _logit(start.under))
+    shift = at - last + margin
+    return shift if shift <= 0 else max(min(shift, at - last + _MARGIN), 0.0)
 
 
 def _most_shift(start: AtConf, detections: ScoredDetections, conf: float) -> float:

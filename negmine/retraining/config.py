@@ -30,6 +30,8 @@ class RetrainConfig:
             also the share of its labelled images.
         max_recall_loss: how much recall may be lost, of 1.
         min_gain: share by which a round must lower the false positives, or it is the last.
+        calibrate: shift the scores of trained weights so that they find at `conf` what the start finds there, less
+            `max_recall_loss`; a trainer that cannot do that is asked for nothing.
         stop_early: whether a round that gains too little, or loses too much recall, is the last; the best round is the
             result either way.
         max_per_source: most negatives of one source image in a training.
@@ -52,6 +54,7 @@ class RetrainConfig:
     holdout: float = 0.2
     max_recall_loss: float = 0.01
     min_gain: float = 0.05
+    calibrate: bool = True
     stop_early: bool = True
     max_per_source: int = 3
     near_bits: int = 4

@@ -4,7 +4,9 @@ OUT/retrain.json                 the settings; retrain.lock keeps other processe
 OUT/data/images/{train,val}      the labelled images, and labels beside them in data/labels
 OUT/data/images/negatives        negatives of all rounds
 OUT/bank                         unless another is named
-OUT/round-N/                     weights.pt, metrics.json, data.yaml, negatives.txt, mix.json, and the training
+OUT/round-0/at-conf.json         what the start has at the user's score, by class; rounds are calibrated by it
+OUT/round-N/                     weights.pt, metrics.json, data.yaml, negatives.txt, mix.json, and the training;
+                                 trained.pt, the weights before they were calibrated, where they are
 OUT/rounds.jsonl                 a line a round
 OUT/held-out.txt                 the backgrounds that are only measured on
 OUT/best.pt                      the result
@@ -94,8 +96,18 @@ class RoundFolder:
 
     @property
     def weights(self) -> Path:
-        """What the round trained; of round 0 the start."""
+        """What the round ends with: what it trained, calibrated where that is asked for; of round 0 the start."""
         return self.path / f"weights{self.suffix}"
+
+    @property
+    def trained(self) -> Path:
+        """What the round trained, where its weights are calibrated."""
+        return self.path / f"trained{self.suffix}"
+
+    @property
+    def at_conf(self) -> Path:
+        """What the start has at the user's score, by class; in the folder of round 0."""
+        return self.path / "at-conf.json"
 
     @property
     def metrics(self) -> Path:

@@ -9,9 +9,9 @@ from negmine.detectors.weights_files import hash_weights
 from negmine.errors import ConfigError
 from negmine.evaluating.config import EvalConfig
 from negmine.evaluating.figures import ModelFigures, figures
-from negmine.evaluating.predict import predict_and_match
 from negmine.files import write_file
 from negmine.paths import first_few
+from negmine.retraining.calibrating import match_round
 from negmine.retraining.context import Run
 from negmine.retraining.result import RoundResult
 from negmine.retraining.selection import RoundCounts
@@ -38,17 +38,18 @@ def measure_round(run: Run, number: int, counts: RoundCounts, at_recall: float |
         f"measuring on {counted(len(images.labelled), 'labelled image')} and "
         f"{counted(len(images.backgrounds), 'background')}",
     )
-    detector = run.ports.open_detector(replace(run.detector, weights=str(folder.weights), conf=config.floor))
-    matched = predict_and_match([detector], images, config, run.listener.counts("images measured"))[0]
+    found = match_round(run, number, config)
+    matched = found.matched
     if at_recall is None:
         at_recall = _recall_to_keep(run, figures(matched, config).recall or 0.0)
     measured = figures(matched, config, at_recall=at_recall)
+    counts = replace(counts, notes=(*counts.notes, *found.notes))
     if matched.skipped:
         skipped = first_few({each.source: each.reason for each in matched.skipped})
         note = f"{counted(len(matched.skipped), 'image')} not measured on: {skipped}"
         counts = replace(counts, notes=(*counts.notes, note))
     sha256, seconds = hash_weights(folder.weights), run.ports.clock() - began
-    result = _result(number, counts, measured, at_recall, sha256, seconds)
+    result = replace(_result(number, counts, measured, at_recall, sha256, seconds), shifts=found.shifts)
     document = result.to_dict() | {"figures": measured.to_dict()}
     write_file(folder.metrics, (json.dumps(document, indent=1) + "\n").encode())
     return result

@@ -14,6 +14,7 @@ from negmine.held_out import HoldoutConfig
 from negmine.labels.yolo_writer import yolo_lines
 from negmine.paths import printable
 from negmine.retraining.backgrounds import Backgrounds, background_paths, read_backgrounds
+from negmine.retraining.calibrating import calibration_notes
 from negmine.retraining.config import RetrainConfig
 from negmine.retraining.context import Listener, Ports, Run, RunData
 from negmine.retraining.folder import LockedFolder, hash_of_lines
@@ -70,7 +71,8 @@ def prepare(
     )
     size = imgsz_warning(detector)
     notes = (
-        *([size] if size else []), *labelled.notes, *backgrounds.notes, *_unlisted(names, labelled)
+        *([size] if size else []), *labelled.notes, *backgrounds.notes, *_unlisted(names, labelled),
+        *calibration_notes(config, ports.trainer),
     )  # fmt: skip
     for note in notes:
         listener.on_step(note)

@@ -41,6 +41,8 @@ class RoundResult:
         map50_95: mean over IoU 0.5 to 0.95.
         lamr: log-average miss rate.
         seconds: for the round, without the time of an interrupted run.
+        shifts: what was added to the class logits so that `recall` is that of the start, by the name of the class; None
+            where the weights are as they were trained.
         notes: what the user may want to know, a line each.
     """
 
@@ -64,6 +66,7 @@ class RoundResult:
     map50_95: float | None
     lamr: float | None
     seconds: float
+    shifts: Mapping[str, float] | None = None
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
@@ -119,6 +122,12 @@ class RetrainResult:
         return self.rounds[self.best]
 
     @property
+    def conf(self) -> float | None:
+        """The score to use the result at: the user's own where it is calibrated."""
+        best = self.best_round
+        return best.threshold_at_recall if best.shifts is None else best.conf
+
+    @property
     def verdict(self) -> str:
         """What to do with the result, in one line."""
         start, best = self.rounds[0], self.best_round
@@ -126,6 +135,11 @@ class RetrainResult:
             return (
                 f"nothing helped: no round has fewer false positives than the start at recall {start.at_recall:.2f}; "
                 "the start weights are the result"
+            )
+        if best.shifts is not None:
+            return (
+                f"at your conf {start.conf:g}: recall {start.recall:.2f} -> {best.recall:.2f}, false positives per "
+                f"image {start.fppi:.3g} -> {best.fppi:.3g}"
             )
         before, after = start.fppi_at_recall or 0.0, best.fppi_at_recall or 0.0
         conf = floor((best.threshold_at_recall or 0.0) * 1000) / 1000  # rounded up, it would not reach the recall
@@ -142,7 +156,7 @@ class RetrainResult:
             "weights": printable(self.weights),
             "best": self.best,
             "improved": self.improved,
-            "conf": self.best_round.threshold_at_recall,
+            "conf": self.conf,
             "verdict": self.verdict,
             "stopped": self.stopped,
             "rounds": [each.to_dict() for each in self.rounds],

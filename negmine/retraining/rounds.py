@@ -4,7 +4,8 @@ A step that is done is not done again: its last file says so. So a run that was 
 and ends with the result of one that was not; a kill inside a training loses the epoch that was not finished.
 
 The current weights are always the best so far, in scanning and as the start of the next training: nothing is built on a
-round that lost. As the first round that gains little is the last, they are those of the round before.
+round that lost. As the first round that gains little is the last, they are those of the round before. Weights are
+calibrated as they are measured.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from negmine.detectors.weights_files import hash_weights
 from negmine.files import copy_file, write_file
+from negmine.retraining.calibrating import trained_weights
 from negmine.retraining.context import Run
 from negmine.retraining.measure import measure_round
 from negmine.retraining.result import RoundResult
@@ -74,9 +76,9 @@ def _start(run: Run) -> RoundResult:
 
 def _round(run: Run, number: int, rounds: Sequence[RoundResult]) -> RoundResult | None:
     """One round, from where it is; None where there is nothing to train on."""
-    began, folder = run.ports.clock(), run.folder.round(number)
-    if folder.weights.is_file():
-        counts = select_negatives(run, number, folder.weights)
+    began, trained = run.ports.clock(), trained_weights(run, number)
+    if trained.is_file():
+        counts = select_negatives(run, number, trained)
     else:
         current = run.folder.round(best_round(rounds).number).weights
         counts = select_negatives(run, number, current)
@@ -95,4 +97,4 @@ def _train(run: Run, number: int, current: Path) -> None:
 
     data = TrainingSet(images.positives, negatives, images.val, run.data.class_names)
     trained = run.ports.trainer.train(current, data, folder.training, on_epoch=tell)
-    copy_file(trained, folder.weights)
+    copy_file(trained, trained_weights(run, number))

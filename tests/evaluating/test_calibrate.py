@@ -67,16 +67,33 @@ def test_a_detector_that_finds_nothing_is_not_shifted_and_falls_short() -> None:
     assert (fitted.shifts, fitted.short) == ({"lamp": 0}, ("lamp",))
 
 
-def test_the_shift_is_half_way_between_the_last_wanted_object_and_the_next() -> None:
+def test_conf_lies_between_the_same_two_ranks_as_with_the_start() -> None:
     start = at_conf(of_scores([0.9, 0.6, 0.3, 0.2], [0.5, 0.1]), CONF)
-    assert start == {"lamp": AtConf(objects=4, found=3, false_positives=1)}
+    assert start == {"lamp": AtConf(objects=4, found=3, false_positives=1, over=0.3, under=0.2)}
     shift = shift_of(start, of_scores([0.5, 0.2, 0.1, 0.05]))
-    assert shift == pytest.approx(logit(0.25) - (logit(0.1) + logit(0.05)) / 2, abs=STEP)
-    assert shift >= logit(0.25) - (logit(0.1) + logit(0.05)) / 2 and (shift / STEP).is_integer()
+    share = (logit(0.3) - logit(0.25)) / (logit(0.3) - logit(0.2))  # how far conf is from the last to the next
+    at = logit(0.1) - share * (logit(0.1) - logit(0.05))
+    assert at == pytest.approx(logit(0.25) - shift, abs=STEP) and shift >= logit(0.25) - at
+    assert (shift / STEP).is_integer() and at_conf(calibrated(of_scores([0.5, 0.2, 0.1, 0.05]), {"lamp": shift}), CONF)[
+        "lamp"
+    ].found == 3
+
+
+@pytest.mark.parametrize("true", [[0.9, 0.6, 0.3, 0.2], [0.9, 0.8], [0.9, 0.3], [0.25, 0.1], [0.9, 0.01]])
+def test_the_same_scores_need_no_shift(true: list[float]) -> None:
+    same = of_scores(true, [0.5, 0.1])
+    assert shift_of(at_conf(same, CONF), same) == 0
+
+
+def test_where_all_objects_are_found_their_margin_is_kept_as_far_as_that_is_sensible() -> None:
+    start = at_conf(of_scores([0.9, 0.8]), CONF)
+    assert shift_of(start, of_scores([0.9, 0.3])) == pytest.approx(1 - logit(0.3) + logit(0.25), abs=STEP)
+    assert shift_of(start, of_scores([0.9, 0.7])) == 0  # it has fallen, and is sure enough
+    assert shift_of(start, of_scores([0.9, 0.9])) == pytest.approx(logit(0.8) - logit(0.9), abs=STEP)
 
 
 def test_scores_that_rose_are_lowered() -> None:
-    assert shift_of({"lamp": AtConf(2, 1, 0)}, of_scores([0.9, 0.8])) < 0
+    assert shift_of({"lamp": AtConf(2, 1, 0, 0.3, 0.2)}, of_scores([0.9, 0.8])) < 0
 
 
 def test_recall_at_conf_is_that_of_the_start_after_it() -> None:
@@ -90,8 +107,8 @@ def test_recall_at_conf_is_that_of_the_start_after_it() -> None:
 
 
 def test_so_much_recall_may_be_lost() -> None:
-    start, trained = {"lamp": AtConf(4, 3, 0)}, of_scores([0.5, 0.2, 0.1, 0.05])
-    assert shift_of(start, trained, 0.25) == pytest.approx(logit(0.25) - (logit(0.2) + logit(0.1)) / 2, abs=STEP)
+    start, trained = {"lamp": AtConf(4, 3, 0, 0.25, 0.2)}, of_scores([0.5, 0.2, 0.1, 0.05])
+    assert shift_of(start, trained, 0.25) == pytest.approx(logit(0.25) - logit(0.2), abs=STEP)
     assert shift_of(start, trained, 0.24) == shift_of(start, trained)  # less than an object
 
 
@@ -100,7 +117,8 @@ def test_no_shift_makes_a_class_fire_clearly_more_often_than_it_did() -> None:
     trained = of_scores([0.5, 0.01], [0.01 * n for n in range(2, 22)])
     fitted = fit_shifts(start, trained, CONF)
     assert fitted.short == ("lamp",)
-    assert at_conf(calibrated(trained, fitted.shifts), CONF) == {"lamp": AtConf(2, 1, 7)}
+    after = at_conf(calibrated(trained, fitted.shifts), CONF)["lamp"]
+    assert (after.found, after.false_positives) == (1, 7)
 
 
 def test_where_there_are_too_many_false_positives_already_scores_stay() -> None:
@@ -111,7 +129,7 @@ def test_where_there_are_too_many_false_positives_already_scores_stay() -> None:
 def test_a_recall_that_no_score_reaches_is_approached_as_far_as_objects_are_found() -> None:
     fitted = fit_shifts({"lamp": AtConf(4, 4, 0)}, of_scores([0.5, 0.1], objects=4), CONF)
     assert fitted.short == ("lamp",)
-    assert fitted.shifts["lamp"] == pytest.approx(logit(0.25) - logit(0.1) + 0.5, abs=STEP)
+    assert fitted.shifts["lamp"] == pytest.approx(logit(0.25) - logit(0.1), abs=STEP)
 
 
 def test_a_class_of_few_objects_takes_much_of_the_shift_of_all() -> None:
@@ -119,7 +137,7 @@ def test_a_class_of_few_objects_takes_much_of_the_shift_of_all() -> None:
         common = image([(0, 0.1)] * 60, objects=["lamp"] * 60)
         return matched([common, image([(1, rare)], objects=["sign"])], ("lamp", "sign", "tree"))
 
-    start = {"lamp": AtConf(60, 60, 0), "sign": AtConf(1, 1, 0), "tree": AtConf(0, 0, 0)}
+    start = {"lamp": AtConf(60, 60, 0, 0.25), "sign": AtConf(1, 1, 0, 0.25), "tree": AtConf(0, 0, 0)}
     shifts, other = (fit_shifts(start, trained(rare), CONF).shifts for rare in (0.1, 0.05))
     assert set(shifts) == {"lamp", "sign", "tree"}
     assert shifts["tree"] == shifts["lamp"] == shifts["sign"]
