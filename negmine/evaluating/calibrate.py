@@ -170,7 +170,8 @@ def _fit(start: AtConf, detections: ScoredDetections, conf: float, max_recall_lo
         return 0.0, True
     wanted = _wanted(start, found, min(needed, len(found)), conf)
     most = _most_shift(start, detections, conf)
-    return min(wanted, most), wanted > most or len(found) < needed
+    shift = min(wanted, most)
+    return shift, int((found + shift >= _logit(conf) - STEP).sum()) < needed
 
 
 def _wanted(start: AtConf, found: FloatArray, needed: int, conf: float) -> float:
