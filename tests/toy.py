@@ -20,11 +20,13 @@ import numpy as np
 
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.function import FunctionDetector
+from negmine.files import write_file
 from negmine.images import decode_image
 from negmine.mining.config import CropConfig, OutputSize
 from negmine.retraining.config import RetrainConfig
 from negmine.structures import Detections, Image
 from negmine.training.base import OnSteps, TrainingSet, TrainProgress
+from negmine.training.calibration import Calibration, shifted
 from negmine.training.config import TrainConfig
 
 LAMP = 0
@@ -56,11 +58,17 @@ def seen(image: Image) -> list[tuple[tuple[int, int, int, int], int, float]]:
 
 
 def write_weights(
-    path: Path, fires_on: Sequence[int], *, blind_under: float = 0.0, classes: Sequence[str] = ("lamp",)
+    path: Path,
+    fires_on: Sequence[int],
+    *,
+    blind_under: float = 0.0,
+    classes: Sequence[str] = ("lamp",),
+    shift: float = 0.0,
 ) -> Path:
-    """Weights: what is taken for a lamp, and how sure a detector must be of one to see it."""
+    """Weights: what is taken for a lamp, how sure a detector must be of one to see it, and a shift of all logits."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"fires_on": sorted(fires_on), "blind_under": blind_under, "classes": list(classes)}))
+    document = {"fires_on": sorted(fires_on), "blind_under": blind_under, "classes": list(classes), "shift": shift}
+    path.write_text(json.dumps(document))
     return path
 
 
@@ -70,10 +78,13 @@ def open_toy(config: DetectorConfig) -> FunctionDetector:
     weights = json.loads(data)
 
     def detect(image: Image) -> Detections:
+        def moved(score: float) -> float:
+            return float(shifted(np.array([score]), weights["shift"])[0]) if weights["shift"] else score
+
         rows = [
-            (box, score)
+            (box, moved(score))
             for box, what, score in seen(image)
-            if score >= config.conf
+            if moved(score) >= config.conf
             and (what in weights["fires_on"] or (what == LAMP and score >= weights["blind_under"]))
         ]
         boxes = np.array([box for box, _ in rows], dtype=np.float64).reshape(-1, 4)
@@ -90,12 +101,14 @@ class ToyTrainer:
     Attributes:
         per_round: it learns so many kinds in a training, the first that it is shown.
         blind_under: of the weights that it makes.
+        sinks: it lowers all logits by so much in a training.
         learns: whether it learns at all; a bad one fires on ever more instead.
         steps: that a training takes, unless it is told otherwise.
     """
 
     per_round: int = 100
     blind_under: float = 0.0
+    sinks: float = 0.0
     learns: bool = True
     steps: int = 1
     checked: list[tuple[str, ...]] = field(default_factory=list)
@@ -147,7 +160,17 @@ class ToyTrainer:
             total = steps or self.steps
             for step in range(1, total + 1):
                 on_steps(TrainProgress(step, total, {}))
-        return write_weights(out / "trained.json", fires_on, blind_under=self.blind_under, classes=before["classes"])
+        return write_weights(
+            out / "trained.json",
+            fires_on,
+            blind_under=self.blind_under,
+            classes=before["classes"],
+            shift=before["shift"] - self.sinks,
+        )
+
+    def calibrate(self, weights: Path, calibration: Calibration, calibrated: Path) -> None:
+        document = json.loads(weights.read_text())
+        write_file(calibrated, json.dumps(document | {"shift": document["shift"] + calibration.shift(0)}).encode())
 
     def average(self, checkpoints: Sequence[Path], averaged: Path) -> None:
         """Fires on what most of them fire on."""

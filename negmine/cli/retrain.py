@@ -102,6 +102,13 @@ Shows = tuple[Callable[[str], None], Callable[[str, int, int], None]]
     help="Recall that a round may lose, 0 to 1.",
 )
 @option(
+    "Rounds",
+    "--calibrate/--no-calibrate",
+    default=_DEFAULT.calibrate,
+    show_default=True,
+    help="Shift the scores so that recall at --conf stays that of the start.",
+)
+@option(
     "Rounds", "--ratio", default=_DEFAULT.ratio, show_default=True, metavar="P:N", help="Positive to negative images."
 )
 @option(
@@ -222,6 +229,7 @@ def command(
     folds: int | None,
     group_by: str,
     max_recall_loss: float,
+    calibrate: bool,
     crop: CropPolicy,
     max_per_source: int,
     neg_per_pos: float,
@@ -266,6 +274,7 @@ def command(
         folds=folds,
         group_by=group_by,
         max_recall_loss=max_recall_loss,
+        calibrate=calibrate,
         max_per_source=max_per_source,
         labels=labels,
         crop=replace(_DEFAULT.crop, crop=crop),

@@ -43,6 +43,8 @@ class RetrainConfig:
         max_recall_loss: how much recall may be lost, of 1.
         min_gain: share by which a round must lower the false positives: it is the last where the evidence says that it
             does not.
+        calibrate: shift the scores of trained weights so that they find at `conf` what the start finds there, less
+            `max_recall_loss`; a trainer that cannot do that is asked for nothing.
         stop_early: whether a round that is shown to be worse or to gain too little is the last, and the second in a row
             without an improvement; the best round is the result either way.
         max_per_source: most negatives of one source image in a training.
@@ -68,6 +70,7 @@ class RetrainConfig:
     group_by: str = NEAR_DUPLICATE
     max_recall_loss: float = 0.01
     min_gain: float = 0.05
+    calibrate: bool = True
     stop_early: bool = True
     max_per_source: int = 3
     near_bits: int = 4

@@ -5,7 +5,9 @@ OUT/data/images/{train,val}      the labelled images, and labels beside them in 
 OUT/data/images/fold-K           those that all members of a round are trained on but member K
 OUT/data/images/negatives        negatives of all rounds
 OUT/bank                         unless another is named
-OUT/round-N/                     weights.pt, metrics.json, scores.json, data.yaml, negatives.txt, mix.json, the training
+OUT/round-0/at-conf.json         what the start has at the user's score, by class; rounds are calibrated by it
+OUT/round-N/                     weights.pt, metrics.json, scores.json, data.yaml, negatives.txt, mix.json, and the
+                                 training; trained.pt, the weights before they were calibrated, where they are
 OUT/round-N/member-K/            with folds, the same of each member but for the two of measuring; weights.pt of the
                                  round is then the average of the members'
 OUT/plan.json                    the steps of each training, and what they cost
@@ -111,8 +113,18 @@ class RoundFolder:
 
     @property
     def weights(self) -> Path:
-        """What the round trained; of round 0 the start."""
+        """What the round ends with: what it trained, calibrated where that is asked for; of round 0 the start."""
         return self.path / f"weights{self.suffix}"
+
+    @property
+    def trained(self) -> Path:
+        """What the round trained, where its weights are calibrated."""
+        return self.path / f"trained{self.suffix}"
+
+    @property
+    def at_conf(self) -> Path:
+        """What the start has at the user's score, by class; in the folder of round 0."""
+        return self.path / "at-conf.json"
 
     @property
     def metrics(self) -> Path:

@@ -11,23 +11,24 @@ from negmine.evaluating.config import EvalConfig
 from negmine.evaluating.figures import ModelFigures, figures
 from negmine.evaluating.image_scores import ImageScores
 from negmine.evaluating.intervals import FigureIntervals, SampledFigures, figure_samples
-from negmine.evaluating.match import MatchedDetections, merge_matched
-from negmine.evaluating.predict import predict_and_match
 from negmine.files import write_file
-from negmine.images.contents import OnCount
 from negmine.paths import first_few
+from negmine.retraining.calibrating import MatchedRound
 from negmine.retraining.context import Run
 from negmine.retraining.result import RoundResult
 from negmine.retraining.selection import RoundCounts
 from negmine.words import counted
 
 
-def measure_round(run: Run, number: int, counts: RoundCounts, at_recall: float | None, began: float) -> RoundResult:
-    """Measure what a round trained, and write down what comes out.
+def measure_round(
+    run: Run, number: int, found: MatchedRound, counts: RoundCounts, at_recall: float | None, began: float
+) -> RoundResult:
+    """Derive the figures of a round from what it found, and write them down.
 
     Args:
         run: the retraining.
         number: of the round.
+        found: in the images that are held out.
         counts: what it was trained on.
         at_recall: the recall that false positives are compared at; None for the start, whose own recall decides.
         began: when the round began, by the clock of the run.
@@ -35,8 +36,8 @@ def measure_round(run: Run, number: int, counts: RoundCounts, at_recall: float |
     Raises:
         ConfigError: where the start finds no object, or fewer than may be lost.
     """
-    config, folder = EvalConfig(conf=run.config.conf), run.folder.round(number)
-    matched = match_round(run, number, config)
+    folder, matched = run.folder.round(number), found.matched
+    config = EvalConfig(conf=run.config.conf)
     if at_recall is None:
         at_recall = _recall_to_keep(run, figures(matched, config).recall or 0.0)
     measured = figures(matched, config, at_recall=at_recall)
@@ -45,42 +46,16 @@ def measure_round(run: Run, number: int, counts: RoundCounts, at_recall: float |
     )
     write_file(folder.scores, (json.dumps(scores.to_dict()) + "\n").encode())
     intervals = _intervals(run, scores, at_recall)
+    counts = replace(counts, notes=(*counts.notes, *found.notes))
     if matched.skipped:
         skipped = first_few({each.source: each.reason for each in matched.skipped})
         note = f"{counted(len(matched.skipped), 'image')} not measured on: {skipped}"
         counts = replace(counts, notes=(*counts.notes, note))
     sha256, seconds = hash_weights(folder.weights), run.ports.clock() - began
-    result = _result(number, counts, measured, intervals, sha256, seconds)
+    result = replace(_result(number, counts, measured, intervals, sha256, seconds), shifts=found.shifts)
     document = result.to_dict() | {"figures": measured.to_dict()}
     write_file(folder.metrics, (json.dumps(document, indent=1) + "\n").encode())
     return result
-
-
-def match_round(run: Run, number: int, config: EvalConfig) -> MatchedDetections:
-    """Match what each member of a round finds in the images that it never saw; together these are all held-out images.
-
-    Args:
-        run: the retraining.
-        number: of the round; 0 for the start.
-        config: thresholds.
-    """
-    measured = [member.measured for member in run.members]
-    labelled = sum(len(images.labelled) for images in measured)
-    backgrounds = sum(len(images.backgrounds) for images in measured)
-    run.step(number, f"measuring on {counted(labelled, 'labelled image')} and {counted(backgrounds, 'background')}")
-    matched, done = [], 0
-    for member, images in zip(run.members, measured, strict=True):
-        weights = str(run.weights_of(number, member))
-        detector = run.ports.open_detector(replace(run.detector, weights=weights, conf=config.floor))
-        count = _counts_from(done, labelled + backgrounds, run.listener.counts("images measured"))
-        matched += predict_and_match([detector], images, config, count)
-        done += len(images.labelled) + len(images.backgrounds)
-    return merge_matched(matched)
-
-
-def _counts_from(before: int, total: int, report: OnCount) -> OnCount:
-    """Report what is done of a part as done of the whole."""
-    return lambda done, _: report(before + done, total)
 
 
 def read_scores(run: Run, number: int) -> ImageScores:

@@ -15,6 +15,7 @@ from negmine.held_out import HoldoutConfig
 from negmine.labels.yolo_writer import yolo_lines
 from negmine.paths import printable
 from negmine.retraining.backgrounds import Backgrounds, background_paths, read_backgrounds
+from negmine.retraining.calibrating import calibration_notes
 from negmine.retraining.config import RetrainConfig
 from negmine.retraining.context import Listener, Member, Ports, Run, RunData
 from negmine.retraining.folder import LockedFolder, RetrainFolder, hash_of_lines
@@ -81,7 +82,8 @@ def prepare(
     )
     size = imgsz_warning(detector)
     notes = (
-        *([size] if size else []), *labelled.notes, *backgrounds.notes, *division.notes, *_unlisted(names, labelled)
+        *([size] if size else []), *labelled.notes, *backgrounds.notes, *division.notes, *_unlisted(names, labelled),
+        *calibration_notes(run),
     )  # fmt: skip
     for note in notes:
         listener.on_step(note)

@@ -47,6 +47,8 @@ class RoundResult:
         lamr: log-average miss rate.
         intervals: 90 % intervals of recall, FPPI and FPPI at recalls, as JSON values (`FigureIntervals`).
         seconds: for the round, without the time of an interrupted run.
+        shifts: what was added to the class logits so that `recall` is that of the start, by the name of the class; None
+            where the weights are as they were trained.
         notes: what the user may want to know, a line each.
     """
 
@@ -72,6 +74,7 @@ class RoundResult:
     lamr: float | None
     intervals: Mapping[str, object]
     seconds: float
+    shifts: Mapping[str, float] | None = None
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
@@ -136,6 +139,12 @@ class RetrainResult:
         return self.rounds[self.best]
 
     @property
+    def conf(self) -> float | None:
+        """The score to use the result at: the user's own where it is calibrated."""
+        best = self.best_round
+        return best.threshold_at_recall if best.shifts is None else best.conf
+
+    @property
     def verdict(self) -> str:
         """What to do with the result, in one line."""
         start, best, compared = self.rounds[0], self.best_round, self.comparisons[self.best]
@@ -144,10 +153,16 @@ class RetrainResult:
                 f"nothing helped: no round has fewer false positives than the start over recalls up to "
                 f"{start.at_recall:.2f}; the start weights are the result"
             )
-        conf = floor((best.threshold_at_recall or 0.0) * 1000) / 1000  # rounded up, it would not reach the recall
         before, after = (
             "none" if fppi is None else f"{fppi:.3g}" for fppi in (self.report.fppi_before, self.report.fppi_after)
         )
+        if best.shifts is not None:
+            return (
+                f"at your conf {start.conf:g}: recall {start.recall:.2f} -> {best.recall:.2f}, false positives per "
+                f"image {start.fppi:.3g} -> {best.fppi:.3g} ({before} -> {after} at recall {best.at_recall:.2f}); "
+                f"{compared.verdict}"
+            )
+        conf = floor((best.threshold_at_recall or 0.0) * 1000) / 1000  # rounded up, it would not reach the recall
         return (
             f"use --conf {conf:g}: recall {best.at_recall:.2f} or more (the start has {start.recall:.2f} at "
             f"{start.conf:g}), FPPI {before} -> {after} at equal recall; {compared.verdict}"
@@ -161,7 +176,7 @@ class RetrainResult:
             "weights": printable(self.weights),
             "best": self.best,
             "improved": self.improved,
-            "conf": self.best_round.threshold_at_recall,
+            "conf": self.conf,
             "verdict": self.verdict,
             "comparisons": [None if each is None else each.to_dict() for each in self.comparisons],
             "report": self.report.to_dict(),

@@ -4,7 +4,8 @@ A step that is done is not done again: its last file says so. So a run that was 
 and ends with the result of one that was not; a kill inside a training loses the last few steps.
 
 The current weights, which scan and which the next training starts from, are those of the last round, unless it is
-shown to be worse than the best before: nothing is built on a round that lost.
+shown to be worse than the best before: nothing is built on a round that lost. Weights are calibrated as they are
+measured.
 
 With folds, a round has several members. Each goes on from its own weights, never from their average, which has learned
 from the images that the member is measured on.
@@ -20,6 +21,7 @@ from pathlib import Path
 from negmine.detectors.weights_files import hash_weights
 from negmine.evaluating.image_scores import ImageScores
 from negmine.files import copy_file, write_file
+from negmine.retraining.calibrating import match_round, trained_weights
 from negmine.retraining.context import Member, Run
 from negmine.retraining.measure import measure_round, read_scores
 from negmine.retraining.plan import Plan, plan_trainings
@@ -97,7 +99,7 @@ def _start(run: Run) -> RoundResult:
         copy_start(Path(run.detector.weights), folder.weights)
     write_data_yaml(folder, run.data.images, run.data.class_names, channels=run.data.channels, negatives=False)
     place_negatives(run.folder, folder, [], [])
-    return measure_round(run, 0, RoundCounts(0, 0, 0, 0), None, began)
+    return measure_round(run, 0, match_round(run, 0), RoundCounts(0, 0, 0, 0), None, began)
 
 
 def _round(run: Run, number: int, before: int, start: RoundResult) -> RoundResult | None:
@@ -111,18 +113,16 @@ def _round(run: Run, number: int, before: int, start: RoundResult) -> RoundResul
         for member, of_member in zip(run.members, counts, strict=True)
     ]
     plan = plan_trainings(run, data, measuring_s=start.seconds, choosing_s=run.ports.clock() - began)
+    steps = 0
     for member, of_member in zip(run.members, data, strict=True):
+        steps += 0 if of_member is None else plan.steps_of(member.trainer, of_member)
         _train(run, number, member, run.weights_of(before, member), of_member, plan)
+    found = match_round(run, number)
     _average(run, number)
-    of_round = replace(
-        RoundCounts.of_members(counts),
-        steps=sum(
-            plan.steps_of(run.members[index].trainer, each) for index, each in enumerate(data) if each is not None
-        ),
-    )
+    of_round = replace(RoundCounts.of_members(counts), steps=steps)
     if plan.note and number == 1:
         of_round = replace(of_round, notes=(*of_round.notes, plan.note))
-    return measure_round(run, number, of_round, start.at_recall, began)
+    return measure_round(run, number, found, of_round, start.at_recall, began)
 
 
 def _training_set(run: Run, number: int, member: Member) -> TrainingSet:
@@ -134,11 +134,11 @@ def _training_set(run: Run, number: int, member: Member) -> TrainingSet:
 
 def _train(run: Run, number: int, member: Member, current: Path, data: TrainingSet | None, plan: Plan) -> None:
     """Train a member, unless that is done; one with nothing to learn from keeps its weights."""
-    home = run.home(number, member)
-    if home.weights.is_file():
+    home, done = run.home(number, member), trained_weights(run, number, member)
+    if done.is_file():
         return
     if data is None:
-        copy_file(current, home.weights)
+        copy_file(current, done)
         return
     what = f"{counted(len(data.positives), 'image')} with objects and {len(data.negatives)} without"
     run.step(number, f"training on {what}: {plan.in_words(member.trainer, data)}", member)
@@ -147,7 +147,7 @@ def _train(run: Run, number: int, member: Member, current: Path, data: TrainingS
         run.listener.on_progress("steps", now.step, now.steps)
 
     trained = member.trainer.train(current, data, home.training, steps=plan.steps, on_steps=tell)
-    copy_file(trained, home.weights)
+    copy_file(trained, done)
 
 
 def _average(run: Run, number: int) -> None:

@@ -11,6 +11,7 @@ import yaml
 
 from negmine.errors import TrainingError
 from negmine.paths import printable
+from negmine.training.calibration import Calibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,4 +140,25 @@ class Trainer(Protocol):
 
         Raises:
             TrainingError: where it cannot be written.
+        """
+
+
+@runtime_checkable
+class CalibratingTrainer(Trainer, Protocol):
+    """A trainer that can also shift the class logits of weights; those of any other trainer keep their scores."""
+
+    def calibrate(self, weights: Path, calibration: Calibration, calibrated: Path) -> None:
+        """Write weights whose scores are moved.
+
+        Within a class, detections stay in order. A detection that scored `calibration.score_before` of its class scores
+        `calibration.conf`; where a head lets scores be moved exactly, each is moved by the shift of its class.
+
+        Args:
+            weights: a detector that `train` returned; unchanged.
+            calibration: the shifts, by class id.
+            calibrated: the file to write, whole or not at all; the same input gives the same bytes.
+
+        Raises:
+            WeightsError: where a head is not among those that are known.
+            TrainingError: where the file cannot be written.
         """

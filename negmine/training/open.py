@@ -9,7 +9,7 @@ from pathlib import Path
 
 from negmine.detectors.torchvision.builders import is_torchvision
 from negmine.detectors.torchvision.checkpoints import read_checkpoint
-from negmine.training.base import Trainer
+from negmine.training.base import CalibratingTrainer
 from negmine.training.config import MAX_SEED, TrainConfig
 from negmine.training.losses import Family, default_loss, family_of_builder
 from negmine.training.soup import SoupTrainer
@@ -29,12 +29,7 @@ def family_of(weights: str | Path) -> Family:
     return family_of_builder(read_checkpoint(Path(weights)).builder)
 
 
-def default_batch(weights: str | Path) -> int:
-    """Images of a step where the settings leave it open."""
-    return _REGIONS_BATCH if family_of(weights) is Family.FASTER_RCNN else _BATCH
-
-
-def open_trainer(config: TrainConfig, weights: str | Path | None = None) -> Trainer:
+def open_trainer(config: TrainConfig, weights: str | Path | None = None) -> CalibratingTrainer:
     """The trainer of the framework that weights belong to; of a soup, where `config` asks for one.
 
     Args:
@@ -50,7 +45,7 @@ def open_trainer(config: TrainConfig, weights: str | Path | None = None) -> Trai
     return members[0] if len(members) == 1 else SoupTrainer(members)
 
 
-def open_members(config: TrainConfig, weights: str | Path | None, count: int) -> tuple[Trainer, ...]:
+def open_members(config: TrainConfig, weights: str | Path | None, count: int) -> tuple[CalibratingTrainer, ...]:
     """Several trainers that differ in their seeds alone, the first with that of `config`.
 
     Args:
@@ -73,7 +68,7 @@ def open_members(config: TrainConfig, weights: str | Path | None, count: int) ->
     return tuple(train(replace(config, seed=seed)) for seed in seeds)
 
 
-def _framework(family: Family) -> Callable[[TrainConfig], Trainer]:
+def _framework(family: Family) -> Callable[[TrainConfig], CalibratingTrainer]:
     """The trainer of a family."""
     if family is Family.ULTRALYTICS:
         from negmine.training.ultralytics.trainer import UltralyticsTrainer

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from negmine.detectors.weights_files import written_suffix
-from negmine.training.base import OnSteps, Trainer, TrainingSet, TrainProgress
+from negmine.training.base import CalibratingTrainer, OnSteps, TrainingSet, TrainProgress
+from negmine.training.calibration import Calibration
 
 
 class SoupTrainer:
@@ -19,7 +20,7 @@ class SoupTrainer:
         members: a trainer for each; two or more.
     """
 
-    def __init__(self, members: Sequence[Trainer]) -> None:
+    def __init__(self, members: Sequence[CalibratingTrainer]) -> None:
         self._members = tuple(members)
 
     def check(self, weights: Path, class_names: Sequence[str]) -> None:
@@ -59,6 +60,10 @@ class SoupTrainer:
     def average(self, checkpoints: Sequence[Path], averaged: Path) -> None:
         """Ask the first member, as in `check`."""
         self._members[0].average(checkpoints, averaged)
+
+    def calibrate(self, weights: Path, calibration: Calibration, calibrated: Path) -> None:
+        """Have the first member do it, since all write checkpoints of one kind."""
+        self._members[0].calibrate(weights, calibration, calibrated)
 
     def _told(self, on_steps: OnSteps | None, member: int) -> OnSteps | None:
         """Count the steps of all members as those of one training."""

@@ -76,7 +76,12 @@ def test_a_retraining_ends_with_a_table_the_weights_and_what_to_type_next(world:
     assert done.returncode == 0, done.stderr
     heads = "round", "negatives", "FPPI", "FPPI at", "equal", "recall", "mAP50", "mAP50-95", "LAMR", "seconds"
     assert all(head in done.stdout for head in heads)
-    assert "\n2 * " in done.stdout and "\nstart  " in done.stdout and "use --conf" in done.stdout
+    assert "\n2 * " in done.stdout and "\nstart  " in done.stdout
+    assert "at your conf 0.25: recall 1.00 -> 1.00, false positives per image " in done.stdout
+    assert (
+        "use --conf" not in done.stdout
+        and "use --conf" in toy_run(world, tmp_path, "--out", "b", "--no-calibrate").stdout
+    )
     assert f"weights: {Path('negmine-retrain') / 'best.pt'}" in done.stdout
     (following,) = [line.removeprefix("next: ") for line in done.stdout.splitlines() if line.startswith("next: ")]
     words = shlex.split(following)

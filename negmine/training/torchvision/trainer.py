@@ -17,6 +17,7 @@ from negmine.errors import TrainingError, WeightsError
 from negmine.paths import printable
 from negmine.training.base import OnSteps, TrainingSet, TrainProgress
 from negmine.training.batches import MixedBatches
+from negmine.training.calibration import Calibration
 from negmine.training.config import TrainConfig
 from negmine.training.losses import Family, family_of_builder, make_loss, use_of
 from negmine.training.schedule import Schedule, schedule_for
@@ -101,6 +102,16 @@ class TorchvisionTrainer:
         write_checkpoint(trained, done)
         (out / _RESUME).unlink(missing_ok=True)
         return done
+
+    def calibrate(self, weights: Path, calibration: Calibration, calibrated: Path) -> None:
+        """Shift the class logits; `calibrate_checkpoint` says what each family keeps.
+
+        Raises:
+            WeightsError: for a file that cannot be read, or written.
+        """
+        from negmine.training.torchvision.calibrate import calibrate_checkpoint
+
+        write_checkpoint(calibrate_checkpoint(read_checkpoint(weights), calibration), calibrated)
 
     def average(self, checkpoints: Sequence[Path], averaged: Path) -> None:
         """Write the average of trained checkpoints of one model; tensors of integers are the first one's."""

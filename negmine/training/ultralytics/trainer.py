@@ -15,6 +15,7 @@ from negmine.detectors.ultralytics.quiet import no_training_downloads, quiet_ult
 from negmine.errors import ConfigError, NegmineError, TrainingError, WeightsError
 from negmine.paths import printable
 from negmine.training.base import OnSteps, TrainingSet
+from negmine.training.calibration import Calibration
 from negmine.training.config import TrainConfig
 from negmine.training.losses import Family, use_of
 from negmine.training.schedule import Schedule, schedule_for
@@ -126,6 +127,22 @@ class UltralyticsTrainer:
             save_weights(resume_file, done)
             resume_file.unlink()
         return done
+
+    def calibrate(self, weights: Path, calibration: Calibration, calibrated: Path) -> None:
+        """Shift the class logits of every scale, and of both heads of an end-to-end model.
+
+        What is found is the same, in the same order within a class, and plain Ultralytics opens the result. Where
+        classes have different shifts, the best class of a place may be another than before.
+
+        Raises:
+            WeightsError: for weights that are no dense detector.
+            TrainingError: where the file cannot be written.
+        """
+        with quiet_ultralytics(), _explained(calibrated.parent):
+            from negmine.training.ultralytics.checkpoints import calibrate_weights
+
+            self._open(weights)  # checks what unpickling would run, and that it is a dense detector
+            calibrate_weights(weights, calibration, calibrated)
 
     def average(self, checkpoints: Sequence[Path], averaged: Path) -> None:
         """Write the average of trained checkpoints of one architecture.
