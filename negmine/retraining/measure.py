@@ -36,7 +36,9 @@ def measure_round(
     Raises:
         ConfigError: where the start finds no object, or fewer than may be lost.
     """
-    folder, matched = run.folder.round(number), found.matched
+    folder = run.folder.round(number)
+    sha256 = hash_weights(folder.weights)
+    matched = replace(found.matched, sha256=sha256)
     config = EvalConfig(conf=run.config.conf)
     if at_recall is None:
         at_recall = _recall_to_keep(run, figures(matched, config).recall or 0.0)
@@ -51,8 +53,8 @@ def measure_round(
         skipped = first_few({each.source: each.reason for each in matched.skipped})
         note = f"{counted(len(matched.skipped), 'image')} not measured on: {skipped}"
         counts = replace(counts, notes=(*counts.notes, note))
-    sha256, seconds = hash_weights(folder.weights), run.ports.clock() - began
-    result = replace(_result(number, counts, measured, intervals, sha256, seconds), shifts=found.shifts)
+    result = _result(number, counts, measured, intervals, sha256, run.ports.clock() - began)
+    result = replace(result, shifts=found.shifts)
     document = result.to_dict() | {"figures": measured.to_dict()}
     write_file(folder.metrics, (json.dumps(document, indent=1) + "\n").encode())
     return result

@@ -24,7 +24,7 @@ def unsure(limited_by: str, needed: int | None = 60) -> Comparison:
 
 def round_of(number: int, fresh: int, with_fp: int) -> RoundResult:
     return RoundResult(
-        number=number, weights_sha256="", negatives=0, fresh=fresh, chosen=0, variants=0, empties=0,
+        number=number, weights_sha256="", negatives=0, fresh=fresh, chosen=0, variants=0, empties=0, steps=0,
         background_images=50, conf=0.25, fppi=1.0, images_with_fp=with_fp, recall=0.9, precision=0.5, at_recall=0.89,
         threshold_at_recall=0.5, fppi_at_recall=0.1, map50=0.8, map50_95=0.5, lamr=0.3, intervals={}, seconds=1.0,
     )  # fmt: skip
@@ -41,7 +41,7 @@ def advice(
     steps: int = 300,
     best: int = 1,
 ) -> tuple[str, ...]:
-    return advise(Evidence(rounds, scores, best, comparison, steps, 8))
+    return advise(Evidence(rounds, scores, best, comparison, steps))
 
 
 def test_nothing_is_said_where_no_cause_shows() -> None:
@@ -51,7 +51,7 @@ def test_nothing_is_said_where_no_cause_shows() -> None:
 
 def test_too_few_steps() -> None:
     (said,) = advice(unsure("backgrounds", None), steps=32)
-    assert "each training took 32 steps" in said and "--epochs 38 or more" in said  # 8 * 150 / 32
+    assert "each training took 32 steps" in said and "--steps 150 or more" in said
     assert advice(BETTER, steps=32) == () and advice(unsure("backgrounds", None), steps=150) == ()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from negmine.evaluating.figures import figures
 from negmine.evaluating.predict import predict_and_match
 from negmine.retraining.result import RetrainResult
 from negmine.retraining.retrain import retrain
-from negmine.training.base import OnEpoch, Trainer, TrainingSet
+from negmine.training.base import OnSteps, Trainer, TrainingSet
 from negmine.training.calibration import Calibration
 
 SUNK = ToyTrainer(per_round=2, sinks=2.5)
@@ -47,9 +48,10 @@ def test_recall_at_conf_comes_back_and_false_positives_at_equal_recall_stay(worl
     assert sunk.recall < 0.5 < start.recall == after.recall == 1.0
     assert after.fppi_at_recall == sunk.fppi_at_recall and (after.map50, after.lamr) == (sunk.map50, sunk.lamr)
     assert after.shifts == {"lamp": pytest.approx(2.5, abs=0.01)} and start.shifts is None is sunk.shifts
-    assert result.verdict == (
-        f"at your conf 0.25: recall 1.00 -> 1.00, false positives per image {start.fppi:.3g} -> {after.fppi:.3g}"
+    assert result.verdict.startswith(
+        f"at your conf 0.25: recall 1.00 -> 1.00, false positives per image {start.fppi:.3g} -> {after.fppi:.3g} ("
     )
+    assert "; better: " in result.verdict
     assert (result.conf, result.to_dict()["conf"]) == (0.25, 0.25)
     assert "use --conf" in plain.verdict and plain.conf == sunk.threshold_at_recall
 
@@ -86,8 +88,24 @@ class Uncalibrating:
     def check(self, weights: Path, class_names: tuple[str, ...]) -> None:
         SUNK.check(weights, class_names)
 
-    def train(self, weights: Path, data: TrainingSet, out: Path, *, on_epoch: OnEpoch | None = None) -> Path:
-        return SUNK.train(weights, data, out, on_epoch=on_epoch)
+    trainings = 1
+
+    def steps_of(self, data: TrainingSet) -> int:
+        return SUNK.steps_of(data)
+
+    def train(
+        self,
+        weights: Path,
+        data: TrainingSet,
+        out: Path,
+        *,
+        steps: int | None = None,
+        on_steps: OnSteps | None = None,
+    ) -> Path:
+        return SUNK.train(weights, data, out, steps=steps, on_steps=on_steps)
+
+    def average(self, checkpoints: Sequence[Path], averaged: Path) -> None:
+        SUNK.average(checkpoints, averaged)
 
 
 def test_a_trainer_that_cannot_calibrate_trains_as_before(world: World, tmp_path: Path) -> None:

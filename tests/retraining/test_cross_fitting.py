@@ -160,7 +160,7 @@ class Dying(ToyTrainer):
 def test_a_kill_in_any_member_changes_nothing(world: World, out: Path, tmp_path: Path) -> None:
     with pytest.raises(Killed):
         go(world, tmp_path / "out", Dying(per_round=2))
-    assert (tmp_path / "out" / "round-2" / "member-1" / "weights.pt").is_file()
+    assert (tmp_path / "out" / "round-2" / "member-1" / "trained.pt").is_file()
     assert not (tmp_path / "out" / "round-2" / "weights.pt").exists()
     go(world, tmp_path / "out")
     assert left(tmp_path / "out") == left(out) and verify(tmp_path / "out" / "bank").ok

@@ -10,6 +10,7 @@ import pytest
 from toy import draw, make_world, sha256
 
 from negmine.errors import ConfigError, SourceError, TruthError
+from negmine.grouping import GroupBy
 from negmine.held_out import HoldoutConfig
 from negmine.images import decode_image
 from negmine.images.perceptual_hash import perceptual_hash
@@ -239,7 +240,7 @@ def test_more_folds_than_groups_are_refused(
 
 
 def few(sources: Sequence[Path], labelled: LabelledData, named: Sequence[Path] = ()) -> int:
-    return folds_where_few(labelled, read_backgrounds(list(sources), None, labelled, held_out=named))
+    return folds_where_few(labelled, read_backgrounds(list(sources), None, labelled, held_out=named), GroupBy())
 
 
 def test_few_labelled_images_without_a_split_are_divided_into_three(

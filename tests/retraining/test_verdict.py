@@ -107,7 +107,7 @@ def result_of(*scores: ImageScores, stopped: str | None = None) -> RetrainResult
     found, here = standings(*scores), Path("x")
     rounds = tuple(
         RoundResult(
-            number=number, weights_sha256="", negatives=0, fresh=0, chosen=0, variants=0, empties=0,
+            number=number, weights_sha256="", negatives=0, fresh=0, chosen=0, variants=0, empties=0, steps=0,
             background_images=10, conf=0.25, fppi=9.0 - number, images_with_fp=3, recall=0.9, precision=0.5,
             at_recall=0.89, threshold_at_recall=0.5, fppi_at_recall=0.1, map50=0.8, map50_95=0.5, lamr=0.3,
             intervals={"fppi": [0.1, None]}, seconds=1.0, notes=("a",),
