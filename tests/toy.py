@@ -228,7 +228,8 @@ def make_world(folder: Path, *, val: bool = True, backgrounds: int = 40) -> Worl
 def toy_config(**changes: object) -> RetrainConfig:
     """Settings that suit it."""
     settings: dict[str, object] = {
-        "crop": NATIVE, "holdout": 0.4, "variants": False, "train": TrainConfig(epochs=1, imgsz=160, device="cpu"),
+        "crop": NATIVE, "holdout": 0.4, "variants": False, "blend": False,
+        "train": TrainConfig(epochs=1, imgsz=160, device="cpu"),
     }  # fmt: skip
     return RetrainConfig(**settings | changes)  # type: ignore[arg-type]
 

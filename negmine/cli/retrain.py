@@ -103,6 +103,13 @@ Shows = tuple[Callable[[str], None], Callable[[str, int, int], None]]
 )
 @option(
     "Rounds",
+    "--blend/--no-blend",
+    default=_DEFAULT.blend,
+    show_default=True,
+    help="At the end, also try the average of the best weights and the start.",
+)
+@option(
+    "Rounds",
     "--calibrate/--no-calibrate",
     default=_DEFAULT.calibrate,
     show_default=True,
@@ -229,6 +236,7 @@ def command(
     folds: int | None,
     group_by: str,
     max_recall_loss: float,
+    blend: bool,
     calibrate: bool,
     crop: CropPolicy,
     max_per_source: int,
@@ -274,6 +282,7 @@ def command(
         folds=folds,
         group_by=group_by,
         max_recall_loss=max_recall_loss,
+        blend=blend,
         calibrate=calibrate,
         max_per_source=max_per_source,
         labels=labels,
@@ -445,7 +454,7 @@ def _rounds(result: RetrainResult) -> Table:
 
 def _row(each: RoundResult, *, best: bool) -> tuple[str, ...]:
     return (
-        ("start" if not each.number else str(each.number)) + (" *" if best else ""),
+        _name(each) + (" *" if best else ""),
         str(each.negatives),
         f"{each.fppi:.3f}",
         "none" if each.fppi_at_recall is None else f"{each.fppi_at_recall:.3f}",
@@ -453,6 +462,12 @@ def _row(each: RoundResult, *, best: bool) -> tuple[str, ...]:
         *("-" if value is None else f"{value:.3f}" for value in (each.map50, each.map50_95, each.lamr)),
         f"{each.seconds:.1f}",
     )
+
+
+def _name(each: RoundResult) -> str:
+    if each.blended is not None:
+        return f"{each.blended} + start"
+    return str(each.number) if each.number else "start"
 
 
 def _next(result: RetrainResult) -> str:

@@ -104,6 +104,7 @@ def _result(
         variants=counts.variants,
         empties=empties,
         steps=counts.steps,
+        blended=counts.blended,
         background_images=measured.background_images,
         conf=measured.conf,
         fppi=measured.fppi,

@@ -33,6 +33,7 @@ class RoundResult:
         variants: of those.
         empties: images of the data set that are known to be empty.
         steps: optimizer steps of all its trainings.
+        blended: the round whose weights these are averaged from, with the start's; None where they were trained.
         background_images: held-out images without objects; false positives are counted on them.
         conf: the score from which a detection counts for the next four.
         fppi: false positives per image.
@@ -76,6 +77,7 @@ class RoundResult:
     seconds: float
     shifts: Mapping[str, float] | None = None
     notes: tuple[str, ...] = ()
+    blended: int | None = None
 
     def to_dict(self) -> dict[str, object]:
         """JSON values."""

@@ -135,13 +135,13 @@ def _all_the_same(trainer: Trainer) -> OpenTrainers:
 
 
 def _evidence(run: Run, made: Rounds) -> Evidence:
-    best = made.standings.best
+    best, trained = made.standings.best, made.trained
     return Evidence(
-        results=made.results,
-        scores=made.scores,
-        best=best,
-        comparison=made.standings.against_start[best or -1],
-        steps=made.results[-1].steps // sum(member.trainer.trainings for member in run.members),
+        results=made.results[:trained],
+        scores=made.scores[:trained],
+        best=made.results[best].blended or best,
+        comparison=made.standings.against_start[best or trained - 1],
+        steps=made.results[trained - 1].steps // sum(member.trainer.trainings for member in run.members),
     )
 
 

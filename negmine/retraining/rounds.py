@@ -44,10 +44,10 @@ class Rounds:
     """The rounds that were made.
 
     Attributes:
-        results: of the start and every round.
+        results: of the start and every round, and of the blend where there is one.
         scores: what each found in the images that were measured on.
-        standings: the rounds compared.
-        stopped: why there was no further one; None where all were made.
+        standings: all of them compared.
+        stopped: why there was no further round; None where all were made.
     """
 
     results: tuple[RoundResult, ...]
@@ -55,23 +55,50 @@ class Rounds:
     standings: Standings
     stopped: str | None
 
+    @property
+    def trained(self) -> int:
+        """How many of the results are not a blend."""
+        return _trained(self.results)
+
 
 def run_rounds(run: Run) -> Rounds:
-    """Make the rounds that are missing; after each, the best weights so far are in the folder."""
-    config, nothing = run.config, "there is nothing to train on: the weights fire on no mined background"
+    """Make the rounds that are missing, and the blend; after each, the best weights so far are in the folder."""
     results = _done(run) or [_start(run)]
     scores = [read_scores(run, number) for number in range(len(results))]
+    stopped = _add_rounds(run, results, scores)
+    if run.config.blend and 1 < len(results) == _trained(results):
+        of = _standings(run, scores).best or len(results) - 1
+        results.append(_blend(run, len(results), of, results[0].at_recall))
+        scores.append(read_scores(run, results[-1].number))
+    standings = _standings(run, scores)
+    _keep(run, results, standings.best)
+    return Rounds(tuple(results), tuple(scores), standings, stopped)
+
+
+def _add_rounds(run: Run, results: list[RoundResult], scores: list[ImageScores]) -> str | None:
+    """Make the rounds that are missing; returns why there is no further one, or None where all were made."""
+    config = run.config
     while True:
-        standings = Standings.of(scores, compare_config(config))
-        _keep(run, results, standings.best)
+        done = _trained(results)
+        standings = _standings(run, scores[:done])
         stop = reason_to_stop(standings, min_gain=config.min_gain, max_recall_loss=config.max_recall_loss)
-        if len(results) > config.rounds or (stop is not None and config.stop_early):
-            return Rounds(tuple(results), tuple(scores), standings, stop)
-        result = _round(run, len(results), standings.next_start, results[0])
+        if done > config.rounds or (stop is not None and config.stop_early):
+            return stop
+        _keep(run, results, standings.best)
+        blended = done < len(results)  # it comes when there is no further round
+        result = None if blended else _round(run, done, standings.next_start, results[0])
         if result is None:
-            return Rounds(tuple(results), tuple(scores), standings, nothing)
+            return "there is nothing to train on: the weights fire on no mined background"
         results.append(result)
         scores.append(read_scores(run, result.number))
+
+
+def _trained(results: Sequence[RoundResult]) -> int:
+    return len(results) - (results[-1].blended is not None)
+
+
+def _standings(run: Run, scores: Sequence[ImageScores]) -> Standings:
+    return Standings.of(scores, compare_config(run.config))
 
 
 def _done(run: Run) -> list[RoundResult]:
@@ -160,3 +187,26 @@ def _average(run: Run, number: int) -> None:
     write_data_yaml(folder, data.images, data.class_names, channels=data.channels, negatives=True)
     run.step(number, f"averaging the weights of {len(members)} members")
     members[0].trainer.average([run.weights_of(number, member) for member in members], folder.weights)
+
+
+def _blend(run: Run, number: int, of: int, at_recall: float) -> RoundResult:
+    """Average the start's weights and those of a round, and measure them as another round that trains nothing.
+
+    Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022: what is halfway between a model and its
+    fine-tuned weights can be better than both. Where few images are labelled, a training forgets targets that the start
+    finds, and the average finds them again.
+    """
+    began, folder, source = run.ports.clock(), run.folder.round(number), run.folder.round(of)
+    run.step(number, f"averaging the weights of round {of} with those of the start")
+    start = run.folder.round(0).weights
+    for member in run.members:
+        done = trained_weights(run, number, member)
+        if not done.is_file():
+            done.parent.mkdir(parents=True, exist_ok=True)
+            member.trainer.average([run.weights_of(of, member), start], done)
+    for path in (source.negatives, source.data_yaml):  # what the round was trained on
+        copy_file(path, folder.path / path.name)
+    found = match_round(run, number)
+    if len(run.members) > 1 and not folder.weights.is_file():
+        run.members[0].trainer.average([run.weights_of(number, member) for member in run.members], folder.weights)
+    return measure_round(run, number, found, RoundCounts(0, 0, 0, 0, blended=of), at_recall, began)

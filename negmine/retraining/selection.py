@@ -44,6 +44,7 @@ class RoundCounts:
     empties: int
     notes: tuple[str, ...] = ()
     steps: int = 0
+    blended: int | None = None
 
     @classmethod
     def of_members(cls, counts: Sequence[RoundCounts]) -> Self:

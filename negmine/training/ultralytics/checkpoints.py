@@ -71,11 +71,11 @@ def average_weights(checkpoints: Sequence[Path], averaged: Path) -> None:
     """Write the average of trained checkpoints of one architecture.
 
     Everything with floating point is averaged at full precision, the statistics of batch normalisation too; all else is
-    the first one's, except the metrics, which belong to none.
+    the first one's, which is one that a training wrote, except the metrics, which belong to none.
     """
     first, *others = map(load, checkpoints)
     table = first["model"].state_dict()
-    tables = [table, *(other["model"].state_dict() for other in others)]
+    tables = [table, *((other.get("ema") or other["model"]).state_dict() for other in others)]
     means = {
         name: torch.stack([each[name].float() for each in tables]).mean(0)
         for name, value in table.items()

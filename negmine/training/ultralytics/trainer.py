@@ -153,6 +153,8 @@ class UltralyticsTrainer:
         with quiet_ultralytics(), _explained(averaged.parent):
             from negmine.training.ultralytics.checkpoints import average_weights
 
+            for checkpoint in checkpoints:
+                self._open(checkpoint)  # checks what unpickling would run, and that it is a dense detector
             average_weights(checkpoints, averaged)
 
     def _run(self, weights: Path, data: TrainingSet, out: Path, job: Job) -> None:

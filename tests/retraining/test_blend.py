@@ -1,0 +1,83 @@
+"""The average of the start and the best round: one more candidate, after all rounds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from killing import Killed
+from toy import ToyTrainer, World, make_world, open_toy, toy_config
+
+from negmine.retraining.result import RetrainResult
+from negmine.retraining.retrain import retrain
+
+
+class Forgetful(ToyTrainer):
+    """Learns what it should not find and forgets faint lamps; its average with the start finds these again."""
+
+    dies = False
+
+    def average(self, checkpoints: Sequence[Path], averaged: Path) -> None:
+        trained, start = (json.loads(path.read_text()) for path in checkpoints)
+        document = trained | {"blind_under": start["blind_under"]}
+        averaged.write_text(json.dumps(document, sort_keys=True))
+        if self.dies:
+            raise Killed
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return make_world(tmp_path_factory.mktemp("world"))
+
+
+def go(world: World, out: Path, trainer: ToyTrainer, *, resume: bool = False, **changes: object) -> RetrainResult:
+    config = toy_config(**{"rounds": 1, "blend": True, "calibrate": False} | changes)
+    return retrain(
+        world.weights, world.data, backgrounds=world.backgrounds, out=out, config=config, trainer=trainer,
+        open_detector=open_toy, resume=resume,
+    )  # fmt: skip
+
+
+def test_what_a_round_forgot_is_found_again_halfway_to_the_start(world: World, tmp_path: Path) -> None:
+    result = go(world, tmp_path / "out", Forgetful(blind_under=0.4))
+    start, trained, blend = result.rounds
+    assert (start.blended, trained.blended, blend.blended) == (None, None, 1)
+    assert trained.recall < blend.recall == start.recall and blend.steps == 0
+    assert result.best == 2 and result.improved and blend.fppi < start.fppi
+    assert result.weights.read_bytes() == (tmp_path / "out" / "round-2" / "weights.pt").read_bytes()
+    for name in ("negatives.txt", "data.yaml"):
+        assert (result.data_yaml.parent / name).read_bytes() == (tmp_path / "out" / "round-1" / name).read_bytes()
+
+
+def test_without_a_blend_the_start_is_the_result(world: World, tmp_path: Path) -> None:
+    result = go(world, tmp_path / "out", Forgetful(blind_under=0.4), blend=False)
+    assert len(result.rounds) == 2 and not result.improved
+
+
+def test_a_blend_that_is_no_better_than_its_round_is_not_the_result(world: World, tmp_path: Path) -> None:
+    result = go(world, tmp_path / "out", ToyTrainer())
+    assert result.rounds[-1].blended == 1 and result.best == 1
+
+
+def test_a_run_that_was_killed_in_the_blend_ends_as_another(world: World, tmp_path: Path) -> None:
+    dying = Forgetful(blind_under=0.4)
+    dying.dies = True
+    with pytest.raises(Killed):
+        go(world, tmp_path / "out", dying)
+    whole = go(world, tmp_path / "whole", Forgetful(blind_under=0.4))
+    for _ in range(2):  # and once more, when nothing is left to do
+        again = go(world, tmp_path / "out", Forgetful(blind_under=0.4), resume=True)
+        assert again.verdict == whole.verdict and again.stopped == whole.stopped
+        for name in ("round-2/weights.pt", "best.pt", "round-2/scores.json"):
+            assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_with_folds_each_member_is_averaged_with_the_start(tmp_path: Path) -> None:
+    world = make_world(tmp_path / "world", val=False)
+    result = go(world, tmp_path / "out", ToyTrainer(), folds=2, holdout=None)
+    assert result.rounds[-1].blended is not None
+    number = result.rounds[-1].number
+    assert (tmp_path / "out" / f"round-{number}" / "member-2" / "weights.pt").is_file()
+    assert (tmp_path / "out" / f"round-{number}" / "weights.pt").is_file()
