@@ -40,7 +40,8 @@ from negmine.training.config import TrainConfig
 _MARKER = "negmine-demo.json"
 _SHEET = 24  # negatives on the contact sheet
 _RATIO = "1:2"  # positive to negative images that the variants bring about
-_EPOCHS = 6  # of the one round
+_STEPS = 150  # of the one training
+_RATE = 0.002  # as in the training from scratch: this small detector learns slowly at lower ones
 SCHEMA_VERSION = 1
 
 
@@ -159,7 +160,7 @@ def _retrain(
     on_count: OnProgress | None,
 ) -> RetrainResult:
     out = folder / "retrain"
-    train = TrainConfig(epochs=_EPOCHS, imgsz=DEMO_IMGSZ, soup=1, device="cpu", seed=seed)
+    train = TrainConfig(steps=_STEPS, imgsz=DEMO_IMGSZ, device="cpu", seed=seed, settings={"lr0": _RATE})
     return retrain(
         weights,
         data.data_yaml,

@@ -67,7 +67,7 @@ class TrainConfig:
     ohem_nms: float | None = 0.7
     bg_lo: float = 0.1
     nms_iou: float | None = None
-    soup: int = 2
+    soup: int = 1
     device: str = "auto"
     seed: int = 0
     workers: int = 8

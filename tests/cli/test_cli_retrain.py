@@ -162,8 +162,8 @@ def one_line_at_the_end(done: subprocess.CompletedProcess[str]) -> str:
 def test_other_settings_and_other_folders_are_refused(world: World, tmp_path: Path) -> None:
     assert toy_run(world, tmp_path, "--rounds", "1").returncode == 0
     assert "--rounds 1, and this asks for 2" in one_line_at_the_end(toy_run(world, tmp_path, "--resume"))
-    two = toy_run(world, tmp_path, "--resume", "--rounds", "1", "--soup", "1")
-    assert "--soup 2, and this asks for 1" in one_line_at_the_end(two)
+    two = toy_run(world, tmp_path, "--resume", "--rounds", "1", "--soup", "2")
+    assert "--soup 1, and this asks for 2" in one_line_at_the_end(two)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("mine")
     assert "thesis.txt" in one_line_at_the_end(toy_run(world, tmp_path, "--out", "full"))
