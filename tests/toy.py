@@ -228,7 +228,7 @@ def make_world(folder: Path, *, val: bool = True, backgrounds: int = 40) -> Worl
 def toy_config(**changes: object) -> RetrainConfig:
     """Settings that suit it."""
     settings: dict[str, object] = {
-        "crop": NATIVE, "holdout": 0.4, "variants": False, "blend": False,
+        "crop": NATIVE, "holdout": 0.4, "variants": False, "blend": False, "negatives": 1,
         "train": TrainConfig(epochs=1, imgsz=160, device="cpu"),
     }  # fmt: skip
     return RetrainConfig(**settings | changes)  # type: ignore[arg-type]

@@ -116,7 +116,19 @@ Shows = tuple[Callable[[str], None], Callable[[str, int, int], None]]
     help="Shift the scores so that recall at --conf stays that of the start.",
 )
 @option(
-    "Rounds", "--ratio", default=_DEFAULT.ratio, show_default=True, metavar="P:N", help="Positive to negative images."
+    "Rounds",
+    "--ratio",
+    default=_DEFAULT.ratio,
+    show_default=True,
+    metavar="P:N",
+    help="Positive to negative images of a batch.",
+)
+@option(
+    "Rounds",
+    "--negatives",
+    default=_DEFAULT.negatives,
+    show_default=True,
+    help="Different negatives that a training draws from, even if --ratio asks for fewer.",
 )
 @option(
     "Rounds",
@@ -230,6 +242,7 @@ def command(
     imgsz: int | None,
     batch: int | None,
     ratio: str,
+    negatives: int,
     conf: float,
     holdout: float | None,
     held_out: tuple[str, ...],
@@ -277,6 +290,7 @@ def command(
         rounds=rounds,
         budget=None if budget is None else seconds_of(budget),
         ratio=ratio,
+        negatives=negatives,
         conf=conf,
         holdout=holdout,
         folds=folds,

@@ -29,7 +29,8 @@ class RetrainConfig:
     Attributes:
         rounds: of scanning, choosing, training and measuring; fewer where they stop helping.
         budget: seconds that all rounds may take; decides on the steps of each training. None for the training's own.
-        ratio: positive to negative images of the training.
+        ratio: positive to negative images of each batch.
+        negatives: different negatives that a training draws from, where the bank has them and the ratio asks for fewer.
         conf: the score from which a detection counts, in mining and in the recall of the start.
         holdout: share of the backgrounds to hold out, over 0 and under 1; where the data has no split to validate on,
             also the share of its labelled images. None for `DEFAULT_HOLDOUT`.
@@ -65,6 +66,7 @@ class RetrainConfig:
     rounds: int = 2
     budget: float | None = None
     ratio: str = "1:1"
+    negatives: int = 200
     conf: float = 0.25
     holdout: float | None = None
     folds: int | None = None
@@ -112,7 +114,14 @@ class RetrainConfig:
                 f"expected a holdout or folds, found both ({self.holdout:g} and {self.folds}): with folds every image "
                 "is held out from one training; leave one of them out"
             )
-        for name, low in (("rounds", 1), ("folds", 1), ("max_per_source", 1), ("max_variants", 1), ("workers", 1)):
+        for name, low in (
+            ("rounds", 1),
+            ("folds", 1),
+            ("negatives", 1),
+            ("max_per_source", 1),
+            ("max_variants", 1),
+            ("workers", 1),
+        ):
             number = getattr(self, name)
             if number is not None and number < low:
                 raise ConfigError(f"expected {name} of {low} or more, found {number}")

@@ -98,8 +98,9 @@ def select_negatives(run: Run, number: int, member: Member, current: Path) -> Ro
         rule = TrainingRule(member.known, hashes)
         found = candidates(bank, weights_sha256, rule)
     asked, wanted = _wanted(run, member)
+    most = max(wanted, config.negatives)
     chosen = choose(
-        found.negatives, hashes.negatives, wanted, near_bits=config.near_bits, max_per_source=config.max_per_source
+        found.negatives, hashes.negatives, most, near_bits=config.near_bits, max_per_source=config.max_per_source
     )
     variants = _variants(run, number, member, chosen, wanted - len(chosen), rule)
     empties = len(member.images.empties)
@@ -224,6 +225,9 @@ def _scan(run: Run, number: int, member: Member, current: Path) -> str:
 
 def _wanted(run: Run, member: Member) -> tuple[int, int]:
     """How many images without objects the ratio asks for, and how many of the bank.
+
+    More of the bank than these are chosen, up to the number in the settings: a training keeps the ratio in each batch
+    and draws its negatives in turn, so more of them are only more different.
 
     The empty images of the data set are always trained on. However many they are, half of the places are left for the
     bank, since empty images need not be hard.

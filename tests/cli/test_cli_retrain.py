@@ -67,7 +67,7 @@ def _command(world: World, *more: str | Path, learns: bool = True, waits: bool =
             "retrain",
         ),
         *("--weights", str(world.weights), "--data", str(world.data), "--backgrounds", str(world.backgrounds)),
-        *("--imgsz", "160", "--epochs", "1", "--holdout", "0.4", *map(str, more)),
+        *("--imgsz", "160", "--epochs", "1", "--holdout", "0.4", "--negatives", "1", *map(str, more)),
     ]
 
 
@@ -119,7 +119,7 @@ def test_json_is_all_there_is_on_stdout(world: World, tmp_path: Path) -> None:
     document = json.loads(done.stdout)
     assert document["schema_version"] == 2 and document["improved"] is True
     assert document["weights"] == "here/best.pt"
-    assert [each["number"] for each in document["rounds"]] == [0, 1]
+    assert [(each["number"], each["blended"]) for each in document["rounds"]] == [(0, None), (1, None), (2, 1)]
     assert document["rounds"][1]["fppi_at_recall"] < document["rounds"][0]["fppi_at_recall"]
 
 

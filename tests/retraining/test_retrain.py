@@ -178,6 +178,11 @@ def test_what_the_trainer_is_given(world: World, tmp_path: Path) -> None:
     assert all(Path(path).is_symlink() for path in trained["positives"])
 
 
+def test_a_training_draws_from_more_negatives_than_the_ratio_asks_for(world: World, tmp_path: Path) -> None:
+    few, many = (go(world, tmp_path / str(n), rounds=1, ratio="4:1", negatives=n).rounds[1] for n in (1, 9))
+    assert (few.chosen, many.chosen) == (3, 9) and many.variants == 0  # 12 images with objects
+
+
 def test_every_round_leaves_a_folder_and_a_line(world: World, tmp_path: Path) -> None:
     out = tmp_path / "out"
     result = go(world, out, Toy(per_round=2))
