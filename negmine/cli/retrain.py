@@ -106,7 +106,7 @@ Shows = tuple[Callable[[str], None], Callable[[str, int, int], None]]
     "--blend/--no-blend",
     default=_DEFAULT.blend,
     show_default=True,
-    help="At the end, also try the average of the best weights and the start.",
+    help="At the end, also try averages of the best weights and the start.",
 )
 @option(
     "Rounds",
@@ -480,7 +480,7 @@ def _row(each: RoundResult, *, best: bool) -> tuple[str, ...]:
 
 def _name(each: RoundResult) -> str:
     if each.blended is not None:
-        return f"{each.blended} + start"
+        return f"{each.blended} + {each.start_share:.0%} start"
     return str(each.number) if each.number else "start"
 
 

@@ -44,7 +44,7 @@ class RetrainConfig:
         max_recall_loss: how much recall may be lost, of 1.
         min_gain: share by which a round must lower the false positives: it is the last where the evidence says that it
             does not.
-        blend: also measure the average of the start's weights and those of the best round, once all rounds are made.
+        blend: also measure averages of the start's weights and those of the best round, once all rounds are made.
         calibrate: shift the scores of trained weights so that they find at `conf` what the start finds there, less
             `max_recall_loss`; a trainer that cannot do that is asked for nothing.
         stop_early: whether a round that is shown to be worse or to gain too little is the last, and the second in a row

@@ -105,6 +105,7 @@ def _result(
         empties=empties,
         steps=counts.steps,
         blended=counts.blended,
+        start_share=counts.start_share,
         background_images=measured.background_images,
         conf=measured.conf,
         fppi=measured.fppi,

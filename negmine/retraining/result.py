@@ -34,6 +34,7 @@ class RoundResult:
         empties: images of the data set that are known to be empty.
         steps: optimizer steps of all its trainings.
         blended: the round whose weights these are averaged from, with the start's; None where they were trained.
+        start_share: of the start in that average.
         background_images: held-out images without objects; false positives are counted on them.
         conf: the score from which a detection counts for the next four.
         fppi: false positives per image.
@@ -78,6 +79,7 @@ class RoundResult:
     shifts: Mapping[str, float] | None = None
     notes: tuple[str, ...] = ()
     blended: int | None = None
+    start_share: float = 0.0
 
     def to_dict(self) -> dict[str, object]:
         """JSON values."""

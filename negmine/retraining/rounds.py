@@ -38,13 +38,15 @@ from negmine.retraining.verdict import Standings, compare_config, reason_to_stop
 from negmine.training.base import TrainingSet, TrainProgress
 from negmine.words import counted
 
+_START_SHARES = (0.25, 0.5)  # of the start in the blends
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rounds:
     """The rounds that were made.
 
     Attributes:
-        results: of the start and every round, and of the blend where there is one.
+        results: of the start and every round, and of the blends where there are some.
         scores: what each found in the images that were measured on.
         standings: all of them compared.
         stopped: why there was no further round; None where all were made.
@@ -62,14 +64,16 @@ class Rounds:
 
 
 def run_rounds(run: Run) -> Rounds:
-    """Make the rounds that are missing, and the blend; after each, the best weights so far are in the folder."""
+    """Make the rounds that are missing, and the blends; after each, the best weights so far are in the folder."""
     results = _done(run) or [_start(run)]
     scores = [read_scores(run, number) for number in range(len(results))]
     stopped = _add_rounds(run, results, scores)
-    if run.config.blend and 1 < len(results) == _trained(results):
-        of = _standings(run, scores).best or len(results) - 1
-        results.append(_blend(run, len(results), of, results[0].at_recall))
-        scores.append(read_scores(run, results[-1].number))
+    trained = _trained(results)
+    if run.config.blend and trained > 1:
+        of = _standings(run, scores[:trained]).best or trained - 1
+        for share in _START_SHARES[len(results) - trained :]:
+            results.append(_blend(run, len(results), of, share, results[0].at_recall))
+            scores.append(read_scores(run, results[-1].number))
     standings = _standings(run, scores)
     _keep(run, results, standings.best)
     return Rounds(tuple(results), tuple(scores), standings, stopped)
@@ -94,7 +98,7 @@ def _add_rounds(run: Run, results: list[RoundResult], scores: list[ImageScores])
 
 
 def _trained(results: Sequence[RoundResult]) -> int:
-    return len(results) - (results[-1].blended is not None)
+    return sum(each.blended is None for each in results)
 
 
 def _standings(run: Run, scores: Sequence[ImageScores]) -> Standings:
@@ -189,24 +193,27 @@ def _average(run: Run, number: int) -> None:
     members[0].trainer.average([run.weights_of(number, member) for member in members], folder.weights)
 
 
-def _blend(run: Run, number: int, of: int, at_recall: float) -> RoundResult:
+def _blend(run: Run, number: int, of: int, start_share: float, at_recall: float) -> RoundResult:
     """Average the start's weights and those of a round, and measure them as another round that trains nothing.
 
-    Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022: what is halfway between a model and its
-    fine-tuned weights can be better than both. Where few images are labelled, a training forgets targets that the start
-    finds, and the average finds them again.
+    Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022: what is between a model and its fine-tuned
+    weights can be better than both. Where few images are labelled, a training forgets targets that the start finds, and
+    the average finds them again.
     """
     began, folder, source = run.ports.clock(), run.folder.round(number), run.folder.round(of)
-    run.step(number, f"averaging the weights of round {of} with those of the start")
+    run.step(number, f"averaging the weights of round {of} with {start_share:.0%} of those of the start")
     start = run.folder.round(0).weights
     for member in run.members:
         done = trained_weights(run, number, member)
         if not done.is_file():
             done.parent.mkdir(parents=True, exist_ok=True)
-            member.trainer.average([run.weights_of(of, member), start], done)
+            others = round(1 / start_share) - 1
+            member.trainer.average([*[run.weights_of(of, member)] * others, start], done)
     for path in (source.negatives, source.data_yaml):  # what the round was trained on
         copy_file(path, folder.path / path.name)
     found = match_round(run, number)
     if len(run.members) > 1 and not folder.weights.is_file():
         run.members[0].trainer.average([run.weights_of(number, member) for member in run.members], folder.weights)
-    return measure_round(run, number, found, RoundCounts(0, 0, 0, 0, blended=of), at_recall, began)
+    return measure_round(
+        run, number, found, RoundCounts(0, 0, 0, 0, blended=of, start_share=start_share), at_recall, began
+    )

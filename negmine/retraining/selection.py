@@ -45,6 +45,7 @@ class RoundCounts:
     notes: tuple[str, ...] = ()
     steps: int = 0
     blended: int | None = None
+    start_share: float = 0.0
 
     @classmethod
     def of_members(cls, counts: Sequence[RoundCounts]) -> Self:

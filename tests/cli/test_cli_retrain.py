@@ -119,7 +119,7 @@ def test_json_is_all_there_is_on_stdout(world: World, tmp_path: Path) -> None:
     document = json.loads(done.stdout)
     assert document["schema_version"] == 2 and document["improved"] is True
     assert document["weights"] == "here/best.pt"
-    assert [(each["number"], each["blended"]) for each in document["rounds"]] == [(0, None), (1, None), (2, 1)]
+    assert [(each["number"], each["blended"]) for each in document["rounds"]] == [(0, None), (1, None), (2, 1), (3, 1)]
     assert document["rounds"][1]["fppi_at_recall"] < document["rounds"][0]["fppi_at_recall"]
 
 

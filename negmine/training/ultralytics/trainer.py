@@ -153,7 +153,7 @@ class UltralyticsTrainer:
         with quiet_ultralytics(), _explained(averaged.parent):
             from negmine.training.ultralytics.checkpoints import average_weights
 
-            for checkpoint in checkpoints:
+            for checkpoint in dict.fromkeys(checkpoints):
                 self._open(checkpoint)  # checks what unpickling would run, and that it is a dense detector
             average_weights(checkpoints, averaged)
 
