@@ -20,9 +20,7 @@ class LazyGroup(click.Group):
         settings: whatever a click group takes.
     """
 
-    def __init__(
-        self, *, commands_help: Mapping[str, str], package: str = "negmine.cli", **settings: object
-    ) -> None:
+    def __init__(self, *, commands_help: Mapping[str, str], package: str = "negmine.cli", **settings: object) -> None:
         super().__init__(**settings)  # type: ignore[arg-type]
         self._commands_help = commands_help
         self._package = package

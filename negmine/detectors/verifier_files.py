@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.verifier import FeatureMap, RegionFeatures, Verifier
@@ -49,7 +50,7 @@ def write_verifier(verifier: Verifier, path: Path) -> None:
         "report": dict(verifier.report),
     }
     metadata = {_KEY: json.dumps(document, sort_keys=True)}  # one entry: the order of several would vary
-    tensors = {
+    tensors: dict[str, npt.NDArray[Any]] = {
         "coefficients": np.ascontiguousarray(verifier.coefficients, dtype=np.float32),
         "intercepts": np.ascontiguousarray(verifier.intercepts, dtype=np.float32),
         "class_ids": np.ascontiguousarray(verifier.class_ids, dtype=np.int64),
@@ -75,7 +76,9 @@ def read_verifier(path: str | Path) -> Verifier:
     path = Path(path)
     where = printable(path)
     if not path.is_file():
-        raise WeightsError(f"expected a verifier at {where}, found {'a folder' if path.is_dir() else 'nothing'}; {_HOW}")
+        raise WeightsError(
+            f"expected a verifier at {where}, found {'a folder' if path.is_dir() else 'nothing'}; {_HOW}"
+        )
     metadata, tensors = _read_safetensors(path)
     try:
         document = json.loads(metadata.get(_KEY, "null"))

@@ -1,4 +1,4 @@
-"""The settings of training a verifier, their units and ranges. Imports nothing heavy, so that `--help` can read them."""
+"""The settings of training a verifier, their units and ranges. Imports nothing heavy, for `--help`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ class VerifierConfig:
     Attributes:
         conf: the score threshold of the deployed detector, over 0 and under 1; recall is kept there.
         min_score: false positives and found objects that score less are not trained on, over 0 and under 1.
-        max_recall_loss: how much recall may be lost at `conf`, of 1.
+        max_recall_loss: share of the objects at `conf` that may fall below it: of those that score just that. Surer
+            ones have room.
         jitters: shifted copies of each labelled box, which teach what imprecise boxes look like.
         folds: parts of the images for cross-validation.
         min_examples: objects, and false positives, that a class needs; another class keeps its scores.
@@ -38,8 +39,8 @@ class VerifierConfig:
     """
 
     conf: float = 0.25
-    min_score: float = 0.1
-    max_recall_loss: float = 0.01
+    min_score: float = 0.02
+    max_recall_loss: float = 0.05
     jitters: int = 4
     folds: int = 5
     min_examples: int = 10

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from negmine.images import decode_image
 from negmine.images.contents import OnCount
 from negmine.matching import Kind, match_detections
 from negmine.retraining.labelled import ImageWithTruth
-from negmine.structures import BoolArray, Detections, FloatArray, Image, IntArray
+from negmine.structures import BoolArray, Detections, FloatArray, GroundTruth, Image, IntArray
 from negmine.verifying.config import VerifierConfig
 
 _SHIFT = 0.12  # of a jittered box, in its width and height
@@ -112,15 +112,16 @@ def collect_regions(
     """
     rows, total = _Rows(), len(labelled) + len(backgrounds)
     names = {number: name for name, number in class_ids.items()}
-    files = [(each.path, each.sha256) for each in (*labelled, *backgrounds)]
+    files = [(each.path, each.sha256) for each in labelled] + [(each.path, each.sha256) for each in backgrounds]
     with ThreadEngine(config.workers, name="negmine-verifier") as engine:
         for index, image in enumerate(engine.map(_read, files)):
-            path, sha256 = files[index]
+            path = files[index][0]
             try:
                 if isinstance(image, str):
                     rows.skipped[path] = image
                 elif index < len(labelled):
-                    _add_labelled(rows, reader, labelled[index], image, names, config)
+                    for mirrored in (False, True):
+                        _add_labelled(rows, reader, labelled[index], image, names, config, mirrored=mirrored)
                 else:
                     _add_background(rows, reader, backgrounds[index - len(labelled)], image, names)
             except BoxError as error:
@@ -151,10 +152,11 @@ def _read(file: tuple[Path, str]) -> Image | str:
 
 def _add_labelled(
     rows: _Rows, reader: RegionReader, image: ImageWithTruth, pixels: Image, names: Mapping[int, str],
-    config: VerifierConfig,
+    config: VerifierConfig, *, mirrored: bool,
 ) -> None:  # fmt: skip
-    """The found objects, the labelled boxes, and the false positives on background of an image."""
-    truth, (found, describe) = image.truth, reader.read(pixels)
+    """The found objects, the labelled boxes, and the false positives on background of an image, or its mirror image."""
+    truth = _mirrored(image.truth, pixels.shape[1]) if mirrored else image.truth
+    found, describe = reader.read(np.ascontiguousarray(pixels[:, ::-1]) if mirrored else pixels)
     matches = match_detections(found, truth, names, judged=frozenset(names.values()))
     for kind, is_object in ((Kind.TRUE_POSITIVE, True), (Kind.BACKGROUND, False)):
         _add_detections(rows, image.sha256, found.select(matches.is_kind(kind)), describe, is_object=is_object)
@@ -169,7 +171,7 @@ def _add_labelled(
     scores[matches.objects[hits]] = found.scores[hits]
     chosen = np.repeat(np.array(usable, dtype=np.int64), config.jitters)
     size_wh = (pixels.shape[1], pixels.shape[0])
-    rng = np.random.default_rng([config.seed, int(image.sha256[:12], 16)])
+    rng = np.random.default_rng([config.seed, int(image.sha256[:12], 16), mirrored])
     boxes = clip_boxes(_jittered(truth.boxes_xyxy[chosen], rng), size_wh)
     has_area = box_area(boxes) > 0
     chosen, boxes = chosen[has_area], boxes[has_area]
@@ -190,12 +192,13 @@ def _add_background(
     _add_detections(rows, parts.sha256, found.select(np.array(inside, dtype=np.bool_)), describe, is_object=False)
 
 
-def _add_detections(
-    rows: _Rows, source: str, found: Detections, describe: Describe, *, is_object: bool
-) -> None:
-    rows.add(
-        source, describe(found.boxes_xyxy), found.scores, found.class_ids, is_object=is_object, is_detected=True
-    )
+def _add_detections(rows: _Rows, source: str, found: Detections, describe: Describe, *, is_object: bool) -> None:
+    rows.add(source, describe(found.boxes_xyxy), found.scores, found.class_ids, is_object=is_object, is_detected=True)
+
+
+def _mirrored(truth: GroundTruth, width: int) -> GroundTruth:
+    x1, y1, x2, y2 = truth.boxes_xyxy.T
+    return replace(truth, boxes_xyxy=np.column_stack([width - x2, y1, width - x1, y2]))
 
 
 def _jittered(boxes_xyxy: FloatArray, rng: np.random.Generator) -> FloatArray:

@@ -34,8 +34,8 @@ from negmine.verifying.regions import BackgroundParts, Regions, collect_regions,
 from negmine.verifying.result import ClassVerifier, Validation, VerifierResult
 from negmine.words import counted
 
-OnStep = Callable[[str], object]
-OnProgress = Callable[[str, int, int], object]  # what is counted, how many are done, of how many
+OnStep = Callable[[str], None]
+OnProgress = Callable[[str, int, int], None]  # what is counted, how many are done, of how many
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,7 +190,7 @@ def _material(
         hashes=known | dict(hashes.sources),
         notes=(
             *labelled.notes,
-            *([f"{counted(dropped, 'labelled image')} not trained on: held out, or a near-duplicate"] if dropped else []),
+            *([f"{counted(dropped, 'labelled image')} not trained on: held out, or alike"] if dropped else []),
             *notes,
         ),
     )
@@ -221,7 +221,8 @@ def _background_parts(
 
 def _refusal_notes(refused: Mapping[Refusal, int]) -> list[str]:
     return [
-        f"{counted(count, 'negative')} of the bank not trained on: {reason}" for reason, count in sorted(refused.items())
+        f"{counted(count, 'negative')} of the bank not trained on: {reason}"
+        for reason, count in sorted(refused.items())
     ]
 
 
@@ -277,16 +278,15 @@ def _require_one(fitted: _Fitted, data: str | Path) -> None:
 
 
 def _shift(regions: Regions, margins: FloatArray, config: VerifierConfig) -> float:
-    """What must be added to the logits of the products, so that as many objects score `conf` as before."""
+    """What must be added to the logits of the products, so that objects keep reaching `conf`.
+
+    The detector has learned the labelled images, and gives objects there higher scores than in others. So this does not
+    count how many of them stay over the threshold: it asks how many would, if each had scored just `conf`.
+    """
     found = regions.is_object & regions.is_detected & np.isfinite(margins)
-    before = regions.scores[found]
-    allowed = int(config.max_recall_loss * len(before))
-    to_keep = int((before >= config.conf).sum()) - allowed
-    if to_keep <= 0:
-        return 0.0
-    after = np.sort(logits(combined(before, margins[found], 0.0)))[::-1]
-    threshold = float(logits(np.array([config.conf]))[0])
-    return max(0.0, round(threshold - float(after[to_keep - 1]) + 1e-6, 6))
+    at_conf = np.full(int(found.sum()), config.conf)
+    lost = logits(at_conf) - logits(combined(at_conf, margins[found], 0.0))
+    return round(float(np.quantile(lost, 1 - config.max_recall_loss)), 6)
 
 
 def _validation(regions: Regions, margins: FloatArray, shift: float, config: VerifierConfig) -> Validation:
