@@ -56,21 +56,13 @@ def test_train_scan_and_eval_work_together(run: Run, world: Path, tmp_path: Path
     assert read_verifier(out).report["validation"] == document["validation"]
     text = run("verifier", "train", *weights, *given).stdout
     assert "cross-validated in 3 parts of 22 images, at conf 0.25: false positives" in text
-    measured = run(
-        "eval",
-        *weights,
-        "--verifier",
-        str(out),
-        "--data",
-        str(world / "data.yaml"),
-        "--backgrounds",
-        backgrounds,
-        "--json",
-    )
+    both = (*weights, "--verifier", str(out))
+    data = ("--data", str(world / "data.yaml"), "--backgrounds", backgrounds)
+    measured = run("eval", *both, *data, "--json")
     models = json.loads(measured.stdout)["models"]
     assert [each["name"] for each in models] == ["best.pt", "best.pt + v.safetensors"]
     assert models[0]["curve"] != models[1]["curve"] and models[0]["sha256"] == models[1]["sha256"]
-    scanned = run("scan", backgrounds, *weights, "--verifier", str(out), "--bank", str(tmp_path / "left"), "--json")
+    scanned = run("scan", backgrounds, *both, "--bank", str(tmp_path / "left"), "--json")
     assert scanned.returncode == 0, scanned.stderr
     with Bank(tmp_path / "left") as bank:
         assert "verifier" in json.loads(str(bank.scalar("SELECT detector_settings FROM runs")))
@@ -87,7 +79,7 @@ def test_train_scan_and_eval_work_together(run: Run, world: Path, tmp_path: Path
     ],
 )
 def test_bad_input_is_one_line(run: Run, world: Path, arguments: list[str], message: str) -> None:
-    given = [str(world / each) if (world / each).exists() else each for each in arguments]
+    given = [str(world / each) if (world / each).is_file() else each for each in arguments]
     given = [str(world / "backgrounds") if each == "x" else each for each in given]
     done = run(*given)
     assert done.returncode == 2
