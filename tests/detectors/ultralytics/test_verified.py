@@ -126,6 +126,7 @@ def test_a_verifier_that_believes_nothing_leaves_nothing(weights: Path, tmp_path
     assert sum(map(len, open_detector(config(weights, verifier=path)).predict(pictures(4)))) == 0
 
 
+@pytest.mark.slow
 def test_every_path_gives_the_scores_of_the_arithmetic(weights: Path, tmp_path: Path) -> None:
     """Detect low, describe each box and rescore by hand; copies on cores, batches, and a plain YOLO find the same."""
     verifier = verifier_for(weights, seed=1, intercept=1.0, shift=0.5)
@@ -176,7 +177,8 @@ def test_masks_stay_with_their_boxes(build_checkpoint: Callable[[str], Path], tm
     assert 0 < len(other.boxes) == len(other.masks)
     boxes = one.boxes.xyxy.tolist()
     for box, mask in zip(other.boxes.xyxy.tolist(), other.masks.data, strict=True):
-        assert torch.equal(mask, one.masks.data[boxes.index(box)])
+        alike = [index for index, before in enumerate(boxes) if before == box]  # clipped boxes may coincide
+        assert any(torch.equal(mask, one.masks.data[index]) for index in alike)
 
 
 def test_weights_and_verifiers_that_do_not_fit_are_refused(weights: Path, tmp_path: Path) -> None:
