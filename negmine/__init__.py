@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from negmine.detectors.open import open_detector
     from negmine.detectors.samples import samples_of
     from negmine.detectors.torchvision.checkpoints import save_torchvision
+    from negmine.detectors.ultralytics.verified import attach_verifier
     from negmine.detectors.wrapper import DetectorWrapper
     from negmine.errors import NegmineError
     from negmine.evaluating.config import EvalConfig
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from negmine.retraining.retrain import retrain
     from negmine.structures import Detections, GroundTruth
     from negmine.training.config import TrainConfig
+    from negmine.verifying.config import VerifierConfig
+    from negmine.verifying.train import train_verifier
 
 __all__ = [
     "AugmentConfig",
@@ -54,7 +57,9 @@ __all__ = [
     "RetrainConfig",
     "ScanConfig",
     "TrainConfig",
+    "VerifierConfig",
     "__version__",
+    "attach_verifier",
     "augment",
     "average_blur",
     "evaluate",
@@ -70,6 +75,7 @@ __all__ = [
     "save_torchvision",
     "scan",
     "sharpen",
+    "train_verifier",
     "verify",
 ]
 
@@ -90,6 +96,8 @@ _WHERE = {
     "RetrainConfig": "negmine.retraining.config",
     "ScanConfig": "negmine.mining.config",
     "TrainConfig": "negmine.training.config",
+    "VerifierConfig": "negmine.verifying.config",
+    "attach_verifier": "negmine.detectors.ultralytics.verified",
     "augment": "negmine.augmenting.augment",
     "average_blur": "negmine.augmenting.operations",
     "evaluate": "negmine.evaluating.evaluate",
@@ -105,6 +113,7 @@ _WHERE = {
     "save_torchvision": "negmine.detectors.torchvision.checkpoints",
     "scan": "negmine.mining.scan",
     "sharpen": "negmine.augmenting.operations",
+    "train_verifier": "negmine.verifying.train",
     "verify": "negmine.bank.verify",
 }
 

@@ -19,6 +19,7 @@ _COMMANDS = {
     "export": "Write the negatives as a data set with empty labels.",
     "retrain": "Train in rounds on the detector's own false positives.",
     "eval": "Compare detectors at equal recall.",
+    "verifier": "Train a second stage that looks at each detection again.",
     "verify": "Check every file and row of a bank.",
     "demo": "Run the whole loop on drawn data, offline.",
 }

@@ -12,16 +12,18 @@ _F = TypeVar("_F", bound=Callable[..., object])
 
 
 class LazyGroup(click.Group):
-    """A group whose command NAME is the attribute `command` of `negmine.cli.NAME`, so that `negmine --help` is fast.
+    """A group whose command NAME is the attribute `command` of `PACKAGE.NAME`, so that `negmine --help` is fast.
 
     Args:
         commands_help: name to one line of help, in the order in which they are shown.
+        package: that the commands are in.
         settings: whatever a click group takes.
     """
 
-    def __init__(self, *, commands_help: Mapping[str, str], **settings: object) -> None:
+    def __init__(self, *, commands_help: Mapping[str, str], package: str = "negmine.cli", **settings: object) -> None:
         super().__init__(**settings)  # type: ignore[arg-type]
         self._commands_help = commands_help
+        self._package = package
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order of use."""
@@ -31,7 +33,7 @@ class LazyGroup(click.Group):
         """Import a command."""
         if cmd_name not in self._commands_help:
             return None
-        command: click.Command = importlib.import_module(f"negmine.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"{self._package}.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -54,6 +54,13 @@ _FILES = 5  # of a finding that are named
     help="Instead of --weights: COCO results, or a folder of YOLO .txt with scores.",
 )
 @option("Detector", "--conf", default=_EVAL.conf, show_default=True, help="Score from which a detection counts.")
+@option(
+    "Detector",
+    "--verifier",
+    multiple=True,
+    metavar="FILE",
+    help="Measure the weights that it was trained for with this second stage too; repeatable.",
+)
 @detector_options
 @match_options
 @option(
@@ -91,6 +98,7 @@ def command(
     background_iou: float,
     fail_if: tuple[str, ...],
     plot: str | None,
+    verifier: tuple[str, ...],
     workers: int | None,
     trust_weights: bool,
     as_json: bool,
@@ -122,7 +130,7 @@ def command(
         raise ConfigError("int8 runs on OpenVINO, found backend torch; leave one of them out")
     require_one_kind(
         weights, predictions, predictions_images, onnx_layout=onnx_layout, iou=iou, imgsz=imgsz,
-        backend=None if backend == "torch" else backend, int8=int8 or None,
+        backend=None if backend == "torch" else backend, int8=int8 or None, verifier=verifier or None,
     )  # fmt: skip
     detector = DetectorConfig(
         "",
@@ -149,7 +157,7 @@ def command(
     predicted = [PredictionsConfig(path, predictions_images, class_names) for path in predictions]
     with count_progress("images measured") as on_progress:
         result = evaluate(
-            predicted or _detectors(weights, detector),
+            predicted or _detectors(weights, detector, verifier),
             data,
             split=split,
             backgrounds=(*backgrounds, *more_backgrounds),
@@ -165,7 +173,7 @@ def command(
     ctx.exit(0 if result.ok else 1)
 
 
-def _detectors(weights: Sequence[str], config: DetectorConfig) -> list[DetectorConfig]:
+def _detectors(weights: Sequence[str], config: DetectorConfig, verifiers: Sequence[str]) -> list[DetectorConfig]:
     """The settings of each detector; what describes ONNX files goes to those only.
 
     Raises:
@@ -178,7 +186,12 @@ def _detectors(weights: Sequence[str], config: DetectorConfig) -> list[DetectorC
     if config.class_names is not None and config.onnx_layout is None:
         raise ConfigError("expected class_names with an onnx_layout, or with predictions; other weights name their own")
     own = replace(config, onnx_layout=None, class_names=None)
-    return [replace(config if is_onnx(each) else own, weights=each) for each in weights]
+    opened = [replace(config if is_onnx(each) else own, weights=each) for each in weights]
+    if not verifiers:
+        return opened
+    from negmine.detectors.verifier_files import with_verifiers
+
+    return with_verifiers(opened, verifiers)
 
 
 def render(result: EvalResult) -> None:

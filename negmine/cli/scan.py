@@ -62,6 +62,7 @@ _CLASSES = 10  # of the detector that are listed; --json has all
 @option("Detector", "--conf", default=_DETECTOR.conf, show_default=True, help="Lowest score of a detection.")
 @option("Detector", "--classes", metavar="A,B", help="Keep only these classes of the detector, by name.")
 @detector_options
+@option("Detector", "--verifier", metavar="FILE", help="Second stage for these weights, of `negmine verifier train`.")
 @match_options
 @option(
     "Crops",
@@ -124,6 +125,7 @@ def command(
     min_side: int,
     confirm: bool,
     max_per_image: int | None,
+    verifier: str | None,
     workers: int | None,
     trust_weights: bool,
     as_json: bool,
@@ -140,7 +142,7 @@ def command(
     """
     require_one_kind(
         weights, predictions, predictions_images, onnx_layout=onnx_layout, iou=iou, imgsz=imgsz,
-        backend=None if backend == "auto" else backend, int8=int8 or None,
+        backend=None if backend == "auto" else backend, int8=int8 or None, verifier=verifier,
     )  # fmt: skip
     detector: DetectorConfig | PredictionsConfig
     if predictions is not None:
@@ -159,6 +161,7 @@ def command(
             class_names=class_names,
             backend=backend,
             int8=int8,
+            verifier=verifier,
         )
     config = ScanConfig(
         match=MatchConfig(match_iou, background_iou),

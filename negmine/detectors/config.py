@@ -40,6 +40,7 @@ class DetectorConfig:
             converted once and kept. `auto` is the fastest that finds the same as the weights on the user's images, and
             `torch` where there are no images to compare on.
         int8: run with 8-bit weights on OpenVINO, calibrated on the user's images; int8 results differ.
+        verifier: a file of `negmine verifier train` for these weights, whose scores replace the detector's.
 
     Raises:
         ConfigError: where a value is out of its range.
@@ -57,6 +58,7 @@ class DetectorConfig:
     class_names: str | None = None
     backend: Backend = "auto"
     int8: bool = False
+    verifier: str | None = None
 
     def __post_init__(self) -> None:
         _check_share("conf", self.conf)

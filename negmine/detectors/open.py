@@ -28,7 +28,8 @@ def open_detector(config: DetectorConfig | PredictionsConfig, samples: Samples |
     Raises:
         ConfigError: for a device that does not exist here, a class or an imgsz that the model does not have, a layout
             for weights other than ONNX, or a backend for weights other than an Ultralytics checkpoint.
-        WeightsError: for weights that are missing, corrupt, not a detector, or whose runtime is not installed.
+        WeightsError: for weights that are missing, corrupt, not a detector, or whose runtime is not installed; for a
+            verifier that cannot be read, or was trained for other weights.
         UnsafeWeightsError: for a pickle that would run foreign code; `config.trust_weights` opens those of Ultralytics
             anyway.
         PredictionsError: for predictions that cannot be read.
@@ -37,6 +38,10 @@ def open_detector(config: DetectorConfig | PredictionsConfig, samples: Samples |
         from negmine.detectors.predictions.detector import PredictionsDetector
 
         return PredictionsDetector(config)
+    if config.verifier is not None:
+        from negmine.detectors.ultralytics.verified import open_verified
+
+        return open_verified(config)
     if config.onnx_layout is None and config.class_names is not None:
         raise ConfigError("expected class_names with an onnx_layout, or with predictions; other weights name their own")
     if config.onnx_layout is not None:

@@ -153,7 +153,8 @@ def _open_detectors(given: Sequence[DetectorLike], images: EvalData, config: Eva
 def _path_or_name(detector: DetectorLike) -> Path:
     """The path of a detector's file, or the name of a detector without one."""
     if isinstance(detector, DetectorConfig):
-        return Path(detector.weights)
+        path = Path(detector.weights)
+        return path if detector.verifier is None else path.with_name(f"{path.name} + {Path(detector.verifier).name}")
     if isinstance(detector, PredictionsConfig):
         return Path(detector.predictions)
     return Path(detector) if isinstance(detector, str | Path) else Path(detector.identity.name)

@@ -25,18 +25,20 @@ from negmine.demo.dataset import write_demo_dataset
 from negmine.words import counted
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ["scan", "augment", "ratio", "export", "retrain", "eval", "verify", "demo"]
+COMMANDS = ["scan", "augment", "ratio", "export", "retrain", "eval", "verifier train", "verify", "demo"]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example_that_parses(run: Run, command: str) -> None:
-    done = run(command, "--help")
+    done = run(*command.split(), "--help")
     assert done.returncode == 0
-    examples = [shlex.split(line)[1:] for line in done.stdout.splitlines() if line.startswith(f"  negmine {command} ")]
+    examples = [
+        line.split(command, 1)[1] for line in done.stdout.splitlines() if line.startswith(f"  negmine {command} ")
+    ]
     assert examples
-    for _, *arguments in examples:
-        loaded(command).make_context(command, arguments)
+    for arguments in examples:
+        loaded(command).make_context(command, shlex.split(arguments))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -45,7 +47,7 @@ def test_every_option_has_help_and_stands_in_a_named_group(run: Run, command: st
     assert declared
     for each in declared:
         assert isinstance(each, Option) and each.group and each.help, each.name
-    shown = run(command, "--help").stdout
+    shown = run(*command.split(), "--help").stdout
     sections = [section.splitlines() for section in shown.split("\n\n") if re.match(r"[A-Z][a-z ]+:\n", section)]
     listed = {
         line.split()[0].rstrip(","): lines[0].rstrip(":")
@@ -57,14 +59,18 @@ def test_every_option_has_help_and_stands_in_a_named_group(run: Run, command: st
 
 
 def loaded(command: str) -> click.Command:
-    """A command, imported."""
-    found = cli.get_command(click.Context(cli), command)
+    """A command, or one of a group (`verifier train`), imported."""
+    found: click.Command | None = cli
+    for name in command.split():
+        assert isinstance(found, click.Group)
+        found = found.get_command(click.Context(found), name)
     assert found is not None
     return found
 
 
 def test_the_commands_are_those_of_the_group() -> None:
-    assert cli.list_commands(click.Context(cli)) == COMMANDS
+    groups = list(dict.fromkeys(command.split()[0] for command in COMMANDS))
+    assert cli.list_commands(click.Context(cli)) == groups
 
 
 @pytest.mark.parametrize(("number", "words"), [(0, "0 classes"), (1, "1 class"), (2, "2 classes")])
@@ -80,7 +86,7 @@ def test_help_imports_nothing_heavy(run: Run) -> None:
         "atexit.register(lambda: print(sorted(heavy & set(sys.modules))))\n"
         "negmine.cli.main()"
     )
-    for arguments in (["--help"], *([command, "--help"] for command in COMMANDS)):
+    for arguments in (["--help"], ["verifier", "--help"], *([*command.split(), "--help"] for command in COMMANDS)):
         done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
         assert done.stdout.endswith("[]\n"), (arguments, done.stdout[-200:])
 

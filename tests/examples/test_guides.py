@@ -57,6 +57,7 @@ def test_there_is_a_guide_for_every_job() -> None:
         "review.md",
         "ratio-and-export.md",
         "retrain.md",
+        "verifier.md",
         "evaluate-in-ci.md",
         "other-detectors.md",
     }

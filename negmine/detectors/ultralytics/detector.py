@@ -26,6 +26,7 @@ from negmine.words import counted
 
 if TYPE_CHECKING:
     from torch import nn
+    from ultralytics import YOLO
     from ultralytics.engine.results import Results
     from ultralytics.models.yolo.detect import DetectionPredictor
 
@@ -104,6 +105,11 @@ class UltralyticsDetector(BaseDetector):
     def device_type(self) -> str:
         """What it runs on, by torch's name without a number: `cpu`, `cuda`, `mps`."""
         return str(self._model.predictor.device.type)
+
+    @property
+    def model(self) -> YOLO:
+        """Ultralytics' model."""
+        return self._model
 
     @property
     def predictor(self) -> DetectionPredictor:

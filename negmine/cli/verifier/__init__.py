@@ -1,0 +1,21 @@
+"""`negmine verifier`: a group of commands."""
+
+from __future__ import annotations
+
+import click
+
+from negmine.cli._command import LazyGroup
+
+_COMMANDS = {
+    "train": "Train a verifier on true and false positives of a detector.",
+}
+
+
+@click.group("verifier", cls=LazyGroup, commands_help=_COMMANDS, package="negmine.cli.verifier")
+def command() -> None:
+    """Train a second stage that looks at each detection again, and lowers the scores of false positives.
+
+    \b
+    negmine verifier train --weights best.pt --data data.yaml --bank negmine-bank --out verifier.safetensors
+    negmine scan streets/ --weights best.pt --verifier verifier.safetensors
+    """
