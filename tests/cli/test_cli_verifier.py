@@ -18,6 +18,8 @@ from negmine.detectors.config import DetectorConfig
 from negmine.detectors.open import open_detector
 from negmine.detectors.verifier_files import read_verifier
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -43,7 +45,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.slow
 def test_train_scan_and_eval_work_together(run: Run, world: Path, tmp_path: Path) -> None:
     weights = ("--weights", str(world / "best.pt"), "--device", "cpu")
     backgrounds, out = str(world / "backgrounds"), tmp_path / "v.safetensors"

@@ -21,6 +21,8 @@ from negmine.verifying.config import VerifierConfig
 from negmine.verifying.regions import folds_of
 from negmine.verifying.result import VerifierResult
 
+pytestmark = pytest.mark.slow
+
 CONF = 0.1
 
 
@@ -86,7 +88,6 @@ def train(world: Path, out: Path, **arguments: object) -> VerifierResult:
     return negmine.train_verifier(world / "best.pt", world / "data.yaml", world / "bank", out=out, **given)  # type: ignore[arg-type]
 
 
-@pytest.mark.slow
 def test_the_same_arguments_give_the_same_file_and_another_seed_another(world: Path, tmp_path: Path) -> None:
     steps: list[str] = []
     counts: list[tuple[str, int, int]] = []
@@ -120,7 +121,6 @@ def test_what_was_learned_is_reported_and_helps_on_the_images_it_is_of(world: Pa
     assert after < before
 
 
-@pytest.mark.slow
 def test_held_out_images_their_copies_and_refused_negatives_are_never_read(world: Path, tmp_path: Path) -> None:
     held_out, copied = tmp_path / "held-out", backgrounds()
     write_image(held_out / "same.png", copied[0])
@@ -133,7 +133,6 @@ def test_held_out_images_their_copies_and_refused_negatives_are_never_read(world
     assert any("1 labelled image not trained on: held out, or alike" in note for note in result.notes)
 
 
-@pytest.mark.slow
 def test_labelled_images_to_validate_on_are_not_trained_on(world: Path, tmp_path: Path) -> None:
     """The split val may be anything: the verifier is the same to the bit, but for what the data set is called."""
     before = train(world, tmp_path / "a.safetensors").sha256
@@ -147,7 +146,6 @@ def test_labelled_images_to_validate_on_are_not_trained_on(world: Path, tmp_path
     assert result.sha256 == before
 
 
-@pytest.mark.slow
 def test_parts_without_targets_are_all_that_is_learned_from_in_a_background(world: Path, tmp_path: Path) -> None:
     """The bank of context crops: detections outside of every crop are not taken for false positives."""
     negmine.scan(

@@ -26,6 +26,8 @@ from negmine.detectors.weights_files import hash_weights
 from negmine.errors import ConfigError, WeightsError
 from negmine.structures import Detections
 
+pytestmark = pytest.mark.slow
+
 CERTAIN, NEVER = 60.0, -60.0  # logits
 
 
@@ -126,7 +128,6 @@ def test_a_verifier_that_believes_nothing_leaves_nothing(weights: Path, tmp_path
     assert sum(map(len, open_detector(config(weights, verifier=path)).predict(pictures(4)))) == 0
 
 
-@pytest.mark.slow
 def test_every_path_gives_the_scores_of_the_arithmetic(weights: Path, tmp_path: Path) -> None:
     """Detect low, describe each box and rescore by hand; copies on cores, batches, and a plain YOLO find the same."""
     verifier = verifier_for(weights, seed=1, intercept=1.0, shift=0.5)
