@@ -20,14 +20,14 @@ from negmine.detectors.verifier import Verifier, combined, logits
 from negmine.detectors.verifier_files import require_suffix, write_verifier
 from negmine.detectors.weights_files import hash_weights
 from negmine.errors import TruthError
-from negmine.held_out import HeldOut, HoldoutConfig
+from negmine.held_out import HeldOut, hold_out_share
 from negmine.images.contents import read_contents
 from negmine.images.near_duplicates import near_groups
 from negmine.paths import first_few, printable
-from negmine.retraining.labelled import ImageWithTruth, LabelledData, read_labelled
+from negmine.retraining.labelled import ImageWithTruth, read_labelled
 from negmine.sources.expand import expand_sources
 from negmine.structures import BoolArray, FloatArray, IntArray
-from negmine.trainable import BankHashes, Refusal, TrainingRule, trainable
+from negmine.trainable import BankHashes, KnownImages, Refusal, TrainingRule, trainable
 from negmine.verifying.config import DEFAULT_OUT, VerifierConfig
 from negmine.verifying.fitting import Examples, Linear, cross_validate, fit
 from negmine.verifying.regions import BackgroundParts, Regions, collect_regions, folds_of
@@ -172,17 +172,19 @@ def _material(
     labelled = read_labelled(
         data,
         reader.class_names,
-        HoldoutConfig(share=config.holdout, seed=config.seed),
         labels=config.labels,
         workers=config.workers,
         on_progress=lambda done, total: progress("labelled images", done, total),
     )
-    near = held_out.near({image.phash for image in labelled.train})
-    train = tuple(each for each in labelled.train if each.phash not in near and not held_out.holds([each.sha256]))
+    rest = labelled.train
+    if not labelled.val:
+        rest = hold_out_share(rest, share=config.holdout, seed=config.seed).rest
+    near = held_out.near({image.phash for image in rest})
+    train = tuple(each for each in rest if each.phash not in near and not held_out.holds([each.sha256]))
     step("reading the bank")
-    known = {image.sha256: image.phash for image in labelled.train}
-    parts, hashes, notes = _background_parts(bank, labelled, held_out, known)
-    dropped = len(labelled.train) - len(train)
+    known = {image.sha256: image.phash for image in labelled.images}
+    parts, hashes, notes = _background_parts(bank, labelled.known_images(rest, held_out), known)
+    dropped = len(rest) - len(train)
     return _Material(
         labelled=train,
         backgrounds=parts,
@@ -197,12 +199,12 @@ def _material(
 
 
 def _background_parts(
-    bank: Path, labelled: LabelledData, held_out: HeldOut, known: Mapping[str, int]
+    bank: Path, images: KnownImages, known: Mapping[str, int]
 ) -> tuple[tuple[BackgroundParts, ...], BankHashes, list[str]]:
     """The images of a bank's negatives that may be trained on; labelled images give their own false positives."""
     with Bank(bank) as opened:
         hashes = BankHashes.read(opened, known)
-        rule, cuts = TrainingRule(labelled.known_images(held_out), hashes), opened.cuts()
+        rule, cuts = TrainingRule(images, hashes), opened.cuts()
         negatives, _ = trainable(opened)
         refusals = {each.id: rule.refusal(each, cuts[each.id]) for each in negatives}
     by_source: dict[str, list[Cut]] = {}
@@ -210,7 +212,7 @@ def _background_parts(
         if refusals[negative.id] is None:
             for cut in cuts[negative.id]:
                 by_source.setdefault(cut.sha256, []).append(cut)
-    own = {image.sha256 for image in labelled.train}
+    own = set(images.objects)
     parts = tuple(
         BackgroundParts(found[0].path, sha256, tuple(sorted({cut.rect for cut in found})))
         for sha256, found in sorted(by_source.items())
