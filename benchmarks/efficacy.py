@@ -46,8 +46,11 @@ _BATCH = 16
 # Further arms: settings of `RetrainConfig`, and of its training behind `train.`.
 TRIED: Mapping[str, Mapping[str, object]] = {
     "negmine-stock": {"train.loss": "stock"},
-    "negmine-no-soup": {"train.soup": 1},
+    "negmine-soup": {"train.soup": 2},
     "negmine-one-round": {"rounds": 1},
+    "negmine-one-fold": {"folds": 1},
+    "negmine-no-blend": {"blend": False},
+    "negmine-few-negatives": {"negatives": 1},
 }
 
 
@@ -162,7 +165,7 @@ def measure(case: LaidOut, weights: Path, device: str) -> dict[str, object]:
     result = evaluate(detector, case.test, split="val", backgrounds=case.backgrounds("test"))
     figures = result.models[0].to_dict()
     names = ("images", "objects", "background_images", "fppi_at", "map50", "map50_95", "recall", "fppi", "lamr")
-    return {name: figures[name] for name in names}
+    return {name: figures[name] for name in names} | {"intervals": result.intervals[0].to_dict()}
 
 
 def one(args: argparse.Namespace, name: str, arm: str, seed: int) -> None:

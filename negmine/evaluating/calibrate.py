@@ -107,8 +107,9 @@ def fit_shifts(
 def calibrated(matched: MatchedDetections, shifts: Mapping[str, float], *, floor: float = 0.0) -> MatchedDetections:
     """The detections with their scores moved, as if the calibrated detector had been run.
 
-    Exact, but for rounding, for a detector of one class, and for one shift of all classes. With different shifts, a
-    detector that keeps the best class of a place alone may now name another there, which this does not know.
+    Exact, but for rounding, for a detector of one class, and for independent classes with one shift. With different
+    shifts, a detector that keeps the best class of a place alone may now name another there, which this does not know;
+    heads with a softmax over several classes, or with a centre-ness, are moved approximately.
 
     Args:
         matched: detections.

@@ -35,6 +35,7 @@ class Evidence:
         comparison: of the best round with the start, or where that is the start, of the last round; None where there is
             only the start.
         steps: optimizer steps of each training.
+        by_share: whether a share of the images is held out, so that more of them could be.
     """
 
     results: Sequence[RoundResult]
@@ -42,6 +43,7 @@ class Evidence:
     best: int
     comparison: Comparison | None
     steps: int
+    by_share: bool = True
 
 
 def advise(evidence: Evidence) -> tuple[str, ...]:
@@ -98,7 +100,9 @@ def _images(evidence: Evidence) -> list[str]:
     if compared is None or compared.limited_by is None or compared.needed is None:
         return []
     if compared.limited_by == "backgrounds":
-        how = "give more with --backgrounds, or hold out more of them with --holdout"
+        how = "give more with --backgrounds" + (
+            ", or hold out more of them with --holdout" if evidence.by_share else ""
+        )
     else:
         how = "label more images to measure recall on"
     return [

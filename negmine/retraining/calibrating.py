@@ -63,15 +63,16 @@ def trained_weights(run: Run, number: int, member: Member) -> Path:
     return home.trained if calibrates(run) else home.weights
 
 
-def match_round(run: Run, number: int) -> MatchedRound:
+def match_round(run: Run, number: int, title: str | None = None) -> MatchedRound:
     """Run each member of a round over what it never saw; its weights are written, where they are calibrated.
 
-    All members get the shifts that fit the detections of all of them, and so does their average: a shift is added to
-    the bias of the head, and biases are averaged.
+    All members get the shifts that fit the detections of all of them, and so does their average, which is not measured
+    itself: a shift is added to the bias of the head, and biases are averaged.
 
     Args:
         run: the retraining.
         number: of the round; the start, round 0, is never calibrated.
+        title: of a blend.
     """
     config = EvalConfig(conf=run.config.conf)
     if number == 0:
@@ -81,8 +82,8 @@ def match_round(run: Run, number: int) -> MatchedRound:
         return MatchedRound(matched)
     trained = [trained_weights(run, number, member) for member in run.members]
     if not calibrates(run):
-        return MatchedRound(_match(run, number, trained, config))
-    matched = _match(run, number, trained, replace(config, floor=min(config.floor, _FLOOR)))
+        return MatchedRound(_match(run, number, trained, config, title))
+    matched = _match(run, number, trained, replace(config, floor=min(config.floor, _FLOOR)), title)
     document = json.loads(run.folder.round(0).at_conf.read_text(encoding="utf-8"))
     before = {name: AtConf(**counts) for name, counts in document.items()}
     fitted = fit_shifts(before, matched, config.conf, max_recall_loss=run.config.max_recall_loss)
@@ -94,12 +95,18 @@ def match_round(run: Run, number: int) -> MatchedRound:
     return MatchedRound(calibrated(matched, fitted.shifts, floor=config.floor), dict(fitted.shifts), notes)
 
 
-def _match(run: Run, number: int, weights: Sequence[Path], config: EvalConfig) -> MatchedDetections:
+def _match(
+    run: Run, number: int, weights: Sequence[Path], config: EvalConfig, title: str | None = None
+) -> MatchedDetections:
     """Match what each member finds in the images that it never saw; together these are all held-out images."""
     measured = [member.measured for member in run.members]
     labelled = sum(len(images.labelled) for images in measured)
     backgrounds = sum(len(images.backgrounds) for images in measured)
-    run.step(number, f"measuring on {counted(labelled, 'labelled image')} and {counted(backgrounds, 'background')}")
+    run.step(
+        number,
+        f"measuring on {counted(labelled, 'labelled image')} and {counted(backgrounds, 'background')}",
+        title=title,
+    )
     matched, done = [], 0
     for path, images in zip(weights, measured, strict=True):
         detector = run.ports.open_detector(replace(run.detector, weights=str(path), conf=config.floor))

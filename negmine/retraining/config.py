@@ -28,7 +28,8 @@ class RetrainConfig:
 
     Attributes:
         rounds: of scanning, choosing, training and measuring; fewer where they stop helping.
-        budget: seconds that all rounds may take; decides on the steps of each training. None for the training's own.
+        budget: seconds that all rounds and blends may take; decides on the steps of each training. None for the
+            training's own.
         ratio: positive to negative images of each batch.
         negatives: different negatives that a training draws from, where the bank has them and the ratio asks for fewer.
         conf: the score from which a detection counts, in mining and in the recall of the start.

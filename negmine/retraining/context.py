@@ -116,9 +116,10 @@ class Run:
         """The weights of a member of a round; of round 0 the start, which all have in common."""
         return self.home(number, member).weights if number else self.folder.round(0).weights
 
-    def step(self, number: int, text: str, member: Member | None = None) -> None:
-        """Say what begins now in a round, or in one of its members; round 0 is the start."""
+    def step(self, number: int, text: str, member: Member | None = None, *, title: str | None = None) -> None:
+        """Say what begins now in a round, or in one of its members; round 0 is the start, and a blend has a title."""
         which = f"round {number} of up to {self.config.rounds}: " if number else "the start: "
+        which = which if title is None else f"{title}: "
         if member is not None and len(self.members) > 1:
             which += f"member {member.number} of {len(self.members)}: "
         self.listener.on_step(f"{which}{text}")

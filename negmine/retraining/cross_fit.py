@@ -35,6 +35,8 @@ class Report:
     """What the retraining brings on images that did not choose the round.
 
     Attributes:
+        titles: of the rounds.
+        best: the round that all images chose.
         chosen: the round that each half of the images chose; () where there are too few images for halves, so that the
             figures are of images that chose.
         at_recall: the recall that the figures are taken at.
@@ -44,6 +46,8 @@ class Report:
         difference: 90 % interval of `fppi_after` less `fppi_before`.
     """
 
+    titles: tuple[str, ...]
+    best: int
     chosen: tuple[int, ...]
     at_recall: float
     fppi_before: float | None
@@ -56,11 +60,12 @@ class Report:
         """What limits the figures, in words; None where nothing does."""
         if not self.chosen:
             return "the held-out images are too few to be split: those that chose the round measured it as well"
-        if len(set(self.chosen)) == 1:
+        if set(self.chosen) == {self.best}:
             return None
-        names = " and ".join(f"round {number}" if number else "the start" for number in self.chosen)
+        names = " and ".join(self.titles[number] for number in dict.fromkeys(self.chosen))
         return (
-            f"the halves of the held-out images chose {names}; FPPI is that of each on the half that did not choose it"
+            f"the halves of the held-out images chose {names}, and all of them {self.titles[self.best]}; false "
+            f"positives at recall {self.at_recall:.2f} are those of each on the half that did not choose it"
         )
 
     def to_dict(self) -> dict[str, object]:
@@ -75,7 +80,9 @@ class Report:
         }
 
 
-def report(scores: Sequence[ImageScores], config: CompareConfig, *, best: int, at_recall: float) -> Report:
+def report(
+    scores: Sequence[ImageScores], config: CompareConfig, *, best: int, at_recall: float, titles: Sequence[str]
+) -> Report:
     """Measure what the retraining brings on images that did not choose.
 
     Args:
@@ -83,6 +90,7 @@ def report(scores: Sequence[ImageScores], config: CompareConfig, *, best: int, a
         config: how rounds are compared.
         best: the round that all images choose.
         at_recall: the recall to take figures at.
+        titles: what the rounds are called.
     """
     aligned = on_the_same_images(scores)
     every, half = np.ones(len(aligned[0].keys), dtype=np.bool_), _half(aligned[0], config.seed)
@@ -97,6 +105,8 @@ def report(scores: Sequence[ImageScores], config: CompareConfig, *, best: int, a
     before = _fppi(aligned, [(part, 0) for part, _ in parts], weights, at_recall)
     after = _fppi(aligned, parts, weights, at_recall)
     return Report(
+        titles=tuple(titles),
+        best=best,
         chosen=chosen,
         at_recall=at_recall,
         fppi_before=_known(before[0]),

@@ -223,7 +223,7 @@ def _dealt(labelled: LabelledData, backgrounds: Backgrounds, folds: int, holdout
     free, learned = HoldoutSplit((), backgrounds.images).release(
         {image.phash for image in to_learn}, by.keys(image.path for image in to_learn), by=by
     )
-    groups, kinds = _groups((*(() if labelled.val else labelled.train), *free.held_out), by)
+    groups, kinds = _groups((*(labelled.val or labelled.train), *free.held_out), by)
     together = "images that belong together" if by.has_keys else "near-duplicates"
     needed = [(ImageKind.BACKGROUND, "backgrounds")]
     if not labelled.val:
@@ -236,7 +236,6 @@ def _dealt(labelled: LabelledData, backgrounds: Backgrounds, folds: int, holdout
                 f"expected no more folds than groups of {together}, found --folds {folds} and "
                 f"{counted(most, 'group')} among the {what}; {advice}, or give more of them"
             )
-    measured_only = deal(*_groups(labelled.val, by), folds, seed=seed)
     what = (
         f"{counted(len(free.held_out), 'background')}"
         if labelled.val
@@ -246,11 +245,11 @@ def _dealt(labelled: LabelledData, backgrounds: Backgrounds, folds: int, holdout
     notes = (
         f"{what} are divided into {folds} folds: a round trains {folds} detectors, each on all folds but one, measures "
         "each on the fold that it never saw, and averages their weights; --soup does not apply",
-        f"the figures are those of the {folds} detectors on images that they never saw, a conservative estimate of "
-        "their average: that is the result, it has learned from every fold, and it is measured on none",
+        f"the figures are those of the {folds} detectors on images that they never saw; their average, which is the "
+        "result, has learned from every fold and is measured on none",
         *_notes_on_learned(learned, by, mined=True),
     )
-    return _Plan(deal(groups, kinds, folds, seed=seed) | measured_only, frozenset(), {}, notes)
+    return _Plan(deal(groups, kinds, folds, seed=seed), frozenset(), {}, notes)
 
 
 def _groups(

@@ -19,6 +19,7 @@ from negmine.words import counted
 _TIMED = 8  # steps that are trained to time them
 _WORTH_TIMING = 100  # steps in all; fewer are over before they are timed
 _FEWEST, _MOST = 25, 2000  # steps of a training that a budget may come to
+_BLENDS = 2  # are measured at the end
 _FEW = 100  # steps of a training; fewer only lower all scores
 
 
@@ -76,15 +77,17 @@ def _planned(run: Run, learning: Sequence[tuple[Member, TrainingSet]], per_round
     if budget is None:
         return Plan(None, per_step)
     trainings = sum(member.trainer.trainings for member, _ in learning)
-    affordable = int((budget - per_round * (rounds + 1)) / (per_step * trainings * rounds))  # the start is measured too
-    return Plan(min(max(affordable, _FEWEST), _MOST), per_step, _note_on(affordable, rounds, trainings))
+    measured = rounds + 1 + (_BLENDS if run.config.blend else 0)  # the start is measured too
+    affordable = int((budget - per_round * measured) / (per_step * trainings * rounds))
+    return Plan(min(max(affordable, _FEWEST), _MOST), per_step, _note_on(run, affordable, trainings))
 
 
-def _note_on(affordable: int, rounds: int, trainings: int) -> str:
+def _note_on(run: Run, affordable: int, trainings: int) -> str:
     """A warning where the budget is too small to be of use."""
     if affordable >= _FEW:
         return ""
-    fewer = [text for text, many in (("fewer --rounds", rounds > 1), ("--soup 1", trainings > 1)) if many]
+    several = "fewer --folds" if len(run.members) > 1 else "--soup 1"
+    fewer = [text for text, many in (("fewer --rounds", run.config.rounds > 1), (several, trainings > 1)) if many]
     return (
         f"the budget leaves {counted(max(affordable, _FEWEST), 'step')} to each training, and fewer than {_FEW} mostly "
         f"lower all scores: {' or '.join(['give more time', *fewer])}"

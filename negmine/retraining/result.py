@@ -16,6 +16,13 @@ SCHEMA_VERSION = 2
 _KEYS = {"background_images": "held_out"}  # in JSON, where that differs from the name here
 
 
+def title_of(number: int, blended: int | None, start_share: float) -> str:
+    """What a round is called: `the start`, `round 2`, or `round 2 with 25% of the start`."""
+    if blended is not None:
+        return f"round {blended} with {start_share:.0%} of the start"
+    return f"round {number}" if number else "the start"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundResult:
     """What one round trained on and how good its weights are; round 0 is the start.
@@ -80,6 +87,11 @@ class RoundResult:
     notes: tuple[str, ...] = ()
     blended: int | None = None
     start_share: float = 0.0
+
+    @property
+    def title(self) -> str:
+        """What it is called; see `title_of`."""
+        return title_of(self.number, self.blended, self.start_share)
 
     def to_dict(self) -> dict[str, object]:
         """JSON values."""

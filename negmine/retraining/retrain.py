@@ -20,6 +20,7 @@ from negmine.retraining.folder import LockedFolder, RetrainFolder, folder_errors
 from negmine.retraining.prepare import RetrainInputs, prepare
 from negmine.retraining.result import RetrainResult, RoundResult
 from negmine.retraining.rounds import Rounds, run_rounds
+from negmine.retraining.training_set import read_negatives
 from negmine.retraining.verdict import compare_config
 from negmine.training.base import Trainer
 from negmine.training.open import open_members, open_trainer
@@ -100,7 +101,13 @@ def retrain(
         run, notes = prepare(inputs, config, locked, ports, listener)
         made = run_rounds(run)
     rounds, best = made.results, made.standings.best
-    found = report(made.scores, compare_config(config), best=best, at_recall=rounds[0].at_recall)
+    found = report(
+        made.scores,
+        compare_config(config),
+        best=best,
+        at_recall=rounds[0].at_recall,
+        titles=[each.title for each in rounds],
+    )
     return RetrainResult(
         out=folder.out,
         weights=folder.best,
@@ -141,8 +148,19 @@ def _evidence(run: Run, made: Rounds) -> Evidence:
         scores=made.scores[:trained],
         best=made.results[best].blended or best,
         comparison=made.standings.against_start[best or trained - 1],
-        steps=made.results[trained - 1].steps // sum(member.trainer.trainings for member in run.members),
+        steps=_steps_of_a_training(run, made.results[trained - 1]),
+        by_share=len(run.members) == 1,
     )
+
+
+def _steps_of_a_training(run: Run, result: RoundResult) -> int:
+    """The optimizer steps of each training of a round; members that had nothing to learn from made none."""
+    trainings = sum(
+        member.trainer.trainings
+        for member in run.members
+        if read_negatives(run.folder, run.home(result.number, member))
+    )
+    return result.steps // max(trainings, 1)
 
 
 def _as_tuple(sources: str | Path | Sequence[str | Path]) -> tuple[str | Path, ...]:
@@ -150,7 +168,7 @@ def _as_tuple(sources: str | Path | Sequence[str | Path]) -> tuple[str | Path, .
 
 
 def _notes(rounds: Sequence[RoundResult]) -> list[str]:
-    return [f"round {each.number}: {note}" for each in rounds for note in each.notes]
+    return [f"{each.title}: {note}" for each in rounds for note in each.notes]
 
 
 def _silent(*_: object) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from negmine.detectors.weights_files import hash_weights
@@ -25,7 +25,7 @@ from negmine.retraining.calibrating import match_round, trained_weights
 from negmine.retraining.context import Member, Run
 from negmine.retraining.measure import measure_round, read_scores
 from negmine.retraining.plan import Plan, plan_trainings
-from negmine.retraining.result import RoundResult
+from negmine.retraining.result import RoundResult, title_of
 from negmine.retraining.selection import RoundCounts, select_negatives
 from negmine.retraining.training_set import (
     copy_start,
@@ -74,8 +74,8 @@ def run_rounds(run: Run) -> Rounds:
         for share in _START_SHARES[len(results) - trained :]:
             results.append(_blend(run, len(results), of, share, results[0].at_recall))
             scores.append(read_scores(run, results[-1].number))
+            _keep(run, results, _standings(run, scores).best)
     standings = _standings(run, scores)
-    _keep(run, results, standings.best)
     return Rounds(tuple(results), tuple(scores), standings, stopped)
 
 
@@ -85,10 +85,11 @@ def _add_rounds(run: Run, results: list[RoundResult], scores: list[ImageScores])
     while True:
         done = _trained(results)
         standings = _standings(run, scores[:done])
+        if done == len(results):
+            _keep(run, results, standings.best)
         stop = reason_to_stop(standings, min_gain=config.min_gain, max_recall_loss=config.max_recall_loss)
         if done > config.rounds or (stop is not None and config.stop_early):
             return stop
-        _keep(run, results, standings.best)
         blended = done < len(results)  # it comes when there is no further round
         result = None if blended else _round(run, done, standings.next_start, results[0])
         if result is None:
@@ -201,7 +202,9 @@ def _blend(run: Run, number: int, of: int, start_share: float, at_recall: float)
     the average finds them again.
     """
     began, folder, source = run.ports.clock(), run.folder.round(number), run.folder.round(of)
-    run.step(number, f"averaging the weights of round {of} with {start_share:.0%} of those of the start")
+    counts = RoundCounts(0, 0, 0, 0, blended=of, start_share=start_share)
+    title = title_of(number, of, start_share)
+    run.listener.on_step(f"{title}: averaging the weights")
     start = run.folder.round(0).weights
     for member in run.members:
         done = trained_weights(run, number, member)
@@ -211,9 +214,8 @@ def _blend(run: Run, number: int, of: int, start_share: float, at_recall: float)
             member.trainer.average([*[run.weights_of(of, member)] * others, start], done)
     for path in (source.negatives, source.data_yaml):  # what the round was trained on
         copy_file(path, folder.path / path.name)
-    found = match_round(run, number)
+    write_file(folder.counts, (json.dumps(asdict(counts), indent=1) + "\n").encode())
+    found = match_round(run, number, title)
     if len(run.members) > 1 and not folder.weights.is_file():
         run.members[0].trainer.average([run.weights_of(number, member) for member in run.members], folder.weights)
-    return measure_round(
-        run, number, found, RoundCounts(0, 0, 0, 0, blended=of, start_share=start_share), at_recall, began
-    )
+    return measure_round(run, number, found, counts, at_recall, began)

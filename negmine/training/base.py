@@ -122,7 +122,7 @@ class Trainer(Protocol):
             data: what to train on.
             out: the folder.
             steps: optimizer steps of each training; None for those of its settings.
-            on_steps: told every few steps, once they are kept.
+            on_steps: told every few steps.
 
         Returns:
             The weights, a file in `out`.
@@ -135,7 +135,8 @@ class Trainer(Protocol):
         """Write the average of the weights of several checkpoints that were trained from the same start.
 
         Args:
-            checkpoints: as `train` returns them.
+            checkpoints: the first as `train` returns it; the others too, or what it was started from. One that is named
+                several times counts as often.
             averaged: where it is written, whole or not at all.
 
         Raises:

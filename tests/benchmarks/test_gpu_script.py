@@ -21,6 +21,7 @@ def run(benchmarks: Path, *arguments: str, python: str = sys.executable) -> subp
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has an NVIDIA GPU")
 def test_without_a_gpu_it_is_one_line_and_status_2(benchmarks: Path) -> None:
     done = run(benchmarks)

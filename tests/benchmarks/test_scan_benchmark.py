@@ -75,6 +75,7 @@ def test_many_names_are_scanned_and_then_passed_over(benchmarks: Path, images: P
     assert all(row["scan_s"] > 0 and row["again_s"] > 0 for row in document["rows"])
 
 
+@pytest.mark.slow
 def test_the_limit_runs_every_shape_in_pytorch(benchmarks: Path, images: Path, eager_weights: Path) -> None:
     common = ["--weights", eager_weights, "--images", images, "--imgsz", 64, "--seconds", 0]
     rate, what = run(benchmarks / "forward.py", "run", *common).splitlines()

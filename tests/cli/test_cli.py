@@ -185,6 +185,7 @@ def test_scan_export_verify(shell: Run, backgrounds: Path, firing_weights: Path,
     assert [problem["kind"] for problem in json.loads(checked.stdout)["problems"]] == ["missing"]
 
 
+@pytest.mark.slow
 def test_what_a_detector_notes_while_it_runs_is_said_and_in_the_document(
     run: Run, backgrounds: Path, firing_weights: Path
 ) -> None:

@@ -34,6 +34,7 @@ def positives(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
+@pytest.mark.slow
 def test_up_to_a_ratio_which_the_ratio_command_then_finds(shell: Run, bank: Path, positives: Path) -> None:
     assert shell("ratio", "data", "--bank", bank, "--target", "1:2").returncode == 1
     done = shell("augment", "--ratio", "1:2", "--positives", "data")

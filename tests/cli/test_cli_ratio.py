@@ -66,6 +66,7 @@ def test_no_data_and_unknown_options_are_usage_errors(run: Run, folder: Path) ->
     assert run("ratio", "data.yaml", "--by", "split").returncode == 2
 
 
+@pytest.mark.slow
 def test_outside_is_status_1_and_inside_0(folder: Path) -> None:
     outside = negmine(folder, "ratio", "data.yaml")
     assert outside.returncode == 1, outside.stderr

@@ -71,6 +71,7 @@ def _command(world: World, *more: str | Path, learns: bool = True, waits: bool =
     ]
 
 
+@pytest.mark.slow
 def test_a_retraining_ends_with_a_table_the_weights_and_what_to_type_next(world: World, tmp_path: Path) -> None:
     done = toy_run(world, tmp_path)
     assert done.returncode == 0, done.stderr
@@ -134,6 +135,7 @@ def test_where_nothing_helped_that_is_said(world: World, tmp_path: Path) -> None
     assert (tmp_path / "negmine-retrain" / "best.pt").read_bytes() == world.weights.read_bytes()
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_130_and_resume_goes_on(world: World, tmp_path: Path) -> None:
     process = subprocess.Popen(
         _command(world, waits=True),
@@ -159,6 +161,7 @@ def one_line_at_the_end(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_other_settings_and_other_folders_are_refused(world: World, tmp_path: Path) -> None:
     assert toy_run(world, tmp_path, "--rounds", "1").returncode == 0
     assert "--rounds 1, and this asks for 2" in one_line_at_the_end(toy_run(world, tmp_path, "--resume"))

@@ -52,6 +52,7 @@ def few_images(tmp_path_factory: pytest.TempPathFactory) -> DemoDataset:
     return write_demo_dataset(tmp_path_factory.mktemp("few"), train=4, val=2, backgrounds=0)
 
 
+@pytest.mark.slow
 def test_it_reports_epochs_prints_nothing_and_leaves_no_trace(tmp_path: Path, few_images: DemoDataset) -> None:
     before = sorted(few_images.folder.rglob("*"))
     threads, epochs = torch.get_num_threads(), list[tuple[int, int]]()

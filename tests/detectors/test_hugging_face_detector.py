@@ -126,6 +126,7 @@ def test_a_mixed_batch_gives_what_each_image_gives(kind: str, folder: Callable[[
         np.testing.assert_allclose(found.scores, expected.scores, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_settings_change_detections_and_the_identity(folder: Callable[..., Path]) -> None:
     plain, (found,) = opened(folder()), opened(folder()).predict([noise(1)])
     middle = float(np.median(found.scores))

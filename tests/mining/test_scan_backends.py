@@ -38,6 +38,7 @@ def sources_and_scores(bank: Path) -> list[tuple[str, float]]:
         return sorted((n.source.name, round(n.score, 2)) for n in opened.negatives())
 
 
+@pytest.mark.slow
 def test_a_scan_takes_openvino_and_what_it_resolves_to_is_the_run(
     backgrounds: Path, converted: Path, firing_weights: Path, tmp_path: Path
 ) -> None:

@@ -68,6 +68,8 @@ def test_a_run_that_was_killed_in_the_blend_ends_as_another(world: World, tmp_pa
     dying.dies = True
     with pytest.raises(Killed):
         go(world, tmp_path / "out", dying)
+    assert (tmp_path / "out" / "best.pt").is_file()
+    assert len((tmp_path / "out" / "rounds.jsonl").read_text().splitlines()) == 2  # what is done is listed
     whole = go(world, tmp_path / "whole", Forgetful(blind_under=0.4))
     for _ in range(2):  # and once more, when nothing is left to do
         again = go(world, tmp_path / "out", Forgetful(blind_under=0.4), resume=True)

@@ -220,7 +220,7 @@ def test_that_folds_replace_a_soup_and_what_the_figures_are_of_is_said(tmp_path:
     assert (
         "its 20 images and 9 backgrounds are divided into 3 folds" in notes[0] and "--soup does not apply" in notes[0]
     )
-    assert "conservative estimate of their average" in notes[1]
+    assert "their average, which is the result, has learned from every fold and is measured on none" in notes[1]
     assert any(note.startswith("member 3: training on 1") for note in notes)
 
 
@@ -237,6 +237,18 @@ def test_more_folds_than_groups_are_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=said):
         divided([drawn(tmp_path / "in", backgrounds)], unsplit, folds=folds)
+
+
+def test_no_member_mines_a_group_that_it_is_measured_on(tmp_path: Path, labelled: LabelledData) -> None:
+    stems = [image.path.stem for image in labelled.val]
+    for number, stem in enumerate(stems):
+        draw(tmp_path / "in" / f"{stem}-b.png", seed=300 + number)
+    by = GroupBy(rf"/({'|'.join(stems)})(?:-b)?\.png")
+    backgrounds = read_backgrounds([drawn(tmp_path / "in", 20)], None, labelled)
+    division = divide(labelled, backgrounds, HoldoutConfig(share=0.4, group_by=by), folds=3)
+    assert sum(len(fold.val) for fold in division.folds) == len(stems)
+    for fold in division.folds:
+        assert by.keys(image.path for image in fold.val).isdisjoint(by.keys(fold.mined))
 
 
 def few(sources: Sequence[Path], labelled: LabelledData, named: Sequence[Path] = ()) -> int:

@@ -114,7 +114,7 @@ def result_of(*scores: ImageScores, stopped: str | None = None) -> RetrainResult
         )
         for number in range(len(scores))
     )  # fmt: skip
-    report = Report((1, 1), 0.89, 0.76, 0.12, Interval(0.1, 0.2), Interval(-0.7, -0.5))
+    report = Report(("the start", "round 1"), 1, (1, 1), 0.89, 0.76, 0.12, Interval(0.1, 0.2), Interval(-0.7, -0.5))
     return RetrainResult(
         here, here, rounds, found.best, found.against_start, report, ("do it",), stopped, (), here, here, here, 640, 1.0
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,15 +67,28 @@ def save_weights(checkpoint: Path, weights: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def average_weights(checkpoints: Sequence[Path], averaged: Path) -> None:
-    """Write the average of trained checkpoints of one architecture.
+def average_weights(trained: Path, others: Sequence[Mapping[str, torch.Tensor]], averaged: Path) -> None:
+    """Write the average of the weights of one architecture.
 
     Everything with floating point is averaged at full precision, the statistics of batch normalisation too; all else is
-    the first one's, which is one that a training wrote, except the metrics, which belong to none.
+    that of the checkpoint, except the metrics, which belong to none.
+
+    Args:
+        trained: a checkpoint that a training of ours wrote.
+        others: tensors by name.
+        averaged: the file to write.
+
+    Raises:
+        TrainingError: where the others have other tensors.
     """
-    first, *others = map(load, checkpoints)
+    first = load(trained)
     table = first["model"].state_dict()
-    tables = [table, *((other.get("ema") or other["model"]).state_dict() for other in others)]
+    tables = [table, *others]
+    for other in others:
+        if {name: value.shape for name, value in other.items()} != {name: value.shape for name, value in table.items()}:
+            raise TrainingError(
+                f"{printable(trained)} cannot be averaged with weights whose tensors have other names or shapes"
+            )
     means = {
         name: torch.stack([each[name].float() for each in tables]).mean(0)
         for name, value in table.items()

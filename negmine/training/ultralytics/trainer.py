@@ -145,17 +145,17 @@ class UltralyticsTrainer:
             calibrate_weights(weights, calibration, calibrated)
 
     def average(self, checkpoints: Sequence[Path], averaged: Path) -> None:
-        """Write the average of trained checkpoints of one architecture.
+        """Write the average of checkpoints of one architecture, of which the first is one that `train` returned.
 
         Raises:
-            TrainingError: where it cannot be written.
+            WeightsError: for weights that cannot be opened.
+            TrainingError: where they differ in their tensors, or the average cannot be written.
         """
         with quiet_ultralytics(), _explained(averaged.parent):
             from negmine.training.ultralytics.checkpoints import average_weights
 
-            for checkpoint in dict.fromkeys(checkpoints):
-                self._open(checkpoint)  # checks what unpickling would run, and that it is a dense detector
-            average_weights(checkpoints, averaged)
+            tables = {path: self._open(path).model.float().state_dict() for path in dict.fromkeys(checkpoints)}
+            average_weights(checkpoints[0], [tables[path] for path in checkpoints[1:]], averaged)
 
     def _run(self, weights: Path, data: TrainingSet, out: Path, job: Job) -> None:
         """Train the passes that are not done; leaves the last whole checkpoint in `out`."""

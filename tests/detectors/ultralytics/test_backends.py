@@ -56,6 +56,7 @@ def test_without_images_to_compare_on_it_is_the_weights_themselves(firing_weight
     assert backend_of(firing_weights, Asked(), backend="torch") == "torch"
 
 
+@pytest.mark.slow
 def test_with_images_it_is_openvino_once_it_has_found_the_same(converted: Path, firing_weights: Path) -> None:
     samples = Asked()
     first = open_detector(config(firing_weights), samples)

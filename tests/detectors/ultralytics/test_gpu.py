@@ -163,6 +163,7 @@ def forced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(UltralyticsDetector, "device_type", "cuda")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("forced")
 def test_with_images_a_gpu_runs_in_half_precision_and_is_handed_several_batches(firing_weights: Path) -> None:
     detector = open_detector(config(firing_weights), samples)
@@ -172,6 +173,7 @@ def test_with_images_a_gpu_runs_in_half_precision_and_is_handed_several_batches(
     assert open_detector(config(firing_weights, backend="torch"), samples).identity.settings["backend"] == "torch"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("forced")
 def test_a_scan_takes_the_path_and_finds_what_the_cpu_finds(firing_weights: Path, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()

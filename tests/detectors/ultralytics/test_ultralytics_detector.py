@@ -302,6 +302,7 @@ def test_an_onnx_export_finds_what_its_checkpoint_finds(
         np.testing.assert_allclose(found.boxes_xyxy, original.boxes_xyxy, atol=1e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_an_onnx_export_for_another_size_says_which(onnx_weights: Callable[..., Path]) -> None:
     path = str(onnx_weights())
