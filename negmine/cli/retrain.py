@@ -459,6 +459,8 @@ def _rounds(result: RetrainResult) -> Table:
         title = f"Rounds of {result.folds} detectors, each measured on the fold that it never saw; * marks the best"
     else:
         title = "Rounds, measured on held-out images; * marks the best"
+    if any(each.blended is not None for each in result.rounds):
+        title += "; + 25% has so much of the start"
     rows = table(title, names, plain=True)
     rows.columns[3].width = len("FPPI at")  # its name on three lines, so that the table fits into 80 columns
     for each in result.rounds:
@@ -480,7 +482,7 @@ def _row(each: RoundResult, *, best: bool) -> tuple[str, ...]:
 
 def _name(each: RoundResult) -> str:
     if each.blended is not None:
-        return f"{each.blended} + {each.start_share:.0%} start"
+        return f"{each.blended} + {each.start_share:.0%}"
     return str(each.number) if each.number else "start"
 
 
