@@ -50,7 +50,7 @@ def test_a_round_with_faster_rcnn(data_yaml: Path, suffix: str, tmp_path: Path) 
         result = negmine.retrain(
             start, data_yaml, backgrounds=tmp_path / "backgrounds", out=tmp_path / "out", config=config, resume=resume
         )
-        assert [each.number for each in result.rounds] == [0, 1]
+        assert [each.title for each in result.rounds][:2] == ["the start", "round 1"] and len(result.rounds) == 4
         return result.weights
 
     weights = retrain()

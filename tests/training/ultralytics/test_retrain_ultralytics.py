@@ -20,7 +20,8 @@ def test_retraining_a_real_detector_leaves_fewer_false_positives_at_equal_recall
         demo_weights, demo_dataset.data_yaml, backgrounds=demo_dataset.backgrounds, out=tmp_path / "out", config=config
     )
 
-    start, first = result.rounds
+    start, first, *blends = result.rounds
+    assert [(each.blended, each.start_share) for each in blends] == [(1, 0.25), (1, 0.5)]
     assert demo_weights.read_bytes() == before
     assert start.fppi > 0.5  # there is something to win
     assert first.fppi < start.fppi
@@ -28,6 +29,6 @@ def test_retraining_a_real_detector_leaves_fewer_false_positives_at_equal_recall
     assert result.best_round.fppi_at_recall is not None and start.fppi_at_recall is not None
     assert result.best_round.fppi_at_recall <= start.fppi_at_recall
     lines = [json.loads(line) for line in (tmp_path / "out" / "rounds.jsonl").read_text().splitlines()]
-    assert [line["number"] for line in lines] == [0, 1]
+    assert [line["number"] for line in lines] == [0, 1, 2, 3]
     held_out = set((tmp_path / "out" / "held-out.txt").read_text().split())
     assert held_out and held_out < {str(path) for path in demo_dataset.backgrounds.rglob("*.*")}
