@@ -156,6 +156,7 @@ def backgrounds(tmp_path: Path) -> Path:
     )
 
 
+@pytest.mark.slow
 def test_scan_export_verify(shell: Run, backgrounds: Path, firing_weights: Path, tmp_path: Path) -> None:
     (backgrounds / "broken.jpg").write_bytes(b"no picture")
     done = shell("scan", backgrounds, "--weights", firing_weights, "--imgsz", "96", "--json")

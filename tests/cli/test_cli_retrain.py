@@ -103,6 +103,7 @@ def test_backgrounds_that_the_user_holds_out_are_those_that_are_measured_on(worl
     assert listed == [str(path) for path in apart]
 
 
+@pytest.mark.slow
 def test_folds_are_measured_by_members_and_new_images_are_asked_for_next(tmp_path: Path) -> None:
     world = make_world(tmp_path / "world", val=False, backgrounds=12)
     command = _command(world, "--rounds", "1")

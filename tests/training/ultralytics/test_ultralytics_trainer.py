@@ -74,7 +74,7 @@ def _config(**changes: object) -> TrainConfig:
     return TrainConfig(**(settings | changes))  # type: ignore[arg-type]
 
 
-@pytest.mark.slow_after(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_ohem_trains_every_family_and_plain_ultralytics_opens_it(
     family: str, untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
