@@ -7,6 +7,7 @@ import click
 from negmine.cli._command import Command, option
 from negmine.cli._options import json_option
 from negmine.cli._output import console, print_json, say, scan_progress
+from negmine.cli._rounds import render_rounds
 from negmine.paths import printable
 from negmine.words import counted
 
@@ -30,7 +31,7 @@ def command(out: str, seed: int, as_json: bool) -> None:
     \b
     negmine demo --out negmine-demo
     """
-    from negmine.cli import augment, ratio, retrain, scan
+    from negmine.cli import augment, ratio, scan
     from negmine.cli import eval as eval_command
     from negmine.demo.run import run_demo
 
@@ -49,7 +50,7 @@ def command(out: str, seed: int, as_json: bool) -> None:
     scan.render(result.scan)
     augment.render(result.augment)
     ratio.render(result.ratio)
-    retrain.render(result.retrain)
+    render_rounds(result.retrain)
     eval_command.render(result.evaluation)
     say(screen, f"\nThe demo took {result.seconds:.0f} s. It wrote:")
     exported = f"{counted(result.export.negatives, 'negative')} and {counted(result.export.variants, 'variant')}"

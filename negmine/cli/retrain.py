@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 import click
 from click.core import ParameterSource
 
 from negmine.cli._command import Command, option
 from negmine.cli._options import json_option, label_options
-from negmine.cli._output import console, print_json, quoted, say, table
+from negmine.cli._output import print_json
+from negmine.cli._rounds import render_rounds
+from negmine.cli._steps import step_progress
 from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
 from negmine.mining.config import CropPolicy
-from negmine.paths import printable
 from negmine.retraining.config import DEFAULT_HOLDOUT, DEFAULT_OUT, RetrainConfig, seconds_of
 from negmine.training.losses import LOSSES, check_options, option_fields
 
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
-    from negmine.retraining.result import RetrainResult, RoundResult
-
 _DEFAULT = RetrainConfig()
 _TRAIN = _DEFAULT.train
-_SECONDS_BETWEEN = 10  # between plain lines of progress
-
-Shows = tuple[Callable[[str], None], Callable[[str, int, int], None]]
 
 
 @click.command("retrain", cls=Command)
@@ -325,7 +315,7 @@ def command(
     from negmine.retraining.retrain import retrain
 
     try:
-        with retrain_progress() as (on_step, on_progress):
+        with step_progress() as (on_step, on_progress):
             result = retrain(
                 weights,
                 data,
@@ -344,7 +334,7 @@ def command(
     if as_json:
         print_json(result.to_dict())
     else:
-        render(result)
+        render_rounds(result)
 
 
 def _check_loss_options(ctx: click.Context, weights: str, loss: str | None) -> None:
@@ -387,110 +377,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-@contextmanager
-def retrain_progress() -> Iterator[Shows]:
-    """Two callables: one announces a step, one shows how much of something is done."""
-    err = console(stderr=True)
-    with _bars(err) if err.is_terminal else _lines(err) as shows:
-        yield shows
-
-
-@contextmanager
-def _bars(err: Console) -> Iterator[Shows]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True) as progress:
-        task = progress.add_task("", visible=False, total=None)
-
-        def step(text: str) -> None:
-            progress.update(task, visible=False)
-            progress.console.print(printable(text), soft_wrap=True)
-
-        def count(what: str, done: int, total: int) -> None:
-            if progress.tasks[0].description != what or done < progress.tasks[0].completed:
-                progress.reset(task, description=what, total=total)
-            progress.update(task, description=what, completed=done, total=total, visible=done < total)
-
-        yield step, count
-
-
-@contextmanager
-def _lines(err: Console) -> Iterator[Shows]:
-    import time
-
-    last = time.monotonic()
-
-    def step(text: str) -> None:
-        nonlocal last
-        last = time.monotonic()
-        say(err, printable(text))
-
-    def count(what: str, done: int, total: int) -> None:
-        nonlocal last
-        if what == "steps" or time.monotonic() - last > _SECONDS_BETWEEN:
-            last = time.monotonic()
-            err.print(f"{done} of {total} {what}", soft_wrap=True)
-
-    yield step, count
-
-
-def render(result: RetrainResult) -> None:
-    """Print the rounds, the verdict, and the command to type next."""
-    out = console()
-    out.print(_rounds(result))
-    if result.stopped is not None:
-        say(out, f"no further round: {result.stopped}")
-    say(out, f"\n{result.verdict}")
-    say(out, f"weights: {printable(result.weights)}")
-    for line in result.advice:
-        say(out, f"advice: {printable(line)}")
-    if result.improved and result.folds > 1:
-        say(out, f"next, on images that are not among these: {_next(result)}")
-    elif result.improved:
-        say(out, f"next: {_next(result)}")
-
-
-def _rounds(result: RetrainResult) -> Table:
-    names = ("round", "negatives", "FPPI", "FPPI at equal recall", "recall", "mAP50", "mAP50-95", "LAMR", "seconds")
-    if result.folds > 1:
-        title = f"Rounds of {result.folds} detectors, each measured on the fold that it never saw; * marks the best"
-    else:
-        title = "Rounds, measured on held-out images; * marks the best"
-    if any(each.blended is not None for each in result.rounds):
-        title += "; + 25% has so much of the start"
-    rows = table(title, names, plain=True)
-    rows.columns[3].width = len("FPPI at")  # its name on three lines, so that the table fits into 80 columns
-    for each in result.rounds:
-        rows.add_row(*_row(each, best=each.number == result.best))
-    return rows
-
-
-def _row(each: RoundResult, *, best: bool) -> tuple[str, ...]:
-    return (
-        _name(each) + (" *" if best else ""),
-        str(each.negatives),
-        f"{each.fppi:.3f}",
-        "none" if each.fppi_at_recall is None else f"{each.fppi_at_recall:.3f}",
-        f"{each.recall:.3f}",
-        *("-" if value is None else f"{value:.3f}" for value in (each.map50, each.map50_95, each.lamr)),
-        f"{each.seconds:.1f}",
-    )
-
-
-def _name(each: RoundResult) -> str:
-    if each.blended is not None:
-        return f"{each.blended} + {each.start_share:.0%}"
-    return str(each.number) if each.number else "start"
-
-
-def _next(result: RetrainResult) -> str:
-    """The command that compares start and result in full; with folds, on images of which the user has to name some."""
-    imgsz = () if result.imgsz is None else ("--imgsz", str(result.imgsz))
-    if result.folds > 1:
-        images: tuple[str | Path, ...] = ("--data", "DATA", "--backgrounds", "SOURCE")
-    else:
-        images = ("--data", result.data_yaml, "--split", "val", "--backgrounds", result.held_out_list)
-    return quoted("negmine", "eval", "--weights", result.start, "--weights", result.weights, *images, *imgsz)

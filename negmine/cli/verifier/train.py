@@ -9,7 +9,7 @@ import click
 from negmine.cli._command import Command, option
 from negmine.cli._options import bank_option, json_option, label_options, workers_option
 from negmine.cli._output import console, print_json, quoted, say, table
-from negmine.cli.retrain import retrain_progress
+from negmine.cli._steps import step_progress
 from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
 from negmine.paths import printable
@@ -119,7 +119,7 @@ def command(
     )
     from negmine.verifying.train import train_verifier
 
-    with retrain_progress() as (on_step, on_progress):
+    with step_progress() as (on_step, on_progress):
         result = train_verifier(
             weights,
             data,
