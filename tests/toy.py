@@ -172,7 +172,7 @@ class ToyTrainer:
         document = json.loads(weights.read_text())
         write_file(calibrated, json.dumps(document | {"shift": document["shift"] + calibration.shift(0)}).encode())
 
-    def average(self, checkpoints: Sequence[Path], averaged: Path) -> None:
+    def average(self, checkpoints: Sequence[Path], averaged: Path, *, shares: Sequence[float] | None = None) -> None:
         """Fires on what most of them fire on."""
         every = [json.loads(path.read_text()) for path in checkpoints]
         votes = Counter(what for each in every for what in each["fires_on"])

@@ -191,7 +191,14 @@ def _average(run: Run, number: int) -> None:
     gather_negatives(run.folder, folder, [run.home(number, member) for member in members])
     write_data_yaml(folder, data.images, data.class_names, channels=data.channels, negatives=True)
     run.step(number, f"averaging the weights of {len(members)} members")
-    members[0].trainer.average([run.weights_of(number, member) for member in members], folder.weights)
+    _average_members(run, number)
+
+
+def _average_members(run: Run, number: int) -> None:
+    """Write the weights of a round; those of a member that is alone are the round's already."""
+    folder, members = run.folder.round(number), run.members
+    if len(members) > 1 and not folder.weights.is_file():
+        members[0].trainer.average([run.weights_of(number, member) for member in members], folder.weights)
 
 
 def _blend(run: Run, number: int, of: int, start_share: float, at_recall: float) -> RoundResult:
@@ -210,12 +217,11 @@ def _blend(run: Run, number: int, of: int, start_share: float, at_recall: float)
         done = trained_weights(run, number, member)
         if not done.is_file():
             done.parent.mkdir(parents=True, exist_ok=True)
-            others = round(1 / start_share) - 1
-            member.trainer.average([*[run.weights_of(of, member)] * others, start], done)
+            shares = (1 - start_share, start_share)
+            member.trainer.average([run.weights_of(of, member), start], done, shares=shares)
     for path in (source.negatives, source.data_yaml):  # what the round was trained on
         copy_file(path, folder.path / path.name)
     write_file(folder.counts, (json.dumps(asdict(counts), indent=1) + "\n").encode())
     found = match_round(run, number, title)
-    if len(run.members) > 1 and not folder.weights.is_file():
-        run.members[0].trainer.average([run.weights_of(number, member) for member in run.members], folder.weights)
+    _average_members(run, number)
     return measure_round(run, number, found, counts, at_recall, began)

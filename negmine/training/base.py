@@ -131,13 +131,13 @@ class Trainer(Protocol):
             TrainingError: where the loss is NaN or infinite, memory or disk is full, or the images cannot be used.
         """
 
-    def average(self, checkpoints: Sequence[Path], averaged: Path) -> None:
+    def average(self, checkpoints: Sequence[Path], averaged: Path, *, shares: Sequence[float] | None = None) -> None:
         """Write the average of the weights of several checkpoints that were trained from the same start.
 
         Args:
-            checkpoints: the first as `train` returns it; the others too, or what it was started from. One that is named
-                several times counts as often.
+            checkpoints: the first as `train` returns it; the others too, or what it was started from.
             averaged: where it is written, whole or not at all.
+            shares: of each checkpoint in the average, 1 in all; None for equal ones.
 
         Raises:
             TrainingError: where it cannot be written.

@@ -57,9 +57,9 @@ class SoupTrainer:
             self.average(ends, averaged)
         return averaged
 
-    def average(self, checkpoints: Sequence[Path], averaged: Path) -> None:
+    def average(self, checkpoints: Sequence[Path], averaged: Path, *, shares: Sequence[float] | None = None) -> None:
         """Ask the first member, as in `check`."""
-        self._members[0].average(checkpoints, averaged)
+        self._members[0].average(checkpoints, averaged, shares=shares)
 
     def calibrate(self, weights: Path, calibration: Calibration, calibrated: Path) -> None:
         """Have the first member do it, since all write checkpoints of one kind."""

@@ -104,8 +104,8 @@ class Uncalibrating:
     ) -> Path:
         return SUNK.train(weights, data, out, steps=steps, on_steps=on_steps)
 
-    def average(self, checkpoints: Sequence[Path], averaged: Path) -> None:
-        SUNK.average(checkpoints, averaged)
+    def average(self, checkpoints: Sequence[Path], averaged: Path, *, shares: Sequence[float] | None = None) -> None:
+        SUNK.average(checkpoints, averaged, shares=shares)
 
 
 def test_a_trainer_that_cannot_calibrate_trains_as_before(world: World, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ class Writer:
             self.trained.append(self.number)
         return done
 
-    def average(self, checkpoints: Sequence[Path], averaged: Path) -> None:
+    def average(self, checkpoints: Sequence[Path], averaged: Path, *, shares: Sequence[float] | None = None) -> None:
         averaged.write_text(" and ".join(path.read_text() for path in checkpoints))
 
 

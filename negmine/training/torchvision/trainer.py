@@ -113,18 +113,17 @@ class TorchvisionTrainer:
 
         write_checkpoint(calibrate_checkpoint(read_checkpoint(weights), calibration), calibrated)
 
-    def average(self, checkpoints: Sequence[Path], averaged: Path) -> None:
-        """Write the average of trained checkpoints of one model; tensors of integers are the first one's."""
-        import torch
+    def average(self, checkpoints: Sequence[Path], averaged: Path, *, shares: Sequence[float] | None = None) -> None:
+        """Write the average of checkpoints of one model; all but the tensors is the first one's.
 
-        first, *others = map(read_checkpoint, checkpoints)
-        state = {
-            name: torch.stack([value.float(), *(other.state[name].float() for other in others)]).mean(0).to(value.dtype)
-            if value.is_floating_point()
-            else value
-            for name, value in first.state.items()
-        }
-        write_checkpoint(replace(first, state=state), averaged)
+        Raises:
+            WeightsError: for a checkpoint that cannot be read.
+            TrainingError: where they differ in their tensors.
+        """
+        from negmine.training.averaging import average_tensors
+
+        read = [read_checkpoint(path) for path in checkpoints]
+        write_checkpoint(replace(read[0], state=average_tensors([each.state for each in read], shares)), averaged)
 
     def _train(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,36 +67,17 @@ def save_weights(checkpoint: Path, weights: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def average_weights(trained: Path, others: Sequence[Mapping[str, torch.Tensor]], averaged: Path) -> None:
-    """Write the average of the weights of one architecture.
-
-    Everything with floating point is averaged at full precision, the statistics of batch normalisation too; all else is
-    that of the checkpoint, except the metrics, which belong to none.
+def save_tensors(trained: Path, tensors: Mapping[str, torch.Tensor], saved: Path) -> None:
+    """Write a checkpoint with other tensors in it; its metrics, which are not theirs, are left out.
 
     Args:
         trained: a checkpoint that a training of ours wrote.
-        others: tensors by name.
-        averaged: the file to write.
-
-    Raises:
-        TrainingError: where the others have other tensors.
+        tensors: by name, all that it has.
+        saved: the file to write.
     """
-    first = load(trained)
-    table = first["model"].state_dict()
-    tables = [table, *others]
-    for other in others:
-        if {name: value.shape for name, value in other.items()} != {name: value.shape for name, value in table.items()}:
-            raise TrainingError(
-                f"{printable(trained)} cannot be averaged with weights whose tensors have other names or shapes"
-            )
-    means = {
-        name: torch.stack([each[name].float() for each in tables]).mean(0)
-        for name, value in table.items()
-        if value.is_floating_point()
-    }
-    for name, mean in means.items():
-        table[name].copy_(mean)
-    save({**first, "train_metrics": None, "train_results": None}, averaged)
+    document = load(trained)
+    document["model"].load_state_dict(tensors)
+    save({**document, "train_metrics": None, "train_results": None}, saved)
 
 
 def calibrate_weights(weights: Path, calibration: Calibration, calibrated: Path) -> None:

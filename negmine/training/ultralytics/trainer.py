@@ -144,7 +144,7 @@ class UltralyticsTrainer:
             self._open(weights)  # checks what unpickling would run, and that it is a dense detector
             calibrate_weights(weights, calibration, calibrated)
 
-    def average(self, checkpoints: Sequence[Path], averaged: Path) -> None:
+    def average(self, checkpoints: Sequence[Path], averaged: Path, *, shares: Sequence[float] | None = None) -> None:
         """Write the average of checkpoints of one architecture, of which the first is one that `train` returned.
 
         Raises:
@@ -152,10 +152,11 @@ class UltralyticsTrainer:
             TrainingError: where they differ in their tensors, or the average cannot be written.
         """
         with quiet_ultralytics(), _explained(averaged.parent):
-            from negmine.training.ultralytics.checkpoints import average_weights
+            from negmine.training.averaging import average_tensors
+            from negmine.training.ultralytics.checkpoints import save_tensors
 
-            tables = {path: self._open(path).model.float().state_dict() for path in dict.fromkeys(checkpoints)}
-            average_weights(checkpoints[0], [tables[path] for path in checkpoints[1:]], averaged)
+            tables = [self._open(path).model.state_dict() for path in checkpoints]
+            save_tensors(checkpoints[0], average_tensors(tables, shares), averaged)
 
     def _run(self, weights: Path, data: TrainingSet, out: Path, job: Job) -> None:
         """Train the passes that are not done; leaves the last whole checkpoint in `out`."""
