@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from negmine.training.base import TrainingSet
 from negmine.training.batches import positives_per_batch
 from negmine.training.config import TrainConfig
 
@@ -50,6 +51,29 @@ def schedule_for(config: TrainConfig, positives: int, negatives: int, steps: int
     steps = steps or config.steps or default_steps(positives)
     passes = max(round(steps / _PASS), min(steps, 2))
     return Schedule(passes, math.ceil(steps / passes))
+
+
+class OneTraining:
+    """What trainers that make one training at a time have in common.
+
+    Args:
+        config: of the training; its batch is set.
+    """
+
+    def __init__(self, config: TrainConfig) -> None:
+        self._config = config
+
+    @property
+    def trainings(self) -> int:
+        """One."""
+        return 1
+
+    def steps_of(self, data: TrainingSet) -> int:
+        """The optimizer steps that a training takes on some data."""
+        return self._schedule(data).steps
+
+    def _schedule(self, data: TrainingSet, steps: int | None = None) -> Schedule:
+        return schedule_for(self._config, len(data.positives), len(data.negatives), steps)
 
 
 def default_steps(positives: int) -> int:

@@ -20,7 +20,7 @@ from negmine.training.batches import MixedBatches
 from negmine.training.calibration import Calibration
 from negmine.training.config import TrainConfig
 from negmine.training.losses import Family, family_of_builder, make_loss, use_of
-from negmine.training.schedule import Schedule, schedule_for
+from negmine.training.schedule import OneTraining, Schedule
 
 if TYPE_CHECKING:
     import torch
@@ -33,7 +33,7 @@ _NAMES_SHOWN = 10
 _COUNTED = 100  # batches whose anchors tell how rare objects are
 
 
-class TorchvisionTrainer:
+class TorchvisionTrainer(OneTraining):
     """Trains a checkpoint of torchvision; a plain loop, a line in `log.jsonl` for each pass of a few steps.
 
     Raises:
@@ -43,7 +43,7 @@ class TorchvisionTrainer:
     def __init__(self, config: TrainConfig) -> None:
         from negmine.training.torchvision.loop import Settings
 
-        self._config = config
+        super().__init__(config)
         self._device = open_device(config.device)
         self._settings = Settings.of(config.settings)
 
@@ -61,15 +61,6 @@ class TorchvisionTrainer:
                 f"{_shown(class_names)}; train with the detector's own list of classes, in its order"
             )
         self._prepared(checkpoint, printable(weights))
-
-    @property
-    def trainings(self) -> int:
-        """One."""
-        return 1
-
-    def steps_of(self, data: TrainingSet) -> int:
-        """The optimizer steps that a training takes on some data."""
-        return schedule_for(self._config, len(data.positives), len(data.negatives)).steps
 
     def train(
         self,
@@ -93,7 +84,7 @@ class TorchvisionTrainer:
         out.mkdir(parents=True, exist_ok=True)
         checkpoint = read_checkpoint(weights)
         try:
-            schedule = schedule_for(self._config, len(data.positives), len(data.negatives), steps)
+            schedule = self._schedule(data, steps)
             trained = self._train(checkpoint, data, out, schedule, on_steps)
         except RuntimeError as error:
             if "out of memory" in str(error).lower():

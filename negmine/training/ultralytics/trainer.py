@@ -18,7 +18,7 @@ from negmine.training.base import OnSteps, TrainingSet
 from negmine.training.calibration import Calibration
 from negmine.training.config import TrainConfig
 from negmine.training.losses import Family, use_of
-from negmine.training.schedule import Schedule, schedule_for
+from negmine.training.schedule import OneTraining, Schedule
 
 if TYPE_CHECKING:
     from ultralytics import YOLO
@@ -49,7 +49,7 @@ _NAMES_SHOWN = 10
 _OPTIMIZERS = ("sgd", "adam", "adamax", "adamw", "nadam", "radam", "rmsprop", "musgd", "auto")
 
 
-class UltralyticsTrainer:
+class UltralyticsTrainer(OneTraining):
     """Trains what `YOLO(weights).train(...)` does, with the classification loss of `config` in place of its own.
 
     Ultralytics' log files, `results.csv`, `args.yaml` and checkpoints are in the training's folder, and every argument
@@ -59,7 +59,7 @@ class UltralyticsTrainer:
     def __init__(self, config: TrainConfig) -> None:
         if "," in config.device:
             raise ConfigError(f"expected one device to train on, found {config.device!r}; name one of them")
-        self._config = config
+        super().__init__(config)
 
     def check(self, weights: Path, class_names: Sequence[str]) -> None:
         """Open the weights, and see that they are a detector of these classes that can take the loss.
@@ -80,15 +80,6 @@ class UltralyticsTrainer:
                     "train with the detector's own list of classes, in its order"
                 )
             self._check_settings()
-
-    @property
-    def trainings(self) -> int:
-        """One."""
-        return 1
-
-    def steps_of(self, data: TrainingSet) -> int:
-        """The optimizer steps that a training takes on some data."""
-        return schedule_for(self._config, len(data.positives), len(data.negatives)).steps
 
     def train(
         self,
@@ -120,7 +111,7 @@ class UltralyticsTrainer:
 
             out.mkdir(parents=True, exist_ok=True)
             resume_file = out / _RESUME
-            schedule = schedule_for(self._config, len(data.positives), len(data.negatives), steps)
+            schedule = self._schedule(data, steps)
             if _passes_done(resume_file) < schedule.passes:
                 self._run(weights, data, out, Job(self._config, schedule, resume_file, restore_threads, on_steps))
             require_same_network(self._open(weights).model, resume_file)
