@@ -37,7 +37,7 @@ def _rounds(result: RetrainResult) -> Table:
     else:
         title = "Rounds, measured on held-out images; * marks the best"
     if any(each.blended is not None for each in result.rounds):
-        title += "; + 25% has so much of the start"
+        title += "; + N%: averaged with the start"
     rows = table(title, names, plain=True)
     rows.columns[3].width = len("FPPI at")  # its name on three lines, so that the table fits into 80 columns
     for each in result.rounds:

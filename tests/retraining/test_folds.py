@@ -239,6 +239,21 @@ def test_more_folds_than_groups_are_refused(
         divided([drawn(tmp_path / "in", backgrounds)], unsplit, folds=folds)
 
 
+def test_backgrounds_of_the_groups_of_images_that_are_trained_on_are_mined(
+    tmp_path: Path, labelled: LabelledData
+) -> None:
+    stem = labelled.train[0].path.stem
+    draw(tmp_path / "in" / f"{stem}-b.png", seed=300)
+    backgrounds = read_backgrounds([drawn(tmp_path / "in", 20)], None, labelled)
+    by = GroupBy(rf"/({stem})(?:-b)?\.png")
+    notes: list[str] = []
+    for seed in range(5):  # a share of nearly all would hold it out
+        found = divide(labelled, backgrounds, HoldoutConfig(share=0.9, seed=seed, group_by=by), folds=1)
+        assert tmp_path / "in" / f"{stem}-b.png" in found.folds[0].mined
+        notes += found.notes
+    assert any("or are of the groups of such images" in note for note in notes)
+
+
 def test_no_member_mines_a_group_that_it_is_measured_on(tmp_path: Path, labelled: LabelledData) -> None:
     stems = [image.path.stem for image in labelled.val]
     for number, stem in enumerate(stems):

@@ -40,8 +40,9 @@ def advice(
     scores: Sequence[ImageScores] = (FAINT, FAINT, FAINT),
     steps: int = 300,
     best: int = 1,
+    by_share: bool = True,
 ) -> tuple[str, ...]:
-    return advise(Evidence(rounds, scores, best, comparison, steps))
+    return advise(Evidence(rounds, scores, best, comparison, steps, by_share))
 
 
 def test_nothing_is_said_where_no_cause_shows() -> None:
@@ -53,6 +54,11 @@ def test_too_few_steps() -> None:
     (said,) = advice(unsure("backgrounds", None), steps=32)
     assert "each training took 32 steps" in said and "--steps 150 or more" in said
     assert advice(BETTER, steps=32) == () and advice(unsure("backgrounds", None), steps=150) == ()
+
+
+def test_a_larger_share_is_advised_only_where_a_share_is_held_out() -> None:
+    shares, folds = (advice(unsure("backgrounds", 20), by_share=each)[0] for each in (True, False))
+    assert shares == f"{folds}, or hold out more of them with --holdout"
 
 
 @pytest.mark.parametrize(

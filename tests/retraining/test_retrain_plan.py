@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from toy import ToyTrainer, World, make_world, open_toy, toy_config
 
+from negmine.detectors.base import Detector
+from negmine.detectors.config import DetectorConfig
 from negmine.errors import ConfigError
 from negmine.retraining.config import RetrainConfig, seconds_of
 from negmine.retraining.result import RetrainResult
@@ -17,17 +19,21 @@ from negmine.retraining.retrain import retrain
 from negmine.training.base import OnSteps, TrainingSet, TrainProgress
 from negmine.training.config import TrainConfig
 
-SECONDS = 2.0  # of a step
-
 
 @dataclass
 class TimedTrainer(ToyTrainer):
-    """Each of its steps takes a while, by the clock that it is."""
+    """Each of its steps takes a while, by the clock that it is, and so does all that a detector is opened for."""
 
     now: float = 0.0
+    step_s: float = 2.0
+    detector_s: float = 0.0
 
     def __call__(self) -> float:
         return self.now
+
+    def open(self, config: DetectorConfig) -> Detector:
+        self.now += self.detector_s
+        return open_toy(config)
 
     def train(
         self,
@@ -39,7 +45,7 @@ class TimedTrainer(ToyTrainer):
         on_steps: OnSteps | None = None,
     ) -> Path:
         def tell(now: TrainProgress) -> None:
-            self.now += SECONDS
+            self.now += self.step_s
             if on_steps is not None:
                 on_steps(now)
 
@@ -56,7 +62,7 @@ def _go(world: World, out: Path, trainer: TimedTrainer, **changes: object) -> tu
     config = toy_config(train=TrainConfig(imgsz=160, device="cpu"), rounds=2, stop_early=False, folds=1, **changes)
     result = retrain(
         world.weights, world.data, backgrounds=world.backgrounds, out=out, config=config, trainer=trainer,
-        open_detector=open_toy, on_step=said.append, clock=trainer, resume=True,
+        open_detector=trainer.open, on_step=said.append, clock=trainer, resume=True,
     )  # fmt: skip
     return result, said
 
@@ -73,12 +79,19 @@ def test_a_budget_decides_on_the_steps_of_every_round(world: World, tmp_path: Pa
     assert not any("budget" in note for note in result.notes)
 
 
+@pytest.mark.parametrize(("blend", "steps"), [(False, 255), (True, 225)])
+def test_a_budget_leaves_time_to_mine_and_to_measure(world: World, tmp_path: Path, blend: bool, steps: int) -> None:
+    trainer = TimedTrainer(per_round=1, detector_s=30.0)  # 60 s a round: the start, two rounds, two blends
+    _go(world, tmp_path / "out", trainer, budget=1200.0, blend=blend)
+    assert _given_steps(tmp_path / "out", 1) == steps
+
+
 def test_a_run_that_is_resumed_keeps_the_steps_though_the_machine_is_slower(world: World, tmp_path: Path) -> None:
     out = tmp_path / "out"
     _go(world, out, TimedTrainer(per_round=1), budget=1200.0)
     for path in (out / "round-2" / "metrics.json", out / "round-2" / "weights.pt"):
         path.unlink()
-    _go(world, out, TimedTrainer(per_round=1, now=500.0), budget=1200.0)
+    _go(world, out, TimedTrainer(per_round=1, now=500.0, step_s=5.0), budget=1200.0)
     assert _given_steps(out, 2) == 300
 
 

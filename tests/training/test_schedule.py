@@ -27,4 +27,5 @@ def test_the_rule_gives_more_steps_to_more_images_within_bounds() -> None:
     counts = [default_steps(positives) for positives in (1, 10, 26, 60, 115, 300, 10_000)]
     assert counts == sorted(counts)
     assert counts[0] >= 100 and counts[-1] == default_steps(1_000_000)
+    assert counts[0] < default_steps(100) < counts[-1]
     assert schedule_for(_CONFIG, positives=26, negatives=26).steps >= default_steps(26)

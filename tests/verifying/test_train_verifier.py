@@ -189,3 +189,15 @@ def test_groups_stay_together_and_folds_are_even() -> None:
     assert sorted(folds[f"p{i}"] for i in range(6)) == [0, 0, 1, 1, 2, 2]
     assert {folds["n0"], folds["n2"], folds["n3"]} == {0, 1, 2}
     assert dict(folds_of([], frozenset(), 3)) == {}
+
+
+def test_without_a_split_to_validate_on_a_share_of_the_images_is_not_trained_on(world: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data.yaml"
+    data.write_text(f"train: {world / 'images/train'}\nnames: [sign]\n")
+    objects = [
+        negmine.train_verifier(
+            world / "best.pt", data, world / "bank", out=tmp_path / f"{share}.safetensors", config=config(holdout=share)
+        ).classes[0].objects
+        for share in (1e-6, 0.5)
+    ]  # fmt: skip
+    assert 0 < objects[1] < objects[0]
