@@ -14,11 +14,9 @@ from negmine.evaluating.image_scores import ImageScores, on_the_same_images
 from negmine.paths import first_few
 from negmine.retraining.result import RoundResult
 from negmine.structures import BoolArray
+from negmine.training.schedule import ENOUGH_STEPS
 from negmine.words import counted
 
-ENOUGH_STEPS = (
-    150  # of a training; with 32 a detector learned only to lower its scores, with 160 what it should not find
-)
 _FEW_IMAGES = 10  # with false positives; fewer show no kind
 _LEARNED = 0.3  # of the negatives, at most, that a round may still fire on to have learned them
 _KEPT = 0.7  # of the held-out images, at least, that it still fires on, so that what it learned did not help there

@@ -18,6 +18,7 @@ from negmine.training.config import TrainConfig
 DEFAULT_OUT = "negmine-retrain"
 DEFAULT_HOLDOUT = 0.2
 _MAY_CHANGE = ("device", "workers", "trust_weights")  # when a run is resumed
+START_SHARES = (0.25, 0.5)  # of the start in the blends
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}  # of a budget
 _DERIVED = ("ratio",)  # of the training; the retraining's own replaces it
 

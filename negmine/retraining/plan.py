@@ -12,15 +12,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from negmine.files import write_file
+from negmine.retraining.config import START_SHARES
 from negmine.retraining.context import Member, Run
 from negmine.training.base import Trainer, TrainingSet, TrainProgress
+from negmine.training.schedule import ENOUGH_STEPS
 from negmine.words import counted
 
 _TIMED = 8  # steps that are trained to time them
 _WORTH_TIMING = 100  # steps in all; fewer are over before they are timed
 _FEWEST, _MOST = 25, 2000  # steps of a training that a budget may come to
-_BLENDS = 2  # are measured at the end
-_FEW = 100  # steps of a training; fewer only lower all scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +77,20 @@ def _planned(run: Run, learning: Sequence[tuple[Member, TrainingSet]], per_round
     if budget is None:
         return Plan(None, per_step)
     trainings = sum(member.trainer.trainings for member, _ in learning)
-    measured = rounds + 1 + (_BLENDS if run.config.blend else 0)  # the start is measured too
+    measured = rounds + 1 + (len(START_SHARES) if run.config.blend else 0)  # the start is measured too
     affordable = int((budget - per_round * measured) / (per_step * trainings * rounds))
     return Plan(min(max(affordable, _FEWEST), _MOST), per_step, _note_on(run, affordable, trainings))
 
 
 def _note_on(run: Run, affordable: int, trainings: int) -> str:
     """A warning where the budget is too small to be of use."""
-    if affordable >= _FEW:
+    if affordable >= ENOUGH_STEPS:
         return ""
     several = "fewer --folds" if len(run.members) > 1 else "--soup 1"
     fewer = [text for text, many in (("fewer --rounds", run.config.rounds > 1), (several, trainings > 1)) if many]
     return (
-        f"the budget leaves {counted(max(affordable, _FEWEST), 'step')} to each training, and fewer than {_FEW} mostly "
-        f"lower all scores: {' or '.join(['give more time', *fewer])}"
+        f"the budget leaves {counted(max(affordable, _FEWEST), 'step')} to each training, and fewer than {ENOUGH_STEPS} "
+        f"mostly lower all scores: {' or '.join(['give more time', *fewer])}"
     )
 
 

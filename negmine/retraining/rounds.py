@@ -22,6 +22,7 @@ from negmine.detectors.weights_files import hash_weights
 from negmine.evaluating.image_scores import ImageScores
 from negmine.files import copy_file, write_file
 from negmine.retraining.calibrating import match_round, trained_weights
+from negmine.retraining.config import START_SHARES
 from negmine.retraining.context import Member, Run
 from negmine.retraining.measure import measure_round, read_scores
 from negmine.retraining.plan import Plan, plan_trainings
@@ -37,8 +38,6 @@ from negmine.retraining.training_set import (
 from negmine.retraining.verdict import Standings, compare_config, reason_to_stop
 from negmine.training.base import TrainingSet, TrainProgress
 from negmine.words import counted
-
-_START_SHARES = (0.25, 0.5)  # of the start in the blends
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +70,7 @@ def run_rounds(run: Run) -> Rounds:
     trained = _trained(results)
     if run.config.blend and trained > 1:
         of = _standings(run, scores[:trained]).best or trained - 1
-        for share in _START_SHARES[len(results) - trained :]:
+        for share in START_SHARES[len(results) - trained :]:
             results.append(_blend(run, len(results), of, share, results[0].at_recall))
             scores.append(read_scores(run, results[-1].number))
             _keep(run, results, _standings(run, scores).best)

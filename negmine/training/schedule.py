@@ -14,7 +14,8 @@ from negmine.training.batches import positives_per_batch
 from negmine.training.config import TrainConfig
 
 _PASS = 25  # steps, unless epochs are asked for
-_FEWEST, _MOST = 160, 480  # steps of the rule
+ENOUGH_STEPS = 150  # with 32 a detector learned only to lower its scores, with 160 what it should not find
+_MOST = 480  # steps of the rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,4 +83,4 @@ def default_steps(positives: int) -> int:
     Args:
         positives: images with objects.
     """
-    return min(max(_FEWEST, 3 * positives), _MOST)
+    return min(max(ENOUGH_STEPS, 3 * positives), _MOST)

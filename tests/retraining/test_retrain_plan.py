@@ -99,7 +99,7 @@ def test_a_budget_that_buys_few_steps_says_so(world: World, tmp_path: Path) -> N
     result, _ = _go(world, tmp_path / "out", TimedTrainer(per_round=1), budget=60.0)
     assert _given_steps(tmp_path / "out", 1) == 25
     (note,) = [note for note in result.notes if "budget" in note]
-    assert note.endswith("leaves 25 steps to each training, and fewer than 100 mostly lower all scores: give more time "
+    assert note.endswith("leaves 25 steps to each training, and fewer than 150 mostly lower all scores: give more time "
                          "or fewer --rounds")  # fmt: skip
 
 
