@@ -89,8 +89,8 @@ def _note_on(run: Run, affordable: int, trainings: int) -> str:
     several = "fewer --folds" if len(run.members) > 1 else "--soup 1"
     fewer = [text for text, many in (("fewer --rounds", run.config.rounds > 1), (several, trainings > 1)) if many]
     return (
-        f"the budget leaves {counted(max(affordable, _FEWEST), 'step')} to each training, and fewer than {ENOUGH_STEPS} "
-        f"mostly lower all scores: {' or '.join(['give more time', *fewer])}"
+        f"the budget leaves {counted(max(affordable, _FEWEST), 'step')} to each training, and fewer than "
+        f"{ENOUGH_STEPS} mostly lower all scores: {' or '.join(['give more time', *fewer])}"
     )
 
 
