@@ -86,6 +86,13 @@ _TRAIN = _DEFAULT.train
 @option("Rounds", "--conf", default=_DEFAULT.conf, show_default=True, help="Score from which a detection counts.")
 @option(
     "Rounds",
+    "--mine-conf",
+    default=_DEFAULT.mine_conf,
+    show_default=True,
+    help="Score from which a detection on a background is mined, if --conf is not lower.",
+)
+@option(
+    "Rounds",
     "--max-recall-loss",
     default=_DEFAULT.max_recall_loss,
     show_default=True,
@@ -234,6 +241,7 @@ def command(
     ratio: str,
     negatives: int,
     conf: float,
+    mine_conf: float,
     holdout: float | None,
     held_out: tuple[str, ...],
     folds: int | None,
@@ -282,6 +290,7 @@ def command(
         ratio=ratio,
         negatives=negatives,
         conf=conf,
+        mine_conf=mine_conf,
         holdout=holdout,
         folds=folds,
         group_by=group_by,

@@ -33,7 +33,10 @@ class RetrainConfig:
             training's own.
         ratio: positive to negative images of each batch.
         negatives: different negatives that a training draws from, where the bank has them and the ratio asks for fewer.
-        conf: the score from which a detection counts, in mining and in the recall of the start.
+        conf: the score from which a detection counts: the recall that it gives the start is the one to keep.
+        mine_conf: the score from which a detection on a mined background makes a negative, where `conf` is not lower.
+            Low, because a detector that must find more targets is used at a lower score, and because a retrained one
+            has little left above `conf` to learn from.
         holdout: share of the backgrounds to hold out, over 0 and under 1; where the data has no split to validate on,
             also the share of its labelled images. None for `DEFAULT_HOLDOUT`.
         folds: parts that the backgrounds are divided into, and the labelled images where the data has no split to
@@ -70,6 +73,7 @@ class RetrainConfig:
     ratio: str = "1:1"
     negatives: int = 200
     conf: float = 0.25
+    mine_conf: float = 0.05
     holdout: float | None = None
     folds: int | None = None
     group_by: str = NEAR_DUPLICATE
@@ -96,6 +100,8 @@ class RetrainConfig:
                 f"{math.ceil(needed)} or more, or another ratio"
             )
         EvalConfig(conf=self.conf)  # checks the range
+        if not (math.isfinite(self.mine_conf) and 0 < self.mine_conf <= 1):
+            raise ConfigError(f"expected a mine_conf over 0, up to 1, found {self.mine_conf}")
         if self.budget is not None:
             if not (math.isfinite(self.budget) and self.budget > 0):
                 raise ConfigError(f"expected a budget over 0 seconds, found {self.budget}")

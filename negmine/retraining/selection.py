@@ -212,7 +212,9 @@ def expand(
 def _scan(run: Run, number: int, member: Member, current: Path) -> str:
     """Scan the backgrounds into the bank; the weights' hash, as the bank has it."""
     config = run.config
-    detector = run.ports.open_detector(replace(run.detector, weights=str(current), conf=config.conf))
+    detector = run.ports.open_detector(
+        replace(run.detector, weights=str(current), conf=min(config.conf, config.mine_conf))
+    )
     run.step(number, f"scanning {counted(len(member.mined), 'background')}", member)
     scan(
         list(member.mined),

@@ -183,6 +183,13 @@ def test_a_training_draws_from_more_negatives_than_the_ratio_asks_for(world: Wor
     assert (few.chosen, many.chosen) == (3, 9) and many.variants == 0  # 12 images with objects
 
 
+def test_what_scores_under_conf_is_mined_too(world: World, tmp_path: Path) -> None:
+    above, below = (
+        go(world, tmp_path / str(mined), rounds=1, conf=0.4, mine_conf=mined).rounds[1] for mined in (0.9, 0.05)
+    )
+    assert above.fresh < below.fresh and above.conf == below.conf == 0.4
+
+
 def test_every_round_leaves_a_folder_and_a_line(world: World, tmp_path: Path) -> None:
     out = tmp_path / "out"
     result = go(world, out, Toy(per_round=2))
