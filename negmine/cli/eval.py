@@ -45,6 +45,12 @@ _FILES = 5  # of a finding that are named
 @option("Data", "--backgrounds", multiple=True, metavar="SOURCE...", help="Images without targets.")
 @label_options("Data", "DATA")
 @option("Data", "--classes", metavar="A,B", help="Judge only these classes of DATA.")
+@option(
+    "Data",
+    "--group-by",
+    metavar="BY",
+    help="Frames of one clip count as one for the intervals: folder, or a regex whose first group they share.",
+)
 @option("Detector", "--weights", multiple=True, metavar="W", help="A detector; repeat to compare several.")
 @option(
     "Detector",
@@ -94,6 +100,7 @@ def command(
     backend: Backend,
     int8: bool,
     classes: str | None,
+    group_by: str | None,
     match_iou: float,
     background_iou: float,
     fail_if: tuple[str, ...],
@@ -151,6 +158,7 @@ def command(
         workers=workers,
         classes=names_in(classes),
         auto_backend=detector.backend == "auto",
+        group_by=group_by,
     )
     from negmine.evaluating.evaluate import evaluate
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
+from negmine.grouping import NEAR_DUPLICATE, GroupBy
 from negmine.thresholds import MatchConfig
 
 
@@ -24,6 +25,8 @@ class EvalConfig:
             nor as missed, and a detection on one of them is not a background false positive.
         auto_backend: run detectors whose settings leave the backend open (`auto`) on the fastest backend that agrees
             with the weights; otherwise they run on torch, so that the figures are those of the weights themselves.
+        group_by: what images of one group share: `folder`, or a regular expression with a group; see `GroupBy`. The
+            intervals draw whole groups. None where every image is one of its own.
 
     Raises:
         ConfigError: if a value is out of range.
@@ -36,6 +39,7 @@ class EvalConfig:
     workers: int | None = None
     classes: tuple[str, ...] = ()
     auto_backend: bool = False
+    group_by: str | None = None
 
     def __post_init__(self) -> None:
         for name, value in (("conf", self.conf), ("floor", self.floor)):
@@ -50,3 +54,7 @@ class EvalConfig:
             raise ConfigError(f"expected at least 1 worker, found {self.workers}")
         if len(set(self.classes)) != len(self.classes):
             raise ConfigError(f"expected each class once, found {', '.join(self.classes)}")
+        if self.group_by == NEAR_DUPLICATE:
+            raise ConfigError(f"expected group-by folder or a regular expression with a group, found {NEAR_DUPLICATE}")
+        if self.group_by is not None:
+            GroupBy(self.group_by)  # checks it

@@ -23,12 +23,13 @@ from negmine.evaluating.findings import (
     predicted_above,
     with_targets_finding,
 )
-from negmine.evaluating.image_scores import ImageScores
+from negmine.evaluating.image_scores import GroupOf, ImageScores
 from negmine.evaluating.intervals import intervals_of_models
 from negmine.evaluating.match import MatchedDetections
 from negmine.evaluating.plot import require_plot_path, write_plot
 from negmine.evaluating.predict import OnCount, predict_and_match
 from negmine.evaluating.result import EvalResult
+from negmine.grouping import GroupBy
 from negmine.paths import printable
 
 DetectorLike = Detector | DetectorConfig | PredictionsConfig | str | Path
@@ -83,7 +84,8 @@ def evaluate(
     names = distinct_names([_path_or_name(each) for each in given])
     matched = [replace(each, name=name) for each, name in zip(matched, names, strict=True)]
     models = figures_at_equal_recall(matched, config)
-    scores = [ImageScores.of(each, conf=config.conf) for each in matched]
+    group_of = _group_of(matched[0], config)
+    scores = [ImageScores.of(each, conf=config.conf, group_of=group_of) for each in matched]
     intervals, differences = intervals_of_models(scores, conf=config.conf, at_recall=models[0].at_recall)
     if plot is not None:
         write_plot(plot, names, [curve_of(each) for each in matched], [model.lamr for model in models])
@@ -123,6 +125,15 @@ def distinct_names(paths: Sequence[Path]) -> list[str]:
 
 def _tail(path: Path, parts: int) -> str:
     return printable(Path(*path.parts[-parts:]))
+
+
+def _group_of(matched: MatchedDetections, config: EvalConfig) -> GroupOf | None:
+    """The group of an image; one whose path does not say is alone in it."""
+    if config.group_by is None:
+        return None
+    by = GroupBy(config.group_by)
+    by.require_match([image.path for image in matched.images])
+    return lambda image: by.key(image.path) or image.sha256
 
 
 def _as_list(detectors: DetectorLike | Sequence[DetectorLike]) -> list[DetectorLike]:

@@ -44,6 +44,28 @@ def test_a_first_model_that_finds_nothing_compares_nothing(root: Path) -> None:
     assert not result.ok  # a check on what is not known is not passed
 
 
+def test_frames_of_one_clip_are_drawn_together_for_the_intervals(root: Path) -> None:
+    """One clip is one piece of evidence: every sample holds it whole, so its figures never differ."""
+    backgrounds = root / "backgrounds"
+
+    def recall(group_by: str | None) -> tuple[float | None, float | None]:
+        result = evaluate(square_detector(), root, backgrounds=backgrounds, config=EvalConfig(group_by=group_by))
+        low, high = result.intervals[0].recall
+        return low, high
+
+    low, high = recall(None)
+    assert low != high and recall(r"/(\w)\.png$") == (low, high)
+    low, high = recall(r"/[a-d](\.png)$")
+    assert low == high
+    for wrong, message in (
+        ("near-duplicate", "expected group-by folder"),
+        ("(", "regular"),
+        ("(x+)_", "matches none of 6"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            recall(wrong)
+
+
 def test_one_model_and_no_backgrounds(root: Path) -> None:
     result = evaluate(square_detector(), root / "data.yaml")
     assert (result.split, result.format, result.backgrounds, result.empty) == ("val", "YOLO", 0, 1)
