@@ -4,8 +4,9 @@ A label says where its image is in up to two ways: by its own place and name (`A
 path that it states (`cam1/0001.jpg`). Either is held against the paths of all images, folder by folder from the end:
 
 - Folders that both have must agree. Those that say what is in them (`images`, `labels`, `Annotations`) are passed over.
-- The image at exactly that path is the one. Otherwise the case of letters, the Unicode normal form, the suffix, and
-  folders that the label does not mention make no difference, where just one image is left.
+- The image at exactly that path is the one, unless another shares more folders with the label. Otherwise the case of
+  letters, the Unicode normal form, the suffix, and folders that the label does not mention make no difference, where
+  just one image is left.
 - Two images that fit, two labels for one image, or a label that states another image than its own name: a conflict.
 - An image of the right name in a folder of another name (`cam2/0001.jpg`) is another image. Where the label found no
   image of its own, that one is in conflict too: its label may have been put into the wrong folder.
@@ -123,7 +124,9 @@ class Candidates:
             likely = [each for each in fitting if each.is_own]
         strange = tuple(each for each in named if each not in likely)
         exact = [each for each in likely if place.is_exactly(each, claim)]
-        return Found(tuple(exact if len(exact) == 1 else likely), tuple(fitting), strange)
+        nearest = max((place.shared(each) for each in likely), default=0)
+        is_clear = len(exact) == 1 and place.shared(exact[0]) == nearest
+        return Found(tuple(exact if is_clear else likely), tuple(fitting), strange)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,7 @@ class _Place:
         """Whether no folder of the one contradicts one of the other."""
         if self.split and candidate.split and self.split != candidate.split:
             return False
-        shared = min(len(self.folders), len(candidate.folders))
+        shared = self.shared(candidate)
         if shared and self.folders[-shared:] != candidate.folders[-shared:]:
             return False
         inmost = candidate.folders[-1] if candidate.folders else candidate.root_name
@@ -177,6 +180,10 @@ class _Place:
         if more and are_siblings(more[-1], candidate.root_name):
             return False
         return not more or candidate.above in ("", more[-1])
+
+    def shared(self, candidate: Candidate) -> int:
+        """How many folders both have, if it fits."""
+        return min(len(self.folders), len(candidate.folders))
 
     def is_exactly(self, candidate: Candidate, claim: Claim) -> bool:
         """Whether an image that fits has the very name, and is in no folder that the label does not mention."""

@@ -62,6 +62,18 @@ def test_a_data_set_whose_labels_found_no_image_is_refused(tmp_path: Path) -> No
     assert told(data, LabelConfig(images=tmp_path / "march")) == {"train/a.png": 1}
 
 
+def test_the_very_name_outside_the_labels_folder_is_not_clear_beside_another_case_inside(tmp_path: Path) -> None:
+    image(tmp_path / "images" / "a.png")
+    image(tmp_path / "images" / "cam1" / "A.png")
+    image(tmp_path / "images" / "b.png")
+    for name in ("cam1/a", "b"):
+        put(tmp_path / "labels" / f"{name}.txt", _ROW)
+    found = told(put(tmp_path / "data.yaml", "train: images\nnames: [cat]\n"))
+    assert found.pop("train/b.png") == 1
+    assert set(found) == {"train/a.png", "train/A.png"}
+    assert all("could belong to" in str(each) for each in found.values())
+
+
 @pytest.mark.parametrize(
     ("stated", "file"),
     [
