@@ -80,9 +80,7 @@ _TRAIN = _DEFAULT.train
 @option("Detector", "--imgsz", type=int, help="Input size in pixels.  [default: as trained]")
 @option("Detector", "--device", default=_TRAIN.device, show_default=True, metavar="auto|cpu|N", help="Where to train.")
 @option("Detector", "--trust-weights", is_flag=True, help="Open a .pt even if it would run code from outside torch.")
-@option(
-    "Rounds", "--rounds", default=_DEFAULT.rounds, show_default=True, help="Most rounds; fewer if they stop helping."
-)
+@option("Rounds", "--rounds", type=int, help="Most rounds; fewer if they stop helping.  [default: 2, or 1 with folds]")
 @option("Rounds", "--conf", default=_DEFAULT.conf, show_default=True, help="Score from which a detection counts.")
 @option(
     "Rounds",
@@ -232,7 +230,7 @@ def command(
     backgrounds: tuple[str, ...],
     bank: str | None,
     loss: str | None,
-    rounds: int,
+    rounds: int | None,
     steps: int | None,
     budget: str | None,
     epochs: int | None,

@@ -28,7 +28,8 @@ class RetrainConfig:
     """How a detector is retrained on its own false positives.
 
     Attributes:
-        rounds: of scanning, choosing, training and measuring; fewer where they stop helping.
+        rounds: of scanning, choosing, training and measuring; fewer where they stop helping. None for 2, or 1 with
+            folds, where a round is several trainings.
         budget: seconds that all rounds and blends may take; decides on the steps of each training. None for the
             training's own.
         ratio: positive to negative images of each batch.
@@ -68,7 +69,7 @@ class RetrainConfig:
         ConfigError: where a value is out of its range.
     """
 
-    rounds: int = 2
+    rounds: int | None = None
     budget: float | None = None
     ratio: str = "1:1"
     negatives: int = 200

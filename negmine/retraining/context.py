@@ -90,6 +90,7 @@ class Run:
     Attributes:
         folder: where everything goes.
         config: the settings.
+        rounds: that are made at most.
         bank: the bank's folder.
         detector: the start weights and how they are opened; weights and score are replaced for each use.
         data: the images.
@@ -100,6 +101,7 @@ class Run:
 
     folder: RetrainFolder
     config: RetrainConfig
+    rounds: int
     bank: Path
     detector: DetectorConfig
     data: RunData
@@ -118,7 +120,7 @@ class Run:
 
     def step(self, number: int, text: str, member: Member | None = None, *, title: str | None = None) -> None:
         """Say what begins now in a round, or in one of its members; round 0 is the start, and a blend has a title."""
-        which = f"round {number} of up to {self.config.rounds}: " if number else "the start: "
+        which = f"round {number} of up to {self.rounds}: " if number else "the start: "
         which = which if title is None else f"{title}: "
         if member is not None and len(self.members) > 1:
             which += f"member {member.number} of {len(self.members)}: "

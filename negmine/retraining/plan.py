@@ -20,6 +20,7 @@ from negmine.words import counted
 
 _TIMED = 8  # steps that are trained to time them
 _WORTH_TIMING = 100  # steps in all; fewer are over before they are timed
+_MEMBERS_SHARE = 0.75  # of the steps of a training that is alone; three of 112 steps take ten minutes on two cores
 _FEWEST, _MOST = 25, 2000  # steps of a training that a budget may come to
 
 
@@ -70,16 +71,25 @@ def plan_trainings(run: Run, data: Sequence[TrainingSet | None], *, measuring_s:
 
 
 def _planned(run: Run, learning: Sequence[tuple[Member, TrainingSet]], per_round: float) -> Plan:
-    budget, rounds = run.config.budget, run.config.rounds
+    budget = run.config.budget
     if budget is None and sum(member.trainer.steps_of(each) for member, each in learning) < _WORTH_TIMING:
         return Plan(None, None)
     per_step = _seconds_per_step(run, *learning[0])
     if budget is None:
-        return Plan(None, per_step)
+        return Plan(_steps_of_a_member(run, learning), per_step)
     trainings = sum(member.trainer.trainings for member, _ in learning)
-    measured = rounds + 1 + (len(START_SHARES) if run.config.blend else 0)  # the start is measured too
-    affordable = int((budget - per_round * measured) / (per_step * trainings * rounds))
+    measured = run.rounds + 1 + (len(START_SHARES) if run.config.blend else 0)  # the start is measured too
+    affordable = int((budget - per_round * measured) / (per_step * trainings * run.rounds))
     return Plan(min(max(affordable, _FEWEST), _MOST), per_step, _note_on(run, affordable, trainings))
+
+
+def _steps_of_a_member(run: Run, learning: Sequence[tuple[Member, TrainingSet]]) -> int | None:
+    """The steps of each of several members, whose average needs fewer; None for those of the settings."""
+    train = run.config.train
+    if len(run.members) == 1 or train.steps is not None or train.epochs is not None:
+        return None
+    most = max(member.trainer.steps_of(data) // member.trainer.trainings for member, data in learning)
+    return max(round(_MEMBERS_SHARE * most), 1)
 
 
 def _note_on(run: Run, affordable: int, trainings: int) -> str:
@@ -87,7 +97,7 @@ def _note_on(run: Run, affordable: int, trainings: int) -> str:
     if affordable >= ENOUGH_STEPS:
         return ""
     several = "fewer --folds" if len(run.members) > 1 else "--soup 1"
-    fewer = [text for text, many in (("fewer --rounds", run.config.rounds > 1), (several, trainings > 1)) if many]
+    fewer = [text for text, many in (("fewer --rounds", run.rounds > 1), (several, trainings > 1)) if many]
     return (
         f"the budget leaves {counted(max(affordable, _FEWEST), 'step')} to each training, and fewer than "
         f"{ENOUGH_STEPS} mostly lower all scores: {' or '.join(['give more time', *fewer])}"

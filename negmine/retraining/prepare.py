@@ -24,6 +24,7 @@ from negmine.retraining.labelled import LabelledData, read_labelled
 from negmine.retraining.training_set import PlacedImages, place_labelled
 from negmine.words import counted
 
+_ROUNDS = 2  # of one training each
 _SHOWN = 5  # classes in a message
 
 
@@ -71,6 +72,7 @@ def prepare(
     run = Run(
         folder=folder,
         config=config,
+        rounds=config.rounds or (_ROUNDS if len(division.folds) == 1 else 1),
         bank=inputs.bank or folder.bank,
         detector=replace(settings, classes=_only(names, labelled)),
         data=RunData(

@@ -87,7 +87,7 @@ def _add_rounds(run: Run, results: list[RoundResult], scores: list[ImageScores])
         if done == len(results):
             _keep(run, results, standings.best)
         stop = reason_to_stop(standings, min_gain=config.min_gain, max_recall_loss=config.max_recall_loss)
-        if done > config.rounds or (stop is not None and config.stop_early):
+        if done > run.rounds or (stop is not None and config.stop_early):
             return stop
         blended = done < len(results)  # it comes when there is no further round
         result = None if blended else _round(run, done, standings.next_start, results[0])

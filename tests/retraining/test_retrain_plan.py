@@ -59,7 +59,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 def _go(world: World, out: Path, trainer: TimedTrainer, **changes: object) -> tuple[RetrainResult, Sequence[str]]:
     said: list[str] = []
-    config = toy_config(train=TrainConfig(imgsz=160, device="cpu"), rounds=2, stop_early=False, folds=1, **changes)
+    settings: dict[str, object] = {"train": TrainConfig(imgsz=160, device="cpu"), "rounds": 2, "folds": 1} | changes
+    config = toy_config(stop_early=False, **settings)
     result = retrain(
         world.weights, world.data, backgrounds=world.backgrounds, out=out, config=config, trainer=trainer,
         open_detector=trainer.open, on_step=said.append, clock=trainer, resume=True,
@@ -107,6 +108,23 @@ def test_without_a_budget_the_trainers_own_steps_are_timed_and_told(world: World
     _, said = _go(world, tmp_path / "out", TimedTrainer(per_round=1, steps=240))
     assert _given_steps(tmp_path / "out", 1) is None
     assert any("240 steps, about 8 minutes" in text for text in said)
+
+
+@pytest.mark.parametrize(("folds", "rounds"), [(1, 2), (3, 1)])
+def test_how_many_rounds_there_are_unless_the_user_says(world: World, tmp_path: Path, folds: int, rounds: int) -> None:
+    holdout = None if folds > 1 else 0.4
+    trainer = TimedTrainer(per_round=1, steps=240)
+    result, _ = _go(world, tmp_path / "out", trainer, rounds=None, folds=folds, holdout=holdout)
+    assert len(result.rounds) == 1 + rounds
+
+
+def test_each_of_several_members_takes_fewer_steps_unless_the_user_says(world: World, tmp_path: Path) -> None:
+    for name, train in (("rule", TrainConfig(imgsz=160)), ("said", TrainConfig(imgsz=160, steps=240))):
+        out = tmp_path / name
+        _, said = _go(world, out, TimedTrainer(steps=240), rounds=1, folds=2, holdout=None, train=train)
+        steps = json.loads((out / "round-1" / "member-2" / "train" / "given.json").read_text())["steps"]
+        assert steps == (180 if name == "rule" else None)
+        assert sum(f"{steps or 240} steps, about" in text for text in said) == 2
 
 
 def test_a_short_training_is_not_timed(world: World, tmp_path: Path) -> None:
