@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 _NO_FOLDER = "expected a folder, found a link or a file; put the folder itself there"
@@ -80,12 +80,12 @@ def read_plain(path: Path) -> bytes:
         return file.read()
 
 
-def links_and_others(folder: Path, *, may_link: Collection[str] = ()) -> Iterator[Path]:
+def links_and_others(folder: Path, *, may_link: Callable[[str], bool] = lambda _: False) -> Iterator[Path]:
     """What is neither a folder nor a plain file, in a folder and below; links to folders are not followed.
 
     Args:
         folder: where to look.
-        may_link: folders below it, with `/` between them, in which a link may stand for a file.
+        may_link: whether a link may stand for a file in a folder below it, by its name with `/` between folders.
 
     Raises:
         OSError: where a folder cannot be searched.
@@ -98,7 +98,7 @@ def links_and_others(folder: Path, *, may_link: Collection[str] = ()) -> Iterato
                 below = f"{name}/{entry.name}" if name else entry.name
                 if entry.is_dir(follow_symlinks=False):
                     folders.append((here / entry.name, below))
-                elif not entry.is_file(follow_symlinks=False) and not (name in may_link and _is_link_to_file(entry)):
+                elif not entry.is_file(follow_symlinks=False) and not (may_link(name) and _is_link_to_file(entry)):
                     yield here / entry.name
 
 
