@@ -121,7 +121,7 @@ def read_negatives(folder: RetrainFolder, home: RoundFolder) -> tuple[Path, ...]
 
 
 def require_of_bank(placed: Iterable[Path], bank: Path) -> None:
-    """Refuse negatives that are links to anything but files of the bank.
+    """Refuse negatives that are gone, or are links to anything but files of the bank.
 
     Raises:
         ConfigError: naming the first.
@@ -130,10 +130,11 @@ def require_of_bank(placed: Iterable[Path], bank: Path) -> None:
     for path in placed:
         target = real_path(path)
         name = target.relative_to(home).as_posix() if target.is_relative_to(home) else ""
-        if path.is_symlink() and not (is_content_name(name, NEGATIVES) or is_content_name(name, VARIANTS)):
+        is_of_bank = is_content_name(name, NEGATIVES) or is_content_name(name, VARIANTS)
+        if not os.path.isfile(path) or (path.is_symlink() and not is_of_bank):  # noqa: PTH113  (it raises for no name)
             raise ConfigError(
-                f"{printable(path)}: expected a link to a file of bank {printable(bank)}, found one to something else; "
-                "name another folder with --out"
+                f"{printable(path)}: expected a negative, or a link to one of bank {printable(bank)}, found neither; "
+                "restore it from a copy, or name another folder with --out"
             )
 
 
