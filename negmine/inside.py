@@ -11,11 +11,13 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
 
 _NO_FOLDER = "expected a folder, found a link or a file; put the folder itself there"
 _NO_FILE = "expected a plain file, found a link, a folder, a pipe or a device; remove it"
 _LEADS_OUT = "expected the name of a file in this folder, found one that leads out of it; correct what names it"
+_LARGEST = 1 << 30  # bytes of a file that is read whole; the scores of ten million images
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -66,18 +68,30 @@ def require_plain(path: Path) -> None:
         raise OSError(errno.EINVAL, _NO_FILE, str(path))
 
 
-def read_plain(path: Path) -> bytes:
-    """The bytes of a plain file; a link is not followed, and a pipe not waited for.
+def open_plain(path: Path) -> BufferedReader:
+    """Open a plain file for reading; a link is not followed, and a pipe not waited for.
 
     Raises:
         OSError: for anything else, and where it cannot be read.
     """
     require_plain(path)
-    number = os.open(path, _READ)
-    with open(number, "rb") as file:  # noqa: PTH123  (it takes over the descriptor)
-        if not stat.S_ISREG(os.fstat(number).st_mode):
-            raise OSError(errno.EINVAL, _NO_FILE, str(path))
-        return file.read()
+    file = open(os.open(path, _READ), "rb")  # noqa: PTH123  (it takes over the descriptor)
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, _NO_FILE, str(path))
+    return file
+
+
+def read_plain(path: Path) -> bytes:
+    """The bytes of a plain file; see `open_plain`.
+
+    Raises:
+        OSError: as `open_plain`, and where it is larger than anything that negmine writes and reads whole.
+    """
+    with open_plain(path) as file:
+        if os.fstat(file.fileno()).st_size > _LARGEST:
+            raise OSError(errno.EINVAL, f"expected a file of at most {_LARGEST >> 20} MiB; remove it", str(path))
+        return file.read(_LARGEST)
 
 
 def links_and_others(folder: Path, *, may_link: Callable[[str], bool] = lambda _: False) -> Iterator[Path]:

@@ -17,7 +17,7 @@ from typing import Any
 from negmine.bank.own_schema import difference
 from negmine.bank.schema import APPLICATION_ID, MIGRATIONS, OLDER_TABLES, RENAMED_IN
 from negmine.errors import BankError, BankVersionError
-from negmine.inside import read_plain, require_plain
+from negmine.inside import open_plain, require_plain
 from negmine.paths import printable
 
 DATABASE = "bank.db"
@@ -171,10 +171,17 @@ def _require_plain_files(path: Path) -> None:
     for name in database_files():
         require_plain(path.with_name(name))
     journal = path.with_name(f"{path.name}-journal")
-    if journal.exists() and read_plain(journal).endswith(_NAMES_ANOTHER):
+    if journal.exists() and _end_of(journal, len(_NAMES_ANOTHER)) == _NAMES_ANOTHER:
         raise BankError(
             f"{printable(journal)} is no journal of a bank: it names another file; restore the bank from a copy"
         )
+
+
+def _end_of(path: Path, count: int) -> bytes:
+    """The last bytes of a file."""
+    with open_plain(path) as file:
+        file.seek(max(os.fstat(file.fileno()).st_size - count, 0))
+        return file.read(count)
 
 
 def _check(connection: sqlite3.Connection, folder: Path, *, may_be_new: bool) -> None:

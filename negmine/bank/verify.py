@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,8 +16,7 @@ from negmine.bank.connection import bank_errors
 from negmine.bank.content_files import NEGATIVES, TEMPORARY, VARIANTS, is_content_name, is_half_written
 from negmine.bank.writer import LOCK, BankWriter
 from negmine.boxes import Rect, rect_touches, touched_pixels
-from negmine.files import sha256_of
-from negmine.inside import inside, is_real_folder, read_plain
+from negmine.inside import inside, is_real_folder, open_plain
 from negmine.paths import printable, sortable
 from negmine.structures import as_boxes_xyxy
 
@@ -158,7 +158,8 @@ def _is_leftover(folder: Path, name: str) -> bool:
 def _hash_of(folder: Path, name: str) -> str | None:
     """The hash of the bytes of a file of the bank; None where it is no plain file, or cannot be read."""
     try:
-        return sha256_of(read_plain(inside(folder, name)))
+        with open_plain(inside(folder, name)) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None
 
