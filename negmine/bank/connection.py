@@ -54,7 +54,7 @@ def _explain(message: str) -> str:
     if "could not decode" in lower:  # the message goes on with the text
         return f"{DATABASE} is damaged: it holds text that is no UTF-8; restore it from a copy"
     if "interrupted" in lower:
-        return f"{DATABASE} is damaged: a question to it does not end; restore it from a copy"
+        return f"a question takes longer than its size explains, so {DATABASE} may be damaged; restore it from a copy"
     if "full" in lower or "no space" in lower or "quota" in lower or "file too large" in lower or "disk i/o" in lower:
         return f"{message}: nothing of this batch was stored; free some space and run the same command again to resume"
     if "readonly" in lower or "read-only" in lower or "permission" in lower or "unable to open" in lower:
