@@ -127,8 +127,8 @@ class ImageScores:
         true, true_images = _falling(*_rows(rows, "true"))
         false, false_images = _falling(*_rows(rows, "false"))
         objects = np.array([row["objects"] for row in rows], dtype=np.int64)
-        if not rows or (objects < 0).any():
-            raise ValueError("expected images, each with 0 objects or more")
+        if (objects < 0).any():
+            raise ValueError("expected 0 objects or more in each image")
         return cls(
             keys=tuple(str(row["sha256"]) for row in rows),
             paths=tuple(str(row["path"]) for row in rows),

@@ -64,7 +64,10 @@ def measure_round(
 def read_scores(run: Run, number: int) -> ImageScores:
     """What a round found in each image that was measured on, as it was written down."""
     with reading(run.folder.round(number).scores) as document:
-        return ImageScores.from_dict(document)
+        scores = ImageScores.from_dict(document)
+        if not scores.keys:
+            raise ValueError("it holds no image")
+    return scores
 
 
 def _intervals(run: Run, scores: ImageScores, at_recall: float) -> FigureIntervals:
