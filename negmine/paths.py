@@ -28,6 +28,11 @@ def first_few(paths: Mapping[Path, str] | Iterable[Path], *, most: int = 5) -> s
     return shown + (f" and {len(reasons) - most} more" if len(reasons) > most else "")
 
 
+def real_path(path: str | os.PathLike[str]) -> Path:
+    """A path without links; unlike `Path.resolve` it never raises, not even for links in a circle."""
+    return Path(os.path.realpath(path))
+
+
 class RealPaths:
     """Resolves links; unlike `Path.resolve` it never raises, not even for links in a circle.
 

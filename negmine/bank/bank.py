@@ -5,10 +5,30 @@ from __future__ import annotations
 import ast
 import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from negmine.bank.cells import (
+    CLASS_NAMES,
+    KEY,
+    NEGATIVE_FILE,
+    NUMBER,
+    PARAMETERS,
+    PHASH,
+    RECT,
+    REVIEW,
+    SHA256,
+    SIDE,
+    TEXT,
+    VARIANT_FILE,
+    WHOLE,
+    Cell,
+    Row,
+    checked,
+)
 from negmine.bank.connection import DATABASE, bank_errors, connect
 from negmine.bank.records import Cut, Negative, Parameters, Variant
 from negmine.boxes import Rect
@@ -33,6 +53,8 @@ _BACKGROUND_SCORES = """
 SELECT s.sha256, max(d.score) FROM sources s JOIN detections d ON d.source_id = s.id WHERE d.kind = 'background'
 GROUP BY s.id
 """
+_TEXT = r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\""
+_NAMED = re.compile(rf"(\d{{1,9}}): ({_TEXT})")  # of a dict, as Python writes it
 
 
 class Bank:
@@ -60,7 +82,11 @@ class Bank:
 
     def negatives(self) -> Iterator[Negative]:
         """Every negative, hardest first (equal scores: the older first)."""
-        for row in self.query(_NEGATIVES):
+        columns = {
+            "id": WHOLE, "file": NEGATIVE_FILE, "sha256": SHA256, "width": SIDE, "height": SIDE, "score": NUMBER,
+            "class_name": TEXT, "key": KEY, "source": SHA256, **RECT, "state": REVIEW,
+        }  # fmt: skip
+        for row in self.rows(_NEGATIVES, columns):
             number, file, sha256, width, height, score, class_name, path, source_sha256, *rect, review = row
             yield Negative(
                 id=number,
@@ -77,8 +103,11 @@ class Bank:
 
     def variants(self) -> Iterator[Variant]:
         """Every variant, by its negative and in the order of making."""
-        columns = "id, negative_id, file, sha256, width, height, operation, parameters"
-        for row in self.query(f"SELECT {columns} FROM variants ORDER BY negative_id, id"):
+        columns = {
+            "id": WHOLE, "negative_id": WHOLE, "file": VARIANT_FILE, "sha256": SHA256, "width": SIDE, "height": SIDE,
+            "operation": TEXT, "parameters": PARAMETERS,
+        }  # fmt: skip
+        for row in self.rows(f"SELECT {', '.join(columns)} FROM variants ORDER BY negative_id, id", columns):
             number, negative_id, file, sha256, width, height, operation, parameters = row
             yield Variant(
                 number, negative_id, self.folder / file, sha256, (width, height), operation, json.loads(parameters)
@@ -86,11 +115,13 @@ class Bank:
 
     def cuts(self) -> dict[int, list[Cut]]:
         """What each negative was cut from, by its number: usually one image, several where crops have equal bytes."""
-        columns = "c.negative_id, s.sha256, s.key, c.x1, c.y1, c.x2, c.y2"
+        question = (
+            "SELECT c.negative_id, s.sha256, s.key, c.x1, c.y1, c.x2, c.y2 FROM crops c"
+            " JOIN sources s ON s.id = c.source_id ORDER BY c.negative_id, s.sha256"
+        )
+        columns = {"negative_id": WHOLE, "sha256": SHA256, "key": KEY, **RECT}
         found: dict[int, list[Cut]] = {}
-        for number, sha256, path, *rect in self.query(
-            f"SELECT {columns} FROM crops c JOIN sources s ON s.id = c.source_id ORDER BY c.negative_id, s.sha256"
-        ):
+        for number, sha256, path, *rect in self.rows(question, columns):
             found.setdefault(number, []).append(Cut(sha256, Path(os.fsdecode(path)), Rect(*rect)))
         return found
 
@@ -100,20 +131,22 @@ class Bank:
 
     def perceptual_hashes(self) -> dict[int, int]:
         """The perceptual hash of each negative, by its number."""
-        return {number: int(phash, 16) for number, phash in self.query("SELECT id, phash FROM negatives")}
+        rows = self.rows("SELECT id, phash FROM negatives", {"id": WHOLE, "phash": PHASH})
+        return {number: int(phash, 16) for number, phash in rows}
 
     def negative_scores(self, weights_sha256: str) -> dict[int, float]:
         """The highest score that these weights gave in each negative they fire on, by its number."""
-        return dict(self.query(_NEGATIVE_SCORES, (weights_sha256,)))
+        return dict(self.rows(_NEGATIVE_SCORES, {"negative_id": WHOLE, "score": NUMBER}, (weights_sha256,)))
 
     def background_scores(self) -> dict[str, float]:
         """The highest score of a background false positive in each scanned image, by the sha256 of its file."""
-        return dict(self.query(_BACKGROUND_SCORES))
+        return dict(self.rows(_BACKGROUND_SCORES, {"sha256": SHA256, "score": NUMBER}))
 
-    def background_paths(self) -> list[Path]:
-        """The files that were scanned without labels: the user said that they are background."""
-        rows = self.query("SELECT key FROM items WHERE truth_hash IS NULL")
-        return [Path(os.fsdecode(name)) for (name,) in rows]
+    def backgrounds(self) -> dict[Path, str]:
+        """The files that were scanned without labels, which says that they are background; with their sha256 then."""
+        question = "SELECT i.key, s.sha256 FROM items i JOIN sources s ON s.id = i.source_id WHERE i.truth_hash IS NULL"
+        rows = self.rows(question, {"key": KEY, "sha256": SHA256})
+        return {Path(os.fsdecode(name)): sha256 for name, sha256 in rows}
 
     def scanned_count(self) -> int:
         """How many distinct images were scanned, by any run."""
@@ -122,21 +155,21 @@ class Bank:
     def class_names(self) -> tuple[str, ...]:
         """The classes of all runs, each once, those of the first run first."""
         names: dict[str, None] = {}
-        for (text,) in self.query("SELECT class_names FROM runs ORDER BY id"):
-            run = json.loads(text)
-            by_number = ast.literal_eval(run) if isinstance(run, str) else run  # some runs hold it as Python writes it
-            names |= dict.fromkeys(str(by_number[number]) for number in sorted(by_number, key=int))
+        for (text,) in self.rows("SELECT class_names FROM runs ORDER BY id", {"class_names": CLASS_NAMES}):
+            by_number = _by_number(json.loads(text))
+            names |= dict.fromkeys(by_number[number] for number in sorted(by_number))
         return tuple(names)
 
     def variant_counts(self) -> dict[int, int]:
         """How many variants a negative has, by its number; those without any are left out."""
-        return dict(self.query("SELECT negative_id, count(*) FROM variants GROUP BY negative_id"))
+        question = "SELECT negative_id, count(*) FROM variants GROUP BY negative_id"
+        return dict(self.rows(question, {"negative_id": WHOLE, "count": WHOLE}))
 
     def tried(self, negative_id: int) -> set[tuple[str, str]]:
         """Operations of which the bank knows what they make of a negative, each with its parameters `as_json`."""
         question = "SELECT operation, parameters FROM {} WHERE negative_id = ?1"
         both = f"{question.format('variants')} UNION ALL {question.format('repeats')}"
-        return set(self.query(both, (negative_id,)))
+        return set(self.rows(both, {"operation": TEXT, "parameters": PARAMETERS}, (negative_id,)))
 
     def query(self, sql: str, parameters: tuple[object, ...] = ()) -> Iterator[tuple]:  # type: ignore[type-arg]
         """Rows of any SQL query, for notebooks; `negmine.bank.schema` describes the tables. negmine itself never asks.
@@ -146,6 +179,15 @@ class Bank:
         """
         with bank_errors(self.folder):
             yield from self._connection.execute(sql, parameters)
+
+    def rows(self, sql: str, columns: Mapping[str, Cell], parameters: tuple[object, ...] = ()) -> Iterator[Row]:
+        """Rows of a query of the bank's own, whose columns hold what they should; see `checked`.
+
+        Raises:
+            BankError: where one holds something else, or SQLite refuses the query.
+        """
+        with bank_errors(self.folder):
+            yield from checked(self._connection.execute(sql, parameters), columns)
 
     def scalar(self, sql: str, parameters: tuple[object, ...] = ()) -> str | int | float | None:
         """The first column of the first row of any SQL query, for notebooks; None where there is no row."""
@@ -160,7 +202,23 @@ def as_json(parameters: Parameters) -> str:
 
 def require_bank(folder: Path) -> None:
     """Raise BankError unless a bank's database is in `folder`."""
-    if not folder.exists():
-        raise BankError(f"bank {printable(folder)} does not exist; `negmine scan` makes one, or name yours with --bank")
-    if not (folder / DATABASE).is_file():
-        raise BankError(f"{printable(folder)} is not a bank: it has no {DATABASE}; name the right folder with --bank")
+    with bank_errors(folder):
+        if not folder.exists():
+            raise BankError(
+                f"bank {printable(folder)} does not exist; `negmine scan` makes one, or name yours with --bank"
+            )
+        if not (folder / DATABASE).is_file():
+            raise BankError(
+                f"{printable(folder)} is not a bank: it has no {DATABASE}; name the right folder with --bank"
+            )
+
+
+def _by_number(document: object) -> dict[int, str]:
+    """Class id to name, from what a run holds: an object, or a text of it as Python writes it."""
+    pairs: list[tuple[str, object]] = []
+    if isinstance(document, dict):
+        pairs = list(document.items())
+    elif isinstance(document, str):
+        with suppress(SyntaxError, ValueError):  # an escape that means nothing
+            pairs = [(number, ast.literal_eval(text)) for number, text in _NAMED.findall(document)]
+    return {int(number): str(name) for number, name in pairs if number.isdecimal() and len(number) < 10}

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from negmine.bank.bank import Bank
+from negmine.bank.cells import BOX, FLAG, KEY, SHA256, STAMP, TEXT, TEXT_OR_NULL, Cell, Row
 from negmine.bank.records import ItemRecord, KnownItem, KnownSource
 from negmine.structures import FileStamp, GroundTruth
 
+_ITEM = {"key": KEY, "size": STAMP, "mtime_ns": STAMP, "truth_hash": TEXT_OR_NULL, "sha256": SHA256, "done": FLAG}
+_SOURCE = {"sha256": SHA256, "done": FLAG, "labelled": FLAG}
+_OBJECT = {**BOX, "class_name": TEXT, "difficult": FLAG, "crowd": FLAG}
 _AT_ONCE = (8, 128)  # values in one question; few sizes, so that SQLite has each question prepared
 
 _ITEMS = """
@@ -31,7 +35,7 @@ class Catalogue(Bank):
     def known_items(self, run_id: int, keys: Sequence[str]) -> list[KnownItem | None]:
         """What the bank knows of each item, and whether a run is done with its content and labels; None if nothing."""
         names = [os.fsencode(key) for key in keys]
-        rows = {name: row for name, *row in self._in_batches(_ITEMS, run_id, names)}
+        rows = {name: row for name, *row in self._in_batches(_ITEMS, _ITEM, run_id, names)}
         found: list[KnownItem | None] = []
         for key, name in zip(keys, names, strict=True):
             if (row := rows.get(name)) is None:
@@ -43,7 +47,7 @@ class Catalogue(Bank):
 
     def known_sources(self, run_id: int, sha256s: Sequence[str]) -> dict[str, KnownSource]:
         """What the bank knows of each content, by its hash, wherever it was found; unknown ones are left out."""
-        rows = self._in_batches(_SOURCES, run_id, sha256s)
+        rows = self._in_batches(_SOURCES, _SOURCE, run_id, sha256s)
         return {sha256: KnownSource(bool(done), bool(labelled)) for sha256, done, labelled in rows}
 
     def has_labels(self) -> bool:
@@ -53,10 +57,11 @@ class Catalogue(Bank):
     def known_truth(self, sha256: str) -> GroundTruth:
         """The objects that items of this content are labelled with."""
         rows = list(
-            self.query(
+            self.rows(
                 "SELECT o.x1, o.y1, o.x2, o.y2, o.class_name, o.difficult, o.crowd FROM sources s"
                 " JOIN truths t ON t.source_id = s.id JOIN objects o ON o.truth_id = t.id WHERE s.sha256 = ?"
                 " ORDER BY o.id",
+                _OBJECT,
                 (sha256,),
             )
         )
@@ -67,9 +72,12 @@ class Catalogue(Bank):
             crowd=[bool(row[6]) for row in rows],
         )
 
-    def _in_batches(self, question: str, run_id: int, values: Sequence[object]) -> Iterator[tuple]:  # type: ignore[type-arg]
+    def _in_batches(
+        self, question: str, columns: Mapping[str, Cell], run_id: int, values: Sequence[object]
+    ) -> Iterator[Row]:
         for start in range(0, len(values), _AT_ONCE[-1]):
             batch = values[start : start + _AT_ONCE[-1]]
             size = next(size for size in _AT_ONCE if size >= len(batch))
             padding = [None] * (size - len(batch))  # NULL is in no list
-            yield from self.query(question.format(", ".join("?" * size)), (run_id, *batch, *padding))
+            asked = question.format(", ".join("?" * size))
+            yield from self.rows(asked, columns, (run_id, *batch, *padding))

@@ -1,21 +1,33 @@
-"""Opening bank.db: is it a bank, is it one that this version reads, and what its failures mean to a person."""
+"""Opening bank.db: is it a bank, is it one that this version reads, and what its failures mean to a person.
+
+A bank may come from somebody else. It is opened so that SQL in it can do nothing, and before a row is read its tables
+are compared with those that negmine makes: a trigger or view could do anything with them, or never end.
+"""
 
 from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from negmine.bank.own_schema import difference
 from negmine.bank.schema import APPLICATION_ID, MIGRATIONS, OLDER_TABLES, RENAMED_IN
 from negmine.errors import BankError, BankVersionError
+from negmine.inside import open_plain, require_plain
 from negmine.paths import printable
 
 DATABASE = "bank.db"
 _CACHE_KIB = (
     65536  # pages of the indexes that a writer keeps; a bank of millions reads each again with the default 2 MiB
 )
+_BESIDE = ("-journal", "-wal", "-shm")  # what SQLite keeps next to it
+_NAMES_ANOTHER = bytes.fromhex("d9d505f920a163d7")  # the end of a journal that names a file, which SQLite then deletes
+_STEPS = 5_000_000  # of SQLite's machine, between two looks at how many a statement has taken
+_MOST_STEPS = 200_000_000, 200  # of a statement: so many, and so many more for each byte of the bank
 
 
 @contextmanager
@@ -24,10 +36,11 @@ def bank_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        raise BankError(f"bank {printable(folder)}: {_explain(str(error))}") from error
+        raise BankError(f"bank {printable(folder)}: {printable(_explain(str(error)))}") from error
     except sqlite3.DatabaseError as error:
+        why = printable(str(error).partition(" (")[0])  # SQLite quotes the bank between the parentheses
         raise BankError(
-            f"bank {printable(folder)}: {DATABASE} is damaged or not an SQLite file ({error}); restore it from a copy, "
+            f"bank {printable(folder)}: {DATABASE} is damaged or not an SQLite file ({why}); restore it from a copy, "
             "or name another folder with --bank"
         ) from error
     except OSError as error:
@@ -38,6 +51,10 @@ def bank_errors(folder: Path) -> Iterator[None]:
 def _explain(message: str) -> str:
     """What to do about an error of SQLite or the file system, by what its message says."""
     lower = message.lower()
+    if "could not decode" in lower:  # the message goes on with the text
+        return f"{DATABASE} is damaged: it holds text that is no UTF-8; restore it from a copy"
+    if "interrupted" in lower:
+        return f"a question takes longer than its size explains, so {DATABASE} may be damaged; restore it from a copy"
     if "full" in lower or "no space" in lower or "quota" in lower or "file too large" in lower or "disk i/o" in lower:
         return f"{message}: nothing of this batch was stored; free some space and run the same command again to resume"
     if "readonly" in lower or "read-only" in lower or "permission" in lower or "unable to open" in lower:
@@ -58,6 +75,7 @@ def connect(folder: Path, *, write: bool) -> sqlite3.Connection:
     """
     path = folder / DATABASE
     with bank_errors(folder):
+        _require_plain_files(path)
         connection = _open(path, write=write)
         try:
             connection.execute("PRAGMA foreign_keys = ON")
@@ -76,13 +94,12 @@ def connect(folder: Path, *, write: bool) -> sqlite3.Connection:
 
 
 def _open(path: Path, *, write: bool) -> sqlite3.Connection:
-    uri = path.absolute().as_uri()
     if write:
-        return sqlite3.connect(f"{uri}?mode=rwc", uri=True, isolation_level=None, timeout=10)
+        return _connected(path, "mode=rwc")
     # Not mode=ro: such a connection leaves the files of the write-ahead log behind when it is the last to close.
-    connection = sqlite3.connect(f"{uri}?mode=rw", uri=True, isolation_level=None, timeout=10)
+    connection = _connected(path, "mode=rw")
     try:
-        connection.execute("SELECT count(*) FROM sqlite_master")
+        connection.execute("PRAGMA schema_version")
         return connection
     except sqlite3.OperationalError:
         connection.close()
@@ -95,7 +112,76 @@ def _open(path: Path, *, write: bool) -> sqlite3.Connection:
                 "folder; copy it to a folder that can be written"
             ) from None
         # The log is wanted even for reading; where nobody can write, nobody changes the file either.
-        return sqlite3.connect(f"{uri}?immutable=1", uri=True, isolation_level=None)
+        return _connected(path, "immutable=1")
+
+
+def _connected(path: Path, how: str) -> sqlite3.Connection:
+    """A connection on which SQL that is in the database itself can do nothing.
+
+    Extensions are off by default. Python 3.11 cannot turn on SQLite's defensive mode, and is left with the rest.
+    """
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None, timeout=10, factory=_Connection
+    )
+    connection.limit_steps(path)
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA cell_size_check = ON")
+    if sys.version_info >= (3, 12):
+        connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)
+    return connection
+
+
+class _Connection(sqlite3.Connection):
+    """A connection whose statements end, whatever the pages of the file lead to."""
+
+    _steps = 0
+    _most = 0
+
+    def limit_steps(self, path: Path) -> None:
+        """Stop a statement that takes more steps than any of negmine's could, with a file of this size."""
+        self._path = path
+        self.set_progress_handler(self._is_endless, _STEPS)
+
+    def execute(self, *given: Any) -> sqlite3.Cursor:
+        """Begin a statement, and count its steps."""
+        self._steps = 0
+        return super().execute(*given)
+
+    def _is_endless(self) -> bool:
+        self._steps += _STEPS
+        return self._steps > _MOST_STEPS[0] and self._steps > _MOST_STEPS[0] + _MOST_STEPS[1] * _size(self._path)
+
+
+def database_files() -> list[str]:
+    """The names of the files of a database, most of which are there only while it is open."""
+    return [DATABASE, *(f"{DATABASE}{end}" for end in _BESIDE)]
+
+
+def _size(path: Path) -> int:
+    """Bytes of a database and its log."""
+    files = [path.with_name(name) for name in database_files()]
+    return sum(file.stat().st_size for file in files if file.exists())
+
+
+def _require_plain_files(path: Path) -> None:
+    """Refuse links and the like in the place of the files of SQLite, which would write through them.
+
+    A journal may name a file that SQLite deletes once it has undone what the journal says. Those of a bank never do.
+    """
+    for name in database_files():
+        require_plain(path.with_name(name))
+    journal = path.with_name(f"{path.name}-journal")
+    if journal.exists() and _end_of(journal, len(_NAMES_ANOTHER)) == _NAMES_ANOTHER:
+        raise BankError(
+            f"{printable(journal)} is no journal of a bank: it names another file; restore the bank from a copy"
+        )
+
+
+def _end_of(path: Path, count: int) -> bytes:
+    """The last bytes of a file."""
+    with open_plain(path) as file:
+        file.seek(max(os.fstat(file.fileno()).st_size - count, 0))
+        return file.read(count)
 
 
 def _check(connection: sqlite3.Connection, folder: Path, *, may_be_new: bool) -> None:
@@ -103,12 +189,19 @@ def _check(connection: sqlite3.Connection, folder: Path, *, may_be_new: bool) ->
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if application_id != APPLICATION_ID and not (may_be_new and application_id == version == tables == 0):
+    is_new = may_be_new and application_id == version == tables == 0
+    if not is_new and (application_id != APPLICATION_ID or version < 1):
         raise BankError(f"bank {printable(folder)}: {DATABASE} is not a negmine bank; name another folder with --bank")
     if version > len(MIGRATIONS):
         raise BankVersionError(
             f"bank {printable(folder)}: a newer negmine wrote it (its format is {version}, this version reads up to "
             f"{len(MIGRATIONS)}); upgrade negmine, or name another folder with --bank"
+        )
+    found = None if is_new else difference(connection, version)
+    if found is not None:
+        raise BankError(
+            f"bank {printable(folder)}: {DATABASE} is not as negmine makes it ({found}), and is left as it is; restore "
+            "it from a copy, or name another folder with --bank"
         )
 
 

@@ -1,4 +1,7 @@
-"""Files named by the hash of their bytes: written under a temporary name, flushed, renamed; never seen half."""
+"""Files named by the hash of their bytes: written under a temporary name, flushed, renamed; never seen half.
+
+Only names that a bank gives its files are ever touched, and none that a link leads out of the bank.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from negmine.files import can_flush_file_system, flush, flush_file_system, sha256_of
+from negmine.inside import inside, is_real_folder
 
 NEGATIVES = "negatives"
 VARIANTS = "variants"
 TEMPORARY = "tmp"
+_CONTENT = re.compile(r"(?P<kind>negatives|variants)/([0-9a-f]{2})/(\2[0-9a-f]{62})\.jpg")
+_HALF_WRITTEN = re.compile(r"[0-9a-f]{64}-\d+\.part")
 
 
 def content_name(kind: str, sha256: str) -> str:
@@ -22,9 +28,16 @@ def content_name(kind: str, sha256: str) -> str:
     return f"{kind}/{sha256[:2]}/{sha256}.jpg"
 
 
-def is_half_written(path: Path) -> bool:
-    """Whether a file among the temporary ones has a name that a writer gives."""
-    return path.is_file() and re.fullmatch(r"[0-9a-f]{64}-\d+\.part", path.name) is not None
+def is_content_name(name: str, kind: str) -> bool:
+    """Whether a name, relative to the bank, is one that `content_name` gives to a kind of file."""
+    match = _CONTENT.fullmatch(name)
+    return match is not None and match["kind"] == kind
+
+
+def is_half_written(name: str) -> bool:
+    """Whether a name, relative to the bank, is one that a writer gives to a file that is not whole yet."""
+    folder, _, file = name.partition("/")
+    return folder == TEMPORARY and _HALF_WRITTEN.fullmatch(file) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +57,15 @@ class ContentFiles:
         self._numbers = itertools.count()
         self._unflushed: set[Path] = set()
 
+    def check(self) -> None:
+        """Refuse links in the place of the folders, before anything is written.
+
+        Raises:
+            OSError: naming it.
+        """
+        for kind in (NEGATIVES, VARIANTS, TEMPORARY):
+            inside(self._folder, f"{kind}/any")
+
     def stage(self, data: bytes, sha256: str | None = None) -> StagedFile:
         """Write a file under a temporary name; threads may do so at the same time.
 
@@ -55,7 +77,7 @@ class ContentFiles:
             OSError: where it cannot be written; nothing is left of it then.
         """
         sha256 = sha256 or sha256_of(data)
-        path = self._temporary / f"{sha256}-{next(self._numbers)}.part"
+        path = inside(self._folder, f"{TEMPORARY}/{sha256}-{next(self._numbers)}.part")
         try:
             with _opened(path) as file:
                 file.write(data)
@@ -72,8 +94,8 @@ class ContentFiles:
         Raises:
             OSError: where it cannot be renamed; nothing is left of it then.
         """
-        target = self._folder / name
         try:
+            target = inside(self._folder, name)
             if not target.parent.is_dir():
                 target.parent.mkdir(parents=True, exist_ok=True)
             staged.path.replace(target)
@@ -90,30 +112,38 @@ class ContentFiles:
         self._unflushed.clear()
 
     def remove(self, names: Iterable[str]) -> None:
-        """Remove files, and the folders that they leave empty; a file that is already gone is no error."""
+        """Remove files, and the folders that they leave empty; a file that is already gone is no error.
+
+        Args:
+            names: that negmine gives to files of a bank; others are passed over.
+
+        Raises:
+            OSError: where a link leads out of the bank.
+        """
         for name in names:
-            path = self._folder / name
+            if not (is_half_written(name) or is_content_name(name, NEGATIVES) or is_content_name(name, VARIANTS)):
+                continue
+            path = inside(self._folder, name)
             path.unlink(missing_ok=True)
-            for parent in (path.parent, path.parent.parent):
-                with suppress(OSError):  # it is not empty, or somebody's link to a folder elsewhere
-                    parent.rmdir()
-                    self._unflushed.discard(parent)
+            for parent in path.relative_to(self._folder).parents[:-1]:
+                with suppress(OSError):  # it is not empty
+                    (self._folder / parent).rmdir()
+                    self._unflushed.discard(self._folder / parent)
 
     def clear_temporary(self) -> None:
         """Remove what killed writers left half-written, and nothing else that is there."""
-        if not self._temporary.is_dir():
+        if not is_real_folder(self._temporary):
             return
-        for path in self._temporary.iterdir():
-            if is_half_written(path):
-                path.unlink()
-        if not any(self._temporary.iterdir()):
+        files = [path for path in self._temporary.iterdir() if path.is_symlink() or not path.is_dir()]
+        self.remove([name for path in files if is_half_written(name := f"{TEMPORARY}/{path.name}")])
+        with suppress(OSError):  # it is not empty
             self._temporary.rmdir()
 
 
 def _opened(path: Path) -> BinaryIO:
-    """A new file, in a folder that is made where it is not there yet."""
+    """A new file, in a folder that is made where it is not there yet; a link in its place is not followed."""
     try:
-        return path.open("wb")
+        return path.open("xb")
     except FileNotFoundError:
         path.parent.mkdir(exist_ok=True)
-        return path.open("wb")
+        return path.open("xb")

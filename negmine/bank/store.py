@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable
 
+from negmine.bank.cells import BOX, FILE, RECT, TEXT, WHOLE, checked
 from negmine.bank.content_files import NEGATIVES, content_name
 from negmine.bank.records import ItemRecord, NewNegative, ScannedImage, Stored
 from negmine.boxes import Rect, rect_touches, touched_pixels
@@ -101,7 +102,8 @@ class ImageStore:
             " AND hash NOT IN (SELECT truth_hash FROM items WHERE source_id = ?1 AND truth_hash IS NOT NULL)",
             (source_id,),
         )
-        hashes = self._connection.execute("SELECT hash FROM truths WHERE source_id = ? ORDER BY hash", (source_id,))
+        question = "SELECT hash FROM truths WHERE source_id = ? ORDER BY hash"
+        hashes = checked(self._connection.execute(question, (source_id,)), {"hash": TEXT})
         joined = "\n".join(row[0] for row in hashes)
         key = hashlib.sha256(joined.encode()).hexdigest() if joined else ""
         self._connection.execute("UPDATE sources SET truth_key = ? WHERE id = ?", (key, source_id))
@@ -142,21 +144,23 @@ class ImageStore:
             " WHERE run_id = ? AND source_id = ? AND negative_id IS NOT NULL",
             (run_id, source_id),
         )
-        return {row[0] for row in rows}
+        return {number for (number,) in checked(rows, {"negative_id": WHOLE})}
 
     def _touching(self, source_id: int) -> set[int]:
         """The negatives cut from a source that share a pixel with an object that is known by now."""
-        boxes = self._connection.execute(
+        objects = self._connection.execute(
             "SELECT x1, y1, x2, y2 FROM objects WHERE truth_id IN (SELECT id FROM truths WHERE source_id = ?)",
             (source_id,),
-        ).fetchall()
+        )
+        boxes = list(checked(objects, BOX))
         if not boxes:
             return set()
         blocked = touched_pixels(as_boxes_xyxy(boxes))
         crops = self._connection.execute(
             "SELECT negative_id, x1, y1, x2, y2 FROM crops WHERE source_id = ?", (source_id,)
         )
-        return {number for number, *rect in crops if rect_touches(Rect(*rect), blocked)}
+        rows = checked(crops, {"negative_id": WHOLE, **RECT})
+        return {number for number, *rect in rows if rect_touches(Rect(*rect), blocked)}
 
     def _without_detection(self, negative_ids: Iterable[int]) -> set[int]:
         question = "SELECT 1 FROM detections WHERE negative_id = ? LIMIT 1"
@@ -165,10 +169,8 @@ class ImageStore:
 
 def delete_negatives(connection: sqlite3.Connection, negative_ids: Iterable[int]) -> None:
     """Delete negatives with their variants, and note their files for removal after the commit."""
+    files = "SELECT file FROM negatives WHERE id = ?1 UNION SELECT file FROM variants WHERE negative_id = ?1"
     for number in negative_ids:
-        connection.execute(
-            "INSERT OR IGNORE INTO removals (file) SELECT file FROM negatives WHERE id = ?1"
-            " UNION SELECT file FROM variants WHERE negative_id = ?1",
-            (number,),
-        )
+        names = list(checked(connection.execute(files, (number,)), {"file": FILE}))
+        connection.executemany("INSERT OR IGNORE INTO removals (file) VALUES (?)", names)
         connection.execute("DELETE FROM negatives WHERE id = ?", (number,))

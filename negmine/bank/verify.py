@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import re
+import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from negmine.bank.bank import Bank, require_bank
-from negmine.bank.content_files import NEGATIVES, TEMPORARY, VARIANTS, content_name, is_half_written
+from negmine.bank.cells import BOX, FILE, RECT, SHA256, SIDE, TEXT, WHOLE
+from negmine.bank.connection import bank_errors
+from negmine.bank.content_files import NEGATIVES, TEMPORARY, VARIANTS, is_content_name, is_half_written
 from negmine.bank.writer import LOCK, BankWriter
 from negmine.boxes import Rect, rect_touches, touched_pixels
-from negmine.files import sha256_of
+from negmine.inside import inside, is_real_folder, open_plain
 from negmine.paths import printable, sortable
 from negmine.structures import as_boxes_xyxy
 
@@ -31,7 +33,7 @@ PROBLEM_MEANINGS: Mapping[ProblemKind, str] = {
     "unfounded": "a row without the rows that it stands on",
     "database": "damage that SQLite reports",
 }
-_HASHED = re.compile(r"(negatives|variants)/([0-9a-f]{2})/(\2[0-9a-f]{62})\.jpg")
+_KINDS = (NEGATIVES, VARIANTS, TEMPORARY)  # of folders
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +97,18 @@ def verify(bank: str | Path, *, repair: bool = False) -> VerifyResult:
     """
     folder = Path(bank)
     require_bank(folder)
-    if not repair:
+    with bank_errors(folder):
+        if repair:
+            return _repaired(folder)
         with _no_writer(folder), Bank(folder) as opened:
             return _check(opened, ())
-    half_written = [p.relative_to(folder).as_posix() for p in _files_in(folder, (TEMPORARY,)) if is_half_written(p)]
+
+
+def _repaired(folder: Path) -> VerifyResult:
+    half_written = [name for name in _files_of(folder, TEMPORARY) if is_half_written(name)]
     with BankWriter(folder, purpose="negmine verify --repair") as writer:  # opening it clears what is half-written
         rows = _rows(writer)
-        leftovers = [name for name in _files_of(folder) if name not in rows and _is_leftover(folder, name)]
+        leftovers = [name for name in _files_of(folder, *_KINDS) if name not in rows and _is_leftover(folder, name)]
         writer.remove_leftovers(leftovers)
         return _check(writer, (*half_written, *leftovers))
 
@@ -125,31 +132,34 @@ def _check(bank: Bank, repaired: tuple[str, ...]) -> VerifyResult:
 def _rows(bank: Bank) -> dict[str, str]:
     """File to hash, for all that has a row."""
     both = "SELECT file, sha256 FROM negatives UNION ALL SELECT file, sha256 FROM variants"
-    return {str(file): str(sha256) for file, sha256 in bank.query(both)}
+    return dict(bank.rows(both, {"file": FILE, "sha256": SHA256}))
 
 
-def _files_in(folder: Path, kinds: Iterable[str]) -> list[Path]:
-    found = [p for kind in kinds for p in (folder / kind).rglob("*") if p.is_symlink() or not p.is_dir()]
-    return sorted(found, key=sortable)
-
-
-def _files_of(folder: Path) -> list[str]:
-    """Every file under the folders of content, relative to the bank."""
-    return [p.relative_to(folder).as_posix() for p in _files_in(folder, (NEGATIVES, VARIANTS, TEMPORARY))]
+def _files_of(folder: Path, *kinds: str) -> list[str]:
+    """Every file under folders of a bank, relative to it; links are listed, and not followed."""
+    names = []
+    for kind in kinds:
+        if is_real_folder(folder / kind):
+            found = [p for p in (folder / kind).rglob("*") if p.is_symlink() or not p.is_dir()]
+            names += [p.relative_to(folder).as_posix() for p in sorted(found, key=sortable)]
+        elif (folder / kind).is_symlink() or (folder / kind).exists():
+            names.append(kind)
+    return names
 
 
 def _is_leftover(folder: Path, name: str) -> bool:
     """Whether negmine wrote this file: it is named by the hash of its bytes, or half-written."""
-    match = _HASHED.fullmatch(name)
-    if match is None:
-        return name == f"{TEMPORARY}/{Path(name).name}" and is_half_written(folder / name)
-    return _hash_of(folder / name) == match[3]
+    if is_half_written(name):
+        return True
+    is_content = is_content_name(name, NEGATIVES) or is_content_name(name, VARIANTS)
+    return is_content and _hash_of(folder, name) == Path(name).stem
 
 
-def _hash_of(path: Path) -> str | None:
-    """The hash of a file's bytes; None where it cannot be read."""
+def _hash_of(folder: Path, name: str) -> str | None:
+    """The hash of the bytes of a file of the bank; None where it is no plain file, or cannot be read."""
     try:
-        return sha256_of(path.read_bytes())
+        with open_plain(inside(folder, name)) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None
 
@@ -157,7 +167,7 @@ def _hash_of(path: Path) -> str | None:
 def _damage(bank: Bank) -> Iterator[Problem]:
     for (message,) in bank.query("PRAGMA integrity_check"):
         if message != "ok":
-            yield Problem("database", str(message))
+            yield Problem("database", printable(str(message)))
     for table, row, parent, _ in bank.query("PRAGMA foreign_key_check"):
         yield Problem("database", f"row {row} of {table} names a row of {parent} that is not there")
     for (number,) in bank.query(
@@ -165,37 +175,39 @@ def _damage(bank: Bank) -> Iterator[Problem]:
         " OR NOT EXISTS (SELECT 1 FROM crops WHERE negative_id = n.id)"
     ):
         yield Problem("unfounded", f"negative {number}")
-    for (path,) in bank.query(
+    question = (
         "SELECT path FROM items i WHERE truth_hash IS NOT NULL"
         " AND NOT EXISTS (SELECT 1 FROM truths WHERE source_id = i.source_id AND hash = i.truth_hash)"
-    ):
-        yield Problem("unfounded", f"labels of {path}")
+    )
+    for (path,) in bank.rows(question, {"path": TEXT}):
+        yield Problem("unfounded", f"labels of {printable(path)}")
 
 
 def _files(folder: Path, rows: Mapping[str, str]) -> Iterator[Problem]:
     for name, sha256 in sorted(rows.items()):
         if not (folder / name).is_file():
             yield Problem("missing", name)
-        elif _hash_of(folder / name) != sha256 or name != content_name(name.split("/")[0], sha256):
+        elif _hash_of(folder, name) != sha256 or sha256 != Path(name).stem:
             yield Problem("changed", name)
 
 
 def _without_row(folder: Path, rows: Mapping[str, str]) -> Iterator[Problem]:
-    for name in _files_of(folder):
+    for name in _files_of(folder, *_KINDS):
         if name not in rows:
             yield Problem("leftover" if _is_leftover(folder, name) else "foreign", printable(name))
 
 
 def _crops(bank: Bank) -> Iterator[Problem]:
     objects: dict[int, list[tuple[float, ...]]] = defaultdict(list)
-    for source_id, *box in bank.query(
-        "SELECT t.source_id, o.x1, o.y1, o.x2, o.y2 FROM objects o JOIN truths t ON t.id = o.truth_id"
-    ):
+    of_objects = "SELECT t.source_id, o.x1, o.y1, o.x2, o.y2 FROM objects o JOIN truths t ON t.id = o.truth_id"
+    for source_id, *box in bank.rows(of_objects, {"source_id": WHOLE, **BOX}):
         objects[source_id].append(tuple(box))
-    for number, source_id, width, height, *sides in bank.query(
+    of_crops = (
         "SELECT c.negative_id, s.id, s.width, s.height, c.x1, c.y1, c.x2, c.y2"
         " FROM crops c JOIN sources s ON s.id = c.source_id ORDER BY c.id"
-    ):
+    )
+    columns = {"negative_id": WHOLE, "source_id": WHOLE, "width": SIDE, "height": SIDE, **RECT}
+    for number, source_id, width, height, *sides in bank.rows(of_crops, columns):
         rect = Rect(*sides)
         what = f"negative {number}, source {source_id}, rectangle {tuple(rect)}"
         if not Rect(0, 0, width, height).contains(rect) or rect.area == 0:

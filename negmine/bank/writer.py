@@ -11,7 +11,8 @@ from typing import Self
 
 from negmine.bank.bank import as_json
 from negmine.bank.catalogue import Catalogue
-from negmine.bank.connection import DATABASE, bank_errors, connect
+from negmine.bank.cells import FILE, WHOLE_OR_NULL, checked
+from negmine.bank.connection import DATABASE, bank_errors, connect, database_files
 from negmine.bank.content_files import VARIANTS, ContentFiles, StagedFile, content_name
 from negmine.bank.records import ItemRecord, NewNegative, Parameters, ReviewState, RunRecord, ScannedImage, Stored
 from negmine.bank.store import ImageStore
@@ -21,7 +22,7 @@ from negmine.paths import printable
 from negmine.structures import GroundTruth
 
 LOCK = FolderLock("bank", "bank.lock", "bank.holder", BankLockedError)
-_OURS = {LOCK.file, LOCK.holder, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"}  # what a killed beginning leaves
+_OURS = {*LOCK.files, *database_files()}  # what a killed beginning leaves
 
 
 class BankWriter(Catalogue):
@@ -43,6 +44,7 @@ class BankWriter(Catalogue):
         self._new_files: list[str] = []
         with ExitStack() as stack, bank_errors(self.folder):
             _make_folder(self.folder)
+            self._files.check()
             stack.enter_context(LOCK.hold(self.folder, purpose=purpose))
             self._connection = connect(self.folder, write=True)
             stack.callback(self._connection.close)
@@ -147,7 +149,7 @@ class BankWriter(Catalogue):
         both = (
             "SELECT negative_id FROM variants WHERE sha256 = ?1 UNION ALL SELECT NULL FROM negatives WHERE sha256 = ?1"
         )
-        same = next(self.query(both, (staged.sha256,)), None)
+        same = next(self.rows(both, {"negative_id": WHOLE_OR_NULL}, (staged.sha256,)), None)
         if same is not None:
             staged.path.unlink()
             if same[0] == negative_id:
@@ -189,7 +191,8 @@ class BankWriter(Catalogue):
 
     def _finish_removals(self) -> None:
         """Remove the files whose rows are gone; those that came back meanwhile stay."""
-        names = [name for (name,) in self._connection.execute("SELECT file FROM removals").fetchall()]
+        rows = self._connection.execute("SELECT file FROM removals").fetchall()
+        names = [name for (name,) in checked(rows, {"file": FILE})]
         if names:
             self._files.remove(name for name in names if not self._has_row(name))
             self._connection.execute("DELETE FROM removals")

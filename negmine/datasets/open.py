@@ -153,7 +153,7 @@ def _own_images(labels: LabelSet, config: LabelConfig) -> Iterable[OwnImages]:
     """The images that the data set keeps itself, or those of the folder that was named for them."""
     if config.images is None:
         return labels.images()
-    if not config.images.is_dir():
+    if not os.path.isdir(config.images):
         raise SourceError(f"{printable(config.images)} is not a folder; name the folder of the images with --images")
     found = [path for path, _ in files_under(str(config.images), IMAGE_SUFFIXES)]
     return [OwnImages(config.images, found, printable(config.images))]

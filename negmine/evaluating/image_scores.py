@@ -118,15 +118,22 @@ class ImageScores:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, object]) -> ImageScores:
-        """Read back what `to_dict` gave."""
+        """Read back what `to_dict` gave.
+
+        Raises:
+            ValueError, KeyError, TypeError, AttributeError: where it is something else.
+        """
         rows: Sequence[Mapping[str, object]] = document["images"]  # type: ignore[assignment]
         true, true_images = _falling(*_rows(rows, "true"))
         false, false_images = _falling(*_rows(rows, "false"))
+        objects = np.array([row["objects"] for row in rows], dtype=np.int64)
+        if (objects < 0).any():
+            raise ValueError("expected 0 objects or more in each image")
         return cls(
             keys=tuple(str(row["sha256"]) for row in rows),
             paths=tuple(str(row["path"]) for row in rows),
             groups=tuple(str(row["group"]) for row in rows),
-            objects=np.array([row["objects"] for row in rows], dtype=np.int64),
+            objects=objects,
             counted=np.array([row["counted"] for row in rows], dtype=np.bool_),
             true=true,
             true_images=true_images,
@@ -188,7 +195,7 @@ def _by_image(scores: FloatArray, images: IntArray) -> dict[int, list[float]]:
 
 def _rows(rows: Sequence[Mapping[str, object]], name: str) -> tuple[FloatArray, IntArray]:
     pairs = [(score, index) for index, row in enumerate(rows) for score in row[name]]  # type: ignore[attr-defined]
-    return (
-        np.array([score for score, _ in pairs], dtype=np.float64),
-        np.array([index for _, index in pairs], dtype=np.int64),
-    )
+    scores = np.array([score for score, _ in pairs], dtype=np.float64)
+    if scores.ndim != 1 or not ((scores >= 0) & (scores <= 1)).all():
+        raise ValueError("expected scores from 0 to 1")
+    return scores, np.array([index for _, index in pairs], dtype=np.int64)

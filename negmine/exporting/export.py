@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from negmine.exporting.result import ExportResult, MergeResult
 from negmine.images.contents import OnCount
 from negmine.labels.formats import label_format
 from negmine.labels.plan import ExportImage, Header
-from negmine.paths import printable
+from negmine.paths import printable, real_path
 
 _NAMELESS = ("target",)  # Ultralytics asks for a class, and a detector may have none
 
@@ -69,7 +70,7 @@ def export(
 
 
 def _write(mix: _Mix, out: Path, config: ExportConfig, *, left_out: int) -> ExportResult:
-    folder = printable(out.resolve().name) or "negmine"
+    folder = printable(real_path(out).name) or "negmine"
     class_names = mix.class_names or _NAMELESS
     plan = label_format(config.format).plan(mix.images(), class_names=class_names, folder=folder, header=mix.header)
     done = write_plan(plan, out, format_name=config.format, method=config.method, workers=config.workers)
@@ -87,7 +88,8 @@ def _write(mix: _Mix, out: Path, config: ExportConfig, *, left_out: int) -> Expo
 
 
 def _require_negatives(negatives: BankNegatives, bank: str | Path, out: Path) -> None:
-    if negatives.negatives or (out / MANIFEST).exists():  # an earlier export is brought up to date: emptied
+    is_there = os.path.exists(out / MANIFEST)  # noqa: PTH110  (it raises for no path)
+    if negatives.negatives or is_there:  # an earlier export is brought up to date: emptied
         return
     raise ExportError(
         f"bank {printable(bank)} has no negatives to export ({negatives.in_bank} in it, all rejected or marked as a "
@@ -137,6 +139,6 @@ class _Mix:
             withheld=withheld,
             ratio=without_objects / splits[0].positives,
         )
-        database = printable(dataset.path.resolve().name) or "data"
+        database = printable(real_path(dataset.path).name) or "data"
         images = found.images(database, negatives.images(), as_labelled=is_same_format(dataset, config))
         return cls(negatives, dataset.class_names, images, data.header, merged)

@@ -2,13 +2,16 @@
 
 A manifest lists the files of the export with their hashes. It is written before the first file, so that an export that
 was killed is recognised as one, and running it again finishes it.
+
+The folder and its manifest may be somebody else's: what the manifest names is touched only where it is in the folder.
 """
 
 from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -17,11 +20,14 @@ from negmine.errors import ExportError
 from negmine.exporting.config import CopyMethod
 from negmine.exporting.staging import StagedFiles, content_sha256
 from negmine.files import PART, flush_file_system, sha256_of_file, write_file
+from negmine.inside import is_below, read_plain
 from negmine.labels.plan import Content, Plan, StoredFile
+from negmine.locks import FolderLock
 from negmine.paths import EXPORT_MANIFEST, printable, sortable
 
 MANIFEST = EXPORT_MANIFEST
 _MANIFEST_VERSION = 1
+_LOCK = FolderLock("export", "negmine-export.lock", "negmine-export.holder", ExportError, is_kept=False)
 
 _TOGETHER = 1000  # files that are flushed at once
 
@@ -65,27 +71,31 @@ def write_plan(plan: Plan, out: Path, *, format_name: str, method: CopyMethod, w
             written. Either nothing was touched, or running the export again finishes it.
         BankError: where a file of the bank is missing or damaged.
     """
-    try:
-        earlier = _earlier(out, format_name, workers)
-        present = earlier.hashes
-        wanted = {name: content_sha256(content) for name, content in plan.items()}
-        again = earlier.method != method  # a copy becomes a link, or the other way round
-        linked = {name for name, content in plan.items() if again and _is_linkable(content)}
-        new = [name for name in plan if present.get(name) != wanted[name] or name in linked]
-        stale = sorted(set(present) - set(wanted))
-        if new or stale or not (out / MANIFEST).exists():
-            out.mkdir(parents=True, exist_ok=True)
-            for part in out.rglob(f"*{PART}"):
-                part.unlink()
-            _write_manifest(out, format_name, "", _both(present, wanted))
-            _remove(out, earlier.caches)  # they would hide what changes from the trainer
-            for start in range(0, len(new), _TOGETHER):
-                _place(plan, out, new[start : start + _TOGETHER], method, workers)
-            _remove(out, stale)
-            flush_file_system(out)
-            _write_manifest(out, format_name, method, _both({}, wanted))
-    except OSError as error:
-        raise ExportError(_explain(out, error)) from error
+    with _out_errors(out):
+        _require_folder(out)
+        out.mkdir(parents=True, exist_ok=True)
+        with _LOCK.hold(out, purpose="negmine export"):
+            return _written(plan, out, format_name, method, workers)
+
+
+def _written(plan: Plan, out: Path, format_name: str, method: CopyMethod, workers: int | None) -> Written:
+    earlier = _earlier(out, format_name, workers)
+    present = earlier.hashes
+    wanted = {name: content_sha256(content) for name, content in plan.items()}
+    again = earlier.method != method  # a copy becomes a link, or the other way round
+    linked = {name for name, content in plan.items() if again and _is_linkable(content)}
+    new = [name for name in plan if present.get(name) != wanted[name] or name in linked]
+    stale = sorted(set(present) - set(wanted))
+    if new or stale or not (out / MANIFEST).exists():
+        for part in out.rglob(f"*{PART}"):
+            part.unlink()
+        _write_manifest(out, format_name, "", _both(present, wanted))
+        _remove(out, earlier.caches)  # they would hide what changes from the trainer
+        for start in range(0, len(new), _TOGETHER):
+            _place(plan, out, new[start : start + _TOGETHER], method, workers)
+        _remove(out, stale)
+        flush_file_system(out)
+        _write_manifest(out, format_name, method, _both({}, wanted))
     return Written(written=len(new), unchanged=len(plan) - len(new), removed=len(stale))
 
 
@@ -112,8 +122,25 @@ def require_ours(out: Path, format_name: str) -> None:
     Raises:
         ExportError: where it holds anything else than an export of the same format, or cannot be searched.
     """
+    with _out_errors(out):
+        _require_folder(out)
+        if any((out / name).exists() for name in (MANIFEST, _LOCK.file)):
+            with _LOCK.hold(out, purpose="negmine export"):
+                _listed(out, format_name)
+        else:
+            _listed(out, format_name)
+
+
+def _require_folder(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise ExportError(f"{printable(out)} is a file, and an export needs a folder; name another with --out")
+
+
+@contextmanager
+def _out_errors(out: Path) -> Iterator[None]:
+    """Turn what the file system says about an export's folder into one line."""
     try:
-        _listed(out, format_name)
+        yield
     except OSError as error:
         raise ExportError(_explain(out, error)) from error
 
@@ -129,14 +156,13 @@ def _earlier(out: Path, format_name: str, workers: int | None) -> _Earlier:
 def _listed(out: Path, format_name: str) -> tuple[dict[str, list[str]], list[str], list[str], str]:
     """What the manifest lists, which of these files exist, what a trainer caches, and how the files got there."""
     where = printable(out)
-    if out.exists() and not out.is_dir():
-        raise ExportError(f"{where} is a file, and an export needs a folder; name another with --out")
     allowed, method = _read_manifest(out, format_name)
     ours, caches = list[str](), list[str]()
     is_cache = _Caches(allowed)
     for path in sorted(out.rglob("*"), key=sortable):
         name = path.relative_to(out).as_posix()
-        if (path.is_dir() and not path.is_symlink()) or name == MANIFEST or _is_part(name, allowed):
+        is_folder = path.is_dir() and not path.is_symlink()
+        if is_folder or name == MANIFEST or name in _LOCK.files or _is_part(name, allowed):
             continue
         if name in allowed:
             ours.append(name)
@@ -157,6 +183,8 @@ def _hash_unless_changed(path: Path, allowed: Collection[str]) -> str:
     """
     if not path.exists():
         return ""
+    if not path.is_file():  # reading a pipe could wait for ever
+        raise ExportError(f"{printable(path)} is not the file that was exported; move it away")
     sha256 = sha256_of_file(path)
     if sha256 not in allowed and not path.is_symlink() and path.stat().st_nlink == 1:
         raise ExportError(
@@ -186,18 +214,21 @@ def _is_part(name: str, allowed: Mapping[str, list[str]]) -> bool:
 def _read_manifest(out: Path, format_name: str) -> tuple[dict[str, list[str]], str]:
     """The files of the manifest, each with the hashes it may have, and how they got there; without one, nothing."""
     manifest = out / MANIFEST
-    if not manifest.is_file():
+    if not manifest.exists() and not manifest.is_symlink():
         return {}, ""
     try:
-        document = json.loads(manifest.read_text(encoding="utf-8"))
-        found, method = document["format"], str(document["method"])
-        files = {str(name): list(hashes) for name, hashes in document["files"].items()}
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        document = json.loads(read_plain(manifest))
+        found, method = str(document["format"]), str(document["method"])
+        files = {str(name): [str(sha256) for sha256 in hashes] for name, hashes in document["files"].items()}
+        if not all(map(is_below, files)):
+            raise ValueError("it names files elsewhere")
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise ExportError(
             f"{printable(manifest)} is not the manifest of an export; name another folder with --out"
         ) from error
     if found != format_name:
-        raise ExportError(f"{printable(out)} holds an export of format {found}; name another folder with --out")
+        shown = printable(found[:20])
+        raise ExportError(f"{printable(out)} holds an export of format {shown}; name another folder with --out")
     return files, method
 
 

@@ -22,7 +22,7 @@ from negmine.images.header import read_header
 from negmine.labels.base import Feature, LabelFormat
 from negmine.labels.plan import ExportImage, Header, SourceLabel, StoredFile
 from negmine.labels.splits import TRAIN, UNLISTED, WHOLE
-from negmine.paths import RealPaths, printable
+from negmine.paths import RealPaths, printable, real_path
 from negmine.structures import GroundTruth
 
 Problem = Literal["image", "label"]
@@ -192,7 +192,7 @@ def _read_image(dataset: Dataset, image: DataImage) -> DataImage:
 
 def _require_outside(dataset: Dataset, out: Path) -> None:
     """Refuse a folder where the data set would find the export's images or labels, the next time it is opened."""
-    target = out.resolve()
+    target = real_path(out)
     inside = [folder for folder in dataset.searched_folders if folder == target or folder in target.parents]
     real = RealPaths()
     folders = {path.parent for split in dataset.splits for path in split.images}

@@ -10,7 +10,7 @@ from negmine.errors import BankError, ExportError
 from negmine.exporting.config import CopyMethod
 from negmine.files import PART, can_flush_file_system, flush, flush_file_system, sha256_of, sha256_of_file
 from negmine.labels.plan import Content, StoredFile
-from negmine.paths import printable
+from negmine.paths import printable, real_path
 
 _BLOCK = 1 << 20  # bytes that are copied at a time
 
@@ -54,9 +54,9 @@ class StagedFiles:
             _copy(content, part)
             self._flush_if_alone(part)
         elif self._method == "hardlink":
-            os.link(_checked(content).resolve(), part)  # a hard link to a symbolic link would be a symbolic link
+            os.link(real_path(checked(content)), part)  # a hard link to a symbolic link would be a symbolic link
         else:
-            part.symlink_to(os.path.relpath(_checked(content).resolve(), part.parent.resolve()))
+            part.symlink_to(os.path.relpath(real_path(checked(content)), real_path(part.parent)))
 
     def place(self) -> None:
         """Rename all staged files, once they are safely on disk.
@@ -98,8 +98,14 @@ def _copy(stored: StoredFile, part: Path) -> None:
     _require_hash(stored, digest.hexdigest())
 
 
-def _checked(stored: StoredFile) -> Path:
-    """The file's path, after checking that its bytes are unchanged."""
+def checked(stored: StoredFile) -> Path:
+    """The file's path, after checking that its bytes are unchanged.
+
+    Raises:
+        OSError: where it cannot be read.
+        BankError: where a file of the bank is missing or damaged.
+        ExportError: where a file of the data set is gone, or has changed since it was read.
+    """
     _require_exists(stored)
     _require_hash(stored, sha256_of_file(stored.path))
     return stored.path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from negmine.errors import TruthError
@@ -111,11 +111,11 @@ class CocoLabels(LabelSet):
 
     def images(self) -> Iterable[OwnImages]:
         """The images around each JSON; see `LabelSet.images`."""
-        claims: dict[str, set[str]] = {split: set() for split in self._files}
+        names: dict[str, list[str]] = {split: [] for split in self._files}
         for label in self.labels:
             if label.stated is not None and label.stated.folders and not label.stated.is_absolute:
-                claims[label.group].add(label.stated.folders[0])
-        return [own for split, file in self._files.items() for own in _own_images(file, split, claims[split])]
+                names[label.group].append(label.name)
+        return [own for split, file in self._files.items() for own in _own_images(file, split, names[split])]
 
     def splits(self, images: Sequence[Path], label_of: Callable[[Path], Label | None], only: str | None) -> Listing:
         """A split for each JSON, by its name; see `LabelSet.splits`."""
@@ -187,7 +187,7 @@ def _split_files(folder: Path) -> dict[str, Path]:
     return splits
 
 
-def _own_images(path: Path, split: str, folders: Collection[str]) -> list[OwnImages]:
+def _own_images(path: Path, split: str, names: Iterable[str]) -> list[OwnImages]:
     """Images around a JSON: beside it, and in folders that are called as kinds, splits or the first folders of names.
 
     Where the JSON is in a folder of annotations or of a split, those in and beside that folder too.
@@ -195,14 +195,33 @@ def _own_images(path: Path, split: str, folders: Collection[str]) -> list[OwnIma
     parent = path.absolute().parent
     is_inner = is_for_labels(parent.name) or split_of_folder(parent.name) is not None
     home = parent.parent if is_inner else parent
-    names, found = list[str](), dict[str, None]()
+    named = _named_folders(names, parent, home)
+    looked, found = list[str](), dict[str, None]()
     for place in dict.fromkeys([parent, home]):
         found |= dict.fromkeys(str(place / name) for name in files_in(str(place), IMAGE_SUFFIXES))
         for name in sorted(os.listdir(place)):
             is_near = is_for_images(name) and may_go_together(name, parent.name)
-            wanted = is_near or split_of_folder(name) or name in folders or fold(name) == fold(split)
+            wanted = is_near or split_of_folder(name) or str(place / name) in named or fold(name) == fold(split)
             if wanted and not is_litter(name) and (place / name).is_dir():
                 found |= dict.fromkeys(image for image, _ in files_under(str(place / name), IMAGE_SUFFIXES))
-                names.append(f"{printable(name)}/")
-    looked_in = ", ".join(dict.fromkeys([f"{printable(parent.name)}/", *names]))
+                looked.append(f"{printable(name)}/")
+    looked_in = ", ".join(dict.fromkeys([f"{printable(parent.name)}/", *looked]))
     return [OwnImages(home, list(found), looked_in)]
+
+
+def _named_folders(names: Iterable[str], parent: Path, home: Path) -> set[str]:
+    """The folders in the home of a data set, and beside its JSON, that the names of images begin with.
+
+    A name that leads out of the home, as `../../photos/1.jpg` may, names no folder: a JSON of somebody else's could
+    name any picture of the user. Neither does one in a folder beside that of a split, which may be anything.
+    """
+    places = [parent, home] if is_for_labels(parent.name) else [parent]
+    folders = (os.path.dirname(name) for name in names)
+    stated = dict.fromkeys(each if os.pardir in each else os.path.normpath(each).split(os.sep)[0] for each in folders)
+    found = set[str]()
+    for each in stated:
+        for place in places:
+            folder = os.path.normpath(os.path.join(place, each))
+            firsts = [(above, os.path.relpath(folder, above).split(os.sep)[0]) for above in places]
+            found |= {os.path.join(above, first) for above, first in firsts if first not in (os.pardir, os.curdir)}
+    return found - {str(parent)}

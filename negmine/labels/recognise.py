@@ -21,6 +21,14 @@ def open_labels(path: str | Path) -> LabelSet:
         TruthError: where it is none of these, or two, or cannot be read.
     """
     path = Path(path)
+    try:
+        return _open(path)
+    except OSError as error:
+        where = printable(error.filename or path)
+        raise TruthError(f"{where} cannot be read: {error.strerror or error}; correct its permissions") from error
+
+
+def _open(path: Path) -> LabelSet:
     if path.is_dir():
         return _open_folder(path)
     if not path.exists():

@@ -31,7 +31,7 @@ from negmine.labels.splits import TRAINVAL, UNLISTED, Listing, Split, choose_spl
 from negmine.labels.voc_annotation import NotVoc, VocAnnotation, describe_others, parse_annotation
 from negmine.labels.voc_kinds import StatedImage
 from negmine.labels.voc_writer import plan_voc, voc_source_label
-from negmine.paths import printable, sortable
+from negmine.paths import printable, real_path, sortable
 from negmine.sources.folders import IMAGE_SUFFIXES
 from negmine.structures import GroundTruth
 from negmine.walking import files_in, files_under, first_under, paths_under
@@ -162,7 +162,7 @@ class VocLabels(LabelSet):
     @property
     def searched_folders(self) -> Sequence[Path]:
         """The root; see `LabelSet.searched_folders`."""
-        return [self.path.resolve()]
+        return [real_path(self.path)]
 
     def images(self) -> Iterable[OwnImages]:
         """The images under the root; those beside it too, where it is the folder of annotations alone."""

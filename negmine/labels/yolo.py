@@ -16,7 +16,7 @@ from negmine.labels.splits import Listing, Split, choose_splits, require_split, 
 from negmine.labels.yolo_layouts import CLASS_LISTS, find_layouts, open_layout
 from negmine.labels.yolo_rows import RowFormat, may_be_predictions, may_be_rows
 from negmine.labels.yolo_writer import plan_yolo, yolo_header, yolo_source_label
-from negmine.paths import printable
+from negmine.paths import printable, real_path
 from negmine.sources.data_yaml import SPLITS
 from negmine.sources.folders import IMAGE_SUFFIXES
 from negmine.structures import GroundTruth
@@ -153,7 +153,7 @@ class YoloLabels(LabelSet):
     def searched_folders(self) -> Sequence[Path]:
         """The folders of images; see `LabelSet.searched_folders`."""
         folders = [each for entries in self._layout.entries.values() for each in entries if each.is_dir()]
-        return [folder.resolve() for folder in folders or [self._layout.home]]
+        return [real_path(folder) for folder in folders or [self._layout.home]]
 
     def images(self) -> Iterable[OwnImages]:
         """The images of all splits; see `LabelSet.images`."""

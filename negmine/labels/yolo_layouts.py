@@ -152,8 +152,12 @@ def _open_darknet(path: Path) -> YoloLayout:
 
 
 def _below(text: str, home: Path) -> Path:
-    """Where a path is below the home, as it is or without its first folders; as it is where it is nowhere."""
-    return tail_below(text, home) or home / text
+    """Where a path is below the home, as it is or without its first folders; as it is where it is nowhere.
+
+    A relative path stays below: `../../notes.txt` in somebody else's data set could be any file of the user.
+    """
+    leads_out = os.pardir in Path(text).parts and not os.path.isabs(text)
+    return tail_below(text, home) or home / (Path(text).name if leads_out else text)
 
 
 def _darknet_list(path: Path, home: Path) -> list[Path]:

@@ -169,8 +169,18 @@ def _numbers(line: str, where: str) -> tuple[float, list[float]]:
         row = " ".join(words)
         other = next((name for name, pattern in _OTHER_FORMATS.items() if pattern.fullmatch(row)), None)
         advice = f"it looks like {other}; convert the labels to YOLO" if other else "correct it"
-        raise LabelError(f"{where}: expected numbers, found {printable(row[:80])!r}; {advice}") from error
+        raise LabelError(f"{where}: expected numbers, found {_quoted(row)}; {advice}") from error
     return number, values
+
+
+def _quoted(row: str) -> str:
+    """A row for a message, where it is numbers for the most part: a link may lead to text that is nobody's business."""
+    words = row.split()
+    return f"{printable(row[:80])!r}" if 2 * sum(map(_is_like_number, words)) >= len(words) else "text"
+
+
+def _is_like_number(word: str) -> bool:
+    return not word.strip("0123456789.,;+-_eE")
 
 
 def _box(values: Sequence[float], where: str) -> Box:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 from negmine._version import __version__
+from negmine.bank.content_files import NEGATIVES, VARIANTS
 from negmine.bank.records import RunRecord
 from negmine.bank.writer import BankWriter
 from negmine.datasets.config import LabelConfig
@@ -17,7 +20,7 @@ from negmine.detectors.batches import failed_on_every_image
 from negmine.detectors.config import DetectorConfig, PredictionsConfig
 from negmine.detectors.open import open_detector
 from negmine.detectors.samples import samples_of
-from negmine.errors import ConfigError
+from negmine.errors import ConfigError, SourceError
 from negmine.labels.base import Truth
 from negmine.labels.classes import match_class_names
 from negmine.matching import Kind
@@ -26,8 +29,10 @@ from negmine.mining.judge import Classes
 from negmine.mining.loop import ScanLoop
 from negmine.mining.reading import Reader
 from negmine.mining.result import Device, ScanCounts, ScanProgress, ScanResult
+from negmine.paths import printable, real_path
 from negmine.sources.base import Source, SourceItem
 from negmine.sources.expand import expand_sources
+from negmine.words import counted
 
 
 def scan(
@@ -66,7 +71,7 @@ def scan(
         DetectorError: where the detector fails on every image; what the bank had stays.
     """
     config = config or ScanConfig()
-    items = _items(sources, split)
+    items, in_bank = _items(sources, split, Path(bank))
     labels = _labels(truth, config.labels, items)
     model = _detector(detector, items)
     if config.confirm and model.needs_files:
@@ -77,7 +82,7 @@ def scan(
         run_id = writer.begin_run(_run_record(model, config))
         reader = Reader(labels)
         loop = ScanLoop(writer, run_id, model, reader, classes, config, clock)
-        notes = (*opening_notes(model), *_notes(labels, classes))
+        notes = (*in_bank, *opening_notes(model), *_notes(labels, classes))
         started = clock()
         for counts in loop.run(items):
             if on_progress is not None:
@@ -89,10 +94,27 @@ def scan(
         return loop.counts.result(writer.folder, writer.negative_count(), seconds, device, new)
 
 
-def _items(sources: str | Path | Sequence[str | Path] | Source, split: str | None) -> Sequence[SourceItem]:
+def _items(
+    sources: str | Path | Sequence[str | Path] | Source, split: str | None, bank: Path
+) -> tuple[Sequence[SourceItem], tuple[str, ...]]:
+    """The images of the sources, and a note on those that are left out: negatives are not mined from a bank's own.
+
+    Raises:
+        SourceError: where there are no others.
+    """
     if isinstance(sources, Source):
-        return sources.items()
-    return expand_sources([sources] if isinstance(sources, (str, Path)) else sources, split=split)
+        return sources.items(), ()
+    files = expand_sources([sources] if isinstance(sources, (str, Path)) else sources, split=split)
+    homes = [real_path(bank / kind) for kind in (NEGATIVES, VARIANTS)]
+    is_own = cache(lambda folder: any(real_path(folder).is_relative_to(home) for home in homes))
+    others = [each for each in files if not is_own(os.path.dirname(each.key))]  # noqa: PTH120  (a million of them)
+    if not others:
+        raise SourceError(
+            f"expected images outside bank {printable(bank)}, found its own negatives alone; name the backgrounds that "
+            "are to be scanned, or another bank with --bank"
+        )
+    found = len(files) - len(others)
+    return others, (f"{counted(found, 'image')} left out: in bank {printable(bank)} itself",) if found else ()
 
 
 def _labels(truth: Truth | str | Path | None, config: LabelConfig, items: Sequence[SourceItem]) -> Truth | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,9 +71,10 @@ def read_backgrounds(
         BankError: where there is no such bank.
     """
     named = _named(held_out)
+    scanned = {} if sources else _mined_into(bank)
     paths = background_paths(sources, bank, held_out)
     contents = read_contents(paths, pixels=True, workers=workers, on_progress=on_progress)
-    images, broken, known = _each_once(contents, labelled)
+    images, broken, known = _each_once(contents, labelled, scanned)
     left_out = {**broken, **dict.fromkeys(known, "it is in the labelled data")}
     if not images:
         path, reason = next(iter(left_out.items()))
@@ -99,28 +101,35 @@ def _named(held_out: Sequence[str | Path]) -> list[Path]:
     return [ref.path for ref in expand_sources(list(held_out))] if held_out else []
 
 
-def _mined_into(bank: Path | None) -> list[Path]:
-    """The files that a bank was mined from, and that the user said are background."""
+def _mined_into(bank: Path | None) -> dict[Path, str]:
+    """The files that a bank was mined from, and that the user said are background; with their sha256 at that time."""
     if bank is None:
         raise ConfigError(f"{_EXPECTED}, or a bank that was mined from some with --bank")
     with Bank(bank) as opened:
-        paths = sorted(opened.background_paths(), key=sortable)
-    there = [path for path in paths if path.exists()]
+        scanned = opened.backgrounds()
+    there = {path: scanned[path] for path in sorted(scanned, key=sortable) if os.path.isfile(path)}  # noqa: PTH113
     if not there:
-        found = f"the {len(paths)} that it was mined from are gone" if paths else "it was mined from none"
+        found = f"the {len(scanned)} that it was mined from are gone" if scanned else "it was mined from none"
         raise SourceError(f"{_EXPECTED}; bank {printable(bank)} has none: {found}")
     return there
 
 
-def _each_once(contents: Contents, labelled: LabelledData) -> tuple[list[BackgroundImage], dict[Path, str], list[Path]]:
-    """Each background once; why other files are not images; and the images of the labelled data."""
+def _each_once(
+    contents: Contents, labelled: LabelledData, scanned: Mapping[Path, str]
+) -> tuple[list[BackgroundImage], dict[Path, str], list[Path]]:
+    """Each background once; why other files are not used; and the images of the labelled data.
+
+    A file that only a bank names has to be the one that was scanned: else a bank could name any picture.
+    """
     broken = dict(contents.unreadable)
     known: list[Path] = []
     once: dict[str, BackgroundImage] = {}
     in_data = labelled.contents
     for path, sha256 in contents.sha256.items():
         content = contents.images[sha256]
-        if content.phash is None:
+        if scanned.get(path, sha256) != sha256:
+            broken[path] = "it has changed since it was scanned"
+        elif content.phash is None:
             broken[path] = content.broken or "it is not an image"
         elif sha256 in in_data or may_hold_objects(labelled.truth, path):
             known.append(path)
@@ -139,7 +148,7 @@ def _near_positives(images: Sequence[BackgroundImage], labelled: LabelledData) -
 def _notes_on_files(broken: Mapping[Path, str], known: Sequence[Path], near: Sequence[Path], total: int) -> list[str]:
     notes = []
     if broken:
-        notes.append(f"{len(broken)} of {counted(total, 'background')} left out, not images: {first_few(broken)}")
+        notes.append(f"{len(broken)} of {counted(total, 'background')} left out: {first_few(broken)}")
     if known:
         notes.append(f"{counted(len(known), 'background')} left out, in the labelled data: {first_few(known)}")
     if near:

@@ -21,6 +21,7 @@ from negmine.images.contents import OnCount
 from negmine.labels.classes import match_class_names
 from negmine.paths import printable
 from negmine.retraining.context import Member, Run
+from negmine.retraining.documents import as_record, reading
 from negmine.training.base import CalibratingTrainer
 from negmine.training.calibration import Calibration
 from negmine.words import counted
@@ -84,8 +85,8 @@ def match_round(run: Run, number: int, title: str | None = None) -> MatchedRound
     if not calibrates(run):
         return MatchedRound(_match(run, number, trained, config, title))
     matched = _match(run, number, trained, replace(config, floor=min(config.floor, _FLOOR)), title)
-    document = json.loads(run.folder.round(0).at_conf.read_text(encoding="utf-8"))
-    before = {name: AtConf(**counts) for name, counts in document.items()}
+    with reading(run.folder.round(0).at_conf) as document:
+        before = {str(name): as_record(AtConf, counts) for name, counts in document.items()}
     fitted = fit_shifts(before, matched, config.conf, max_recall_loss=run.config.max_recall_loss)
     calibration = _by_class_id(run, fitted.shifts, config.conf)
     for member, weights in zip(run.members, trained, strict=True):

@@ -29,6 +29,7 @@ from typing import Self
 
 from negmine.errors import ConfigError, RunLockedError, TrainingError
 from negmine.files import PART, write_file
+from negmine.inside import links_and_others, read_plain
 from negmine.locks import FolderLock
 from negmine.paths import printable
 
@@ -37,6 +38,7 @@ _LOCK = FolderLock(
     "retraining", "retrain.lock", "retrain.holder", RunLockedError, again="run the same command again with --resume"
 )
 _OPTIONS = {"nms_iou": "--nms", "settings": "--set"}  # settings that are called something else on the command line
+_LONGEST = 80  # characters of a setting in a message
 _CONTENTS = {"weights", "data", "backgrounds"}  # of which a hash of what is in them is kept
 
 
@@ -224,12 +226,22 @@ class LockedFolder:
                     f"{where} holds a retraining; resume it with --resume, or name another folder with --out"
                 )
             _read(state)
+            self._require_no_links()
             return
-        ours = {state.name + PART, _LOCK.file, _LOCK.holder}  # left by a run that was killed before it began
+        ours = {state.name + PART, *_LOCK.files}  # left by a run that was killed before it began
         others = [path for path in out.iterdir() if path.name not in ours] if out.is_dir() else []
         if others:
             raise ConfigError(
                 f"{where} holds other things ({printable(min(others).name)}); name a new or empty folder with --out"
+            )
+
+    def _require_no_links(self) -> None:
+        """Refuse a folder with links or pipes in it but for those to images: a training would write through them."""
+        images = self.folder.images("any").parent.relative_to(self.folder.out).as_posix()
+        for path in links_and_others(self.folder.out, may_link=lambda name: name.startswith(f"{images}/")):
+            raise ConfigError(
+                f"{printable(path)}: expected a plain file or folder of a retraining, found a link, a pipe or a "
+                "device; remove it, or put back what was there"
             )
 
 
@@ -254,18 +266,18 @@ def hash_of_lines(lines: Iterable[str]) -> str:
 
 def _read(path: Path) -> Mapping[str, object]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(read_plain(path))
         settings, version = document["settings"], document["schema_version"]
         if not isinstance(settings, dict) or document["written_by"] != "negmine retrain":
             raise ValueError("it was written by something else")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(
             f"{printable(path)} does not hold the settings of a retraining; name another folder with --out"
         ) from error
     if version != SCHEMA_VERSION:
         raise ConfigError(
-            f"{printable(path)} is of format {version}, and this negmine writes {SCHEMA_VERSION}; resume it with "
-            "the version that began it, or name another folder with --out"
+            f"{printable(path)} is of format {_shown(version)}, and this negmine writes {SCHEMA_VERSION}; resume it "
+            "with the version that began it, or name another folder with --out"
         )
     return settings
 
@@ -286,7 +298,7 @@ def _require_same(where: str, before: Mapping[str, object], now: Mapping[str, ob
 def _shown(value: object) -> str:
     if value is None:
         return "unset"
-    return printable(value) if isinstance(value, str) else json.dumps(value)
+    return printable((value if isinstance(value, str) else json.dumps(value))[:_LONGEST])
 
 
 def _as_json(settings: Mapping[str, object]) -> Mapping[str, object]:

@@ -15,6 +15,7 @@ from negmine.files import write_file
 from negmine.paths import first_few
 from negmine.retraining.calibrating import MatchedRound
 from negmine.retraining.context import Run
+from negmine.retraining.documents import reading
 from negmine.retraining.result import RoundResult
 from negmine.retraining.selection import RoundCounts
 from negmine.words import counted
@@ -62,7 +63,11 @@ def measure_round(
 
 def read_scores(run: Run, number: int) -> ImageScores:
     """What a round found in each image that was measured on, as it was written down."""
-    return ImageScores.from_dict(json.loads(run.folder.round(number).scores.read_text(encoding="utf-8")))
+    with reading(run.folder.round(number).scores) as document:
+        scores = ImageScores.from_dict(document)
+        if not scores.keys:
+            raise ValueError("it holds no image")
+    return scores
 
 
 def _intervals(run: Run, scores: ImageScores, at_recall: float) -> FigureIntervals:

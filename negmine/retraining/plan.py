@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from negmine.files import write_file
 from negmine.retraining.config import START_SHARES
 from negmine.retraining.context import Member, Run
+from negmine.retraining.documents import read_record
 from negmine.training.base import Trainer, TrainingSet, TrainProgress
 from negmine.training.schedule import ENOUGH_STEPS
 from negmine.words import counted
@@ -63,7 +64,7 @@ def plan_trainings(run: Run, data: Sequence[TrainingSet | None], *, measuring_s:
     """
     path = run.folder.plan
     if path.is_file():
-        return Plan(**json.loads(path.read_text(encoding="utf-8")))
+        return read_record(Plan, path)
     learning = [(member, each) for member, each in zip(run.members, data, strict=True) if each is not None]
     plan = _planned(run, learning, measuring_s + choosing_s)
     write_file(path, (json.dumps(asdict(plan), indent=1) + "\n").encode())

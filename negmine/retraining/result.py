@@ -11,6 +11,7 @@ from typing import Self
 from negmine.evaluating.comparing import Comparison
 from negmine.paths import printable
 from negmine.retraining.cross_fit import Report
+from negmine.retraining.documents import as_record
 
 SCHEMA_VERSION = 2
 _KEYS = {"background_images": "held_out"}  # in JSON, where that differs from the name here
@@ -100,9 +101,12 @@ class RoundResult:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, object]) -> Self:
-        """Read back what `to_dict` gave; other keys are ignored."""
-        known = {each.name: document[_KEYS.get(each.name, each.name)] for each in fields(cls)}
-        return cls(**known | {"notes": tuple(map(str, known["notes"]))})  # type: ignore[arg-type,call-overload]
+        """Read back what `to_dict` gave; other keys are ignored.
+
+        Raises:
+            ValueError, KeyError, TypeError: where it is something else.
+        """
+        return as_record(cls, {each.name: document[_KEYS.get(each.name, each.name)] for each in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True)

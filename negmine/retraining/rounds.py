@@ -24,6 +24,7 @@ from negmine.files import copy_file, write_file
 from negmine.retraining.calibrating import match_round, trained_weights
 from negmine.retraining.config import START_SHARES
 from negmine.retraining.context import Member, Run
+from negmine.retraining.documents import reading
 from negmine.retraining.measure import measure_round, read_scores
 from negmine.retraining.plan import Plan, plan_trainings
 from negmine.retraining.result import RoundResult, title_of
@@ -33,6 +34,7 @@ from negmine.retraining.training_set import (
     gather_negatives,
     place_negatives,
     read_negatives,
+    require_of_bank,
     write_data_yaml,
 )
 from negmine.retraining.verdict import Standings, compare_config, reason_to_stop
@@ -109,7 +111,11 @@ def _done(run: Run) -> list[RoundResult]:
     """The rounds that are on disk."""
     rounds: list[RoundResult] = []
     while (path := run.folder.round(len(rounds)).metrics).is_file():
-        rounds.append(RoundResult.from_dict(json.loads(path.read_text(encoding="utf-8"))))
+        with reading(path) as document:
+            found = RoundResult.from_dict(document)
+            if found.number != len(rounds) or not 0 <= (found.blended or 0) <= found.number:
+                raise ValueError("it is of another round")
+        rounds.append(found)
     return rounds
 
 
@@ -159,7 +165,9 @@ def _round(run: Run, number: int, before: int, start: RoundResult) -> RoundResul
 def _training_set(run: Run, number: int, member: Member) -> TrainingSet:
     """What a member trains on in a round."""
     images = member.images
-    negatives = (*read_negatives(run.folder, run.home(number, member)), *images.empties)
+    placed = read_negatives(run.folder, run.home(number, member))
+    require_of_bank(placed, run.bank)
+    negatives = (*placed, *images.empties)
     return TrainingSet(images.positives, negatives, images.val, run.data.class_names)
 
 

@@ -27,6 +27,7 @@ from negmine.mining.config import ScanConfig
 from negmine.mining.scan import scan
 from negmine.ratios.target import Ratio
 from negmine.retraining.context import Member, Run
+from negmine.retraining.documents import read_record
 from negmine.retraining.training_set import place_negatives, write_data_yaml
 from negmine.trainable import BankHashes, Refusal, TrainingRule, trainable
 from negmine.words import counted
@@ -91,8 +92,7 @@ def select_negatives(run: Run, number: int, member: Member, current: Path) -> Ro
     """
     home, config = run.home(number, member), run.config
     if home.negatives.is_file():
-        document = json.loads(home.counts.read_text(encoding="utf-8"))
-        return RoundCounts(**document | {"notes": tuple(document["notes"])})
+        return read_record(RoundCounts, home.counts)
     weights_sha256 = _scan(run, number, member, current)
     with Bank(run.bank) as bank:
         hashes = BankHashes.read(bank, run.data.hashes)

@@ -14,15 +14,20 @@ from typing import Self
 
 import yaml
 
+from negmine.bank.content_files import NEGATIVES, VARIANTS, is_content_name
 from negmine.bank.records import Negative, Variant
 from negmine.detectors.weights_files import copy_weights
+from negmine.errors import ConfigError
 from negmine.exporting.names import data_names, negative_name, variant_name
+from negmine.exporting.staging import checked
 from negmine.files import copy_file, flush, replace_file, write_file
 from negmine.images import decode_image
 from negmine.images.codecs import encode_jpeg
+from negmine.inside import inside, read_plain
+from negmine.labels.plan import StoredFile
 from negmine.labels.yolo import label_path
 from negmine.labels.yolo_writer import yolo_lines
-from negmine.paths import sortable
+from negmine.paths import printable, real_path, sortable
 from negmine.retraining.folder import RetrainFolder, RoundFolder
 from negmine.retraining.labelled import ImageWithTruth
 from negmine.training.base import channels_entry
@@ -100,7 +105,7 @@ def place_negatives(
     files += [(variant.path, variant_name(negative, variant)) for negative, variant in variants]
     images = folder.images("negatives")
     for path, name in files:
-        _place(folder, path, images / f"{name}.jpg", "")
+        _place(folder, checked(StoredFile(path, path.stem)), images / f"{name}.jpg", "")
     for written in {images, label_path(images / "any.jpg").parent}:
         if written.is_dir():
             flush(written)  # the list says that they are there
@@ -110,8 +115,27 @@ def place_negatives(
 
 def read_negatives(folder: RetrainFolder, home: RoundFolder) -> tuple[Path, ...]:
     """The negatives that were placed for a training, hardest first."""
-    lines = home.negatives.read_text(encoding="utf-8").splitlines()
-    return tuple(folder.images("negatives") / Path(line).name for line in lines)
+    lines = read_plain(home.negatives).decode("utf-8", "surrogateescape").splitlines()
+    names = [name for line in lines if (name := Path(line).name)]
+    return tuple(inside(folder.images("negatives"), name) for name in names)
+
+
+def require_of_bank(placed: Iterable[Path], bank: Path) -> None:
+    """Refuse negatives that are gone, or are links to anything but files of the bank.
+
+    Raises:
+        ConfigError: naming the first.
+    """
+    home = real_path(bank)
+    for path in placed:
+        target = real_path(path)
+        name = target.relative_to(home).as_posix() if target.is_relative_to(home) else ""
+        is_of_bank = is_content_name(name, NEGATIVES) or is_content_name(name, VARIANTS)
+        if not os.path.isfile(path) or (path.is_symlink() and not is_of_bank):  # noqa: PTH113  (it raises for no name)
+            raise ConfigError(
+                f"{printable(path)}: expected a negative, or a link to one of bank {printable(bank)}, found neither; "
+                "restore it from a copy, or name another folder with --out"
+            )
 
 
 def gather_negatives(folder: RetrainFolder, home: RoundFolder, members: Sequence[RoundFolder]) -> None:
@@ -197,9 +221,10 @@ def place_image(source: Path, target: Path, *, home: Path) -> None:
         target: where it shall be; what is there stays.
         home: the folder of the retraining; links inside it are relative, so that it can be moved.
     """
-    if target.exists():
+    real = real_path(source)
+    if target.exists() and (not target.is_symlink() or real_path(target) == real):
         return
-    target.unlink(missing_ok=True)  # a link to nothing
+    target.unlink(missing_ok=True)  # a link to nothing, or to something else
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.suffix.lower() not in _TRAINABLE:
         write_file(target, encode_jpeg(decode_image(source.read_bytes()), quality=100))
@@ -207,8 +232,7 @@ def place_image(source: Path, target: Path, *, home: Path) -> None:
     if _would_be_rewritten(source):
         copy_file(source, target)
         return
-    real = source.resolve()
-    goal = os.path.relpath(real, target.parent.resolve()) if real.is_relative_to(home.resolve()) else str(real)
+    goal = os.path.relpath(real, real_path(target.parent)) if real.is_relative_to(real_path(home)) else str(real)
     try:
         target.symlink_to(goal)
     except (OSError, NotImplementedError) as error:

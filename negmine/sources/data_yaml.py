@@ -94,7 +94,7 @@ def tail_below(stated: str, home: Path) -> Path | None:
         The path with the most of its folders; None where there is none.
     """
     place = PureWindowsPath(ntpath.normpath(stated))
-    parts = (place.parts[1:] if place.anchor else place.parts)[-_DEEPEST:]
+    parts = [part for part in (place.parts[1:] if place.anchor else place.parts) if part != os.pardir][-_DEEPEST:]
     tails = (Path(home, *parts[start:]) for start in range(len(parts)))
     return next((tail for tail in tails if os.path.lexists(tail)), None)
 

@@ -328,18 +328,6 @@ def test_a_name_that_looks_like_the_escape_of_another_is_another(bank: BankWrite
     assert {n.source.name for n in bank.negatives()} == {os.fsdecode(b"\xff.jpg"), "\\udcff.jpg"}
 
 
-def test_a_folder_of_variants_may_be_a_link(bank: BankWriter, store: Store, image: Make, tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").mkdir()
-    (bank.folder / "variants").symlink_to(tmp_path / "elsewhere")
-    store(image("a.jpg", negatives=(b"one",)))
-    with bank.transaction():
-        assert bank.add_variant(1, bank.stage(b"blurred"), (40, 40), "blur", {"sigma": 1.0})
-    store(image("a.jpg"))  # nothing fires there any more: the negative goes, and its variant
-    assert (bank.folder / "variants").is_symlink() and not list((tmp_path / "elsewhere").rglob("*.jpg"))
-    bank.close()
-    BankWriter(bank.folder, purpose="the next").close()
-
-
 @PROC
 def test_a_system_without_syncfs_flushes_file_by_file(
     bank: BankWriter, store: Store, image: Make, monkeypatch: pytest.MonkeyPatch

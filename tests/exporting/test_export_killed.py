@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from data_sets import Splits, write_yolo
+from kill_cases import files_left
 from killing import kill_often, seconds, start, until
 
 from negmine.errors import ExportError
@@ -27,16 +28,10 @@ export(sys.argv[1], sys.argv[3], merge=sys.argv[2], config=ExportConfig(format=s
 """
 
 
-def files(folder: Path) -> dict[str, bytes]:
-    """Every file with its bytes."""
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if not p.is_dir()}
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "format_name", "method"),
     [
-        (signal.SIGKILL, "yolo", "copy"),
         (signal.SIGINT, "voc", "copy"),
         (signal.SIGKILL, "voc", "hardlink"),
         (signal.SIGKILL, "coco", "copy"),
@@ -49,7 +44,7 @@ def test_killed_exports_end_as_an_undisturbed_one(
     undisturbed, killed = tmp_path / "1" / "out", tmp_path / "2" / "out"
     whole = seconds(lambda: start(_SCRIPT, small_bank, data, undisturbed, format_name, method))
     kill_often(lambda: start(_SCRIPT, small_bank, data, killed, format_name, method), how, times=10, within=whole / 2)
-    assert files(killed) == files(undisturbed)
+    assert files_left(killed) == files_left(undisturbed)
 
 
 def test_a_killed_export_of_another_data_set_is_taken_over(small_bank: Path, tmp_path: Path) -> None:
@@ -61,7 +56,7 @@ def test_a_killed_export_of_another_data_set_is_taken_over(small_bank: Path, tmp
     process.communicate()
     export(small_bank, tmp_path / "out", merge=data, config=ExportConfig(format="yolo"))
     export(small_bank, tmp_path / "whole", merge=data, config=ExportConfig(format="yolo"))
-    assert files(tmp_path / "out") == files(tmp_path / "whole")
+    assert files_left(tmp_path / "out") == files_left(tmp_path / "whole")
 
 
 def test_a_disk_that_fills_up_is_one_line_and_the_export_goes_on_elsewhen(
@@ -74,4 +69,4 @@ def test_a_disk_that_fills_up_is_one_line_and_the_export_goes_on_elsewhen(
     subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
     export(small_bank, disk / "out", merge=data, config=config)
     export(small_bank, tmp_path / "out", merge=data, config=config)
-    assert files(disk / "out") == files(tmp_path / "out")
+    assert files_left(disk / "out") == files_left(tmp_path / "out")

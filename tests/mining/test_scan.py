@@ -57,6 +57,21 @@ def test_every_false_positive_becomes_a_negative_that_shows_it(backgrounds: Path
     assert verify(tmp_path / "bank").ok
 
 
+def test_a_bank_is_not_scanned_into_itself(backgrounds: Path, tmp_path: Path) -> None:
+    bank = tmp_path / "backgrounds" / "bank"
+    first = scan(backgrounds, square_detector(), bank=bank)
+    before = contents(bank)
+    notes: list[str] = []
+    again = scan(backgrounds, square_detector(), bank=bank, on_progress=lambda now: notes.extend(now.notes))
+    assert (again.unchanged, again.total, contents(bank)) == (20, first.total, before)
+    assert notes[0] == f"10 images left out: in bank {bank} itself"
+    (tmp_path / "link").symlink_to(bank)
+    for source in (bank, bank / "negatives", tmp_path / "link", f"{bank}/negatives/*/*.jpg"):
+        with pytest.raises(SourceError, match=r"expected images outside bank .*, found its own negatives alone"):
+            scan(source, square_detector(), bank=bank)
+    assert contents(bank) == before
+
+
 def test_by_default_a_negative_has_the_size_of_its_source(backgrounds: Path, tmp_path: Path) -> None:
     scan(backgrounds / "01.png", square_detector(), bank=tmp_path / "bank")
     with Bank(tmp_path / "bank") as bank:

@@ -77,6 +77,18 @@ def test_a_bank_stands_in_for_backgrounds_with_what_it_was_mined_from(tmp_path: 
     assert paths(found) == sorted(folder.iterdir())
 
 
+def test_a_bank_names_only_the_images_that_were_scanned(tmp_path: Path, labelled: LabelledData) -> None:
+    """One of somebody else's could name any picture of the user; that it knows what is in it is less likely."""
+    folder, private = drawn(tmp_path / "backgrounds", 3), drawn(tmp_path / "private", 1, first=900)
+    scan(folder, open_toy(DetectorConfig(str(write_weights(tmp_path / "w.json", [1])))), bank=tmp_path / "bank")
+    changed = sorted(folder.iterdir())[0]
+    changed.unlink()
+    changed.symlink_to(next(private.iterdir()))
+    found = read([], labelled, tmp_path / "bank")
+    assert paths(found) == sorted(folder.iterdir())[1:]
+    assert found.left_out == {changed: "it has changed since it was scanned"}
+
+
 def test_a_bank_whose_images_are_gone_is_no_source(tmp_path: Path, labelled: LabelledData) -> None:
     folder = drawn(tmp_path / "in", 2)
     scan(folder, open_toy(DetectorConfig(str(write_weights(tmp_path / "w.json", [1])))), bank=tmp_path / "bank")

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from banks import contents
+from kill_cases import retraining_left
 from killing import Killed, kill_often, seconds, start
 from toy import ToyTrainer, World, copy_tree, draw, make_world, open_toy, toy_config, write_weights
 
@@ -46,25 +46,6 @@ def go(
     )  # fmt: skip
 
 
-def left(out: Path) -> dict[str, object]:
-    """All that a run leaves, but for the seconds and where it is."""
-    files = [
-        "held-out.txt",
-        "best.pt",
-        *(
-            str(p.relative_to(out))
-            for n in ("negatives.txt", "mix.json", "data.yaml", "weights.pt")
-            for p in out.glob(f"round-*/{n}")
-        ),
-    ]
-    found: dict[str, object] = {name: (out / name).read_bytes() for name in files}
-    found["rounds"] = [json.loads(line) | {"seconds": 0} for line in (out / "rounds.jsonl").read_text().splitlines()]
-    for path in out.glob("round-*/metrics.json"):
-        found[str(path.relative_to(out))] = json.loads(path.read_text()) | {"seconds": 0}
-    found["data"] = sorted(str(path.relative_to(out)) for path in (out / "data").rglob("*"))
-    return found | contents(out / "bank")
-
-
 @pytest.fixture(scope="module")
 def undisturbed(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("undisturbed") / "out"
@@ -87,14 +68,14 @@ def test_dying_at_any_moment_changes_nothing(world: World, undisturbed: Path, tm
         with pytest.raises(Killed):
             go(world, tmp_path / f"at-{number}", die_at=number)
         go(world, tmp_path / f"at-{number}")
-        assert left(tmp_path / f"at-{number}") == left(undisturbed)
+        assert retraining_left(tmp_path / f"at-{number}") == retraining_left(undisturbed)
     for patience in itertools.count(100, 60):  # again and again in the same folder, each time a little later
         try:
             go(world, out, die_at=patience)
             break
         except Killed:
             continue
-    assert left(out) == left(undisturbed) and verify(out / "bank").ok
+    assert retraining_left(out) == retraining_left(undisturbed) and verify(out / "bank").ok
 
 
 _SCRIPT = """
@@ -113,16 +94,13 @@ retrain(weights, data, backgrounds=backgrounds, out=out, config=config, resume=T
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_killed_runs_end_as_an_undisturbed_one(
-    world: World, undisturbed: Path, tmp_path: Path, how: signal.Signals
-) -> None:
+def test_interrupted_runs_end_as_an_undisturbed_one(world: World, undisturbed: Path, tmp_path: Path) -> None:
     def begin(out: Path) -> subprocess.Popen[str]:
         return start(_SCRIPT, world.weights, world.data, world.backgrounds, out)
 
     whole = seconds(lambda: begin(tmp_path / "whole"))
-    kill_often(lambda: begin(tmp_path / "killed"), how, times=6, within=whole / 2)
-    assert left(tmp_path / "killed") == left(undisturbed) == left(tmp_path / "whole")
+    kill_often(lambda: begin(tmp_path / "killed"), signal.SIGINT, times=6, within=whole / 2)
+    assert retraining_left(tmp_path / "killed") == retraining_left(undisturbed) == retraining_left(tmp_path / "whole")
     assert verify(tmp_path / "killed" / "bank").ok
 
 
@@ -179,7 +157,7 @@ def test_resuming_with_other_settings_is_refused(
     out = copy_tree(undisturbed, tmp_path / "out")
     with pytest.raises(ConfigError, match=said):
         go(world, out, config=replace(CONFIG, **change))  # type: ignore[arg-type]
-    assert left(out) == left(undisturbed)
+    assert retraining_left(out) == retraining_left(undisturbed)
 
 
 def test_the_device_and_the_number_of_workers_may_be_others(world: World, undisturbed: Path, tmp_path: Path) -> None:
@@ -225,7 +203,7 @@ def test_what_was_done_before_a_training_failed_stays(world: World, undisturbed:
         )  # fmt: skip
     assert (out / "round-0" / "metrics.json").is_file() and (out / "round-1" / "negatives.txt").is_file()
     go(world, out)
-    assert left(out) == left(undisturbed)
+    assert retraining_left(out) == retraining_left(undisturbed)
 
 
 class FailingLater(ToyTrainer):
@@ -267,4 +245,4 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(
     (disk / "ballast").unlink()
     subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
     go(world, out)
-    assert left(out) == left(undisturbed)
+    assert retraining_left(out) == retraining_left(undisturbed)

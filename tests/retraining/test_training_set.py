@@ -134,14 +134,18 @@ def test_what_would_be_passed_over_for_its_name_is_written_as_jpeg(tmp_path: Pat
     assert np.abs(decode_image(target.read_bytes()).astype(int) - PIXELS).mean() < 60
 
 
-def test_what_is_there_stays_and_a_dead_link_is_mended(tmp_path: Path) -> None:
+def test_a_link_to_the_image_stays_and_any_other_is_mended(tmp_path: Path) -> None:
     source, target = encoded(tmp_path / "a.png"), tmp_path / "out" / "a.png"
     target.parent.mkdir()
     target.symlink_to(tmp_path / "gone.png")
     place_image(source, target, home=tmp_path / "out")
     assert target.resolve() == source
-    place_image(encoded(tmp_path / "b.png"), target, home=tmp_path / "out")
-    assert target.resolve() == source
+    before = target.lstat().st_mtime_ns
+    place_image(source, target, home=tmp_path / "out")
+    assert target.lstat().st_mtime_ns == before
+    other = encoded(tmp_path / "b.png")
+    place_image(other, target, home=tmp_path / "out")
+    assert target.resolve() == other
 
 
 def test_where_links_are_refused_a_copy_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 import platformdirs
 
 from negmine.files import replace_file, sha256_of
+from negmine.inside import read_plain, require_plain
 
 _FORMAT = 3  # raised when files of an older negmine must not be used
 _HOUR = 3600  # seconds
@@ -54,7 +55,7 @@ class ConvertedFile:
         if self.path is None:
             return None
         try:
-            with zipfile.ZipFile(self.path) as file:
+            with _opened(self.path) as file:
                 return {name: file.read(name) for name in file.namelist()}
         except _UNREADABLE:
             return None
@@ -72,10 +73,10 @@ class ConvertedFile:
         if self.path is None:
             return {}
         try:
-            document = json.loads(_beside(self.path).read_text(encoding="utf-8"))
+            document = json.loads(read_plain(_beside(self.path)))
             found = document["findings"] if document["model"] == sha256 else {}
             return {str(key): str(value) for key, value in found.items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return {}
 
     def note(self, sha256: str, key: str, finding: str) -> None:
@@ -91,7 +92,7 @@ def kept_parts(weights_sha256: str, part: str) -> Iterator[bytes]:
     if folder is None:
         return
     for path in sorted(folder.glob(f"{weights_sha256[:16]}-*.zip")):
-        with contextlib.suppress(*_UNREADABLE, KeyError), zipfile.ZipFile(path) as file:
+        with contextlib.suppress(*_UNREADABLE, KeyError), _opened(path) as file:
             yield file.read(part)
 
 
@@ -118,6 +119,21 @@ def pack(parts: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
+def _opened(path: Path) -> zipfile.ZipFile:
+    """The parts of a model, stored as they are: what is packed could unpack to any size.
+
+    Raises:
+        OSError: for a link, a pipe and the like.
+        BadZipFile: where it is damaged, or was not written by `pack`.
+    """
+    require_plain(path)
+    file = zipfile.ZipFile(path)
+    if any(each.compress_type != zipfile.ZIP_STORED for each in file.infolist()):
+        file.close()
+        raise zipfile.BadZipFile("it is packed")
+    return file
+
+
 def _beside(path: Path) -> Path:
     return path.with_suffix(".json")
 
@@ -126,7 +142,7 @@ def _clear_leftovers(folder: Path, newest: Path) -> None:
     """Remove what killed processes left; a file younger than an hour may still be written."""
     now = newest.stat().st_mtime
     for part in folder.glob("*.part"):
-        if now - part.stat().st_mtime > _HOUR:
+        if now - part.lstat().st_mtime > _HOUR:
             part.unlink(missing_ok=True)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from needs import NAMED_PIPES
 
-from negmine.detectors.ultralytics.cache import ConvertedFile, cache_folder, fingerprint
+from negmine.detectors.ultralytics.cache import ConvertedFile, cache_folder, fingerprint, kept_parts
 
 MADE_BY = {"backend": "openvino", "openvino": "1"}
 PARTS = {"model.xml": b"<net/>" * 100, "model.bin": bytes(range(256)) * 100}
@@ -54,6 +56,27 @@ def test_a_flipped_byte_is_noticed(where: int) -> None:
         data[where] ^= 1
     file.path.write_bytes(data)
     assert file.read() is None
+
+
+@NAMED_PIPES
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("what", ["link", "pipe", "packed"])
+def test_only_what_negmine_wrote_is_read(own_folder: Path, tmp_path: Path, what: str) -> None:
+    file = ConvertedFile.of("ab" * 32, MADE_BY)
+    file.write(PARTS)
+    assert file.path is not None
+    file.path.rename(tmp_path / "elsewhere")
+    if what == "packed":
+        with zipfile.ZipFile(file.path, "w", zipfile.ZIP_DEFLATED) as bomb:
+            bomb.writestr("model.bin", bytes(10_000_000))
+    elif what == "link":
+        file.path.symlink_to(tmp_path / "elsewhere")
+    else:
+        os.mkfifo(file.path)
+        os.mkfifo(file.path.with_suffix(".json"))
+    assert file.read() is None and file.findings("0") == {} and not list(kept_parts("ab" * 32, "model.bin"))
+    file.write(PARTS)
+    assert file.read() == PARTS and not file.path.is_symlink()
 
 
 def test_a_finding_holds_for_the_model_that_it_was_about() -> None:

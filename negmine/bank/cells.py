@@ -1,0 +1,103 @@
+"""What the cells of a bank may hold. SQLite promises the types of a column only for what SQLite itself has written.
+
+A damaged cell, or one that somebody made, is found where it is read, before it is used as a name, a number or JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from negmine.bank.content_files import NEGATIVES, VARIANTS, is_content_name
+from negmine.bank.records import ReviewState
+
+Row = tuple[Any, ...]
+
+_MOST = 2**53  # of a whole number; a larger one is damage
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What a column holds.
+
+    Attributes:
+        said: the same in words.
+        holds: whether a value is one.
+    """
+
+    said: str
+    holds: Callable[[Any], bool]
+
+
+def _is_text(value: object) -> bool:
+    return type(value) is str
+
+
+def _is_match(pattern: str) -> Callable[[Any], bool]:
+    matches = re.compile(pattern).fullmatch
+    return lambda value: type(value) is str and matches(value) is not None
+
+
+def _is_file(*kinds: str) -> Callable[[Any], bool]:
+    return lambda value: type(value) is str and any(is_content_name(value, kind) for kind in kinds)
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
+
+
+def _is_parameters(value: object) -> bool:
+    found = _json(value)
+    return isinstance(found, dict) and all(map(_is_number, found.values()))
+
+
+def _json(value: object) -> object:
+    try:
+        return json.loads(value) if isinstance(value, str) else None
+    except (ValueError, RecursionError):
+        return None
+
+
+WHOLE = Cell("a whole number", lambda value: type(value) is int and -_MOST < value < _MOST)
+SIDE = Cell("a number of pixels", lambda value: type(value) is int and 0 < value < 2**31)
+STAMP = Cell("a whole number", lambda value: type(value) is int)
+FLAG = Cell("0, 1 or NULL", lambda value: value is None or (type(value) is int and value in (0, 1)))
+NUMBER = Cell("a finite number", _is_number)
+TEXT = Cell("text", _is_text)
+TEXT_OR_NULL = Cell("text or NULL", lambda value: value is None or _is_text(value))
+WHOLE_OR_NULL = Cell("a whole number or NULL", lambda value: value is None or WHOLE.holds(value))
+KEY = Cell("the bytes of a path", lambda value: type(value) is bytes and value != b"" and b"\0" not in value)
+SHA256 = Cell("a sha256 in hex", _is_match("[0-9a-f]{64}"))
+PHASH = Cell("16 hex digits", _is_match("[0-9a-f]{16}"))
+NEGATIVE_FILE = Cell("the name of a negative's file", _is_file(NEGATIVES))
+VARIANT_FILE = Cell("the name of a variant's file", _is_file(VARIANTS))
+FILE = Cell("the name of a file of the bank", _is_file(NEGATIVES, VARIANTS))
+REVIEW = Cell("a review", lambda value: value in get_args(ReviewState))
+PARAMETERS = Cell("numbers by name, as JSON", _is_parameters)
+CLASS_NAMES = Cell("the names of classes, as JSON", lambda value: isinstance(_json(value), (dict, str)))
+RECT = {"x1": WHOLE, "y1": WHOLE, "x2": WHOLE, "y2": WHOLE}
+BOX = {"x1": NUMBER, "y1": NUMBER, "x2": NUMBER, "y2": NUMBER}
+
+
+def checked(rows: Iterable[Row], columns: Mapping[str, Cell]) -> Iterator[Row]:
+    """Rows whose cells are what they should be.
+
+    Args:
+        rows: of the columns.
+        columns: what each holds, by its name, in their order.
+
+    Raises:
+        sqlite3.DataError: naming the first column that holds something else, but not what it holds.
+    """
+    cells = [(name, cell.holds) for name, cell in columns.items()]
+    for row in rows:
+        for value, (name, holds) in zip(row, cells, strict=True):
+            if not holds(value):
+                found = "NULL" if value is None else f"another {type(value).__name__}"
+                raise sqlite3.DataError(f"expected {columns[name].said} in column {name}, found {found}")
+        yield row
