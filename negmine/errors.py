@@ -14,6 +14,7 @@
     ├── BankError               a folder is not a bank, or a bank cannot be read or written
     │   ├── BankVersionError    a newer negmine wrote the bank
     │   └── BankLockedError     another process is writing to the bank
+    ├── OutputError             standard output cannot be written
     ├── ExportError             the target folder holds something else
     └── TrainingError           a training cannot continue
         └── RunLockedError      another process is using the folder of a retraining
@@ -76,6 +77,10 @@ class BankVersionError(BankError):
 
 class BankLockedError(BankError):
     """Another process is writing to the bank."""
+
+
+class OutputError(NegmineError):
+    """Standard output cannot be written."""
 
 
 class ExportError(NegmineError):

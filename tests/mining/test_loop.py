@@ -24,7 +24,7 @@ from negmine.bank.store import ImageStore
 from negmine.bank.verify import verify
 from negmine.detectors.base import BaseDetector, DetectorIdentity
 from negmine.detectors.function import FunctionDetector
-from negmine.mining import loop
+from negmine.mining import examining, loop
 from negmine.mining.config import ScanConfig
 from negmine.mining.result import ScanProgress
 from negmine.mining.scan import scan
@@ -297,7 +297,7 @@ def test_of_many_images_only_the_changed_ones_are_scanned(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("limit", "most"),
-    [(1 << 30, 40), (1 << 20, 24)],  # four chunks of eight under way, and one to spare; of large pictures two
+    [(1 << 30, 40), (1 << 18, 4)],  # four chunks of eight under way, and one to spare; of large ones what fits
 )
 def test_pictures_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, most: int) -> None:
     for i in range(120):
@@ -310,7 +310,7 @@ def test_pictures_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         alive.append(sum(each() is not None for each in seen))
         return find_squares(image)
 
-    monkeypatch.setattr(loop, "_PIXELS", limit)
+    monkeypatch.setattr(examining, "PIXEL_BYTES", limit)
     scan(tmp_path / "in", FunctionDetector(look, {0: "lamp", 1: "sign"}), bank=tmp_path / "bank")
     assert len(alive) == 120 and max(alive) <= most
 
