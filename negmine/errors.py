@@ -22,9 +22,14 @@
 A message says what was expected, what was found, where, and what to do.
 """
 
+from negmine.words import one_line
+
 
 class NegmineError(Exception):
-    """The root of every error that negmine raises on purpose."""
+    """The root of every error that negmine raises on purpose; as text it is one line, whatever names are in it."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class ConfigError(NegmineError):

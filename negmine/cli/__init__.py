@@ -14,7 +14,7 @@ from negmine.cli._command import LazyGroup
 from negmine.cli._streams import open_streams
 from negmine.errors import NegmineError, OutputError
 from negmine.limits import MAX_PIXELS
-from negmine.paths import printable
+from negmine.words import one_line
 
 _COMMANDS = {
     "scan": "Run a detector over images and bank its false positives.",
@@ -64,12 +64,12 @@ def _run(arguments: list[str]) -> int:
     except click.ClickException as error:
         said = io.StringIO()
         error.show(said)
-        click.echo("\n".join(map(printable, said.getvalue().rstrip("\n").split("\n"))), err=True)
+        click.echo("\n".join(map(one_line, said.getvalue().rstrip("\n").split("\n"))), err=True)
         return error.exit_code
     except OutputError as error:
         return _without_output(f"negmine: {error}", 2)
     except NegmineError as error:
-        click.echo(f"negmine: {printable(str(error))}", err=True)
+        click.echo(f"negmine: {error}", err=True)
         return 2
     except (KeyboardInterrupt, click.Abort):
         click.echo("negmine: interrupted; run the same command again", err=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from negmine.paths import printable
-from negmine.words import counted
+from negmine.words import counted, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,7 +41,7 @@ def console(*, stderr: bool = False) -> Console:
 
     class Escaping(Console):
         def render_str(self, text: str, **options: Any) -> Text:
-            lines = "\n".join(map(printable, text.split("\n")))
+            lines = "\n".join(map(one_line, text.split("\n")))
             fitting = lines.encode(self.encoding, "backslashreplace").decode(self.encoding)
             return super().render_str(fitting, **options)
 

@@ -152,7 +152,7 @@ def _chunk_size(detectors: Sequence[Detector]) -> int:
 def _read_chunks(
     engine: Engine, images: EvalImages, config: EvalConfig, size: int
 ) -> Iterator[list[EvalImage | SkippedImage]]:
-    """Chunks of images, in order; the next is decoded while detectors work on one. What has many pixels comes in few."""
+    """Chunks of images, in order; the next is decoded while detectors work on one. Large images come in few."""
     labelled = Reader(images.truth)
     background = Reader(None)
     wanted = [(labelled, path, False) for path in images.labelled]

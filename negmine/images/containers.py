@@ -8,7 +8,7 @@ import struct
 _TEXT = 1 << 16  # bytes that a header of text may have
 _BLANK = rb"(?:[ \t\n\v\f\r]|#[^\n\r]*+[\n\r])"  # a comment ends with its line
 _PNM = re.compile(rb"P[1-6]%(b)s++(\d{1,10})%(b)s++(\d{1,10})[ \t\n\v\f\r]" % {b"b": _BLANK})
-_MAX_BLOCKS = 1_000_000  # of a GIF, of 255 bytes at most
+_MAX_BLOCKS = 250_000  # of a GIF, of 255 bytes at most: 64 MB
 _MAX_CHUNKS = 10_000
 _ANIMATION = 2  # bit of WebP's flags
 _MAX_COMPONENTS = 4  # as OpenCV

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 
 from negmine.errors import ImageError
+from negmine.limits import MAX_PIXELS
 
 MAX_SCANS = 64  # encoders write about ten, or twenty; the decoder goes over the whole image for each
 _MAX_SEGMENTS = 10_000  # before the first scan; the profiles and previews of cameras are in a few dozens
 _SCAN, _END = b"\xff\xda", b"\xff\xd9"
 _MARKER = re.compile(rb"\xff+([^\xff])", re.DOTALL)
 _NEXT_MARKER = re.compile(rb"\xff+([^\xff\x00\x01\xd0-\xd8])", re.DOTALL)  # one with a body, or the end
+_PIXELS_A_BYTE = 512  # at most: each block of 64 takes a bit, where bits are Huffman's
+_HUFFMAN = range(0xC0, 0xC4)  # numbers of frames
 _ALONE = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})  # markers without a body, and what is no marker
 _NO_FRAMES = frozenset({0xC4, 0xC8, 0xCC})  # among the numbers of frames: tables
 
@@ -25,7 +29,9 @@ def read_jpeg_size(data: bytes) -> tuple[int, int]:
         ImageError: for more scans than any encoder writes.
         ValueError, struct.error: where it is cut short, or has no frame or two.
     """
-    size_wh, scan = _frame(data)
+    size_wh, scan, number = _frame(data)
+    if number in _HUFFMAN and math.prod(size_wh) // _PIXELS_A_BYTE > len(data) and math.prod(size_wh) <= MAX_PIXELS:
+        raise ValueError("so few bytes cannot hold the pixels")
     if data.rfind(_END, scan) < 0:  # what follows the scans need not end at the end marker, but must have one
         raise ValueError("no end")
     if data.count(_SCAN, scan) > MAX_SCANS:  # in what is compressed, 0xff is never followed by the mark of a scan
@@ -33,9 +39,9 @@ def read_jpeg_size(data: bytes) -> tuple[int, int]:
     return size_wh
 
 
-def _frame(data: bytes) -> tuple[tuple[int, int], int]:
-    """Width and height, and where the first scan begins."""
-    size_wh, at = None, 2
+def _frame(data: bytes) -> tuple[tuple[int, int], int, int]:
+    """Width and height, where the first scan begins, and the number of the kind of frame."""
+    size_wh, number, at = None, 0, 2
     for _ in range(_MAX_SEGMENTS):
         found = _MARKER.search(data, at)
         if found is None:
@@ -44,7 +50,7 @@ def _frame(data: bytes) -> tuple[tuple[int, int], int]:
         if marker in _ALONE:
             continue
         if marker == _SCAN[1] and size_wh is not None:
-            return size_wh, at - 2
+            return size_wh, at - 2, number
         (length,) = struct.unpack_from(">H", data, at)
         if marker in _SCAN + _END or length < 2 or at + length > len(data):
             break
@@ -52,7 +58,7 @@ def _frame(data: bytes) -> tuple[tuple[int, int], int]:
             if size_wh is not None:
                 break
             height, width = struct.unpack_from(">HH", data, at + 3)
-            size_wh = (width, height)
+            size_wh, number = (width, height), marker
         at += length
     raise ValueError("expected one frame and then a scan")
 

@@ -120,7 +120,7 @@ def test_version(run: Run) -> None:
     ("options", "message"),
     [
         (["--match-iou", "0.05"], "background IoU"),
-        (["--context", "0.5"], "context of 1 or more"),
+        (["--context", "0.5"], "context of 1 to 10000"),
         (["--size", "12y7"], "original, none, N or WxH"),
         (["--min-side", "0"], "minimum side"),
         (["--max-per-image", "0"], "at least 1 negative"),
