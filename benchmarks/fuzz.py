@@ -101,6 +101,7 @@ def _watched(tally: Tally, start: int, count: int, seed: int, end: float | None)
 def _work(parent: Connection, reader: str, start: int, count: int, seed: int, end: float | None) -> None:
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     sys.stderr = open(os.devnull, "w")  # noqa: PTH123
+    sys.stdout = sys.stderr  # what frameworks print
     os.dup2(sys.stderr.fileno(), 2)
     with tempfile.TemporaryDirectory(prefix="negmine-fuzz-") as folder:
         read = prepared(reader, Path(folder))

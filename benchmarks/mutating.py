@@ -7,6 +7,7 @@ import re
 import struct
 import zlib
 from collections.abc import Callable, Sequence
+from functools import cache
 
 ODD_NUMBERS = (
     0,
@@ -245,7 +246,7 @@ def _changed_png(rng: random.Random, data: bytes) -> bytes:
         elif kind == 2 and len(chunks) > 1:
             del chunks[index]
         elif kind == 3:
-            bomb = zlib.compress(bytes(rng.choice((1000, 10**6, 3 * 10**7))), 9)
+            bomb = _compressed(rng.choice((1000, 10**6, 3 * 10**7)))
             odd = rng.choice(
                 (
                     (b"zTXt", b"a\0\0" + bomb),
@@ -268,6 +269,11 @@ def _changed_png(rng: random.Random, data: bytes) -> bytes:
         for length, (name, body) in zip(lengths, chunks, strict=True)
     ]
     return data[:8] + b"".join(parts)
+
+
+@cache
+def _compressed(size: int) -> bytes:
+    return zlib.compress(bytes(size), 9)
 
 
 def _changed_jpeg(rng: random.Random, data: bytes) -> bytes:
