@@ -107,7 +107,7 @@ def _image_reader(kind: str) -> Make:
 
 _YAML = (
     "path: .\ntrain: images\nval: images\nnames:\n  0: cat\n  1: traffic light\n",
-    "train: ../images\nval: [images, images/a.png]\nnc: 2\nnames: ['cat', 'traffic light']\nkpt_shape: [2, 3]\n",
+    "train: ./images\nval: [images, images/a.png]\nnc: 2\nnames: ['cat', 'traffic light']\nkpt_shape: [2, 3]\n",
 )
 _WORDS_IN_YAML = [word for word in ODD_WORDS if set(word) - set("/.")]  # no folders that hold the whole machine
 _ROWS = (

@@ -40,7 +40,7 @@ def read_png(data: bytes) -> tuple[tuple[int, int], int]:
             break
         if at + 12 + length > len(data):
             raise ImageError(
-                f"it is a PNG with a chunk that ends beyond the file ({len(data)} bytes); copy or download it again"
+                f"it is a PNG that is cut short ({len(data)} bytes): a chunk ends beyond the file; copy it again"
             )
         if index and name == b"IHDR":
             raise ValueError("two headers")
