@@ -315,6 +315,7 @@ def _checkpoint(folder: Path) -> Read:
     with zipfile.ZipFile(io.BytesIO(seed)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     pickled = next(name for name in members if name.endswith("data.pkl"))
+    open_detector(DetectorConfig(str(folder / "seed.pt"), device="cpu", backend="torch"))  # imports what it needs
 
     def read(rng: random.Random) -> None:
         if rng.random() < 0.2:

@@ -10,13 +10,13 @@ import shutil
 import stat
 from collections.abc import Callable
 from functools import cache
-from io import FileIO
+from io import BufferedReader
 from pathlib import Path
 
 PART = ".negmine-part"  # suffix of a file that is being written
 
 
-def open_regular(path: Path) -> FileIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a file for reading, in binary: of what a list or folder names, only regular files.
 
     A pipe would wait for ever, and a device may do anything.
@@ -26,7 +26,7 @@ def open_regular(path: Path) -> FileIO:
         ValueError: for a NUL in the path.
     """
     _require_regular(path, path.stat().st_mode)  # before it is opened: even that does something to some devices
-    file = FileIO(os.open(path, os.O_RDONLY | _AT_ONCE), "r")
+    file = os.fdopen(os.open(path, os.O_RDONLY | _AT_ONCE), "rb")
     try:
         _require_regular(path, os.fstat(file.fileno()).st_mode)  # it may have been replaced meanwhile
     except OSError:
@@ -47,9 +47,10 @@ def read_regular(path: Path, *, most: int = 64 << 20) -> bytes:
         ValueError: for a NUL in the path.
     """
     with open_regular(path) as file:
-        if os.fstat(file.fileno()).st_size > most:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
             raise OSError(errno.EFBIG, f"it has over {most >> 20} MiB, which is not expected of such a file", str(path))
-        return file.read(most)
+        return file.read(size)
 
 
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)

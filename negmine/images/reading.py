@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from io import FileIO
+from io import BufferedReader
 from pathlib import Path
 
 from negmine.errors import ImageError
@@ -19,7 +19,7 @@ _PIXEL = 8  # bytes of the largest pixel, of four samples of 16 bits
 class _Parts:
     """A file of which parts are read."""
 
-    def __init__(self, file: FileIO, size: int) -> None:
+    def __init__(self, file: BufferedReader, size: int) -> None:
         self._file = file
         self._size = size
 
