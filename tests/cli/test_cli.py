@@ -241,7 +241,7 @@ def test_interrupted_is_130_and_the_same_command_goes_on(
     until((tmp_path / "negmine-bank" / "bank.holder").exists, process)  # while it imports, another library may catch it
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()
-    assert process.returncode == 130 and out == ""
+    assert process.returncode == 130 and out == "", err
     assert err.splitlines()[-1] == "negmine: interrupted; run the same command again"
     done = json.loads(run(*arguments, "--json").stdout)
     assert done["images"]["unchanged"] > 0 and done["images"]["scanned"] > 0
