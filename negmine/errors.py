@@ -14,6 +14,7 @@
     ├── BankError               a folder is not a bank, or a bank cannot be read or written
     │   ├── BankVersionError    a newer negmine wrote the bank
     │   └── BankLockedError     another process is writing to the bank
+    ├── OutputError             standard output cannot be written
     ├── ExportError             the target folder holds something else
     └── TrainingError           a training cannot continue
         └── RunLockedError      another process is using the folder of a retraining
@@ -21,9 +22,14 @@
 A message says what was expected, what was found, where, and what to do.
 """
 
+from negmine.words import one_line
+
 
 class NegmineError(Exception):
-    """The root of every error that negmine raises on purpose."""
+    """The root of every error that negmine raises on purpose; as text it is one line, whatever names are in it."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class ConfigError(NegmineError):
@@ -76,6 +82,10 @@ class BankVersionError(BankError):
 
 class BankLockedError(BankError):
     """Another process is writing to the bank."""
+
+
+class OutputError(NegmineError):
+    """Standard output cannot be written."""
 
 
 class ExportError(NegmineError):

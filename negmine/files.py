@@ -1,16 +1,71 @@
-"""Hashing files, flushing them to disk, and the one way to write them: whole under their name, or not there at all."""
+"""Opening, hashing and flushing files, and the one way to write them: whole under their name, or not there at all."""
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Callable
 from functools import cache
+from io import BufferedReader
 from pathlib import Path
 
 PART = ".negmine-part"  # suffix of a file that is being written
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a file for reading, in binary: of what a list or folder names, only regular files.
+
+    A pipe would wait for ever, and a device may do anything.
+
+    Raises:
+        OSError: where it cannot be opened, or is something else; `strerror` says so.
+        ValueError: for a NUL in the path.
+    """
+    _require_regular(path, path.stat().st_mode)  # before it is opened: even that does something to some devices
+    file = os.fdopen(os.open(path, os.O_RDONLY | _AT_ONCE), "rb")
+    try:
+        _require_regular(path, os.fstat(file.fileno()).st_mode)  # it may have been replaced meanwhile
+    except OSError:
+        file.close()
+        raise
+    return file
+
+
+def read_regular(path: Path, *, most: int = 64 << 20) -> bytes:
+    """The bytes of a regular file.
+
+    Args:
+        path: the file.
+        most: bytes that it may have.
+
+    Raises:
+        OSError: as `open_regular`, and where it is larger.
+        ValueError: for a NUL in the path.
+    """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            raise OSError(errno.EFBIG, f"it has over {most >> 20} MiB, which is not expected of such a file", str(path))
+        return file.read(size)
+
+
+_AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+
+
+def _require_regular(path: Path, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        found = _KINDS.get(stat.S_IFMT(mode), "a device")
+        raise OSError(errno.EINVAL, f"it is {found}, not a file", str(path))
+
+
+def reason_of(error: OSError | ValueError) -> str:
+    """Why a file cannot be opened or read, without its name, for a message that has it."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def sha256_of(data: bytes | memoryview) -> str:

@@ -6,13 +6,14 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from negmine.words import one_line
+
 EXPORT_MANIFEST = "negmine-export.json"  # written by an export into its folder; not a label file
 
 
 def printable(path: str | os.PathLike[str]) -> str:
-    """A path as one line of valid Unicode: control characters and bytes that are not UTF-8 become escapes."""
-    text = os.fspath(path).encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    """A path as `one_line`."""
+    return one_line(os.fspath(path))
 
 
 def sortable(path: str | os.PathLike[str]) -> bytes:

@@ -172,4 +172,7 @@ class FileStamp:
     """Size and time of change of a file; while both stay the same, what the file holds is taken to be unchanged."""
 
     size: int  # bytes
-    mtime_ns: int
+    mtime_ns: int  # of 64 bits, as databases have them: a file from before 1677 or after 2262 is stamped with the limit
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mtime_ns", min(max(self.mtime_ns, -(1 << 63)), (1 << 63) - 1))

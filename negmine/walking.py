@@ -63,18 +63,36 @@ def first_under(folder: Path, suffixes: Collection[str]) -> Path | None:
     return next((Path(path) for path, _ in _walk(str(folder), suffixes)), None)
 
 
+def folders_under(folder: str) -> Iterator[str]:
+    """A folder, and all below it that `files_under` searches, each once: links in circles end.
+
+    Raises:
+        SourceError: where a folder cannot be searched.
+    """
+    return (here for here, _ in _walk_folders(folder))
+
+
 def _walk(folder: str, suffixes: Collection[str]) -> Iterator[tuple[str, bool]]:
+    for _, files in _walk_folders(folder):
+        for entry, is_link in files:
+            if _is_wanted(entry, is_link, suffixes):
+                yield entry.path, is_link
+
+
+def _walk_folders(folder: str) -> Iterator[tuple[str, list[tuple[os.DirEntry[str], bool]]]]:
+    """Each folder with what is in it and is no folder, each with whether it is a link."""
     seen: set[tuple[int, int]] = set()
     folders, links = [folder], list[str]()
     while folders or links:
         here = folders.pop() if folders else links.pop(0)
+        files = []
         for entry in _entries(here, seen):
             is_link = entry.is_symlink()
-            if os.path.isdir(entry.path) if is_link else entry.is_dir():
-                if not is_litter(entry.name):
-                    (links if is_link else folders).append(entry.path)
-            elif _is_wanted(entry, is_link, suffixes):
-                yield entry.path, is_link
+            if not (os.path.isdir(entry.path) if is_link else entry.is_dir()):
+                files.append((entry, is_link))
+            elif not is_litter(entry.name):
+                (links if is_link else folders).append(entry.path)
+        yield here, files
 
 
 def files_in(folder: str, suffixes: Collection[str]) -> list[str]:

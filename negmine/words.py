@@ -8,6 +8,21 @@ import unicodedata
 from collections.abc import Iterable
 
 
+def one_line(text: str) -> str:
+    """Text as one line of valid Unicode: control characters and bytes that are not UTF-8 become escapes."""
+    valid = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in valid)
+
+
+def is_unicode(text: str) -> bool:
+    """Whether text can be written: it has no half of a pair of UTF-16, as JSON and pickles may give it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def counted(number: int, singular: str, plural: str | None = None) -> str:
     """A number with its noun: `1 class`, `2 classes`, `0 images`.
 

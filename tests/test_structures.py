@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from negmine.structures import GroundTruth
+from negmine.structures import FileStamp, GroundTruth
 
 WH = (100, 80)
 
@@ -24,3 +24,9 @@ def test_crowds_that_fill_the_image_are_of_classes_that_nobody_judged(
 ) -> None:
     truth = GroundTruth.of(boxes, "abc"[: len(boxes)], crowd=crowd)
     assert truth.unjudged(WH) == unjudged
+
+
+@pytest.mark.parametrize("mtime_ns", [-(10**30), 10**30])
+def test_a_stamp_has_64_bits(mtime_ns: int) -> None:
+    assert FileStamp(1, mtime_ns).mtime_ns in (-(1 << 63), (1 << 63) - 1)
+    assert FileStamp(1, 5) == FileStamp(1, 5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -10,7 +11,10 @@ import click
 
 from negmine._version import __version__
 from negmine.cli._command import LazyGroup
-from negmine.errors import NegmineError
+from negmine.cli._streams import open_streams
+from negmine.errors import NegmineError, OutputError
+from negmine.limits import MAX_PIXELS
+from negmine.words import one_line
 
 _COMMANDS = {
     "scan": "Run a detector over images and bank its false positives.",
@@ -38,12 +42,18 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line. Errors that a user can fix are one line; anything else is a bug with a traceback."""
+    try:
+        open_streams()
+    except OutputError as error:
+        click.echo(f"negmine: {error}", err=True)
+        sys.exit(2)
     status = _run(sys.argv[1:])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # done: a late Ctrl-C would only print a traceback
     sys.exit(status)
 
 
 def _run(arguments: list[str]) -> int:
+    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))  # should a decoder read another size than we
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # our one line about a broken image replaces OpenCV's five
     # Torch's idle threads spin by default, which made a scan ten times slower beside another busy process.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -52,15 +62,25 @@ def _run(arguments: list[str]) -> int:
         sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except click.ClickException as error:
-        error.show()
+        said = io.StringIO()
+        error.show(said)
+        click.echo("\n".join(map(one_line, said.getvalue().rstrip("\n").split("\n"))), err=True)
         return error.exit_code
+    except OutputError as error:
+        return _without_output(f"negmine: {error}", 2)
     except NegmineError as error:
         click.echo(f"negmine: {error}", err=True)
         return 2
     except (KeyboardInterrupt, click.Abort):
         click.echo("negmine: interrupted; run the same command again", err=True)
         return 130
-    except BrokenPipeError:
-        # The reader of our output (head, less) is gone: write nothing more, not even when Python closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+    except BrokenPipeError:  # the reader of our output (head, less) is gone
+        return _without_output(None, 141)
+
+
+def _without_output(message: str | None, status: int) -> int:
+    """Write nothing more, not even when Python closes stdout."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if message is not None:
+        click.echo(message, err=True)
+    return status

@@ -203,8 +203,11 @@ def require_one_kind(weights: object, predictions: object, images: str | None, *
 
 
 def names_in(text: str | None) -> tuple[str, ...]:
-    """The names in a list such as `--classes A,B`."""
-    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+    """The names in a list such as `--classes A,B`; none where the option is not given."""
+    names = tuple(name.strip() for name in (text or "").split(",") if name.strip())
+    if text is not None and not names:  # no names would mean all
+        raise click.UsageError(f"expected names with commas between them, found {text!r}")
+    return names
 
 
 def _batch_size(text: str) -> int | None:

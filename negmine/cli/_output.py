@@ -7,16 +7,17 @@ import os
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from negmine.paths import printable
-from negmine.words import counted
+from negmine.words import counted, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from negmine.mining.result import ScanProgress
 
@@ -31,20 +32,25 @@ def print_json(document: Mapping[str, object]) -> None:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console for tables (stdout) or messages (stderr); without markup, since file names may look like it."""
+    """A console for tables (stdout) or messages (stderr).
+
+    Names of files and classes may look like markup, steer a terminal, or not be in its encoding: there is no markup,
+    and what is no text becomes escapes, in lines and in the cells of tables.
+    """
     from rich.console import Console
 
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+    class Escaping(Console):
+        def render_str(self, text: str, **options: Any) -> Text:
+            lines = "\n".join(map(one_line, text.split("\n")))
+            fitting = lines.encode(self.encoding, "backslashreplace").decode(self.encoding)
+            return super().render_str(fitting, **options)
 
-
-def fits(out: Console, text: str) -> str:
-    """The text with escapes for what the stream's encoding lacks."""
-    return text.encode(out.encoding, "backslashreplace").decode(out.encoding)
+    return Escaping(stderr=stderr, markup=False, highlight=False, emoji=False)
 
 
 def say(out: Console, text: str) -> None:
     """Print a line, which a narrow terminal wraps without a line break."""
-    out.print(fits(out, text), soft_wrap=True)
+    out.print(text, soft_wrap=True)
 
 
 def table(title: str, columns: Sequence[str], *, plain: bool = False) -> Table:
@@ -119,7 +125,7 @@ def _bar(err: Console, before: str | None) -> Iterator[Callable[[ScanProgress], 
                 progress.start_task(task)
                 progress.update(task, description="scanning", visible=True)
                 for note in now.notes:
-                    progress.console.print(note)
+                    say(progress.console, printable(note))
             if now.labels_read is not None:
                 progress.update(task, description="reading labels", total=now.total, completed=now.labels_read)
                 return
@@ -151,7 +157,7 @@ def _lines(err: Console) -> Iterator[Callable[[ScanProgress], None]]:
         if started is None:  # called more than once before the first image is done
             started = time.perf_counter()
             for note in now.notes:
-                err.print(note, soft_wrap=True)
+                say(err, printable(note))
         if now.labels_read is not None:
             started = time.perf_counter()
             return

@@ -19,7 +19,7 @@ from negmine.cli._options import (
     require_one_kind,
     speed_options,
 )
-from negmine.cli._output import console, count_progress, fits, print_json, say, say_skipped, table
+from negmine.cli._output import console, count_progress, print_json, say, say_skipped, table
 from negmine.datasets.config import LabelConfig
 from negmine.detectors.config import Backend, DetectorConfig, OnnxLayout, PredictionsConfig
 from negmine.errors import ConfigError
@@ -258,7 +258,7 @@ def _models(out: Console, result: EvalResult) -> None:
     rows = table(f"At conf {first.conf:g}; the last two columns at {recall}", columns, plain=True)
     for model in result.models:
         rows.add_row(
-            fits(out, printable(model.name)),
+            printable(model.name),
             _number(model.fppi),
             f"{model.images_with_fp}/{over}",
             *(_number(value) for value in (model.recall, model.precision, model.map50, model.map50_95, model.lamr)),
@@ -292,7 +292,7 @@ def _kinds(out: Console, result: EvalResult) -> None:
     rows = table(title, ("model", *kinds, "unjudged"), plain=True)
     for model in result.models:
         counts = [str(model.kinds[kind]) for kind in kinds]
-        rows.add_row(fits(out, printable(model.name)), *counts, str(model.unjudged))
+        rows.add_row(printable(model.name), *counts, str(model.unjudged))
     out.print(rows)
 
 
@@ -308,7 +308,7 @@ def _classes(out: Console, result: EvalResult) -> None:
         for model in result.models:
             each = model.classes[index]
             figures = (each.fppi, each.recall, each.precision, each.map50, each.map50_95, each.lamr)
-            names = (fits(out, printable(each.name)), fits(out, printable(model.name)))
+            names = (printable(each.name), printable(model.name))
             rows.add_row(*names, str(each.objects), str(each.false_positives), *map(_number, figures))
     out.print(rows)
     if len(classes) > len(order):

@@ -9,7 +9,7 @@ import click
 
 from negmine.cli._command import Command, option
 from negmine.cli._options import json_option, label_options, workers_option
-from negmine.cli._output import console, count_progress, fits, print_json, say, table
+from negmine.cli._output import console, count_progress, print_json, say, table
 from negmine.datasets.config import LabelConfig
 from negmine.paths import printable
 from negmine.ratios.target import DEFAULT_TARGET
@@ -122,7 +122,7 @@ def _images(out: Console, result: RatioResult) -> None:
     rows = table("Images", columns)
     for name, counts in result.splits.items():
         numbers = (counts.images, counts.empty, counts.unlabelled, counts.broken, counts.instances)
-        rows.add_row(fits(out, printable(name)), *map(str, numbers), per_positive(counts.images, counts.empty))
+        rows.add_row(printable(name), *map(str, numbers), per_positive(counts.images, counts.empty))
     mix, counts = result.mix, result.counts
     if result.bank is not None:
         rows.add_row("bank", "", str(mix.banked))
@@ -143,7 +143,7 @@ def _classes(out: Console, result: RatioResult) -> None:
     for name in names[:_CLASSES]:
         each = per_class[name]
         against = per_positive(each.images, result.mix.negatives)
-        rows.add_row(fits(out, printable(name)), str(each.images), str(each.instances), against)
+        rows.add_row(printable(name), str(each.images), str(each.instances), against)
     out.print(rows)
     if len(names) > _CLASSES:
         say(out, f"and {counted(len(names) - _CLASSES, 'more class', 'more classes')}; --json has all")

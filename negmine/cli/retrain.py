@@ -360,7 +360,7 @@ def _check_loss_options(ctx: click.Context, weights: str, loss: str | None) -> N
 
 def _settings(pairs: tuple[str, ...]) -> dict[str, object]:
     """`KEY=VALUE` pairs, the values read as YAML."""
-    import yaml
+    from negmine.plain_yaml import YamlError, load_yaml
 
     found: dict[str, object] = {}
     for pair in pairs:
@@ -368,8 +368,8 @@ def _settings(pairs: tuple[str, ...]) -> dict[str, object]:
         if not equals or not name.strip():
             raise ConfigError(f"expected --set KEY=VALUE, such as lr0=0.001, found {pair!r}")
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+            value = load_yaml(text)
+        except YamlError as error:
             raise ConfigError(
                 f"expected --set {name}=VALUE with a number, true, false or a word, found {text!r}"
             ) from error

@@ -184,7 +184,7 @@ def command(
             on_progress=on_progress,
         )
     for note in result.notes:
-        say(console(stderr=True), note)
+        say(console(stderr=True), printable(note))
     if as_json:
         print_json(result.to_dict())
     else:

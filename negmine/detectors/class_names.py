@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import yaml
-
 from negmine.errors import ConfigError
+from negmine.files import read_regular
 from negmine.paths import printable
+from negmine.plain_yaml import MAX_YAML, YamlError, load_yaml
 from negmine.words import did_you_mean
 
 _YAML = (".yaml", ".yml")
@@ -39,7 +39,7 @@ def read_class_names(path: Path) -> dict[int, str]:
         ConfigError: where the file cannot be read, or names no classes.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_regular(path, most=MAX_YAML).decode("utf-8-sig")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError(f"cannot read class names from {printable(path)}: {reason}") from error
@@ -57,10 +57,9 @@ def _from_lines(path: Path, text: str) -> dict[int, str]:
 
 def _from_yaml(path: Path, text: str) -> dict[int, str]:
     try:
-        document = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: an absurd number
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ConfigError(f"{printable(path)} cannot be read as YAML: {printable(reason)}; correct the file") from error
+        document = load_yaml(text)
+    except YamlError as error:
+        raise ConfigError(f"{printable(path)} cannot be read as YAML: {error}; correct the file") from error
     names = document.get("names") if isinstance(document, dict) else None
     pairs: Mapping[object, object] = {}
     if isinstance(names, (dict, list)) and names:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from negmine.errors import ImageError
-from negmine.images import decode_image
+from negmine.images import decode_image, read_image
 from negmine.structures import Image
 
 Samples = Callable[[int], Iterator[Image]]  # at most so many images, read one by one
@@ -30,10 +30,8 @@ def samples_of(paths: Sequence[Path]) -> Samples:
 
 def _first_readable(paths: Sequence[Path]) -> Image | None:
     for path in paths:
-        if not path.is_file():  # reading a pipe would block
-            continue
         try:
-            return decode_image(path.read_bytes())
+            return decode_image(read_image(path))
         except (ImageError, OSError, ValueError):  # ValueError: a NUL in a name
             continue
     return None

@@ -12,6 +12,7 @@ from typing import Generic, Self, TypeVar
 
 from negmine.cores import usable_cores
 
+_MOST_WORKERS = 256
 _AHEAD = 4  # items in flight for each thread
 _LOOK_UP_S = 0.2  # seconds after which one who waits looks whether there was a Ctrl-C
 
@@ -23,12 +24,12 @@ class ThreadEngine:
     """Threads that several calls of `map` share, from any thread but these themselves. Use it in a `with` statement.
 
     Args:
-        workers: threads; one for each usable core where None.
+        workers: threads, of which there are never more than 256; one for each usable core where None.
         name: what the threads are called in a debugger.
     """
 
     def __init__(self, workers: int | None = None, *, name: str = "negmine") -> None:
-        self._workers = workers or usable_cores()
+        self._workers = min(workers or usable_cores(), _MOST_WORKERS)
         self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix=name)
 
     def __enter__(self) -> Self:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 
 from negmine.detectors.base import Detector
@@ -16,7 +15,7 @@ from negmine.evaluating.data import EvalImages
 from negmine.evaluating.findings import RepeatedImages
 from negmine.evaluating.match import EvalImage, ImageMatcher, MatchedDetections, MatchedImage
 from negmine.labels.base import Truth
-from negmine.mining.reading import Reader
+from negmine.mining.reading import PIXEL_BYTES, Reader
 from negmine.mining.result import SkippedImage
 from negmine.paths import printable
 from negmine.sources.base import ImageFile
@@ -153,19 +152,43 @@ def _chunk_size(detectors: Sequence[Detector]) -> int:
 def _read_chunks(
     engine: Engine, images: EvalImages, config: EvalConfig, size: int
 ) -> Iterator[list[EvalImage | SkippedImage]]:
-    """Chunks of images, in order; the next is read and decoded while the detectors work on one."""
+    """Chunks of images, in order; the next is decoded while detectors work on one. Large images come in few."""
     labelled = Reader(images.truth)
     background = Reader(None)
     wanted = [(labelled, path, False) for path in images.labelled]
     wanted += [(background, path, True) for path in images.backgrounds]
-    read = engine.map(lambda each: _read(*each), wanted, ahead=size + 1)  # a chunk ahead of the one that was taken
-    while chunk := list(islice(read, size)):
+    ahead = size + 1  # a chunk ahead of the one that was taken
+    read = engine.map(lambda each: _Read(*each), wanted, ahead=ahead)
+    decoded = engine.map(_Read.decode, read, ahead=ahead, cost=lambda each: each.nbytes, budget=PIXEL_BYTES)
+    chunk, nbytes = list[EvalImage | SkippedImage](), 0
+    for each in decoded:
+        more = each.image.nbytes if isinstance(each, EvalImage) else 0
+        if len(chunk) == size or (chunk and nbytes + more > PIXEL_BYTES):
+            yield chunk
+            chunk, nbytes = [], 0
+        chunk.append(each)
+        nbytes += more
+    if chunk:
         yield chunk
 
 
-def _read(reader: Reader, path: Path, background: bool) -> EvalImage | SkippedImage:
-    encoded = reader.read(ImageFile(str(path)))
-    decoded = encoded if isinstance(encoded, SkippedImage) else reader.decode(encoded)
-    if isinstance(decoded, SkippedImage):
-        return decoded
-    return EvalImage(path, decoded.sha256, decoded.image, decoded.truth, background)
+class _Read:
+    """An image that is read, and not decoded yet."""
+
+    def __init__(self, reader: Reader, path: Path, background: bool) -> None:
+        self._reader = reader
+        self._path = path
+        self._background = background
+        self._encoded = reader.read(ImageFile(str(path)))
+
+    @property
+    def nbytes(self) -> int:
+        """What its pixels will take."""
+        return 0 if isinstance(self._encoded, SkippedImage) else self._encoded.nbytes
+
+    def decode(self) -> EvalImage | SkippedImage:
+        encoded = self._encoded
+        decoded = encoded if isinstance(encoded, SkippedImage) else self._reader.decode(encoded)
+        if isinstance(decoded, SkippedImage):
+            return decoded
+        return EvalImage(self._path, decoded.sha256, decoded.image, decoded.truth, self._background)

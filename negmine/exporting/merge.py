@@ -15,10 +15,11 @@ from negmine.exporting.config import ExportConfig
 from negmine.exporting.kept import kept_header, require_boxes
 from negmine.exporting.names import data_names
 from negmine.exporting.result import SplitCounts
-from negmine.files import sha256_of
+from negmine.files import reason_of, sha256_of
 from negmine.images.codecs import decode_image
 from negmine.images.contents import OnCount
 from negmine.images.header import read_header
+from negmine.images.reading import read_image
 from negmine.labels.base import Feature, LabelFormat
 from negmine.labels.plan import ExportImage, Header, SourceLabel, StoredFile
 from negmine.labels.splits import TRAIN, UNLISTED, WHOLE
@@ -170,12 +171,11 @@ def _read_image(dataset: Dataset, image: DataImage) -> DataImage:
     """Read an image and its label."""
     path, splits = image.path, image.splits
     try:
-        if not path.is_file():  # reading a pipe could wait for ever
-            return DataImage(path, splits, problem="image", reason="it does not exist, or is not a file")
-        data = path.read_bytes()
+        data = read_image(path)
+    except ImageError as error:
+        return DataImage(path, splits, problem="image", reason=str(error))
     except (OSError, ValueError) as error:  # ValueError: a NUL in a name out of a list
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        return DataImage(path, splits, problem="image", reason=reason)
+        return DataImage(path, splits, problem="image", reason=reason_of(error))
     sha256 = sha256_of(data)
     try:
         suffix = _SUFFIXES[read_header(data).format]

@@ -12,9 +12,8 @@ import numpy as np
 
 from negmine.errors import ImageError
 from negmine.images.header import Header, cut_short, read_header
+from negmine.limits import MAX_PIXELS
 from negmine.structures import Image
-
-MAX_PIXELS = 200_000_000  # of one image
 
 
 def decode_image(data: bytes) -> Image:
@@ -27,7 +26,8 @@ def decode_image(data: bytes) -> Image:
         [H, W, 3] uint8 BGR, upright.
 
     Raises:
-        ImageError: for bytes that are not an image, or cut short, and for more than 200 megapixels or several frames.
+        ImageError: for bytes that are not an image, cut short, or of another size than their header states; for more
+            than 200 megapixels, and for several frames.
     """
     if not data:
         raise ImageError("the file is empty (0 bytes)")
@@ -41,9 +41,15 @@ def decode_image(data: bytes) -> Image:
     except cv2.error as error:
         raise ImageError(f"OpenCV cannot decode this {header.format}: {str(error).strip().splitlines()[-1]}") from error
     if image is None and header.format == "TIFF":
-        raise ImageError(f"{cut_short('TIFF', data)}, or save it with 8 or 16 bits a sample if it has 32 or more")
+        raise ImageError(f"{cut_short('TIFF', len(data))}, or save it with 8 or 16 bits a sample if it has 32 or more")
     if image is None:
-        raise ImageError(cut_short(header.format, data))
+        raise ImageError(cut_short(header.format, len(data)))
+    decoded_wh = (image.shape[1], image.shape[0])
+    if decoded_wh not in (header.size_wh, header.size_wh[::-1]):  # reversed where OpenCV has turned it upright
+        raise ImageError(
+            f"its header states {header.size_wh[0]} x {header.size_wh[1]} pixels, and it holds {decoded_wh[0]} x "
+            f"{decoded_wh[1]}; save it again"
+        )
     return _upright(np.asarray(image, dtype=np.uint8), header.orientation)
 
 

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
+from negmine.engines.budget import Budget
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import ImageError
-from negmine.files import sha256_of
+from negmine.files import reason_of, sha256_of
 from negmine.images.codecs import decode_image
-from negmine.images.header import read_header
+from negmine.images.header import pixel_bytes, read_header
 from negmine.images.perceptual_hash import perceptual_hash
+from negmine.images.reading import read_image
+
+_PIXEL_BYTES = 1 << 30  # of pixels in memory; one image always may be
 
 OnCount = Callable[[int, int], None]  # how many are done, of how many
 
@@ -90,13 +94,16 @@ class _Reader:
         self._pixels = pixels
         self._taken: set[str] = set()
         self._lock = Lock()
+        self._budget = Budget(_PIXEL_BYTES)
 
     def read(self, path: Path) -> tuple[Path, str | None, str]:
         """The path with its sha256, or with the reason why it cannot be read."""
         try:
-            data = path.read_bytes()
+            data = read_image(path)
+        except ImageError as error:
+            return path, None, str(error)
         except (OSError, ValueError) as error:  # ValueError: a NUL in a name out of a list
-            return path, None, (error.strerror if isinstance(error, OSError) else None) or str(error)
+            return path, None, reason_of(error)
         sha256 = sha256_of(data)
         with self._lock:
             is_new = sha256 not in self._taken
@@ -109,7 +116,8 @@ class _Reader:
         try:
             if not self._pixels:
                 return ImageContent(read_header(data).size_wh, None)
-            image = decode_image(data)
+            with self._budget.hold(pixel_bytes(data)):
+                image = decode_image(data)
+                return ImageContent((image.shape[1], image.shape[0]), perceptual_hash(image))
         except ImageError as error:
             return ImageContent(None, None, str(error))
-        return ImageContent((image.shape[1], image.shape[0]), perceptual_hash(image))

@@ -1,13 +1,15 @@
 """The header of an image file, read before anything is decoded: format, size, number of frames.
 
-Decoders allocate memory before they check a size, and return the first frame of an animation as if it were all. Only
-formats whose header is understood here are decoded. Pillow reads the headers, except for JPEG, PNG and TIFF: there it
-warns through Python's warnings, whose filters belong to the whole process and cannot be changed safely in a thread.
+Decoders allocate memory before they check a size, follow a file wherever it points, and return the first frame of an
+animation as if it were all. Only formats whose header is understood here are decoded, and in so few steps that no file
+makes reading its header slow. Pillow reads those of AVIF, BMP and Sun raster; it reads others in steps without a bound,
+or warns through Python's warnings, whose filters belong to the whole process and cannot be changed safely in a thread.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import re
 import struct
 from collections.abc import Callable
@@ -16,16 +18,25 @@ from dataclasses import dataclass
 from PIL import Image as PillowImage
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
-from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
-from PIL.PpmImagePlugin import PpmImageFile
 from PIL.SunImagePlugin import SunImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
 from negmine.errors import ImageError
+from negmine.images.containers import (
+    read_gif,
+    read_hdr_size,
+    read_jpeg_2000,
+    read_pam_size,
+    read_pnm_size,
+    read_webp,
+)
+from negmine.images.jpeg import read_jpeg_size
+from negmine.images.png import read_png, read_png_size
+from negmine.images.tiff import View, read_tiff
 
 _EXIF_ORIENTATION = 0x0112
+_HEAD = 1 << 16  # bytes in which the size is, but for TIFF
+_ReadSize = Callable[[bytes], tuple[int, int]]
 _DAMAGED = (  # what readers raise for a header that is cut short or makes no sense
     *(OSError, SyntaxError, EOFError, ValueError, LookupError, TypeError, OverflowError, RuntimeError, struct.error),
     *(PillowImage.DecompressionBombError, Warning),  # Pillow's own limit; a warning, where the user made them errors
@@ -55,57 +66,47 @@ def read_header(data: bytes) -> Header:
     Raises:
         ImageError: for bytes that are not an image in a format that negmine reads, or are cut short.
     """
-    for name, magic, read in _FORMATS:
-        if magic.match(data):
+    for each in _FORMATS:
+        if each.magic.match(data):
             try:
-                return read(data)
+                return each.read(data)
             except _DAMAGED as error:
-                raise ImageError(cut_short(name, data)) from error
-    raise ImageError(
-        f"it is not an image in a format that negmine reads: {len(data)} bytes that begin with {data[:12]!r}"
+                raise ImageError(cut_short(each.name, len(data))) from error
+    raise ImageError(  # whose bytes are not told: it may be anybody's file
+        f"it is not an image in a format that negmine reads ({len(data)} bytes); convert it to JPEG or PNG"
     )
 
 
-def cut_short(name: str, data: bytes) -> str:
-    """The message for an incomplete file."""
-    return f"it is a {name} that is cut short or damaged ({len(data)} bytes); copy or download it again"
+def pixel_bytes(data: bytes) -> int:
+    """What the pixels of an image take in memory; 0 where its header cannot be read: decoding says what is wrong."""
+    try:
+        return 3 * math.prod(read_header(data).size_wh)
+    except ImageError:
+        return 0
 
 
-def _jpeg(data: bytes) -> Header:
-    """Walk the segments up to the scan. Phones and cameras append more images (MPO), which are not counted."""
-    size_wh, at = None, 2
-    while True:
-        at = data.index(b"\xff", at)
-        marker = data[at + 1]
-        if marker == 0xFF:  # padding
-            at += 1
-        elif marker in (0x00, 0x01) or 0xD0 <= marker <= 0xD8:  # they have no body
-            at += 2
-        elif marker == 0xDA:  # the scan; what follows need not end at its end marker, but must have one
-            if size_wh is None or data.rfind(b"\xff\xd9", at) < 0:
-                raise ValueError
-            return Header("JPEG", size_wh)
-        else:
-            length, _, height, width = struct.unpack_from(">HBHH", data, at + 2)
-            if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # start of frame
-                size_wh = (width, height)
-            at += 2 + length
+def cut_short(name: str, size: int) -> str:
+    """The message for an incomplete file of so many bytes."""
+    return f"it is a {name} that is cut short or damaged ({size} bytes); copy or download it again"
 
 
-def _png(data: bytes) -> Header:
-    """Walk the chunks up to the pixels, past an `acTL` where it is an animation."""
-    size_wh, frames, at = struct.unpack_from(">II", data, 16), 1, 8
-    while (name := data[at + 4 : at + 8]) != b"IDAT":
-        if name == b"acTL":
-            frames = max(struct.unpack_from(">I", data, at + 8)[0], 1)
-        at += 12 + int(struct.unpack_from(">I", data, at)[0])
-    if data.rfind(b"IEND", at) < 0:
-        raise ValueError
-    return Header("PNG", size_wh, frames)
+def stated_size(data: View) -> tuple[int, int] | None:
+    """Width and height of a format in which an image may have gigabytes, pixels; None for any other.
 
+    Args:
+        data: the file, of which only a few parts are read.
 
-def _tiff(data: bytes) -> Header:
-    return Header("TIFF", *read_tiff_header(data))
+    Raises:
+        ImageError: where it does not state them.
+    """
+    head = data[:_HEAD]
+    each = next((each for each in _FORMATS if each.magic.match(head)), None)
+    if each is None or each.read_size is None:
+        return None
+    try:
+        return each.read_size(data)
+    except _DAMAGED as error:
+        raise ImageError(cut_short(each.name, len(data))) from error
 
 
 def _avif(data: bytes) -> Header:
@@ -114,88 +115,69 @@ def _avif(data: bytes) -> Header:
         return Header("AVIF", header.size, header.n_frames, orientation if orientation in range(1, 9) else 1)
 
 
-def _by_pillow(name: str, plugin: type[ImageFile]) -> Callable[[bytes], Header]:
-    def read(data: bytes) -> Header:
+def _by_pillow(plugin: type[ImageFile]) -> _ReadSize:
+    def read(data: bytes) -> tuple[int, int]:
         with plugin(io.BytesIO(data)) as header:
-            return Header(name, header.size, int(getattr(header, "n_frames", 1)))
+            return header.size
 
     return read
 
 
-def _by_pattern(name: str, width: bytes, height: bytes) -> Callable[[bytes], Header]:
-    """A reader for headers of plain text; of several sizes in them, as in a comment, the largest counts."""
+@dataclass(frozen=True, slots=True)
+class _Format:
+    """A format that is recognised.
 
-    def read(data: bytes) -> Header:
-        text = data[:65536]
-        return Header(name, (max(map(int, re.findall(width, text))), max(map(int, re.findall(height, text)))))
+    Attributes:
+        name: as people call it.
+        magic: how its files begin.
+        read: its header.
+        read_size: only its size, from a few parts of the file, where an image may have gigabytes.
+    """
 
-    return read
+    name: str
+    magic: re.Pattern[bytes]
+    read: Callable[[bytes], Header]
+    read_size: Callable[[View], tuple[int, int]] | None = None
 
 
-def _refused(message: str) -> Callable[[bytes], Header]:
-    def read(_: bytes) -> Header:
-        raise ImageError(message)
+def _single(name: str, magic: bytes, read_size: _ReadSize, *, may_be_large: bool = False) -> _Format:
+    """A format that holds one image."""
+    early = (lambda data: read_size(data[:_HEAD])) if may_be_large else None
+    return _Format(name, re.compile(magic, re.DOTALL), lambda data: Header(name, read_size(data)), early)
 
-    return read
+
+def _several(
+    name: str,
+    magic: bytes,
+    read: Callable[[bytes], tuple[tuple[int, int], int]],
+    read_size: Callable[[View], tuple[int, int]] | None = None,
+) -> _Format:
+    """A format that may hold several frames or pages."""
+    return _Format(name, re.compile(magic, re.DOTALL), lambda data: Header(name, *read(data)), read_size)
+
+
+def _refused(name: str, magic: bytes, why: str) -> _Format:
+    def refuse(_: bytes) -> Header:
+        raise ImageError(why)
+
+    return _Format(name, re.compile(magic, re.DOTALL), refuse)
 
 
 _HEIC = "it is a HEIC image, which OpenCV does not read; convert it to JPEG or PNG"
 _PFM = "it is a PFM of floating-point samples, whose range nobody knows; save it with 8 or 16 bits a sample"
-_FORMATS: tuple[tuple[str, re.Pattern[bytes], Callable[[bytes], Header]], ...] = tuple(
-    (name, re.compile(magic, re.DOTALL), read)
-    for name, magic, read in (
-        ("JPEG", rb"\xff\xd8\xff", _jpeg),
-        ("PNG", rb"\x89PNG\r\n\x1a\n", _png),
-        ("TIFF", rb"II[*+]\0|MM\0[*+]", _tiff),
-        ("WebP", rb"RIFF.{4}WEBP", _by_pillow("WebP", WebPImageFile)),
-        ("GIF", rb"GIF8[79]a", _by_pillow("GIF", GifImageFile)),
-        ("BMP", rb"BM", _by_pillow("BMP", BmpImageFile)),
-        ("AVIF", rb".{4}ftyp(.{4}){0,15}?avi[fs]", _avif),
-        ("HEIC", rb".{4}ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)", _refused(_HEIC)),
-        ("JPEG 2000", rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", _by_pillow("JPEG 2000", Jpeg2KImageFile)),
-        ("PNM", rb"P[1-6][\s#]", _by_pillow("PNM", PpmImageFile)),
-        ("PAM", rb"P7\s", _by_pattern("PAM", rb"\sWIDTH\s+(\d+)", rb"\sHEIGHT\s+(\d+)")),
-        ("PFM", rb"P[Ff]\s", _refused(_PFM)),
-        ("Radiance HDR", rb"#\?R(ADIANCE|GBE)", _by_pattern("Radiance HDR", rb"\+X (\d+)\n", rb"\n-Y (\d+)")),
-        ("Sun raster", rb"\x59\xa6\x6a\x95", _by_pillow("Sun raster", SunImageFile)),
-    )
+_FORMATS = (
+    _single("JPEG", rb"\xff\xd8\xff", read_jpeg_size),
+    _several("PNG", rb"\x89PNG\r\n\x1a\n", read_png, lambda data: read_png_size(data[:_HEAD])),
+    _several("TIFF", rb"II[*+]\0|MM\0[*+]", read_tiff, lambda data: read_tiff(data)[0]),
+    _several("WebP", rb"RIFF.{4}WEBP", read_webp),
+    _several("GIF", rb"GIF8[79]a", read_gif),
+    _single("BMP", rb"BM", _by_pillow(BmpImageFile), may_be_large=True),
+    _Format("AVIF", re.compile(rb".{4}ftyp(.{4}){0,15}?avi[fs]", re.DOTALL), _avif),
+    _refused("HEIC", rb".{4}ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)", _HEIC),
+    _single("JPEG 2000", rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", read_jpeg_2000),
+    _single("PNM", rb"P[1-6][\s#]", read_pnm_size, may_be_large=True),
+    _single("PAM", rb"P7\s", read_pam_size, may_be_large=True),
+    _refused("PFM", rb"P[Ff]\s", _PFM),
+    _single("Radiance HDR", rb"#\?R(ADIANCE|GBE)", read_hdr_size),
+    _single("Sun raster", rb"\x59\xa6\x6a\x95", _by_pillow(SunImageFile), may_be_large=True),
 )
-
-
-_WIDTH, _HEIGHT, _SUBFILE_TYPE = 256, 257, 254
-_REDUCED = 1  # bit of the subfile type: a smaller copy of another page, such as a thumbnail or a map's overview
-_VALUE_FORMATS = {3: "H", 4: "I", 16: "Q"}  # by type: SHORT, LONG, LONG8
-
-
-def read_tiff_header(data: bytes) -> tuple[tuple[int, int], int]:
-    """Size (width, height) of the first page in pixels, and the number of pages, smaller copies of pages not counted.
-
-    Raises:
-        struct.error, LookupError: where it is cut short, or the first page has no size.
-    """
-    order = "<" if data[:1] == b"I" else ">"
-    is_big = 43 in data[2:4]
-    (offset,) = struct.unpack_from(order + ("Q" if is_big else "I"), data, 8 if is_big else 4)
-    pages: list[dict[int, int]] = []
-    seen: set[int] = set()
-    while offset and offset not in seen:
-        seen.add(offset)
-        tags, offset = _directory(data, offset, order, is_big)
-        pages.append(tags)
-    own = sum(not tags.get(_SUBFILE_TYPE, 0) & _REDUCED for tags in pages)
-    return (pages[0][_WIDTH], pages[0][_HEIGHT]), max(own, 1)
-
-
-def _directory(data: bytes, offset: int, order: str, is_big: bool) -> tuple[dict[int, int], int]:
-    """The tags that are needed, and the offset of the next directory (0 after the last)."""
-    count_format, entry_format, next_format = ("Q", "HHQ", "Q") if is_big else ("H", "HHI", "I")
-    (count,) = struct.unpack_from(order + count_format, data, offset)
-    entries = offset + struct.calcsize("<" + count_format)
-    head, width = struct.calcsize("<" + entry_format), 20 if is_big else 12
-    (following,) = struct.unpack_from(order + next_format, data, entries + count * width)  # first: bounds `count`
-    tags: dict[int, int] = {}
-    for at in range(entries, entries + count * width, width):
-        tag, kind, _ = struct.unpack_from(order + entry_format, data, at)
-        if tag in (_WIDTH, _HEIGHT, _SUBFILE_TYPE) and kind in _VALUE_FORMATS:
-            (tags[tag],) = struct.unpack_from(order + _VALUE_FORMATS[kind], data, at + head)
-    return tags, following

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from negmine.errors import LabelError
+from negmine.files import read_regular, reason_of
 from negmine.paths import printable
 from negmine.structures import GroundTruth
 
@@ -31,15 +32,11 @@ def read_label(path: Path) -> bytes:
         LabelError: where it cannot be read, is not a regular file, or is too large to be one image's labels.
     """
     try:
-        if not path.is_file():  # reading a pipe could wait for ever
-            raise LabelError(f"{printable(path)}: expected a label file, found something else; remove it")
-        if path.stat().st_size > _LARGEST:
-            raise LabelError(
-                f"{printable(path)}: expected a label file, found one of over {_LARGEST >> 20} MiB; remove it"
-            )
-        return path.read_bytes()
-    except OSError as error:
-        raise LabelError(f"{printable(path)}: it cannot be read: {error.strerror or error}") from error
+        return read_regular(path, most=_LARGEST)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in a name
+        raise LabelError(
+            f"{printable(path)}: expected a label file that can be read: {reason_of(error)}; correct or remove it"
+        ) from error
 
 
 def hash_of_label(data: bytes, reading: str = "") -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from negmine.errors import TruthError
 from negmine.labels.coco_json import Entry, Id, as_id, other_kind, shown
+from negmine.words import is_unicode
 
 NEGATIVE, NOT_EXHAUSTIVE = "neg_category_ids", "not_exhaustive_category_ids"  # of images, in LVIS
 
@@ -16,13 +17,15 @@ def category_names(categories: Mapping[Id, Entry], where: str) -> dict[Id, str]:
     """Category id to name.
 
     Raises:
-        TruthError: where one has no name.
+        TruthError: where one has no name, or none that can be written.
     """
     names: dict[Id, str] = {}
     for number, entry in categories.items():
         name = entry.get("name")
         if not isinstance(name, str) or not name:
             raise TruthError(f"{where}: category {shown(number)} has no name, found {shown(name)}; name it")
+        if not is_unicode(name):
+            raise TruthError(f"{where}: the name of category {shown(number)}, {shown(name)}, is no Unicode; correct it")
         names[number] = name
     return names
 

@@ -14,7 +14,10 @@ from pathlib import Path
 from threading import Lock
 
 from negmine.errors import LabelError
+from negmine.files import read_regular
 from negmine.labels.base import Feature
+from negmine.labels.coco_annotation import numbers_in
+from negmine.labels.coco_json import LARGEST
 from negmine.labels.plan import FileEntry, SourceLabel
 from negmine.paths import printable
 
@@ -77,7 +80,7 @@ class _Whole:
     @classmethod
     def read(cls, path: Path) -> _Whole:
         try:
-            document = json.loads(path.read_bytes())
+            document = json.loads(read_regular(path, most=LARGEST))
             images = {_key(entry["id"]): entry for entry in document["images"]}
             annotations: dict[object, list[_Entry]] = defaultdict(list)
             others = {key: value for key, value in document.items() if key not in ("images", "annotations")}
@@ -134,5 +137,4 @@ def _is_box(polygon: object, bbox: object) -> bool:
 
 def _numbers(values: object) -> Sequence[float]:
     """The numbers of a list; none where it is no list of numbers."""
-    numbers = values if isinstance(values, list) else []
-    return [float(each) for each in numbers] if all(isinstance(each, (int, float)) for each in numbers) else []
+    return (numbers_in(values) if isinstance(values, list) else None) or []

@@ -7,11 +7,13 @@ from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from negmine.errors import TruthError
+from negmine.files import read_regular
 from negmine.paths import printable
 
 Entry = Mapping[str, object]
 Id = int | str
 
+LARGEST = 4 << 30  # bytes of a file; that of LVIS has 1 GiB
 KEYS = ("images", "annotations", "categories")
 
 # Formats whose JSON is taken for COCO's, by the keys of the file, or of each thing that it lists.
@@ -39,9 +41,9 @@ def load_lists(path: Path) -> dict[str, list[Entry]]:
     """
     where = printable(path)
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(read_regular(path, most=LARGEST))
     except (OSError, ValueError, RecursionError) as error:
-        raise TruthError(f"{where} cannot be read as JSON: {error}; correct the file") from error
+        raise TruthError(f"{where} cannot be read as JSON: {printable(str(error))}; correct the file") from error
     if not isinstance(document, dict) or not document.keys() >= set(KEYS):
         raise TruthError(f"{where} is not a COCO file of labels: {_instead(document)}")
     for key in KEYS:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from negmine.errors import LabelError, TruthError
-from negmine.files import sha256_of
+from negmine.files import read_regular, sha256_of
 from negmine.labels.base import Claim, Feature, Label, LabelFormat, LabelSet, OwnImages
 from negmine.labels.checks import (
     clipped_box,
@@ -258,7 +258,7 @@ def _lists(home: Path) -> dict[str, Path]:
 def _listed(path: Path, stems: Collection[str]) -> list[tuple[tuple[str, ...], str]]:
     """Folders and stem of each image that a list names. A stem may have blanks; a flag after it is not part of it."""
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
+        lines = read_regular(path).decode("utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         raise TruthError(f"{printable(path)} cannot be read as a list of images: {error}; save it as UTF-8") from error
     found = []

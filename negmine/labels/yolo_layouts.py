@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from negmine.errors import SourceError, TruthError
+from negmine.files import read_regular
 from negmine.labels.folders import canonical_split, is_kind
 from negmine.labels.yolo_rows import RowFormat, may_be_rows
 from negmine.paths import printable, sortable
+from negmine.plain_yaml import MAX_YAML
 from negmine.sources.data_yaml import data_root, read_data_yaml, split_entries, split_names, tail_below
 from negmine.sources.expand import images_of_entry
 from negmine.sources.folders import IMAGE_SUFFIXES
@@ -83,8 +85,8 @@ def find_layouts(folder: Path) -> list[Path]:
 def _may_be_data_yaml(path: Path) -> bool:
     """Whether a file, such as `coco8.yaml`, has the keys of a data.yaml."""
     try:
-        text = path.read_bytes()
-    except OSError:
+        text = read_regular(path, most=MAX_YAML)
+    except (OSError, ValueError):
         return False
     return b"names:" in text and b"train:" in text
 
@@ -135,7 +137,7 @@ def _open_yaml(path: Path) -> YoloLayout:
 def _open_darknet(path: Path) -> YoloLayout:
     """Read darknet's `obj.data`: lines `key = value`."""
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
+        lines = read_regular(path).decode("utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         raise TruthError(f"{printable(path)} cannot be read: {error}; save it as UTF-8") from error
     pairs = [line.split("=", 1) for line in lines if "=" in line and not line.lstrip().startswith("#")]
@@ -163,7 +165,7 @@ def _below(text: str, home: Path) -> Path:
 def _darknet_list(path: Path, home: Path) -> list[Path]:
     """The images of a list. Its paths are relative to where darknet was started, which may be above the data set."""
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
+        lines = read_regular(path).decode("utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         raise SourceError(f"{printable(path)} cannot be read as a list of images: {error}; save it as UTF-8") from error
     return [_below(line.strip(), home) for line in lines if line.strip()]
@@ -172,7 +174,7 @@ def _darknet_list(path: Path, home: Path) -> list[Path]:
 def _listed_names(path: Path) -> dict[int, str]:
     """Class id to name, from a file with one name a line. Lines at the end that are empty name nothing."""
     try:
-        lines = path.read_text("utf-8-sig").rstrip().splitlines()
+        lines = read_regular(path).decode("utf-8-sig").rstrip().splitlines()
     except (OSError, ValueError) as error:
         raise TruthError(f"{printable(path)} cannot be read as a list of classes: {error}; correct the file") from error
     found = {number: name.strip() for number, name in enumerate(lines)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,10 +9,12 @@ from typing import Literal, get_args
 
 from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
+from negmine.limits import MAX_PIXELS, MAX_SIDE
 from negmine.thresholds import MatchConfig
 
 CropPolicy = Literal["context", "region", "image"]
 DEFAULT_BANK = "negmine-bank"
+_MAX_CONTEXT = 10_000  # far more than any image has in sides of a box of a few pixels
 _SIZE = re.compile(r"([1-9]\d{0,4})(?:x([1-9]\d{0,4}))?")
 
 
@@ -24,10 +25,23 @@ class OutputSize:
     Attributes:
         mode: `original`, `none` or `fixed`.
         size_wh: width and height in pixels where fixed.
+
+    Raises:
+        ConfigError: for a size that no JPEG has, or that is larger than any image that is read.
     """
 
     mode: Literal["original", "none", "fixed"] = "original"
     size_wh: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.mode == "fixed") != (self.size_wh is not None):
+            raise ConfigError(f"expected width and height with a fixed size alone, found {self.mode}, {self.size_wh}")
+        width, height = self.size_wh or (1, 1)
+        if not (1 <= min(width, height) and max(width, height) <= MAX_SIDE and width * height <= MAX_PIXELS):
+            raise ConfigError(
+                f"expected a size of up to {MAX_SIDE} pixels a side and {MAX_PIXELS // 10**6} megapixels, found "
+                f"{width}x{height}"
+            )
 
     @classmethod
     def parse(cls, text: str) -> OutputSize:
@@ -45,8 +59,7 @@ class OutputSize:
             raise ConfigError(
                 f"expected a size of original, none, N or WxH (640 or 640x480, in pixels), found {text!r}"
             )
-        width, height = int(match[1]), int(match[2] or match[1])
-        return cls("fixed", (width, height))
+        return cls("fixed", (int(match[1]), int(match[2] or match[1])))
 
     def resolve(self, source_wh: tuple[int, int]) -> tuple[int, int] | None:
         """The output's width and height for a source image of `source_wh`; None where crops keep their own size."""
@@ -72,10 +85,10 @@ class CropConfig:
     def __post_init__(self) -> None:
         if self.crop not in get_args(CropPolicy):
             raise ConfigError(f"expected a crop of {', '.join(get_args(CropPolicy))}, found {self.crop!r}")
-        if not (1 <= self.context < math.inf):
-            raise ConfigError(f"expected a context of 1 or more (times the box), found {self.context}")
-        if self.min_side_px < 1:
-            raise ConfigError(f"expected a minimum side of 1 pixel or more, found {self.min_side_px}")
+        if not 1 <= self.context <= _MAX_CONTEXT:
+            raise ConfigError(f"expected a context of 1 to {_MAX_CONTEXT} (times the box), found {self.context}")
+        if not 1 <= self.min_side_px <= MAX_SIDE:
+            raise ConfigError(f"expected a minimum side of 1 to {MAX_SIDE} pixels, found {self.min_side_px}")
 
 
 @dataclass(frozen=True, slots=True)

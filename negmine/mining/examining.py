@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from negmine.bank.records import ItemRecord, KnownItem, ScannedImage
 from negmine.detectors.base import Detector
 from negmine.detectors.batches import predict_each
 from negmine.engines.base import Engine
+from negmine.engines.budget import Budget
 from negmine.errors import BoxError, ImageError
-from negmine.images import decode_image
-from negmine.images.header import read_header
 from negmine.labels.classes import paired_class_names
 from negmine.mining.config import ScanConfig
 from negmine.mining.judge import Classes, canonical, confirm_negatives, judge
-from negmine.mining.reading import EncodedImage
+from negmine.mining.reading import PIXEL_BYTES, EncodedImage
 from negmine.mining.result import SkippedImage
 from negmine.sources.base import SourceItem
 from negmine.structures import Detections, GroundTruth, Image
@@ -36,7 +35,7 @@ class Content:
         record: what the catalogue keeps of that item.
         sha256: of the bytes, hex.
         truth: every object that is known in it.
-        data: the bytes, until they are decoded.
+        encoded: the image as it was read, until it is decoded.
         nbytes: what its pixels will take; 0 where that cannot be told.
         pixels: of the upright image, until they are judged.
         size_wh: of the upright image, pixels, once it is decoded.
@@ -47,16 +46,26 @@ class Content:
     record: ItemRecord
     sha256: str
     truth: GroundTruth
-    data: bytes | None
-    nbytes: int = field(init=False)
+    encoded: EncodedImage | None
+    nbytes: int
     pixels: Image | None = None
     size_wh: tuple[int, int] | None = None
     outcome: ScannedImage | SkippedImage | None = None
 
-    def __post_init__(self) -> None:
-        self.nbytes = 0
-        with suppress(ImageError):  # decoding it says what is wrong
-            self.nbytes = 3 * math.prod(read_header(self.data or b"").size_wh)
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """Contents that the detector sees together.
+
+    Attributes:
+        contents: no more than a batch of the detector, nor of more pixels than the budget, unless there is one alone.
+        begun: set when they begin to be decoded.
+        decoding: yields each once it is decoded, or cannot be.
+    """
+
+    contents: Sequence[Content]
+    begun: threading.Event = field(default_factory=threading.Event)
+    decoding: Iterator[Content] = field(default_factory=lambda: iter(()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,21 +94,16 @@ class Chunk:
         reading: yields them as they are read; None where all are unchanged.
         entries: those to store or count.
         contents: those that no chunk before has, in the order of their first items.
-        decoding: yields each content once it is decoded, or cannot be.
-        judging: yields once for each content that is judged.
+        batches: of the contents.
+        judging: of each batch, yields once for each content that is judged.
     """
 
     items: Sequence[tuple[SourceItem, KnownItem | None]]
     reading: Iterator[EncodedImage | SkippedImage] | None
     entries: list[Entry | SkippedImage] = field(default_factory=list)
     contents: list[Content] = field(default_factory=list)
-    decoding: Iterator[Content] = field(default_factory=lambda: iter(()))
-    judging: Iterator[None] = field(default_factory=lambda: iter(()))
-
-    @property
-    def nbytes(self) -> int:
-        """What the pixels of its contents take."""
-        return sum(content.nbytes for content in self.contents)
+    batches: Sequence[Batch] = ()
+    judging: list[Iterator[None]] = field(default_factory=list)
 
     @property
     def is_examined(self) -> bool:
@@ -139,6 +143,7 @@ class Examiner:
         self._has_truth = has_truth
         self._engine = engine
         self._clock = clock
+        self._budget = Budget(PIXEL_BYTES)
         self._stopped, self._idle = threading.Event(), threading.Event()
         self._idle.set()
 
@@ -150,8 +155,27 @@ class Examiner:
             self._idle.wait(_GIVE_UP_S)  # then again: a detector that had not begun to predict has forgotten it
 
     def begin(self, chunk: Chunk) -> None:
-        """Begin to decode the contents of a chunk."""
-        chunk.decoding = self._engine.map(self._decode, chunk.contents, ahead=len(chunk.contents))
+        """Begin to decode the contents of a chunk, as far as their pixels fit beside those of the chunks before."""
+        chunk.batches = [Batch(contents) for contents in self._batches(chunk.contents)]
+        for batch in chunk.batches:
+            cost = sum(content.nbytes for content in batch.contents)
+            self._budget.begin(cost, partial(self._begin_batch, batch))
+
+    def _batches(self, contents: Sequence[Content]) -> Iterator[list[Content]]:
+        """Cut by number and pixels alone, so that a scan that is resumed has the same batches."""
+        batch, nbytes = list[Content](), 0
+        for content in contents:
+            if batch and (len(batch) == self._detector.batch_size or nbytes + content.nbytes > self._budget.limit):
+                yield batch
+                batch, nbytes = [], 0
+            batch.append(content)
+            nbytes += content.nbytes
+        if batch:
+            yield batch
+
+    def _begin_batch(self, batch: Batch) -> None:
+        batch.decoding = self._engine.map(self._decode, batch.contents, ahead=len(batch.contents))
+        batch.begun.set()
 
     def run(self, chunk: Chunk) -> Chunk:
         """Detect in the contents of a chunk, and begin to judge.
@@ -160,34 +184,42 @@ class Examiner:
             InterruptedError: after `stop`.
             DetectorError: and whatever else the detector raises.
         """
-        contents = [content for content in chunk.decoding if content.outcome is None]
-        found = zip(contents, self._detect(contents), strict=True)
-        if self._config.confirm:
-            judged = self._engine.map(self._judge, found, ahead=len(contents))
-            for content, outcome in zip(contents, judged, strict=True):
-                content.outcome = self._confirmed(outcome)
-        else:
-            chunk.judging = self._engine.map(self._finish, found, ahead=len(contents))
+        for batch in chunk.batches:
+            contents = [content for content in self._decoded(batch) if content.outcome is None]
+            found = zip(contents, self._detect(contents), strict=True)
+            if self._config.confirm:
+                judged = self._engine.map(self._judge, found, ahead=len(contents))
+                for content, outcome in zip(contents, judged, strict=True):
+                    content.outcome = self._confirmed(outcome)
+            else:
+                chunk.judging.append(self._engine.map(self._finish, found, ahead=len(contents)))
         return chunk
 
+    def _decoded(self, batch: Batch) -> Iterator[Content]:
+        """The contents of a batch, which is begun once the pixels of those before are judged."""
+        while not batch.begun.wait(_GIVE_UP_S):
+            if self._stopped.is_set():
+                raise InterruptedError
+        return batch.decoding
+
     def _decode(self, content: Content) -> Content:
+        encoded, content.encoded = content.encoded, None
         try:
-            content.pixels = decode_image(content.data or b"")
+            assert encoded is not None
+            content.pixels = encoded.decode()
             content.size_wh = content.pixels.shape[1], content.pixels.shape[0]
         except ImageError as error:
             content.outcome = SkippedImage(content.path, "unreadable", str(error))
-        content.data = None
+            self._budget.release(content.nbytes)
         return content
 
     def _detect(self, contents: Sequence[Content]) -> list[Detections | BoxError]:
-        """Batch by batch, so that stopping waits for one at most."""
-        size, found = self._detector.batch_size, list[Detections | BoxError]()
-        for start in range(0, len(contents), size):
-            batch = contents[start : start + size]
-            images = [each.pixels for each in batch if each.pixels is not None]
-            with self._at_work():
-                found += predict_each(self._detector, images, [each.path for each in batch])
-        return found
+        """The detections of a batch. Stopping waits for one at most."""
+        if not contents:
+            return []
+        images = [each.pixels for each in contents if each.pixels is not None]
+        with self._at_work():
+            return predict_each(self._detector, images, [each.path for each in contents])
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
@@ -206,13 +238,19 @@ class Examiner:
 
     def _judge(self, pair: tuple[Content, Detections | BoxError]) -> ScannedImage | SkippedImage:
         content, found = pair
-        pixels, content.pixels = content.pixels, None
+        try:
+            return self._judged(content, found)
+        finally:
+            content.pixels = None
+            self._budget.release(content.nbytes)
+
+    def _judged(self, content: Content, found: Detections | BoxError) -> ScannedImage | SkippedImage:
         if isinstance(found, BoxError):
             return SkippedImage(content.path, "detector", str(found))
-        assert pixels is not None and content.size_wh is not None
+        assert content.pixels is not None and content.size_wh is not None
         detections, truth = canonical(found, content.size_wh), content.truth
         try:
-            judged, negatives = judge(pixels, detections, truth, self._classes_of(truth), self._config)
+            judged, negatives = judge(content.pixels, detections, truth, self._classes_of(truth), self._config)
         except ImageError as error:
             return SkippedImage(content.path, "unreadable", str(error))
         return ScannedImage(content.record, content.sha256, content.size_wh, None, judged, negatives)

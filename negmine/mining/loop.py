@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence, Set
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
-from itertools import takewhile
+from itertools import chain, takewhile
 from types import TracebackType
 from typing import TypeAlias
 
@@ -36,7 +36,6 @@ from negmine.structures import GroundTruth
 _CHUNK = 8  # images stored together, at least
 _AHEAD = 2  # chunks that are read ahead of those whose pixels are in memory
 _UNDER_WAY = 40  # images in flight, or four chunks if those are more
-_PIXELS = 1 << 29  # bytes of pixels in flight; two chunks always may be
 _SLICE = 128  # images that the bank is asked about at once, and one thread looks at, at least
 _GROUP = 16  # images whose labels one thread reads at once
 _STORE_S = 0.25  # seconds between two commits, so that fast detectors do not wait for the disk
@@ -183,13 +182,11 @@ class ScanLoop:
             self._examiner.run,
             self._chunks(items),
             ahead=ahead,
-            cost=lambda chunk: chunk.nbytes,
-            budget=_PIXELS,
             on_start=self._examiner.begin,
         )
         yield self.counts  # the first are begun
         for chunk in chunks:
-            for _ in chunk.judging:
+            for _ in chain.from_iterable(chunk.judging):
                 pass
             if time.monotonic() - self._stored_s > _STORE_S:
                 self._store()
@@ -233,7 +230,7 @@ class ScanLoop:
         if item.key in self._skipped:
             return self._skipped[item.key]
         if known is not None and self._is_done(each):
-            return EncodedImage(item.path, known.record, known.sha256, None)
+            return EncodedImage(item.path, known.record, known.sha256)
         return self._reader.read(item, known)
 
     def _decided(self, chunk: Chunk) -> Chunk:
@@ -258,14 +255,14 @@ class ScanLoop:
                     content = self._contents[image.sha256] = self._content(image, source)
                     chunk.contents.append(content)
             was_there = known is not None and known.sha256 == image.sha256 and image.record.key not in self._new
-            chunk.entries.append(Entry(replace(image, data=None), was_there, is_news, content))
+            chunk.entries.append(Entry(replace(image, load=None), was_there, is_news, content))
         self._under_way.append(chunk)
         return chunk
 
     def _content(self, image: EncodedImage, source: KnownSource | None) -> Content:
         """A content to examine, with all labels that any item has for it."""
         truth = self._bank.known_truth(image.sha256) if source and source.labelled else GroundTruth.empty()
-        return Content(image.path, image.record, image.sha256, truth, image.data)
+        return Content(image.path, image.record, image.sha256, truth, image, image.nbytes)
 
     def _store(self) -> None:
         """Store the chunks that are finished, up to the first that is not."""

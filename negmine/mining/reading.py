@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from negmine.bank.records import ItemRecord, KnownItem
+from negmine.engines.budget import Budget
 from negmine.errors import ImageError, LabelError
-from negmine.files import sha256_of
+from negmine.files import reason_of, sha256_of
 from negmine.images import decode_image
+from negmine.images.header import pixel_bytes
 from negmine.labels.base import Truth
 from negmine.mining.result import SkippedImage
 from negmine.sources.base import SourceItem
 from negmine.structures import GroundTruth, Image
+
+PIXEL_BYTES = 1 << 29  # of pixels in memory; one image always may be
+_KEPT = 8 << 20  # bytes of an encoded image that are kept until it is decoded
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,13 +31,24 @@ class EncodedImage:
         path: the file that it is in.
         record: what the catalogue keeps of it.
         sha256: of its bytes, hex.
-        data: its bytes; None where the image is unchanged, and was not read.
+        nbytes: what its pixels will take; 0 where that cannot be told, or the image is unchanged and was not read.
+        load: its bytes, which are read again where they are many. It raises an ImageError where they cannot be, or have
+            changed; None where the image was not read.
     """
 
     path: Path
     record: ItemRecord
     sha256: str
-    data: bytes | None
+    nbytes: int = 0
+    load: Callable[[], bytes] | None = None
+
+    def decode(self) -> Image:
+        """The pixels.
+
+        Raises:
+            ImageError: where it cannot be decoded.
+        """
+        return decode_image(self.load() if self.load else b"")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +84,7 @@ class ImageLabels:
 
 
 class Reader:
-    """Reads images and their labels. Holds no state, so that any number of threads may share one.
+    """Reads images and their labels; any number of threads may share one.
 
     Args:
         truth: the labels; None where every image is background.
@@ -75,6 +93,7 @@ class Reader:
     def __init__(self, truth: Truth | None) -> None:
         self.has_truth = truth is not None
         self._truth = truth
+        self._budget = Budget(PIXEL_BYTES)
         classes = "\n".join(truth.class_names) if truth else ""
         self._classes_hash = hashlib.sha256(classes.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -104,17 +123,20 @@ class Reader:
             stamp, data = item.stamp(), item.read()
         except LabelError as error:
             return SkippedImage(item.path, "label", str(error))
+        except ImageError as error:
+            return SkippedImage(item.path, "unreadable", str(error))
         except (OSError, ValueError) as error:  # ValueError: a NUL in a name from a list
-            return SkippedImage(item.path, "unreadable", _os_reason(error))
+            return SkippedImage(item.path, "unreadable", reason_of(error))
         sha256 = sha256_of(data)
         if not self.has_truth and known is not None and known.sha256 == sha256:
             truth_hash = known.record.truth_hash
-        return EncodedImage(item.path, ItemRecord(item.key, stamp, truth_hash), sha256, data)
+        load = partial(bytes, data) if len(data) <= _KEPT else partial(_read_again, item, sha256)
+        return EncodedImage(item.path, ItemRecord(item.key, stamp, truth_hash), sha256, pixel_bytes(data), load)
 
     def decode(self, encoded: EncodedImage) -> DecodedImage | SkippedImage:
         """Decode the pixels, and read the objects."""
         try:
-            image = decode_image(encoded.data or b"")
+            image = encoded.decode()
             truth = self._read_truth(encoded.path, (image.shape[1], image.shape[0]))
         except ImageError as error:
             return SkippedImage(encoded.path, "unreadable", str(error))
@@ -132,10 +154,11 @@ class Reader:
         record, sha256 = encoded.record, encoded.sha256
         if known is not None and (known.sha256, known.record.truth_hash) == (sha256, record.truth_hash):
             return ImageLabels(record, sha256, None, None)
-        decoded = self.decode(encoded)
-        if isinstance(decoded, SkippedImage):
-            return decoded
-        return ImageLabels(record, sha256, decoded.size_wh, decoded.truth if self.has_truth else None)
+        with self._budget.hold(encoded.nbytes):
+            decoded = self.decode(encoded)
+            if isinstance(decoded, SkippedImage):
+                return decoded
+            return ImageLabels(record, sha256, decoded.size_wh, decoded.truth if self.has_truth else None)
 
     def _truth_hash(self, path: Path) -> str | None:
         """The hash of an image's labels and of the classes that were looked for; None where it has none."""
@@ -151,5 +174,16 @@ class Reader:
         return GroundTruth.empty() if truth is None else truth
 
 
-def _os_reason(error: OSError | ValueError) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+def _read_again(item: SourceItem, sha256: str) -> bytes:
+    """The bytes that an item had.
+
+    Raises:
+        ImageError: where it has others now, or cannot be read.
+    """
+    try:
+        data = item.read()
+    except (OSError, ValueError) as error:
+        raise ImageError(reason_of(error)) from error
+    if sha256_of(data) != sha256:
+        raise ImageError("it changed while it was scanned")
+    return data

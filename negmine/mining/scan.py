@@ -20,7 +20,7 @@ from negmine.detectors.batches import failed_on_every_image
 from negmine.detectors.config import DetectorConfig, PredictionsConfig
 from negmine.detectors.open import open_detector
 from negmine.detectors.samples import samples_of
-from negmine.errors import ConfigError, SourceError
+from negmine.errors import ConfigError, DetectorError, SourceError
 from negmine.labels.base import Truth
 from negmine.labels.classes import match_class_names
 from negmine.matching import Kind
@@ -32,7 +32,7 @@ from negmine.mining.result import Device, ScanCounts, ScanProgress, ScanResult
 from negmine.paths import printable, real_path
 from negmine.sources.base import Source, SourceItem
 from negmine.sources.expand import expand_sources
-from negmine.words import counted
+from negmine.words import counted, is_unicode
 
 
 def scan(
@@ -136,8 +136,16 @@ def _detector(
 
 
 def _classes(detector: Detector, truth: Truth | None) -> Classes:
-    """Pair the detector's classes with the truth's, by name."""
+    """Pair the detector's classes with the truth's, by name.
+
+    Raises:
+        DetectorError: for a name that cannot be written.
+        TruthError: where the truth shares none.
+    """
     names = detector.class_names
+    odd = next((name for name in names.values() if not is_unicode(name)), None)
+    if odd is not None:
+        raise DetectorError(f"the detector's class {printable(odd)} is no Unicode; rename it where it was trained")
     if truth is None:
         return Classes(names, names, judged=None)
     return Classes(names, match_class_names(names, truth.class_names), judged=frozenset(truth.class_names))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from negmine.images import read_image
 from negmine.structures import FileStamp
 
 
@@ -37,6 +38,7 @@ class SourceItem(Protocol):
         """The encoded image, in any format that `negmine.images` decodes.
 
         Raises:
+            ImageError: where it is too large to be read.
             OSError: where it cannot be read.
             ValueError: where the path is impossible.
         """
@@ -78,4 +80,4 @@ class ImageFile:
 
     def read(self) -> bytes:
         """The bytes of the file; see `SourceItem.read`."""
-        return self.path.read_bytes()
+        return read_image(self.path)

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path, PureWindowsPath
 
-import yaml
-
 from negmine.errors import SourceError
+from negmine.files import read_regular, reason_of
 from negmine.paths import printable
+from negmine.plain_yaml import MAX_YAML, load_yaml
 
 SPLITS = ("train", "val", "test")
 _DEEPEST = 40  # folders of a path that are looked for elsewhere
@@ -25,10 +25,9 @@ def read_data_yaml(path: Path) -> dict[str, object]:
         SourceError: where it cannot be read.
     """
     try:
-        document = yaml.safe_load(path.read_bytes())
-    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not text, or an absurd number
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SourceError(f"{printable(path)} cannot be read as YAML: {printable(reason)}; correct the file") from error
+        document = load_yaml(read_regular(path, most=MAX_YAML))
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{printable(path)} cannot be read as YAML: {reason_of(error)}; correct the file") from error
     if not isinstance(document, dict):
         raise SourceError(f"{printable(path)} is not a data.yaml: expected keys such as train and names, found none")
     if "validation" in document and "val" not in document:  # another name for it, as in Ultralytics

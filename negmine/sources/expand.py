@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from negmine.errors import SourceError
+from negmine.files import read_regular, reason_of
 from negmine.paths import printable, sortable
 from negmine.sources.base import ImageFile
 from negmine.sources.data_yaml import data_root, moved, read_data_yaml, split_entries
 from negmine.sources.folders import IMAGE_SUFFIXES, images_under, names_under, suffixes
-from negmine.walking import is_litter
+from negmine.walking import folders_under, is_litter
 
 VIDEO_SUFFIXES = frozenset(".asf .avi .gifv .m4v .mkv .mov .mp4 .mpeg .mpg .ts .webm .wmv".split())
 _YAML_SUFFIXES = frozenset({".yaml", ".yml"})
+_LARGEST = 1 << 30  # bytes of a list
 _BLANKS = " \t\r"  # around a line of a list
 _EXPECTED = "name an image, folder, glob, .txt list or data.yaml"
 
@@ -109,15 +111,37 @@ def images_of_entry(entry: Path, data_yaml: Path, root: Path) -> list[Path]:
 
 def _glob(pattern: str) -> list[Path]:
     asked_for = set(Path(pattern).parts)
-    every = [Path(match) for match in glob.glob(pattern, recursive=True)]
+    every = [Path(match) for match in _matches(pattern, set())]
     matches = [path for path in every if not any(map(is_litter, set(path.parts) - asked_for))]
-    images = [path for path in matches if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    images = [path for path in matches if path.suffix.lower() in IMAGE_SUFFIXES and os.path.isfile(path)]
     if not images:
         what = "nothing" if not matches else f"{len(matches)} paths and no image (looked for {suffixes()})"
         raise SourceError(f"source {printable(pattern)} matches {what}; check the pattern and the quotes around it")
     nearest_last = sorted(images, key=lambda path: (len(path.parts), sortable(path)), reverse=True)
     once = {os.path.realpath(path): path for path in nearest_last}  # `**` follows links, round circles too
     return sorted(once.values(), key=sortable)
+
+
+def _matches(pattern: str, done: set[tuple[str, str]]) -> list[str]:
+    """What a pattern matches. Where it has a `**`, no folder is searched twice, and links in circles end.
+
+    Args:
+        pattern: of `glob`.
+        done: the folders, without links, that the rest of a pattern has been matched below.
+    """
+    parts = pattern.split(os.sep)
+    if "**" not in parts:
+        return glob.glob(pattern)
+    at = parts.index("**")
+    above = os.sep.join(parts[:at]) or (os.sep if at else os.curdir)
+    rest = os.sep.join(parts[at + 1 :]).removeprefix(f"**{os.sep}") or "*"
+    found = []
+    for base in glob.glob(above):
+        for folder in folders_under(base) if os.path.isdir(base) else ():
+            if (key := (os.path.realpath(folder), rest)) not in done:
+                done.add(key)
+                found += _matches(os.path.join(glob.escape(folder), rest), done)
+    return found
 
 
 def _listed(path: Path, root: Path | None = None) -> list[Path]:
@@ -134,9 +158,9 @@ def _listed(path: Path, root: Path | None = None) -> list[Path]:
         SourceError: where the list cannot be read, is not text, or is empty.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path, most=_LARGEST)
     except OSError as error:
-        raise SourceError(f"source {printable(path)} cannot be read: {error.strerror}") from error
+        raise SourceError(f"source {printable(path)} cannot be read: {reason_of(error)}") from error
     if b"\0" in data:
         raise SourceError(
             f"source {printable(path)} is not a list of paths in UTF-8 (it has NUL bytes); save it as UTF-8"

@@ -14,7 +14,7 @@ from negmine.detectors.verifier import Features, logits
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import BoxError, ImageError
 from negmine.files import sha256_of
-from negmine.images import decode_image
+from negmine.images import decode_image, read_image
 from negmine.images.contents import OnCount
 from negmine.matching import Kind, match_detections
 from negmine.retraining.labelled import ImageWithTruth
@@ -142,7 +142,7 @@ def _read(file: tuple[Path, str]) -> Image | str:
     """An image, or why it cannot be used."""
     path, sha256 = file
     try:
-        data = path.read_bytes()
+        data = read_image(path)
         return decode_image(data) if sha256_of(data) == sha256 else "it has changed"
     except OSError as error:
         return error.strerror or str(error)

@@ -120,7 +120,7 @@ def test_version(run: Run) -> None:
     ("options", "message"),
     [
         (["--match-iou", "0.05"], "background IoU"),
-        (["--context", "0.5"], "context of 1 or more"),
+        (["--context", "0.5"], "context of 1 to 10000"),
         (["--size", "12y7"], "original, none, N or WxH"),
         (["--min-side", "0"], "minimum side"),
         (["--max-per-image", "0"], "at least 1 negative"),
@@ -241,7 +241,7 @@ def test_interrupted_is_130_and_the_same_command_goes_on(
     until((tmp_path / "negmine-bank" / "bank.holder").exists, process)  # while it imports, another library may catch it
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()
-    assert process.returncode == 130 and out == ""
+    assert process.returncode == 130 and out == "", err
     assert err.splitlines()[-1] == "negmine: interrupted; run the same command again"
     done = json.loads(run(*arguments, "--json").stdout)
     assert done["images"]["unchanged"] > 0 and done["images"]["scanned"] > 0

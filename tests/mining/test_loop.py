@@ -10,6 +10,7 @@ import threading
 import time
 import weakref
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,16 +19,18 @@ import pytest
 from banks import contents
 from blobs import draw, find_squares, square_detector, voc_xml
 from killing import until
+from needs import NAMED_PIPES
 
 from negmine.bank.records import ScannedImage, Stored
 from negmine.bank.store import ImageStore
 from negmine.bank.verify import verify
 from negmine.detectors.base import BaseDetector, DetectorIdentity
 from negmine.detectors.function import FunctionDetector
-from negmine.mining import loop
+from negmine.mining import examining, loop, reading
 from negmine.mining.config import ScanConfig
 from negmine.mining.result import ScanProgress
 from negmine.mining.scan import scan
+from negmine.sources.base import ImageFile, SourceItem
 from negmine.structures import Detections, Image
 
 
@@ -297,7 +300,7 @@ def test_of_many_images_only_the_changed_ones_are_scanned(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("limit", "most"),
-    [(1 << 30, 40), (1 << 20, 24)],  # four chunks of eight under way, and one to spare; of large pictures two
+    [(1 << 30, 40), (1 << 18, 4)],  # four chunks of eight under way, and one to spare; of large ones what fits
 )
 def test_pictures_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, most: int) -> None:
     for i in range(120):
@@ -310,7 +313,7 @@ def test_pictures_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         alive.append(sum(each() is not None for each in seen))
         return find_squares(image)
 
-    monkeypatch.setattr(loop, "_PIXELS", limit)
+    monkeypatch.setattr(examining, "PIXEL_BYTES", limit)
     scan(tmp_path / "in", FunctionDetector(look, {0: "lamp", 1: "sign"}), bank=tmp_path / "bank")
     assert len(alive) == 120 and max(alive) <= most
 
@@ -320,3 +323,43 @@ def test_a_detector_that_was_about_to_predict_when_interrupted_gives_up(pictures
     with pytest.raises(KeyboardInterrupt):
         scan(pictures, detector, bank=tmp_path / "bank")
     assert detector.seen == [True]
+
+
+@pytest.mark.parametrize("kept", [0, 1 << 30])
+def test_images_whose_bytes_are_read_again_give_the_same_bank(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    scan(pictures, square_detector(), bank=tmp_path / "whole")
+    monkeypatch.setattr(reading, "_KEPT", kept)
+    scan(pictures, square_detector(), bank=tmp_path / "again")
+    assert contents(tmp_path / "again") == contents(tmp_path / "whole")
+
+
+def test_what_changes_before_it_is_read_again_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw(tmp_path / "in/a.png", [(60, 40, 80, 60, 90)], seed=1)
+    monkeypatch.setattr(reading, "_KEPT", 0)
+    read = iter([(tmp_path / "in/a.png").read_bytes(), b"something else"])
+
+    @dataclass(frozen=True)
+    class Item(ImageFile):
+        def read(self) -> bytes:
+            return next(read)
+
+    class Changing:
+        def items(self) -> Sequence[SourceItem]:
+            return [Item(str(tmp_path / "in/a.png"))]
+
+    result = scan(Changing(), square_detector(), bank=tmp_path / "bank")
+    assert [each.reason for each in result.skipped] == ["it changed while it was scanned"]
+
+
+@NAMED_PIPES
+def test_pipes_in_lists_are_skipped_and_do_not_block(tmp_path: Path) -> None:
+    draw(tmp_path / "a.png", [(60, 40, 80, 60, 90)], seed=1)
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "list.txt").write_text("pipe.png\na.png\n/dev/zero\n/\n")
+    result = scan(tmp_path / "list.txt", square_detector(), bank=tmp_path / "bank")
+    assert [each.reason for each in result.skipped] == [
+        f"it is a {what}, not a file" for what in ("pipe", "device", "folder")
+    ]
+    assert result.scanned == 1

@@ -284,3 +284,36 @@ def test_a_list_names_images_from_the_root_of_its_data_set(
     data_yaml.write_text(f"{root}train: splits/train.txt\n")
     found = [Path(image.path) for image in expand_sources([data_yaml])]
     assert found == [data_yaml.parent / "images" / "train" / "a.jpg", Path("/srv/u/gone.jpg")]
+
+
+def test_a_glob_ends_where_links_lead_round_in_every_folder(tmp_path: Path) -> None:
+    for name in "abcdefgh":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.jpg").touch()
+        for other in "abcdefgh":
+            (tmp_path / name / f"to-{other}").symlink_to(tmp_path / other)
+    assert len(expand_sources([f"{tmp_path}/**/*.jpg"])) == 8
+    assert len(expand_sources([f"{tmp_path}/**/**/a/**/*.jpg"])) == 8
+
+
+@pytest.mark.parametrize(
+    "line", ["/", "//", ".", "a" * 300, "a" * 300 + "/b", "x" * 5000, "\x1b[2J", "~", "a\x7f\u2028"]
+)
+def test_any_line_of_a_list_is_an_image_that_may_be_missing(tmp_path: Path, line: str) -> None:
+    (tmp_path / "list.txt").write_text(f"{line}\na.jpg\n")
+    items = expand_sources([tmp_path / "list.txt"])
+    assert items
+    for item in items:
+        with pytest.raises(OSError):
+            item.read()
+
+
+@pytest.mark.parametrize("seconds", [-(1 << 33), -(1 << 40), 1 << 34, 1 << 40])
+def test_a_file_of_any_date_has_a_stamp_that_a_database_takes(tmp_path: Path, seconds: int) -> None:
+    (tmp_path / "a.jpg").touch()
+    try:
+        os.utime(tmp_path / "a.jpg", (0, seconds))
+    except (OSError, OverflowError):
+        pytest.skip("this file system has no such dates")
+    (item,) = expand_sources([tmp_path])
+    assert -(1 << 63) <= item.stamp().mtime_ns < 1 << 63

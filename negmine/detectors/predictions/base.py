@@ -11,7 +11,7 @@ import numpy as np
 from negmine.detectors.predictions.names import ImageName
 from negmine.detectors.weights_files import hash_named
 from negmine.errors import BoxError, PredictionsError
-from negmine.files import sha256_of
+from negmine.files import read_regular, reason_of, sha256_of
 from negmine.paths import printable
 from negmine.structures import FloatArray
 
@@ -46,9 +46,9 @@ def read_file(path: Path) -> bytes:
         PredictionsError: where it cannot be read.
     """
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise PredictionsError(f"cannot read predictions {printable(path)}: {error.strerror or error}") from error
+        return read_regular(path, most=4 << 30)
+    except (OSError, ValueError) as error:
+        raise PredictionsError(f"cannot read predictions {printable(path)}: {reason_of(error)}") from error
 
 
 def hash_files(files: Sequence[tuple[str, bytes]]) -> str:

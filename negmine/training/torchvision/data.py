@@ -13,7 +13,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from negmine.errors import ImageError, LabelError, TrainingError
-from negmine.images import decode_image
+from negmine.images import decode_image, read_image
 from negmine.labels.yolo import label_path
 from negmine.labels.yolo_layouts import open_layout
 from negmine.paths import printable
@@ -56,7 +56,7 @@ class TrainingImages(Dataset[Sample | TrainingError]):
     def __getitem__(self, index: int) -> Sample | TrainingError:
         path = self._images[index]
         try:
-            image = decode_image(path.read_bytes())
+            image = decode_image(read_image(path))
             height, width = image.shape[:2]
             truth = self._row_format.truth(label_path(path), (width, height), tuple(self._labels))
         except (ImageError, LabelError, OSError) as error:

@@ -1,0 +1,6 @@
+"""The most that one image may cost; here, since the command line must know it without loading any codec."""
+
+from __future__ import annotations
+
+MAX_PIXELS = 200_000_000  # of one image
+MAX_SIDE = 65_500  # pixels of a negative: JPEG holds no more

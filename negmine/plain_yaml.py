@@ -1,0 +1,75 @@
+"""Reading YAML that may come from anybody: plain values of a bounded number, size and depth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from yaml.composer import Composer
+
+from negmine.paths import printable
+
+MAX_YAML = 1 << 20  # bytes of a file
+_MAX_NODES = 60_000  # twenty thousand numbered class names are forty thousand
+_MAX_NUMBER = 1 << 63
+
+_Plain: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader  # seven times faster
+# Composes in Python, whose recursion is bounded: that of libyaml overflows the stack.
+_Base: Any = type("_Base", (Composer, _Plain), {}) if yaml.__with_libyaml__ else _Plain
+
+
+class YamlError(ValueError):
+    """Text is no YAML, or none of plain values."""
+
+
+class _Loader(_Base):  # type: ignore[misc]
+    """Loads plain values, and counts them."""
+
+    def __init__(self, text: str | bytes) -> None:
+        _Plain.__init__(self, text)
+        self.anchors: dict[str, yaml.Node] = {}
+        self._nodes = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self._nodes += 1
+        if self._nodes > _MAX_NODES:
+            raise YamlError(f"it has over {_MAX_NODES} values")
+        node: yaml.Node | None = super().compose_node(parent, index)
+        return node
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        super().flatten_mapping(node)  # copies what `<<` names, so a few lines could grow to gigabytes
+        if len(node.value) > _MAX_NODES:
+            raise YamlError(f"it has over {_MAX_NODES} values")
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        number = int(super().construct_yaml_int(node))
+        if abs(number) >= _MAX_NUMBER:
+            raise YamlError("it has a number of over 64 bits")
+        return number
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+
+
+def load_yaml(text: str | bytes) -> object:
+    """What YAML says, in plain values.
+
+    Raises:
+        YamlError: with the reason on one line, where it is no YAML, or none of plain values.
+    """
+    try:
+        loader = _Loader(text)
+        try:
+            document: object = loader.get_single_data()
+        finally:
+            loader.dispose()
+    except YamlError:
+        raise
+    except yaml.YAMLError as error:
+        raise YamlError(printable((str(error).splitlines() or [type(error).__name__])[0])) from error
+    except RecursionError as error:
+        raise YamlError("it is nested too deeply") from error
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:  # such as for `!!int x`
+        raise YamlError("it has a number, date or truth value that is none") from error
+    return document
