@@ -1,14 +1,18 @@
 """Decoding and encoding images: the one decoder that everything uses, and the encoder of negatives.
 
 OpenCV decodes, as in the trainers of the detectors that are scanned: EXIF orientation applied, greyscale, palette,
-16-bit and CMYK converted to 8-bit BGR, transparency dropped (TIFF, by its own library: over black). What is too large,
-or is not a single intact image, is refused by its header, before it is decoded.
+16-bit and CMYK converted to 8-bit BGR, transparency dropped (TIFF, by its own library: over black). A JPEG is decoded
+by the same library through simplejpeg, to the same pixels: OpenCV lets it print what is damaged, and returns grey for
+it. What is too large, or is not a single intact image, is refused by its header, before it is decoded.
 """
 
 from __future__ import annotations
 
+import re
+
 import cv2
 import numpy as np
+import simplejpeg
 
 from negmine.errors import ImageError
 from negmine.images.header import Header, cut_short, read_header
@@ -33,6 +37,41 @@ def decode_image(data: bytes) -> Image:
         raise ImageError("the file is empty (0 bytes)")
     header = read_header(data)
     _check(header)
+    image = _jpeg(data) if header.format == "JPEG" else None
+    if image is None:
+        image = _by_opencv(data, header)
+    decoded_wh = (image.shape[1], image.shape[0])
+    if decoded_wh not in (header.size_wh, header.size_wh[::-1]):  # reversed where OpenCV has turned it upright
+        raise ImageError(
+            f"its header states {header.size_wh[0]} x {header.size_wh[1]} pixels, and it holds {decoded_wh[0]} x "
+            f"{decoded_wh[1]}; save it again"
+        )
+    return _upright(image, header.orientation)
+
+
+def _jpeg(data: bytes) -> Image | None:
+    """The pixels of a JPEG, as stored; None for one that OpenCV alone may decode, such as of CMYK.
+
+    Raises:
+        ImageError: where what is compressed is damaged.
+    """
+    try:
+        return np.asarray(simplejpeg.decode_jpeg(data, "BGR"), dtype=np.uint8)
+    except ValueError as error:
+        found = _DAMAGED.match(str(error))
+        if found is not None and int(found["padding"] or _PADDING + 1) > _PADDING:
+            raise ImageError(f"it is a JPEG that is damaged inside ({error}); copy or download it again") from error
+    try:
+        return np.asarray(simplejpeg.decode_jpeg(data, "BGR", strict=False), dtype=np.uint8)  # after other warnings
+    except ValueError:
+        return None
+
+
+_PADDING = 3  # bytes before the end, as some cameras write them
+_DAMAGED = re.compile(r"Premature end|Corrupt JPEG data: (?:(?P<padding>\d+) extraneous bytes before marker 0xd9)?")
+
+
+def _by_opencv(data: bytes, header: Header) -> Image:
     flags = cv2.IMREAD_COLOR
     if header.orientation != 1:
         flags |= cv2.IMREAD_IGNORE_ORIENTATION  # should OpenCV learn to turn this format, it is not turned twice
@@ -44,13 +83,7 @@ def decode_image(data: bytes) -> Image:
         raise ImageError(f"{cut_short('TIFF', len(data))}, or save it with 8 or 16 bits a sample if it has 32 or more")
     if image is None:
         raise ImageError(cut_short(header.format, len(data)))
-    decoded_wh = (image.shape[1], image.shape[0])
-    if decoded_wh not in (header.size_wh, header.size_wh[::-1]):  # reversed where OpenCV has turned it upright
-        raise ImageError(
-            f"its header states {header.size_wh[0]} x {header.size_wh[1]} pixels, and it holds {decoded_wh[0]} x "
-            f"{decoded_wh[1]}; save it again"
-        )
-    return _upright(np.asarray(image, dtype=np.uint8), header.orientation)
+    return np.asarray(image, dtype=np.uint8)
 
 
 def _check(header: Header) -> None:

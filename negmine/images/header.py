@@ -30,7 +30,7 @@ from negmine.images.containers import (
     read_pnm_size,
     read_webp,
 )
-from negmine.images.jpeg import read_jpeg_size
+from negmine.images.jpeg import read_jpeg
 from negmine.images.png import read_png, read_png_size
 from negmine.images.tiff import View, read_tiff
 
@@ -51,7 +51,7 @@ class Header:
         format: as people call it, such as `JPEG`.
         size_wh: width and height in pixels, as stored.
         frames: frames or pages; 1 for a photograph with embedded previews.
-        orientation: EXIF's number, 1 to 8, where OpenCV does not apply it itself; else 1.
+        orientation: EXIF's number, 1 to 8, where the decoder does not apply it itself; else 1.
     """
 
     format: str
@@ -107,6 +107,11 @@ def stated_size(data: View) -> tuple[int, int] | None:
         return each.read_size(data)
     except _DAMAGED as error:
         raise ImageError(cut_short(each.name, len(data))) from error
+
+
+def _jpeg(data: bytes) -> Header:
+    size_wh, orientation = read_jpeg(data)
+    return Header("JPEG", size_wh, orientation=orientation)
 
 
 def _avif(data: bytes) -> Header:
@@ -166,7 +171,7 @@ def _refused(name: str, magic: bytes, why: str) -> _Format:
 _HEIC = "it is a HEIC image, which OpenCV does not read; convert it to JPEG or PNG"
 _PFM = "it is a PFM of floating-point samples, whose range nobody knows; save it with 8 or 16 bits a sample"
 _FORMATS = (
-    _single("JPEG", rb"\xff\xd8\xff", read_jpeg_size),
+    _Format("JPEG", re.compile(rb"\xff\xd8\xff"), _jpeg),
     _several("PNG", rb"\x89PNG\r\n\x1a\n", read_png, lambda data: read_png_size(data[:_HEAD])),
     _several("TIFF", rb"II[*+]\0|MM\0[*+]", read_tiff, lambda data: read_tiff(data)[0]),
     _several("WebP", rb"RIFF.{4}WEBP", read_webp),

@@ -9,10 +9,12 @@ import struct
 import numpy as np
 
 from negmine.errors import ImageError
+from negmine.images.tiff import exif_orientation
 from negmine.limits import MAX_PIXELS
 
 MAX_SCANS = 64  # encoders write about ten, or twenty; the decoder goes over the whole image for each
 _MAX_SEGMENTS = 10_000  # before the first scan; the profiles and previews of cameras are in a few dozens
+_EXIF = b"Exif\0\0"
 _SCAN, _END = b"\xff\xda", b"\xff\xd9"
 _MARKER = re.compile(rb"\xff+([^\xff])", re.DOTALL)
 _NEXT_MARKER = re.compile(rb"\xff+([^\xff\x00\x01\xd0-\xd8])", re.DOTALL)  # one with a body, or the end
@@ -22,8 +24,8 @@ _ALONE = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})  # markers without a body, 
 _NO_FRAMES = frozenset({0xC4, 0xC8, 0xCC})  # among the numbers of frames: tables
 
 
-def read_jpeg_size(data: bytes) -> tuple[int, int]:
-    """Width and height in pixels, as stored.
+def read_jpeg(data: bytes) -> tuple[tuple[int, int], int]:
+    """Width and height in pixels, as stored, and the orientation by EXIF, 1 to 8.
 
     Phones and cameras append more images (MPO), which do not count.
 
@@ -31,19 +33,19 @@ def read_jpeg_size(data: bytes) -> tuple[int, int]:
         ImageError: for more scans than any encoder writes.
         ValueError, struct.error: where it is cut short, or has no frame or two.
     """
-    size_wh, scan, number = _frame(data)
+    size_wh, scan, number, exif = _frame(data)
     if number in _HUFFMAN and math.prod(size_wh) // _PIXELS_A_BYTE > len(data) and math.prod(size_wh) <= MAX_PIXELS:
         raise ValueError("so few bytes cannot hold the pixels")
     if data.rfind(_END, scan) < 0:  # what follows the scans need not end at the end marker, but must have one
         raise ValueError("no end")
     if _most_scans(data, scan) > MAX_SCANS:
         _require_few_scans(data, scan)
-    return size_wh
+    return size_wh, exif_orientation(exif) if exif else 1
 
 
-def _frame(data: bytes) -> tuple[tuple[int, int], int, int]:
-    """Width and height, where the first scan begins, and the number of the kind of frame."""
-    size_wh, number, at = None, 0, 2
+def _frame(data: bytes) -> tuple[tuple[int, int], int, int, bytes]:
+    """Width and height, where the first scan begins, the number of the kind of frame, and the block of EXIF."""
+    size_wh, number, exif, at = None, 0, b"", 2
     for _ in range(_MAX_SEGMENTS):
         found = _MARKER.search(data, at)
         if found is None:
@@ -52,7 +54,7 @@ def _frame(data: bytes) -> tuple[tuple[int, int], int, int]:
         if marker in _ALONE:
             continue
         if marker == _SCAN[1] and size_wh is not None:
-            return size_wh, at - 2, number
+            return size_wh, at - 2, number, exif
         (length,) = struct.unpack_from(">H", data, at)
         if marker in _SCAN + _END or length < 2 or at + length > len(data):
             break
@@ -61,6 +63,8 @@ def _frame(data: bytes) -> tuple[tuple[int, int], int, int]:
                 break
             height, width = struct.unpack_from(">HH", data, at + 3)
             size_wh, number = (width, height), marker
+        if marker == 0xE1 and not exif and data[at + 2 : at + 8] == _EXIF:
+            exif = data[at + 8 : at + length]
         at += length
     raise ValueError("expected one frame and then a scan")
 
