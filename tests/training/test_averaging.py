@@ -1,10 +1,10 @@
-"""Averages of tensors by name, and over the steps of a training."""
+"""Averages of tensors by name."""
 
 import pytest
 import torch
 
 from negmine.errors import TrainingError
-from negmine.training.averaging import average_tensors, moving_share
+from negmine.training.averaging import average_tensors
 
 
 def test_shares_and_equal_parts_by_hand() -> None:
@@ -28,14 +28,3 @@ def test_types_are_those_of_the_first_and_counts_are_not_averaged() -> None:
 def test_tensors_of_another_model_are_refused(other: dict[str, torch.Tensor]) -> None:
     with pytest.raises(TrainingError, match=r"tensors of other names or shapes"):
         average_tensors([{"w": torch.zeros(2)}, other])
-
-
-@pytest.mark.parametrize("steps", [1, 2, 30, 150, 480])
-def test_a_moving_average_is_of_the_last_third_and_hardly_of_the_start(steps: int) -> None:
-    average, age = 0.0, 0.0  # of a training whose weights are 0 at the start and 1 in every step
-    for step in range(1, steps + 1):
-        kept = moving_share(step, steps)
-        assert 0 <= kept < 1
-        average, age = kept * average + (1 - kept), kept * (age + 1)
-    assert average > 0.97
-    assert age < steps / 3 and (steps < 30 or age > steps / 5)  # how many steps ago, in the mean

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from ultralytics.utils.torch_utils import unwrap_model
 
 from negmine.errors import TrainingError
 from negmine.paths import printable
-from negmine.training.averaging import moving_share
 from negmine.training.base import OnSteps, TrainProgress
 from negmine.training.batches import MixedBatches
 from negmine.training.config import TrainConfig
@@ -122,10 +120,8 @@ class MixedTrainer(DetectionTrainer):  # type: ignore[misc]
         install_criterion_loss(model.criterion, self._job.config)
         if self.start_epoch:
             self._restore()
-        assert self.ema is not None
         if self._batches is not None:
             self._batches.passed = self.start_epoch
-        self.ema.decay = partial(moving_share, steps=self._job.schedule.steps)
 
     def begin_epoch(self) -> None:
         """The same augmentations, whether or not the training was killed before this pass.

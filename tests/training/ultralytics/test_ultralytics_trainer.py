@@ -18,7 +18,6 @@ from killing import Killed, killed_after
 
 from negmine.detectors.ultralytics.quiet import quiet_ultralytics
 from negmine.errors import ConfigError, TrainingError, WeightsError
-from negmine.training.averaging import moving_share
 from negmine.training.base import TrainingSet, TrainProgress
 from negmine.training.config import TrainConfig
 from negmine.training.losses import LOSSES, Family
@@ -165,23 +164,6 @@ def test_a_killed_training_resumes_from_the_last_steps_that_it_kept_with_the_sam
     assert told == [6, 9]
     assert _parameters(after) == _parameters(undisturbed)
     assert EXACT not in torch.load(after, weights_only=False)
-
-
-@pytest.mark.slow
-def test_the_weights_are_a_moving_average_over_a_share_of_the_steps(
-    untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
-) -> None:
-    start = load(untrained("yolo11n"))["model"].float().state_dict()
-    with pytest.raises(Killed):  # when one of nine steps is kept
-        open_trainer(_config(epochs=9, batch=64)).train(
-            untrained("yolo11n"), data, tmp_path / "run", on_steps=killed_after(2)
-        )
-    kept = load(tmp_path / "run" / "resume.pt")[EXACT]
-    share = moving_share(1, 9)
-    assert 0.2 < share < 0.8
-    for name, value in kept["ema"].items():
-        if value.is_floating_point():
-            torch.testing.assert_close(value, share * start[name] + (1 - share) * kept["model"][name])
 
 
 @pytest.mark.slow
