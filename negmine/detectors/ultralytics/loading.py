@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from negmine.detectors.ultralytics.weights_safety import check_weights_safe
+from negmine.detectors.ultralytics.opening import open_untrusted
 from negmine.detectors.weights_files import require_finite
 from negmine.errors import NegmineError, WeightsError
 from negmine.paths import printable
@@ -37,16 +37,17 @@ def open_model(path: Path, *, trusted: bool) -> YOLO:
     from ultralytics.nn.backends.base import BaseBackend
 
     pickled = path.suffix.lower() == ".pt"
-    if pickled and not trusted:
-        check_weights_safe(path, restricted_loading=True)
-    elif path.suffix.lower() == ".onnx" and not BaseBackend.read_metadata(path).get("names"):
+    if path.suffix.lower() == ".onnx" and not BaseBackend.read_metadata(path).get("names"):
         raise WeightsError(
             f"{path} was not exported by Ultralytics (no class names inside); say what it is with --onnx-layout "
             "yolox, ultralytics, yolov5 or ssd, or wrap its runtime in a FunctionDetector"
         )
     try:
-        with _restricted_loading(pickled and not trusted), _plainly_named(path) as plain:
-            model = YOLO(str(plain))
+        if pickled and not trusted:
+            model = open_untrusted(path)
+        else:
+            with _plainly_named(path) as plain:
+                model = YOLO(str(plain))
     except NegmineError:
         raise
     except Exception as error:  # unpicklers raise whatever they stumble over
@@ -69,22 +70,6 @@ def open_model(path: Path, *, trusted: bool) -> YOLO:
 def channels_of(module: nn.Module) -> int:
     """Channels of the images that a module takes: those of its first convolution; 3 where it has none."""
     return next((weight.shape[1] for weight in module.parameters() if weight.ndim == 4), 3)
-
-
-@contextmanager
-def _restricted_loading(on: bool) -> Iterator[None]:
-    """Have Ultralytics rebuild only classes that it knows: a second lock behind the scan of the names.
-
-    A name may be harmless and its use not: a `DetectionModel` that is built from a description evaluates strings.
-    """
-    from ultralytics.nn import tasks
-
-    before = tasks.SAFE_LOAD
-    tasks.SAFE_LOAD = on or before
-    try:
-        yield
-    finally:
-        tasks.SAFE_LOAD = before
 
 
 @contextmanager
