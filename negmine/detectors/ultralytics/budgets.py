@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from negmine.detectors.ultralytics.records import UnreadableError
 
 _FACTORIES = frozenset({torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn})
 _RANGES = frozenset({torch.arange, torch.linspace})
-_DRAWN = frozenset({torch.Tensor.uniform_, torch.Tensor.normal_})
+_DRAWN = frozenset({nn.init.kaiming_uniform_, nn.init.xavier_uniform_, nn.init.uniform_, nn.init.normal_})
 _SLACK = 1 << 22  # elements; what every network is tried with
 
 
@@ -32,7 +33,7 @@ class _Budget(TorchFunctionMode):
     ) -> Any:  # fmt: skip
         named = kwargs or {}
         if function in _DRAWN:
-            return args[0]
+            return named["tensor"] if "tensor" in named else args[0]
         if function in _FACTORIES:
             self._spend(named.get("size", args[0] if args and isinstance(args[0], (tuple, list)) else args))
         elif function in _RANGES and args:
