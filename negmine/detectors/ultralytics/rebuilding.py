@@ -31,6 +31,7 @@ TASKS: Mapping[str, str] = MappingProxyType(
         "SegmentationModel": "segment",
         "PoseModel": "pose",
         "OBBModel": "obb",
+        "WorldModel": "detect",
     }
 )
 _RENAMED = MappingProxyType({"YOLOv10DetectionModel": "DetectionModel", "Silence": "Identity"})  # by Ultralytics
@@ -310,6 +311,9 @@ def _set_up(network: Any, plan: Plan, load: Callable[[Tensor], torch.Tensor]) ->
     if isinstance(stride, Tensor) and hasattr(network.model[-1], "stride"):
         network.model[-1].stride = _strides(load(stride), len(network.model[-1].stride))
         network.stride = network.model[-1].stride
+    texts = attributes.get("txt_feats")  # of an open-vocabulary detector: what its class names mean
+    if isinstance(texts, Tensor) and hasattr(network, "txt_feats"):
+        network.txt_feats = load(texts).float().clone()
     for module in network.modules():
         if hasattr(module, "inplace"):
             module.inplace = True
