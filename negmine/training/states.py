@@ -1,7 +1,7 @@
-"""The state that a training resumes from: tensors and plain values in one safetensors file, so that reading runs nothing.
+"""The state that a training resumes from, in one safetensors file: reading it runs nothing.
 
-The folder of a training may come from somebody else. The values are JSON in the metadata of the file, in which a tensor
-stands as its name.
+The folder of a training may come from somebody else. Plain values are JSON in the metadata of the file, in which a
+tensor stands as its name.
 """
 
 from __future__ import annotations

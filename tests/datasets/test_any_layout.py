@@ -185,12 +185,6 @@ def write_and_count(bank: Path, drawn: DrawnSet, missing_is_empty: bool) -> None
         check_counts(drawn, root, bank, LabelConfig(images=images, missing_is_empty=missing_is_empty))
 
 
-def write_and_count(bank: Path, drawn: DrawnSet, missing_is_empty: bool) -> None:
-    with written(drawn) as root:
-        images = root / drawn.layout.sources if drawn.layout.is_apart else None
-        check_counts(drawn, root, bank, LabelConfig(images=images, missing_is_empty=missing_is_empty))
-
-
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bank of one negative."""

@@ -136,12 +136,6 @@ def _say(what: str, boxes: Values, wrong: Any, sure: Flags) -> str | None:
     return None if index is None else f"{what}: {_shown(boxes[index])}"
 
 
-def _say(what: str, boxes: Values, wrong: Any, sure: Flags) -> str | None:
-    """What is wrong, with the first box of which that is so."""
-    index = _first(wrong, sure)
-    return None if index is None else f"{what}: {_shown(boxes[index])}"
-
-
 def _first(wrong: Any, sure: Flags) -> int | None:
     """The first sure row that is wrong; else the first at all, where most are: what scores little is often odd."""
     if (wrong & sure).any():

@@ -20,10 +20,10 @@ from negmine.detectors.ultralytics.records import UnreadableError, plain
 _REPEATS: Mapping[str, int] = MappingProxyType({"RepNCSPELAN4": 3, "ResNetLayer": 4, "RTDETRDecoder": 5, "SPPF": 2})
 HEADS = frozenset("Detect v10Detect Segment Segment26 Pose Pose26 OBB OBB26 RTDETRDecoder WorldDetect".split())
 LAYERS = HEADS | frozenset(
-    "A2C2f AConv ADown AIFI Bottleneck BottleneckCSP C1 C2 C2PSA C2f C2fAttn C2fCIB C2fPSA C3 C3Ghost C3TR C3k2 C3x CBFuse "
-    "CBLinear Concat Conv ConvTranspose DWConv DWConvTranspose2d ELAN1 Focus GhostBottleneck GhostConv HGBlock HGStem ImagePoolingAttn "
-    "PSA RepC3 RepConv RepNCSPELAN4 ResNetLayer SCDown SPP SPPELAN SPPF Silence nn.BatchNorm2d nn.Conv2d "
-    "nn.ConvTranspose2d nn.Identity nn.MaxPool2d nn.Upsample nn.ZeroPad2d".split()
+    "A2C2f AConv ADown AIFI Bottleneck BottleneckCSP C1 C2 C2PSA C2f C2fAttn C2fCIB C2fPSA C3 C3Ghost C3TR C3k2 C3x "
+    "CBFuse CBLinear Concat Conv ConvTranspose DWConv DWConvTranspose2d ELAN1 Focus GhostBottleneck GhostConv HGBlock "
+    "HGStem ImagePoolingAttn PSA RepC3 RepConv RepNCSPELAN4 ResNetLayer SCDown SPP SPPELAN SPPF Silence nn.BatchNorm2d "
+    "nn.Conv2d nn.ConvTranspose2d nn.Identity nn.MaxPool2d nn.Upsample nn.ZeroPad2d".split()
 )
 _WORDS = frozenset("nc kpt_shape None True False nearest bilinear".split())  # that arguments may be
 _ACTIVATION = re.compile(

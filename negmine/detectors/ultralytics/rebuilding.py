@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from negmine.detectors.ultralytics.budgets import budget_mode
 from negmine.detectors.ultralytics.description import Description, check_description
-from negmine.detectors.ultralytics.records import Name, Record, Tensor, UnreadableError, described, plain
+from negmine.detectors.ultralytics.records import Record, Tensor, UnreadableError, described, plain
 
 if TYPE_CHECKING:
     import torch
@@ -308,7 +308,9 @@ def _set_up(network: Any, plan: Plan, load: Callable[[Tensor], torch.Tensor]) ->
     if type(attributes.get("nc")) is int:
         network.nc = network.yaml["nc"]
     stride = plan.head.attributes.get("stride")
-    if isinstance(stride, Tensor) and hasattr(network.model[-1], "stride"):
+    if stride is not None and hasattr(network.model[-1], "stride"):
+        if not isinstance(stride, Tensor):
+            raise UnreadableError("its strides are no tensor")
         network.model[-1].stride = _strides(load(stride), len(network.model[-1].stride))
         network.stride = network.model[-1].stride
     texts = attributes.get("txt_feats")  # of an open-vocabulary detector: what its class names mean

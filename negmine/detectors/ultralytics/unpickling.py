@@ -195,7 +195,9 @@ class Machine:
 
 _STEPS: dict[str, Callable[[Machine, Any], None]] = {
     **dict.fromkeys("PROTO FRAME STOP".split(), Machine._nothing),
-    **dict.fromkeys("STRING BINSTRING SHORT_BINSTRING UNICODE SHORT_BINUNICODE BINUNICODE BINUNICODE8".split(), Machine._push),
+    **dict.fromkeys(
+        "STRING BINSTRING SHORT_BINSTRING UNICODE SHORT_BINUNICODE BINUNICODE BINUNICODE8".split(), Machine._push
+    ),
     **dict.fromkeys("BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8 FLOAT BINFLOAT".split(), Machine._push),
     **dict.fromkeys("INT BININT BININT1 BININT2 LONG LONG1 LONG4".split(), Machine._push_number),
     **dict.fromkeys("GET BINGET LONG_BINGET".split(), Machine._get),
@@ -256,7 +258,7 @@ def _made(function: object, arguments: tuple[object, ...]) -> object:
 
 
 def _tensor(storage: Storage, arguments: tuple[object, ...], dtype: str | None) -> Tensor:
-    if dtype not in _DTYPES.values():
+    if dtype is None or dtype not in _DTYPES.values():
         raise UnreadableError("it holds a tensor of numbers that no network of Ultralytics has")
     offset, shape, strides = _size(arguments[1]), _sizes(arguments[2]), _sizes(arguments[3])
     if len(shape) != len(strides):

@@ -163,9 +163,7 @@ def test_what_it_would_run_is_named_with_the_way_out(tmp_path: Path) -> None:
         read(tmp_path / "w.pt")
 
 
-def test_harmless_names_put_to_harm_are_never_called(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_harmless_names_put_to_harm_are_never_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ultralytics.nn.modules import Conv
     from ultralytics.nn.tasks import DetectionModel
 

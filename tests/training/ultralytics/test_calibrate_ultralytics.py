@@ -51,7 +51,9 @@ def class_biases(model: Any) -> list[Any]:
 def calibrate(weights: Path, calibration: Calibration, *, trust_weights: bool = False) -> Path:
     """As the trainer of a retraining does."""
     target = weights.with_name("calibrated.pt")
-    open_trainer(TrainConfig(device="cpu", soup=2, trust_weights=trust_weights)).calibrate(weights, calibration, target)  # through the soup
+    open_trainer(TrainConfig(device="cpu", soup=2, trust_weights=trust_weights)).calibrate(
+        weights, calibration, target
+    )  # through the soup
     return target
 
 

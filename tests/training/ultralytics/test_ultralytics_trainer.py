@@ -26,6 +26,7 @@ from negmine.training.open import open_trainer
 from negmine.training.ultralytics.checkpoints import write_trained
 from negmine.training.ultralytics.trainer import fine_tuning_rate
 
+
 class Makes:
     """Makes a folder while it is unpickled."""
 
