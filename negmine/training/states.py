@@ -58,7 +58,7 @@ def read_state(path: Path) -> dict[str, Any] | None:
         state: dict[str, Any] = _decoded(document, tensors)
         if not isinstance(state, dict):
             raise TypeError
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RecursionError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise TrainingError(f"{printable(path)} is damaged; remove it to train again from the start") from error
     return state
 

@@ -284,3 +284,15 @@ def test_a_list_names_images_from_the_root_of_its_data_set(
     data_yaml.write_text(f"{root}train: splits/train.txt\n")
     found = [Path(image.path) for image in expand_sources([data_yaml])]
     assert found == [data_yaml.parent / "images" / "train" / "a.jpg", Path("/srv/u/gone.jpg")]
+
+
+def test_a_download_that_a_data_yaml_asks_for_is_not_made(tmp_path: Path, data_yaml: Path) -> None:
+    """Ultralytics runs that text as Python, as a command or as an address, where images are missing."""
+    marker, text = tmp_path / "ran", data_yaml.read_text()
+    for asked in (f"open({str(marker)!r}, 'w')", f"bash touch {marker}", f"file://{marker}.zip"):
+        data_yaml.write_text(f"{text}download: {asked!r}\n")
+        assert names(tmp_path, data_yaml, split="val") == ["data/images/val/b.jpg"]
+        data_yaml.write_text(f"names: [cat]\ntrain: gone\nval: gone\ndownload: {asked!r}\n")
+        with pytest.raises(SourceError):
+            names(tmp_path, data_yaml)
+    assert not marker.exists()

@@ -81,8 +81,9 @@ def quiet_ultralytics(*, online: bool = False) -> Iterator[Callable[[], None]]:
     from ultralytics.utils.events import events
 
     level, reporting, installing = LOGGER.level, events.enabled, checks.AUTOINSTALL
-    off = {name: False for name in _TRACKERS if name in SETTINGS}
-    changed: dict[str, object] = off if online else {**off, **dict.fromkeys(_FOLDERS, str(_private_folder()))}
+    changed: dict[str, object] = {name: False for name in _TRACKERS if name in SETTINGS}
+    if not online:
+        changed |= dict.fromkeys(_FOLDERS, str(_private_folder()))
     before = {name: SETTINGS[name] for name in changed}
     offline = nullcontext() if online else _offline()
     with keep_threads() as restore_threads, _kept_environment(_ENVIRONMENT), no_reporting(), offline:

@@ -129,14 +129,15 @@ def rebuild(plan: Plan, load: Callable[[Tensor], torch.Tensor], elements: int) -
     from ultralytics.nn import tasks
 
     with _building(elements):
-        network = getattr(tasks, plan.family)(_copied(plan), ch=plan.description.channels, verbose=False)
+        network: Any = getattr(tasks, plan.family)(_copied(plan), ch=plan.description.channels, verbose=False)
         _widen(network, plan)
         _fuse(network, plan)
     _compare(plan.layers, network.model, "model")
     for record, module in _pairs(plan.layers, network.model):
         _fill(record, module, load)
     _set_up(network, plan, load)
-    return network.eval()
+    built: nn.Module = network.eval()
+    return built
 
 
 def _copied(plan: Plan) -> dict[str, Any]:
