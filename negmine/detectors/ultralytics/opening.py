@@ -44,8 +44,8 @@ def open_untrusted(path: Path) -> YOLO:
             network: Any = rebuild(plan_of(candidate), archive.tensor, archive.size)
         except UnreadableError as error:
             raise UnsafeWeightsError(
-                f"{printable(path)} cannot be rebuilt from its description: {error}; opening it as it is can run "
-                f"code: {TRUST}"
+                f"{printable(path)} cannot be rebuilt from its description: {printable(str(error))}; opening it as it "
+                f"is can run code: {TRUST}"
             ) from error
     arguments = _arguments(document, network.task)
     network.args = {**DEFAULT_CFG_DICT, **arguments}

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from negmine.errors import NegmineError
-
 _DEEPEST, _MOST = 12, 200_000  # of plain values: deeper or more is no description of a network
 _PLAIN = (type(None), bool, int, float, str)
 
 
-class UnreadableError(NegmineError):
+class UnreadableError(Exception):
     """A value is not what it is in a checkpoint; the reader of the file says where, and what to do."""
 
 

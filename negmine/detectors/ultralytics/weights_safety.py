@@ -88,7 +88,9 @@ def read_pickle(archive: Archive, path: Path) -> object:
         document = machine.run(archive.pickled())
     except UnreadableError as error:
         _check_names(machine.names, path)
-        raise UnsafeWeightsError(f"{printable(path)} cannot be read without running it: {error}; {TRUST}") from error
+        raise UnsafeWeightsError(
+            f"{printable(path)} cannot be read without running it: {printable(str(error))}; {TRUST}"
+        ) from error
     _check_names(machine.names, path)
     return document
 

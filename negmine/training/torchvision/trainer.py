@@ -14,6 +14,7 @@ from negmine.detectors.devices import open_device
 from negmine.detectors.torchvision.builders import FIXED, TorchvisionCheckpoint, build, set_size
 from negmine.detectors.torchvision.checkpoints import read_checkpoint, write_checkpoint
 from negmine.errors import TrainingError, WeightsError
+from negmine.files import write_file
 from negmine.paths import printable
 from negmine.training.base import OnSteps, TrainingSet, TrainProgress
 from negmine.training.batches import MixedBatches
@@ -314,7 +315,7 @@ def _restore(path: Path, parts: Mapping[str, Any]) -> tuple[int, list[str]]:
 
 def _write_log(out: Path, lines: Sequence[str]) -> None:
     """Write all lines, since one may be missing where a training was killed."""
-    (out / _LOG).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    write_file(out / _LOG, "".join(f"{line}\n" for line in lines).encode(), durable=False)
 
 
 def _shown(names: Sequence[str]) -> str:

@@ -279,12 +279,10 @@ def _averaged(state: Mapping[str, Any] | None, where: Path) -> Mapping[str, Tens
 
 def _clear(out: Path) -> None:
     """Remove what Ultralytics wrote before a kill: it would open checkpoints there, and write through links."""
-    weights = out / "weights"
-    if weights.is_dir() and not weights.is_symlink():
-        shutil.rmtree(weights)
-    for name in ("weights", "args.yaml", "results.csv"):
-        if (out / name).is_symlink():
-            (out / name).unlink()
+    for path in out.iterdir():
+        if path.is_symlink():
+            path.unlink()
+    shutil.rmtree(out / "weights", ignore_errors=True)
 
 
 @contextmanager

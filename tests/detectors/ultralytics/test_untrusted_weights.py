@@ -65,7 +65,7 @@ def watched() -> Iterator[list[str]]:
 @pytest.fixture(scope="module", autouse=True)
 def _imported(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Import everything before it is watched: an import runs code."""
-    for encoding in ("cp437", "unicode_escape", "latin-1"):  # of zip archives and old pickles
+    for encoding in ("cp437", "unicode_escape", "raw_unicode_escape", "latin-1"):  # of zip archives and old pickles
         "lamp".encode(encoding).decode(encoding)
     path = tmp_path_factory.mktemp("good") / "good.pt"
     with quiet_ultralytics():
