@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,15 @@ DESCRIPTION: dict[str, Any] = {
 
 def small_network(**changes: Any) -> Any:
     """A detector of two classes with random weights; call it inside `quiet_ultralytics`."""
+    return _built(changes) if changes else copy.deepcopy(_plain())
+
+
+@cache
+def _plain() -> Any:
+    return _built({})
+
+
+def _built(changes: dict[str, Any]) -> Any:
     import torch
     from ultralytics.nn.tasks import DetectionModel
 

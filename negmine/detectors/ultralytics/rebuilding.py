@@ -38,7 +38,7 @@ _RENAMED = MappingProxyType({"YOLOv10DetectionModel": "DetectionModel", "Silence
 _TENSORS = ("_parameters", "_buffers")
 # of a module: what depends on the images that it last saw, or is set for every network that is opened
 _PASSING = frozenset("training inplace np type shape shapes anchors strides valid_mask".split())
-_MOST_DETECTIONS = 100_000
+_MOST_DETECTIONS, _MOST_MODULES = 100_000, 10_000
 
 
 def _is_positive(value: object) -> bool:
@@ -368,6 +368,8 @@ def _all_records(record: Record) -> Iterator[Record]:
         if id(each) in seen:
             continue
         seen.add(id(each))
+        if len(seen) > _MOST_MODULES:
+            raise UnreadableError(f"it has more than {_MOST_MODULES} modules")
         yield each
         waiting.extend(part for part in _children(each).values() if part is not None)
 
