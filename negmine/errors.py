@@ -6,7 +6,7 @@
     ├── SourceError             a source is missing or holds no image
     ├── ImageError              an image cannot be read; a scan skips and counts it
     ├── WeightsError            weights are missing, corrupt or unsupported
-    │   └── UnsafeWeightsError  a pickle would run code from outside torch, ultralytics and numpy
+    │   └── UnsafeWeightsError  weights would run code, or cannot be opened without running it
     ├── DetectorError           a detector broke its contract
     │   └── PredictionsError    predictions cannot be read, or belong to images that are not among the sources
     ├── TruthError              a labelled data set cannot be opened, or shares no class with the model

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from negmine.detectors.ultralytics.quiet import no_training_downloads, quiet_ultralytics
+from negmine.detectors.ultralytics.quiet import no_training_files, quiet_ultralytics
 from negmine.errors import ConfigError, TruthError
 
 DEMO_IMGSZ = 256  # px; 192 still detects the signs, in half the time
@@ -69,7 +69,7 @@ def train_demo_detector(
     if not data_yaml.is_file():
         raise TruthError(f"demo training: expected a data.yaml, found no file at {data_yaml}; draw the demo data first")
 
-    with quiet_ultralytics() as restore_threads, no_training_downloads():
+    with quiet_ultralytics() as restore_threads, no_training_files():
         from ultralytics import YOLO
 
         model = YOLO(str(_MODEL_YAML), task="detect")

@@ -33,7 +33,7 @@ class DetectorConfig:
             Where a GPU runs out of memory, Ultralytics models run on half as many.
         device: `auto`, or as Ultralytics names them: `cpu`, `0`, `cuda:1`, `mps`, ...
         classes: names of the classes to keep; empty means all.
-        trust_weights: open a pickle without checking what it would run.
+        trust_weights: open a pickle as it is, which may run code, and programs such as a TensorRT engine.
         onnx_layout: the inputs and outputs of an ONNX model that Ultralytics did not export; None for what the file
             says and its outputs show.
         class_names: a file of class names for such a model: a `.txt` with one per line, or a `data.yaml`.

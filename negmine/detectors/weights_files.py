@@ -155,7 +155,7 @@ def _check_folder(path: Path) -> Path:
 
 
 def _download(weights: str) -> Path:
-    with quiet_ultralytics():
+    with quiet_ultralytics(online=True):
         from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES, attempt_download_asset
 
         name = weights if Path(weights).suffix else f"{weights}.pt"

@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 import yaml
 
 from negmine.errors import TrainingError
+from negmine.files import write_file
 from negmine.paths import printable
 from negmine.training.calibration import Calibration
 
@@ -46,7 +47,7 @@ class TrainingSet:
             broken = next((line for line in lines if len(line.splitlines()) != 1 or line != line.strip()), None)
             if broken is not None:
                 raise TrainingError(f"{printable(broken)} cannot stand in a list of files; rename it")
-            (out / f"{name}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            write_file(out / f"{name}.txt", "".join(f"{line}\n" for line in lines).encode(), durable=False)
         names = list(self.class_names)
         document: dict[str, object] = {
             "path": str(out.absolute()),
@@ -56,7 +57,8 @@ class TrainingSet:
         }
         document |= channels_entry(channels)
         data_yaml = out / "data.yaml"
-        data_yaml.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+        write_file(data_yaml, text.encode(), durable=False)  # not through a link that somebody left
         return data_yaml.absolute()
 
 

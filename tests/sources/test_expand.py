@@ -317,3 +317,15 @@ def test_a_file_of_any_date_has_a_stamp_that_a_database_takes(tmp_path: Path, se
         pytest.skip("this file system has no such dates")
     (item,) = expand_sources([tmp_path])
     assert -(1 << 63) <= item.stamp().mtime_ns < 1 << 63
+
+
+def test_a_download_that_a_data_yaml_asks_for_is_not_made(tmp_path: Path, data_yaml: Path) -> None:
+    """Ultralytics runs that text as Python, as a command or as an address, where images are missing."""
+    marker, text = tmp_path / "ran", data_yaml.read_text()
+    for asked in (f"open({str(marker)!r}, 'w')", f"bash touch {marker}", f"file://{marker}.zip"):
+        data_yaml.write_text(f"{text}download: {asked!r}\n")
+        assert names(tmp_path, data_yaml, split="val") == ["data/images/val/b.jpg"]
+        data_yaml.write_text(f"names: [cat]\ntrain: gone\nval: gone\ndownload: {asked!r}\n")
+        with pytest.raises(SourceError):
+            names(tmp_path, data_yaml)
+    assert not marker.exists()

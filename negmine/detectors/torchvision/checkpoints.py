@@ -159,8 +159,10 @@ def _read_pickle(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise UnsafeWeightsError(
             f"{printable(path)} holds more than tensors and plain values, and is not opened; {_HOW}"
         ) from error
-    except (RuntimeError, OSError, EOFError, ValueError) as error:
-        raise WeightsError(f"{printable(path)} cannot be read as a checkpoint: {first_line(error)}") from error
+    except Exception as error:  # a broken pickle raises whatever it stumbles over
+        raise WeightsError(
+            f"{printable(path)} cannot be read as a checkpoint: {printable(first_line(error)) or type(error).__name__}"
+        ) from error
     if not isinstance(document, Mapping) or not isinstance(document.get("state_dict"), Mapping):
         raise WeightsError(f"{printable(path)} is not a dictionary with builder, class_names and state_dict; {_HOW}")
     state = {str(name): value for name, value in document["state_dict"].items()}

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from negmine.detectors.ultralytics.weights_safety import check_weights_safe
+from negmine.detectors.ultralytics.opening import open_untrusted
+from negmine.detectors.ultralytics.weights_safety import TRUST
 from negmine.detectors.weights_files import require_finite
-from negmine.errors import NegmineError, WeightsError
+from negmine.errors import NegmineError, UnsafeWeightsError, WeightsError
 from negmine.paths import printable
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from ultralytics import YOLO
 
 _TASKS = ("detect", "segment", "pose", "obb")
+# Compiled or scripted programs, which may do more than detect; TensorFlow's can read and write files.
+_PROGRAMS = (".engine", ".torchscript", ".pb", "_saved_model")
 _CHANNELS = (1, 3)  # of the images that there are here, in grey or in colour
 
 
@@ -27,26 +30,31 @@ def open_model(path: Path, *, trusted: bool) -> YOLO:
 
     Args:
         path: a file or an exported model's folder.
-        trusted: do not check what a pickle would run.
+        trusted: open a pickle as it is, and programs.
 
     Raises:
         WeightsError: where the file holds no such model.
-        UnsafeWeightsError: for a pickle that would run foreign code, unless `trusted`.
+        UnsafeWeightsError: for a checkpoint that cannot be read without running it, or a program, unless `trusted`.
     """
     from ultralytics import YOLO
     from ultralytics.nn.backends.base import BaseBackend
 
     pickled = path.suffix.lower() == ".pt"
-    if pickled and not trusted:
-        check_weights_safe(path, restricted_loading=True)
-    elif path.suffix.lower() == ".onnx" and not BaseBackend.read_metadata(path).get("names"):
+    if not trusted and path.name.lower().endswith(_PROGRAMS):
+        raise UnsafeWeightsError(
+            f"{printable(path)} is a program that runs when it is opened; {TRUST}, or name the .pt or .onnx"
+        )
+    if path.suffix.lower() == ".onnx" and not BaseBackend.read_metadata(path).get("names"):
         raise WeightsError(
             f"{path} was not exported by Ultralytics (no class names inside); say what it is with --onnx-layout "
             "yolox, ultralytics, yolov5 or ssd, or wrap its runtime in a FunctionDetector"
         )
     try:
-        with _restricted_loading(pickled and not trusted), _plainly_named(path) as plain:
-            model = YOLO(str(plain))
+        if pickled and not trusted:
+            model = open_untrusted(path)
+        else:
+            with _plainly_named(path) as plain:
+                model = YOLO(str(plain))
     except NegmineError:
         raise
     except Exception as error:  # unpicklers raise whatever they stumble over
@@ -69,22 +77,6 @@ def open_model(path: Path, *, trusted: bool) -> YOLO:
 def channels_of(module: nn.Module) -> int:
     """Channels of the images that a module takes: those of its first convolution; 3 where it has none."""
     return next((weight.shape[1] for weight in module.parameters() if weight.ndim == 4), 3)
-
-
-@contextmanager
-def _restricted_loading(on: bool) -> Iterator[None]:
-    """Have Ultralytics rebuild only classes that it knows: a second lock behind the scan of the names.
-
-    A name may be harmless and its use not: a `DetectionModel` that is built from a description evaluates strings.
-    """
-    from ultralytics.nn import tasks
-
-    before = tasks.SAFE_LOAD
-    tasks.SAFE_LOAD = on or before
-    try:
-        yield
-    finally:
-        tasks.SAFE_LOAD = before
 
 
 @contextmanager

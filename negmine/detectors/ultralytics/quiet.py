@@ -7,6 +7,7 @@ and OpenCV, and replaces `PIL.Image.open` and `torch.save`. Asked for, and kept:
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import importlib
 import logging
@@ -16,7 +17,8 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -32,6 +34,7 @@ _ENVIRONMENT = (
     "TF_CPP_MIN_LOG_LEVEL",
     "TORCH_CPP_LOG_LEVEL",
 )
+_FOLDERS = ("weights_dir", "datasets_dir", "runs_dir")
 _SILENT = 100  # above CRITICAL; its errors go to stdout, and arrive as exceptions anyway
 
 
@@ -62,8 +65,13 @@ def import_ultralytics() -> ModuleType:
 
 
 @contextmanager
-def quiet_ultralytics() -> Iterator[Callable[[], None]]:
+def quiet_ultralytics(*, online: bool = False) -> Iterator[Callable[[], None]]:
     """Call Ultralytics with reporting, installing, trackers and logging off; the process's settings are restored.
+
+    It neither downloads nor writes into the user's folders of weights, data sets and runs.
+
+    Args:
+        online: let it download, into the user's folder of weights.
 
     Yields:
         A function that restores the threads of torch and OpenCV at once, see `keep_threads`.
@@ -73,18 +81,48 @@ def quiet_ultralytics() -> Iterator[Callable[[], None]]:
     from ultralytics.utils.events import events
 
     level, reporting, installing = LOGGER.level, events.enabled, checks.AUTOINSTALL
-    trackers = {name: SETTINGS[name] for name in _TRACKERS if name in SETTINGS}
-    with keep_threads() as restore_threads, _kept_environment(_ENVIRONMENT), no_reporting():
+    changed: dict[str, object] = {name: False for name in _TRACKERS if name in SETTINGS}
+    if not online:
+        changed |= dict.fromkeys(_FOLDERS, str(_private_folder()))
+    before = {name: SETTINGS[name] for name in changed}
+    offline = nullcontext() if online else _offline()
+    with keep_threads() as restore_threads, _kept_environment(_ENVIRONMENT), no_reporting(), offline:
         try:
             LOGGER.setLevel(_SILENT)
             events.enabled = False
             checks.AUTOINSTALL = installing and "YOLO_AUTOINSTALL" in os.environ
-            dict.update(SETTINGS, dict.fromkeys(trackers, False))  # dict's own, so that no file is written
+            dict.update(SETTINGS, changed)  # dict's own, so that no file is written
             yield restore_threads
         finally:
             LOGGER.setLevel(level)
             events.enabled, checks.AUTOINSTALL = reporting, installing
-            dict.update(SETTINGS, trackers)
+            dict.update(SETTINGS, before)
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """No downloads; Ultralytics reads its own switch only after a download has failed."""
+    from ultralytics.data import utils
+    from ultralytics.utils import downloads
+
+    def refuse(url: object, *_: object, **__: object) -> None:
+        raise ConnectionError(f"nothing is downloaded here, found {str(url)[:200]!r}")
+
+    before = downloads.safe_download, utils.safe_download
+    with _environment({"YOLO_OFFLINE": "true"}):
+        downloads.safe_download = utils.safe_download = refuse
+        try:
+            yield
+        finally:
+            downloads.safe_download, utils.safe_download = before
+
+
+@cache
+def _private_folder() -> Path:
+    """Where Ultralytics writes what nobody asked for; removed when the process ends."""
+    folder = tempfile.TemporaryDirectory(prefix="negmine-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
 
 
 @contextmanager
@@ -110,21 +148,30 @@ def keep_threads() -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def no_training_downloads() -> Iterator[None]:
-    """Train without the downloads of Ultralytics: a font, whether or not it plots, and on a GPU other weights.
+def no_training_files() -> Iterator[None]:
+    """Train without files that nobody asked for: no font and no other weights are downloaded, no label cache is read.
 
-    It would test mixed precision with these weights; it still knows by name the GPUs that fail at it.
+    Ultralytics downloads the font whether or not it plots, and would test mixed precision with the weights; it still
+    knows by name the GPUs that fail at it. Its label caches are pickles beside the labels, whoever wrote them.
     """
-    from ultralytics.data import utils
+    from ultralytics.data import dataset, utils
     from ultralytics.engine import trainer
 
     check_font, check_amp = utils.check_font, trainer.check_amp
+    load_cache, save_cache = dataset.load_dataset_cache_file, dataset.save_dataset_cache_file
     utils.check_font = lambda *_: None
     trainer.check_amp = lambda model: _without_weights(check_amp, model)
+    dataset.load_dataset_cache_file = _no_cache
+    dataset.save_dataset_cache_file = lambda _, __, labels, version: labels.update(version=version)
     try:
         yield
     finally:
         utils.check_font, trainer.check_amp = check_font, check_amp
+        dataset.load_dataset_cache_file, dataset.save_dataset_cache_file = load_cache, save_cache
+
+
+def _no_cache(path: Path) -> object:
+    raise FileNotFoundError(path)
 
 
 def _without_weights(check_amp: Callable[[object], bool], model: object) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from negmine.detectors.samples import Samples
 from negmine.detectors.ultralytics.cache import cache_folder
 from negmine.detectors.ultralytics.detector import UltralyticsDetector
 from negmine.detectors.ultralytics.gpu import open_verified
-from negmine.detectors.ultralytics.loading import one_line
+from negmine.detectors.ultralytics.loading import one_line, open_model
 from negmine.detectors.ultralytics.quiet import quiet_ultralytics
 from negmine.errors import ConfigError, WeightsError
 from negmine.paths import printable
@@ -36,7 +35,7 @@ def open_tensorrt(config: DetectorConfig, samples: Samples | None) -> Ultralytic
     plain = UltralyticsDetector(config)
     if plain.device_type != "cuda":
         raise ConfigError("backend tensorrt needs an NVIDIA GPU, found none; leave --backend out")
-    engine = replace(config, weights=str(_engine(plain, config)), imgsz=None)
+    engine = replace(config, weights=str(_engine(plain, config)), imgsz=None, trust_weights=True)  # of our own making
 
     def open_engine() -> UltralyticsDetector:
         return UltralyticsDetector(engine, stands_for=plain.identity)
@@ -59,10 +58,9 @@ def _engine(plain: UltralyticsDetector, config: DetectorConfig) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="negmine-", dir=folder) as scratch, quiet_ultralytics():
-            from ultralytics import YOLO
-
-            copied = shutil.copyfile(config.weights, Path(scratch) / "weights.pt")
-            built = YOLO(str(copied)).export(
+            model = open_model(Path(config.weights), trusted=config.trust_weights)
+            model.model.pt_path = str(Path(scratch) / "weights.pt")  # the engine is written beside it
+            built = model.export(
                 format="engine", imgsz=list(imgsz), quantize=16, dynamic=True, batch=plain.at_once, device=device
             )
             Path(built).replace(target)

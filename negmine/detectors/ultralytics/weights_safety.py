@@ -1,27 +1,28 @@
-"""Checking whether opening a checkpoint would run foreign code.
+"""Reading a checkpoint that nobody vouches for.
 
-A `.pt` is a pickle, and a pickle names functions that are called while it is opened. picklescan lists the names in the
-very bytes that torch will unpickle, and all of them must be on a list of harmless names.
+A `.pt` is a pickle, and a pickle names functions that are called while it is opened. Here it is read, not opened: what
+it names is compared with a list, and nothing of it is called. What is not on the list is refused, though it would not
+run here either: it would run where the user opens the file next.
 """
 
 from __future__ import annotations
 
-import io
-import logging
-import pickletools
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from negmine.detectors.ultralytics.archive import Archive
+from negmine.detectors.ultralytics.records import UnreadableError
+from negmine.detectors.ultralytics.unpickling import Machine
 from negmine.errors import UnsafeWeightsError, WeightsError
+from negmine.paths import printable
 
-_ZIP_MAGIC = b"PK\x03\x04"  # what torch.load itself goes by
+TRUST = "pass --trust-weights (trust_weights=True) only if you know who made it"
+
 _NAMES_SHOWN = 5
-_TRUST = "pass --trust-weights (trust_weights=True) only if you know who made it"
 _BUILTINS = frozenset(
-    "set frozenset dict list tuple int float str bytes bytearray bool complex slice object range".split()
+    "set frozenset dict list tuple int float str bytes bytearray bool complex slice object range getattr".split()
 )
 _PATHS = frozenset("Path PosixPath WindowsPath PurePath PurePosixPath PureWindowsPath".split())
 _NUMPY_ARRAYS = frozenset({"_reconstruct", "scalar"})
@@ -67,118 +68,48 @@ _HARMLESS_PATTERNS = (
     re.compile(r"numpy (?:float|complex|int|uint)\d+|numpy bool_?"),
     re.compile(r"numpy\.dtypes \w+DType"),
 )
-_GETATTR = frozenset({"builtins getattr", "__builtin__ getattr"})
 
 
-def check_weights_safe(path: Path, *, restricted_loading: bool = False) -> None:
-    """Refuse a checkpoint that would run code from outside torch, ultralytics, NumPy and plain containers.
+def read_pickle(archive: Archive, path: Path) -> object:
+    """What the pickle of a checkpoint holds, as plain values and records; nothing in it is run.
 
     Only zip checkpoints, as torch.save has written them since 1.6, are read; older ones are refused.
 
     Args:
-        path: of the checkpoint.
-        restricted_loading: it will be opened by Ultralytics' restricted loader, whose `getattr` reaches nothing
-            but methods of layers. Official checkpoints hold such a `getattr`, so it passes there, and only there.
+        archive: the checkpoint.
+        path: its file, for messages.
 
     Raises:
-        UnsafeWeightsError: naming what it would run.
-        WeightsError: where the file is truncated, or is not a checkpoint.
+        UnsafeWeightsError: naming what it would run where it is opened unread, or why it cannot be read.
+        WeightsError: where the file is damaged, or was made by the YOLOv5 repository.
     """
-    names = _global_names(path, _read_pickle(path))
+    machine = Machine()
+    try:
+        document = machine.run(archive.pickled())
+    except UnreadableError as error:
+        _check_names(machine.names, path)
+        raise UnsafeWeightsError(
+            f"{printable(path)} cannot be read without running it: {printable(str(error))}; {TRUST}"
+        ) from error
+    _check_names(machine.names, path)
+    return document
+
+
+def _check_names(names: set[str], path: Path) -> None:
     if any(name.split(" ")[0].split(".")[0] == "models" for name in names):
         raise WeightsError(
-            f"{path} was made by the YOLOv5 repository, which Ultralytics does not open; train or export it as YOLOv5u"
+            f"{printable(path)} was made by the YOLOv5 repository, which Ultralytics does not open; train or export it "
+            "as YOLOv5u"
         )
-    allowed = _GETATTR if restricted_loading else frozenset()
-    refused = sorted(name.replace(" ", ".") for name in names - allowed if not _is_harmless(name))
+    refused = sorted(name.replace(" ", ".") for name in names if not _is_harmless(name))
     if refused:
         more = f" and {len(refused) - _NAMES_SHOWN} more" if len(refused) > _NAMES_SHOWN else ""
+        shown = printable(", ".join(name[:80] for name in refused[:_NAMES_SHOWN]))
         raise UnsafeWeightsError(
-            f"{path} would run {', '.join(refused[:_NAMES_SHOWN])}{more} when opened, which no model "
-            f"of Ultralytics needs; {_TRUST}"
+            f"{printable(path)} would run {shown}{more} when opened, which no model of Ultralytics needs; {TRUST}"
         )
 
 
 def _is_harmless(name: str) -> bool:
     module, _, attribute = name.partition(" ")
     return attribute in _HARMLESS.get(module, ()) or any(p.fullmatch(name) for p in _HARMLESS_PATTERNS)
-
-
-def _read_pickle(path: Path) -> bytes:
-    """The bytes that torch.load will unpickle, by torch's own reader, so that no trick with the archive hides them."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(64)
-    except OSError as error:
-        raise WeightsError(f"cannot read weights {path}: {error.strerror or error}") from error
-    if not head.startswith(_ZIP_MAGIC):
-        raise WeightsError(f"{path} is not a PyTorch checkpoint: {_what_starts_with(head)}")
-    import torch
-
-    try:
-        reader = torch._C.PyTorchFileReader(str(path))
-        records = set(reader.get_all_records())
-        if "constants.pkl" in records:
-            raise WeightsError(f"{path} is a TorchScript archive, not a checkpoint; give the .pt that was trained")
-        if "data.pkl" not in records:
-            raise WeightsError(f"{path} is a zip archive, but holds no PyTorch checkpoint (no data.pkl)")
-        return bytes(reader.get_record("data.pkl"))
-    except RuntimeError as error:
-        raise WeightsError(f"{path} is damaged or truncated; torch cannot read it as a checkpoint") from error
-
-
-def _what_starts_with(head: bytes) -> str:
-    if not head:
-        return "it is empty"
-    if head.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
-        return "it is a web page, probably an error page saved in its place; download it again"
-    return (
-        f"it starts with {head[:8]!r}; expected the zip format of torch.save since 1.6 "
-        "(an older one opens with --trust-weights, if you know who made it)"
-    )
-
-
-def _global_names(path: Path, pickled: bytes) -> frozenset[str]:
-    """Every `module name` in the pickle."""
-    from picklescan.scanner import scan_pickle_bytes
-
-    _check_opcodes(path, pickled)
-    with _silent("picklescan"):
-        try:
-            result = scan_pickle_bytes(io.BytesIO(pickled), str(path))
-        except Exception as error:  # the scanner promises no types; what it cannot read is not opened
-            raise _unreadable(path, str(error)) from error
-    if result.scan_err or not result.globals:
-        raise _unreadable(path, "picklescan could not read it whole")
-    return frozenset(f"{found.module} {found.name}" for found in result.globals)
-
-
-def _check_opcodes(path: Path, pickled: bytes) -> None:
-    """Refuse what a list of names does not show: several pickles, a broken one, names from a hidden registry."""
-    end = 0
-    try:
-        for opcode, _, position in pickletools.genops(pickled):
-            if opcode.name.startswith("EXT"):
-                raise UnsafeWeightsError(
-                    f"{path} names what it would run by number ({opcode.name}), so nobody can say what; {_TRUST}"
-                )
-            end = position or 0
-    except ValueError as error:
-        raise _unreadable(path, str(error)) from error
-    if end + 1 != len(pickled):
-        raise _unreadable(path, f"its pickle ends at byte {end + 1} of {len(pickled)}")
-
-
-def _unreadable(path: Path, reason: str) -> UnsafeWeightsError:
-    return UnsafeWeightsError(f"{path} cannot be checked for code that it would run when opened ({reason}); {_TRUST}")
-
-
-@contextmanager
-def _silent(logger_name: str) -> Iterator[None]:
-    logger = logging.getLogger(logger_name)
-    disabled = logger.disabled
-    logger.disabled = True
-    try:
-        yield
-    finally:
-        logger.disabled = disabled

@@ -14,6 +14,7 @@ from negmine.detectors.devices import open_device
 from negmine.detectors.torchvision.builders import FIXED, TorchvisionCheckpoint, build, set_size
 from negmine.detectors.torchvision.checkpoints import read_checkpoint, write_checkpoint
 from negmine.errors import TrainingError, WeightsError
+from negmine.files import write_file
 from negmine.paths import printable
 from negmine.training.base import OnSteps, TrainingSet, TrainProgress
 from negmine.training.batches import MixedBatches
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-_RESUME, _DONE, _LOG = "resume.pt", "trained.safetensors", "log.jsonl"
+_DONE, _LOG = "trained.safetensors", "log.jsonl"
 _LARGE_PRIME = 1_000_003
 _NAMES_SHOWN = 10
 _COUNTED = 100  # batches whose anchors tell how rare objects are
@@ -78,6 +79,8 @@ class TorchvisionTrainer(OneTraining):
         Raises:
             TrainingError: where the loss is NaN or infinite, an image cannot be read, or memory or disk is full.
         """
+        from negmine.training.states import RESUME
+
         done = out / _DONE
         if done.is_file():
             return done
@@ -91,7 +94,7 @@ class TorchvisionTrainer(OneTraining):
                 raise TrainingError("the training ran out of memory; use a smaller --batch or --imgsz") from error
             raise
         write_checkpoint(trained, done)
-        (out / _RESUME).unlink(missing_ok=True)
+        (out / RESUME).unlink(missing_ok=True)
         return done
 
     def calibrate(self, weights: Path, calibration: Calibration, calibrated: Path) -> None:
@@ -127,6 +130,7 @@ class TorchvisionTrainer(OneTraining):
         """All passes that are not done."""
         import torch
 
+        from negmine.training.states import RESUME
         from negmine.training.torchvision.loop import make_optimizer, rate_at, train_one_pass
 
         config, settings = self._config, self._settings
@@ -141,7 +145,7 @@ class TorchvisionTrainer(OneTraining):
         images, order = self._images(checkpoint, data, out, schedule)
         if use_of(config.loss, family_of_builder(checkpoint.builder), "the weights").prior:
             checkpoint = self._with_prior(checkpoint, model, images, order, device)
-        begun, lines = _restore(out / _RESUME, parts, device)
+        begun, lines = _restore(out / RESUME, parts)
         order.passed = begun
         warmup = min(settings.warmup, max(schedule.steps // 10, 1))
         for number in range(begun, schedule.passes):
@@ -244,11 +248,11 @@ class TorchvisionTrainer(OneTraining):
 
     def _keep(self, out: Path, parts: Mapping[str, Any], passes: int, lines: Sequence[str]) -> None:
         """Write the state to resume from, and the lines of all passes so far."""
-        from negmine.training.saving import save
+        from negmine.training.states import RESUME, write_state
 
         try:
             states = {name: part.state_dict() for name, part in parts.items()}
-            save({"passes": passes, "lines": list(lines), **states}, out / _RESUME)
+            write_state({"passes": passes, "lines": list(lines), **states}, out / RESUME)
             _write_log(out, lines)
         except OSError as error:
             raise TrainingError(
@@ -285,23 +289,33 @@ def install_loss(model: Any, builder: str, config: TrainConfig, *, where: str = 
     return rule
 
 
-def _restore(path: Path, parts: Mapping[str, Any], device: torch.device) -> tuple[int, list[str]]:
-    """Restore the parts of a killed training; returns the number of passes that were done, and their lines."""
-    if not path.is_file():
-        return 0, []
-    import torch
+def _restore(path: Path, parts: Mapping[str, Any]) -> tuple[int, list[str]]:
+    """Restore the parts of a killed training; returns the number of passes that were done, and their lines.
 
-    state = torch.load(path, map_location=device, weights_only=True)
-    for name, part in parts.items():
-        if state[name] or name != "scaler":  # that of a CPU keeps nothing, and the training may resume on a GPU
-            part.load_state_dict(state[name])
-    _write_log(path.parent, state["lines"])
-    return int(state["passes"]), list(state["lines"])
+    Raises:
+        TrainingError: where the state is damaged, or of another training.
+    """
+    from negmine.training.states import read_state
+
+    state = read_state(path)
+    if state is None:
+        return 0, []
+    try:
+        for name, part in parts.items():
+            if state[name] or name != "scaler":  # that of a CPU keeps nothing, and the training may resume on a GPU
+                part.load_state_dict(state[name])
+        passes, lines = int(state["passes"]), [str(line) for line in state["lines"]]
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        raise TrainingError(
+            f"{printable(path)} is the state of another training; remove it to train again from the start"
+        ) from error
+    _write_log(path.parent, lines)
+    return passes, lines
 
 
 def _write_log(out: Path, lines: Sequence[str]) -> None:
     """Write all lines, since one may be missing where a training was killed."""
-    (out / _LOG).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    write_file(out / _LOG, "".join(f"{line}\n" for line in lines).encode(), durable=False)
 
 
 def _shown(names: Sequence[str]) -> str:

@@ -1,7 +1,12 @@
-"""The checkpoints of a training with Ultralytics: exact ones to resume from, and the trained weights."""
+"""The checkpoints that a training with Ultralytics ends with: what plain Ultralytics opens, and the same bytes again.
+
+A checkpoint is written from a network in memory, and never from the file of another: so it has what a detector needs,
+no date, and no folder of the machine that it was trained on.
+"""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,97 +14,82 @@ from typing import Any
 import torch
 from torch import nn
 
-from negmine.detectors.ultralytics.loading import channels_of
 from negmine.errors import TrainingError, WeightsError
 from negmine.paths import printable
 from negmine.training.calibration import Calibration
 from negmine.training.saving import save
 
-EXACT = "negmine"  # the key under which a killed training finds what Ultralytics keeps at half precision
+_KEPT = ("task", "imgsz", "single_cls")  # of the settings of a training
 
 
-def load(path: Path) -> dict[str, Any]:
-    """Read a checkpoint that this run wrote: unpickled without a check."""
-    document: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=False)
-    return document
-
-
-def require_same_network(start: Any, checkpoint: Path) -> None:
-    """Refuse trained weights that take other images than those they were trained from, or have another head.
+def write_trained(start: Any, tensors: Mapping[str, torch.Tensor], weights: Path) -> None:
+    """Write what a training made of a network, at half precision, as Ultralytics does.
 
     Args:
-        start: the module that the training began with.
-        checkpoint: of the training.
+        start: the detector that the training began with, as Ultralytics opens it.
+        tensors: by name, all that the network has.
+        weights: the file to write.
 
     Raises:
-        TrainingError: with what differs.
+        TrainingError: where the training made another network of it.
     """
-    before, after = _network(start), _network(load(checkpoint)["ema"])
-    for what, had in before.items():
-        if after[what] != had:
+    network = copy.deepcopy(start.model)
+    own = network.state_dict()
+    for name, value in own.items():
+        if name not in tensors or tensors[name].shape != value.shape:
             raise TrainingError(
-                f"{printable(checkpoint)}: expected {what} to stay {had}, found {after[what]} after the training; use "
-                "another version of Ultralytics"
+                f"{printable(weights)}: expected the network of the weights after the training, found another "
+                f"({printable(name)}); use another version of Ultralytics"
             )
+    if set(tensors) != set(own):
+        raise TrainingError(
+            f"{printable(weights)}: expected {len(own)} tensors after the training, found {len(tensors)}; use another "
+            "version of Ultralytics"
+        )
+    network.load_state_dict(dict(tensors))
+    _write(start, network.half(), weights)
 
 
-def _network(module: Any) -> dict[str, object]:
-    head = module.model[-1]
-    return {
-        "input channels": channels_of(module),
-        "the head": type(head).__name__,
-        "the number of classes": head.nc,
-    }
+def _write(start: Any, network: Any, weights: Path) -> None:
+    """Write a network with the settings that it was opened with."""
+    from ultralytics import __version__
+
+    arguments = {name: start.overrides[name] for name in _KEPT if start.overrides.get(name) is not None}
+    network.args = dict(arguments)
+    for name in ("criterion", "pt_path"):
+        network.__dict__.pop(name, None)
+    for parameter in network.parameters():
+        parameter.requires_grad = False
+    document = {"epoch": -1, "model": network, "ema": None, "train_args": arguments, "version": __version__}
+    save(document, weights)
 
 
-def save_weights(checkpoint: Path, weights: Path) -> None:
-    """Write what Ultralytics' own final checkpoint holds: the moving average, without the state to resume from."""
-    from ultralytics.utils.torch_utils import strip_optimizer
-
-    document = load(checkpoint)
-    document.pop(EXACT, None)
-    part = weights.with_suffix(".stripped.pt")
-    try:
-        save(document, part)
-        strip_optimizer(part)
-        save(load(part), weights)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def save_tensors(trained: Path, tensors: Mapping[str, torch.Tensor], saved: Path) -> None:
-    """Write a checkpoint with other tensors in it; its metrics, which are not theirs, are left out.
-
-    Args:
-        trained: a checkpoint that a training of ours wrote.
-        tensors: by name, all that it has.
-        saved: the file to write.
-    """
-    document = load(trained)
-    document["model"].load_state_dict(tensors)
-    save({**document, "train_metrics": None, "train_results": None}, saved)
-
-
-def calibrate_weights(weights: Path, calibration: Calibration, calibrated: Path) -> None:
+def calibrate_weights(start: Any, calibration: Calibration, calibrated: Path, where: str) -> None:
     """Write a checkpoint whose class logits are shifted: the biases of the last convolution of every class branch.
 
-    The branches are those of every scale, and of both heads of an end-to-end model. Everything else is copied, and the
-    precision stays: at half precision a bias between -16 and 0 takes a shift upwards by a multiple of `STEP`, down to
-    its negative, without rounding; elsewhere under 16, rounding is within 0.004 logits.
+    The branches are those of every scale, and of both heads of an end-to-end model. Everything else is copied. The
+    precision stays half where it was: there a bias between -16 and 0 takes a shift upwards by a multiple of `STEP`,
+    down to its negative, without rounding; elsewhere under 16, rounding is within 0.004 logits.
 
     Args:
-        weights: a checkpoint that this run wrote.
+        start: the detector, as Ultralytics opens it.
         calibration: the shifts.
         calibrated: where to write it.
+        where: the detector is, for a message.
 
     Raises:
         WeightsError: where the head has no such convolutions.
     """
-    document = load(weights)
-    for key in ("model", "ema"):
-        if document.get(key) is not None:
-            _shift_head(document[key].model[-1], calibration, printable(weights))
-    save(document, calibrated)
+    network = copy.deepcopy(start.model)
+    if all(_is_half(value) for value in network.state_dict().values()):
+        network.half()
+    _shift_head(network.model[-1], calibration, where)
+    _write(start, network, calibrated)
+
+
+def _is_half(value: torch.Tensor) -> bool:
+    """Whether a tensor loses nothing at half precision."""
+    return not value.is_floating_point() or torch.equal(value.half().to(value.dtype), value)
 
 
 def _shift_head(head: Any, calibration: Calibration, where: str) -> None:

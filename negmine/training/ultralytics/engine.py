@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,8 @@ from negmine.paths import printable
 from negmine.training.base import OnSteps, TrainProgress
 from negmine.training.batches import MixedBatches
 from negmine.training.config import TrainConfig
-from negmine.training.saving import save
 from negmine.training.schedule import Schedule
-from negmine.training.ultralytics.checkpoints import EXACT, load
+from negmine.training.states import write_state
 from negmine.training.ultralytics.criterion import dense_heads, install_criterion_loss
 from negmine.words import counted
 
@@ -36,7 +36,8 @@ class Job:
     Attributes:
         config: loss, ratio, seed.
         schedule: the steps; a pass is what Ultralytics calls an epoch.
-        resume_file: where a whole checkpoint is kept after each pass.
+        resume_file: where a whole state is kept after each pass.
+        state: of the passes that are done; None where there are none.
         restore_threads: called when Ultralytics has taken threads away.
         on_steps: told after each pass.
     """
@@ -44,12 +45,15 @@ class Job:
     config: TrainConfig
     schedule: Schedule
     resume_file: Path
+    state: Mapping[str, Any] | None
     restore_threads: Callable[[], None]
     on_steps: OnSteps | None = None
 
 
 class MixedTrainer(DetectionTrainer):  # type: ignore[misc]
-    """For `YOLO.train(trainer=partial(MixedTrainer, job))`, after `add_callbacks(model)`.
+    """Trains a network that it is given, with the callbacks of `add_callbacks(model)`.
+
+    Ultralytics' own way to resume unpickles its last checkpoint; here a training resumes from a state of ours.
 
     Args:
         job: of this training.
@@ -98,18 +102,50 @@ class MixedTrainer(DetectionTrainer):  # type: ignore[misc]
             super().final_eval()
 
     def save_model(self) -> Any:
-        """Keep a copy that is always whole, and exact: Ultralytics writes its own in place, at half precision."""
+        """Keep a state that is always whole, and exact: Ultralytics writes its own in place, at half precision."""
         saved = super().save_model()
         model = unwrap_model(self.model)
         assert self.ema is not None
-        exact = {
+        state = {
+            "passes": self.epoch + 1,
             "model": model.state_dict(),
             "ema": self.ema.ema.state_dict(),
             "losses": [head.bce.state_dict() for head in dense_heads(model.criterion)],
+            "updates": self.ema.updates,
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "best_fitness": self.best_fitness,
+            "stopper": {"best_fitness": self.stopper.best_fitness, "best_epoch": self.stopper.best_epoch},
         }
-        document = {**load(self.last), "optimizer": self.optimizer.state_dict(), EXACT: exact}
-        save(document, self._job.resume_file)
+        write_state(state, self._job.resume_file)
         return saved
+
+    def check_resume(self, overrides: Any) -> None:
+        """Resume from a state of ours, or not at all."""
+        self.resume = self.args.resume = self._job.state is not None
+
+    def resume_training(self, ckpt: Any) -> None:
+        """What is resumed before the first pass; `begin` resumes the tensors."""
+        state = self._job.state
+        if state is None:
+            return
+        with self._own_state():
+            for group, own in zip(state["optimizer"]["param_groups"], self.optimizer.param_groups, strict=True):
+                group["fused"] = own.get("fused")  # this device chooses, not the last
+            self.optimizer.load_state_dict(state["optimizer"])
+            if state["scaler"]:
+                self.scaler.load_state_dict(state["scaler"])
+            assert self.ema is not None
+            self.ema.updates = int(state["updates"])
+            self.best_fitness = state["best_fitness"]
+            self.stopper.best_fitness = state["stopper"]["best_fitness"]
+            self.stopper.best_epoch = state["stopper"]["best_epoch"]
+            self.start_epoch = int(state["passes"])
+        model = unwrap_model(self.model)
+        if getattr(model.model[-1], "one2one_cv2", None) is not None:  # as Ultralytics resumes the two losses of a head
+            model.criterion = model.init_criterion()
+            model.criterion.updates = self.start_epoch - 1
+            model.criterion.update()
 
     def begin(self) -> None:
         """On the live model, once the average of its weights was copied."""
@@ -118,8 +154,8 @@ class MixedTrainer(DetectionTrainer):  # type: ignore[misc]
         if getattr(model, "criterion", None) is None:
             model.criterion = model.init_criterion()
         install_criterion_loss(model.criterion, self._job.config)
-        if self.start_epoch:
-            self._restore()
+        if self._job.state is not None:
+            self._restore(self._job.state)
         if self._batches is not None:
             self._batches.passed = self.start_epoch
 
@@ -146,20 +182,26 @@ class MixedTrainer(DetectionTrainer):  # type: ignore[misc]
             done = (self.epoch + 1) * schedule.steps_per_pass
             self._job.on_steps(TrainProgress(done, schedule.steps, losses))
 
-    def _restore(self) -> None:
-        """Resume from the exact state; Ultralytics has read the optimizer, and the rest at half precision."""
-        resume_file = self._job.resume_file
-        exact = load(resume_file).get(EXACT)
-        if exact is None:
-            raise TrainingError(
-                f"{printable(resume_file)} was written by an older negmine; remove it to train this round again"
-            )
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        """Resume the tensors."""
         model = unwrap_model(self.model)
         assert self.ema is not None
-        model.load_state_dict(exact["model"])
-        self.ema.ema.load_state_dict(exact["ema"])
-        for head, kept in zip(dense_heads(model.criterion), exact["losses"], strict=True):
-            head.bce.load_state_dict(kept)
+        with self._own_state():
+            model.load_state_dict(state["model"])
+            self.ema.ema.load_state_dict(state["ema"])
+            for head, kept in zip(dense_heads(model.criterion), state["losses"], strict=True):
+                head.bce.load_state_dict(kept)
+
+    @contextmanager
+    def _own_state(self) -> Iterator[None]:
+        """Refuse a state that does not fit, in one line."""
+        try:
+            yield
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            raise TrainingError(
+                f"{printable(self._job.resume_file)} is the state of another training; remove it to train again from "
+                "the start"
+            ) from error
 
     def _require_finite(self) -> None:
         if self.loss is None or bool(torch.isfinite(self.loss)):

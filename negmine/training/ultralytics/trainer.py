@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from negmine.detectors.ultralytics.loading import channels_of, one_line, open_model
-from negmine.detectors.ultralytics.quiet import no_training_downloads, quiet_ultralytics
+from negmine.detectors.ultralytics.quiet import no_training_files, quiet_ultralytics
 from negmine.errors import ConfigError, NegmineError, TrainingError, WeightsError
 from negmine.paths import printable
 from negmine.training.base import OnSteps, TrainingSet
@@ -21,6 +21,7 @@ from negmine.training.losses import Family, use_of
 from negmine.training.schedule import OneTraining, Schedule
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from ultralytics import YOLO
 
     from negmine.training.ultralytics.engine import Job
@@ -43,9 +44,10 @@ FINE_TUNING: Mapping[str, object] = MappingProxyType(
 )
 _MOST_RATE = 0.0005
 _IMGSZ = 640  # of weights that do not say
-_RESUME = "resume.pt"  # the last whole checkpoint; Ultralytics writes its own in place, where a kill cuts it short
 _DONE = "trained.pt"
 _NAMES_SHOWN = 10
+# Settings that are words. Any other text may name a file or an address.
+_WORDS = frozenset("amp auto_augment cache compile copy_paste_mode optimizer".split())
 _OPTIMIZERS = ("sgd", "adam", "adamax", "adamw", "nadam", "radam", "rmsprop", "musgd", "auto")
 
 
@@ -59,6 +61,12 @@ class UltralyticsTrainer(OneTraining):
     def __init__(self, config: TrainConfig) -> None:
         if "," in config.device:
             raise ConfigError(f"expected one device to train on, found {config.device!r}; name one of them")
+        for name, value in config.settings.items():
+            if not _is_number(value) and not (name in _WORDS and isinstance(value, str)):
+                raise ConfigError(
+                    f"expected {name} to be a number, true or false in --set, found {value!r}, which may name a file "
+                    "that would be opened unchecked"
+                )
         super().__init__(config)
 
     def check(self, weights: Path, class_names: Sequence[str]) -> None:
@@ -105,17 +113,19 @@ class UltralyticsTrainer(OneTraining):
         done = out / _DONE
         if done.is_file():
             return done
-        with quiet_ultralytics() as restore_threads, no_training_downloads(), _explained(out):
-            from negmine.training.ultralytics.checkpoints import require_same_network, save_weights
+        with quiet_ultralytics() as restore_threads, no_training_files(), _explained(out):
+            from negmine.training.states import RESUME, read_state
+            from negmine.training.ultralytics.checkpoints import write_trained
             from negmine.training.ultralytics.engine import Job
 
             out.mkdir(parents=True, exist_ok=True)
-            resume_file = out / _RESUME
-            schedule = self._schedule(data, steps)
-            if _passes_done(resume_file) < schedule.passes:
-                self._run(weights, data, out, Job(self._config, schedule, resume_file, restore_threads, on_steps))
-            require_same_network(self._open(weights).model, resume_file)
-            save_weights(resume_file, done)
+            resume_file = out / RESUME
+            schedule, state = self._schedule(data, steps), read_state(resume_file)
+            if _passes_done(state, resume_file) < schedule.passes:
+                job = Job(self._config, schedule, resume_file, state, restore_threads, on_steps)
+                self._run(weights, data, out, job)
+                state = read_state(resume_file)
+            write_trained(self._open(weights), _averaged(state, resume_file), done)
             resume_file.unlink()
         return done
 
@@ -132,8 +142,7 @@ class UltralyticsTrainer(OneTraining):
         with quiet_ultralytics(), _explained(calibrated.parent):
             from negmine.training.ultralytics.checkpoints import calibrate_weights
 
-            self._open(weights)  # checks what unpickling would run, and that it is a dense detector
-            calibrate_weights(weights, calibration, calibrated)
+            calibrate_weights(self._open(weights), calibration, calibrated, printable(weights))
 
     def average(self, checkpoints: Sequence[Path], averaged: Path, *, shares: Sequence[float] | None = None) -> None:
         """Write the average of checkpoints of one architecture, of which the first is one that `train` returned.
@@ -144,26 +153,28 @@ class UltralyticsTrainer(OneTraining):
         """
         with quiet_ultralytics(), _explained(averaged.parent):
             from negmine.training.averaging import average_tensors
-            from negmine.training.ultralytics.checkpoints import save_tensors
+            from negmine.training.ultralytics.checkpoints import write_trained
 
-            tables = [self._open(path).model.state_dict() for path in checkpoints]
-            save_tensors(checkpoints[0], average_tensors(tables, shares), averaged)
+            models = [self._open(path) for path in checkpoints]
+            tensors = average_tensors([model.model.state_dict() for model in models], shares)
+            write_trained(models[0], tensors, averaged)
 
     def _run(self, weights: Path, data: TrainingSet, out: Path, job: Job) -> None:
-        """Train the passes that are not done; leaves the last whole checkpoint in `out`."""
+        """Train the passes that are not done; leaves the last whole state in `out`."""
         from negmine.training.ultralytics.engine import MixedTrainer, add_callbacks
 
-        resume_file = job.resume_file
-        resumed = _passes_done(resume_file) > 0
-        model = self._open(resume_file if resumed else weights)
+        model = self._open(weights)
         data_yaml = data.write_lists(out, channels=channels_of(model.model))
-        model.ckpt_path = str(resume_file)  # that it resumes from; what was opened may be a copy
         add_callbacks(model)
-        model.train(
-            trainer=partial(MixedTrainer, job),
-            **self._arguments(data_yaml, out, job.schedule, imgsz=_trained_imgsz(model), classes=len(data.class_names)),
-            **({"resume": True} if resumed else {}),
+        _clear(out)
+        arguments = self._arguments(
+            data_yaml, out, job.schedule, imgsz=_trained_imgsz(model), classes=len(data.class_names)
         )
+        trainer = MixedTrainer(
+            job, overrides={**model.overrides, **arguments, "mode": "train"}, _callbacks=model.callbacks
+        )
+        trainer.model = trainer.get_model(weights=model.model, cfg=model.model.yaml)
+        trainer.train()
 
     def _open(self, weights: Path) -> YOLO:
         """A detector that has everything a training needs."""
@@ -236,18 +247,42 @@ def fine_tuning_rate(classes: int) -> float:
     return min(_MOST_RATE, round(0.01 / (4 + classes), 6))
 
 
+def _is_number(value: object) -> bool:
+    """Whether a value names nothing: a number, a list of numbers, a flag or None."""
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_number, value))
+    return value is None or isinstance(value, (bool, int, float))
+
+
 def _trained_imgsz(model: YOLO) -> int:
     size = model.overrides.get("imgsz")
     return size if isinstance(size, int) else _IMGSZ
 
 
-def _passes_done(checkpoint: Path) -> int:
-    """The whole passes behind a checkpoint of a killed training; 0 where there is none."""
-    if not checkpoint.is_file():
+def _passes_done(state: Mapping[str, Any] | None, where: Path) -> int:
+    """The whole passes behind the state of a killed training; 0 where there is none."""
+    if state is None:
         return 0
-    from ultralytics.nn.tasks import load_checkpoint
+    passes = state.get("passes")
+    if type(passes) is not int or passes < 1:
+        raise TrainingError(f"{printable(where)} is damaged; remove it to train again from the start")
+    return passes
 
-    return int(load_checkpoint(checkpoint)[1]["epoch"]) + 1
+
+def _averaged(state: Mapping[str, Any] | None, where: Path) -> Mapping[str, Tensor]:
+    """The moving average of the weights."""
+    tensors = None if state is None else state.get("ema")
+    if not isinstance(tensors, dict):
+        raise TrainingError(f"{printable(where)} is damaged; remove it to train again from the start")
+    return tensors
+
+
+def _clear(out: Path) -> None:
+    """Remove what Ultralytics wrote before a kill: it would open checkpoints there, and write through links."""
+    for path in out.iterdir():
+        if path.is_symlink():
+            path.unlink()
+    shutil.rmtree(out / "weights", ignore_errors=True)
 
 
 @contextmanager

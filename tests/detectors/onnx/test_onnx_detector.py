@@ -65,6 +65,27 @@ def test_tensors_in_a_file_beside_are_part_of_the_identity(lamp: Callable[..., O
     assert len({alone, one, lamp().identity.sha256}) == 3
 
 
+@pytest.mark.parametrize("absolute", [True, False])
+def test_tensors_outside_the_folder_are_not_read(
+    absolute: bool, lamp: Callable[..., OnnxDetector], tmp_path: Path
+) -> None:
+    lamp()
+    model = onnx.load(tmp_path / "lamp.onnx")
+    data = next(each for each in model.graph.initializer if each.raw_data)
+    (tmp_path / "secret").write_bytes(data.raw_data)
+    folder = tmp_path / "given"
+    folder.mkdir()
+    names = {True: str(tmp_path / "secret"), False: "../secret"}
+    for key, value in {"location": names[absolute], "offset": "0", "length": str(len(data.raw_data))}.items():
+        data.external_data.add(key=key, value=value)
+    data.ClearField("raw_data")
+    data.data_location = onnx.TensorProto.EXTERNAL
+    (folder / "lamp.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(WeightsError, match=r"lamp.onnx cannot be opened by onnxruntime") as caught:
+        opened(folder / "lamp.onnx", "ultralytics", class_names=str(tmp_path / "names.txt"))
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("inside", ["{0: 'lamp', 1: 'sign'}", "['lamp', 'sign']"])
 def test_names_inside_the_file_are_used(lamp: Callable[..., OnnxDetector], inside: str) -> None:
     assert dict(lamp(inside=inside).class_names) == {0: "lamp", 1: "sign"} and ast.literal_eval(inside)

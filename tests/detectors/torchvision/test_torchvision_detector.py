@@ -238,6 +238,31 @@ def test_damaged_and_foreign_files(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "pickled",
+    [
+        pytest.param(b"\x80\x02h\x05.", id="a value that was not kept"),
+        pytest.param(b"\x80\x020.", id="nothing to pop"),
+        pytest.param(b"\x80\x02J\x01.", id="half a number"),
+        pytest.param(b"\x80\x02}K\x01s.", id="a key alone"),
+        pytest.param(b"\x80\x02]}s.", id="a list as a mapping"),
+        pytest.param(b"\x80\x02(.", id="a mark"),
+        pytest.param(b"\x80\x02}(]", id="cut"),
+    ],
+)
+def test_broken_pickles_are_one_line(pickled: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "w.pth"
+    for zipped in (True, False):
+        path.write_bytes(pickled)
+        if zipped:
+            writer = torch._C.PyTorchFileWriter(str(path))
+            writer.write_record("data.pkl", pickled, len(pickled))
+            writer.write_end_of_file()
+        with pytest.raises(WeightsError, match=r"w.pth (cannot be read|holds more|is not a dictionary)") as caught:
+            open_detector(DetectorConfig(str(path), device="cpu"))
+        assert "\n" not in str(caught.value)
+
+
 def test_a_name_that_torchvision_does_not_have() -> None:
     with pytest.raises(WeightsError, match=r"torchvision has no detector 'yolo'; expected one of fasterrcnn"):
         open_detector(DetectorConfig("torchvision:yolo", device="cpu"))

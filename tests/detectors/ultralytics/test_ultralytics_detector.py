@@ -18,7 +18,7 @@ from negmine.detectors.base import Detector, imgsz_warning
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.open import open_detector
 from negmine.detectors.ultralytics.quiet import quiet_ultralytics
-from negmine.errors import ConfigError, WeightsError
+from negmine.errors import ConfigError, UnsafeWeightsError, WeightsError
 from negmine.structures import Detections, Image
 
 BuildCheckpoint = Callable[[str], Path]
@@ -255,7 +255,15 @@ def test_a_detector_of_more_channels_than_images_have_is_refused(tmp_path: Path,
 def test_a_missing_runtime_is_named_with_the_command_and_not_installed(tmp_path: Path) -> None:
     (tmp_path / "w.engine").write_bytes(b"\0" * 64)
     with pytest.raises(WeightsError, match=r"needs the package tensorrt.*pip install tensorrt"):
-        open_detector(DetectorConfig(str(tmp_path / "w.engine")))
+        open_detector(DetectorConfig(str(tmp_path / "w.engine"), trust_weights=True))
+
+
+@pytest.mark.parametrize("name", ["w.engine", "w.torchscript", "w.pb", "w_saved_model"])
+def test_programs_are_opened_only_for_who_trusts_them(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.mkdir() if name.endswith("_model") else path.write_bytes(b"\0" * 64)
+    with pytest.raises(UnsafeWeightsError, match=r"is a program that runs when it is opened; pass --trust-weights"):
+        open_detector(DetectorConfig(str(path)))
 
 
 @pytest.mark.skipif(importlib.util.find_spec("openvino") is not None, reason="OpenVINO is installed")

@@ -107,7 +107,7 @@ def test_a_killed_training_ends_as_an_undisturbed_one(
     )
     assert told == [3 * len(data.positives)]
     assert after.read_bytes() == whole.read_bytes()
-    assert not (tmp_path / "run" / "resume.pt").exists()
+    assert not (tmp_path / "run" / "resume.safetensors").exists()
     assert open_trainer(config, before).train(before, data, tmp_path / "run") == after  # what is done is done
 
 
@@ -255,12 +255,12 @@ def test_an_unreadable_image_is_one_line_from_a_loading_process_too(data: Traini
 
 
 def test_a_training_begun_on_a_cpu_goes_on_on_a_gpu(tmp_path: Path) -> None:
-    from negmine.training.saving import save
+    from negmine.training.states import write_state
     from negmine.training.torchvision.trainer import _restore
 
     cpu, gpu = (torch.amp.GradScaler("cpu", enabled=enabled) for enabled in (False, True))
-    save({"passes": 2, "lines": ["{}", "{}"], "scaler": cpu.state_dict()}, tmp_path / "resume.pt")
-    assert _restore(tmp_path / "resume.pt", {"scaler": gpu}, torch.device("cpu")) == (2, ["{}", "{}"])
+    write_state({"passes": 2, "lines": ["{}", "{}"], "scaler": cpu.state_dict()}, tmp_path / "resume.safetensors")
+    assert _restore(tmp_path / "resume.safetensors", {"scaler": gpu}) == (2, ["{}", "{}"])
     assert (tmp_path / "log.jsonl").read_text() == "{}\n{}\n"  # though a kill had lost a line
 
 
