@@ -83,7 +83,7 @@ def _watched(tally: Tally, start: int, count: int, seed: int, end: float | None)
             except EOFError:
                 process.join()
                 if process.exitcode == 0:
-                    return count if end is None else at
+                    return at  # all of them; or it grew, or time is up
                 tally.failures += (Failure(at, f"the process died with status {process.exitcode}"),)
                 return at + 1
             at, waits = number + 1, _HANGS_S

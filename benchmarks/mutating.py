@@ -120,6 +120,8 @@ ODD_WORDS = (
     "\\ud800",
 )
 
+_LARGE = 1 << 17  # bytes; what is larger is not repeated
+
 Change = Callable[[random.Random, bytes], bytes]
 
 
@@ -293,7 +295,7 @@ def _changed_jpeg(rng: random.Random, data: bytes) -> bytes:
             segments.insert(index, segments[rng.randrange(len(segments))])
         elif kind == 2 and segments:
             del segments[index]
-        elif kind == 3:
+        elif kind == 3 and len(rest) < _LARGE:
             rest = rest[:-2] * rng.choice((2, 10, 70, 300)) + rest[-2:]
         else:
             rest = rest[:12] + changed_bytes(rng, rest[12:-2]) + rest[-2:]
