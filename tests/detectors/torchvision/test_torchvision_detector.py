@@ -120,6 +120,7 @@ def test_score_thresholds_that_are_none_are_refused(
         read_checkpoint(tmp_path / "bad.pth")
 
 
+@pytest.mark.slow
 def test_an_identity_tells_detectors_apart(mobilenet: Callable[[], Path]) -> None:
     def identity(**settings: Any) -> Any:
         return open_detector(DetectorConfig(str(mobilenet()), device="cpu", **settings)).identity
@@ -268,6 +269,7 @@ def test_a_name_that_torchvision_does_not_have() -> None:
         open_detector(DetectorConfig("torchvision:yolo", device="cpu"))
 
 
+@pytest.mark.slow
 def test_labels_that_were_counted_from_0(tmp_path: Path) -> None:
     builder = "fcos_resnet50_fpn"
     document = {"builder": builder, "num_classes": 3, "arguments": DEFAULT_SMALL}

@@ -73,6 +73,7 @@ def test_every_family_gives_the_same_bits(family: str, tmp_path: Path) -> None:
     require_same(path)
 
 
+@pytest.mark.slow_after(4)
 @pytest.mark.parametrize("change", ["half", "single", "channels last", "fused", "activation", "end2end", "classes"])
 def test_small_networks_give_the_same_bits(change: str, tmp_path: Path) -> None:
     with quiet_ultralytics():
@@ -147,6 +148,7 @@ def test_a_network_that_was_changed_by_hand_is_refused_with_the_reason(
         open_detector(DetectorConfig(str(path)))
 
 
+@pytest.mark.slow
 def test_it_opens_for_who_trusts_it(tmp_path: Path) -> None:
     with quiet_ultralytics():
         network = small_network()

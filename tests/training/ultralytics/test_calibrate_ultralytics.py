@@ -69,7 +69,7 @@ def raw(weights: Path) -> tuple[torch.Tensor, torch.Tensor]:
         return y[:4], y[4:]
 
 
-@pytest.mark.slow_after(2)
+@pytest.mark.slow_after(1)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_logit_moves_by_exactly_the_shift_of_its_class_at_half_precision(family: str, tmp_path: Path) -> None:
     weights = write_half(tmp_path / "w.pt", family)
