@@ -63,7 +63,8 @@ def prepare(
     by = GroupBy(config.group_by)
     holdout = HoldoutConfig(share=config.share, seed=config.seed, sources=inputs.held_out, group_by=by)
     division = divide(labelled, backgrounds, holdout, folds=_folds(config, labelled, backgrounds, by))
-    locked.claim(_depends_on(inputs, config, labelled, backgrounds, division))
+    rounds = config.rounds or (_ROUNDS if len(division.folds) == 1 else 1)
+    locked.claim(_depends_on(inputs, replace(config, rounds=rounds), labelled, backgrounds, division))
     _write_lists(folder, division)
     parts = division.parts(labelled)
     placed = place_labelled(folder, parts, labelled.class_ids, listener.counts("labelled images placed"))
@@ -72,7 +73,7 @@ def prepare(
     run = Run(
         folder=folder,
         config=config,
-        rounds=config.rounds or (_ROUNDS if len(division.folds) == 1 else 1),
+        rounds=rounds,
         bank=inputs.bank or folder.bank,
         detector=replace(settings, classes=_only(names, labelled)),
         data=RunData(
