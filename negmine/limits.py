@@ -3,4 +3,5 @@
 from __future__ import annotations
 
 MAX_PIXELS = 200_000_000  # of one image
+MAX_DECODING = 9 * MAX_PIXELS  # bytes that a decoder may take
 MAX_SIDE = 65_500  # pixels of a negative: JPEG holds no more

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
@@ -12,6 +13,8 @@ from negmine.paths import printable
 MAX_YAML = 1 << 20  # bytes of a file
 _MAX_NODES = 60_000  # twenty thousand numbered class names are forty thousand
 _MAX_NUMBER = 1 << 63
+_LONGEST_NUMBER = 400  # characters
+_MERGE = "tag:yaml.org,2002:merge"
 
 _Plain: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader  # seven times faster
 # Composes in Python, whose recursion is bounded: that of libyaml overflows the stack.
@@ -31,18 +34,33 @@ class _Loader(_Base):  # type: ignore[misc]
         self._nodes = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        self._nodes += 1
-        if self._nodes > _MAX_NODES:
-            raise YamlError(f"it has over {_MAX_NODES} values")
+        self._count(1)
         node: yaml.Node | None = super().compose_node(parent, index)
         return node
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        super().flatten_mapping(node)  # copies what `<<` names, so a few lines could grow to gigabytes
-        if len(node.value) > _MAX_NODES:
+        for key, value in node.value:
+            if key.tag == _MERGE:  # copies what it names, so a few lines could grow to gigabytes
+                self._count_merged(value.value if isinstance(value, yaml.SequenceNode) else [value])
+        super().flatten_mapping(node)
+
+    def _count_merged(self, merged: Sequence[yaml.Node]) -> None:
+        for each in merged:
+            if isinstance(each, yaml.MappingNode):
+                self.flatten_mapping(each)
+                self._count(len(each.value))
+
+    def _count(self, values: int) -> None:
+        self._nodes += values
+        if self._nodes > _MAX_NODES:
             raise YamlError(f"it has over {_MAX_NODES} values")
 
+    def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
+        _require_short(node)
+        return float(super().construct_yaml_float(node))
+
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        _require_short(node)
         number = int(super().construct_yaml_int(node))
         if abs(number) >= _MAX_NUMBER:
             raise YamlError("it has a number of over 64 bits")
@@ -50,6 +68,12 @@ class _Loader(_Base):  # type: ignore[misc]
 
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_yaml_float)
+
+
+def _require_short(node: yaml.ScalarNode) -> None:
+    if len(str(node.value)) > _LONGEST_NUMBER:  # numbers to the base of 60 take time by the square of their length
+        raise YamlError(f"it has a number of over {_LONGEST_NUMBER} characters")
 
 
 def load_yaml(text: str | bytes) -> object:

@@ -16,7 +16,7 @@ import simplejpeg
 
 from negmine.errors import ImageError
 from negmine.images.header import Header, cut_short, read_header
-from negmine.limits import MAX_PIXELS
+from negmine.limits import MAX_DECODING, MAX_PIXELS
 from negmine.structures import Image
 
 
@@ -58,8 +58,7 @@ def _jpeg(data: bytes) -> Image | None:
     try:
         return np.asarray(simplejpeg.decode_jpeg(data, "BGR"), dtype=np.uint8)
     except ValueError as error:
-        found = _DAMAGED.match(str(error))
-        if found is not None and int(found["padding"] or _PADDING + 1) > _PADDING:
+        if _is_damage(str(error), data):
             raise ImageError(f"it is a JPEG that is damaged inside ({error}); copy or download it again") from error
     try:
         return np.asarray(simplejpeg.decode_jpeg(data, "BGR", strict=False), dtype=np.uint8)  # after other warnings
@@ -67,8 +66,17 @@ def _jpeg(data: bytes) -> Image | None:
         return None
 
 
-_PADDING = 3  # bytes before the end, as some cameras write them
-_DAMAGED = re.compile(r"Premature end|Corrupt JPEG data: (?:(?P<padding>\d+) extraneous bytes before marker 0xd9)?")
+_FEW = 3  # bytes of any value before the end, as some cameras write them
+_LEFT_OVER = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
+_JPEG_END = b"\xff\xd9"
+
+
+def _is_damage(warning: str, data: bytes) -> bool:
+    """Whether what the decoder says of a JPEG is about its pixels, and not about padding before its end."""
+    if (left_over := _LEFT_OVER.match(warning)) is not None:
+        count, end = int(left_over[1]), data.rfind(_JPEG_END)
+        return count > _FEW and len(set(data[max(end - count, 0) : end])) > 1
+    return warning.startswith(("Premature end", "Corrupt JPEG data"))
 
 
 def _by_opencv(data: bytes, header: Header) -> Image:
@@ -91,9 +99,10 @@ def _check(header: Header) -> None:
     width, height = header.size_wh
     if width < 1 or height < 1:
         raise ImageError(f"it is a {header.format} of {width} x {height} pixels; expected at least 1 x 1")
-    if width * height > MAX_PIXELS:
+    most = min(MAX_PIXELS, MAX_DECODING // header.memory)
+    if width * height > most:
         raise ImageError(
-            f"it is of {width} x {height} pixels, over the limit of {MAX_PIXELS // 10**6} megapixels; cut it into tiles"
+            f"it is of {width} x {height} pixels, over the limit of {most // 10**6} megapixels; cut it into tiles"
         )
     if header.frames > 1:
         raise ImageError(

@@ -52,12 +52,14 @@ class Header:
         size_wh: width and height in pixels, as stored.
         frames: frames or pages; 1 for a photograph with embedded previews.
         orientation: EXIF's number, 1 to 8, where the decoder does not apply it itself; else 1.
+        memory: bytes that decoding takes for each pixel, those of the result and the decoder's own.
     """
 
     format: str
     size_wh: tuple[int, int]
     frames: int = 1
     orientation: int = 1
+    memory: int = 6
 
 
 def read_header(data: bytes) -> Header:
@@ -78,9 +80,10 @@ def read_header(data: bytes) -> Header:
 
 
 def pixel_bytes(data: bytes) -> int:
-    """What the pixels of an image take in memory; 0 where its header cannot be read: decoding says what is wrong."""
+    """What decoding an image takes in memory; 0 where its header cannot be read: decoding says what is wrong."""
     try:
-        return 3 * math.prod(read_header(data).size_wh)
+        header = read_header(data)
+        return header.memory * math.prod(header.size_wh)
     except ImageError:
         return 0
 
@@ -110,8 +113,8 @@ def stated_size(data: View) -> tuple[int, int] | None:
 
 
 def _jpeg(data: bytes) -> Header:
-    size_wh, orientation = read_jpeg(data)
-    return Header("JPEG", size_wh, orientation=orientation)
+    size_wh, orientation, progressive = read_jpeg(data)
+    return Header("JPEG", size_wh, orientation=orientation, memory=9 if progressive else 3)
 
 
 def _avif(data: bytes) -> Header:
@@ -145,10 +148,10 @@ class _Format:
     read_size: Callable[[View], tuple[int, int]] | None = None
 
 
-def _single(name: str, magic: bytes, read_size: _ReadSize, *, may_be_large: bool = False) -> _Format:
+def _single(name: str, magic: bytes, read_size: _ReadSize, *, may_be_large: bool = False, memory: int = 6) -> _Format:
     """A format that holds one image."""
     early = (lambda data: read_size(data[:_HEAD])) if may_be_large else None
-    return _Format(name, re.compile(magic, re.DOTALL), lambda data: Header(name, read_size(data)), early)
+    return _Format(name, re.compile(magic, re.DOTALL), lambda data: Header(name, read_size(data), memory=memory), early)
 
 
 def _several(
@@ -179,10 +182,10 @@ _FORMATS = (
     _single("BMP", rb"BM", _by_pillow(BmpImageFile), may_be_large=True),
     _Format("AVIF", re.compile(rb".{4}ftyp(.{4}){0,15}?avi[fs]", re.DOTALL), _avif),
     _refused("HEIC", rb".{4}ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)", _HEIC),
-    _single("JPEG 2000", rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", read_jpeg_2000),
+    _single("JPEG 2000", rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", read_jpeg_2000, memory=16),
     _single("PNM", rb"P[1-6][\s#]", read_pnm_size, may_be_large=True),
     _single("PAM", rb"P7\s", read_pam_size, may_be_large=True),
     _refused("PFM", rb"P[Ff]\s", _PFM),
-    _single("Radiance HDR", rb"#\?R(ADIANCE|GBE)", read_hdr_size),
+    _single("Radiance HDR", rb"#\?R(ADIANCE|GBE)", read_hdr_size, memory=15),
     _single("Sun raster", rb"\x59\xa6\x6a\x95", _by_pillow(SunImageFile), may_be_large=True),
 )

@@ -9,23 +9,25 @@ import struct
 import numpy as np
 
 from negmine.errors import ImageError
-from negmine.images.tiff import exif_orientation
+from negmine.images.exif import exif_orientation
 from negmine.limits import MAX_PIXELS
 
 MAX_SCANS = 64  # encoders write about ten, or twenty; the decoder goes over the whole image for each
+_FEW_SCANS, _MOST_WORK = 16, 500_000_000  # scans of an image of any size; pixels of all scans, where there are more
 _MAX_SEGMENTS = 10_000  # before the first scan; the profiles and previews of cameras are in a few dozens
 _EXIF = b"Exif\0\0"
 _SCAN, _END = b"\xff\xda", b"\xff\xd9"
-_MARKER = re.compile(rb"\xff+([^\xff])", re.DOTALL)
-_NEXT_MARKER = re.compile(rb"\xff+([^\xff\x00\x01\xd0-\xd8])", re.DOTALL)  # one with a body, or the end
-_PIXELS_A_BYTE = 512  # at most: each block of 64 takes a bit, where bits are Huffman's
-_HUFFMAN = range(0xC0, 0xC4)  # numbers of frames
+_MARKER = re.compile(rb"\xff([^\xff])", re.DOTALL)  # after any number of 0xff
+_NEXT_MARKER = re.compile(rb"\xff([^\xff\x00\x01\xd0-\xd8])", re.DOTALL)  # one with a body, or the end
+_PIXELS_A_BYTE = 512  # at most: each block of 64 takes a bit, where bits are Huffman's; an arithmetic code takes less
+_HUFFMAN, _ARITHMETIC_SAVES = range(0xC0, 0xC4), 8  # numbers of frames
+_PROGRESSIVE = frozenset({0xC2, 0xCA})
 _ALONE = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})  # markers without a body, and what is no marker
 _NO_FRAMES = frozenset({0xC4, 0xC8, 0xCC})  # among the numbers of frames: tables
 
 
-def read_jpeg(data: bytes) -> tuple[tuple[int, int], int]:
-    """Width and height in pixels, as stored, and the orientation by EXIF, 1 to 8.
+def read_jpeg(data: bytes) -> tuple[tuple[int, int], int, bool]:
+    """Width and height in pixels, as stored, the orientation by EXIF, 1 to 8, and whether it is progressive.
 
     Phones and cameras append more images (MPO), which do not count.
 
@@ -34,13 +36,16 @@ def read_jpeg(data: bytes) -> tuple[tuple[int, int], int]:
         ValueError, struct.error: where it is cut short, or has no frame or two.
     """
     size_wh, scan, number, exif = _frame(data)
-    if number in _HUFFMAN and math.prod(size_wh) // _PIXELS_A_BYTE > len(data) and math.prod(size_wh) <= MAX_PIXELS:
+    pixels = math.prod(size_wh)
+    most = _PIXELS_A_BYTE * (1 if number in _HUFFMAN else _ARITHMETIC_SAVES) * len(data)
+    if most < pixels <= MAX_PIXELS:
         raise ValueError("so few bytes cannot hold the pixels")
     if data.rfind(_END, scan) < 0:  # what follows the scans need not end at the end marker, but must have one
         raise ValueError("no end")
-    if _most_scans(data, scan) > MAX_SCANS:
-        _require_few_scans(data, scan)
-    return size_wh, exif_orientation(exif) if exif else 1
+    most = min(MAX_SCANS, max(_FEW_SCANS, _MOST_WORK // max(pixels, 1)))
+    if _most_scans(data, scan) > most:
+        _require_few_scans(data, scan, most)
+    return size_wh, exif_orientation(exif), number in _PROGRESSIVE
 
 
 def _frame(data: bytes) -> tuple[tuple[int, int], int, int, bytes]:
@@ -75,11 +80,11 @@ def _most_scans(data: bytes, at: int) -> int:
     return sum(int(np.count_nonzero(each == int.from_bytes(_SCAN, "little"))) for each in pairs)  # faster than `count`
 
 
-def _require_few_scans(data: bytes, at: int) -> None:
+def _require_few_scans(data: bytes, at: int, most: int) -> None:
     """Count the scans of the image itself: not those in tables, or in what is appended."""
     scans = 0
     while (found := _NEXT_MARKER.search(data, at)) is not None and found[1] != _END[1:]:
         scans += found[1] == _SCAN[1:]
-        if scans > MAX_SCANS:
-            raise ImageError(f"it is a JPEG of over {MAX_SCANS} scans, which no encoder writes; save it again")
+        if scans > most:
+            raise ImageError(f"it is a JPEG of over {most} scans, more than encoders write; save it again")
         at = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")

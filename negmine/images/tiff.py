@@ -9,8 +9,7 @@ from typing import Protocol
 from negmine.errors import ImageError
 
 _WIDTH, _HEIGHT, _SUBFILE_TYPE, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 254, 322, 323
-_ORIENTATION = 274
-_WANTED = frozenset({_WIDTH, _HEIGHT, _SUBFILE_TYPE, _TILE_WIDTH, _TILE_HEIGHT, _ORIENTATION})
+_WANTED = frozenset({_WIDTH, _HEIGHT, _SUBFILE_TYPE, _TILE_WIDTH, _TILE_HEIGHT})
 _REDUCED = 1  # bit of the subfile type: a smaller copy of another page, such as a thumbnail or a map's overview
 _VALUE_FORMATS = {3: "H", 4: "I", 16: "Q"}  # by type: SHORT, LONG, LONG8
 _MAX_PAGES = 1000
@@ -102,14 +101,3 @@ def read_tiff(data: View) -> tuple[tuple[int, int], int]:
     if pages[0].get(_TILE_WIDTH, 1) * pages[0].get(_TILE_HEIGHT, 1) > max(_TILE, 2 * width * height):
         raise ValueError("a tile is far larger than its page")
     return (width, height), max(own, 1)
-
-
-def exif_orientation(block: bytes) -> int:
-    """The orientation, 1 to 8, in a block of EXIF, a TIFF without pixels; 1 where it states none, or nonsense."""
-    reader = _Reader(block, "<" if block[:1] == b"I" else ">", is_big=False)
-    try:
-        tags, _ = reader.directory(reader.numbers("I", 4)[0])
-    except (ValueError, struct.error, ImageError):
-        return 1
-    found = tags.get(_ORIENTATION, 1)
-    return found if found in range(1, 9) else 1

@@ -86,6 +86,10 @@ HOSTILE = {
         saved("JPEG")[:2] + b"\xff\xc0\x00\x0b\x08\x27\x10\x27\x10\x01\x01\x11\0" + saved("JPEG")[2:], "damaged"
     ),
     "segments without an end": (b"\xff\xd8" + b"\xff\xfe\0\2" * 200_000 + saved("JPEG")[2:], "damaged"),
+    "a run of 0xff": (b"\xff\xd8" + b"\xff" * 300_000 + b"\xd9", "damaged"),
+    "an HDR that takes 15 bytes a pixel": (
+        b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 12000 +X 12000\n" + bytes(99), "limit of 120 megapixels"
+    ),
     "a number that readers part in two": (b"P5\n300#300 255\n 1 255\n" + bytes(100), "damaged"),
     "a PAM with its size behind 64 KiB": (
         b"P7\nWIDTH 1\nHEIGHT 1\n" + b"#\n" * 40_000 + b"WIDTH 900\nENDHDR\n", "damaged"
@@ -133,8 +137,8 @@ def test_a_header_that_states_another_size_than_the_pixels_have_is_refused() -> 
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF"])
-def test_the_bytes_of_pixels_are_told_from_the_header(kind: str) -> None:
-    assert pixel_bytes(saved(kind)) == 3 * 40 * 30
+def test_what_decoding_takes_is_told_from_the_header(kind: str) -> None:
+    assert pixel_bytes(saved(kind)) == {"JPEG": 3, "JPEG2000": 16}.get(kind, 6) * 40 * 30
     assert pixel_bytes(b"no image") == 0
 
 

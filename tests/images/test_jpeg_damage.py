@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import itertools
 import random
+import struct
 from pathlib import Path
 
 import cv2
@@ -42,7 +44,7 @@ def test_damage_is_refused_in_silence(damage: str, progressive: bool, capfd: pyt
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("padding", [b"\0", b"\0\0\0"])
+@pytest.mark.parametrize("padding", [b"\0", b"\1\2\3", bytes(2000)], ids=len)
 def test_some_bytes_before_the_end_are_no_damage(padding: bytes, capfd: pytest.CaptureFixture[str]) -> None:
     data = saved()
     np.testing.assert_array_equal(decode_image(data[:-2] + padding + data[-2:]), decode_image(data))
@@ -56,6 +58,19 @@ def test_pixels_are_those_of_opencv(mode: str, orientation: int) -> None:
     exif[0x0112] = orientation
     data = saved(mode, exif=exif)
     np.testing.assert_array_equal(decode_image(data), cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR))
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("tail", [bytes(4), b"\0", b""], ids=len)
+@pytest.mark.parametrize("before", [b"", struct.pack("<HHII", 256, 3, 2, 7)], ids=len)
+def test_a_block_of_exif_is_read_as_leniently_as_by_opencv(order: str, tail: bytes, before: bytes) -> None:
+    for form, count, number in itertools.product("BHI", (0, 1, 2), (0, 1, 3, 6, 9, 255)):
+        value = struct.pack(order + form, number).ljust(4, b"\0")
+        entry = struct.pack(f"{order}HHI", 0x0112, {"B": 1, "H": 3, "I": 4}[form], count) + value
+        head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HIH", 42, 8, 1 + bool(before))
+        block = b"Exif\0\0" + head + before + entry + tail
+        data = saved(exif=block)
+        np.testing.assert_array_equal(decode_image(data), cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR))
 
 
 @pytest.mark.slow
