@@ -49,8 +49,8 @@ def vouched_for(
         except UnsafeWeightsError as error:
             rounds = ", ".join(dict.fromkeys(printable(each.relative_to(folder.out).parts[0]) for each in others))
             raise UnsafeWeightsError(
-                f"{printable(path)} cannot be opened without trust, and where a run is resumed --trust-weights holds "
-                f"only while {printable(folder.out)} has no checkpoint but copies of {printable(weights)}; start a new "
+                f"{printable(path)} cannot be opened without trust, and with --resume, --trust-weights applies only "
+                f"while {printable(folder.out)} holds no checkpoints but copies of {printable(weights)}; start a new "
                 f"run in another folder with --out, or remove {rounds}"
             ) from error
         except WeightsError:

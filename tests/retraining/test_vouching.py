@@ -96,9 +96,9 @@ def test_the_command_refuses_it_in_a_line(
 ) -> None:
     hostile(folder.round(0).weights, tmp_path / "marker")
     asked = ("--weights", weights, "--data", world.data, "--backgrounds", world.backgrounds, "--out", folder.out)
-    assert _run(["retrain", *map(str, asked), "--resume", "--trust-weights"]) == 2
+    assert _run(["retrain", *map(str, asked), "--imgsz", "64", "--resume", "--trust-weights"]) == 2
     out, err = capsys.readouterr()
-    assert out == "" and len(err.splitlines()) == 1 and "--trust-weights holds only while" in err
+    assert out == "" and len(err.splitlines()) == 1 and "--trust-weights applies only while" in err
     assert not (tmp_path / "marker").exists()
 
 
