@@ -22,6 +22,7 @@ from negmine.retraining.result import RetrainResult, RoundResult
 from negmine.retraining.rounds import Rounds, run_rounds
 from negmine.retraining.training_set import read_negatives
 from negmine.retraining.verdict import compare_config
+from negmine.retraining.vouching import vouched_for
 from negmine.training.base import Trainer
 from negmine.training.open import open_members, open_trainer
 
@@ -68,6 +69,8 @@ def retrain(
     Raises:
         ConfigError: where settings contradict each other, or `out` holds something else.
         WeightsError: where the weights cannot be opened, or trained.
+        UnsafeWeightsError: for a pickle that would run foreign code. `config.train.trust_weights` opens the start and
+            what is trained from it; in a run that is resumed, only while no other checkpoint is there.
         TruthError, SourceError: where the data or the backgrounds cannot be used.
         BankError: where the bank cannot be read or written; what was stored stays.
         TrainingError: where a training fails, or the disk is full; what was done stays.
@@ -96,8 +99,11 @@ def retrain(
     with folder_errors(folder.out), LockedFolder(folder, resume=resume) as locked:
         if resume and not locked.begun:
             listener.on_step(f"nothing to resume in {printable(folder.out)}: this is a new run")
+        opener = open_detector or open_with_framework
+        if locked.begun:
+            config = vouched_for(config, folder, inputs.weights, opener)
         trainers = _trainers(config, inputs.weights) if trainer is None else _all_the_same(trainer)
-        ports = Ports(trainers, open_detector or open_with_framework, clock)
+        ports = Ports(trainers, opener, clock)
         run, notes = prepare(inputs, config, locked, ports, listener)
         made = run_rounds(run)
     rounds, best = made.results, made.standings.best
