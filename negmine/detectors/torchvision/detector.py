@@ -15,10 +15,17 @@ from negmine.detectors.batches import predict_by_shape
 from negmine.detectors.class_names import wanted_classes
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.devices import open_device
-from negmine.detectors.torchvision.builders import PUBLISHED, TorchvisionCheckpoint, build, published, set_size
+from negmine.detectors.torchvision.builders import (
+    PUBLISHED,
+    TorchvisionCheckpoint,
+    build,
+    first_line,
+    published,
+    set_size,
+)
 from negmine.detectors.torchvision.checkpoints import read_checkpoint
 from negmine.detectors.weights_files import hash_weights
-from negmine.errors import WeightsError
+from negmine.errors import DetectorError, WeightsError
 from negmine.paths import printable
 from negmine.structures import Detections, Image
 
@@ -75,11 +82,17 @@ class TorchvisionDetector(BaseDetector):
 
         Raises:
             BoxError: where the model gave boxes or scores that are not finite.
+            DetectorError: where the model fails, or the memory is too small.
         """
         import torch
 
         def run(batch: list[Image]) -> list[Detections]:
-            return [self._detections(result) for result in self._model([self._tensor(image) for image in batch])]
+            try:
+                results = self._model([self._tensor(image) for image in batch])
+            except (RuntimeError, MemoryError) as error:
+                name = printable(self._identity.name)
+                raise DetectorError(f"{name} cannot run on an image: {first_line(error)}") from error
+            return [self._detections(result) for result in results]
 
         with torch.inference_mode():
             return predict_by_shape(images, self._batch_size, run)
