@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from negmine.detectors.config import MAX_IMGSZ
 from negmine.detectors.devices import is_out_of_memory
 from negmine.errors import ConfigError, WeightsError
 from negmine.paths import printable
@@ -32,7 +33,7 @@ BUILDERS = (
 )
 SUFFIXES = (".safetensors", ".pth")
 PUBLISHED = "torchvision:"
-_SIZES, _MOST_PIXELS = frozenset({"min_size", "max_size"}), 2048
+_SIZES = frozenset({"min_size", "max_size"})
 FIXED = ("ssd300_vgg16", "ssdlite320_mobilenet_v3_large")
 
 
@@ -177,9 +178,9 @@ def _check_arguments(checkpoint: TorchvisionCheckpoint, name: str) -> None:
                 f"{name}: {checkpoint.builder} refuses its arguments: expected {key} to be a number or several, found "
                 f"{printable(str(value)[:80])}"
             )
-        if key in _SIZES and not all(1 <= each <= _MOST_PIXELS for each in numbers):
+        if key in _SIZES and not all(1 <= each <= MAX_IMGSZ for each in numbers):
             raise WeightsError(
-                f"{name}: {checkpoint.builder} refuses its arguments: expected {key} from 1 to {_MOST_PIXELS} pixels, "
+                f"{name}: {checkpoint.builder} refuses its arguments: expected {key} from 1 to {MAX_IMGSZ} pixels, "
                 f"found {printable(str(value)[:80])}"
             )
 

@@ -13,7 +13,7 @@ import numpy as np
 from negmine.detectors.base import BaseDetector, DetectorIdentity, usable, versions_of
 from negmine.detectors.batches import predict_by_shape
 from negmine.detectors.class_names import wanted_classes
-from negmine.detectors.config import DetectorConfig
+from negmine.detectors.config import DetectorConfig, require_stated_size
 from negmine.detectors.devices import open_device
 from negmine.detectors.torchvision.builders import (
     PUBLISHED,
@@ -58,6 +58,8 @@ class TorchvisionDetector(BaseDetector):
         self._model.to(self._device)
         iou = _set_thresholds(self._model, config)
         imgsz = set_size(self._model, checkpoint.builder, config.imgsz)
+        transform: Any = self._model.transform
+        require_stated_size(config, transform.max_size)  # the longer side
         self._first_label = checkpoint.first_label
         self._thresholds = np.array(checkpoint.score_thresholds or [0.0] * len(checkpoint.class_names))
         self._class_names: Mapping[int, str] = MappingProxyType(dict(enumerate(checkpoint.class_names)))

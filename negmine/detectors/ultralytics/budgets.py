@@ -65,11 +65,11 @@ class _Budget(TorchFunctionMode):
             raise UnreadableError("its description is of a network that is larger than its file")
 
 
-class _Results(TorchDispatchMode):
+class _Results(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the results of operations on tensors, before they are made."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._left = _ALL_RESULTS
 
     @classmethod
@@ -100,7 +100,7 @@ def _elements_of(function: Any, args: tuple[Any, ...], named: dict[str, Any]) ->
     if name in _JOINING:
         return sum(tensor.numel() for tensor in given)
     if name == "grid_sampler_2d":
-        return math.prod(args[0].shape[:2]) * math.prod(args[1].shape[1:3])
+        return math.prod((*args[0].shape[:2], *args[1].shape[1:3]))
     if name in _BROADCAST:
         return math.prod(max(sides) for sides in zip_longest(*(tensor.shape[::-1] for tensor in given), fillvalue=1))
     shaped = {id(tensor): _shape_of(tensor) for tensor in given}

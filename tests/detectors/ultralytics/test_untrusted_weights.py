@@ -25,12 +25,14 @@ from small_networks import DESCRIPTION, save_network, small_network
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from negmine.detectors.config import DetectorConfig
+from negmine.detectors.open import open_detector
 from negmine.detectors.ultralytics.archive import Archive
 from negmine.detectors.ultralytics.loading import open_model
 from negmine.detectors.ultralytics.quiet import quiet_ultralytics
 from negmine.detectors.ultralytics.records import UnreadableError
 from negmine.detectors.ultralytics.weights_safety import read_pickle
-from negmine.errors import WeightsError
+from negmine.errors import ConfigError, WeightsError
 
 _WATCHED = ("exec", "compile", "open", "os.", "subprocess.", "socket.", "shutil.", "pickle.find_class", "ctypes.dlopen")
 _OURS = frozenset({"None", "True", "False", "nearest", "nc", "kpt_shape"})  # words that Ultralytics parses
@@ -389,6 +391,13 @@ def test_settings_that_name_files_are_left_in_the_file(tmp_path: Path) -> None:
         assert events == []
         kept = open_model(tmp_path / "w.pt", trusted=False).overrides
     assert (kept["data"], kept["model"], kept["imgsz"]) == (None, str(tmp_path / "w.pt"), 640)
+
+
+def test_a_large_size_that_only_a_file_states_is_refused(tmp_path: Path) -> None:
+    with quiet_ultralytics():
+        path = save_network(small_network(), tmp_path / "w.pt", train_args={"imgsz": 16384, "task": "detect"})
+    with pytest.raises(ConfigError, match=r"w\.pt asks for images of 16384 pixels.*pass --imgsz"):
+        open_detector(DetectorConfig(str(path), backend="torch"))
 
 
 @pytest.mark.slow
