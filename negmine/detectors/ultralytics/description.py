@@ -180,7 +180,7 @@ def _check_window(values: Sequence[Any], index: int) -> None:
     for value in values:
         if isinstance(value, (list, tuple)):
             _check_window(value, index)
-        elif isinstance(value, (int, float)):
+        elif type(value) in (int, float):  # flags may follow
             _number(value, f"a kernel or padding of layer {index}", smallest=-1, largest=_MOST_WINDOW)
 
 

@@ -361,12 +361,14 @@ def test_a_large_size_that_only_a_file_states_is_refused(mobilenet: Callable[[],
 
 
 def test_a_model_that_fails_on_an_image_is_one_line(mobilenet: Callable[[], Path], tmp_path: Path) -> None:
-    checkpoint = dataclasses.replace(read_checkpoint(mobilenet()), arguments={"image_mean": [0, 0, 0], "min_size": 1})
+    checkpoint = dataclasses.replace(
+        read_checkpoint(mobilenet()), arguments={"min_size": 96, "rpn_pre_nms_top_n_test": -5}
+    )
     path = tmp_path / "bad.safetensors"
     write_checkpoint(checkpoint, path)
     detector = open_detector(DetectorConfig(str(path), device="cpu"))
     with pytest.raises(DetectorError, match=r"bad.safetensors cannot run on an image: ") as caught:
-        detector.predict([_image(1, 2, 400)])
+        detector.predict([_image(1)])
     assert "\n" not in str(caught.value)
 
 
