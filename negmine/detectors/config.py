@@ -11,7 +11,7 @@ from negmine.errors import ConfigError
 from negmine.paths import printable
 
 OnnxLayout = Literal["yolox", "ultralytics", "yolov5", "ssd"]
-_MAX_IMGSZ = 16_384
+MAX_IMGSZ, _MAX_STATED_IMGSZ = 16_384, 2048
 Backend = Literal["auto", "torch", "openvino", "onnx", "tensorrt"]
 
 
@@ -66,8 +66,8 @@ class DetectorConfig:
         _check_share("iou", self.iou)
         if self.imgsz is not None and self.imgsz < 32:
             raise ConfigError(f"expected imgsz of 32 pixels or more, found {self.imgsz}")
-        if self.imgsz is not None and self.imgsz > _MAX_IMGSZ:
-            raise ConfigError(f"expected imgsz of {_MAX_IMGSZ} pixels or less, found {self.imgsz}; name a smaller one")
+        if self.imgsz is not None and self.imgsz > MAX_IMGSZ:
+            raise ConfigError(f"expected imgsz of {MAX_IMGSZ} pixels or less, found {self.imgsz}; name a smaller one")
         if self.batch is not None and self.batch < 1:
             raise ConfigError(f"expected batch of 1 or more, found {self.batch}; leave it out to have it chosen")
         if not self.device.strip():
@@ -119,6 +119,19 @@ def require_no_backend(config: DetectorConfig) -> None:
     if config.backend not in ("auto", "torch") or config.int8:
         asked = "int8" if config.int8 else f"backend {config.backend}"
         raise ConfigError(f"{asked} is for a .pt of Ultralytics, found {printable(config.weights)}; leave it out")
+
+
+def require_stated_size(config: DetectorConfig, imgsz: float) -> None:
+    """Refuse a size that takes gigabytes, where only the weights ask for it.
+
+    Raises:
+        ConfigError: for one of more than 2048 pixels that is not `config.imgsz`.
+    """
+    if config.imgsz is None and imgsz > _MAX_STATED_IMGSZ:
+        raise ConfigError(
+            f"{printable(config.weights)} asks for images of {imgsz:g} pixels, which take much memory; pass --imgsz "
+            f"(imgsz=) with the size that you want, up to {MAX_IMGSZ}"
+        )
 
 
 def _check_share(name: str, value: float | None) -> None:

@@ -32,6 +32,14 @@ def open_device(name: str) -> Any:
     return device
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch, or Python, found too little memory."""
+    texts = ("allocate memory", "not enough memory", "out of memory")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(text in str(error).lower() for text in texts)
+    )
+
+
 def may_have_gpu() -> bool:
     """Whether `torch.cuda.is_available()` may be true, without importing torch; False only if it cannot be."""
     try:

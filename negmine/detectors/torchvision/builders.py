@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from negmine.detectors.config import MAX_IMGSZ
+from negmine.detectors.devices import is_out_of_memory
 from negmine.errors import ConfigError, WeightsError
 from negmine.paths import printable
 
@@ -31,6 +33,7 @@ BUILDERS = (
 )
 SUFFIXES = (".safetensors", ".pth")
 PUBLISHED = "torchvision:"
+_SIZES = frozenset({"min_size", "max_size"})
 FIXED = ("ssd300_vgg16", "ssdlite320_mobilenet_v3_large")
 
 
@@ -89,7 +92,9 @@ def build(checkpoint: TorchvisionCheckpoint, *, name: str) -> nn.Module:
             num_classes=checkpoint.num_classes,
             **checkpoint.arguments,
         )
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # torchvision raises whatever it stumbles over
+        if is_out_of_memory(error):
+            raise WeightsError(f"{name} does not fit into the memory of this machine") from error
         raise WeightsError(f"{name}: {checkpoint.builder} refuses its arguments: {first_line(error)}") from error
     if checkpoint.frozen_eps is not None:
         _freeze_batch_norm(model.backbone, checkpoint.frozen_eps)
@@ -172,6 +177,11 @@ def _check_arguments(checkpoint: TorchvisionCheckpoint, name: str) -> None:
             raise WeightsError(
                 f"{name}: {checkpoint.builder} refuses its arguments: expected {key} to be a number or several, found "
                 f"{printable(str(value)[:80])}"
+            )
+        if key in _SIZES and not all(1 <= each <= MAX_IMGSZ for each in numbers):
+            raise WeightsError(
+                f"{name}: {checkpoint.builder} refuses its arguments: expected {key} from 1 to {MAX_IMGSZ} pixels, "
+                f"found {printable(str(value)[:80])}"
             )
 
 

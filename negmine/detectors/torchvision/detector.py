@@ -13,12 +13,19 @@ import numpy as np
 from negmine.detectors.base import BaseDetector, DetectorIdentity, usable, versions_of
 from negmine.detectors.batches import predict_by_shape
 from negmine.detectors.class_names import wanted_classes
-from negmine.detectors.config import DetectorConfig
+from negmine.detectors.config import DetectorConfig, require_stated_size
 from negmine.detectors.devices import open_device
-from negmine.detectors.torchvision.builders import PUBLISHED, TorchvisionCheckpoint, build, published, set_size
+from negmine.detectors.torchvision.builders import (
+    PUBLISHED,
+    TorchvisionCheckpoint,
+    build,
+    first_line,
+    published,
+    set_size,
+)
 from negmine.detectors.torchvision.checkpoints import read_checkpoint
 from negmine.detectors.weights_files import hash_weights
-from negmine.errors import WeightsError
+from negmine.errors import DetectorError, WeightsError
 from negmine.paths import printable
 from negmine.structures import Detections, Image
 
@@ -51,6 +58,8 @@ class TorchvisionDetector(BaseDetector):
         self._model.to(self._device)
         iou = _set_thresholds(self._model, config)
         imgsz = set_size(self._model, checkpoint.builder, config.imgsz)
+        transform: Any = self._model.transform
+        require_stated_size(config, transform.max_size)  # the longer side
         self._first_label = checkpoint.first_label
         self._thresholds = np.array(checkpoint.score_thresholds or [0.0] * len(checkpoint.class_names))
         self._class_names: Mapping[int, str] = MappingProxyType(dict(enumerate(checkpoint.class_names)))
@@ -75,11 +84,17 @@ class TorchvisionDetector(BaseDetector):
 
         Raises:
             BoxError: where the model gave boxes or scores that are not finite.
+            DetectorError: where the model fails, or the memory is too small.
         """
         import torch
 
         def run(batch: list[Image]) -> list[Detections]:
-            return [self._detections(result) for result in self._model([self._tensor(image) for image in batch])]
+            try:
+                results = self._model([self._tensor(image) for image in batch])
+            except (RuntimeError, MemoryError) as error:
+                name = printable(self._identity.name)
+                raise DetectorError(f"{name} cannot run on an image: {first_line(error)}") from error
+            return [self._detections(result) for result in results]
 
         with torch.inference_mode():
             return predict_by_shape(images, self._batch_size, run)

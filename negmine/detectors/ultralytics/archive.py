@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
 from pathlib import Path
@@ -73,7 +74,7 @@ class Archive:
 
         Raises:
             WeightsError: where its elements are damaged or missing.
-            UnreadableError: where it reaches outside them.
+            UnreadableError: where it reaches outside them, or repeats them: a copy would be larger than the file.
         """
         import torch
 
@@ -89,6 +90,8 @@ class Archive:
         last = found.offset + sum((side - 1) * step for side, step in zip(found.shape, found.strides, strict=True))
         if last >= len(elements):
             raise UnreadableError("it holds a tensor that reaches beyond its elements")
+        if math.prod(found.shape) > len(elements):
+            raise UnreadableError("it holds a tensor that has more elements than are in the file")
         return elements.as_strided(found.shape, found.strides, found.offset)
 
     def _read(self, name: str) -> bytes:

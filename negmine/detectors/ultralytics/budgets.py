@@ -1,6 +1,9 @@
-"""A limit on what torch may make: a network that is described larger than its file is refused before it takes memory.
+"""Limits on what torch may make while a network is built: one that is described too large is refused before it is made.
 
-Random numbers, which the tensors of the file replace, are not drawn.
+Tensors that are made from numbers alone (parameters) may be as many as the file allows. The results of operations
+(feature maps, for Ultralytics tries every network with an image) have a limit of their own: each operation is first
+asked for the shapes of its results, without any memory. Random numbers, which the tensors of the file replace, are not
+drawn.
 """
 
 from __future__ import annotations
@@ -8,21 +11,37 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import zip_longest
 from typing import Any
 
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
 
 from negmine.detectors.ultralytics.records import UnreadableError
 
 _FACTORIES = frozenset({torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn})
 _RANGES = frozenset({torch.arange, torch.linspace})
 _DRAWN = frozenset({nn.init.kaiming_uniform_, nn.init.xavier_uniform_, nn.init.uniform_, nn.init.normal_})
-_SLACK = 1 << 22  # elements; what every network is tried with
+_SLACK = 1 << 22  # elements; the image and small tensors that every network is tried with
+_LARGEST_RESULT = 1 << 26  # elements of one operation on an image of 256x256
+_ALL_RESULTS = 1 << 29  # elements of all of them
+
+
+_NO_LARGER = frozenset(  # than their first tensor; asking would take longer than they do
+    "detach alias view clone _to_copy native_batch_norm native_layer_norm silu relu sigmoid clamp reciprocal _softmax "
+    "split split_with_sizes t transpose permute unsqueeze lift_fresh".split()
+)
+
+_BROADCAST = frozenset("add sub mul div rsub pow maximum minimum where eq lt gt le ge".split())
+_JOINING = frozenset({"cat", "stack"})
 
 
 class _Budget(TorchFunctionMode):
+    """Counts what is made from numbers alone."""
+
     def __init__(self, elements: int) -> None:
         super().__init__()
         self._left = elements + _SLACK
@@ -46,8 +65,85 @@ class _Budget(TorchFunctionMode):
             raise UnreadableError("its description is of a network that is larger than its file")
 
 
+class _Results(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the results of operations on tensors, before they are made."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._left = _ALL_RESULTS
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Of torch: False spares the import of its compiler, which takes seconds."""
+        return False
+
+    def __torch_dispatch__(
+        self, function: Any, types: object, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        named = dict(kwargs or {})
+        if not function.overloadpacket.__name__.endswith("_"):  # those that work in place make nothing
+            elements = _elements_of(function, args, named)
+            self._left -= elements
+            if elements > _LARGEST_RESULT or self._left < 0:
+                raise UnreadableError("its description is of a network that takes far more memory than any detector")
+        return function(*args, **named)
+
+
+def _elements_of(function: Any, args: tuple[Any, ...], named: dict[str, Any]) -> int:
+    """The elements that an operation makes; 0 for a view, and where they depend on what is in its tensors."""
+    name = function.overloadpacket.__name__
+    if name in _NO_LARGER:
+        return int(args[0].numel())
+    given = [leaf for leaf in tree_leaves((args, named)) if isinstance(leaf, torch.Tensor)]
+    if not given:
+        return 0
+    if name in _JOINING:
+        return sum(tensor.numel() for tensor in given)
+    if name == "grid_sampler_2d":
+        return math.prod((*args[0].shape[:2], *args[1].shape[1:3]))
+    if name in _BROADCAST:
+        return math.prod(max(sides) for sides in zip_longest(*(tensor.shape[::-1] for tensor in given), fillvalue=1))
+    shaped = {id(tensor): _shape_of(tensor) for tensor in given}
+    storages = {tensor.untyped_storage()._cdata for tensor in shaped.values()}
+    try:
+        results = function(*_on_meta(args, shaped), **_on_meta(named, shaped))
+    except (RuntimeError, NotImplementedError):  # torch says the same of the real tensors, where they do not fit
+        return 0
+    made = sum(
+        each.numel()
+        for each in tree_leaves(results)
+        if isinstance(each, torch.Tensor) and each.untyped_storage()._cdata not in storages
+    )
+    if function is torch.ops.aten.convolution.default:  # may lay out every window that it looks at
+        image, weight = args[0], args[1]
+        window = weight[0].numel() if weight.numel() else 0
+        made = max(made, window * max(math.prod(image.shape[2:]), math.prod(results.shape[2:])))
+    return made
+
+
+def _on_meta(values: Any, shaped: Mapping[int, torch.Tensor]) -> Any:
+    def converted(leaf: object) -> object:
+        if isinstance(leaf, torch.device):
+            return torch.device("meta")
+        return shaped.get(id(leaf), leaf)
+
+    return tree_map(converted, values)
+
+
+def _shape_of(tensor: torch.Tensor) -> torch.Tensor:
+    """A tensor of that shape without elements."""
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+
+
 @contextmanager
 def budget_mode(elements: int) -> Iterator[None]:
-    """Let torch make tensors of so many elements in all, and some for trying them."""
-    with _Budget(elements):
+    """Limit what torch makes.
+
+    Args:
+        elements: that parameters may have, beside some for trying the network.
+
+    Raises:
+        UnreadableError: in the block, where it would make more.
+    """
+    with _Results(), _Budget(elements):
         yield

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from negmine.detectors.config import DetectorConfig
+from negmine.detectors.config import DetectorConfig, require_stated_size
 
 _IOU, _IMGSZ = 0.7, 640  # Ultralytics' own
 
@@ -54,8 +54,14 @@ def iou_of(config: DetectorConfig) -> float:
 
 
 def imgsz_of(config: DetectorConfig, trained_imgsz: int | None) -> int:
-    """The input size that is asked for, or else that of the training, pixels."""
-    return config.imgsz or trained_imgsz or _IMGSZ
+    """The input size that is asked for, or else that of the training, pixels.
+
+    Raises:
+        ConfigError: where only the weights ask for a size that takes gigabytes.
+    """
+    imgsz = config.imgsz or trained_imgsz or _IMGSZ
+    require_stated_size(config, imgsz)
+    return imgsz
 
 
 def identifying_settings(config: DetectorConfig, imgsz: int) -> dict[str, object]:

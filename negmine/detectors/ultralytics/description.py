@@ -34,7 +34,20 @@ _NUMBERED = frozenset({"LeakyReLU", "ELU"})
 _KEPT = ("nc", "scales", "scale", "depth_multiple", "width_multiple", "kpt_shape", "end2end", "reg_max", "inplace")
 _MOST_LAYERS, _MOST_REPEATS = 300, 128
 _LARGEST, _MOST_CHANNELS = 1 << 16, 16  # of a number, and of the channels of images
-_MOST_ENLARGED = 64  # of all upsampling together
+_MOST_ENLARGED = 16  # of all upsampling together; families of P2 and P6 have 8
+# Where the kernels, strides and paddings of a layer begin in its arguments: three at most.
+_WINDOWS: Mapping[str, int] = MappingProxyType(
+    {
+        **dict.fromkeys("nn.MaxPool2d nn.ZeroPad2d".split(), 0),
+        **dict.fromkeys(
+            "Conv ConvTranspose DWConv DWConvTranspose2d Focus GhostBottleneck GhostConv RepConv SCDown SPP SPPF "
+            "nn.ConvTranspose2d".split(),
+            1,
+        ),
+        **dict.fromkeys("HGBlock SPPELAN nn.Conv2d".split(), 2),
+    }
+)
+_MOST_WINDOW = 64  # pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +154,8 @@ def _check_layers(layers: Sequence[object], depth: float) -> tuple[int, ...]:
         values = _list(arguments, f"layer {index}")
         for value in values:
             _argument(value, index)
+        if name in _WINDOWS:
+            _check_window(values[_WINDOWS[name] :][:3], index)
         place = _REPEATS.get(name)
         inner = values[place] if place is not None and place < len(values) else 1
         repeats.append(scaled * _whole(inner, f"a number in layer {index}", 1, _MOST_REPEATS))
@@ -159,6 +174,14 @@ def _argument(value: object, index: int, depth: int = 0) -> None:
             raise UnreadableError(f"layer {index} of its description has a text that no layer takes")
     elif value is not None and not isinstance(value, bool):
         _number(value, f"the arguments of layer {index}", smallest=-1, largest=_LARGEST)
+
+
+def _check_window(values: Sequence[Any], index: int) -> None:
+    for value in values:
+        if isinstance(value, (list, tuple)):
+            _check_window(value, index)
+        elif type(value) in (int, float):  # flags may follow
+            _number(value, f"a kernel or padding of layer {index}", smallest=-1, largest=_MOST_WINDOW)
 
 
 def _enlarging(name: str, arguments: Sequence[Any]) -> float:

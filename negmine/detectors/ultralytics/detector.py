@@ -14,7 +14,7 @@ import numpy as np
 from negmine.detectors.base import BaseDetector, DetectorIdentity, usable, versions_of
 from negmine.detectors.batches import predict_by_shape
 from negmine.detectors.class_names import wanted_classes
-from negmine.detectors.config import DetectorConfig
+from negmine.detectors.config import DetectorConfig, require_stated_size
 from negmine.detectors.ultralytics.checkpoint import Checkpoint, identifying_settings, imgsz_of, iou_of
 from negmine.detectors.ultralytics.loading import one_line, open_model
 from negmine.detectors.ultralytics.quiet import quiet_ultralytics
@@ -224,6 +224,7 @@ class UltralyticsDetector(BaseDetector):
                 f"{path} was exported for images of {fixed[1]}x{fixed[0]} pixels only, found imgsz {self._imgsz}; "
                 f"use --imgsz {max(fixed)}, or export it again with dynamic=True"
             )
+        require_stated_size(self._config, max(fixed))
         self._imgsz = max(fixed)
         self._start(path)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from negmine.detectors.devices import is_out_of_memory
 from negmine.detectors.ultralytics.archive import Archive
 from negmine.detectors.ultralytics.rebuilding import TASKS, plan_of, rebuild
 from negmine.detectors.ultralytics.records import Record, UnreadableError
@@ -41,12 +42,17 @@ def open_untrusted(path: Path) -> YOLO:
         document = read_pickle(archive, path)
         candidate = _network(document, path)
         try:
-            network: Any = rebuild(plan_of(candidate), archive.tensor, archive.size)
+            # as many elements as the file has bytes: twice its half precision, since fusing makes networks smaller
+            network: Any = rebuild(plan_of(candidate), archive.tensor, elements=archive.size)
         except UnreadableError as error:
             raise UnsafeWeightsError(
                 f"{printable(path)} cannot be rebuilt from its description: {printable(str(error))}; opening it as it "
                 f"is can run code: {TRUST}"
             ) from error
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise WeightsError(f"{printable(path)} does not fit into the memory of this machine") from error
     arguments = _arguments(document, network.task)
     network.args = {**DEFAULT_CFG_DICT, **arguments}
     network.pt_path = str(path)

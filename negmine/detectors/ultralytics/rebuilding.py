@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from negmine.detectors.devices import is_out_of_memory
 from negmine.detectors.ultralytics.budgets import budget_mode
 from negmine.detectors.ultralytics.description import Description, check_description
 from negmine.detectors.ultralytics.records import Record, Tensor, UnreadableError, described, plain
@@ -121,7 +122,7 @@ def rebuild(plan: Plan, load: Callable[[Tensor], torch.Tensor], elements: int) -
     Args:
         plan: of the network.
         load: a tensor from the file.
-        elements: that the network may have; one that was described larger than its file is not built.
+        elements: that its tensors may have; one that was described larger is not built.
 
     Raises:
         UnreadableError: where what is built is not what is in the checkpoint.
@@ -132,6 +133,7 @@ def rebuild(plan: Plan, load: Callable[[Tensor], torch.Tensor], elements: int) -
         network: Any = getattr(tasks, plan.family)(_copied(plan), ch=plan.description.channels, verbose=False)
         _widen(network, plan)
         _fuse(network, plan)
+        _try(network, plan)
     _compare(plan.layers, network.model, "model")
     for record, module in _pairs(plan.layers, network.model):
         _fill(record, module, load)
@@ -192,6 +194,8 @@ def _building(elements: int) -> Iterator[None]:
     except UnreadableError:
         raise
     except Exception as error:  # layers raise whatever they stumble over
+        if is_out_of_memory(error):
+            raise
         raise UnreadableError(f"Ultralytics cannot build it ({type(error).__name__})") from error
     finally:
         tasks.SAFE_LOAD, Conv.default_act = before, activation  # which a build that fails leaves behind
@@ -205,6 +209,15 @@ def _fuse(network: Any, plan: Plan) -> None:
     if "one2one_cv2" in branches:
         network.model[-1].end2end = branches.get("cv2") is None
     network.fuse(verbose=False)
+
+
+def _try(network: Any, plan: Plan) -> None:
+    """Run a network that Ultralytics does not run while it builds it: its feature maps are part of the budget."""
+    import torch
+
+    if plan.family == "RTDETRDetectionModel":
+        with torch.no_grad():
+            network.eval()(torch.zeros(1, plan.description.channels, 256, 256))
 
 
 def _compare(record: Record, module: nn.Module, where: str) -> None:
@@ -247,7 +260,7 @@ def _compare_attribute(name: str, value: object, module: nn.Module, where: str) 
     if built is missing or isinstance(built, property):
         return  # of an older version, which nothing reads any more
     if _is_plain(built):
-        if not _is_plain(value) or _listed(value) != _listed(built):
+        if not _equals(value, built):
             raise UnreadableError(f"{where}.{name[:40]} is not what its description gives")
     elif callable(built) and not isinstance(built, type) and not _is_own_method(name, value):
         raise UnreadableError(f"{where}.{name[:40]} is a function of its own")
@@ -259,8 +272,11 @@ def _is_plain(value: object) -> bool:
     return value is None or isinstance(value, (bool, int, float, str))
 
 
-def _listed(value: object) -> object:
-    return [_listed(each) for each in value] if isinstance(value, (list, tuple)) else value
+def _equals(found: object, built: object) -> bool:
+    """Whether a value of the file is the one that was built; only the latter is walked, since lists may share lists."""
+    if isinstance(built, (list, tuple)):
+        return isinstance(found, (list, tuple)) and len(found) == len(built) and all(map(_equals, found, built))
+    return not isinstance(found, (list, tuple)) and found == built
 
 
 def _is_own_method(name: str, value: object) -> bool:
@@ -304,7 +320,10 @@ def _set_up(network: Any, plan: Plan, load: Callable[[Tensor], torch.Tensor]) ->
         raise UnreadableError("its class names are not numbered")
     if not all(isinstance(name, (str, int, float)) for name in names.values()):
         raise UnreadableError("its class names are no texts")
-    network.names = {number: str(name) for number, name in names.items()}
+    count = plan.description.yaml["nc"]
+    if set(names) != set(range(count)):
+        raise UnreadableError(f"its {len(names)} class names are not numbered from 0 to {count - 1}")
+    network.names = {number: str(name) for number, name in sorted(names.items())}
     network.task = _task(attributes.get("task"), plan)
     if type(attributes.get("nc")) is int:
         network.nc = network.yaml["nc"]
@@ -316,6 +335,8 @@ def _set_up(network: Any, plan: Plan, load: Callable[[Tensor], torch.Tensor]) ->
         network.stride = network.model[-1].stride
     texts = attributes.get("txt_feats")  # of an open-vocabulary detector: what its class names mean
     if isinstance(texts, Tensor) and hasattr(network, "txt_feats"):
+        if texts.shape != (1, network.model[-1].nc, network.txt_feats.shape[2]):
+            raise UnreadableError("its txt_feats have another shape than its description gives")
         network.txt_feats = load(texts).float().clone()
     for module in network.modules():
         if hasattr(module, "inplace"):

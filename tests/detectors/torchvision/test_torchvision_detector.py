@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pickle
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from negmine.detectors.open import open_detector
 from negmine.detectors.torchvision.builders import BUILDERS, TorchvisionCheckpoint, build, checkpoint_of
 from negmine.detectors.torchvision.checkpoints import read_checkpoint, write_checkpoint
 from negmine.detectors.torchvision.detector import TorchvisionDetector
-from negmine.errors import ConfigError, UnsafeWeightsError, WeightsError
+from negmine.errors import ConfigError, DetectorError, UnsafeWeightsError, WeightsError
 
 NAMES = ("lamp", "clock")
 SMALL: dict[str, dict[str, Any]] = {  # so that a test takes a second
@@ -330,6 +331,9 @@ def test_published_weights_that_cannot_be_downloaded_are_one_line(monkeypatch: A
         ({"arguments": {"image_mean": [0.1, 0.2]}}, "expected image_mean to be a number or several"),
         ({"arguments": {"box_detections_per_img": None}}, "expected box_detections_per_img to be a number"),
         ({"arguments": {"box_nms_thresh": float("inf")}}, "expected box_nms_thresh to be a number"),
+        ({"arguments": {"min_size": 30000}}, "expected min_size from 1 to 16384 pixels, found 30000"),
+        ({"arguments": {"min_size": [32, 0]}}, "expected min_size from 1 to 16384 pixels"),
+        ({"arguments": {"box_roi_pool": 3}}, "refuses its arguments"),
         ({"arguments": {"sizes": 1}}, "refuses its arguments: it has no sizes"),
         ({"frozen_eps": "abc"}, "expected frozen_eps to be a number of 0 or more, found abc"),
         ({"num_classes": torch.tensor(3)}, r"expected num_classes to be a whole number, found tensor\(3\)"),
@@ -344,6 +348,27 @@ def test_what_a_file_says_of_itself_and_is_wrong_is_one_line(
     torch.save({**document, **changes, "state_dict": dict(checkpoint.state)}, tmp_path / "bad.pth")
     with pytest.raises(WeightsError, match=message) as caught:
         open_detector(DetectorConfig(str(tmp_path / "bad.pth"), device="cpu"))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_large_size_that_only_a_file_states_is_refused(mobilenet: Callable[[], Path], tmp_path: Path) -> None:
+    checkpoint = dataclasses.replace(read_checkpoint(mobilenet()), arguments={"min_size": 3000, "max_size": 3000})
+    path = tmp_path / "large.safetensors"
+    write_checkpoint(checkpoint, path)
+    with pytest.raises(ConfigError, match=r"asks for images of 3000 pixels.*pass --imgsz"):
+        open_detector(DetectorConfig(str(path), device="cpu"))
+    open_detector(DetectorConfig(str(path), device="cpu", imgsz=64))
+
+
+def test_a_model_that_fails_on_an_image_is_one_line(mobilenet: Callable[[], Path], tmp_path: Path) -> None:
+    checkpoint = dataclasses.replace(
+        read_checkpoint(mobilenet()), arguments={"min_size": 96, "rpn_pre_nms_top_n_test": -5}
+    )
+    path = tmp_path / "bad.safetensors"
+    write_checkpoint(checkpoint, path)
+    detector = open_detector(DetectorConfig(str(path), device="cpu"))
+    with pytest.raises(DetectorError, match=r"bad.safetensors cannot run on an image: ") as caught:
+        detector.predict([_image(1)])
     assert "\n" not in str(caught.value)
 
 

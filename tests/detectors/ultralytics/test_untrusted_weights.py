@@ -23,10 +23,16 @@ import pytest
 import torch
 from small_networks import DESCRIPTION, save_network, small_network
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
+from negmine.detectors.config import DetectorConfig
+from negmine.detectors.open import open_detector
+from negmine.detectors.ultralytics.archive import Archive
 from negmine.detectors.ultralytics.loading import open_model
 from negmine.detectors.ultralytics.quiet import quiet_ultralytics
-from negmine.errors import WeightsError
+from negmine.detectors.ultralytics.records import UnreadableError
+from negmine.detectors.ultralytics.weights_safety import read_pickle
+from negmine.errors import ConfigError, WeightsError
 
 _WATCHED = ("exec", "compile", "open", "os.", "subprocess.", "socket.", "shutil.", "pickle.find_class", "ctypes.dlopen")
 _OURS = frozenset({"None", "True", "False", "nearest", "nc", "kpt_shape"})  # words that Ultralytics parses
@@ -216,6 +222,10 @@ ATTRIBUTES: dict[str, Callable[[Path, Any], None]] = {
     "names that are calls": lambda marker, network: network.__dict__.update(
         names={0: Calls(getattr, nn.Linear, "__init__")}
     ),
+    "no names": lambda marker, network: network.__dict__.update(names={}),
+    "a name too few": lambda marker, network: network.__dict__.update(names={0: "lamp"}),
+    "names of other numbers": lambda marker, network: network.__dict__.update(names={5: "lamp", -3: "sign"}),
+    "numbers that share lists": lambda marker, network: network.model[0].conv.__dict__.update(padding=_nested(60)),
     "names in names": lambda marker, network: network.__dict__.update(names=_nested(40)),
     "a stride that is a text": lambda marker, network: network.model[-1].__dict__.update(stride=text(marker)),
     "a stride beyond measure": lambda marker, network: network.model[-1].__dict__.update(stride=torch.tensor([1e30])),
@@ -231,6 +241,51 @@ ATTRIBUTES: dict[str, Callable[[Path, Any], None]] = {
         running_mean=torch.zeros(16, dtype=torch.int64)
     ),
 }
+
+
+# Descriptions of few parameters whose feature maps are large: gigabytes where they are built unchecked.
+LARGE: dict[str, tuple[dict[str, Any], str]] = {
+    "many channels": (layer("Conv", 2000, 1, 1), "takes far more memory than any detector"),
+    "wide windows": (layer("Conv", 8, 64, 1), "takes far more memory than any detector"),
+    "upsampling": (layer("nn.Upsample", "None", 32, "nearest"), "enlarges images beyond measure"),
+    "padding": (layer("nn.ZeroPad2d", 1000), "a kernel or padding of layer 0 with a number that is not from -1 to 64"),
+    "padding in a list": (layer("nn.ZeroPad2d", [0, 1000, 0, 0]), "a kernel or padding of layer 0"),
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_large_feature_maps_are_refused_before_they_are_made(kind: str, tmp_path: Path) -> None:
+    description, message = LARGE[kind]
+    with quiet_ultralytics():
+        network = small_network()
+        network.yaml = description
+        save_network(network, tmp_path / "w.pt")
+        with pytest.raises(WeightsError, match=message):
+            open_model(tmp_path / "w.pt", trusted=False)
+
+
+def test_a_tensor_that_repeats_its_elements_is_refused(tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(1).expand(1 << 10)}, tmp_path / "w.pt")
+    with Archive(tmp_path / "w.pt") as archive:
+        document: Any = read_pickle(archive, tmp_path / "w.pt")
+        with pytest.raises(UnreadableError, match="more elements than are in the file"):
+            archive.tensor(document["weight"])
+
+
+def test_too_little_memory_is_no_reason_to_trust_a_file(tmp_path: Path) -> None:
+    with quiet_ultralytics():
+        path = save_network(small_network(), tmp_path / "w.pt")
+        with _NoMemory(), pytest.raises(WeightsError, match=r"does not fit into the memory of this machine$"):
+            open_model(path, trusted=False)
+
+
+class _NoMemory(TorchFunctionMode):
+    """torch finds no memory for a tensor."""
+
+    def __torch_function__(self, function: Any, types: object, args: Any = (), kwargs: Any = None) -> Any:
+        if function is torch.empty:
+            raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+        return function(*args, **(kwargs or {}))
 
 
 def _nested(depth: int) -> object:
@@ -336,6 +391,13 @@ def test_settings_that_name_files_are_left_in_the_file(tmp_path: Path) -> None:
         assert events == []
         kept = open_model(tmp_path / "w.pt", trusted=False).overrides
     assert (kept["data"], kept["model"], kept["imgsz"]) == (None, str(tmp_path / "w.pt"), 640)
+
+
+def test_a_large_size_that_only_a_file_states_is_refused(tmp_path: Path) -> None:
+    with quiet_ultralytics():
+        path = save_network(small_network(), tmp_path / "w.pt", train_args={"imgsz": 16384, "task": "detect"})
+    with pytest.raises(ConfigError, match=r"w\.pt asks for images of 16384 pixels.*pass --imgsz"):
+        open_detector(DetectorConfig(str(path), backend="torch"))
 
 
 @pytest.mark.slow
