@@ -16,7 +16,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from negmine.detectors.devices import is_out_of_memory
-from negmine.detectors.ultralytics.budgets import budget_mode
 from negmine.detectors.ultralytics.description import Description, check_description
 from negmine.detectors.ultralytics.records import Record, Tensor, UnreadableError, described, plain
 
@@ -185,6 +184,8 @@ def _building(elements: int) -> Iterator[None]:
     import torch
     from ultralytics.nn import tasks
     from ultralytics.nn.modules import Conv
+
+    from negmine.detectors.ultralytics.budgets import budget_mode
 
     before, activation = tasks.SAFE_LOAD, Conv.default_act
     tasks.SAFE_LOAD = True
