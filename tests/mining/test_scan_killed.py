@@ -88,6 +88,7 @@ def test_two_scans_on_one_bank_the_second_names_the_first(pictures: Path, tmp_pa
         assert end(process) == 0
 
 
+@pytest.mark.slow
 def test_an_interrupt_waits_for_one_batch_and_keeps_what_was_finished(pictures: Path, tmp_path: Path) -> None:
     def stored() -> int:
         with contextlib.suppress(BankError), Bank(tmp_path / "bank") as bank:

@@ -119,7 +119,7 @@ def test_trust_goes_on_where_only_the_start_is_there(folder: RetrainFolder, tmp_
 def test_trust_ends_where_a_round_has_written_weights(folder: RetrainFolder, weights: Path) -> None:
     folder.round(1).path.mkdir()
     with quiet_ultralytics():
-        save_network(small_network(nc=1), folder.round(1).trained)
+        save_network(small_network(), folder.round(1).trained)
     assert resumed(folder, weights).train.trust_weights is False
 
 

@@ -97,6 +97,7 @@ def test_it_finds_what_the_checkpoint_finds(model: Model, settings: dict[str, ob
     )
 
 
+@pytest.mark.slow
 def test_neither_the_grouping_of_images_nor_the_number_of_cores_changes_a_bit(model: Model) -> None:
     images = pictures(7)
     one_core = model.open(lambda parts: type(model.load(parts))(parts, cores=1))[1]  # type: ignore[call-arg]

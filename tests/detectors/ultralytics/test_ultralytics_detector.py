@@ -114,6 +114,7 @@ def test_a_result_does_not_depend_on_the_other_images(kangaroos: Detector, photo
     assert all(map(same, together, backwards))
 
 
+@pytest.mark.slow
 def test_nor_in_larger_batches_where_ultralytics_alone_would_pad_to_a_square(
     real_data: Path, kangaroos: Detector, photographs: list[Image]
 ) -> None:
@@ -153,6 +154,7 @@ def test_the_identity_says_what_was_run(real_data: Path, kangaroos: Detector) ->
     assert set(kangaroos.identity.versions) == {"torch", "ultralytics"}
 
 
+@pytest.mark.slow
 def test_another_size_than_that_of_the_training_is_told(build_checkpoint: BuildCheckpoint) -> None:
     weights = build_checkpoint("yolo11n")  # trained at 64, by what it says
     assert imgsz_warning(open_detector(DetectorConfig(str(weights), imgsz=64))) is None

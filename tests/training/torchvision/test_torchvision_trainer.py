@@ -72,7 +72,7 @@ def _config(**changes: Any) -> TrainConfig:
     return TrainConfig(**(settings | changes))
 
 
-@pytest.mark.slow_after(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "loss"), PAIRS)
 def test_every_loss_of_every_family_trains(
     family: str, loss: Any, untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path
