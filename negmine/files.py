@@ -16,17 +16,22 @@ from pathlib import Path
 PART = ".negmine-part"  # suffix of a file that is being written
 
 
-def open_regular(path: Path) -> BufferedReader:
+def open_regular(path: Path, *, follow: bool = True) -> BufferedReader:
     """Open a file for reading, in binary: of what a list or folder names, only regular files.
 
     A pipe would wait for ever, and a device may do anything.
+
+    Args:
+        path: the file.
+        follow: whether it may be a link to one.
 
     Raises:
         OSError: where it cannot be opened, or is something else; `strerror` says so.
         ValueError: for a NUL in the path.
     """
-    _require_regular(path, path.stat().st_mode)  # before it is opened: even that does something to some devices
-    file = os.fdopen(os.open(path, os.O_RDONLY | _AT_ONCE), "rb")
+    _require_regular(path, path.stat(follow_symlinks=follow).st_mode)  # opening alone does something to some devices
+    no_link = 0 if follow else getattr(os, "O_NOFOLLOW", 0)
+    file = os.fdopen(os.open(path, os.O_RDONLY | _AT_ONCE | no_link), "rb")
     try:
         _require_regular(path, os.fstat(file.fileno()).st_mode)  # it may have been replaced meanwhile
     except OSError:
@@ -35,18 +40,19 @@ def open_regular(path: Path) -> BufferedReader:
     return file
 
 
-def read_regular(path: Path, *, most: int = 64 << 20) -> bytes:
+def read_regular(path: Path, *, most: int = 64 << 20, follow: bool = True) -> bytes:
     """The bytes of a regular file.
 
     Args:
         path: the file.
         most: bytes that it may have.
+        follow: whether it may be a link.
 
     Raises:
         OSError: as `open_regular`, and where it is larger.
         ValueError: for a NUL in the path.
     """
-    with open_regular(path) as file:
+    with open_regular(path, follow=follow) as file:
         size = os.fstat(file.fileno()).st_size
         if size > most:
             raise OSError(errno.EFBIG, f"it has over {most >> 20} MiB, which is not expected of such a file", str(path))
@@ -54,7 +60,7 @@ def read_regular(path: Path, *, most: int = 64 << 20) -> bytes:
 
 
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-_KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+_KINDS = {stat.S_IFLNK: "a link", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
 
 
 def _require_regular(path: Path, mode: int) -> None:

@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterator
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
 
+from negmine.files import open_regular, read_regular
+
 _NO_FOLDER = "expected a folder, found a link or a file; put the folder itself there"
 _NO_FILE = "expected a plain file, found a link, a folder, a pipe or a device; remove it"
 _LEADS_OUT = "expected the name of a file in this folder, found one that leads out of it; correct what names it"
 _LARGEST = 1 << 30  # bytes of a file that is read whole; the scores of ten million images
-_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -74,12 +75,7 @@ def open_plain(path: Path) -> BufferedReader:
     Raises:
         OSError: for anything else, and where it cannot be read.
     """
-    require_plain(path)
-    file = open(os.open(path, _READ), "rb")  # noqa: PTH123  (it takes over the descriptor)
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError(errno.EINVAL, _NO_FILE, str(path))
-    return file
+    return open_regular(path, follow=False)
 
 
 def read_plain(path: Path) -> bytes:
@@ -88,10 +84,7 @@ def read_plain(path: Path) -> bytes:
     Raises:
         OSError: as `open_plain`, and where it is larger than anything that negmine writes and reads whole.
     """
-    with open_plain(path) as file:
-        if os.fstat(file.fileno()).st_size > _LARGEST:
-            raise OSError(errno.EINVAL, f"expected a file of at most {_LARGEST >> 20} MiB; remove it", str(path))
-        return file.read(_LARGEST)
+    return read_regular(path, most=_LARGEST, follow=False)
 
 
 def links_and_others(folder: Path, *, may_link: Callable[[str], bool] = lambda _: False) -> Iterator[Path]:

@@ -46,7 +46,7 @@ def test_only_plain_files_are_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert read_plain(tmp_path / "file") == b"bytes"
     for name in ("link", "dangling", "folder", "pipe"):
-        with pytest.raises(OSError, match="expected a plain file"):
+        with pytest.raises(OSError, match=r"it is a (link|folder|pipe), not a file"):
             read_plain(tmp_path / name)
         with pytest.raises(OSError, match="expected a plain file"):
             require_plain(tmp_path / name)
