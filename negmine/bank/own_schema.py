@@ -34,8 +34,9 @@ def difference(connection: sqlite3.Connection, version: int) -> str | None:
     strange, lacking = found - ours, ours - found
     for kind, name, _, _ in strange:
         known = next((each for each in ours if each[1] == name), None)
-        what = f"{kind if kind in _KINDS else 'entry'}"
-        return f"another text of {known[0]} {name} than its own" if known else f"a {what} that no bank has"
+        if known is not None:
+            return f"another text of {known[0]} {name} than its own"
+        return f"a {kind if kind in _KINDS else 'row of its schema'} that no bank has"
     for kind, name, _, _ in lacking:
         return f"no {kind} {name}"
     return None

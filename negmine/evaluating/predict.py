@@ -15,7 +15,7 @@ from negmine.evaluating.data import EvalImages
 from negmine.evaluating.findings import RepeatedImages
 from negmine.evaluating.match import EvalImage, ImageMatcher, MatchedDetections, MatchedImage
 from negmine.labels.base import Truth
-from negmine.mining.reading import PIXEL_BYTES, Reader
+from negmine.mining.reading import DECODING_BYTES, Reader
 from negmine.mining.result import SkippedImage
 from negmine.paths import printable
 from negmine.sources.base import ImageFile
@@ -159,11 +159,11 @@ def _read_chunks(
     wanted += [(background, path, True) for path in images.backgrounds]
     ahead = size + 1  # a chunk ahead of the one that was taken
     read = engine.map(lambda each: _Read(*each), wanted, ahead=ahead)
-    decoded = engine.map(_Read.decode, read, ahead=ahead, cost=lambda each: each.nbytes, budget=PIXEL_BYTES)
+    decoded = engine.map(_Read.decode, read, ahead=ahead, cost=lambda each: each.nbytes, budget=DECODING_BYTES)
     chunk, nbytes = list[EvalImage | SkippedImage](), 0
     for each in decoded:
         more = each.image.nbytes if isinstance(each, EvalImage) else 0
-        if len(chunk) == size or (chunk and nbytes + more > PIXEL_BYTES):
+        if len(chunk) == size or (chunk and nbytes + more > DECODING_BYTES):
             yield chunk
             chunk, nbytes = [], 0
         chunk.append(each)

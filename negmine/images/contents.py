@@ -12,11 +12,11 @@ from negmine.engines.threads import ThreadEngine
 from negmine.errors import ImageError
 from negmine.files import reason_of, sha256_of
 from negmine.images.codecs import decode_image
-from negmine.images.header import pixel_bytes, read_header
+from negmine.images.header import decoding_bytes, read_header
 from negmine.images.perceptual_hash import perceptual_hash
 from negmine.images.reading import read_image
 
-_PIXEL_BYTES = 1 << 30  # of pixels in memory; one image always may be
+_DECODING_BYTES = 1 << 30  # that decoding may take at the same time; one image always may be decoded
 
 OnCount = Callable[[int, int], None]  # how many are done, of how many
 
@@ -94,7 +94,7 @@ class _Reader:
         self._pixels = pixels
         self._taken: set[str] = set()
         self._lock = Lock()
-        self._budget = Budget(_PIXEL_BYTES)
+        self._budget = Budget(_DECODING_BYTES)
 
     def read(self, path: Path) -> tuple[Path, str | None, str]:
         """The path with its sha256, or with the reason why it cannot be read."""
@@ -116,7 +116,7 @@ class _Reader:
         try:
             if not self._pixels:
                 return ImageContent(read_header(data).size_wh, None)
-            with self._budget.hold(pixel_bytes(data)):
+            with self._budget.hold(decoding_bytes(data)):
                 image = decode_image(data)
                 return ImageContent((image.shape[1], image.shape[0]), perceptual_hash(image))
         except ImageError as error:

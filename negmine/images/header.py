@@ -79,7 +79,7 @@ def read_header(data: bytes) -> Header:
     )
 
 
-def pixel_bytes(data: bytes) -> int:
+def decoding_bytes(data: bytes) -> int:
     """What decoding an image takes in memory; 0 where its header cannot be read: decoding says what is wrong."""
     try:
         header = read_header(data)

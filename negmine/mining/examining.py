@@ -18,7 +18,7 @@ from negmine.errors import BoxError, ImageError
 from negmine.labels.classes import paired_class_names
 from negmine.mining.config import ScanConfig
 from negmine.mining.judge import Classes, canonical, confirm_negatives, judge
-from negmine.mining.reading import PIXEL_BYTES, EncodedImage
+from negmine.mining.reading import DECODING_BYTES, EncodedImage
 from negmine.mining.result import SkippedImage
 from negmine.sources.base import SourceItem
 from negmine.structures import Detections, GroundTruth, Image
@@ -36,7 +36,7 @@ class Content:
         sha256: of the bytes, hex.
         truth: every object that is known in it.
         encoded: the image as it was read, until it is decoded.
-        nbytes: what its pixels will take; 0 where that cannot be told.
+        nbytes: what decoding it will take; 0 where that cannot be told.
         pixels: of the upright image, until they are judged.
         size_wh: of the upright image, pixels, once it is decoded.
         outcome: what was found in it, or why nothing could be; None until that is known.
@@ -143,7 +143,7 @@ class Examiner:
         self._has_truth = has_truth
         self._engine = engine
         self._clock = clock
-        self._budget = Budget(PIXEL_BYTES)
+        self._budget = Budget(DECODING_BYTES)
         self._stopped, self._idle = threading.Event(), threading.Event()
         self._idle.set()
 

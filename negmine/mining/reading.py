@@ -13,13 +13,13 @@ from negmine.engines.budget import Budget
 from negmine.errors import ImageError, LabelError
 from negmine.files import reason_of, sha256_of
 from negmine.images import decode_image
-from negmine.images.header import pixel_bytes
+from negmine.images.header import decoding_bytes
 from negmine.labels.base import Truth
 from negmine.mining.result import SkippedImage
 from negmine.sources.base import SourceItem
 from negmine.structures import GroundTruth, Image
 
-PIXEL_BYTES = 1 << 29  # of pixels in memory; one image always may be
+DECODING_BYTES = 1 << 29  # that decoding may take at the same time; one image always may be decoded
 _KEPT = 8 << 20  # bytes of an encoded image that are kept until it is decoded
 
 
@@ -31,7 +31,7 @@ class EncodedImage:
         path: the file that it is in.
         record: what the catalogue keeps of it.
         sha256: of its bytes, hex.
-        nbytes: what its pixels will take; 0 where that cannot be told, or the image is unchanged and was not read.
+        nbytes: what decoding it will take; 0 where that cannot be told, or the image is unchanged and was not read.
         load: its bytes, which are read again where they are many. It raises an ImageError where they cannot be, or have
             changed; None where the image was not read.
     """
@@ -93,7 +93,7 @@ class Reader:
     def __init__(self, truth: Truth | None) -> None:
         self.has_truth = truth is not None
         self._truth = truth
-        self._budget = Budget(PIXEL_BYTES)
+        self._budget = Budget(DECODING_BYTES)
         classes = "\n".join(truth.class_names) if truth else ""
         self._classes_hash = hashlib.sha256(classes.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -131,7 +131,7 @@ class Reader:
         if not self.has_truth and known is not None and known.sha256 == sha256:
             truth_hash = known.record.truth_hash
         load = partial(bytes, data) if len(data) <= _KEPT else partial(_read_again, item, sha256)
-        return EncodedImage(item.path, ItemRecord(item.key, stamp, truth_hash), sha256, pixel_bytes(data), load)
+        return EncodedImage(item.path, ItemRecord(item.key, stamp, truth_hash), sha256, decoding_bytes(data), load)
 
     def decode(self, encoded: EncodedImage) -> DecodedImage | SkippedImage:
         """Decode the pixels, and read the objects."""

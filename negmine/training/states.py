@@ -37,7 +37,7 @@ def write_state(state: Mapping[str, Any], path: Path) -> None:
     """
     tensors: dict[str, torch.Tensor] = {}
     document = json.dumps(_encoded(state, tensors))
-    write_file(path, save(tensors, {_KEY: document}), durable=True)
+    write_file(path, save(tensors, {_KEY: document}))
 
 
 def read_state(path: Path) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ from PIL import Image as PillowImage
 
 from negmine.errors import ImageError
 from negmine.images import decode_image, read_image
-from negmine.images.header import pixel_bytes, read_header
+from negmine.images.header import decoding_bytes, read_header
 from negmine.images.jpeg import MAX_SCANS
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (30, 40, 3), dtype=np.uint8)
@@ -138,8 +138,8 @@ def test_a_header_that_states_another_size_than_the_pixels_have_is_refused() -> 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF"])
 def test_what_decoding_takes_is_told_from_the_header(kind: str) -> None:
-    assert pixel_bytes(saved(kind)) == {"JPEG": 3, "JPEG2000": 16}.get(kind, 6) * 40 * 30
-    assert pixel_bytes(b"no image") == 0
+    assert decoding_bytes(saved(kind)) == {"JPEG": 3, "JPEG2000": 16}.get(kind, 6) * 40 * 30
+    assert decoding_bytes(b"no image") == 0
 
 
 def test_a_message_never_quotes_the_bytes_of_a_file() -> None:

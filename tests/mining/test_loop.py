@@ -313,7 +313,7 @@ def test_pictures_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         alive.append(sum(each() is not None for each in seen))
         return find_squares(image)
 
-    monkeypatch.setattr(examining, "PIXEL_BYTES", limit)
+    monkeypatch.setattr(examining, "DECODING_BYTES", limit)
     scan(tmp_path / "in", FunctionDetector(look, {0: "lamp", 1: "sign"}), bank=tmp_path / "bank")
     assert len(alive) == 120 and max(alive) <= most
 
