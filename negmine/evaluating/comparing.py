@@ -14,6 +14,7 @@ from negmine.evaluating.metrics.bootstrap import DRAWS, Interval, interval, resa
 from negmine.evaluating.metrics.curve_level import WIDTH, curve_level, recalls_up_to
 from negmine.evaluating.metrics.sampled_curve import SampledCurve
 from negmine.structures import FloatArray, IntArray
+from negmine.words import counted
 
 Outcome = Literal["better", "worse", "cannot tell"]
 Limit = Literal["backgrounds", "labelled images"]
@@ -74,6 +75,7 @@ class Comparison:
         limited_by: the images whose number makes the interval as wide as it is; None unless the outcome is `cannot
             tell`.
         needed: about how many more of them would tell; None where no reasonable number would, or none are needed.
+        differing: images or groups whose false positives differ, where only their number is too small to tell.
     """
 
     outcome: Outcome
@@ -83,6 +85,7 @@ class Comparison:
     recalls: tuple[float, float]
     limited_by: Limit | None = None
     needed: int | None = None
+    differing: int | None = None
 
     def to_dict(self) -> dict[str, object]:
         """JSON values."""
@@ -93,6 +96,7 @@ class Comparison:
             "recalls": list(self.recalls),
             "limited_by": self.limited_by,
             "needed": self.needed,
+            "differing": self.differing,
         }
 
     @property
@@ -108,8 +112,12 @@ class Comparison:
         """The outcome, its evidence, and what would tell if the evidence is not enough."""
         if self.limited_by is None:
             return f"{self.outcome}: {self.evidence}"
+        few = ""
+        if self.differing is not None:
+            where = counted(self.differing, "image or group", "images or groups")
+            few = f"; they differ in only {where}, and it takes {_FEWEST}"
         more = "too alike to tell apart" if self.needed is None else f"about {self.needed} more {self.limited_by} would"
-        return f"{self.outcome}: {self.evidence}; {more}"
+        return f"{self.outcome}: {self.evidence}{few}; {more}"
 
 
 class Levels:
@@ -155,13 +163,13 @@ class Levels:
         low, high = interval(after.sampled - before.sampled)
         differ = int(np.sum(before.false_by_group != after.false_by_group))
         outcome: Outcome = "better" if high < 0 else "worse" if low > 0 else "cannot tell"
-        if differ < _FEWEST:
-            outcome = "cannot tell"
-        limited_by, needed = None, None
+        limited_by, needed, differing = None, None, None
+        if outcome != "cannot tell" and differ < _FEWEST:
+            outcome, differing = "cannot tell", differ
         if outcome == "cannot tell":
             limited_by, needed = self._needed(before, after, difference, Interval(low, high), differ)
         return Comparison(
-            outcome, math.exp(difference), math.exp(low), math.exp(high), self.recalls, limited_by, needed
+            outcome, math.exp(difference), math.exp(low), math.exp(high), self.recalls, limited_by, needed, differing
         )
 
     def _needed(

@@ -78,13 +78,13 @@ def evaluate(
     given = _as_list(detectors)
     sources = [backgrounds] if isinstance(backgrounds, str | Path) else list(backgrounds)
     images = open_data(data, split=split, backgrounds=sources, labels=config.labels)
+    group_of = _group_of([*images.labelled, *images.backgrounds], config)
     opened = _open_detectors(given, images, config)
     matched = predict_and_match(opened, images.images, config, on_progress)
     _require_images(images, matched[0], backgrounds_given=bool(sources))
     names = distinct_names([_path_or_name(each) for each in given])
     matched = [replace(each, name=name) for each, name in zip(matched, names, strict=True)]
     models = figures_at_equal_recall(matched, config)
-    group_of = _group_of(matched[0], config)
     scores = [ImageScores.of(each, conf=config.conf, group_of=group_of) for each in matched]
     intervals, differences = intervals_of_models(scores, conf=config.conf, at_recall=models[0].at_recall)
     if plot is not None:
@@ -127,12 +127,12 @@ def _tail(path: Path, parts: int) -> str:
     return printable(Path(*path.parts[-parts:]))
 
 
-def _group_of(matched: MatchedDetections, config: EvalConfig) -> GroupOf | None:
+def _group_of(paths: Sequence[Path], config: EvalConfig) -> GroupOf | None:
     """The group of an image; one whose path does not say is alone in it."""
     if config.group_by is None:
         return None
     by = GroupBy(config.group_by)
-    by.require_match([image.path for image in matched.images])
+    by.require_match(paths)
     return lambda image: by.key(image.path) or image.sha256
 
 

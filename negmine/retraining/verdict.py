@@ -2,8 +2,9 @@
 
 Rounds are compared by the level of their curves: the mean log of false positives per image over a range of recalls that
 ends at the recall that every round must reach (`negmine.evaluating.metrics.curve_level`). A bootstrap over images says
-how far the difference would move on other images. A point estimate chooses; only evidence refuses a round or ends the
-rounds at once. Without evidence, two rounds without an improvement of the point estimate end them.
+how far the difference would move on other images. Of rounds that cannot be told apart, the one with the fewest false
+positives at the recall to keep is chosen. Only evidence ends the rounds at once; without it, two rounds without an
+improvement end them.
 """
 
 from __future__ import annotations
@@ -61,15 +62,17 @@ class Standings:
     def best_of(self, count: int) -> int:
         """The best of the first so many rounds.
 
-        A round is a candidate if a threshold of it reaches the recall to keep, and it is not shown to be worse than the
-        start. The start is one, so the result has no worse point estimate than the start.
+        A round is a candidate if a threshold of it reaches the recall to keep, and its curve is lower than that of the
+        start. Of those that cannot be told from the lowest curve, the best has the fewest false positives at the recall
+        to keep, where the result will be used: few at lower recalls do not make up for more there.
         """
-        candidates = [
-            number
-            for number, (level, compared) in enumerate(zip(self.rounds, self.against_start, strict=True))
-            if number < count and (compared is None or (level.reaches and compared.outcome != "worse"))
-        ]
-        return min(candidates, key=lambda number: (self.rounds[number].observed, number))
+        start, observed = self.rounds[0].observed, [level.observed for level in self.rounds]
+        lower = [n for n in range(1, count) if self.rounds[n].reaches and observed[n] < start]
+        if not lower:
+            return 0
+        lowest = self.rounds[min(lower, key=lambda number: (observed[number], number))]
+        alike = [n for n in lower if self.levels.compare(lowest, self.rounds[n]).outcome != "worse"]
+        return min(alike, key=lambda number: (self.rounds[number].most_false, observed[number], number))
 
 
 def compare_config(config: RetrainConfig) -> CompareConfig:

@@ -49,6 +49,19 @@ def test_the_best_has_the_fewest_false_positives_on_the_curve(firing: tuple[int,
     assert standings(*map(model, firing)).best == best
 
 
+def test_of_rounds_that_cannot_be_told_apart_the_one_with_the_fewest_at_the_recall_to_keep_is_best() -> None:
+    labelled = [(1, [0.95 - 0.55 * number / OBJECTS]) for number in range(OBJECTS)]
+    high, low = 0.9, 0.45  # the second counts at the highest recalls alone
+    few_above = scores_of(labelled, [[high] * (n < 1) + [low] * (n < 12) for n in range(60)])
+    few_there = scores_of(labelled, [[high] * (n < 3) for n in range(60)])
+    found = standings(model(30), few_above, few_there)
+    assert found.rounds[1].observed < found.rounds[2].observed
+    assert found.best == 2
+    assert standings(model(30), few_there, few_above).best == 1
+    many_there = scores_of(labelled, [[high] * (n < 1) + [low] * (n < 25) for n in range(60)])
+    assert standings(model(30), model(20), many_there).best == 2  # evidence decides
+
+
 def test_a_round_that_no_threshold_brings_to_the_recall_is_no_candidate() -> None:
     blind = model(0, found=19)
     assert standings(model(30), blind).best == 0
