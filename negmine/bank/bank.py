@@ -6,7 +6,7 @@ import ast
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -43,7 +43,7 @@ JOIN detections d ON d.id = (SELECT id FROM detections WHERE negative_id = n.id 
 JOIN crops c ON c.id = (SELECT min(id) FROM crops WHERE negative_id = n.id AND source_id = d.source_id)
 JOIN sources s ON s.id = d.source_id
 LEFT JOIN reviews r ON r.negative_id = n.id
-ORDER BY d.score DESC, n.id
+{} ORDER BY d.score DESC, n.id
 """
 _NEGATIVE_SCORES = """
 SELECT d.negative_id, max(d.score) FROM detections d JOIN runs r ON r.id = d.run_id
@@ -80,13 +80,15 @@ class Bank:
         """Let go of the database."""
         self._connection.close()
 
-    def negatives(self) -> Iterator[Negative]:
-        """Every negative, hardest first (equal scores: the older first)."""
+    def negatives(self, numbers: Sequence[int] | None = None) -> Iterator[Negative]:
+        """Every negative, or those with these numbers; hardest first (equal scores: the older first)."""
         columns = {
             "id": WHOLE, "file": NEGATIVE_FILE, "sha256": SHA256, "width": SIDE, "height": SIDE, "score": NUMBER,
             "class_name": TEXT, "key": KEY, "source": SHA256, **RECT, "state": REVIEW,
         }  # fmt: skip
-        for row in self.rows(_NEGATIVES, columns):
+        where = "" if numbers is None else "WHERE n.id IN (SELECT value FROM json_each(?))"
+        asked = () if numbers is None else (json.dumps(list(numbers)),)
+        for row in self.rows(_NEGATIVES.format(where), columns, asked):
             number, file, sha256, width, height, score, class_name, path, source_sha256, *rect, review = row
             yield Negative(
                 id=number,

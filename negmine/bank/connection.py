@@ -10,17 +10,19 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from negmine.bank.own_schema import difference
-from negmine.bank.schema import APPLICATION_ID, MIGRATIONS, OLDER_TABLES, RENAMED_IN
-from negmine.errors import BankError, BankVersionError
+from negmine.bank.schema import ADDED_IN, APPLICATION_ID, LATER_TABLES, MIGRATIONS, OLDER_TABLES, RENAMED_IN
+from negmine.errors import BankError, BankLockedError, BankVersionError
 from negmine.inside import open_plain, require_plain
+from negmine.locks import FolderLock
 from negmine.paths import printable
 
 DATABASE = "bank.db"
+LOCK = FolderLock("bank", "bank.lock", "bank.holder", BankLockedError)  # of whoever writes, but for verdicts
 _CACHE_KIB = (
     65536  # pages of the indexes that a writer keeps; a bank of millions reads each again with the default 2 MiB
 )
@@ -91,6 +93,13 @@ def connect(folder: Path, *, write: bool) -> sqlite3.Connection:
             connection.close()
             raise
         return connection
+
+
+def is_older(folder: Path) -> bool:
+    """Whether an older negmine wrote the bank, so that opening it for writing adds tables."""
+    with closing(connect(folder, write=False)) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return bool(version < len(MIGRATIONS))
 
 
 def _open(path: Path, *, write: bool) -> sqlite3.Connection:
@@ -220,4 +229,6 @@ def _read_as_current(connection: sqlite3.Connection) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version < RENAMED_IN:
         connection.executescript(OLDER_TABLES)
+    if version < ADDED_IN:
+        connection.executescript(LATER_TABLES)
     connection.execute("PRAGMA query_only = ON")

@@ -152,7 +152,46 @@ ALTER TABLE items RENAME COLUMN path_bytes TO key;
 ALTER TABLE sources RENAME COLUMN path_bytes TO key;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD)
+_FOURTH = """
+-- What was decided, in order, so that it can be undone. An act is one decision, about one negative or many.
+CREATE TABLE acts (
+    id INTEGER PRIMARY KEY,
+    state TEXT NOT NULL CHECK (state IN ('unreviewed', 'accepted', 'rejected', 'target')),
+    origin TEXT NOT NULL,            -- where it was decided: review, bank, merge, ...
+    undone INTEGER NOT NULL          -- 0 or 1
+) STRICT;
+CREATE TABLE act_negatives (
+    act_id INTEGER NOT NULL REFERENCES acts (id),
+    negative_id INTEGER NOT NULL REFERENCES negatives (id) ON DELETE CASCADE,
+    before TEXT NOT NULL CHECK (before IN ('unreviewed', 'accepted', 'rejected', 'target')),
+    PRIMARY KEY (act_id, negative_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX act_negatives_negative ON act_negatives (negative_id);
+
+-- What a detector's neck sees in the hardest false positive of a negative, and in a labelled object: to compare them.
+CREATE TABLE negative_features (
+    negative_id INTEGER NOT NULL REFERENCES negatives (id) ON DELETE CASCADE,
+    weights_sha256 TEXT NOT NULL,
+    vector BLOB NOT NULL,            -- float16, little-endian, of length 1
+    UNIQUE (negative_id, weights_sha256)
+) STRICT;
+CREATE TABLE object_features (
+    object_id INTEGER NOT NULL REFERENCES objects (id) ON DELETE CASCADE,
+    weights_sha256 TEXT NOT NULL,
+    vector BLOB NOT NULL,
+    UNIQUE (object_id, weights_sha256)
+) STRICT;
+
+-- What comparing negatives said of each.
+CREATE TABLE likenesses (
+    negative_id INTEGER PRIMARY KEY REFERENCES negatives (id) ON DELETE CASCADE,
+    unlabelled REAL,                 -- how much it looks like a target that nobody labelled; NULL where nobody knows
+    cluster INTEGER NOT NULL,        -- negatives that look alike have the same
+    place INTEGER NOT NULL           -- so have those of one box in many frames of one camera
+) STRICT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)
 
 # A reader migrates nothing. These views give it the tables of an older bank under the names that they have today.
 OLDER_TABLES = """
@@ -161,3 +200,12 @@ CREATE TEMP VIEW sources AS
     SELECT id, sha256, path, path_bytes AS key, width, height, truth_key FROM main.sources;
 """
 RENAMED_IN = 3  # the migration before which they are needed
+# The tables of the fourth migration, for a bank that has not seen it: empty.
+LATER_TABLES = """
+CREATE TEMP VIEW acts AS SELECT 0 AS id, '' AS state, '' AS origin, 0 AS undone WHERE 0;
+CREATE TEMP VIEW act_negatives AS SELECT 0 AS act_id, 0 AS negative_id, '' AS before WHERE 0;
+CREATE TEMP VIEW negative_features AS SELECT 0 AS negative_id, '' AS weights_sha256, x'' AS vector WHERE 0;
+CREATE TEMP VIEW object_features AS SELECT 0 AS object_id, '' AS weights_sha256, x'' AS vector WHERE 0;
+CREATE TEMP VIEW likenesses AS SELECT 0 AS negative_id, 0.0 AS unlabelled, 0 AS cluster, 0 AS place WHERE 0;
+"""
+ADDED_IN = 4

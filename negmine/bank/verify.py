@@ -12,9 +12,9 @@ from typing import Literal
 
 from negmine.bank.bank import Bank, require_bank
 from negmine.bank.cells import BOX, FILE, RECT, SHA256, SIDE, TEXT, WHOLE
-from negmine.bank.connection import bank_errors
+from negmine.bank.connection import LOCK, bank_errors
 from negmine.bank.content_files import NEGATIVES, TEMPORARY, VARIANTS, is_content_name, is_half_written
-from negmine.bank.writer import LOCK, BankWriter
+from negmine.bank.writer import BankWriter
 from negmine.boxes import Rect, rect_touches, touched_pixels
 from negmine.inside import inside, is_real_folder, open_plain
 from negmine.paths import printable, sortable

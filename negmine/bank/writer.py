@@ -12,16 +12,15 @@ from typing import Self
 from negmine.bank.bank import as_json
 from negmine.bank.catalogue import Catalogue
 from negmine.bank.cells import FILE, WHOLE_OR_NULL, checked
-from negmine.bank.connection import DATABASE, bank_errors, connect, database_files
+from negmine.bank.connection import DATABASE, LOCK, bank_errors, connect, database_files
 from negmine.bank.content_files import VARIANTS, ContentFiles, StagedFile, content_name
 from negmine.bank.records import ItemRecord, NewNegative, Parameters, ReviewState, RunRecord, ScannedImage, Stored
 from negmine.bank.store import ImageStore
-from negmine.errors import BankError, BankLockedError
-from negmine.locks import FolderLock
+from negmine.bank.verdicts import decide
+from negmine.errors import BankError
 from negmine.paths import printable
 from negmine.structures import GroundTruth
 
-LOCK = FolderLock("bank", "bank.lock", "bank.holder", BankLockedError)
 _OURS = {*LOCK.files, *database_files()}  # what a killed beginning leaves
 
 
@@ -122,12 +121,8 @@ class BankWriter(Catalogue):
         Raises:
             BankError: where there is no such negative.
         """
-        if self.scalar("SELECT 1 FROM negatives WHERE id = ?", (negative_id,)) is None:
-            raise BankError(f"bank {printable(self.folder)} has no negative {negative_id}")
         with self.transaction():
-            self._connection.execute("DELETE FROM reviews WHERE negative_id = ?", (negative_id,))
-            if state != "unreviewed":
-                self._connection.execute("INSERT INTO reviews (negative_id, state) VALUES (?, ?)", (negative_id, state))
+            decide(self._connection, self.folder, [negative_id], state, origin="python")
 
     def stage(self, data: bytes) -> StagedFile:
         """Write a file that a later transaction may take up; any thread may. What none takes up is gone when the bank

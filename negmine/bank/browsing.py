@@ -1,0 +1,285 @@
+"""Finding negatives in a bank: by class, verdict, run, score or folder, in an order, and by the beginning of a hash."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, takewhile
+from operator import eq
+from pathlib import Path
+from typing import Literal, get_args
+
+from negmine.bank.bank import Bank
+from negmine.bank.cells import BOX, FLAG, NUMBER, SHA256, TEXT, TEXT_OR_NULL, WHOLE, Cell
+from negmine.bank.records import Negative, ReviewState
+from negmine.boxes import Rect
+from negmine.errors import BankError
+from negmine.paths import printable
+
+Sort = Literal["score", "class", "source", "newest", "unlabelled", "cluster"]
+SORTS: tuple[Sort, ...] = get_args(Sort)
+_SHORTEST = 7  # digits of a hash that are shown, as git's
+_LEAST = 4  # digits that a person may type
+_PREFIX = re.compile(r"[0-9a-f]{4,64}")
+_AT_ONCE = 500
+
+_ORDERS: Mapping[Sort, str] = {
+    "score": "d.score DESC",
+    "class": "d.class_name, d.score DESC",
+    "source": "s.path, s.id, d.score DESC",
+    "newest": "n.id DESC",
+    "unlabelled": "l.unlabelled IS NULL, l.unlabelled DESC, d.score DESC",
+    "cluster": "l.cluster IS NULL, l.cluster, d.score DESC",
+}
+# The hardest false positive of each negative stands for it. An aggregate's bare columns are those of the row with the
+# maximum, by SQLite's rule; that is far faster than a question for each negative.
+_HARDEST = """
+FROM (SELECT negative_id, max(score) AS score, class_name, source_id, run_id FROM detections
+      WHERE negative_id IS NOT NULL GROUP BY negative_id) d
+JOIN negatives n ON n.id = d.negative_id
+JOIN sources s ON s.id = d.source_id
+LEFT JOIN reviews r ON r.negative_id = n.id
+LEFT JOIN likenesses l ON l.negative_id = n.id
+"""
+_OF_SOURCE = """
+SELECT d.class_name, d.score, d.kind, d.negative_id IS ?1, d.skipped, d.run_id, d.x1, d.y1, d.x2, d.y2
+FROM detections d JOIN sources s ON s.id = d.source_id WHERE s.sha256 = ?2 ORDER BY d.score DESC, d.id
+"""
+_OBJECTS = """
+SELECT DISTINCT o.class_name, o.x1, o.y1, o.x2, o.y2 FROM objects o JOIN truths t ON t.id = o.truth_id
+JOIN sources s ON s.id = t.source_id WHERE s.sha256 = ? ORDER BY o.id
+"""
+_RUNS = """
+SELECT r.id, r.weights, r.weights_sha256, r.detector_settings, r.scan_settings, r.versions,
+       (SELECT count(*) FROM scans x WHERE x.run_id = r.id),
+       (SELECT count(DISTINCT negative_id) FROM detections d WHERE d.run_id = r.id)
+FROM runs r ORDER BY r.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NegativeFilter:
+    """Which negatives; every condition that is set must hold.
+
+    Attributes:
+        classes: what the detector took it for.
+        states: what a person said of it.
+        runs: numbers of runs that found it.
+        min_score, max_score: of its hardest false positive, both inclusive.
+        folder: that its source is in, at any depth.
+        cluster: number of the cluster that it is in.
+        place: number of the place that it is at.
+        negatives: numbers of negatives, where only these are meant.
+    """
+
+    classes: tuple[str, ...] = ()
+    states: tuple[ReviewState, ...] = ()
+    runs: tuple[int, ...] = ()
+    min_score: float | None = None
+    max_score: float | None = None
+    folder: Path | None = None
+    cluster: int | None = None
+    place: int | None = None
+    negatives: tuple[int, ...] | None = None
+
+    def conditions(self) -> tuple[list[str], list[object]]:
+        """SQL conditions and their values."""
+        below = None if self.folder is None else os.fsencode(os.path.join(os.path.abspath(self.folder), ""))  # noqa: PTH100, PTH118
+        every: list[tuple[str, object]] = [
+            ("d.class_name IN (SELECT value FROM json_each(?))", json.dumps(self.classes) if self.classes else None),
+            (
+                "coalesce(r.state, 'unreviewed') IN (SELECT value FROM json_each(?))",
+                json.dumps(self.states) if self.states else None,
+            ),
+            (
+                "EXISTS (SELECT 1 FROM detections x WHERE x.negative_id = n.id"
+                " AND x.run_id IN (SELECT value FROM json_each(?)))",
+                json.dumps(self.runs) if self.runs else None,
+            ),
+            ("d.score >= ?", self.min_score),
+            ("d.score <= ?", self.max_score),
+            ("substr(s.key, 1, length(?)) = ?", below),
+            ("l.cluster = ?", self.cluster),
+            ("l.place = ?", self.place),
+            (
+                "n.id IN (SELECT value FROM json_each(?))",
+                None if self.negatives is None else json.dumps(self.negatives),
+            ),
+        ]
+        conditions, values = [], []
+        for condition, value in every:
+            if value is not None:
+                conditions.append(condition)
+                values += [value] * condition.count("?")
+        return conditions, values
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A detection in the image that a negative was cut from.
+
+    Attributes:
+        class_name, score: as the detector gave them.
+        kind: what the matcher made of it, such as `background`.
+        box_xyxy: pixels of the source.
+        is_here: whether it is one of the false positives that the negative was cut around.
+        skipped: why it gave no negative; None where it did, or is no background false positive.
+        run: the number of the run that found it.
+    """
+
+    class_name: str
+    score: float
+    kind: str
+    box_xyxy: tuple[float, float, float, float]
+    is_here: bool
+    skipped: str | None
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledObject:
+    """An object in the image that a negative was cut from: its class, and its box in pixels of the source."""
+
+    class_name: str
+    box_xyxy: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A run, and how much it did.
+
+    Attributes:
+        id: its number.
+        weights, weights_sha256: what it ran.
+        detector_settings, scan_settings, versions: JSON objects.
+        images: that it has judged.
+        negatives: in which it found something.
+    """
+
+    id: int
+    weights: str
+    weights_sha256: str
+    detector_settings: Mapping[str, object]
+    scan_settings: Mapping[str, object]
+    versions: Mapping[str, object]
+    images: int
+    negatives: int
+
+
+def browse(bank: Bank, which: NegativeFilter = NegativeFilter(), sort: Sort = "score") -> list[int]:
+    """The numbers of the negatives that are meant, in order; equal ones by number."""
+    conditions, values = which.conditions()
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    question = f"SELECT n.id {_HARDEST} {where} ORDER BY {_ORDERS[sort]}, n.id"
+    return [number for (number,) in bank.rows(question, {"id": WHOLE}, tuple(values))]
+
+
+def counts(bank: Bank, which: NegativeFilter = NegativeFilter()) -> dict[str, dict[str, int]]:
+    """How many of the negatives that are meant have each class, and each state; most frequent classes first."""
+    conditions, values = which.conditions()
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    found: dict[str, dict[str, int]] = {}
+    for name, column in (("classes", "d.class_name"), ("states", "coalesce(r.state, 'unreviewed')")):
+        question = f"SELECT {column}, count(*) {_HARDEST} {where} GROUP BY 1 ORDER BY 2 DESC, 1"
+        found[name] = dict(bank.rows(question, {"name": TEXT, "count": WHOLE}, tuple(values)))
+    return found
+
+
+def find(bank: Bank, prefix: str) -> int:
+    """The number of the negative whose hash begins with some hex digits.
+
+    Raises:
+        BankError: where these are fewer than four, or no hex digits, or no hash or several begin so.
+    """
+    text = prefix.strip().lower()
+    if not _PREFIX.fullmatch(text):
+        raise BankError(
+            f"expected {_LEAST} or more hex digits of a negative's hash, as `negmine bank list` shows them, found "
+            f"{prefix!r}"
+        )
+    question = "SELECT id, sha256 FROM negatives WHERE sha256 >= ?1 AND sha256 < ?1 || 'g' ORDER BY sha256 LIMIT 6"
+    rows = list(bank.rows(question, {"id": WHOLE, "sha256": SHA256}, (text,)))
+    if len(rows) > 1:
+        several = ", ".join(sha256[: len(text) + 4] for _, sha256 in rows[:5]) + (", ..." if len(rows) > 5 else "")
+        raise BankError(f"{text} is the beginning of several negatives ({several}); give more digits")
+    if not rows:
+        raise BankError(f"bank {printable(bank.folder)} has no negative {text}; `negmine bank list` shows all")
+    return int(rows[0][0])
+
+
+def digits(bank: Bank) -> int:
+    """How many digits of a hash tell all negatives of the bank apart; seven at least."""
+    every = [sha256 for (sha256,) in bank.rows("SELECT sha256 FROM negatives ORDER BY sha256", {"sha256": SHA256})]
+    shared = (sum(1 for _ in takewhile(bool, map(eq, *pair))) for pair in pairwise(every))
+    return max(_SHORTEST, 1 + max(shared, default=0))
+
+
+def in_order(bank: Bank, negative_ids: Sequence[int]) -> list[Negative]:
+    """The negatives with these numbers, in this order; those that are gone meanwhile are left out."""
+    found: dict[int, Negative] = {}
+    for start in range(0, len(negative_ids), _AT_ONCE):
+        found |= {each.id: each for each in bank.negatives(negative_ids[start : start + _AT_ONCE])}
+    return [found[number] for number in negative_ids if number in found]
+
+
+def findings(bank: Bank, negative: Negative) -> list[Finding]:
+    """All detections in the image that a negative was cut from, of all runs, highest score first."""
+    columns: dict[str, Cell] = {
+        "class_name": TEXT, "score": NUMBER, "kind": TEXT, "is_here": FLAG, "skipped": TEXT_OR_NULL, "run": WHOLE,
+        **BOX,
+    }  # fmt: skip
+    return [
+        Finding(class_name, score, kind, (x1, y1, x2, y2), bool(is_here), skipped, run)
+        for class_name, score, kind, is_here, skipped, run, x1, y1, x2, y2 in bank.rows(
+            _OF_SOURCE, columns, (negative.id, negative.source_sha256)
+        )
+    ]
+
+
+def labelled_objects(bank: Bank, negative: Negative) -> list[LabelledObject]:
+    """The labels of the image that a negative was cut from."""
+    rows = bank.rows(_OBJECTS, {"class_name": TEXT, **BOX}, (negative.source_sha256,))
+    return [LabelledObject(name, (x1, y1, x2, y2)) for name, x1, y1, x2, y2 in rows]
+
+
+def runs(bank: Bank) -> list[RunSummary]:
+    """All runs, oldest first."""
+    columns = {
+        "id": WHOLE, "weights": TEXT, "weights_sha256": TEXT, "detector_settings": TEXT, "scan_settings": TEXT,
+        "versions": TEXT, "images": WHOLE, "negatives": WHOLE,
+    }  # fmt: skip
+    return [
+        RunSummary(number, weights, sha256, _settings(one), _settings(two), _settings(three), images, negatives)
+        for number, weights, sha256, one, two, three, images, negatives in bank.rows(_RUNS, columns)
+    ]
+
+
+def in_crop(
+    box_xyxy: Sequence[float], rect: Rect, size_wh: tuple[int, int]
+) -> tuple[float, float, float, float] | None:
+    """Where a box of the source lies in a negative, pixels of the negative; None where it is outside.
+
+    A crop is resized by one factor, and what differs is letterboxed about its centre.
+    """
+    left, top, right, bottom = rect
+    x1, y1, x2, y2 = max(box_xyxy[0], left), max(box_xyxy[1], top), min(box_xyxy[2], right), min(box_xyxy[3], bottom)
+    if x1 >= x2 or y1 >= y2:
+        return None
+    scale = min(size_wh[0] / (right - left), size_wh[1] / (bottom - top))
+    pad_x = math.floor((size_wh[0] - (right - left) * scale) / 2)
+    pad_y = math.floor((size_wh[1] - (bottom - top) * scale) / 2)
+    across, down = ((x - left) * scale + pad_x for x in (x1, x2)), ((y - top) * scale + pad_y for y in (y1, y2))
+    (new_x1, new_x2), (new_y1, new_y2) = across, down
+    return new_x1, new_y1, new_x2, new_y2
+
+
+def _settings(text: str) -> Mapping[str, object]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    return found if isinstance(found, dict) else {}

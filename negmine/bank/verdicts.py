@@ -1,0 +1,158 @@
+"""What people decide about negatives, and taking it back.
+
+A verdict is stored at once, in a transaction of its own. It needs no lock on the bank: a scan may be writing to the
+same bank, and other windows may decide too. Each waits for the other no longer than one write takes.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from negmine.bank.bank import Bank, require_bank
+from negmine.bank.cells import REVIEW, TEXT, WHOLE, checked
+from negmine.bank.connection import LOCK, bank_errors, connect, is_older
+from negmine.bank.records import ReviewState
+from negmine.errors import BankError
+from negmine.paths import printable
+from negmine.words import counted
+
+_KNOWN = "SELECT id FROM negatives WHERE id IN (SELECT value FROM json_each(?))"
+_CHANGED = """
+INSERT INTO act_negatives (act_id, negative_id, before)
+SELECT ?1, n.id, coalesce(r.state, 'unreviewed') FROM negatives n LEFT JOIN reviews r ON r.negative_id = n.id
+WHERE n.id IN (SELECT value FROM json_each(?2)) AND coalesce(r.state, 'unreviewed') != ?3
+"""
+_STATES = "SELECT a.negative_id, {} FROM act_negatives a JOIN acts ON acts.id = a.act_id WHERE a.act_id = ?1"
+# Of an act, what no later act has decided again.
+_LATEST = f"""
+{_STATES.format("a.before")} AND NOT EXISTS (
+    SELECT 1 FROM act_negatives b JOIN acts l ON l.id = b.act_id
+    WHERE b.negative_id = a.negative_id AND b.act_id > a.act_id AND NOT l.undone)
+ORDER BY a.negative_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One decision.
+
+    Attributes:
+        id: its number, by which it is undone.
+        state: what was decided.
+        negatives: the numbers of the negatives that it changed.
+    """
+
+    id: int
+    state: ReviewState
+    negatives: tuple[int, ...]
+
+
+class Verdicts(Bank):
+    """A bank, opened to decide about its negatives, by any number of processes at a time.
+
+    Args:
+        folder: where the bank is.
+
+    Raises:
+        BankError: where the folder is not a bank, its database is damaged, or it cannot be written.
+        BankLockedError: where an older negmine's bank is to be brought up to date and another process is writing.
+        BankVersionError: where a newer negmine wrote it.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        require_bank(self.folder)
+        with LOCK.hold(self.folder, purpose="negmine review") if is_older(self.folder) else nullcontext():
+            self._connection = connect(self.folder, write=True)
+
+    def decide(self, negative_ids: Sequence[int], state: ReviewState, *, origin: str) -> Act | None:
+        """Store a verdict on negatives, as one act.
+
+        Args:
+            negative_ids: which.
+            state: the verdict; `unreviewed` takes one back.
+            origin: where it was decided, for the record: `review`, `bank`, ...
+
+        Returns:
+            The act; None where all of them were in that state before.
+
+        Raises:
+            BankError: where the bank lacks one of them; then nothing is stored.
+        """
+        with self._write() as connection:
+            return decide(connection, self.folder, negative_ids, state, origin=origin)
+
+    def undo(self, act_id: int | None = None) -> Act | None:
+        """Take an act back, and give each negative the state that it had before. What was decided later stays.
+
+        Args:
+            act_id: which; None for the last that was not taken back.
+
+        Returns:
+            The act, with the negatives that were changed back; None where there is no such act, or it was taken back.
+        """
+        with self._write() as connection:
+            question = (
+                "SELECT id, state FROM acts WHERE NOT undone AND (?1 IS NULL OR id = ?1) ORDER BY id DESC LIMIT 1"
+            )
+            row = next(checked(connection.execute(question, (act_id,)), {"id": WHOLE, "state": REVIEW}), None)
+            if row is None:
+                return None
+            number, state = row
+            before = list(checked(connection.execute(_LATEST, (number,)), {"negative_id": WHOLE, "before": REVIEW}))
+            _set(connection, before)
+            connection.execute("UPDATE acts SET undone = 1 WHERE id = ?", (number,))
+            return Act(number, state, tuple(negative_id for negative_id, _ in before))
+
+    def acts(self, origin: str | None = None) -> list[int]:
+        """The numbers of the acts that were not taken back, oldest first; of one origin, where it is given."""
+        question = "SELECT id FROM acts WHERE NOT undone AND (?1 IS NULL OR origin = ?1) ORDER BY id"
+        return [number for (number,) in self.rows(question, {"id": WHOLE}, (origin,))]
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        with bank_errors(self.folder):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+
+def decide(
+    connection: sqlite3.Connection, folder: Path, negative_ids: Sequence[int], state: ReviewState, *, origin: str
+) -> Act | None:
+    """`Verdicts.decide`, inside a transaction of the caller."""
+    asked = json.dumps(list(negative_ids))
+    known = {number for (number,) in checked(connection.execute(_KNOWN, (asked,)), {"id": WHOLE})}
+    unknown = sorted(set(negative_ids) - known)
+    if unknown:
+        names = ", ".join(map(str, unknown[:5])) + (", ..." if len(unknown) > 5 else "")
+        raise BankError(
+            f"bank {printable(folder)} has no {counted(len(unknown), 'negative').partition(' ')[2]} {names}"
+        )
+    cursor = connection.execute("INSERT INTO acts (state, origin, undone) VALUES (?, ?, 0)", (state, origin))
+    number = int(cursor.lastrowid or 0)
+    connection.execute(_CHANGED, (number, asked, state))
+    question = _STATES.format("acts.state")
+    rows = list(checked(connection.execute(question, (number,)), {"negative_id": WHOLE, "state": TEXT}))
+    if not rows:
+        connection.execute("DELETE FROM acts WHERE id = ?", (number,))
+        return None
+    _set(connection, rows)
+    return Act(number, state, tuple(negative_id for negative_id, _ in rows))
+
+
+def _set(connection: sqlite3.Connection, states: Sequence[tuple[int, str]]) -> None:
+    """Give negatives their states."""
+    connection.executemany("DELETE FROM reviews WHERE negative_id = ?", [(number,) for number, _ in states])
+    decided = [(number, state) for number, state in states if state != "unreviewed"]
+    connection.executemany("INSERT INTO reviews (negative_id, state) VALUES (?, ?)", decided)
