@@ -44,7 +44,7 @@ _FILES = 5  # of a finding that are named
 @option("Data", "--split", metavar="NAME", help="Split of DATA.  [default: val, else test, else everything]")
 @option("Data", "--backgrounds", multiple=True, metavar="SOURCE...", help="Images without targets.")
 @label_options("Data", "DATA")
-@option("Data", "--classes", metavar="A,B", help="Judge only these classes of DATA.")
+@option("Data", "--classes", multiple=True, metavar="A,B", help="Judge only these classes of DATA; repeatable.")
 @option(
     "Data",
     "--group-by",
@@ -99,7 +99,7 @@ def command(
     device: str,
     backend: Backend,
     int8: bool,
-    classes: str | None,
+    classes: tuple[str, ...],
     group_by: str | None,
     match_iou: float,
     background_iou: float,

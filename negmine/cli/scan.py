@@ -60,7 +60,13 @@ _CLASSES = 10  # of the detector that are listed; --json has all
     help="Instead of --weights: COCO results, or a folder of YOLO .txt with scores.",
 )
 @option("Detector", "--conf", default=_DETECTOR.conf, show_default=True, help="Lowest score of a detection.")
-@option("Detector", "--classes", metavar="A,B", help="Keep only these classes of the detector, by name.")
+@option(
+    "Detector",
+    "--classes",
+    multiple=True,
+    metavar="A,B",
+    help="Keep only these classes of the detector, by name; repeatable.",
+)
 @detector_options
 @option("Detector", "--verifier", metavar="FILE", help="Second stage for these weights, of `negmine verifier train`.")
 @match_options
@@ -116,7 +122,7 @@ def command(
     device: str,
     backend: Backend,
     int8: bool,
-    classes: str | None,
+    classes: tuple[str, ...],
     match_iou: float,
     background_iou: float,
     crop: CropPolicy,
