@@ -65,7 +65,7 @@ _CLASSES = 10  # of the detector that are listed; --json has all
     "--classes",
     multiple=True,
     metavar="A,B",
-    help="Keep only these classes of the detector, by name; repeatable.",
+    help="Mine only these classes of the detector, and keep crops clear of the others; repeatable.",
 )
 @detector_options
 @option("Detector", "--verifier", metavar="FILE", help="Second stage for these weights, of `negmine verifier train`.")
@@ -152,7 +152,7 @@ def command(
     )  # fmt: skip
     detector: DetectorConfig | PredictionsConfig
     if predictions is not None:
-        detector = PredictionsConfig(predictions, predictions_images, class_names, conf, names_in(classes))
+        detector = PredictionsConfig(predictions, predictions_images, class_names, conf)
     else:
         detector = DetectorConfig(
             weights=weights or "",
@@ -161,7 +161,6 @@ def command(
             imgsz=imgsz,
             batch=batch,
             device=device,
-            classes=names_in(classes),
             trust_weights=trust_weights,
             onnx_layout=onnx_layout,
             class_names=class_names,
@@ -174,6 +173,7 @@ def command(
         crop=CropConfig(crop, context, OutputSize.parse(size), min_side),
         confirm=confirm,
         max_per_image=max_per_image,
+        classes=names_in(classes),
         labels=labels,
         workers=workers,
     )
@@ -211,7 +211,11 @@ def render(result: ScanResult) -> None:
         say(out, f"nothing new: {unchanged} unchanged, {len(result.skipped)} skipped")
     say_skipped(((each.source, each.reason) for each in result.skipped), "image")
     say(out, f"\n{counted(result.total, 'negative')} in {printable(result.bank)} ({result.added} added)")
-    if result.total:
+    for warning in result.warnings:
+        say(console(stderr=True), f"warning: {warning}")
+    if result.total and result.warnings:
+        say(out, f"next: negmine review --bank {quoted(result.bank)}")
+    elif result.total:
         say(out, f"next: negmine export --format voc --bank {quoted(result.bank)} --out negatives-voc")
 
 
@@ -247,6 +251,10 @@ def _found(result: ScanResult) -> Table:
         rows.add_row(f"  and {counted(len(rest), 'more class', 'more classes')}", str(sum(count for _, count in rest)))
     rows.add_section()
     rows.add_row("negatives added", str(result.added))
+    if result.known:
+        rows.add_row("negatives already in the bank", str(result.known))
+    if result.sharing:
+        rows.add_row("no negative: in the crop of a harder one", str(result.sharing))
     for reason, count in result.crops_skipped.items():
         rows.add_row(f"no negative: {CROP_SKIP_MEANINGS[reason]}", str(count))
     if result.withdrawn:
