@@ -7,7 +7,7 @@ import os
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from negmine.mining.result import ScanProgress
+
+ScanShows: TypeAlias = "tuple[Callable[[str], None], Callable[[ScanProgress], None]]"
 
 _SKIPPED = 10  # skipped files that are named; --json names them all
 _SECONDS_BETWEEN = 5  # between plain lines of other progress
@@ -92,33 +94,35 @@ def quoted(*words: str | os.PathLike[str]) -> str:
 
 
 @contextmanager
-def scan_progress(before: str | None = None) -> Iterator[Callable[[ScanProgress], None]]:
+def scan_progress(before: str | None = None) -> Iterator[ScanShows]:
     """Show how far a scan is: a live bar on a terminal, a plain line now and then elsewhere.
+
+    The first of the two callables announces what takes long before the first image, the second shows the rest.
 
     Args:
         before: shown on a terminal until the first image; None for nothing.
     """
     err = console(stderr=True)
-    with _bar(err, before) if err.is_terminal else _lines(err) as show:
-        yield show
+    with _bar(err, before) if err.is_terminal else _lines(err) as shows:
+        yield shows
 
 
 @contextmanager
-def _bar(err: Console, before: str | None) -> Iterator[Callable[[ScanProgress], None]]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+def _bar(err: Console, before: str | None) -> Iterator[ScanShows]:
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]} images/s"),
+        TextColumn("{task.fields[images]}"),
         TimeRemainingColumn(),
-        TextColumn("false positives: {task.fields[found]}, negatives: {task.fields[negatives]}"),
+        TextColumn("{task.fields[found]}"),
     )
     with Progress(*columns, console=err, transient=True) as progress:
-        task = progress.add_task(
-            before or "", start=False, visible=before is not None, total=None, speed="-", found=0, negatives=0
-        )
+        task = progress.add_task(before or "", start=False, visible=before is not None, total=None, images="", found="")
+
+        def step(text: str) -> None:
+            progress.update(task, description=printable(text))
 
         def show(now: ScanProgress) -> None:
             if not progress.tasks[0].started:  # called more than once before the first image is done
@@ -132,21 +136,16 @@ def _bar(err: Console, before: str | None) -> Iterator[Callable[[ScanProgress], 
             if progress.tasks[0].description == "reading labels":
                 progress.reset(task, description="scanning")  # so that the speed is the detector's
             elapsed = progress.tasks[0].elapsed or 0.0
-            speed = f"{now.scanned / elapsed:.1f}" if now.scanned and elapsed else "-"
-            progress.update(
-                task,
-                total=now.total,
-                completed=now.done,
-                speed=speed,
-                found=now.false_positives,
-                negatives=now.negatives,
-            )
+            speed = f", {now.scanned / elapsed:.1f} images/s" if now.scanned and elapsed else ""
+            found = f"false positives: {now.false_positives}, negatives: {now.negatives}"
+            images = f"{now.done}/{now.total}{speed}"
+            progress.update(task, total=now.total, completed=now.done, images=images, found=found)
 
-        yield show
+        yield step, show
 
 
 @contextmanager
-def _lines(err: Console) -> Iterator[Callable[[ScanProgress], None]]:
+def _lines(err: Console) -> Iterator[ScanShows]:
     import time
 
     started: float | None = None
@@ -171,7 +170,7 @@ def _lines(err: Console) -> Iterator[Callable[[ScanProgress], None]]:
                 soft_wrap=True,
             )
 
-    yield show
+    yield lambda text: say(err, printable(text)), show
 
 
 @contextmanager

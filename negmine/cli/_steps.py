@@ -58,7 +58,7 @@ def _lines(err: Console) -> Iterator[Shows]:
 
     def count(what: str, done: int, total: int) -> None:
         nonlocal last
-        if what == "steps" or time.monotonic() - last > _SECONDS_BETWEEN:
+        if done == total or time.monotonic() - last > _SECONDS_BETWEEN:
             last = time.monotonic()
             err.print(f"{done} of {total} {what}", soft_wrap=True)
 

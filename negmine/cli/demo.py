@@ -36,7 +36,7 @@ def command(out: str, seed: int, as_json: bool) -> None:
     from negmine.demo.run import run_demo
 
     err, screen = console(stderr=True), console()
-    with scan_progress() as on_progress:
+    with scan_progress() as (_, on_progress):
         result = run_demo(
             out,
             seed=seed,

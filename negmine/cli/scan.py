@@ -179,7 +179,7 @@ def command(
     )
     from negmine.mining.scan import scan
 
-    with scan_progress(before="opening the detector") as on_progress:
+    with scan_progress(before="opening the detector") as (on_step, on_progress):
         result = scan(
             list(sources),
             detector,
@@ -188,6 +188,7 @@ def command(
             split=split,
             config=config,
             on_progress=on_progress,
+            on_step=on_step,
         )
     for note in result.notes:
         say(console(stderr=True), printable(note))

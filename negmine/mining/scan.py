@@ -15,7 +15,7 @@ from negmine.bank.writer import BankWriter
 from negmine.datasets.config import LabelConfig
 from negmine.datasets.open import open_truth
 from negmine.datasets.truth import PairedTruth
-from negmine.detectors.base import Detector, opening_notes
+from negmine.detectors.base import Detector, OnStep, opening_notes, silent
 from negmine.detectors.batches import failed_on_every_image
 from negmine.detectors.class_names import wanted_classes
 from negmine.detectors.config import DetectorConfig, PredictionsConfig
@@ -46,6 +46,7 @@ def scan(
     split: str | None = None,
     config: ScanConfig | None = None,
     on_progress: Callable[[ScanProgress], None] | None = None,
+    on_step: OnStep = silent,
     clock: Callable[[], float] = time.perf_counter,
 ) -> ScanResult:
     """Find the background false positives of a detector, and store a negative around each in a bank.
@@ -61,6 +62,7 @@ def scan(
         split: which split of a `data.yaml` in `sources`.
         config: thresholds, crop and limits.
         on_progress: called from this thread, first before the first image.
+        on_step: told in words what takes long before that, such as a conversion of the weights.
         clock: seconds, for the times in the result.
 
     Raises:
@@ -75,7 +77,7 @@ def scan(
     config = config or ScanConfig()
     items, in_bank = _items(sources, split, Path(bank))
     labels = _labels(truth, config.labels, items)
-    model = _detector(detector, items)
+    model = _detector(detector, items, on_step)
     if config.confirm and model.needs_files:
         raise ConfigError("confirm runs the detector on its crops and needs a model, found predictions; leave it out")
     model.check_paths([item.path for item in items])
@@ -138,12 +140,12 @@ def _labels(truth: Truth | str | Path | None, config: LabelConfig, items: Sequen
 
 
 def _detector(
-    detector: Detector | DetectorConfig | PredictionsConfig | str | Path, items: Sequence[SourceItem]
+    detector: Detector | DetectorConfig | PredictionsConfig | str | Path, items: Sequence[SourceItem], on_step: OnStep
 ) -> Detector:
     if isinstance(detector, (str, Path)):
         detector = DetectorConfig(str(detector))
     if isinstance(detector, DetectorConfig | PredictionsConfig):
-        return open_detector(detector, lambda most: samples_of([item.path for item in items])(most))
+        return open_detector(detector, lambda most: samples_of([item.path for item in items])(most), on_step)
     return detector
 
 

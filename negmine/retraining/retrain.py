@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from negmine.detectors.base import OnStep
 from negmine.detectors.open import open_detector as open_with_framework
 from negmine.detectors.weights_files import find_weights, written_suffix
 from negmine.errors import ConfigError
@@ -14,7 +15,7 @@ from negmine.paths import printable
 from negmine.ratios.target import Ratio
 from negmine.retraining.advice import Evidence, advise
 from negmine.retraining.config import DEFAULT_OUT, RetrainConfig
-from negmine.retraining.context import Listener, OnProgress, OnStep, OpenDetector, OpenTrainers, Ports, Run
+from negmine.retraining.context import Listener, OnProgress, OpenDetector, OpenTrainers, Ports, Run
 from negmine.retraining.cross_fit import report
 from negmine.retraining.folder import LockedFolder, RetrainFolder, folder_errors
 from negmine.retraining.prepare import RetrainInputs, prepare
