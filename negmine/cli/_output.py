@@ -68,7 +68,7 @@ def table(title: str, columns: Sequence[str], *, plain: bool = False) -> Table:
 
     made = Table(title=title, title_justify="left")
     if plain:
-        made.box, made.show_edge, made.padding = box.SIMPLE_HEAD, False, (0, 1, 0, 0)
+        made.box, made.show_edge, made.padding = box.SIMPLE_HEAD, False, (0, 0, 0, 0)
     for index, name in enumerate(columns):
         made.add_column(name, justify="right" if index else "left", overflow="fold", no_wrap=name == "ratio")
     return made
