@@ -6,9 +6,10 @@ import click
 
 from negmine.cli._command import Command, option
 from negmine.cli._options import json_option
-from negmine.cli._output import console, print_json, say, scan_progress
+from negmine.cli._output import print_json
 from negmine.cli._rounds import render_rounds
 from negmine.paths import printable
+from negmine.terminal import console, say, scan_progress
 from negmine.words import counted
 
 

@@ -20,12 +20,13 @@ from negmine.cli._options import (
     require_one_kind,
     speed_options,
 )
-from negmine.cli._output import console, count_progress, print_json, say, say_skipped, table
+from negmine.cli._output import print_json, say_skipped, table
 from negmine.datasets.config import LabelConfig
 from negmine.detectors.config import Backend, DetectorConfig, OnnxLayout, PredictionsConfig
 from negmine.errors import ConfigError
 from negmine.evaluating.config import EvalConfig
 from negmine.paths import printable
+from negmine.terminal import console, say
 from negmine.thresholds import MatchConfig
 from negmine.words import counted
 
@@ -164,17 +165,16 @@ def command(
     from negmine.evaluating.evaluate import evaluate
 
     predicted = [PredictionsConfig(path, predictions_images, class_names) for path in predictions]
-    with count_progress("images measured") as on_progress:
-        result = evaluate(
-            predicted or _detectors(weights, detector, verifier),
-            data,
-            split=split,
-            backgrounds=(*backgrounds, *more_backgrounds),
-            config=config,
-            fail_if=fail_if,
-            plot=plot,
-            on_progress=on_progress,
-        )
+    result = evaluate(
+        predicted or _detectors(weights, detector, verifier),
+        data,
+        split=split,
+        backgrounds=(*backgrounds, *more_backgrounds),
+        config=config,
+        fail_if=fail_if,
+        plot=plot,
+        progress=True,
+    )
     if as_json:
         print_json(result.to_dict())
     else:

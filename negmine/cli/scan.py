@@ -19,11 +19,12 @@ from negmine.cli._options import (
     require_one_kind,
     speed_options,
 )
-from negmine.cli._output import console, print_json, quoted, say, say_skipped, scan_progress, table
+from negmine.cli._output import print_json, quoted, say_skipped, table
 from negmine.datasets.config import LabelConfig
 from negmine.detectors.config import Backend, DetectorConfig, OnnxLayout, PredictionsConfig
 from negmine.mining.config import CropConfig, CropPolicy, OutputSize, ScanConfig
 from negmine.paths import printable
+from negmine.terminal import console, say
 from negmine.thresholds import MatchConfig
 from negmine.words import counted
 
@@ -179,17 +180,15 @@ def command(
     )
     from negmine.mining.scan import scan
 
-    with scan_progress(before="opening the detector") as (on_step, on_progress):
-        result = scan(
-            list(sources),
-            detector,
-            bank=bank,
-            truth=None if truth is None else Path(truth),
-            split=split,
-            config=config,
-            on_progress=on_progress,
-            on_step=on_step,
-        )
+    result = scan(
+        list(sources),
+        detector,
+        bank=bank,
+        truth=None if truth is None else Path(truth),
+        split=split,
+        config=config,
+        progress=True,
+    )
     for note in result.notes:
         say(console(stderr=True), printable(note))
     if as_json:

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from negmine.bank.content_files import NEGATIVES, content_name
 from negmine.bank.records import ScannedImage, Stored
 from negmine.detectors.base import Detector
 from negmine.matching import FALSE_POSITIVES, Kind
 from negmine.mining.doubts import CONFIDENT
+from negmine.notebook import gallery, table
 
 SCHEMA_VERSION = 1
 _HARDEST = 5  # negatives that a result names
@@ -181,6 +183,23 @@ class ScanResult:
             "notes": list(self.notes),
             "warnings": list(self.warnings),
         }
+
+    def _repr_html_(self) -> str:
+        """Counts, warnings and the hardest new negatives, in a notebook."""
+        counts = (
+            ("scanned", self.scanned),
+            ("unchanged", self.unchanged + self.duplicates),
+            ("skipped", len(self.skipped)),
+            ("false positives on background", self.kinds[Kind.BACKGROUND]),
+            ("negatives added", self.added),
+            ("negatives in the bank", self.total),
+            *(("warning", warning) for warning in self.warnings),
+        )
+        hardest = (
+            (self.bank / content_name(NEGATIVES, each.sha256), f"{each.score:.2f} {each.class_name}")
+            for each in self.hardest
+        )
+        return table(f"Scan into {self.bank}", (), counts) + gallery(hardest)
 
 
 @dataclass(slots=True)

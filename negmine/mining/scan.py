@@ -34,6 +34,7 @@ from negmine.mining.result import Device, ScanCounts, ScanProgress, ScanResult
 from negmine.paths import printable, real_path
 from negmine.sources.base import Source, SourceItem
 from negmine.sources.expand import expand_sources
+from negmine.terminal import scan_progress
 from negmine.words import counted, is_unicode
 
 
@@ -47,6 +48,7 @@ def scan(
     config: ScanConfig | None = None,
     on_progress: Callable[[ScanProgress], None] | None = None,
     on_step: OnStep = silent,
+    progress: bool = False,
     clock: Callable[[], float] = time.perf_counter,
 ) -> ScanResult:
     """Find the background false positives of a detector, and store a negative around each in a bank.
@@ -63,6 +65,7 @@ def scan(
         config: thresholds, crop and limits.
         on_progress: called from this thread, first before the first image.
         on_step: told in words what takes long before that, such as a conversion of the weights.
+        progress: show a bar, in a terminal or a notebook, in place of calling the callables above.
         clock: seconds, for the times in the result.
 
     Raises:
@@ -74,6 +77,12 @@ def scan(
         BankError: where the bank cannot be written; what was stored before stays.
         DetectorError: where the detector fails on every image; what the bank had stays.
     """
+    if progress:
+        with scan_progress("opening the detector") as (tell, show):
+            return scan(
+                sources, detector, bank=bank, truth=truth, split=split, config=config, on_progress=show, on_step=tell,
+                clock=clock,
+            )  # fmt: skip
     config = config or ScanConfig()
     items, in_bank = _items(sources, split, Path(bank))
     labels = _labels(truth, config.labels, items)
