@@ -11,7 +11,8 @@ import pytest
 from toy import NATIVE, draw, open_toy, write_weights
 
 from negmine.bank.bank import Bank
-from negmine.bank.records import Negative, ReviewState
+from negmine.bank.filters import ReviewState
+from negmine.bank.records import Negative
 from negmine.bank.writer import BankWriter
 from negmine.detectors.config import DetectorConfig
 from negmine.exporting.config import ExportConfig

@@ -14,7 +14,8 @@ from negmine.bank.catalogue import Catalogue
 from negmine.bank.cells import FILE, WHOLE_OR_NULL, checked
 from negmine.bank.connection import DATABASE, LOCK, bank_errors, connect, database_files
 from negmine.bank.content_files import VARIANTS, ContentFiles, StagedFile, content_name
-from negmine.bank.records import ItemRecord, NewNegative, Parameters, ReviewState, RunRecord, ScannedImage, Stored
+from negmine.bank.filters import ReviewState
+from negmine.bank.records import ItemRecord, NewNegative, Parameters, RunRecord, ScannedImage, Stored
 from negmine.bank.store import ImageStore
 from negmine.bank.verdicts import decide
 from negmine.errors import BankError

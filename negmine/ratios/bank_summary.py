@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from negmine.bank.bank import Bank
-from negmine.bank.records import Negative, ReviewState, Variant
+from negmine.bank.filters import ReviewState
+from negmine.bank.records import Negative, Variant
 from negmine.trainable import is_refused, trainable
 
 

@@ -13,6 +13,7 @@ _COMMANDS = {
     "accept": "Say that negatives hold no target.",
     "reject": "Leave negatives out of all that follows.",
     "target": "Say that negatives show a target without a label.",
+    "undo": "Take back what was decided.",
     "compare": "Find likely targets without labels, clusters and places.",
     "stats": "Count negatives by class, verdict, run and folder.",
     "merge": "Add the negatives and verdicts of other banks.",
