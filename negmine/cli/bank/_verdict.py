@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
@@ -75,7 +76,7 @@ def given(ids: Sequence[str]) -> list[str]:
 
 
 def _lines() -> list[str]:
-    rows = [line.replace(",", " ").split() for line in click.get_text_stream("stdin", errors="replace")]
+    rows = [line.replace(",", " ").split() for line in sys.stdin or ()]
     return [words[0] for words in rows if words and words[0] != "id"]  # the head of a CSV
 
 
