@@ -12,6 +12,8 @@ ReviewState = Literal["unreviewed", "accepted", "rejected", "target"]
 STATES: tuple[ReviewState, ...] = get_args(ReviewState)
 Sort = Literal["score", "class", "source", "newest", "unlabelled", "cluster"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
+ConflictRule = Literal["safer", "own", "theirs"]  # which of two verdicts holds, where banks are merged
+CONFLICT_RULES: tuple[ConflictRule, ...] = get_args(ConflictRule)
 
 
 @dataclass(frozen=True, slots=True)
