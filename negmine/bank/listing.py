@@ -113,6 +113,11 @@ def list_negatives(
     return Listing(bank.folder, rows, found, digits(bank))
 
 
+def likeness_of(bank: Bank, number: int) -> Likeness:
+    """What comparing said of one negative."""
+    return likenesses_of(bank, [number]).get(number, _NOT_COMPARED)
+
+
 def likenesses_of(bank: Bank, numbers: list[int]) -> Mapping[int, Likeness]:
     """What comparing said of negatives, by their numbers; those that nobody compared are left out."""
     columns = {"negative_id": WHOLE, "unlabelled": _NUMBER_OR_NULL, "cluster": WHOLE, "place": WHOLE}
