@@ -52,7 +52,7 @@ def verdict_command(name: str, state: ReviewState, text: str) -> click.Command:
         with Verdicts(bank) as verdicts:
             numbers = found_all(verdicts, given(ids))
             act = verdicts.decide(numbers, state, origin=ORIGIN)
-            report(verdicts, act, state, asked=len(numbers), as_json=as_json)
+            report(verdicts, act, state, asked=numbers, as_json=as_json)
 
     return command
 
@@ -92,25 +92,26 @@ def print_changed(act: Act | None, changed: Sequence[Negative], *, unchanged: in
     )
 
 
-def report(verdicts: Verdicts, act: Act | None, state: ReviewState, *, asked: int, as_json: bool) -> None:
+def report(verdicts: Verdicts, act: Act | None, state: ReviewState, *, asked: Sequence[int], as_json: bool) -> None:
     """Print what a decision changed.
 
     Args:
         verdicts: the bank.
         act: the decision; None where it changed nothing.
         state: what was decided.
-        asked: about how many negatives.
+        asked: the numbers of the negatives that it was about.
         as_json: print a document.
     """
     from negmine.bank.browsing import digits, in_order
 
-    changed = in_order(verdicts, act.negatives if act is not None else ())
+    of_act = set(act.negatives) if act is not None else set()
+    changed = in_order(verdicts, [number for number in asked if number in of_act])
     if as_json:
-        print_changed(act, changed, unchanged=asked - len(changed))
+        print_changed(act, changed, unchanged=len(asked) - len(changed))
         return
     out = console()
     if changed:
         names = named((each.sha256 for each in changed), digits(verdicts))
         say(out, f"{counted(len(changed), 'negative')} {_DONE[state]}: {names}")
-    if asked > len(changed):
-        say(out, f"already {_ALREADY[state]}: {counted(asked - len(changed), 'negative')}")
+    if len(asked) > len(changed):
+        say(out, f"already {_ALREADY[state]}: {counted(len(asked) - len(changed), 'negative')}")

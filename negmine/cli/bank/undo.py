@@ -40,7 +40,7 @@ def command(bank: str, ids: tuple[str, ...], act: int | None, as_json: bool) -> 
         if ids:
             numbers = found_all(verdicts, given(ids))
             done = verdicts.decide(numbers, "unreviewed", origin=ORIGIN)
-            report(verdicts, done, "unreviewed", asked=len(numbers), as_json=as_json)
+            report(verdicts, done, "unreviewed", asked=numbers, as_json=as_json)
             return
         last = act if act is not None else next(reversed(verdicts.acts(ORIGIN)), None)
         undone = None if last is None else verdicts.undo(last)
