@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from banks import NATIVE, MakeBank, contents
+from banks import NATIVE, bank_maker, contents, copy_banks
 from blobs import draw, square_detector
 from killing import Killed
 
@@ -30,12 +30,22 @@ from negmine.mining.scan import scan
 ONE, TWO = (60, 40, 80, 60, 90), (150, 40, 170, 60, 70)
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the banks."""
+    folder = tmp_path_factory.mktemp("made")
+    make = bank_maker(folder)
+    make({"a.png": [ONE], "b.png": [TWO]}, "first")
+    make({"a.png": [ONE], "c.png": [(20, 20, 60, 60, 50)]}, "second")  # a.png has the same seed
+    make({f"{i}.png": [(20 * i, 20, 20 * i + 16, 40, 50)] for i in range(3)}, "third")
+    return folder
+
+
 @pytest.fixture
-def banks(make_bank: MakeBank) -> tuple[Path, Path]:
+def banks(made: Path, tmp_path: Path) -> tuple[Path, Path]:
     """Two banks of two negatives each, one of which both have."""
-    first = make_bank({"a.png": [ONE], "b.png": [TWO]}, "first")
-    second = make_bank({"a.png": [ONE], "c.png": [(20, 20, 60, 60, 50)]}, "second")  # a.png has the same seed
-    return first, second
+    copy_banks(made, tmp_path)
+    return tmp_path / "first", tmp_path / "second"
 
 
 def facts(folder: Path) -> dict[str, object]:
@@ -230,12 +240,9 @@ def test_variants_come_with_their_negatives(banks: tuple[Path, Path]) -> None:
 
 @pytest.mark.parametrize("placed", [0, 1, 2])
 def test_a_merge_that_is_killed_is_finished_by_the_next(
-    make_bank: MakeBank, monkeypatch: pytest.MonkeyPatch, placed: int
+    banks: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, placed: int
 ) -> None:
-    first, second = (
-        make_bank(1, "first"),
-        make_bank({f"{i}.png": [(20 * i, 20, 20 * i + 16, 40, 50)] for i in range(3)}, "second"),
-    )
+    first, second = banks[0], banks[0].parent / "third"
     review(second, "1.png", "rejected")
     undisturbed = copied(first, "undisturbed")
     merge_banks(undisturbed, [second])
@@ -253,7 +260,7 @@ def test_a_merge_that_is_killed_is_finished_by_the_next(
         patch.setattr(ContentFiles, "place", killed)
         with pytest.raises(Killed):
             merge_banks(first, [second])
-    assert verify(first).ok and len(states(first)) == 1 + placed
+    assert verify(first).ok and len(states(first)) == 2 + placed
     merge_banks(first, [second])
     assert facts(first) == facts(undisturbed)
 

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from banks import NATIVE, MakeBank, contents
+from banks import NATIVE, MakeBank, bank_maker, contents, copy_banks
 from blobs import square_detector
 
 from negmine.bank.bank import Bank
@@ -22,10 +22,19 @@ from negmine.mining.config import ScanConfig
 from negmine.mining.scan import scan
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the bank."""
+    folder = tmp_path_factory.mktemp("made")
+    bank_maker(folder)(3)
+    return folder
+
+
 @pytest.fixture
-def folder(make_bank: MakeBank) -> Path:
+def folder(made: Path, tmp_path: Path) -> Path:
     """A bank of three negatives, 000.png to 002.png."""
-    return make_bank(3)
+    copy_banks(made, tmp_path)
+    return tmp_path / "bank"
 
 
 def negatives(folder: Path) -> dict[str, Negative]:

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
-from banks import NATIVE, MakeBank
+from banks import NATIVE, MakeBank, bank_maker, copy_banks
 from blobs import draw, square_detector, voc_xml
 from lxml import etree
 
@@ -28,12 +28,19 @@ HARD, SOFT, OTHER = (20, 20, 40, 40, 90), (60, 70, 90, 100, 70), (150, 80, 170, 
 CROP = CropConfig("context", 1.5, NATIVE.size)
 
 
-@pytest.fixture
-def bank(make_bank: MakeBank) -> Path:
-    """Two images: three negatives in the first, of which the two harder show a target, and one in the second."""
-    folder = make_bank({"a b.png": [HARD, SOFT, OTHER], "c.png": [HARD]}, crop=CROP)
-    mark(folder, "a b.png", 2)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the bank."""
+    folder = tmp_path_factory.mktemp("made")
+    mark(bank_maker(folder)({"a b.png": [HARD, SOFT, OTHER], "c.png": [HARD]}, crop=CROP), "a b.png", 2)
     return folder
+
+
+@pytest.fixture
+def bank(made: Path, tmp_path: Path) -> Path:
+    """Two images: three negatives in the first, of which the two harder show a target, and one in the second."""
+    copy_banks(made, tmp_path)
+    return tmp_path / "bank"
 
 
 def mark(folder: Path, source: str, count: int, state: ReviewState = "target") -> None:

@@ -43,7 +43,7 @@ def command(bank: str, which: NegativeFilter, sort: Sort, limit: int | None, as_
 
     \b
     negmine bank list --state unreviewed --min-score 0.5
-    negmine bank list --class dog --csv > dogs.csv
+    negmine bank list --class dog --csv
     """
     from negmine.bank.bank import Bank
     from negmine.bank.listing import list_negatives
