@@ -3,11 +3,15 @@
 A negative may not be trained on where
 
 - a reviewer rejected it, or saw a target in it;
+- an image that it was cut from shows a target, by a reviewer's word, that is not labelled yet;
 - it, or an image that it was cut from, is held out, or is a near-duplicate of one that is;
 - the data set has an object there, or a label that cannot be read or is not used;
 - it, or an unlabelled image that it was cut from, is a near-duplicate of an image with objects: the copy may be of
   another size, so nobody knows where the objects are;
 - near-duplicates are compared, and an image that it was cut from is gone or has changed.
+
+An image with a target that is not labelled yet is no background, and as an image of a data set it is not trained on
+either. It is labelled once an object overlaps a false positive of each negative that was marked as a target.
 
 Near-duplicates are compared where the caller passes perceptual hashes, as retrain does. Export compares bytes alone.
 """
@@ -22,12 +26,13 @@ from enum import StrEnum
 import numpy as np
 
 from negmine.bank.bank import Bank
+from negmine.bank.marked import MarkedImage, marked_images
 from negmine.bank.records import Cut, Negative, Variant
-from negmine.boxes import Rect, box_intersection
+from negmine.boxes import Rect, box_intersection, box_iou
 from negmine.held_out import HeldOut
 from negmine.images.contents import read_contents
 from negmine.images.near_duplicates import near_any
-from negmine.structures import FloatArray
+from negmine.structures import FloatArray, as_boxes_xyxy
 
 
 class Refusal(StrEnum):
@@ -101,10 +106,13 @@ class TrainingRule:
     Args:
         known: what is held out, and what the data set says.
         hashes: of the bank; where None, bytes alone are compared.
+
+    Attributes:
+        known: the same.
     """
 
     def __init__(self, known: KnownImages, hashes: BankHashes | None = None) -> None:
-        self._known = known
+        self.known = known
         self._hashes = hashes
         every = set() if hashes is None else {*hashes.negatives.values(), *hashes.sources.values()}
         self._near_held_out = known.held_out.near(every)
@@ -117,7 +125,7 @@ class TrainingRule:
             negative: of the bank, one that no reviewer refused.
             cuts: all that it was cut from.
         """
-        known, sources = self._known, {cut.sha256 for cut in cuts}
+        known, sources = self.known, {cut.sha256 for cut in cuts}
         if known.held_out.holds({negative.sha256, *sources}) or self._phashes(negative, sources) & self._near_held_out:
             return Refusal.HELD_OUT
         if known.has_object(negative.sha256) or any(known.has_object(cut.sha256, cut.rect) for cut in cuts):
@@ -133,11 +141,11 @@ class TrainingRule:
 
     def refusal_of_variant(self, variant: Variant) -> Refusal | None:
         """Why a variant may not be trained on though its negative may; None where it may."""
-        if self._known.held_out.holds([variant.sha256]):
+        if self.known.held_out.holds([variant.sha256]):
             return Refusal.HELD_OUT
-        if self._known.has_object(variant.sha256):
+        if self.known.has_object(variant.sha256):
             return Refusal.TARGET
-        return Refusal.UNCLEAR if variant.sha256 in self._known.unclear else None
+        return Refusal.UNCLEAR if variant.sha256 in self.known.unclear else None
 
     def _phashes(self, negative: Negative, sources: Iterable[str]) -> set[int]:
         """Of a negative and of the images that it was cut from, as far as they are known."""
@@ -147,17 +155,54 @@ class TrainingRule:
         return {self._hashes.negatives[negative.id], *(of_sources[each] for each in sources if each in of_sources)}
 
 
+LABELLED_IOU = 0.5  # of an object with a false positive that a reviewer took for a target: it is that target
+
+
+def waits_for_label(image: MarkedImage, objects_xyxy: FloatArray | None = None) -> bool:
+    """Whether an image shows a target that is not labelled yet.
+
+    Args:
+        image: that negatives which are marked as targets were cut from.
+        objects_xyxy: [N, 4] objects that are known in it beside those that the bank knows, pixels.
+    """
+    known = image.objects.boxes_xyxy
+    if objects_xyxy is not None:
+        known = np.concatenate([known, objects_xyxy])
+    overlaps = box_iou(as_boxes_xyxy([each.box_xyxy for each in image.boxes]), known) >= LABELLED_IOU
+    settled = {image.boxes[index].negative for index in np.flatnonzero(overlaps.any(axis=1))}
+    return any(each.negative not in settled for each in image.boxes)
+
+
+def waiting_images(bank: Bank, objects: Mapping[str, FloatArray] | None = None) -> frozenset[str]:
+    """The images that may not be trained on before a target in them is labelled, by the sha256 of their bytes.
+
+    Args:
+        bank: open.
+        objects: boxes [N, 4] that a data set has in images, by sha256, xyxy pixels.
+    """
+    known = objects or {}
+    return frozenset(each.sha256 for each in marked_images(bank) if waits_for_label(each, known.get(each.sha256)))
+
+
 def is_refused(negative: Negative) -> bool:
     """Whether a reviewer rejected a negative, or saw a target in it."""
     return negative.review in ("rejected", "target")
 
 
-def trainable(bank: Bank) -> tuple[list[Negative], list[Variant]]:
+def trainable(bank: Bank, objects: Mapping[str, FloatArray] | None = None) -> tuple[list[Negative], list[Variant]]:
     """The negatives that no reviewer refused, hardest first, and their variants.
 
-    A variant that is the same file as a negative is left out: the negative stands for it, or was refused.
+    Those that were cut from an image with a target that waits for its label are left out. So is a variant that is the
+    same file as a negative: the negative stands for it, or was refused.
+
+    Args:
+        bank: open.
+        objects: boxes [N, 4] that a data set has in images, by sha256, xyxy pixels.
     """
     every = list(bank.negatives())
     usable = [negative for negative in every if not is_refused(negative)]
+    if waiting := waiting_images(bank, objects):
+        cuts = bank.cuts()
+        usable = [each for each in usable if waiting.isdisjoint(cut.sha256 for cut in cuts[each.id])]
     ids, files = {negative.id for negative in usable}, {negative.sha256 for negative in every}
     return usable, [each for each in bank.variants() if each.negative_id in ids and each.sha256 not in files]

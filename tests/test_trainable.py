@@ -10,20 +10,38 @@ from pathlib import Path
 import pytest
 from toy import NATIVE, draw, open_toy, write_weights
 
+from negmine.augmenting.augment import augment
+from negmine.augmenting.config import AugmentConfig
 from negmine.bank.bank import Bank
-from negmine.bank.records import Negative, ReviewState
+from negmine.bank.filters import ReviewState
+from negmine.bank.marked import MarkedBox, MarkedImage, marked_images
+from negmine.bank.records import Negative
 from negmine.bank.writer import BankWriter
+from negmine.datasets.open import open_truth
 from negmine.detectors.config import DetectorConfig
 from negmine.exporting.config import ExportConfig
 from negmine.exporting.export import export
 from negmine.exporting.names import negative_name, variant_name
 from negmine.exporting.negatives import PRESENT
+from negmine.files import sha256_of_file
 from negmine.mining.config import CropConfig, ScanConfig
 from negmine.mining.scan import scan
+from negmine.ratios.bank_summary import read_bank
+from negmine.retraining.backgrounds import read_backgrounds
 from negmine.retraining.labelled import read_labelled
 from negmine.retraining.selection import candidates, expand
-from negmine.trainable import BankHashes, Refusal, TrainingRule, is_refused, trainable
+from negmine.structures import GroundTruth, as_boxes_xyxy
+from negmine.trainable import (
+    BankHashes,
+    Refusal,
+    TrainingRule,
+    is_refused,
+    trainable,
+    waiting_images,
+    waits_for_label,
+)
 
+Xyxy = tuple[float, float, float, float]
 INSIDE, OUTSIDE = "0 0.3 0.4 0.1 0.1\n", "0 0.8 0.8 0.1 0.1\n"  # of where negatives are cut, 20 to 60 of 160 x 120
 BROKEN = "9 9 9\n"
 
@@ -178,3 +196,107 @@ def test_without_a_data_set_the_reviewer_alone_decides(world: World) -> None:
         negatives, variants = trainable(bank)
         assert [is_refused(each) for each in bank.negatives()].count(True) == 1
     assert sorted(each.source.stem for each in negatives) == ["b", "c"] and variants == []
+
+
+BOX = (20.0, 20.0, 60.0, 60.0)
+
+
+@pytest.mark.parametrize(
+    ("in_bank", "in_data", "waits"),
+    [
+        ([], [], True),
+        ([BOX], [], False),
+        ([], [BOX], False),
+        ([], [(30, 20, 70, 60)], False),  # 30 x 40 of 50 x 40 in common: IoU 0.6
+        ([], [(40, 20, 80, 60)], True),  # 20 x 40 of 60 x 40: IoU 0.33
+        ([(100, 20, 140, 60)], [], True),  # another object
+    ],
+)
+def test_a_target_waits_until_an_object_overlaps_it(in_bank: list[Xyxy], in_data: list[Xyxy], waits: bool) -> None:
+    marked = MarkedImage(
+        "ab" * 32,
+        (),
+        (200, 120),
+        (MarkedBox(1, "lamp", 0.9, BOX), MarkedBox(1, "lamp", 0.5, (100, 70, 120, 90))),
+        GroundTruth.of(in_bank, ["lamp"] * len(in_bank)),
+    )
+    assert waits_for_label(marked, as_boxes_xyxy(in_data)) is waits
+
+
+def test_of_two_marked_negatives_both_have_to_be_labelled() -> None:
+    other = (100.0, 70.0, 120.0, 90.0)
+    boxes = (MarkedBox(1, "lamp", 0.9, BOX), MarkedBox(2, "lamp", 0.5, other))
+    marked = MarkedImage("ab" * 32, (), (200, 120), boxes, GroundTruth.empty())
+    assert waits_for_label(marked, as_boxes_xyxy([BOX]))
+    assert not waits_for_label(marked, as_boxes_xyxy([BOX, other]))
+
+
+@pytest.fixture
+def two(world: World) -> tuple[Path, str]:
+    """An image with two negatives, the harder of which shows a target; and the name of the other."""
+    path = draw(world.root / "two" / "two.png", [(20, 20, 60, 60, 1, 85), (100, 60, 140, 100, 2, 75)], seed=9)
+    detector = open_toy(DetectorConfig(str(world.root / "weights.json")))
+    scan(path, detector, bank=world.bank, config=ScanConfig(crop=CropConfig("context", 1.0, NATIVE.size)))
+    with BankWriter(world.bank, purpose="a test") as bank:
+        hard, soft = [each for each in bank.negatives() if each.source == path]
+        bank.review(hard.id, "target")
+    return path, negative_name(soft)
+
+
+TARGET, ELSEWHERE = "0 0.25 0.3333 0.25 0.3333\n", "0 0.5 0.9 0.1 0.1\n"
+
+
+@pytest.mark.parametrize(("row", "allowed"), [(None, False), (ELSEWHERE, False), (TARGET, True)])
+def test_no_negative_of_an_image_with_a_target_is_trained_on_before_it_is_labelled(
+    world: World, two: tuple[Path, str], row: str | None, allowed: bool
+) -> None:
+    image, name = two
+    if row is not None:
+        world.label(image, "train", row)
+    written, _ = exported(world)
+    free, _ = selected(world)
+    assert (name in written, name in free) == (allowed, allowed)
+    assert len(free) == 3 + allowed and written == free
+    is_written = (world.root / "out" / "images" / "train" / "twin.png").exists()
+    assert is_written is (row == TARGET)  # an image that lacks a label is not trained on either
+
+
+def test_augment_ratio_and_a_plain_export_go_by_the_same_rule(world: World, two: tuple[Path, str]) -> None:
+    image, name = two
+    alone = export(world.bank, world.root / "alone")
+    assert (alone.negatives, alone.left_out, alone.waiting) == (3, 1, 1)
+    assert not (world.root / "alone" / "JPEGImages" / f"{name}.jpg").exists()
+    made = augment(world.bank, config=AugmentConfig(per_negative=1))
+    assert (made.negatives, made.left_out, sum(made.made.values())) == (3, 2, 3)
+    summary = read_bank(world.bank)
+    assert len(summary.negatives) == 3 and summary.doubted[sha256_of_file(image)] == "target"
+
+
+def test_a_target_that_a_scan_reads_a_label_of_no_longer_holds_its_image_back(
+    world: World, two: tuple[Path, str]
+) -> None:
+    image, name = two
+    world.label(image, "train", TARGET)
+    detector = open_toy(DetectorConfig(str(world.root / "weights.json")))
+    config = ScanConfig(crop=CropConfig("context", 1.0, NATIVE.size))
+    scan(world.data.parent / "images" / "train" / "twin.png", detector, bank=world.bank,
+         truth=open_truth(world.data), config=config)  # fmt: skip
+    with Bank(world.bank) as bank:
+        assert waiting_images(bank) == frozenset() and marked_images(bank) == []
+        assert name in {negative_name(each) for each in trainable(bank)[0]}
+
+
+def test_an_image_with_a_target_is_no_background_and_no_empty_image(world: World, two: tuple[Path, str]) -> None:
+    image, _ = two
+    world.label(image, "train", "")
+    labelled = read_labelled(world.data, {0: "lamp"})
+    with Bank(world.bank) as bank:
+        waiting = waiting_images(bank, labelled.objects)
+    left = labelled.without(waiting)
+    assert [each.path.stem for each in labelled.train] == ["train", "twin"]
+    assert [each.path.stem for each in left.train] == ["train"] and waiting <= left.unused
+    assert "1 labelled image not used: a reviewer saw a target there" in left.notes[-1]
+    copy = Path(shutil.copy(image, world.root / "in" / "copy.png"))
+    backgrounds = read_backgrounds([world.root / "in"], None, left, waiting=waiting)
+    assert copy not in [each.path for each in backgrounds.images]
+    assert backgrounds.left_out[copy] == "a reviewer saw a target in it that is not labelled yet"

@@ -14,7 +14,7 @@ from negmine.bank.bank import require_bank
 from negmine.bank.writer import BankWriter
 from negmine.errors import BankError
 from negmine.paths import printable
-from negmine.trainable import is_refused
+from negmine.trainable import trainable
 
 
 def augment(
@@ -26,7 +26,8 @@ def augment(
 ) -> AugmentResult:
     """Make variants of a bank's negatives: mild changes, each by one operation with its parameters.
 
-    Negatives that a reviewer rejected, or marked as a target, get none. Variants that are there stay, whatever made
+    Negatives that a reviewer rejected, or marked as a target, get none, and no other of an image with a target that
+    waits for its label does. Variants that are there stay, whatever made
     them, and count; asking for the same again makes nothing. A run that was stopped resumes where it was.
 
     Args:
@@ -43,11 +44,11 @@ def augment(
     started = clock()
     require_bank(Path(bank))
     with BankWriter(bank, purpose="negmine augment") as writer:
-        every = list(writer.negatives())
-        usable = [negative for negative in every if not is_refused(negative)][: config.hardest]
+        free, _ = trainable(writer)
+        in_bank, usable = writer.negative_count(), free[: config.hardest]
         if not usable:
             raise BankError(
-                f"bank {printable(writer.folder)} has no negatives to make variants of ({len(every)} in it, none "
+                f"bank {printable(writer.folder)} has no negatives to make variants of ({in_bank} in it, none "
                 "that a reviewer left); scan more backgrounds with `negmine scan`"
             )
         plan = plan_variants(writer, usable, config)
@@ -58,7 +59,7 @@ def augment(
     return AugmentResult(
         bank=writer.folder,
         negatives=len(usable),
-        left_out=sum(map(is_refused, every)),
+        left_out=in_bank - len(free),
         before=sum(plan.existing),
         made=dict(sorted(maker.counts.made.items())),
         unchanged=maker.counts.unchanged,

@@ -34,8 +34,9 @@ class AugmentResult:
 
     Attributes:
         bank: its folder.
-        negatives: that may have variants: those that no reviewer rejected or marked as a target.
-        left_out: negatives that a reviewer rejected, or marked as a target.
+        negatives: that may have variants.
+        left_out: negatives that a reviewer rejected or marked as a target, or that were cut from an image with a target
+            that waits for its label.
         before: variants of these negatives that were there already.
         made: new variants, by operation.
         unchanged: draws whose result was the negative itself; no file is stored for them.

@@ -127,15 +127,20 @@ class Bank:
                 number, negative_id, self.folder / file, sha256, (width, height), operation, json.loads(parameters)
             )
 
-    def cuts(self) -> dict[int, list[Cut]]:
-        """What each negative was cut from, by its number: usually one image, several where crops have equal bytes."""
+    def cuts(self, numbers: Sequence[int] | None = None) -> dict[int, list[Cut]]:
+        """What each negative, or those with these numbers, was cut from, by its number.
+
+        Usually that is one image; there are several where crops have equal bytes.
+        """
+        where = "" if numbers is None else "WHERE c.negative_id IN (SELECT value FROM json_each(?))"
+        asked = () if numbers is None else (json.dumps(list(numbers)),)
         question = (
             "SELECT c.negative_id, s.sha256, s.key, c.x1, c.y1, c.x2, c.y2 FROM crops c"
-            " JOIN sources s ON s.id = c.source_id ORDER BY c.negative_id, s.sha256"
+            f" JOIN sources s ON s.id = c.source_id {where} ORDER BY c.negative_id, s.sha256"
         )
         columns = {"negative_id": WHOLE, "sha256": SHA256, "key": KEY, **RECT}
         found: dict[int, list[Cut]] = {}
-        for number, sha256, path, *rect in self.rows(question, columns):
+        for number, sha256, path, *rect in self.rows(question, columns, asked):
             found.setdefault(number, []).append(Cut(sha256, Path(os.fsdecode(path)), Rect(*rect)))
         return found
 

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, takewhile
-from operator import eq
-from pathlib import Path
-from typing import Literal, get_args
 
 from negmine.bank.bank import Bank
-from negmine.bank.cells import BOX, FLAG, NUMBER, SHA256, TEXT, TEXT_OR_NULL, WHOLE, Cell
-from negmine.bank.records import Negative, ReviewState
+from negmine.bank.cells import BOX, FLAG, NUMBER, SHA256, TEXT, TEXT_OR_NULL, WHOLE, Cell, Row
+from negmine.bank.filters import EVERY_NEGATIVE, NegativeFilter, Sort
+from negmine.bank.records import Negative
 from negmine.boxes import Rect
 from negmine.errors import BankError
 from negmine.paths import printable
 
-Sort = Literal["score", "class", "source", "newest", "unlabelled", "cluster"]
-SORTS: tuple[Sort, ...] = get_args(Sort)
 _SHORTEST = 7  # digits of a hash that are shown, as git's
 _LEAST = 4  # digits that a person may type
 _PREFIX = re.compile(r"[0-9a-f]{4,64}")
@@ -59,63 +53,6 @@ SELECT r.id, r.weights, r.weights_sha256, r.detector_settings, r.scan_settings, 
        (SELECT count(DISTINCT negative_id) FROM detections d WHERE d.run_id = r.id)
 FROM runs r ORDER BY r.id
 """
-
-
-@dataclass(frozen=True, slots=True)
-class NegativeFilter:
-    """Which negatives; every condition that is set must hold.
-
-    Attributes:
-        classes: what the detector took it for.
-        states: what a person said of it.
-        runs: numbers of runs that found it.
-        min_score, max_score: of its hardest false positive, both inclusive.
-        folder: that its source is in, at any depth.
-        cluster: number of the cluster that it is in.
-        place: number of the place that it is at.
-        negatives: numbers of negatives, where only these are meant.
-    """
-
-    classes: tuple[str, ...] = ()
-    states: tuple[ReviewState, ...] = ()
-    runs: tuple[int, ...] = ()
-    min_score: float | None = None
-    max_score: float | None = None
-    folder: Path | None = None
-    cluster: int | None = None
-    place: int | None = None
-    negatives: tuple[int, ...] | None = None
-
-    def conditions(self) -> tuple[list[str], list[object]]:
-        """SQL conditions and their values."""
-        below = None if self.folder is None else os.fsencode(os.path.join(os.path.abspath(self.folder), ""))  # noqa: PTH100, PTH118
-        every: list[tuple[str, object]] = [
-            ("d.class_name IN (SELECT value FROM json_each(?))", json.dumps(self.classes) if self.classes else None),
-            (
-                "coalesce(r.state, 'unreviewed') IN (SELECT value FROM json_each(?))",
-                json.dumps(self.states) if self.states else None,
-            ),
-            (
-                "EXISTS (SELECT 1 FROM detections x WHERE x.negative_id = n.id"
-                " AND x.run_id IN (SELECT value FROM json_each(?)))",
-                json.dumps(self.runs) if self.runs else None,
-            ),
-            ("d.score >= ?", self.min_score),
-            ("d.score <= ?", self.max_score),
-            ("substr(s.key, 1, length(?)) = ?", below),
-            ("l.cluster = ?", self.cluster),
-            ("l.place = ?", self.place),
-            (
-                "n.id IN (SELECT value FROM json_each(?))",
-                None if self.negatives is None else json.dumps(self.negatives),
-            ),
-        ]
-        conditions, values = [], []
-        for condition, value in every:
-            if value is not None:
-                conditions.append(condition)
-                values += [value] * condition.count("?")
-        return conditions, values
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,23 +107,47 @@ class RunSummary:
     negatives: int
 
 
-def browse(bank: Bank, which: NegativeFilter = NegativeFilter(), sort: Sort = "score") -> list[int]:
+def browse(bank: Bank, which: NegativeFilter = EVERY_NEGATIVE, sort: Sort = "score") -> list[int]:
     """The numbers of the negatives that are meant, in order; equal ones by number."""
-    conditions, values = which.conditions()
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    question = f"SELECT n.id {_HARDEST} {where} ORDER BY {_ORDERS[sort]}, n.id"
-    return [number for (number,) in bank.rows(question, {"id": WHOLE}, tuple(values))]
+    rows = hardest(bank, "n.id", {"id": WHOLE}, which, f"ORDER BY {_ORDERS[sort]}, n.id")
+    return [number for (number,) in rows]
 
 
-def counts(bank: Bank, which: NegativeFilter = NegativeFilter()) -> dict[str, dict[str, int]]:
+def first(
+    bank: Bank, which: NegativeFilter = EVERY_NEGATIVE, sort: Sort = "score", *, limit: int | None = None
+) -> tuple[list[int], int]:
+    """The numbers of the first so many of the negatives that are meant, in order, and how many there are in all."""
+    end = f"ORDER BY {_ORDERS[sort]}, n.id LIMIT {-1 if limit is None else int(limit)}"
+    rows = list(hardest(bank, "n.id, count(*) OVER ()", {"id": WHOLE, "count": WHOLE}, which, end))
+    return [number for number, _ in rows], rows[0][1] if rows else 0
+
+
+def counts(bank: Bank, which: NegativeFilter = EVERY_NEGATIVE) -> dict[str, dict[str, int]]:
     """How many of the negatives that are meant have each class, and each state; most frequent classes first."""
+    columns = {"name": TEXT, "count": WHOLE}
+    named = {"classes": "d.class_name", "states": "coalesce(r.state, 'unreviewed')"}
+    return {
+        name: dict(hardest(bank, f"{column}, count(*)", columns, which, "GROUP BY 1 ORDER BY 2 DESC, 1"))
+        for name, column in named.items()
+    }
+
+
+def hardest(
+    bank: Bank, selected: str, columns: Mapping[str, Cell], which: NegativeFilter = EVERY_NEGATIVE, end: str = ""
+) -> Iterator[Row]:
+    """Rows about the negatives that are meant, each with its hardest false positive.
+
+    Args:
+        bank: open.
+        selected: SQL expressions of n (negatives), d (that false positive), s (its source), r (reviews) and l
+            (likenesses).
+        columns: what each holds, by its name.
+        which: negatives are meant.
+        end: of the question: how rows are grouped and ordered.
+    """
     conditions, values = which.conditions()
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    found: dict[str, dict[str, int]] = {}
-    for name, column in (("classes", "d.class_name"), ("states", "coalesce(r.state, 'unreviewed')")):
-        question = f"SELECT {column}, count(*) {_HARDEST} {where} GROUP BY 1 ORDER BY 2 DESC, 1"
-        found[name] = dict(bank.rows(question, {"name": TEXT, "count": WHOLE}, tuple(values)))
-    return found
+    return bank.rows(f"SELECT {selected} {_HARDEST} {where} {end}", columns, tuple(values))
 
 
 def find(bank: Bank, prefix: str) -> int:
@@ -213,9 +174,12 @@ def find(bank: Bank, prefix: str) -> int:
 
 def digits(bank: Bank) -> int:
     """How many digits of a hash tell all negatives of the bank apart; seven at least."""
-    every = [sha256 for (sha256,) in bank.rows("SELECT sha256 FROM negatives ORDER BY sha256", {"sha256": SHA256})]
-    shared = (sum(1 for _ in takewhile(bool, map(eq, *pair))) for pair in pairwise(every))
-    return max(_SHORTEST, 1 + max(shared, default=0))
+    question = "SELECT count(*), count(DISTINCT substr(sha256, 1, ?)) FROM negatives"
+    for number in range(_SHORTEST, 64):
+        ((every, told_apart),) = bank.rows(question, {"count": WHOLE, "distinct": WHOLE}, (number,))
+        if every == told_apart:
+            return number
+    return 64
 
 
 def in_order(bank: Bank, negative_ids: Sequence[int]) -> list[Negative]:

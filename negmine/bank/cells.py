@@ -11,10 +11,11 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 from negmine.bank.content_files import NEGATIVES, VARIANTS, is_content_name
-from negmine.bank.records import ReviewState
+from negmine.bank.filters import STATES
+from negmine.matching import Kind
 
 Row = tuple[Any, ...]
 
@@ -77,7 +78,8 @@ PHASH = Cell("16 hex digits", _is_match("[0-9a-f]{16}"))
 NEGATIVE_FILE = Cell("the name of a negative's file", _is_file(NEGATIVES))
 VARIANT_FILE = Cell("the name of a variant's file", _is_file(VARIANTS))
 FILE = Cell("the name of a file of the bank", _is_file(NEGATIVES, VARIANTS))
-REVIEW = Cell("a review", lambda value: value in get_args(ReviewState))
+KIND = Cell("a kind of detection", lambda value: value in {*Kind})
+REVIEW = Cell("a review", lambda value: value in STATES)
 PARAMETERS = Cell("numbers by name, as JSON", _is_parameters)
 CLASS_NAMES = Cell("the names of classes, as JSON", lambda value: isinstance(_json(value), (dict, str)))
 RECT = {"x1": WHOLE, "y1": WHOLE, "x2": WHOLE, "y2": WHOLE}

@@ -10,7 +10,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,19 @@ def connect(folder: Path, *, write: bool) -> sqlite3.Connection:
             connection.close()
             raise
         return connection
+
+
+@contextmanager
+def against_writers(folder: Path, *, purpose: str) -> Iterator[None]:
+    """Keep writers away from a bank that is read; in a folder where nobody can write, there is none.
+
+    Raises:
+        BankLockedError: where another process is writing to it.
+    """
+    with ExitStack() as stack:
+        with suppress(OSError):
+            stack.enter_context(LOCK.hold(folder, purpose=purpose))
+        yield
 
 
 def is_older(folder: Path) -> bool:

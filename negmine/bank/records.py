@@ -6,15 +6,14 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
+from negmine.bank.filters import ReviewState
 from negmine.boxes import Rect
 from negmine.matching import Kind
 from negmine.notebook import gallery, table
 from negmine.structures import FileStamp, GroundTruth
 
 Parameters = Mapping[str, int | float]  # of an operation, by their names
-ReviewState = Literal["unreviewed", "accepted", "rejected", "target"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class ImageStore:
         """Store where an image was found and what labels it has there; return how many negatives that withdrew."""
         source_id = self._source(item, sha256, size_wh)
         self._name(item, source_id, truth)
-        touching = self._touching(source_id)
+        touching = touching_negatives(self._connection, source_id)
         delete_negatives(self._connection, sorted(touching))
         return len(touching)
 
@@ -102,11 +102,7 @@ class ImageStore:
             " AND hash NOT IN (SELECT truth_hash FROM items WHERE source_id = ?1 AND truth_hash IS NOT NULL)",
             (source_id,),
         )
-        question = "SELECT hash FROM truths WHERE source_id = ? ORDER BY hash"
-        hashes = checked(self._connection.execute(question, (source_id,)), {"hash": TEXT})
-        joined = "\n".join(row[0] for row in hashes)
-        key = hashlib.sha256(joined.encode()).hexdigest() if joined else ""
-        self._connection.execute("UPDATE sources SET truth_key = ? WHERE id = ?", (key, source_id))
+        hash_labels(self._connection, source_id)
 
     def _negative(self, negative: NewNegative, source_id: int) -> tuple[int, bool]:
         """Store a negative, file first; return its number and whether it is new."""
@@ -146,22 +142,6 @@ class ImageStore:
         )
         return {number for (number,) in checked(rows, {"negative_id": WHOLE})}
 
-    def _touching(self, source_id: int) -> set[int]:
-        """The negatives cut from a source that share a pixel with an object that is known by now."""
-        objects = self._connection.execute(
-            "SELECT x1, y1, x2, y2 FROM objects WHERE truth_id IN (SELECT id FROM truths WHERE source_id = ?)",
-            (source_id,),
-        )
-        boxes = list(checked(objects, BOX))
-        if not boxes:
-            return set()
-        blocked = touched_pixels(as_boxes_xyxy(boxes))
-        crops = self._connection.execute(
-            "SELECT negative_id, x1, y1, x2, y2 FROM crops WHERE source_id = ?", (source_id,)
-        )
-        rows = checked(crops, {"negative_id": WHOLE, **RECT})
-        return {number for number, *rect in rows if rect_touches(Rect(*rect), blocked)}
-
     def _without_detection(self, negative_ids: Iterable[int]) -> set[int]:
         question = "SELECT 1 FROM detections WHERE negative_id = ? LIMIT 1"
         return {n for n in negative_ids if self._connection.execute(question, (n,)).fetchone() is None}
@@ -174,3 +154,27 @@ def delete_negatives(connection: sqlite3.Connection, negative_ids: Iterable[int]
         names = list(checked(connection.execute(files, (number,)), {"file": FILE}))
         connection.executemany("INSERT OR IGNORE INTO removals (file) VALUES (?)", names)
         connection.execute("DELETE FROM negatives WHERE id = ?", (number,))
+
+
+def hash_labels(connection: sqlite3.Connection, source_id: int) -> None:
+    """Bring the key of a source's labels up to date."""
+    question = "SELECT hash FROM truths WHERE source_id = ? ORDER BY hash"
+    hashes = checked(connection.execute(question, (source_id,)), {"hash": TEXT})
+    joined = "\n".join(row[0] for row in hashes)
+    key = hashlib.sha256(joined.encode()).hexdigest() if joined else ""
+    connection.execute("UPDATE sources SET truth_key = ? WHERE id = ?", (key, source_id))
+
+
+def touching_negatives(connection: sqlite3.Connection, source_id: int) -> set[int]:
+    """The negatives cut from a source that share a pixel with an object that is known by now."""
+    objects = connection.execute(
+        "SELECT x1, y1, x2, y2 FROM objects WHERE truth_id IN (SELECT id FROM truths WHERE source_id = ?)",
+        (source_id,),
+    )
+    boxes = list(checked(objects, BOX))
+    if not boxes:
+        return set()
+    blocked = touched_pixels(as_boxes_xyxy(boxes))
+    crops = connection.execute("SELECT negative_id, x1, y1, x2, y2 FROM crops WHERE source_id = ?", (source_id,))
+    rows = checked(crops, {"negative_id": WHOLE, **RECT})
+    return {number for number, *rect in rows if rect_touches(Rect(*rect), blocked)}

@@ -16,7 +16,7 @@ from pathlib import Path
 from negmine.bank.bank import Bank, require_bank
 from negmine.bank.cells import REVIEW, TEXT, WHOLE, checked
 from negmine.bank.connection import LOCK, bank_errors, connect, is_older
-from negmine.bank.records import ReviewState
+from negmine.bank.filters import ReviewState
 from negmine.errors import BankError
 from negmine.paths import printable
 from negmine.words import counted

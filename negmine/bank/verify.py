@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from negmine.bank.bank import Bank, require_bank
 from negmine.bank.cells import BOX, FILE, RECT, SHA256, SIDE, TEXT, WHOLE
-from negmine.bank.connection import LOCK, bank_errors
+from negmine.bank.connection import against_writers, bank_errors
 from negmine.bank.content_files import NEGATIVES, TEMPORARY, VARIANTS, is_content_name, is_half_written
 from negmine.bank.writer import BankWriter
 from negmine.boxes import Rect, rect_touches, touched_pixels
@@ -105,7 +104,7 @@ def verify(bank: str | Path, *, repair: bool = False) -> VerifyResult:
     with bank_errors(folder):
         if repair:
             return _repaired(folder)
-        with _no_writer(folder), Bank(folder) as opened:
+        with against_writers(folder, purpose="negmine verify"), Bank(folder) as opened:
             return _check(opened, ())
 
 
@@ -116,15 +115,6 @@ def _repaired(folder: Path) -> VerifyResult:
         leftovers = [name for name in _files_of(folder, *_KINDS) if name not in rows and _is_leftover(folder, name)]
         writer.remove_leftovers(leftovers)
         return _check(writer, (*half_written, *leftovers))
-
-
-@contextmanager
-def _no_writer(folder: Path) -> Iterator[None]:
-    """Keep writers away; in a folder where nobody can write, there is none."""
-    with ExitStack() as stack:
-        with suppress(OSError):
-            stack.enter_context(LOCK.hold(folder, purpose="negmine verify"))
-        yield
 
 
 def _check(bank: Bank, repaired: tuple[str, ...]) -> VerifyResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
@@ -14,13 +14,20 @@ from negmine.bank.catalogue import Catalogue
 from negmine.bank.cells import FILE, WHOLE_OR_NULL, checked
 from negmine.bank.connection import DATABASE, LOCK, bank_errors, connect, database_files
 from negmine.bank.content_files import VARIANTS, ContentFiles, StagedFile, content_name
-from negmine.bank.records import ItemRecord, NewNegative, Parameters, ReviewState, RunRecord, ScannedImage, Stored
-from negmine.bank.store import ImageStore
+from negmine.bank.filters import ReviewState
+from negmine.bank.merge_store import MergeStore
+from negmine.bank.records import ItemRecord, NewNegative, Parameters, RunRecord, ScannedImage, Stored
+from negmine.bank.store import ImageStore, delete_negatives
 from negmine.bank.verdicts import decide
 from negmine.errors import BankError
 from negmine.paths import printable
 from negmine.structures import GroundTruth
 
+# Runs that found a negative are to look at its images again.
+_FORGET = """
+DELETE FROM scans WHERE EXISTS (
+    SELECT 1 FROM detections d WHERE d.negative_id = ? AND d.run_id = scans.run_id AND d.source_id = scans.source_id)
+"""
 _OURS = {*LOCK.files, *database_files()}  # what a killed beginning leaves
 
 
@@ -122,7 +129,15 @@ class BankWriter(Catalogue):
             BankError: where there is no such negative.
         """
         with self.transaction():
-            decide(self._connection, self.folder, [negative_id], state, origin="python")
+            self.decide([negative_id], state, origin="python")
+
+    def decide(self, negative_ids: Sequence[int], state: ReviewState, *, origin: str) -> None:
+        """Store a verdict on negatives, as one act. In a transaction.
+
+        Raises:
+            BankError: where there is no such negative.
+        """
+        decide(self._connection, self.folder, negative_ids, state, origin=origin)
 
     def stage(self, data: bytes) -> StagedFile:
         """Write a file that a later transaction may take up; any thread may. What none takes up is gone when the bank
@@ -151,8 +166,7 @@ class BankWriter(Catalogue):
                 self.add_repeat(negative_id, operation, parameters)
             return False
         name = content_name(VARIANTS, staged.sha256)
-        self._new_files.append(name)
-        self._files.place(name, staged)
+        self._place(name, staged)
         self._connection.execute(
             "INSERT INTO variants (negative_id, sha256, file, width, height, operation, parameters)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -167,14 +181,41 @@ class BankWriter(Catalogue):
             (negative_id, operation, as_json(parameters)),
         )
 
+    def merge_store(self) -> MergeStore:
+        """What takes up the rows of another bank; use it in a transaction."""
+        return MergeStore(self._connection, self._place)
+
+    def drop(self, negative_ids: Sequence[int], variant_ids: Sequence[int] = ()) -> None:
+        """Delete negatives with their variants, and variants alone. In a transaction.
+
+        The images that the negatives were cut from count as not scanned, so that the next scan finds them again.
+        """
+        for number in negative_ids:
+            self._connection.execute(_FORGET, (number,))
+        delete_negatives(self._connection, negative_ids)
+        for number in variant_ids:
+            file = self._connection.execute("SELECT file FROM variants WHERE id = ?", (number,))
+            names = list(checked(file, {"file": FILE}))
+            self._connection.executemany("INSERT OR IGNORE INTO removals (file) VALUES (?)", names)
+            self._connection.execute("DELETE FROM variants WHERE id = ?", (number,))
+
+    def vacuum(self) -> None:
+        """Rewrite the database without unused space."""
+        with bank_errors(self.folder):
+            self._connection.execute("VACUUM")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     def remove_leftovers(self, names: Iterable[str]) -> None:
         """Remove files that have no row; the caller has made sure of that."""
         with bank_errors(self.folder):
             self._files.remove(names)
 
     def _put(self, name: str, negative: NewNegative) -> None:
+        self._place(name, self._files.stage(negative.data, negative.sha256))
+
+    def _place(self, name: str, staged: StagedFile) -> None:
         self._new_files.append(name)
-        self._files.place(name, self._files.stage(negative.data, negative.sha256))
+        self._files.place(name, staged)
 
     def _has_row(self, name: str) -> bool:
         """Whether a file belongs to a row; found by the hash in its name, which has an index."""

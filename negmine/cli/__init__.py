@@ -18,11 +18,14 @@ from negmine.words import one_line
 
 _COMMANDS = {
     "scan": "Run a detector over images and bank its false positives.",
+    "review": "Look at the negatives on a local web page, and decide.",
     "augment": "Expand the negatives with mild variants, to a number or a ratio.",
     "ratio": "Check the ratio of positive to negative images before training.",
     "export": "Write the negatives as a data set with empty labels.",
     "retrain": "Train in rounds on the detector's own false positives.",
     "eval": "Compare detectors at equal recall.",
+    "report": "Write one HTML file: what was mined, and what training changed.",
+    "bank": "List, show, merge and tidy what is banked.",
     "verifier": "Train a second stage that looks at each detection again.",
     "verify": "Check every file and row of a bank.",
     "demo": "Run the whole loop on drawn data, offline.",

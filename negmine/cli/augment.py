@@ -130,7 +130,8 @@ def render(result: AugmentResult) -> None:
         )
     _render_made(out, result)
     say_skipped(((each.path, each.reason) for each in result.skipped), "negative")
-    left_out = f"; {counted(result.left_out, 'rejected negative')} left out" if result.left_out else ""
+    why = "rejected, or of an image with a target without a label"
+    left_out = f"; {counted(result.left_out, 'negative')} left out: {why}" if result.left_out else ""
     say(
         out,
         f"\n{counted(result.negatives, 'negative')} with {counted(result.variants, 'variant')} in "

@@ -10,7 +10,7 @@ from negmine.cli._command import Command, option
 from negmine.cli._options import bank_option, json_option, label_options, workers_option
 from negmine.cli._output import print_json, say_skipped, table
 from negmine.datasets.config import LabelConfig
-from negmine.exporting.config import CopyMethod, ExportConfig
+from negmine.exporting.config import TARGET_FORMATS, CopyMethod, ExportConfig, TargetExportConfig
 from negmine.labels.formats import WRITTEN_FORMATS
 from negmine.paths import printable
 from negmine.terminal import console, count_progress, say
@@ -51,13 +51,19 @@ _KEEP_EMPTY = (
     help="With --merge, in another format: write the boxes of masks, key points and oriented boxes.",
 )
 @option(
+    "Labelling",
+    "--only",
+    type=click.Choice(["targets"]),
+    help="Write source images of negatives marked as targets, with the detector's boxes to correct, for a labeller.",
+)
+@option(
     "Files",
     "--format",
     "format_name",
-    type=click.Choice(WRITTEN_FORMATS),
+    type=click.Choice(TARGET_FORMATS),
     default=_DEFAULT.format,
     show_default=True,
-    help="Format of the labels.",
+    help="Format of the labels; label-studio with --only targets.",
 )
 @option("Files", "--out", required=True, metavar="DIR", help="A new or empty folder, or an earlier export.")
 @option("Files", "--copy", "method", flag_value="copy", default=_DEFAULT.method, help="Copy the images (default).")
@@ -82,18 +88,21 @@ def command(
     labels: LabelConfig,
     boxes_only: bool,
     variants: bool,
+    only: str | None,
     method: CopyMethod,
     workers: int | None,
     as_json: bool,
 ) -> None:
     """Write the negatives of a bank as images with empty labels.
 
-    Negatives that a reviewer rejected are left out. A repeated export writes what is new and removes what no longer
+    Negatives that a reviewer rejected or took for a target are left out, and so are others of an image with a target
+    that nobody labelled yet; --only targets writes these images for a labeller. A repeated export writes what is new and removes what no longer
     belongs; a folder that holds anything else is refused.
 
     \b
     negmine export --format voc --out negatives-voc
     negmine export --format yolo --merge data.yaml --out training-set
+    negmine export --only targets --format label-studio --out to-label
 
     --merge writes the whole training set: the images of DATA with their objects, converted to --format, and the
     negatives in the training split. Other splits, such as val, are written as they are. A negative is left out if it
@@ -103,6 +112,14 @@ def command(
     A yolo export has images/, labels/ and a data.yaml; a voc export has JPEGImages/, Annotations/ and ImageSets/Main/;
     a coco export has train/, valid/ and so on, each with its images and an _annotations.coco.json, as RF-DETR takes it.
     """
+    if only is not None:
+        given = merge is not None or split is not None or boxes_only or not variants or labels.options
+        if given:
+            raise click.UsageError("expected --only targets alone, found --merge, an option of it, or --no-variants")
+        _export_targets(bank, out, TargetExportConfig(format_name, method, workers), as_json=as_json)
+        return
+    if format_name not in WRITTEN_FORMATS:
+        raise click.UsageError(f"expected --only targets with --format {format_name}, found none")
     config = ExportConfig(
         format=format_name,
         variants=variants,
@@ -121,6 +138,29 @@ def command(
         render(result)
 
 
+def _export_targets(bank: str, out: str, config: TargetExportConfig, *, as_json: bool) -> None:
+    from negmine.exporting.targets import export_targets
+
+    result = export_targets(bank, out, config=config)
+    if as_json:
+        print_json(result.to_dict())
+        return
+    shown = console()
+    say(
+        shown,
+        f"{counted(result.images, 'image')} with {counted(result.negatives, 'negative')} marked as a target in "
+        f"{printable(result.out)} ({result.format}): {counted(result.proposals, 'box', 'boxes')} to correct, "
+        f"{counted(result.objects, 'label')} kept; {counted(result.written, 'file')} written, {result.unchanged} "
+        f"unchanged, {result.removed} removed",
+    )
+    if result.labelled:
+        say(shown, f"{counted(result.labelled, 'image')} left out: the targets are labelled by now")
+    if result.skipped:
+        say(shown, f"{counted(len(result.skipped), 'image')} skipped: gone, changed, or not usable")
+    say_skipped(result.skipped.items(), "image")
+    say(shown, "no training sees these images before they are labelled; then scan them again with --truth")
+
+
 def render(result: ExportResult) -> None:
     """Print what an export did."""
     out = console()
@@ -136,6 +176,12 @@ def render(result: ExportResult) -> None:
         say(out, _KEEP_EMPTY)
     if result.left_out:
         say(out, f"{counted(result.left_out, 'negative')} left out: rejected, or marked as a target")
+    if result.waiting:
+        say(
+            out,
+            f"{counted(result.waiting, 'other negative')} left out: their images show a target that is not labelled "
+            "yet; `negmine export --only targets` writes these for whoever labels them",
+        )
 
 
 def _render_merged(out: Console, result: ExportResult, merged: MergeResult) -> None:

@@ -7,17 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from negmine.bank.bank import Bank
 from negmine.errors import ConfigError, ExportError
 from negmine.exporting.config import ExportConfig
 from negmine.exporting.folder import MANIFEST, require_ours, write_plan
 from negmine.exporting.kept import is_same_format
 from negmine.exporting.merge import DataImages, SortedImages, read_data
-from negmine.exporting.negatives import BankNegatives, Withholding
+from negmine.exporting.negatives import BankNegatives, Withholding, known_images
 from negmine.exporting.result import ExportResult, MergeResult
 from negmine.images.contents import OnCount
 from negmine.labels.formats import label_format
 from negmine.labels.plan import ExportImage, Header
 from negmine.paths import printable, real_path
+from negmine.trainable import waiting_images
 
 _NAMELESS = ("target",)  # Ultralytics asks for a class, and a detector may have none
 
@@ -65,11 +67,11 @@ def export(
     mix = _Mix(negatives, negatives.class_names)
     if merge is not None:
         data = read_data(merge, out, split=split, config=config, on_progress=on_progress)
-        mix = _Mix.merged_into(data, negatives, config)
-    return _write(mix, out, config, left_out=negatives.in_bank - len(negatives.negatives))
+        mix = _Mix.merged_into(data, bank, config)
+    return _write(mix, out, config)
 
 
-def _write(mix: _Mix, out: Path, config: ExportConfig, *, left_out: int) -> ExportResult:
+def _write(mix: _Mix, out: Path, config: ExportConfig) -> ExportResult:
     folder = printable(real_path(out).name) or "negmine"
     class_names = mix.class_names or _NAMELESS
     plan = label_format(config.format).plan(mix.images(), class_names=class_names, folder=folder, header=mix.header)
@@ -79,7 +81,8 @@ def _write(mix: _Mix, out: Path, config: ExportConfig, *, left_out: int) -> Expo
         format=config.format,
         negatives=len(mix.negatives.negatives),
         variants=len(mix.negatives.variants),
-        left_out=left_out,
+        left_out=mix.negatives.refused,
+        waiting=mix.negatives.waiting,
         written=done.written,
         unchanged=done.unchanged,
         removed=done.removed,
@@ -89,7 +92,7 @@ def _write(mix: _Mix, out: Path, config: ExportConfig, *, left_out: int) -> Expo
 
 def _require_negatives(negatives: BankNegatives, bank: str | Path, out: Path) -> None:
     is_there = os.path.exists(out / MANIFEST)  # noqa: PTH110  (it raises for no path)
-    if negatives.negatives or is_there:  # an earlier export is brought up to date: emptied
+    if negatives.negatives or negatives.waiting or is_there:  # an earlier export is brought up to date: emptied
         return
     raise ExportError(
         f"bank {printable(bank)} has no negatives to export ({negatives.in_bank} in it, all rejected or marked as a "
@@ -120,10 +123,14 @@ class _Mix:
         return [*self.data, *self.negatives.images()]
 
     @classmethod
-    def merged_into(cls, data: DataImages, negatives: BankNegatives, config: ExportConfig) -> _Mix:
-        """The images of a data set, with the negatives that may be trained on beside them."""
-        dataset, found = data.dataset, SortedImages.of(data, label_format(config.format))
-        negatives, withheld = negatives.without(Withholding(data.images))
+    def merged_into(cls, data: DataImages, bank: str | Path, config: ExportConfig) -> _Mix:
+        """The images of a data set, with the negatives of a bank that may be trained on beside them."""
+        known = known_images(data.images)
+        with Bank(bank) as opened:
+            waiting = waiting_images(opened, known.objects)
+        dataset, found = data.dataset, SortedImages.of(data, label_format(config.format), waiting)
+        read = BankNegatives.read(bank, variants=config.variants, objects=known.objects)
+        negatives, withheld = read.without(Withholding(data.images, known))
         splits = found.counts()
         without_objects = splits[0].empty + len(negatives.negatives) + len(negatives.variants)
         merged = MergeResult(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,9 @@ from negmine.structures import GroundTruth
 
 Problem = Literal["image", "label"]
 
-_SUFFIXES = {
+_WAITING = "a reviewer saw a target in it that is not labelled yet; label it, or leave it out"
+
+IMAGE_SUFFIXES = {
     "JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif", "WebP": ".webp", "BMP": ".bmp", "AVIF": ".avif",
     "JPEG 2000": ".jp2", "GIF": ".gif", "PNM": ".ppm", "PAM": ".pam", "Radiance HDR": ".hdr", "Sun raster": ".ras",
 }  # fmt: skip
@@ -178,7 +180,7 @@ def _read_image(dataset: Dataset, image: DataImage) -> DataImage:
         return DataImage(path, splits, problem="image", reason=reason_of(error))
     sha256 = sha256_of(data)
     try:
-        suffix = _SUFFIXES[read_header(data).format]
+        suffix = IMAGE_SUFFIXES[read_header(data).format]
         height, width, _ = decode_image(data).shape
     except ImageError as error:
         return DataImage(path, splits, sha256, problem="image", reason=str(error))
@@ -222,14 +224,20 @@ class SortedImages:
     format: LabelFormat
 
     @classmethod
-    def of(cls, data: DataImages, label_format: LabelFormat) -> SortedImages:
+    def of(cls, data: DataImages, label_format: LabelFormat, waiting: Collection[str]) -> SortedImages:
         """Sort them.
+
+        Args:
+            data: all images.
+            label_format: that they are written in.
+            waiting: sha256 of images with a target that is not labelled yet, which are not trained on.
 
         Raises:
             ExportError: where there is no image with objects to train on.
         """
         listed = [image for image in data.images if image.splits]
         problems = {image.path: _problem(image, label_format) for image in listed}
+        problems |= {each.path: _WAITING for each in listed if TRAIN in each.splits and each.sha256 in waiting}
         skipped = {path: reason for path, reason in problems.items() if reason}
         usable = [image for image in listed if image.path not in skipped]
         written = [image for image in usable if image.truth is not None]

@@ -16,7 +16,7 @@ from negmine.exporting.names import negative_name, variant_name
 from negmine.held_out import HeldOut
 from negmine.labels.plan import ExportImage, StoredFile
 from negmine.structures import FloatArray
-from negmine.trainable import KnownImages, TrainingRule, trainable
+from negmine.trainable import KnownImages, TrainingRule, is_refused, trainable
 
 PRESENT = "they are in the data set already"
 
@@ -29,6 +29,8 @@ class BankNegatives:
         negatives: that may be trained on, hardest first.
         variants: of these.
         in_bank: how many negatives the bank holds.
+        refused: how many of these a reviewer rejected, or marked as a target.
+        waiting: how many others were cut from an image with a target that waits for its label.
         class_names: that its detectors know, those of the first run first.
         cuts: what each negative was cut from, by its number.
     """
@@ -36,20 +38,36 @@ class BankNegatives:
     negatives: Sequence[Negative]
     variants: Sequence[Variant]
     in_bank: int
+    refused: int
+    waiting: int
     class_names: tuple[str, ...]
     cuts: Mapping[int, Sequence[Cut]]
 
     @classmethod
-    def read(cls, bank: str | Path, *, variants: bool) -> BankNegatives:
+    def read(
+        cls, bank: str | Path, *, variants: bool, objects: Mapping[str, FloatArray] | None = None
+    ) -> BankNegatives:
         """Read a bank.
+
+        Args:
+            bank: its folder.
+            variants: whether they are wanted.
+            objects: boxes [N, 4] that a data set has in images, by sha256, xyxy pixels.
 
         Raises:
             BankError: where the folder is not a bank.
         """
         with Bank(bank) as opened:
-            negatives, made = trainable(opened)
+            negatives, made = trainable(opened, objects)
+            in_bank, refused = opened.negative_count(), sum(is_refused(each) for each in opened.negatives())
             return cls(
-                negatives, made if variants else [], opened.negative_count(), opened.class_names(), opened.cuts()
+                negatives=negatives,
+                variants=made if variants else [],
+                in_bank=in_bank,
+                refused=refused,
+                waiting=in_bank - refused - len(negatives),
+                class_names=opened.class_names(),
+                cuts=opened.cuts(),
             )
 
     def without(self, withholding: Withholding) -> tuple[BankNegatives, Mapping[str, int]]:
@@ -88,10 +106,11 @@ class Withholding:
 
     Args:
         images: of the data set; all of them, those that are not exported too.
+        known: what it says of them.
     """
 
-    def __init__(self, images: Sequence[DataImage]) -> None:
-        self._rule = TrainingRule(known_images(images))
+    def __init__(self, images: Sequence[DataImage], known: KnownImages) -> None:
+        self._rule = TrainingRule(known)
         self._empty = {
             image.sha256 for image in images if image.truth is not None and not len(image.truth) and image.splits
         }

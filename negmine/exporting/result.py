@@ -95,6 +95,7 @@ class ExportResult:
         negatives: exported.
         variants: exported.
         left_out: negatives that a reviewer rejected, or marked as a target.
+        waiting: other negatives that were left out, since their image shows a target that is not labelled yet.
         written: files that were new or had changed.
         unchanged: files that were there already.
         removed: files of an earlier export that do not belong to this one.
@@ -106,6 +107,7 @@ class ExportResult:
     negatives: int
     variants: int
     left_out: int
+    waiting: int
     written: int
     unchanged: int
     removed: int
@@ -124,6 +126,53 @@ class ExportResult:
             "negatives": self.negatives,
             "variants": self.variants,
             "left_out": self.left_out,
+            "waiting": self.waiting,
             "files": {"written": self.written, "unchanged": self.unchanged, "removed": self.removed},
             "merged": None if self.merged is None else self.merged.to_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TargetExportResult:
+    """What was written for a labeller.
+
+    Attributes:
+        out: the folder.
+        format: of the labels.
+        images: that show a target without a label.
+        negatives: that are marked as such targets, in these images.
+        proposals: boxes of the detector, to be corrected.
+        objects: boxes that are labels already.
+        labelled: images whose marked targets are all labelled by now, and which were left out.
+        skipped: images that are gone or cannot be used, and why.
+        written: files that were new or had changed.
+        unchanged: files that were there already.
+        removed: files of an earlier export that do not belong to this one.
+    """
+
+    out: Path
+    format: str
+    images: int
+    negatives: int
+    proposals: int
+    objects: int
+    labelled: int
+    skipped: Mapping[Path, str]
+    written: int
+    unchanged: int
+    removed: int
+
+    def to_dict(self) -> dict[str, object]:
+        """The `--json` document."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "out": printable(self.out),
+            "format": self.format,
+            "images": self.images,
+            "negatives": self.negatives,
+            "proposals": self.proposals,
+            "objects": self.objects,
+            "labelled": self.labelled,
+            "skipped": [{"file": printable(path), "reason": reason} for path, reason in self.skipped.items()],
+            "files": {"written": self.written, "unchanged": self.unchanged, "removed": self.removed},
         }

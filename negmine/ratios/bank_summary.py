@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from negmine.bank.bank import Bank
-from negmine.bank.records import Negative, ReviewState, Variant
-from negmine.trainable import is_refused, trainable
+from negmine.bank.filters import ReviewState
+from negmine.bank.records import Negative, Variant
+from negmine.trainable import is_refused, trainable, waiting_images
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +17,11 @@ class BankSummary:
     """The negatives of a bank that an export would write, and what the bank knows about other images.
 
     Attributes:
-        negatives: those that no reviewer rejected or saw a target in, hardest first.
+        negatives: those that may be trained on, hardest first.
         variants: variants of those negatives.
         hashes: perceptual hash of each of those negatives, by the sha256 of its file.
-        doubted: the review of each other negative, by the sha256 of its file.
+        doubted: the review of each other negative, by the sha256 of its file; and `target` for each image with a
+            target that is not labelled yet.
         fired: the highest score of a false positive in each scanned image, by the sha256 of its file.
         scanned: number of images that were scanned.
     """
@@ -51,11 +53,12 @@ def read_bank(folder: str | Path) -> BankSummary:
     with Bank(folder) as bank:
         usable, variants = trainable(bank)
         hashes = bank.perceptual_hashes()
+        doubted = {negative.sha256: negative.review for negative in bank.negatives() if is_refused(negative)}
         return BankSummary(
             negatives=tuple(usable),
             variants=tuple(variants),
             hashes={negative.sha256: hashes[negative.id] for negative in usable},
-            doubted={negative.sha256: negative.review for negative in bank.negatives() if is_refused(negative)},
+            doubted={**dict.fromkeys(waiting_images(bank), "target"), **doubted},
             fired=bank.background_scores(),
             scanned=bank.scanned_count(),
         )

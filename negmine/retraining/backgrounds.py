@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +52,7 @@ def read_backgrounds(
     labelled: LabelledData,
     *,
     held_out: Sequence[str | Path] = (),
+    waiting: Collection[str] = (),
     workers: int | None = None,
     on_progress: OnCount | None = None,
 ) -> Backgrounds:
@@ -62,6 +63,7 @@ def read_backgrounds(
         bank: a bank's folder.
         labelled: the data set; its images are not backgrounds, even if the user names them.
         held_out: images, folders, globs, lists that the user names to be held out; backgrounds as well.
+        waiting: sha256 of images with a target that is not labelled yet, which are no backgrounds.
         workers: threads.
         on_progress: called with how many images are read, of how many.
 
@@ -74,7 +76,7 @@ def read_backgrounds(
     scanned = {} if sources else _mined_into(bank)
     paths = background_paths(sources, bank, held_out)
     contents = read_contents(paths, pixels=True, workers=workers, on_progress=on_progress)
-    images, broken, known = _each_once(contents, labelled, scanned)
+    images, broken, known = _each_once(contents, labelled, scanned, waiting)
     left_out = {**broken, **dict.fromkeys(known, "it is in the labelled data")}
     if not images:
         path, reason = next(iter(left_out.items()))
@@ -115,7 +117,7 @@ def _mined_into(bank: Path | None) -> dict[Path, str]:
 
 
 def _each_once(
-    contents: Contents, labelled: LabelledData, scanned: Mapping[Path, str]
+    contents: Contents, labelled: LabelledData, scanned: Mapping[Path, str], waiting: Collection[str]
 ) -> tuple[list[BackgroundImage], dict[Path, str], list[Path]]:
     """Each background once; why other files are not used; and the images of the labelled data.
 
@@ -129,6 +131,8 @@ def _each_once(
         content = contents.images[sha256]
         if scanned.get(path, sha256) != sha256:
             broken[path] = "it has changed since it was scanned"
+        elif sha256 in waiting:
+            broken[path] = "a reviewer saw a target in it that is not labelled yet"
         elif content.phash is None:
             broken[path] = content.broken or "it is not an image"
         elif sha256 in in_data or may_hold_objects(labelled.truth, path):

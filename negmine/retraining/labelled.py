@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from negmine.datasets.config import LabelConfig
@@ -16,7 +16,7 @@ from negmine.images.contents import Contents, OnCount, read_contents
 from negmine.labels.base import Truth
 from negmine.labels.classes import how_to_rename, listed, paired_class_names
 from negmine.paths import first_few, printable
-from negmine.structures import GroundTruth
+from negmine.structures import FloatArray, GroundTruth
 from negmine.trainable import KnownImages
 from negmine.words import counted
 
@@ -80,6 +80,29 @@ class LabelledData:
     def contents(self) -> frozenset[str]:
         """The sha256 of all its labelled images."""
         return self.unused.union(image.sha256 for image in self.images)
+
+    @property
+    def objects(self) -> Mapping[str, FloatArray]:
+        """Boxes [N, 4] of the objects in each of its images, by sha256, xyxy pixels."""
+        return {image.sha256: image.truth.boxes_xyxy for image in self.images}
+
+    def without(self, waiting: Collection[str]) -> LabelledData:
+        """The same without images whose label lacks a target, by sha256; they are neither trained on nor measured on.
+
+        Raises:
+            TruthError: where no image with objects is left to train on.
+        """
+        dropped = [image for image in self.images if image.sha256 in waiting]
+        if not dropped:
+            return self
+        train, val = (tuple(each for each in part if each.sha256 not in waiting) for part in (self.train, self.val))
+        require_objects(self.path, "to train on", train)
+        note = (
+            f"{counted(len(dropped), 'labelled image')} not used: a reviewer saw a target there that is not labelled "
+            f"yet: {first_few([image.path for image in dropped])}"
+        )
+        unused = self.unused.union(image.sha256 for image in dropped)
+        return replace(self, train=train, val=val, unused=unused, notes=(*self.notes, note))
 
     def known_images(self, train: Sequence[ImageWithTruth], backgrounds: HeldOut | None = None) -> KnownImages:
         """What may not be trained on as empty.

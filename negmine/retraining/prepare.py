@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from negmine.bank.bank import Bank
+from negmine.bank.connection import DATABASE
 from negmine.detectors.base import Detector, imgsz_warning
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.weights_files import hash_weights
@@ -22,6 +24,7 @@ from negmine.retraining.folder import LockedFolder, RetrainFolder, hash_of_lines
 from negmine.retraining.folds import Division, divide, folds_where_few
 from negmine.retraining.labelled import LabelledData, read_labelled
 from negmine.retraining.training_set import PlacedImages, place_labelled
+from negmine.trainable import waiting_images
 from negmine.words import counted
 
 _ROUNDS = 2  # of one training each
@@ -117,16 +120,27 @@ def _read(
         workers=config.workers,
         on_progress=listener.counts("labelled images"),
     )
+    waiting = _waiting(inputs, labelled)
+    labelled = labelled.without(waiting)
     listener.on_step("reading the backgrounds")
     backgrounds = read_backgrounds(
         inputs.backgrounds,
         inputs.bank,
         labelled,
         held_out=inputs.held_out,
+        waiting=waiting,
         workers=config.workers,
         on_progress=listener.counts("backgrounds"),
     )
     return labelled, backgrounds
+
+
+def _waiting(inputs: RetrainInputs, labelled: LabelledData) -> frozenset[str]:
+    """The images with a target that a reviewer of the user's bank saw, and that is not labelled yet."""
+    if inputs.bank is None or not (inputs.bank / DATABASE).exists():  # it is made later
+        return frozenset()
+    with Bank(inputs.bank) as bank:
+        return waiting_images(bank, labelled.objects)
 
 
 def _folds(config: RetrainConfig, labelled: LabelledData, backgrounds: Backgrounds, by: GroupBy) -> int:

@@ -125,7 +125,7 @@ def candidates(bank: Bank, weights_sha256: str, rule: TrainingRule) -> Candidate
         rule: what may be trained on.
     """
     cuts = bank.cuts()
-    negatives, _ = trainable(bank)
+    negatives, _ = trainable(bank, rule.known.objects)
     refusals = {negative.id: rule.refusal(negative, cuts[negative.id]) for negative in negatives}
     free = [negative for negative in negatives if refusals[negative.id] is None]
     scores = bank.negative_scores(weights_sha256)
@@ -197,7 +197,7 @@ def expand(
             if on_progress is not None:
                 on_progress(so_far.made.total(), total)
     with Bank(bank) as opened:
-        _, variants = trainable(opened)
+        _, variants = trainable(opened, rule.known.objects)
     of: dict[int, list[Variant]] = {}
     for variant in variants:
         if rule.refusal_of_variant(variant) is None:

@@ -27,7 +27,7 @@ from negmine.paths import first_few, printable
 from negmine.retraining.labelled import ImageWithTruth, read_labelled
 from negmine.sources.expand import expand_sources
 from negmine.structures import BoolArray, FloatArray, IntArray
-from negmine.trainable import BankHashes, KnownImages, Refusal, TrainingRule, trainable
+from negmine.trainable import BankHashes, KnownImages, Refusal, TrainingRule, trainable, waiting_images
 from negmine.verifying.config import DEFAULT_OUT, VerifierConfig
 from negmine.verifying.fitting import Examples, Linear, cross_validate, fit
 from negmine.verifying.regions import BackgroundParts, Regions, collect_regions, folds_of
@@ -175,6 +175,8 @@ def _material(
         workers=config.workers,
         on_progress=lambda done, total: progress("labelled images", done, total),
     )
+    with Bank(bank) as opened:
+        labelled = labelled.without(waiting_images(opened, labelled.objects))
     rest = labelled.train
     if not labelled.val:
         rest = hold_out_share(rest, share=config.holdout, seed=config.seed).rest
@@ -204,7 +206,7 @@ def _background_parts(
     with Bank(bank) as opened:
         hashes = BankHashes.read(opened, known)
         rule, cuts = TrainingRule(images, hashes), opened.cuts()
-        negatives, _ = trainable(opened)
+        negatives, _ = trainable(opened, images.objects)
         refusals = {each.id: rule.refusal(each, cuts[each.id]) for each in negatives}
     by_source: dict[str, list[Cut]] = {}
     for negative in negatives:

@@ -10,7 +10,6 @@ import pytest
 from banks import RUN
 
 from negmine.bank.browsing import (
-    NegativeFilter,
     browse,
     counts,
     digits,
@@ -21,6 +20,7 @@ from negmine.bank.browsing import (
     labelled_objects,
     runs,
 )
+from negmine.bank.filters import NegativeFilter
 from negmine.bank.records import ScannedImage
 from negmine.bank.writer import BankWriter
 from negmine.boxes import Rect

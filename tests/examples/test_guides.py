@@ -14,6 +14,7 @@ import pytest
 from world import ROOT, copied, make_world
 
 from negmine.bank.bank import Bank
+from negmine.bank.verify import verify
 from negmine.trainable import trainable
 
 pytest.importorskip("onnxruntime")
@@ -55,6 +56,7 @@ def test_there_is_a_guide_for_every_job() -> None:
         "mine.md",
         "labelled-data.md",
         "review.md",
+        "bank.md",
         "ratio-and-export.md",
         "retrain.md",
         "verifier.md",
@@ -118,4 +120,14 @@ def _training_set_is_whole(folder: Path) -> None:
     assert len(list((folder / "training-set" / "images" / "val").iterdir())) == 4
 
 
-_CHECKS = {"review.md": _verdicts_are_stored, "ratio-and-export.md": _training_set_is_whole}
+def _bank_is_sound(folder: Path) -> None:
+    assert (folder / "sheet.png").stat().st_size > 1000 and (folder / "negative.json").stat().st_size > 1000
+    assert verify(folder / "negmine-bank").ok
+    with Bank(folder / "negmine-bank") as bank:
+        sources = {negative.source.parent.name for negative in bank.negatives()}
+    assert "new-backgrounds" in sources
+    assert len(list((folder / "to-label" / "Annotations").iterdir())) == 1
+    assert (folder / "label-studio" / "tasks.json").exists()
+
+
+_CHECKS = {"bank.md": _bank_is_sound, "review.md": _verdicts_are_stored, "ratio-and-export.md": _training_set_is_whole}

@@ -1,0 +1,107 @@
+"""What a person marked as a target without a label: in which images, and where the detector fired there."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from negmine.bank.bank import Bank
+from negmine.bank.cells import BOX, FLAG, KEY, NUMBER, SHA256, SIDE, TEXT, WHOLE
+from negmine.structures import GroundTruth
+
+_MARKED = """
+SELECT s.sha256, s.width, s.height, r.negative_id, d.class_name, d.score, d.x1, d.y1, d.x2, d.y2
+FROM reviews r JOIN detections d ON d.negative_id = r.negative_id JOIN sources s ON s.id = d.source_id
+WHERE r.state = 'target' ORDER BY s.sha256, d.score DESC, d.id
+"""
+_IMAGES = """
+WITH marked AS (SELECT DISTINCT d.source_id AS id FROM reviews r JOIN detections d ON d.negative_id = r.negative_id
+                WHERE r.state = 'target')
+"""
+_PATHS = f"""{_IMAGES}
+SELECT s.sha256, s.key FROM sources s WHERE s.id IN (SELECT id FROM marked)
+UNION ALL SELECT s.sha256, i.key FROM items i JOIN sources s ON s.id = i.source_id WHERE s.id IN (SELECT id FROM marked)
+"""
+_OBJECTS = f"""{_IMAGES}
+SELECT DISTINCT s.sha256, o.class_name, o.difficult, o.crowd, o.x1, o.y1, o.x2, o.y2
+FROM objects o JOIN truths t ON t.id = o.truth_id JOIN sources s ON s.id = t.source_id
+WHERE s.id IN (SELECT id FROM marked) ORDER BY s.sha256, o.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedBox:
+    """A false positive in a negative that shows a target.
+
+    Attributes:
+        negative: the number of the negative.
+        class_name, score: as the detector gave them.
+        box_xyxy: pixels of the source.
+    """
+
+    negative: int
+    class_name: str
+    score: float
+    box_xyxy: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MarkedImage:
+    """An image that negatives with a target were cut from.
+
+    Attributes:
+        sha256: of its bytes.
+        paths: where it was found.
+        size_wh: pixels, upright.
+        boxes: the false positives of these negatives, highest score first.
+        objects: that the bank knows in it.
+    """
+
+    sha256: str
+    paths: tuple[Path, ...]
+    size_wh: tuple[int, int]
+    boxes: tuple[MarkedBox, ...]
+    objects: GroundTruth
+
+
+def marked_images(bank: Bank) -> list[MarkedImage]:
+    """The images of all negatives that are marked as targets, by hash, whether they are labelled by now or not."""
+    boxes: dict[str, list[MarkedBox]] = defaultdict(list)
+    sizes: dict[str, tuple[int, int]] = {}
+    columns = {
+        "sha256": SHA256, "width": SIDE, "height": SIDE, "negative_id": WHOLE, "class_name": TEXT, "score": NUMBER,
+        **BOX,
+    }  # fmt: skip
+    for sha256, width, height, negative, name, score, x1, y1, x2, y2 in bank.rows(_MARKED, columns):
+        sizes[sha256] = (width, height)
+        boxes[sha256].append(MarkedBox(negative, name, score, (x1, y1, x2, y2)))
+    if not boxes:
+        return []
+    paths: dict[str, dict[Path, None]] = defaultdict(dict)
+    for sha256, key in bank.rows(_PATHS, {"sha256": SHA256, "key": KEY}):
+        paths[sha256][Path(os.fsdecode(key))] = None
+    objects = dict(_objects(bank))
+    return [
+        MarkedImage(sha256, tuple(paths[sha256]), sizes[sha256], tuple(each), objects.get(sha256, GroundTruth.empty()))
+        for sha256, each in boxes.items()
+    ]
+
+
+def _objects(bank: Bank) -> Iterator[tuple[str, GroundTruth]]:
+    columns = {"sha256": SHA256, "class_name": TEXT, "difficult": FLAG, "crowd": FLAG, **BOX}
+    rows = defaultdict(list)
+    for sha256, *row in bank.rows(_OBJECTS, columns):
+        rows[sha256].append(row)
+    for sha256, found in rows.items():
+        yield (
+            sha256,
+            GroundTruth.of(
+                [row[3:] for row in found],
+                [row[0] for row in found],
+                difficult=[bool(row[1]) for row in found],
+                crowd=[bool(row[2]) for row in found],
+            ),
+        )

@@ -1,0 +1,152 @@
+"""How the rows of another bank become rows of this one, inside a transaction of the caller."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from negmine.bank.content_files import NEGATIVES, StagedFile, content_name
+from negmine.bank.other_bank import OtherBank, OtherNegative, OtherSource
+from negmine.bank.store import delete_negatives, hash_labels, touching_negatives
+from negmine.paths import printable
+
+NOT_MERGED = "not merged"  # why a false positive of another bank has no negative here
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyNegative:
+    """A negative of another bank whose file was checked, and is to be taken."""
+
+    negative: OtherNegative
+    staged: StagedFile
+    phash: str
+
+
+class MergeStore:
+    """Writes the rows of another bank; see `BankWriter.merge_store`.
+
+    Args:
+        connection: an open bank.
+        place: gives a staged file its name, relative to the bank.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, place: Callable[[str, StagedFile], None]) -> None:
+        self._connection = connection
+        self._place = place
+
+    def runs(self, other: OtherBank) -> dict[int, int]:
+        """Store the runs of another bank; return their numbers here, by those there."""
+        numbers = {}
+        for number, (weights, sha256, names, detector, scan, versions) in other.runs.items():
+            key = hashlib.sha256("\n".join([sha256, names, detector, scan]).encode()).hexdigest()
+            self._connection.execute(
+                "INSERT INTO runs (key, weights, weights_sha256, class_names, detector_settings, scan_settings,"
+                " versions) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
+                (key, weights, sha256, names, detector, scan, versions),
+            )
+            numbers[number] = self._number("SELECT id FROM runs WHERE key = ?", key)
+        return numbers
+
+    def take(
+        self, source: OtherSource, runs: Mapping[int, int], known: dict[int, int], ready: Mapping[int, ReadyNegative]
+    ) -> None:
+        """Store what runs found in an image. Where a run has looked at it here too, what is here stays.
+
+        Args:
+            source: the image.
+            runs: the number of each run here.
+            known: the number of each negative that is here, by that there; those that are new are added.
+            ready: those that may be added.
+        """
+        source_id = self._source(source)
+        taken: set[int] = set()
+        for run in sorted({*source.scans, *source.detections}):
+            if run not in runs or self._is_known(runs[run], source_id):
+                continue
+            if run in source.scans:
+                self._connection.execute(
+                    "INSERT INTO scans (run_id, source_id, truth_key) VALUES (?, ?, ?)",
+                    (runs[run], source_id, source.scans[run]),
+                )
+            for *columns, negative, skipped in source.detections.get(run, ()):
+                if negative in ready and negative not in known:
+                    known[negative] = self._negative(ready[negative])
+                number = known.get(negative)
+                if number is not None:
+                    taken.add(negative)
+                why = NOT_MERGED if number is None and negative is not None else skipped
+                self._connection.execute(
+                    "INSERT INTO detections (run_id, source_id, class_name, score, x1, y1, x2, y2, kind, negative_id,"
+                    " skipped) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (runs[run], source_id, *columns, number, why),
+                )
+        self._connection.executemany(
+            "INSERT INTO crops (negative_id, source_id, x1, y1, x2, y2) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT DO NOTHING",
+            [(known[negative], source_id, *rect) for negative, rect in source.crops if negative in taken],
+        )
+
+    def label(self, source: OtherSource) -> set[int]:
+        """Store where an image was found and its labels; return the negatives here that touch an object by now."""
+        source_id = self._number("SELECT id FROM sources WHERE sha256 = ?", source.sha256)
+        for truth_hash, objects in sorted(source.labels.items()):
+            cursor = self._connection.execute(
+                "INSERT INTO truths (source_id, hash) VALUES (?, ?) ON CONFLICT DO NOTHING", (source_id, truth_hash)
+            )
+            if cursor.rowcount:
+                self._connection.executemany(
+                    "INSERT INTO objects (truth_id, class_name, difficult, crowd, x1, y1, x2, y2)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    [(cursor.lastrowid, *row) for row in objects],
+                )
+        self._connection.executemany(
+            "INSERT INTO items (path, key, size, mtime_ns, source_id, truth_hash) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (key) DO NOTHING",
+            [
+                (printable(os.fsdecode(key)), key, size, mtime_ns, source_id, truth_hash)
+                for key, size, mtime_ns, truth_hash in source.items
+                if truth_hash is None or truth_hash in source.labels
+            ],
+        )
+        if not source.labels:
+            return set()
+        hash_labels(self._connection, source_id)
+        return touching_negatives(self._connection, source_id)
+
+    def withdraw(self, negative_ids: set[int]) -> None:
+        """Delete negatives that show an object."""
+        delete_negatives(self._connection, sorted(negative_ids))
+
+    def _source(self, source: OtherSource) -> int:
+        self._connection.execute(
+            "INSERT INTO sources (sha256, path, key, width, height, truth_key) VALUES (?, ?, ?, ?, ?, '')"
+            " ON CONFLICT DO NOTHING",
+            (source.sha256, printable(os.fsdecode(source.key)), source.key, *source.size_wh),
+        )
+        return self._number("SELECT id FROM sources WHERE sha256 = ?", source.sha256)
+
+    def _is_known(self, run_id: int, source_id: int) -> bool:
+        question = (
+            "SELECT 1 FROM scans WHERE run_id = ?1 AND source_id = ?2 UNION ALL"
+            " SELECT 1 FROM detections WHERE run_id = ?1 AND source_id = ?2 LIMIT 1"
+        )
+        return self._connection.execute(question, (run_id, source_id)).fetchone() is not None
+
+    def _negative(self, ready: ReadyNegative) -> int:
+        """Store a negative, file first, with what was said of it."""
+        negative, file = ready.negative, ready.negative.file
+        name = content_name(NEGATIVES, file.sha256)
+        self._place(name, ready.staged)
+        (number,) = self._connection.execute(
+            "INSERT INTO negatives (sha256, file, width, height, phash) VALUES (?, ?, ?, ?, ?) RETURNING id",
+            (file.sha256, name, *file.size_wh, ready.phash),
+        ).fetchone()
+        if negative.state != "unreviewed":
+            self._connection.execute("INSERT INTO reviews (negative_id, state) VALUES (?, ?)", (number, negative.state))
+        return int(number)
+
+    def _number(self, question: str, value: str) -> int:
+        return int(self._connection.execute(question, (value,)).fetchone()[0])

@@ -1,0 +1,285 @@
+"""Merging banks: everything by the hash of its content, so that merging again changes nothing.
+
+What is here stays: where the same run has looked at the same image in both banks, its detections here are kept. What is
+labelled in either bank counts for the negatives of both. A merge that is killed is finished by running it again: first
+negatives are taken, some images at a time, and then labels and verdicts at once, by which nothing is decided before.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from negmine.bank.bank import Bank, require_bank
+from negmine.bank.cells import BOX, RECT, REVIEW, SHA256, SIDE, WHOLE, Row
+from negmine.bank.connection import against_writers
+from negmine.bank.filters import ConflictRule, ReviewState
+from negmine.bank.merge_result import BankMergeResult, Conflict, MergedBank
+from negmine.bank.merge_store import ReadyNegative
+from negmine.bank.other_bank import OtherBank, OtherNegative, OtherSource, OtherVariant, read_other
+from negmine.bank.other_files import CheckedFile, OtherFiles
+from negmine.bank.writer import BankWriter
+from negmine.boxes import Rect, rect_touches, touched_pixels
+from negmine.engines.threads import ThreadEngine
+from negmine.errors import BankError
+from negmine.paths import printable, real_path
+from negmine.structures import IntArray, as_boxes_xyxy
+
+_T = TypeVar("_T")
+OnCount = Callable[[int, int], None]  # how many images are done, of how many
+
+_PURPOSE = "negmine bank merge"
+_AT_ONCE = 100  # images, or variants, in a transaction
+_SAFETY: tuple[ReviewState, ...] = ("unreviewed", "accepted", "rejected", "target")  # the safest last
+_OWN_OBJECTS = """
+SELECT s.sha256, o.x1, o.y1, o.x2, o.y2
+FROM objects o JOIN truths t ON t.id = o.truth_id JOIN sources s ON s.id = t.source_id
+"""
+_OWN_CROPS = """
+SELECT c.negative_id, s.sha256, c.x1, c.y1, c.x2, c.y2 FROM crops c JOIN sources s ON s.id = c.source_id
+WHERE c.negative_id IN (SELECT value FROM json_each(?))
+"""
+
+
+def merge_banks(
+    bank: str | Path,
+    others: Sequence[str | Path],
+    *,
+    conflicts: ConflictRule = "safer",
+    workers: int | None = None,
+    on_progress: OnCount | None = None,
+) -> BankMergeResult:
+    """Add to a bank what others hold: negatives, variants, where they come from, labels and verdicts.
+
+    A negative that shows an object which any of the banks knows is not taken, or is withdrawn. The files of the others
+    are taken by their hashes; one that is missing or damaged is left out and named.
+
+    Args:
+        bank: the folder of the bank that is added to.
+        others: folders of banks, which are left as they are.
+        conflicts: which verdict holds where both banks have one and they differ: the safer (target, then rejected, then
+            accepted), the own, or theirs.
+        workers: threads that read files.
+        on_progress: called with how many images of the others are done, of how many.
+
+    Raises:
+        BankError: where a folder is not a bank, is the bank itself, or another process writes to it.
+    """
+    folder, report = Path(bank), on_progress or (lambda done, total: None)
+    require_bank(folder)
+    for other in map(Path, others):
+        require_bank(other)
+        if real_path(other) == real_path(folder):
+            raise BankError(f"bank {printable(other)} cannot be merged into itself; name another")
+    merged = []
+    with (
+        BankWriter(folder, purpose=_PURPOSE) as writer,
+        ThreadEngine(workers, name="negmine-merge") as engine,
+    ):
+        for other in map(Path, others):
+            with against_writers(other, purpose=_PURPOSE), Bank(other) as opened:
+                data = read_other(opened)
+            merged.append(_Merge(writer, other, data, engine, report).run(conflicts))
+        return BankMergeResult(folder, writer.negative_count(), tuple(merged))
+
+
+class _Merge:
+    """The merge of one other bank."""
+
+    def __init__(
+        self, writer: BankWriter, folder: Path, other: OtherBank, engine: ThreadEngine, report: OnCount
+    ) -> None:
+        self._writer, self._folder, self._other, self._engine, self._report = writer, folder, other, engine, report
+        self._files = OtherFiles(folder, writer.stage)
+        self._hashes = {negative.file.sha256: number for number, negative in other.negatives.items()}
+        own = writer.rows("SELECT sha256, id FROM negatives", {"sha256": SHA256, "id": WHOLE})
+        self._own = {self._hashes[sha256]: number for sha256, number in own if sha256 in self._hashes}
+        self._unusable: dict[str, str] = {}
+        self._sources = self._agreed_sources()
+        self._refused = self._touching()
+
+    def run(self, conflicts: ConflictRule) -> MergedBank:
+        """Take what there is."""
+        at_first = dict(self._own)
+        known = {number: own for number, own in self._own.items() if number not in self._refused}
+        self._take(known)
+        with self._writer.transaction():
+            withdrawn = self._label(known)
+            decided, found = self._decide(
+                {number: own for number, own in at_first.items() if own not in withdrawn}, conflicts
+            )
+        variants = self._take_variants({number: own for number, own in known.items() if own not in withdrawn})
+        return MergedBank(
+            other=self._folder,
+            added=len([number for number in known if number not in at_first]),
+            known=len(at_first),
+            refused=self._named(self._refused - at_first.keys()),
+            withdrawn=tuple(sorted(withdrawn.values())),
+            unusable=dict(sorted(self._unusable.items())),
+            variants=variants,
+            verdicts=decided,
+            conflicts=tuple(found),
+        )
+
+    def _named(self, numbers: set[int]) -> tuple[str, ...]:
+        return tuple(sorted(self._other.negatives[number].file.sha256 for number in numbers))
+
+    def _agreed_sources(self) -> tuple[OtherSource, ...]:
+        """The images about whose size both banks say the same; an image of the other alone may be of any."""
+        columns = {"sha256": SHA256, "width": SIDE, "height": SIDE}
+        sizes = {
+            sha256: (width, height)
+            for sha256, width, height in self._writer.rows(f"SELECT {', '.join(columns)} FROM sources", columns)
+        }
+        agreed = []
+        for source in self._other.sources:
+            if sizes.get(source.sha256, source.size_wh) == source.size_wh:
+                agreed.append(source)
+            else:
+                self._unusable[f"image {source.sha256}"] = "the banks do not agree about its size"
+        return tuple(agreed)
+
+    def _touching(self) -> set[int]:
+        """The negatives of the other that touch an object which a bank knows, or whose crop is no part of an image.
+
+        All places that either bank cut a negative from are looked at.
+        """
+        boxes: dict[str, list[Row]] = defaultdict(list)
+        for sha256, *box in self._writer.rows(_OWN_OBJECTS, {"sha256": SHA256, **BOX}):
+            boxes[sha256].append(tuple(box))
+        for source in self._other.sources:
+            boxes[source.sha256] += source.boxes()
+        blocked = {sha256: touched_pixels(as_boxes_xyxy(each)) for sha256, each in boxes.items() if each}
+        refused = set[int]()
+        for source in self._other.sources:
+            whole = Rect(0, 0, *source.size_wh)
+            for number, rect in source.crops:
+                if number in self._other.negatives and (not whole.contains(rect) or rect.area <= 0):
+                    self._unusable[self._other.negatives[number].file.name] = "its crop is not inside its image"
+                    refused.add(number)
+                elif number in self._other.negatives and _touches(rect, blocked.get(source.sha256)):
+                    refused.add(number)
+        there = {own: number for number, own in self._own.items()}
+        rows = self._writer.rows(
+            _OWN_CROPS, {"negative_id": WHOLE, "sha256": SHA256, **RECT}, (json.dumps(list(there)),)
+        )
+        return refused | {there[own] for own, sha256, *rect in rows if _touches(Rect(*rect), blocked.get(sha256))}
+
+    def _take(self, known: dict[int, int]) -> None:
+        """Take images with what runs found in them, and the negatives that are not here yet."""
+        store = self._writer.merge_store()
+        with self._writer.transaction():
+            runs = store.runs(self._other)
+        done = 0
+        for sources in _in_parts(self._sources):
+            ready = self._ready(sources, known)
+            with self._writer.transaction():
+                for source in sources:
+                    store.take(source, runs, known, ready)
+            for number in ready.keys() - known.keys():  # the same run has seen its image here
+                ready[number].staged.path.unlink(missing_ok=True)
+            done += len(sources)
+            self._report(done, len(self._sources))
+
+    def _ready(self, sources: Sequence[OtherSource], known: Mapping[int, int]) -> dict[int, ReadyNegative]:
+        """The negatives of some images that are new and whose files are sound."""
+        found = dict.fromkeys(
+            negative for each in sources for rows in each.detections.values() for *_, negative, _ in rows
+        )
+        wanted = [
+            self._other.negatives[number]
+            for number in found
+            if number in self._other.negatives and number not in known and number not in self._refused
+        ]
+        wanted = [negative for negative in wanted if negative.file.name not in self._unusable]
+        checked = self._checked(wanted)
+        return {
+            negative.id: ReadyNegative(negative, file.staged, file.agreed_phash(negative.phash))
+            for negative, file in checked
+        }
+
+    def _checked(self, wanted: Sequence[OtherNegative]) -> Iterator[tuple[OtherNegative, CheckedFile]]:
+        for negative, file in zip(
+            wanted, self._engine.map(self._files.check, [each.file for each in wanted]), strict=True
+        ):
+            if isinstance(file, str):
+                self._unusable[negative.file.name] = file
+            else:
+                yield negative, file
+
+    def _label(self, known: Mapping[int, int]) -> dict[int, str]:
+        """Take labels, and withdraw the negatives here that show an object; their hashes, by number."""
+        store = self._writer.merge_store()
+        withdrawn = {self._own[number] for number in self._refused if number in self._own}
+        for source in self._sources:
+            withdrawn |= store.label(source)
+        question = "SELECT id, sha256 FROM negatives WHERE id IN (SELECT value FROM json_each(?))"
+        rows = self._writer.rows(question, {"id": WHOLE, "sha256": SHA256}, (json.dumps(sorted(withdrawn)),))
+        named: dict[int, str] = dict(rows)
+        store.withdraw(set(named))
+        return named
+
+    def _decide(self, both: Mapping[int, int], conflicts: ConflictRule) -> tuple[int, list[Conflict]]:
+        """Store the verdicts of the other on negatives that are in both; how many changed, and what contradicts."""
+        states: dict[int, ReviewState] = dict(
+            self._writer.rows("SELECT negative_id, state FROM reviews", {"negative_id": WHOLE, "state": REVIEW})
+        )
+        found, changed = [], defaultdict[ReviewState, list[int]](list)
+        for number, own in sorted(both.items(), key=lambda each: self._other.negatives[each[0]].file.sha256):
+            negative, ours = self._other.negatives[number], states.get(own, "unreviewed")
+            kept = _settled(ours, negative.state, conflicts)
+            if kept != ours:
+                changed[kept].append(own)
+            if "unreviewed" not in (ours, negative.state) and ours != negative.state:
+                found.append(Conflict(negative.file.sha256, ours, negative.state, kept))
+        for state, numbers in sorted(changed.items()):
+            self._writer.decide(numbers, state, origin="merge")
+        return sum(map(len, changed.values())), found
+
+    def _take_variants(self, known: Mapping[int, int]) -> int:
+        """Take variants and repeats of the negatives that are here; how many variants."""
+        tried = {own: self._writer.tried(own) for own in set(known.values())} if self._other.variants else {}
+        wanted = [
+            each
+            for each in self._other.variants
+            if each.negative in known and (each.operation, each.as_json()) not in tried[known[each.negative]]
+        ]
+        taken = 0
+        for part in _in_parts(wanted):
+            files = list(self._engine.map(self._files.check, [each.file for each in part]))
+            with self._writer.transaction():
+                for variant, file in zip(part, files, strict=True):
+                    taken += self._add(variant, file, known[variant.negative])
+        with self._writer.transaction():
+            for negative, operation, parameters in self._other.repeats:
+                if negative in known and (operation, parameters) not in self._writer.tried(known[negative]):
+                    self._writer.add_repeat(known[negative], operation, json.loads(parameters))
+        return taken
+
+    def _add(self, variant: OtherVariant, file: CheckedFile | str, negative: int) -> bool:
+        if isinstance(file, str):
+            self._unusable[variant.file.name] = file
+            return False
+        parameters = json.loads(variant.parameters)
+        return self._writer.add_variant(negative, file.staged, variant.file.size_wh, variant.operation, parameters)
+
+
+def _settled(own: ReviewState, theirs: ReviewState, rule: ConflictRule) -> ReviewState:
+    """The verdict that holds; one that only one of the banks has always does."""
+    if own == "unreviewed" or theirs == "unreviewed":
+        return theirs if own == "unreviewed" else own
+    if rule == "safer":
+        return max(own, theirs, key=_SAFETY.index)
+    return own if rule == "own" else theirs
+
+
+def _touches(rect: Rect, blocked: IntArray | None) -> bool:
+    return blocked is not None and rect_touches(rect, blocked)
+
+
+def _in_parts(every: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    for start in range(0, len(every), _AT_ONCE):
+        yield every[start : start + _AT_ONCE]

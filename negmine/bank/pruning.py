@@ -1,0 +1,249 @@
+"""Removing what has no ground any more: negatives whose file or whose image is gone.
+
+A negative whose file is gone leaves a bank that cannot be exported. Once its row is removed, and its image counts as
+not scanned, the next scan brings it back. Where the whole folder of an image is gone, a disk may not be mounted: its
+negatives are removed only where the caller says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Literal
+
+from negmine.bank.bank import Bank
+from negmine.bank.cells import FILE, KEY, REVIEW, SHA256, STAMP, TEXT, WHOLE, Cell
+from negmine.bank.filters import ReviewState
+from negmine.bank.writer import BankWriter
+from negmine.engines.threads import ThreadEngine
+from negmine.files import open_regular
+from negmine.inside import inside, open_plain
+from negmine.paths import printable
+
+SCHEMA_VERSION = 1
+
+Ground = Literal["file-gone", "file-damaged", "source-gone", "source-changed", "folder-gone"]
+GROUND_MEANINGS: Mapping[Ground, str] = {
+    "file-gone": "its file is gone",
+    "file-damaged": "its file is not what its name, the hash of its bytes, says",
+    "source-gone": "the image that it was cut from is gone",
+    "source-changed": "the image that it was cut from has changed",
+    "folder-gone": "the folder of its image is gone or empty",
+}
+_AT_ONCE = 200  # that are removed in a transaction
+_FILES = """
+SELECT 'negative', n.id, n.file, n.sha256, coalesce(r.state, 'unreviewed')
+FROM negatives n LEFT JOIN reviews r ON r.negative_id = n.id
+UNION ALL
+SELECT 'variant', v.id, v.file, v.sha256, coalesce(r.state, 'unreviewed')
+FROM variants v LEFT JOIN reviews r ON r.negative_id = v.negative_id
+ORDER BY 1, 2
+"""
+_PATHS = """
+SELECT s.id, s.sha256, s.key, -1, -1 FROM sources s WHERE s.id IN (SELECT source_id FROM crops)
+UNION ALL
+SELECT s.id, s.sha256, i.key, i.size, i.mtime_ns FROM items i JOIN sources s ON s.id = i.source_id
+WHERE s.id IN (SELECT source_id FROM crops)
+"""
+
+_There = Literal["there", "source-gone", "source-changed", "folder-gone"]  # what became of an image
+_Row = tuple[str, int, str, str, ReviewState]  # kind, number, file, sha256, state of the negative
+_Path = tuple[bytes, int, int]  # with the size and time of change that the file had, as far as they are known
+_IsEmpty = Callable[[bytes], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Groundless:
+    """A negative or a variant without ground.
+
+    Attributes:
+        is_variant: whether it is a variant.
+        id: its number.
+        sha256: that its file had.
+        file: its name in the bank.
+        state: what a person said of the negative.
+        ground: what is missing.
+        source: the image that it was cut from, if that is what is missing.
+    """
+
+    is_variant: bool
+    id: int
+    sha256: str
+    file: str
+    state: ReviewState
+    ground: Ground
+    source: Path | None = None
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON values."""
+        return {
+            "id": self.sha256,
+            "kind": "variant" if self.is_variant else "negative",
+            "file": self.file,
+            "state": self.state,
+            "ground": self.ground,
+            "source": None if self.source is None else printable(self.source),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PruneResult:
+    """What has no ground in a bank.
+
+    Attributes:
+        bank: its folder.
+        prunable: what is removed, or would be.
+        kept: negatives of folders that are gone, which are kept.
+        is_done: whether `prunable` was removed.
+    """
+
+    bank: Path
+    prunable: tuple[Groundless, ...]
+    kept: tuple[Groundless, ...]
+    is_done: bool
+
+    def to_dict(self) -> dict[str, object]:
+        """The `--json` document."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "bank": printable(self.bank),
+            "removed": self.is_done,
+            "prunable": [each.to_dict() for each in self.prunable],
+            "kept": [each.to_dict() for each in self.kept],
+        }
+
+
+def prune(
+    bank: str | Path,
+    *,
+    remove: bool = False,
+    files_only: bool = False,
+    missing_folders: bool = False,
+    workers: int | None = None,
+) -> PruneResult:
+    """Find the negatives and variants of a bank whose file is gone or damaged, and the negatives whose image is gone.
+
+    Args:
+        bank: the bank's folder.
+        remove: remove them; else they are only named.
+        files_only: look at the files of the bank alone, and keep negatives whatever became of their images.
+        missing_folders: remove the negatives of images whose whole folder is gone, too.
+        workers: threads that read files.
+
+    Raises:
+        BankError: where the folder is not a bank.
+        BankLockedError: where another process writes to it, and something is to be removed.
+    """
+    find = partial(_find, files_only=files_only, missing_folders=missing_folders, workers=workers)
+    with Bank(bank) as opened:
+        found = find(opened)
+    if not remove or not found.prunable:
+        return found
+    with BankWriter(bank, purpose="negmine bank prune") as writer:
+        found = find(writer)
+        for start in range(0, len(found.prunable), _AT_ONCE):
+            part = found.prunable[start : start + _AT_ONCE]
+            with writer.transaction():
+                writer.drop(
+                    [each.id for each in part if not each.is_variant], [each.id for each in part if each.is_variant]
+                )
+    return PruneResult(found.bank, found.prunable, found.kept, is_done=True)
+
+
+def _find(bank: Bank, *, files_only: bool, missing_folders: bool, workers: int | None) -> PruneResult:
+    with ThreadEngine(workers, name="negmine-prune") as engine:
+        found = _without_file(bank, engine)
+        if not files_only:
+            without_file = {each.id for each in found if not each.is_variant}
+            found += [each for each in _without_source(bank, engine) if each.id not in without_file]
+    keeps = () if missing_folders else ("folder-gone",)
+    kept = tuple(each for each in found if each.ground in keeps)
+    return PruneResult(bank.folder, tuple(each for each in found if each.ground not in keeps), kept, is_done=False)
+
+
+def _without_file(bank: Bank, engine: ThreadEngine) -> list[Groundless]:
+    columns: dict[str, Cell] = {"kind": TEXT, "id": WHOLE, "file": FILE, "sha256": SHA256, "state": REVIEW}
+    rows: list[_Row] = list(bank.rows(_FILES, columns))
+    grounds = engine.map(lambda row: _ground_of_file(bank.folder, row[2], row[3]), rows)
+    return [
+        Groundless(kind == "variant", number, sha256, file, state, ground)
+        for (kind, number, file, sha256, state), ground in zip(rows, grounds, strict=True)
+        if ground is not None
+    ]
+
+
+def _ground_of_file(folder: Path, name: str, sha256: str) -> Ground | None:
+    try:
+        with open_plain(inside(folder, name)) as file:
+            return None if hashlib.file_digest(file, "sha256").hexdigest() == sha256 else "file-damaged"
+    except FileNotFoundError:
+        return "file-gone"
+    except OSError:  # a link, a folder, or it cannot be read
+        return "file-damaged"
+
+
+def _without_source(bank: Bank, engine: ThreadEngine) -> list[Groundless]:
+    """The negatives of whose images none is there any more."""
+    places = _places(bank)
+    is_empty = cache(_is_empty)
+    states = dict(zip(places, engine.map(lambda each: _state_of(*each, is_empty), places.values()), strict=True))
+    by_negative: dict[int, list[tuple[int, _There]]] = {}
+    for negative, source in bank.rows(
+        "SELECT negative_id, source_id FROM crops", {"negative_id": WHOLE, "source_id": WHOLE}
+    ):
+        by_negative.setdefault(negative, []).append((source, states.get(source, "there")))
+    lost = {number: images for number, images in by_negative.items() if all(state != "there" for _, state in images)}
+    return [
+        Groundless(False, each.id, each.sha256, each.path.relative_to(bank.folder).as_posix(), each.review,
+                   _worst(state for _, state in lost[each.id]), each.source)
+        for each in bank.negatives(sorted(lost))
+    ]  # fmt: skip
+
+
+def _places(bank: Bank) -> dict[int, tuple[str, list[_Path]]]:
+    """The hash and the paths of each image that a negative was cut from, by its number."""
+    columns = {"id": WHOLE, "sha256": SHA256, "key": KEY, "size": STAMP, "mtime_ns": STAMP}
+    found: dict[int, tuple[str, list[_Path]]] = {}
+    for number, sha256, key, size, mtime_ns in bank.rows(_PATHS, columns):
+        found.setdefault(number, (sha256, []))[1].append((key, size, mtime_ns))
+    return found
+
+
+def _state_of(sha256: str, paths: Sequence[_Path], is_empty: _IsEmpty) -> _There:
+    """Whether an image is at one of its paths; a file of the same size and time is taken for unchanged."""
+    changed = False
+    for key, size, mtime_ns in sorted(paths, key=lambda path: -path[1]):  # those whose time is known first
+        path = Path(os.fsdecode(key))
+        try:
+            stat = path.stat()
+            if (stat.st_size, stat.st_mtime_ns) == (size, mtime_ns) or _hash_of(path) == sha256:
+                return "there"
+            changed = True
+        except (OSError, ValueError):
+            continue
+    if changed:
+        return "source-changed"
+    return "folder-gone" if all(is_empty(os.path.dirname(key)) for key, _, _ in paths) else "source-gone"  # noqa: PTH120
+
+
+def _hash_of(path: Path) -> str:
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_empty(folder: bytes) -> bool:
+    """Whether a folder is gone, cannot be searched, or holds nothing, as the place of a disk that is not mounted."""
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is None
+    except (OSError, ValueError):
+        return True
+
+
+def _worst(states: Iterable[_There]) -> Ground:
+    found = {state for state in states if state != "there"}
+    return next(ground for ground in ("folder-gone", "source-changed", "source-gone") if ground in found)

@@ -1,0 +1,117 @@
+"""What `negmine bank accept`, `reject`, `target` and `undo` share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from negmine.bank.filters import ReviewState
+from negmine.cli._command import Command
+from negmine.cli._options import bank_option, json_option
+from negmine.cli._output import console, print_json, say
+from negmine.cli.bank._selection import found_all, named
+from negmine.words import counted
+
+if TYPE_CHECKING:
+    from negmine.bank.records import Negative
+    from negmine.bank.verdicts import Act, Verdicts
+
+_F = TypeVar("_F", bound=Callable[..., object])
+
+ORIGIN = "bank"  # of acts that are decided here
+_SCHEMA_VERSION = 1
+_STDIN = "-"
+_DONE: Mapping[ReviewState, str] = {
+    "accepted": "accepted",
+    "rejected": "rejected",
+    "target": "marked as a target without a label",
+    "unreviewed": "unreviewed again",
+}
+_ALREADY = {**_DONE, "unreviewed": "unreviewed"}
+
+
+def verdict_command(name: str, state: ReviewState, text: str) -> click.Command:
+    """A command that stores a verdict on the negatives that it is given.
+
+    Args:
+        name: of the command.
+        state: the verdict.
+        text: its help.
+    """
+
+    @click.command(name, cls=Command, help=text)
+    @ids_argument(required=True)
+    @bank_option
+    @json_option
+    def command(bank: str, ids: tuple[str, ...], as_json: bool) -> None:
+        from negmine.bank.verdicts import Verdicts
+
+        with Verdicts(bank) as verdicts:
+            numbers = found_all(verdicts, given(ids))
+            act = verdicts.decide(numbers, state, origin=ORIGIN)
+            report(verdicts, act, state, asked=numbers, as_json=as_json)
+
+    return command
+
+
+def ids_argument(*, required: bool) -> Callable[[_F], _F]:
+    """The arguments `ID...`."""
+    return click.argument("ids", nargs=-1, required=required, metavar="ID..." if required else "[ID...]")
+
+
+def given(ids: Sequence[str]) -> list[str]:
+    """The beginnings of hashes on the command line; `-` stands for those on stdin.
+
+    A line of stdin begins with one, and may go on after a comma or a blank, as those of `negmine bank list --csv` do.
+    """
+    found: list[str] = []
+    for each in ids:
+        found += _lines() if each == _STDIN else [each]
+    if not found:
+        raise click.UsageError("expected IDs on stdin, one a line, found none")
+    return found
+
+
+def _lines() -> list[str]:
+    rows = [line.replace(",", " ").split() for line in sys.stdin or ()]
+    return [words[0] for words in rows if words and words[0] != "id"]  # the head of a CSV
+
+
+def print_changed(act: Act | None, changed: Sequence[Negative], *, unchanged: int) -> None:
+    """Print the `--json` document of a decision, or of one that was taken back."""
+    print_json(
+        {
+            "schema_version": _SCHEMA_VERSION,
+            "act": None if act is None else act.id,
+            "changed": [{"id": each.sha256, "state": each.review} for each in changed],
+            "unchanged": unchanged,
+        }
+    )
+
+
+def report(verdicts: Verdicts, act: Act | None, state: ReviewState, *, asked: Sequence[int], as_json: bool) -> None:
+    """Print what a decision changed.
+
+    Args:
+        verdicts: the bank.
+        act: the decision; None where it changed nothing.
+        state: what was decided.
+        asked: the numbers of the negatives that it was about.
+        as_json: print a document.
+    """
+    from negmine.bank.browsing import digits, in_order
+
+    of_act = set(act.negatives) if act is not None else set()
+    changed = in_order(verdicts, [number for number in asked if number in of_act])
+    if as_json:
+        print_changed(act, changed, unchanged=len(asked) - len(changed))
+        return
+    out = console()
+    if changed:
+        names = named((each.sha256 for each in changed), digits(verdicts))
+        say(out, f"{counted(len(changed), 'negative')} {_DONE[state]}: {names}")
+    if len(asked) > len(changed):
+        say(out, f"already {_ALREADY[state]}: {counted(len(asked) - len(changed), 'negative')}")

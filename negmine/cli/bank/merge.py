@@ -1,0 +1,80 @@
+"""`negmine bank merge`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from negmine.bank.filters import CONFLICT_RULES, ConflictRule
+from negmine.cli._command import Command, option
+from negmine.cli._options import bank_option, json_option, workers_option
+from negmine.cli._output import console, count_progress, print_json, say, say_skipped
+from negmine.cli.bank._selection import named
+from negmine.paths import printable
+from negmine.words import counted
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from negmine.bank.merge_result import MergedBank
+
+_CONFLICTS = 10  # that are listed; --json has all
+_DIGITS = 10  # of a hash
+
+
+@click.command("merge", cls=Command)
+@click.argument("others", nargs=-1, required=True, metavar="OTHER...")
+@bank_option
+@option(
+    "Bank",
+    "--conflicts",
+    type=click.Choice(CONFLICT_RULES),
+    default="safer",
+    show_default=True,
+    help="Which of two different verdicts holds: the safer (target, then rejected, then accepted), own or theirs.",
+)
+@workers_option
+@json_option
+def command(others: tuple[str, ...], bank: str, conflicts: ConflictRule, workers: int | None, as_json: bool) -> None:
+    """Add the negatives of other banks, with their variants, verdicts and labels and where they come from.
+
+    Nothing is taken twice: merging again adds nothing. A negative that shows an object which any of the banks knows is
+    left out. Files are taken by their hashes; one that is damaged is left out and named. OTHER stays as it is.
+
+    \b
+    negmine bank merge site-a/negmine-bank site-b/negmine-bank
+    """
+    from negmine.bank.merging import merge_banks
+
+    with count_progress("images of the other banks") as on_count:
+        result = merge_banks(bank, others, conflicts=conflicts, workers=workers, on_progress=on_count)
+    if as_json:
+        print_json(result.to_dict())
+        return
+    out = console()
+    for merged in result.merged:
+        _render(out, merged)
+    say(out, f"{counted(result.negatives, 'negative')} in {printable(result.bank)}")
+
+
+def _render(out: Console, merged: MergedBank) -> None:
+    say(
+        out,
+        f"{printable(merged.other)}: {counted(merged.added, 'negative')} and {counted(merged.variants, 'variant')} "
+        f"added, {merged.known} here before, {counted(merged.verdicts, 'verdict')} changed",
+    )
+    if merged.refused:
+        shown = named(merged.refused, _DIGITS)
+        say(out, f"{counted(len(merged.refused), 'negative')} left out, with a labelled object in it: {shown}")
+    if merged.withdrawn:
+        shown = named(merged.withdrawn, _DIGITS)
+        say(out, f"{counted(len(merged.withdrawn), 'negative')} withdrawn, with a labelled object in it: {shown}")
+    for conflict in merged.conflicts[:_CONFLICTS]:
+        said = f"{conflict.own} here, {conflict.theirs} there; {conflict.kept} holds"
+        say(out, f"conflict about {conflict.sha256[:_DIGITS]}: {said}")
+    if len(merged.conflicts) > _CONFLICTS:
+        say(out, f"... and {counted(len(merged.conflicts) - _CONFLICTS, 'more conflict')}; --json names them all")
+    if merged.unusable:
+        say(out, f"{counted(len(merged.unusable), 'file')} left out: missing, damaged, or not as stated")
+    say_skipped(merged.unusable.items(), "file")

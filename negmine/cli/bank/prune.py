@@ -1,0 +1,77 @@
+"""`negmine bank prune`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import click
+
+from negmine.cli._command import Command, option
+from negmine.cli._options import bank_option, json_option, workers_option
+from negmine.cli._output import console, print_json, say
+from negmine.paths import printable
+from negmine.words import counted
+
+if TYPE_CHECKING:
+    from negmine.bank.pruning import Groundless, PruneResult
+
+_ROWS = 20  # that are named; --json has all
+_DIGITS = 10  # of a hash
+
+
+@click.command("prune", cls=Command)
+@bank_option
+@option("Bank", "--yes", is_flag=True, help="Remove what is named. Without it nothing is changed.")
+@option("Bank", "--files-only", is_flag=True, help="Look at the bank's own files alone, not at the source images.")
+@option(
+    "Bank",
+    "--missing-folders",
+    is_flag=True,
+    help="Remove negatives whose source folder is gone or empty, too. A disk may not be mounted.",
+)
+@workers_option
+@json_option
+def command(bank: str, yes: bool, files_only: bool, missing_folders: bool, workers: int | None, as_json: bool) -> None:
+    """Name what has no ground any more, and remove it with --yes: negatives and variants whose file is gone or damaged,
+    and negatives whose source image is gone or has changed. The next scan of an image brings its negatives back.
+
+    \b
+    negmine bank prune
+    negmine bank prune --files-only --yes
+    """
+    from negmine.bank.pruning import prune
+
+    result = prune(bank, remove=yes, files_only=files_only, missing_folders=missing_folders, workers=workers)
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        _render(result)
+
+
+def _render(result: PruneResult) -> None:
+    out = console()
+    for each in result.prunable[:_ROWS]:
+        say(out, _line(each))
+    if len(result.prunable) > _ROWS:
+        say(out, f"... and {len(result.prunable) - _ROWS} more; --json names them all")
+    what = counted(len(result.prunable), "negative or variant", "negatives and variants")
+    end = "removed" if result.is_done else "would be removed; --yes removes them" if result.prunable else "to remove"
+    say(out, f"{printable(result.bank)}: {what} {end}")
+    judged = sum(each.state != "unreviewed" for each in result.prunable if not each.is_variant)
+    if judged:
+        say(out, f"verdicts that go with them: {judged}")
+    folders = Counter(printable(each.source.parent) for each in result.kept if each.source is not None)
+    for folder, number in folders.most_common(_ROWS):
+        say(out, f"kept: {counted(number, 'negative')} of {folder}, which is gone or empty; is a disk not mounted?")
+    if result.kept:
+        say(out, "--missing-folders removes these too")
+
+
+def _line(each: Groundless) -> str:
+    from negmine.bank.pruning import GROUND_MEANINGS
+
+    kind = "variant" if each.is_variant else "negative"
+    source = "" if each.source is None else f": {printable(each.source)}"
+    state = "" if each.state == "unreviewed" else f" ({each.state})"
+    return f"{kind} {each.sha256[:_DIGITS]}{state}: {GROUND_MEANINGS[each.ground]}{source}"

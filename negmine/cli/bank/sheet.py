@@ -1,0 +1,50 @@
+"""`negmine bank sheet`."""
+
+from __future__ import annotations
+
+import click
+
+from negmine.bank.filters import NegativeFilter, Sort
+from negmine.cli._command import Command, option
+from negmine.cli._options import bank_option, json_option
+from negmine.cli._output import console, print_json, say, say_skipped
+from negmine.cli.bank._selection import filter_options, sort_option
+from negmine.paths import printable
+from negmine.words import counted
+
+
+@click.command("sheet", cls=Command)
+@bank_option
+@filter_options
+@sort_option
+@option(
+    "Output",
+    "--hardest",
+    "--limit",
+    "limit",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="How many, the first by --sort.",
+)
+@option("Output", "--out", required=True, metavar="FILE", help="A .png or .jpg; an image that is there is replaced.")
+@json_option
+def command(bank: str, which: NegativeFilter, sort: Sort, limit: int, out: str, as_json: bool) -> None:
+    """Draw the negatives of a bank on one sheet, hardest first: each with the boxes of its false positives, above its
+    ID, its score and its class.
+
+    \b
+    negmine bank sheet --out sheet.png --hardest 20
+    negmine bank sheet --out dogs.png --class dog --state unreviewed
+    """
+    from negmine.bank.bank import Bank
+    from negmine.bank.pictures import write_sheet
+
+    with Bank(bank) as opened:
+        result = write_sheet(opened, out, which, sort, limit=limit)
+    if as_json:
+        print_json(result.to_dict())
+        return
+    say(console(), f"{result.drawn} of {counted(result.found, 'negative')} in {printable(result.out)}")
+    say_skipped(result.unreadable, "negative")

@@ -1,0 +1,29 @@
+"""`negmine bank vacuum`."""
+
+from __future__ import annotations
+
+import click
+
+from negmine.cli._command import Command
+from negmine.cli._options import bank_option, json_option
+from negmine.cli._output import console, print_json, say
+from negmine.paths import printable
+
+
+@click.command("vacuum", cls=Command)
+@bank_option
+@json_option
+def command(bank: str, as_json: bool) -> None:
+    """Give the space back that deleted rows left in bank.db. It is written anew beside itself, so there must be room.
+
+    \b
+    negmine bank vacuum
+    """
+    from negmine.bank.vacuuming import vacuum
+
+    result = vacuum(bank)
+    if as_json:
+        print_json(result.to_dict())
+        return
+    before, after = (f"{size / 2**20:.1f} MiB" for size in (result.before, result.after))
+    say(console(), f"{printable(result.bank)}: bank.db has {after}, and had {before}")

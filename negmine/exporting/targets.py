@@ -1,0 +1,195 @@
+"""Targets without labels as work for a labeller: their images, with the detector's boxes as labels to begin with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from negmine.bank.bank import Bank
+from negmine.bank.marked import MarkedImage, marked_images
+from negmine.boxes import box_area, box_iou, clip_boxes
+from negmine.engines.threads import ThreadEngine
+from negmine.errors import ExportError, ImageError
+from negmine.exporting.config import TargetExportConfig
+from negmine.exporting.folder import MANIFEST, require_ours, write_plan
+from negmine.exporting.merge import IMAGE_SUFFIXES
+from negmine.exporting.names import data_names
+from negmine.exporting.result import TargetExportResult
+from negmine.files import reason_of, sha256_of
+from negmine.images.codecs import decode_image
+from negmine.images.header import read_header
+from negmine.images.reading import read_image
+from negmine.labels.formats import label_format
+from negmine.labels.label_studio import LABEL_STUDIO, Task, plan_label_studio
+from negmine.labels.plan import ExportImage, Plan, StoredFile
+from negmine.paths import printable, real_path
+from negmine.structures import BoolArray, FloatArray, GroundTruth, as_boxes_xyxy
+from negmine.trainable import LABELLED_IOU, waits_for_label
+
+_GONE = "it is gone"
+_CHANGED = "it has changed since it was scanned"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """An image that is still there.
+
+    Attributes:
+        path: where.
+        size_wh: upright, pixels.
+        suffix: by the type of its content.
+    """
+
+    path: Path
+    size_wh: tuple[int, int]
+    suffix: str
+
+
+def export_targets(
+    bank: str | Path, out: str | Path, *, config: TargetExportConfig | None = None
+) -> TargetExportResult:
+    """Write the images of the negatives that are marked as targets, for a person who labels them.
+
+    Each image comes with the labels that the bank knows, and with the false positives of these negatives as further
+    boxes to correct. An image whose targets are all labelled by now is left out; so is one that is gone or has changed,
+    and then named.
+
+    Args:
+        bank: the bank's folder.
+        out: a new or empty folder, or an earlier export of the same kind, in which no label was changed yet.
+        config: format, how images are copied.
+
+    Raises:
+        BankError: where the folder is not a bank.
+        ExportError: where there is nothing to label, or `out` holds something that no such export put there.
+    """
+    config, out = config or TargetExportConfig(), Path(out)
+    with Bank(bank) as opened:
+        marked = marked_images(opened)
+        class_names = opened.class_names()
+    waiting = [image for image in marked if waits_for_label(image)]
+    _require_any(waiting, marked, bank, out)
+    kind = f"{config.format}-targets"
+    require_ours(out, kind)
+    with ThreadEngine(config.workers, name="negmine-export") as engine:
+        found = list(engine.map(lambda image: _find(image, config.format), waiting))
+    there = [(image, each) for image, each in zip(waiting, found, strict=True) if isinstance(each, _Found)]
+    skipped = {image.paths[0]: each for image, each in zip(waiting, found, strict=True) if isinstance(each, str)}
+    tasks = _tasks(there)
+    done = write_plan(
+        _plan(tasks, class_names, out, config.format),
+        out,
+        format_name=kind,
+        method=config.method,
+        workers=config.workers,
+    )
+    proposed = sum(score is not None for task in tasks for score in task.scores)
+    return TargetExportResult(
+        out=out,
+        format=config.format,
+        images=len(tasks),
+        negatives=len({box.negative for image, _ in there for box in image.boxes}),
+        proposals=proposed,
+        objects=sum(len(task.scores) for task in tasks) - proposed,
+        labelled=len(marked) - len(waiting),
+        skipped=skipped,
+        written=done.written,
+        unchanged=done.unchanged,
+        removed=done.removed,
+    )
+
+
+def _require_any(waiting: Sequence[MarkedImage], marked: Sequence[MarkedImage], bank: str | Path, out: Path) -> None:
+    if waiting or os.path.exists(out / MANIFEST):  # noqa: PTH110  (it raises for no path)
+        return
+    why = f"all {len(marked)} images with one are labelled by now" if marked else "no negative is marked as a target"
+    raise ExportError(
+        f"bank {printable(bank)} has no target that waits for its label ({why}); mark some with `negmine bank target` "
+        "or on the page of `negmine review`"
+    )
+
+
+def _find(image: MarkedImage, format_name: str) -> _Found | str:
+    """The file of an image, wherever it was found; or why there is none."""
+    reason = _GONE
+    for path in image.paths:
+        try:
+            data = read_image(path)
+        except FileNotFoundError:
+            continue
+        except ImageError as error:
+            reason = str(error)
+            continue
+        except (OSError, ValueError) as error:
+            reason = reason_of(error)
+            continue
+        if sha256_of(data) != image.sha256:
+            reason = _CHANGED
+            continue
+        return _described(path, data, format_name)
+    return reason
+
+
+def _described(path: Path, data: bytes, format_name: str) -> _Found | str:
+    try:
+        suffix = IMAGE_SUFFIXES[read_header(data).format]
+        height, width, _ = decode_image(data).shape
+    except ImageError as error:
+        return str(error)
+    allowed = None if format_name == LABEL_STUDIO else label_format(format_name).image_suffixes
+    if allowed is not None and suffix not in allowed:
+        return f"{label_format(format_name).title} has no images of type {suffix}; choose another --format"
+    return _Found(path, (width, height), suffix)
+
+
+def _tasks(images: Sequence[tuple[MarkedImage, _Found]]) -> list[Task]:
+    names = data_names([(found.path, image.sha256) for image, found in images], ())
+    tasks = []
+    for name, (image, found) in zip(names, images, strict=True):
+        truth, scores = _proposed(image, found.size_wh)
+        file = StoredFile(found.path, image.sha256, in_bank=False)
+        shown = ExportImage(name, file, found.size_wh, suffix=found.suffix, database="negmine bank", truth=truth)
+        tasks.append(Task(shown, scores, printable(found.path)))
+    return tasks
+
+
+def _proposed(image: MarkedImage, size_wh: tuple[int, int]) -> tuple[GroundTruth, tuple[float | None, ...]]:
+    """The objects that are known, then the false positives that none of these covers; with the scores of the latter.
+
+    Several runs may have found the same: of boxes of one class that overlap, the best stays.
+    """
+    known = image.objects
+    boxes = np.concatenate([known.boxes_xyxy, as_boxes_xyxy([each.box_xyxy for each in image.boxes])])
+    boxes = clip_boxes(boxes, size_wh)
+    names = (*known.class_names, *(each.class_name for each in image.boxes))
+    scores = (*(None for _ in range(len(known))), *(each.score for each in image.boxes))
+    kept = [index for index in _distinct(boxes, names, len(known)) if box_area(boxes[index : index + 1])[0] > 0]
+    none = np.zeros(len(image.boxes), dtype=np.bool_)
+    marks: tuple[BoolArray, BoolArray] = (
+        np.concatenate([known.difficult, none])[kept], np.concatenate([known.crowd, none])[kept]
+    )  # fmt: skip
+    truth = GroundTruth(boxes[kept], tuple(names[index] for index in kept), *marks)
+    return truth, tuple(scores[index] for index in kept)
+
+
+def _distinct(boxes: FloatArray, names: Sequence[str], objects: int) -> list[int]:
+    """The indices of the objects, which come first, and of further boxes that repeat none before."""
+    kept = list(range(objects))
+    overlaps = box_iou(boxes, boxes) >= LABELLED_IOU
+    for index in range(objects, len(boxes)):
+        if not any(overlaps[index, other] and (other < objects or names[index] == names[other]) for other in kept):
+            kept.append(index)
+    return kept
+
+
+def _plan(tasks: Sequence[Task], class_names: Sequence[str], out: Path, format_name: str) -> Plan:
+    folder = printable(real_path(out).name) or "targets"
+    used = (name for task in tasks for name in task.image.truth.class_names)
+    every = tuple(dict.fromkeys([*class_names, *used]))
+    if format_name == LABEL_STUDIO:
+        return plan_label_studio(tasks, every, folder)
+    return label_format(format_name).plan([task.image for task in tasks], class_names=every, folder=folder)

@@ -1,0 +1,277 @@
+"""Merging banks: nothing twice, nothing lost, nothing that shows a target, no file that is not as its row says."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from banks import NATIVE, bank_maker, contents, copy_banks
+from blobs import draw, square_detector
+from killing import Killed
+
+from negmine.bank.bank import Bank
+from negmine.bank.content_files import ContentFiles
+from negmine.bank.filters import ConflictRule, ReviewState
+from negmine.bank.merge_result import Conflict
+from negmine.bank.merging import merge_banks
+from negmine.bank.verdicts import Verdicts
+from negmine.bank.verify import verify
+from negmine.bank.writer import BankWriter
+from negmine.errors import BankError, BankLockedError
+from negmine.mining.config import ScanConfig
+from negmine.mining.scan import scan
+
+ONE, TWO = (60, 40, 80, 60, 90), (150, 40, 170, 60, 70)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the banks."""
+    folder = tmp_path_factory.mktemp("made")
+    make = bank_maker(folder)
+    make({"a.png": [ONE], "b.png": [TWO]}, "first")
+    make({"a.png": [ONE], "c.png": [(20, 20, 60, 60, 50)]}, "second")  # a.png has the same seed
+    make({f"{i}.png": [(20 * i, 20, 20 * i + 16, 40, 50)] for i in range(3)}, "third")
+    return folder
+
+
+@pytest.fixture
+def banks(made: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """Two banks of two negatives each, one of which both have."""
+    copy_banks(made, tmp_path)
+    return tmp_path / "first", tmp_path / "second"
+
+
+def facts(folder: Path) -> dict[str, object]:
+    """All that a bank says, whatever the numbers of its rows."""
+    questions = {
+        "negatives": "SELECT n.sha256, n.file, n.phash, coalesce(r.state, '') FROM negatives n"
+        " LEFT JOIN reviews r ON r.negative_id = n.id",
+        "crops": "SELECT n.sha256, s.sha256, c.x1, c.y1, c.x2, c.y2 FROM crops c"
+        " JOIN negatives n ON n.id = c.negative_id JOIN sources s ON s.id = c.source_id",
+        "detections": "SELECT r.key, s.sha256, d.class_name, d.score, d.x1, d.kind, n.sha256 FROM detections d"
+        " JOIN runs r ON r.id = d.run_id JOIN sources s ON s.id = d.source_id"
+        " LEFT JOIN negatives n ON n.id = d.negative_id",
+        "scans": "SELECT r.key, s.sha256, x.truth_key FROM scans x JOIN runs r ON r.id = x.run_id"
+        " JOIN sources s ON s.id = x.source_id",
+        "items": "SELECT i.key, i.truth_hash, s.sha256 FROM items i JOIN sources s ON s.id = i.source_id",
+        "objects": "SELECT s.sha256, t.hash, o.class_name, o.x1 FROM objects o JOIN truths t ON t.id = o.truth_id"
+        " JOIN sources s ON s.id = t.source_id",
+        "variants": "SELECT n.sha256, v.sha256, v.operation, v.parameters FROM variants v"
+        " JOIN negatives n ON n.id = v.negative_id",
+    }
+    with Bank(folder) as bank:
+        rows: dict[str, object] = {name: sorted(map(repr, bank.query(sql))) for name, sql in questions.items()}
+    return rows | {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.jpg")}
+
+
+def states(folder: Path) -> dict[str, str]:
+    with Bank(folder) as bank:
+        return {negative.source.name: negative.review for negative in bank.negatives()}
+
+
+def review(folder: Path, source: str, state: ReviewState) -> None:
+    with Verdicts(folder) as verdicts:
+        number = next(each.id for each in verdicts.negatives() if each.source.name == source)
+        verdicts.decide([number], state, origin="review")
+
+
+def copied(folder: Path, name: str) -> Path:
+    return Path(shutil.copytree(folder, folder.parent / name))
+
+
+def test_an_empty_bank_adds_nothing(banks: tuple[Path, Path], tmp_path: Path) -> None:
+    first, _ = banks
+    BankWriter(tmp_path / "empty", purpose="a test").close()
+    before = contents(first)
+    (merged,) = merge_banks(first, [tmp_path / "empty"]).merged
+    assert (merged.added, merged.known, contents(first)) == (0, 0, before)
+
+
+def test_a_merge_adds_what_is_new_and_again_nothing(banks: tuple[Path, Path]) -> None:
+    first, second = banks
+    other = contents(second)
+    result = merge_banks(first, [second])
+    (merged,) = result.merged
+    assert (merged.added, merged.known, merged.unusable, result.negatives) == (1, 1, {}, 3)
+    assert sorted(states(first)) == ["a.png", "b.png", "c.png"] and verify(first).ok
+    after = contents(first)
+    (again,) = merge_banks(first, [second]).merged
+    assert (again.added, again.known, contents(first), contents(second)) == (0, 2, after, other)
+
+
+def test_a_merged_bank_is_the_same_whichever_comes_first(banks: tuple[Path, Path]) -> None:
+    first, second = banks
+    review(first, "a.png", "accepted")
+    review(second, "a.png", "rejected")
+    review(second, "c.png", "target")
+    one, two = copied(first, "one"), copied(second, "two")
+    merge_banks(one, [second])
+    merge_banks(two, [first])
+    assert facts(one) == facts(two)
+    assert states(one) == {"a.png": "rejected", "b.png": "unreviewed", "c.png": "target"}
+
+
+def test_what_was_merged_is_known_to_the_next_scan(banks: tuple[Path, Path], tmp_path: Path) -> None:
+    first, second = banks
+    merge_banks(first, [second])
+    before = facts(first)
+    result = scan([tmp_path / "second-in"], square_detector(), bank=first, config=ScanConfig(crop=NATIVE))
+    assert (result.scanned, result.unchanged) == (0, 2) and facts(first) == before
+
+
+@pytest.mark.parametrize(
+    ("rule", "own", "theirs", "kept"),
+    [
+        ("safer", "accepted", "rejected", "rejected"),
+        ("safer", "target", "rejected", "target"),
+        ("own", "accepted", "rejected", "accepted"),
+        ("theirs", "rejected", "accepted", "accepted"),
+    ],
+)
+def test_verdicts_that_contradict_are_named(
+    banks: tuple[Path, Path], rule: ConflictRule, own: ReviewState, theirs: ReviewState, kept: ReviewState
+) -> None:
+    first, second = banks
+    review(first, "a.png", own)
+    review(second, "a.png", theirs)
+    (merged,) = merge_banks(first, [second], conflicts=rule).merged
+    (conflict,) = merged.conflicts
+    assert conflict == Conflict(conflict.sha256, own, theirs, kept) and merged.verdicts == (own != kept)
+    assert states(first)["a.png"] == kept
+
+
+@pytest.mark.parametrize("rule", ["safer", "own", "theirs"])
+def test_a_verdict_that_one_bank_has_is_no_conflict(banks: tuple[Path, Path], rule: ConflictRule) -> None:
+    first, second = banks
+    review(second, "a.png", "accepted")
+    (merged,) = merge_banks(first, [second], conflicts=rule).merged
+    assert merged.conflicts == () and merged.verdicts == 1 and states(first)["a.png"] == "accepted"
+    with Verdicts(first) as verdicts:  # it can be taken back like any other
+        assert verdicts.undo() is not None
+    assert states(first)["a.png"] == "unreviewed"
+
+
+def label(folder: Path, source: str, box: tuple[int, int, int, int]) -> None:
+    """Tell a bank of an object, as a scan of labels that were there from the beginning."""
+    with closing(sqlite3.connect(folder / "bank.db", isolation_level=None)) as connection:
+        question = "SELECT source_id FROM items WHERE path LIKE ?"
+        (number,) = connection.execute(question, (f"%{source}",)).fetchone()
+        connection.execute("INSERT INTO truths (source_id, hash) VALUES (?, 'h')", (number,))
+        connection.execute("INSERT INTO objects SELECT NULL, id, 'cat', 0, 0, ?, ?, ?, ? FROM truths", box)
+
+
+def test_a_negative_that_shows_an_object_of_this_bank_is_not_taken(banks: tuple[Path, Path], tmp_path: Path) -> None:
+    first, second = banks
+    draw(tmp_path / "c" / "c.png")  # the labels of this bank are of the image that the other mined
+    shutil.copy(tmp_path / "second-in" / "c.png", tmp_path / "c" / "c.png")
+    scan([tmp_path / "c"], square_detector(key="2"), bank=first, config=ScanConfig(crop=NATIVE))
+    with BankWriter(first, purpose="a test") as writer, writer.transaction():
+        writer.drop([each.id for each in writer.negatives() if each.source.name == "c.png"])
+    label(first, "c.png", (30, 30, 40, 40))
+    (merged,) = merge_banks(first, [second]).merged
+    assert (merged.added, len(merged.refused)) == (0, 1) and "c.png" not in states(first) and verify(first).ok
+
+
+def test_an_object_of_the_other_bank_withdraws_a_negative_here(banks: tuple[Path, Path]) -> None:
+    first, second = banks
+    label(second, "a.png", (62, 42, 70, 50))
+    (merged,) = merge_banks(first, [second]).merged
+    assert len(merged.withdrawn) == 1 and sorted(states(first)) == ["b.png", "c.png"] and verify(first).ok
+    assert merge_banks(first, [second]).merged[0].added == 0
+    assert sorted(states(first)) == ["b.png", "c.png"]
+
+
+Damage = Callable[[Path], object]
+
+
+def grey_jpeg(side: int) -> bytes:
+    return bytes(cv2.imencode(".jpg", np.full((side, side, 3), 90, np.uint8))[1])
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda path: path.unlink(), "it is gone"),
+        (lambda path: path.write_bytes(b"other"), "its bytes do not have the hash that its bank states"),
+        (lambda path: (path.unlink(), path.symlink_to("/etc/hostname")), "it is a link, not a file"),
+    ],
+)
+def test_a_file_that_is_not_as_stated_is_left_out_and_named(
+    banks: tuple[Path, Path], damage: Damage, reason: str
+) -> None:
+    first, second = banks
+    with Bank(second) as bank:
+        path = next(each.path for each in bank.negatives() if each.source.name == "c.png")
+    damage(path)
+    (merged,) = merge_banks(first, [second]).merged
+    assert dict(merged.unusable) == {path.relative_to(second).as_posix(): reason}
+    assert merged.added == 0 and verify(first).ok
+
+
+def test_a_hash_that_does_not_fit_to_the_pixels_is_computed_anew(banks: tuple[Path, Path]) -> None:
+    first, second = banks
+    with closing(sqlite3.connect(second / "bank.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE negatives SET phash = '0123456789abcdef'")
+    merge_banks(first, [second])
+    with Bank(first) as bank:
+        assert 0x0123456789ABCDEF not in bank.perceptual_hashes().values()
+
+
+def test_variants_come_with_their_negatives(banks: tuple[Path, Path]) -> None:
+    first, second = banks
+    with BankWriter(second, purpose="a test") as writer, writer.transaction():
+        for negative in list(writer.negatives()):
+            side = 20 + negative.id
+            writer.add_variant(negative.id, writer.stage(grey_jpeg(side)), (side, side), "blur", {"sigma": 1.5})
+            writer.add_repeat(negative.id, "blur", {"sigma": 0.0})
+    (merged,) = merge_banks(first, [second]).merged
+    assert merged.variants == 2 and verify(first).ok
+    with Bank(first) as bank:
+        assert [(each.operation, dict(each.parameters)) for each in bank.variants()] == [("blur", {"sigma": 1.5})] * 2
+    assert merge_banks(first, [second]).merged[0].variants == 0
+
+
+@pytest.mark.parametrize("placed", [0, 1, 2])
+def test_a_merge_that_is_killed_is_finished_by_the_next(
+    banks: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, placed: int
+) -> None:
+    first, second = banks[0], banks[0].parent / "third"
+    review(second, "1.png", "rejected")
+    undisturbed = copied(first, "undisturbed")
+    merge_banks(undisturbed, [second])
+    place, count = ContentFiles.place, 0
+
+    def killed(self: ContentFiles, *given: object) -> None:
+        nonlocal count
+        if count == placed:
+            raise Killed
+        count += 1
+        place(self, *given)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr("negmine.bank.merging._AT_ONCE", 1)
+        patch.setattr(ContentFiles, "place", killed)
+        with pytest.raises(Killed):
+            merge_banks(first, [second])
+    assert verify(first).ok and len(states(first)) == 2 + placed
+    merge_banks(first, [second])
+    assert facts(first) == facts(undisturbed)
+
+
+def test_what_cannot_be_merged_is_one_line_and_nothing_is_taken(banks: tuple[Path, Path], tmp_path: Path) -> None:
+    first, second = banks
+    before = contents(first)
+    with pytest.raises(BankError, match="does not exist"):
+        merge_banks(first, [second, tmp_path / "none"])
+    with pytest.raises(BankError, match="cannot be merged into itself"):
+        merge_banks(first, [second, tmp_path / "second" / ".." / "first"])
+    with BankWriter(second, purpose="a test"), pytest.raises(BankLockedError, match="second is in use"):
+        merge_banks(first, [second])
+    assert contents(first) == before

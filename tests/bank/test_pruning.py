@@ -1,0 +1,177 @@
+"""Pruning: what lost its file or its image goes, what may come back stays, and the bank is sound afterwards."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from banks import NATIVE, MakeBank, bank_maker, contents, copy_banks
+from blobs import square_detector
+
+from negmine.bank.bank import Bank
+from negmine.bank.pruning import Ground, prune
+from negmine.bank.records import Negative
+from negmine.bank.vacuuming import vacuum
+from negmine.bank.verdicts import Verdicts
+from negmine.bank.verify import verify
+from negmine.bank.writer import BankWriter
+from negmine.errors import BankError, BankLockedError
+from negmine.exporting.export import export
+from negmine.mining.config import ScanConfig
+from negmine.mining.scan import scan
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the bank."""
+    folder = tmp_path_factory.mktemp("made")
+    bank_maker(folder)(3)
+    return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    """A bank of three negatives, 000.png to 002.png."""
+    copy_banks(made, tmp_path)
+    return tmp_path / "bank"
+
+
+def negatives(folder: Path) -> dict[str, Negative]:
+    with Bank(folder) as bank:
+        return {negative.source.name: negative for negative in bank.negatives()}
+
+
+def grounds(folder: Path, **how: bool) -> dict[str, Ground]:
+    with Bank(folder) as bank:
+        names = {negative.id: negative.source.name for negative in bank.negatives()}
+    return {names[each.id]: each.ground for each in prune(folder, **how).prunable}
+
+
+def scan_again(folder: Path) -> None:
+    scan([folder.parent / "bank-in"], square_detector(), bank=folder, config=ScanConfig(crop=NATIVE))
+
+
+def test_a_sound_bank_loses_nothing(folder: Path) -> None:
+    before = contents(folder)
+    result = prune(folder, remove=True)
+    assert (result.prunable, result.kept, result.is_done, contents(folder)) == ((), (), False, before)
+
+
+def test_what_is_found_is_only_named_before_it_is_removed(folder: Path) -> None:
+    negatives(folder)["001.png"].path.unlink()
+    before = contents(folder)
+    assert grounds(folder) == {"001.png": "file-gone"} and contents(folder) == before
+
+
+def test_a_deleted_crop_is_removed_and_the_next_scan_brings_it_back(folder: Path, tmp_path: Path) -> None:
+    was = negatives(folder)
+    was["001.png"].path.unlink()
+    with pytest.raises(BankError, match="is gone from the bank"):
+        export(folder, tmp_path / "out")
+    assert prune(folder, remove=True).is_done
+    assert sorted(negatives(folder)) == ["000.png", "002.png"] and verify(folder).ok
+    scan_again(folder)
+    assert {name: each.sha256 for name, each in negatives(folder).items()} == {n: e.sha256 for n, e in was.items()}
+    assert verify(folder).ok and export(folder, tmp_path / "out").negatives == 3
+
+
+def test_the_others_of_an_image_keep_their_verdicts(make_bank: MakeBank) -> None:
+    folder = make_bank({"a.png": [(20, 20, 40, 40, 90), (150, 80, 170, 100, 50)]})
+    with Verdicts(folder) as verdicts:
+        hard, soft = list(verdicts.negatives())
+        verdicts.decide([soft.id], "rejected", origin="review")
+    hard.path.unlink()
+    prune(folder, remove=True)
+    scan_again(folder)
+    with Bank(folder) as bank:
+        assert [each.review for each in bank.negatives()] == ["unreviewed", "rejected"]
+
+
+def test_a_damaged_crop_goes_too(folder: Path) -> None:
+    negatives(folder)["000.png"].path.write_bytes(b"damaged")
+    assert grounds(folder, remove=True) == {"000.png": "file-damaged"}
+    assert verify(folder).ok and sorted(negatives(folder)) == ["001.png", "002.png"]
+
+
+def test_a_variant_whose_file_is_gone_goes_alone(folder: Path) -> None:
+    with BankWriter(folder, purpose="a test") as writer, writer.transaction():
+        for number in (1, 2):
+            writer.add_variant(number, writer.stage(bytes([number])), (40, 40), "blur", {"sigma": 1})
+    with Bank(folder) as bank:
+        next(bank.variants()).path.unlink()
+    (found,) = prune(folder, remove=True).prunable
+    with Bank(folder) as bank:
+        assert found.is_variant and [each.negative_id for each in bank.variants()] == [2]
+    assert len(negatives(folder)) == 3 and verify(folder).ok
+
+
+def test_a_negative_whose_image_is_gone_or_changed_goes_unless_files_alone_are_looked_at(folder: Path) -> None:
+    sources = {name: each.source for name, each in negatives(folder).items()}
+    sources["000.png"].unlink()
+    sources["001.png"].write_bytes(b"another")
+    assert grounds(folder, files_only=True) == {}
+    assert grounds(folder) == {"000.png": "source-gone", "001.png": "source-changed"}
+    prune(folder, remove=True)
+    assert list(negatives(folder)) == ["002.png"] and verify(folder).ok
+
+
+def test_an_image_that_was_only_touched_is_there(folder: Path) -> None:
+    source = negatives(folder)["000.png"].source
+    source.touch()
+    assert grounds(folder) == {}
+
+
+def test_an_image_that_is_elsewhere_too_is_there(folder: Path, tmp_path: Path) -> None:
+    source = negatives(folder)["000.png"].source
+    shutil.copy(source, tmp_path / "copy.png")
+    scan([tmp_path / "copy.png"], square_detector(), bank=folder, config=ScanConfig(crop=NATIVE))
+    source.unlink()
+    assert grounds(folder) == {}
+
+
+@pytest.mark.parametrize("is_mounted_empty", [False, True])
+def test_a_folder_that_is_gone_is_kept_unless_that_is_wanted(folder: Path, is_mounted_empty: bool) -> None:
+    images = folder.parent / "bank-in"
+    shutil.move(images, folder.parent / "elsewhere")
+    if is_mounted_empty:
+        images.mkdir()
+    result = prune(folder, remove=True)
+    assert (len(result.prunable), len(result.kept), len(negatives(folder))) == (0, 3, 3)
+    result = prune(folder, remove=True, missing_folders=True)
+    assert (len(result.prunable), result.kept, negatives(folder)) == (3, (), {}) and verify(folder).ok
+
+
+def test_a_pruned_image_that_comes_back_is_mined_again(folder: Path) -> None:
+    source = negatives(folder)["000.png"].source
+    source.rename(folder.parent / "kept.png")
+    prune(folder, remove=True)
+    (folder.parent / "kept.png").rename(source)
+    scan_again(folder)
+    assert len(negatives(folder)) == 3
+
+
+def test_nothing_is_removed_beside_a_scan(folder: Path) -> None:
+    negatives(folder)["001.png"].path.unlink()
+    with BankWriter(folder, purpose="negmine scan"):
+        assert grounds(folder) == {"001.png": "file-gone"}
+        with pytest.raises(BankLockedError, match="in use"):
+            prune(folder, remove=True)
+
+
+def test_a_vacuum_gives_space_back_and_changes_nothing_else(folder: Path) -> None:
+    with BankWriter(folder, purpose="a test") as writer:
+        with writer.transaction():
+            for number in range(3000):
+                writer.add_repeat(1, "blur", {"sigma": number})
+        with writer.transaction():
+            writer.drop([1])
+    before = contents(folder)
+    result = vacuum(folder)
+    assert result.after < result.before - 50_000 and contents(folder) == before and verify(folder).ok
+
+
+def test_no_bank_is_not_made_by_a_vacuum(tmp_path: Path) -> None:
+    with pytest.raises(BankError, match="does not exist"):
+        vacuum(tmp_path / "none")
+    assert list(tmp_path.iterdir()) == []

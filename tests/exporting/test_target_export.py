@@ -1,0 +1,163 @@
+"""Images with targets that nobody labelled, for a labeller: in every format, with what is known and what was found."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+from banks import NATIVE, MakeBank, bank_maker, copy_banks
+from blobs import draw, square_detector, voc_xml
+from lxml import etree
+
+from negmine.bank.bank import Bank
+from negmine.bank.filters import ReviewState
+from negmine.bank.verdicts import Verdicts
+from negmine.datasets.open import open_dataset, open_truth
+from negmine.errors import ConfigError, ExportError
+from negmine.exporting.config import TARGET_FORMATS, ExportConfig, TargetExportConfig
+from negmine.exporting.export import export
+from negmine.exporting.targets import export_targets
+from negmine.labels.label_studio import plan_label_studio
+from negmine.mining.config import CropConfig, ScanConfig
+from negmine.mining.scan import scan
+
+HARD, SOFT, OTHER = (20, 20, 40, 40, 90), (60, 70, 90, 100, 70), (150, 80, 170, 100, 50)
+CROP = CropConfig("context", 1.5, NATIVE.size)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the bank."""
+    folder = tmp_path_factory.mktemp("made")
+    mark(bank_maker(folder)({"a b.png": [HARD, SOFT, OTHER], "c.png": [HARD]}, crop=CROP), "a b.png", 2)
+    return folder
+
+
+@pytest.fixture
+def bank(made: Path, tmp_path: Path) -> Path:
+    """Two images: three negatives in the first, of which the two harder show a target, and one in the second."""
+    copy_banks(made, tmp_path)
+    return tmp_path / "bank"
+
+
+def mark(folder: Path, source: str, count: int, state: ReviewState = "target") -> None:
+    """Judge the hardest negatives of an image."""
+    with Verdicts(folder) as verdicts:
+        numbers = [each.id for each in verdicts.negatives() if each.source.name == source][:count]
+        verdicts.decide(numbers, state, origin="review")
+
+
+def test_no_target_is_nothing_to_label(make_bank: MakeBank, tmp_path: Path) -> None:
+    make_bank(1)
+    with pytest.raises(ExportError, match=r"no target that waits for its label \(no negative is marked as a target\)"):
+        export_targets(tmp_path / "bank", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("format_name", "opened"), [("voc", ""), ("yolo", ""), ("coco", "train/_annotations.coco.json")]
+)
+def test_the_boxes_of_targets_are_labels_to_correct(bank: Path, tmp_path: Path, format_name: str, opened: str) -> None:
+    result = export_targets(bank, tmp_path / "out", config=TargetExportConfig(format_name))
+    assert (result.images, result.negatives, result.proposals, result.objects) == (1, 2, 2, 0)
+    dataset = open_dataset(tmp_path / "out" / opened)
+    (image,) = dataset.splits[0].images
+    assert image.read_bytes() == (tmp_path / "bank-in" / "a b.png").read_bytes()
+    truth = dataset.truth.read(image, (200, 120))
+    assert truth is not None and set(truth.class_names) == {"lamp"}
+    np.testing.assert_allclose(truth.boxes_xyxy, [HARD[:4], SOFT[:4]], atol=0.01)
+
+
+def test_label_studio_gets_tasks_with_predictions_and_an_interface(bank: Path, tmp_path: Path) -> None:
+    export_targets(bank, tmp_path / "to label", config=TargetExportConfig("label-studio"))
+    (task,) = json.loads((tmp_path / "to label" / "tasks.json").read_text())
+    served = task["data"]["image"].removeprefix("/data/local-files/?d=")
+    assert " " not in served and (tmp_path / unquote(served)).is_file()
+    (prediction,) = task["predictions"]
+    assert [each["score"] for each in prediction["result"]] == [0.9, 0.7] and prediction["score"] == 0.9
+    value = prediction["result"][0]["value"]
+    assert (value["x"], value["y"], value["width"]) == pytest.approx((10, 100 * 20 / 120, 10))
+    root = etree.parse(tmp_path / "to label" / "label-config.xml").getroot()
+    names = [each.get("value") for each in root.iter("Label")]
+    assert names == ["lamp", "sign"] and value["rectanglelabels"] == ["lamp"]
+    assert root.find("RectangleLabels").get("name") == prediction["result"][0]["from_name"]  # type: ignore[union-attr]
+
+
+def test_a_class_name_cannot_leave_its_place_in_the_interface() -> None:
+    plan = plan_label_studio([], ['"/><script>', "a\x01b"], "out")
+    interface = plan["label-config.xml"]
+    assert isinstance(interface, bytes)
+    values = [each.get("value") for each in etree.fromstring(interface).iter("Label")]
+    assert values == ['"/><script>', "a\\x01b"]
+
+
+def test_labels_that_are_known_are_kept_and_what_they_cover_is_not_proposed(bank: Path, tmp_path: Path) -> None:
+    """One of the two targets is labelled by now, and so is something that the detector did not find."""
+    voc_xml(tmp_path / "bank-in" / "a b.xml", "a b.png", [("lamp", 21, 21, 40, 40), ("sign", 101, 6, 110, 20)])
+    with Verdicts(bank) as verdicts:
+        verdicts.undo()
+    config = ScanConfig(crop=CROP)
+    scan(tmp_path / "bank-in" / "a b.png", square_detector(), bank=bank, truth=open_truth(tmp_path / "bank-in"),
+         config=config)  # fmt: skip
+    mark(bank, "a b.png", 1)
+    result = export_targets(bank, tmp_path / "out")
+    assert (result.proposals, result.objects) == (1, 2)
+    root = etree.parse(tmp_path / "out" / "Annotations" / "a_b.xml").getroot()
+    assert [each.findtext("name") for each in root.iter("object")] == ["lamp", "sign", "lamp"]
+
+
+def test_what_several_runs_found_is_proposed_once(bank: Path, tmp_path: Path) -> None:
+    scan(tmp_path / "bank-in", square_detector(key="2"), bank=bank, config=ScanConfig(crop=CROP))
+    assert export_targets(bank, tmp_path / "out").proposals == 2
+
+
+def test_an_image_that_is_gone_or_changed_is_named_and_the_others_are_written(bank: Path, tmp_path: Path) -> None:
+    mark(bank, "c.png", 1)
+    draw(tmp_path / "bank-in" / "c.png", seed=7)
+    result = export_targets(bank, tmp_path / "out")
+    assert dict(result.skipped) == {tmp_path / "bank-in" / "c.png": "it has changed since it was scanned"}
+    assert result.images == 1
+    (tmp_path / "bank-in" / "c.png").unlink()
+    result = export_targets(bank, tmp_path / "out")
+    assert dict(result.skipped) == {tmp_path / "bank-in" / "c.png": "it is gone"} and result.written == 0
+
+
+def test_a_label_that_somebody_corrected_is_never_written_over(bank: Path, tmp_path: Path) -> None:
+    export_targets(bank, tmp_path / "out")
+    label = tmp_path / "out" / "Annotations" / "a_b.xml"
+    label.write_text(label.read_text().replace("lamp", "sign"))
+    mark(bank, "c.png", 1)
+    with pytest.raises(ExportError, match="was changed since it was exported"):
+        export_targets(bank, tmp_path / "out")
+    assert "sign" in label.read_text()
+
+
+def test_an_export_of_negatives_and_one_of_targets_do_not_mix(bank: Path, tmp_path: Path) -> None:
+    export(bank, tmp_path / "negatives")
+    export_targets(bank, tmp_path / "targets")
+    with pytest.raises(ExportError, match="holds an export of format voc"):
+        export_targets(bank, tmp_path / "negatives")
+    with pytest.raises(ExportError, match="holds an export of format voc-targets"):
+        export(bank, tmp_path / "targets")
+
+
+def test_the_loop_closes_when_the_labels_are_read(bank: Path, tmp_path: Path) -> None:
+    export_targets(bank, tmp_path / "out")
+    scan(tmp_path / "out" / "JPEGImages", square_detector(), bank=bank, truth=open_truth(tmp_path / "out"),
+         config=ScanConfig(crop=CROP))  # fmt: skip
+    with pytest.raises(ExportError, match="no negative is marked"):
+        export_targets(bank, tmp_path / "again")
+    with Bank(bank) as opened:  # the two with an object in them are withdrawn
+        assert sorted(each.score for each in opened.negatives()) == [0.5, 0.9]
+    assert export(bank, tmp_path / "negatives").waiting == 0
+
+
+def test_formats_are_those_of_labels_and_label_studio() -> None:
+    assert TARGET_FORMATS == ("voc", "yolo", "coco", "label-studio")
+    with pytest.raises(ConfigError, match="voc"):
+        TargetExportConfig("createml")
+    with pytest.raises(ConfigError, match="expected one of voc, yolo, coco, found 'label-studio'"):
+        ExportConfig(format="label-studio")
