@@ -119,7 +119,7 @@ def _objects(image: MatchedImage, matched: MatchedDetections, lowest: float, con
     ]
     if not wanted:
         return ()
-    detections = Detections(image.boxes_xyxy, image.scores, image.classes)
+    detections = Detections(image.boxes_xyxy, image.scores, image.classes.astype(np.int64))
     names = dict(enumerate(matched.data_classes))
     matches = match_detections(detections, truth, names, judged=judged, config=config)
     found = {int(number): float(score) for number, score in zip(matches.objects, image.scores, strict=True)}
@@ -153,13 +153,14 @@ def _row(seen: Seen) -> list[object]:
 
 
 def _of_row(row: object) -> Seen:
-    name, x1, y1, x2, y2, score = row  # type: ignore[misc]
-    box = (x1, y1, x2, y2)
-    if type(name) is not str or not all(_is_number(each) for each in box) or not (x1 <= x2 and y1 <= y2):
+    if not isinstance(row, list) or len(row) != 6:
+        raise ValueError("expected a class, a box and a score")
+    name, *box, score = row
+    if type(name) is not str or not all(map(_is_number, box)) or not (box[0] <= box[2] and box[1] <= box[3]):
         raise ValueError("expected a class and a box")
     if score is not None and not (_is_number(score) and 0 <= score <= 1):
         raise ValueError("expected a score from 0 to 1")
-    return Seen(name, box, score)
+    return Seen(name, _box(box), score)
 
 
 def _rows(value: object) -> Iterable[object]:
