@@ -22,6 +22,7 @@ from negmine.thresholds import MatchConfig
 BoxXyxy = tuple[float, float, float, float]
 
 _MOST = 10  # false positives of an image that are kept, the hardest
+_FARTHEST = 1e9  # pixels that a box is from the corner, in any image
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +157,10 @@ def _of_row(row: object) -> Seen:
     if not isinstance(row, list) or len(row) != 6:
         raise ValueError("expected a class, a box and a score")
     name, *box, score = row
-    if type(name) is not str or not all(map(_is_number, box)) or not (box[0] <= box[2] and box[1] <= box[3]):
+    if type(name) is not str or not all(_is_number(each) and abs(each) < _FARTHEST for each in box):
         raise ValueError("expected a class and a box")
+    if not (box[0] <= box[2] and box[1] <= box[3]):
+        raise ValueError("expected a box that is not inverted")
     if score is not None and not (_is_number(score) and 0 <= score <= 1):
         raise ValueError("expected a score from 0 to 1")
     return Seen(name, _box(box), score)

@@ -58,14 +58,14 @@ class Gallery:
 
 def of_classes(bank: Bank, facts: BankFacts, pictures: Pictures, most: int) -> list[Gallery]:
     """The hardest negatives of each class."""
-    names = [name for name, kinds in facts.kinds.items() if false_count(kinds)][:_CLASSES]
+    names = _classes(facts)[:_CLASSES]
     found = [(printable(name), NegativeFilter(classes=(name,)), None) for name in names]
     return _galleries(bank, pictures, most, found)
 
 
 def of_clusters(bank: Bank, facts: BankFacts, pictures: Pictures, most: int) -> list[Gallery]:
     """The hardest negatives of each of the largest clusters; [] where they have not been compared."""
-    numbers = [number for number, size in facts.clusters.items() if size > 1][:_CLUSTERS]
+    numbers = _clusters(facts)[:_CLUSTERS]
     found = [(f"Cluster {number}", NegativeFilter(cluster=number), None) for number in numbers]
     return _galleries(bank, pictures, (most + 1) // 2, found)
 
@@ -74,6 +74,22 @@ def of_verdicts(bank: Bank, pictures: Pictures, most: int) -> list[Gallery]:
     """The hardest of those that may not be trained on."""
     found = [(title, NegativeFilter(states=(state,)), None) for state, title in _DECIDED]
     return _galleries(bank, pictures, most, found)
+
+
+def without_row(facts: BankFacts) -> dict[str, int]:
+    """How many classes and clusters get no row."""
+    return {
+        "classes": max(len(_classes(facts)) - _CLASSES, 0),
+        "clusters": max(len(_clusters(facts)) - _CLUSTERS, 0),
+    }
+
+
+def _classes(facts: BankFacts) -> list[str]:
+    return [name for name, kinds in facts.kinds.items() if false_count(kinds)]
+
+
+def _clusters(facts: BankFacts) -> list[int]:
+    return [number for number, size in facts.clusters.items() if size > 1]
 
 
 def _galleries(

@@ -58,7 +58,7 @@ class Groups:
     """The scanned images, divided.
 
     Attributes:
-        folder: that all of them are below.
+        folder: that all of them are below; empty where there is none.
         folders: by that folder and those below, most false positives first.
         hours: by hour of the day; () where no image says.
         cameras: by camera, most false positives first; () where no image says.
@@ -100,7 +100,7 @@ def group(
             said.append(found)
             if on_progress is not None:
                 on_progress(len(said), len(sources))
-    top = os.path.commonpath([each.path.parent for each in sources])
+    top = _common([each.path.parent for each in sources])
     hours = _grouped(sources, [None if each.hour is None else f"{each.hour:02d}" for each in said])
     cameras = _grouped(sources, [None if each.camera is None else printable(each.camera) for each in said])
     return Groups(
@@ -138,8 +138,17 @@ def _exif(source: ScannedSource) -> Taken:
         return NOTHING
 
 
+def _common(folders: Sequence[Path]) -> str:
+    """The folder that all are in or below; '' where there is none, as on two drives."""
+    try:
+        return os.path.commonpath(folders)
+    except ValueError:
+        return ""
+
+
 def _below(path: Path, top: str) -> str:
-    return printable(os.path.relpath(path.parent, os.path.dirname(top)))  # noqa: PTH120  (text, as the paths' common one)
+    """The folder of a file, from the last part of `top` on."""
+    return printable(path.parent if not top else path.parent.relative_to(Path(top).parent))
 
 
 def _grouped(sources: Iterable[ScannedSource], names: Iterable[str | None]) -> list[Group]:

@@ -21,7 +21,7 @@ from negmine.boxes import Rect
 from negmine.errors import ImageError
 from negmine.files import reason_of, sha256_of
 from negmine.images import decode_image, encode_jpeg, read_image
-from negmine.inside import read_plain
+from negmine.inside import inside, read_plain
 from negmine.structures import Image
 
 BUDGET = 4_400_000  # characters of all pictures together, so that a report stays under 5 MB
@@ -74,7 +74,8 @@ class Pictures:
         here = (found.box_xyxy for found in findings(bank, negative) if found.is_here)
         boxes = [in_crop(box, negative.rect, negative.size_wh) for box in here]
         try:
-            image = decode_image(read_plain(negative.path))
+            file = inside(bank.folder, negative.path.relative_to(bank.folder).as_posix())
+            image = decode_image(read_plain(file))
         except (ImageError, OSError, ValueError) as error:
             return _missing(alt, "the file of this negative", error)
         return self._picture(image, [(box, FALSE) for box in boxes if box is not None], alt)
@@ -136,10 +137,11 @@ def _drawn(image: Image, boxes: Sequence[tuple[Box, Colour]]) -> Image:
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     small = np.ascontiguousarray(cv2.resize(image, size, interpolation=method), dtype=np.uint8)
     for box, colour in boxes:
-        x1, y1, x2, y2 = (round(value * scale) for value in box)
-        first, last = (max(x1, 1), max(y1, 1)), (min(x2, size[0] - 2), min(y2, size[1] - 2))
-        cv2.rectangle(small, first, last, _EDGE, 4)
-        cv2.rectangle(small, first, last, colour, 2)
+        x1, y1, x2, y2 = (
+            min(max(round(value * scale), 1), side - 2) for value, side in zip(box, size * 2, strict=True)
+        )
+        cv2.rectangle(small, (x1, y1), (x2, y2), _EDGE, 4)
+        cv2.rectangle(small, (x1, y1), (x2, y2), colour, 2)
     return small
 
 

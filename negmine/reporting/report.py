@@ -9,7 +9,7 @@ from pathlib import Path
 
 from negmine.bank.bank import Bank
 from negmine.errors import ConfigError
-from negmine.files import reason_of, replace_file
+from negmine.files import open_regular, reason_of, replace_file
 from negmine.images.contents import OnCount
 from negmine.mining.config import DEFAULT_BANK
 from negmine.paths import printable
@@ -26,7 +26,7 @@ from negmine.reporting.content import (
     tiles,
 )
 from negmine.reporting.facts import BankFacts, facts_of
-from negmine.reporting.galleries import Gallery, of_changes, of_classes, of_clusters, of_verdicts
+from negmine.reporting.galleries import Gallery, of_changes, of_classes, of_clusters, of_verdicts, without_row
 from negmine.reporting.page import MARK, render
 from negmine.reporting.pictures import Pictures
 from negmine.reporting.result import ReportResult, RetrainingFacts
@@ -169,6 +169,7 @@ def _content(
         "kinds": kinds_content(facts),
         "histograms": histograms(facts),
         "galleries": galleries,
+        "more": without_row(facts),
         "ratio": None if mix is None else ratio_content(mix),
         "left_out": left_out_content(facts),
         "retraining": None if changed is None else retraining_content(changed, galleries.changes),
@@ -189,8 +190,8 @@ def _require_ours(out: Path) -> None:
             raise ConfigError(f"{where} cannot be written; name a file in a folder that exists with --out")
         if not out.exists():
             return
-        with out.open("rb") as file:
-            ours = out.is_file() and MARK in file.read(_HEAD)
+        with open_regular(out) as file:
+            ours = MARK in file.read(_HEAD)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{where} cannot be written: {reason_of(error)}; name another file with --out") from error
     if not ours:

@@ -9,9 +9,10 @@ from pathlib import Path
 from negmine.errors import ConfigError
 from negmine.evaluating.image_scores import ImageScores
 from negmine.evaluating.seen import SeenImage
+from negmine.files import reason_of
 from negmine.paths import printable
 from negmine.retraining.documents import as_record, reading
-from negmine.retraining.folder import RetrainFolder, folder_errors
+from negmine.retraining.folder import RetrainFolder
 from negmine.retraining.measure import scores_in
 from negmine.retraining.result import RoundResult
 
@@ -98,11 +99,10 @@ def read_finished(out: str | Path) -> FinishedRetraining:
 
     Raises:
         ConfigError: where the folder holds none, one that is not finished, or a damaged one.
-        TrainingError: where a file cannot be read.
     """
     folder = RetrainFolder(Path(out))
     where = printable(folder.out)
-    with folder_errors(folder.out):
+    try:
         if not folder.state.is_file():
             raise ConfigError(f"expected the folder of a retraining, found no retrain.json in {where}; name its --out")
         if not folder.result.is_file():
@@ -119,6 +119,11 @@ def read_finished(out: str | Path) -> FinishedRetraining:
         seen = tuple(_seen(folder.round(each.number).detections) for each in rounds)
         scores = tuple(scores_in(folder.round(each.number).scores) for each in rounds)
         return FinishedRetraining(folder.out, verdict, on_others, rounds, against, scores, seen, _seed(folder.state))
+    except OSError as error:
+        name = printable(error.filename) if error.filename else where
+        raise ConfigError(
+            f"{name}: {reason_of(error)}; put back what was there, or name the folder of another retraining"
+        ) from error
 
 
 def _against(document: Mapping[str, object]) -> AgainstStart:
