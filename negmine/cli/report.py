@@ -94,8 +94,12 @@ def command(
 def _render(result: ReportResult) -> None:
     out = console()
     pictures = counted(result.pictures, "picture")
-    say(out, f"{printable(result.out)}: {pictures}, {result.size / 1e6:.1f} MB; open it in a browser")
+    say(out, f"{printable(result.out)}: {pictures}, {_size(result.size)}; open it in a browser")
     for reason, count in result.missing:
         say(out, f"{counted(count, 'picture')} missing: {reason}")
     if result.left_out:
         say(out, f"{counted(result.left_out, 'picture')} left out to keep the file small; lower --pictures")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 10**6 else f"{round(count / 1000)} kB"
