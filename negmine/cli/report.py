@@ -9,12 +9,12 @@ import click
 
 from negmine.cli._command import Command, option
 from negmine.cli._options import json_option, label_options, workers_option
-from negmine.cli._output import console, print_json, say
-from negmine.cli._steps import step_progress
+from negmine.cli._output import print_json
 from negmine.datasets.config import LabelConfig
 from negmine.paths import printable
 from negmine.ratios.target import DEFAULT_TARGET
 from negmine.reporting.config import DEFAULT_OUT, ReportConfig
+from negmine.terminal import console, say, step_progress
 from negmine.words import counted
 
 if TYPE_CHECKING:
