@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from negmine.bank.bank import Bank
-from negmine.bank.browsing import NegativeFilter, browse, digits, in_order
+from negmine.bank.browsing import NegativeFilter, browse, in_order
 from negmine.bank.records import Negative, ReviewState
 from negmine.paths import printable
 from negmine.reporting.changes import Change, Changes, What
@@ -56,24 +56,39 @@ class Gallery:
     note: str | None = None
 
 
-def of_classes(bank: Bank, facts: BankFacts, pictures: Pictures, most: int) -> list[Gallery]:
+@dataclass(frozen=True, slots=True, eq=False)
+class NegativeRows:
+    """What rows of negatives are made of.
+
+    Attributes:
+        bank: that they are in.
+        pictures: makes pictures of them.
+        most: pictures in a row.
+        digits: of the hash of a negative that are shown.
+    """
+
+    bank: Bank
+    pictures: Pictures
+    most: int
+    digits: int
+
+
+def of_classes(rows: NegativeRows, facts: BankFacts) -> list[Gallery]:
     """The hardest negatives of each class."""
     names = _classes(facts)[:_CLASSES]
-    found = [(printable(name), NegativeFilter(classes=(name,)), None) for name in names]
-    return _galleries(bank, pictures, most, found)
+    return _galleries(rows, [(printable(name), NegativeFilter(classes=(name,))) for name in names])
 
 
-def of_clusters(bank: Bank, facts: BankFacts, pictures: Pictures, most: int) -> list[Gallery]:
-    """The hardest negatives of each of the largest clusters; [] where they have not been compared."""
+def of_clusters(rows: NegativeRows, facts: BankFacts) -> list[Gallery]:
+    """The hardest negatives of each of the largest clusters, half as many; [] where they have not been compared."""
     numbers = _clusters(facts)[:_CLUSTERS]
-    found = [(f"Cluster {number}", NegativeFilter(cluster=number), None) for number in numbers]
-    return _galleries(bank, pictures, (most + 1) // 2, found)
+    wanted = [(f"Cluster {number}", NegativeFilter(cluster=number)) for number in numbers]
+    return _galleries(replace(rows, most=(rows.most + 1) // 2), wanted)
 
 
-def of_verdicts(bank: Bank, pictures: Pictures, most: int) -> list[Gallery]:
+def of_verdicts(rows: NegativeRows) -> list[Gallery]:
     """The hardest of those that may not be trained on."""
-    found = [(title, NegativeFilter(states=(state,)), None) for state, title in _DECIDED]
-    return _galleries(bank, pictures, most, found)
+    return _galleries(rows, [(title, NegativeFilter(states=(state,))) for state, title in _DECIDED])
 
 
 def without_row(facts: BankFacts) -> dict[str, int]:
@@ -92,24 +107,22 @@ def _clusters(facts: BankFacts) -> list[int]:
     return [number for number, size in facts.clusters.items() if size > 1]
 
 
-def _galleries(
-    bank: Bank, pictures: Pictures, most: int, wanted: Sequence[tuple[str, NegativeFilter, str | None]]
-) -> list[Gallery]:
-    shown, made = digits(bank), []
-    for title, which, note in wanted:
-        numbers = browse(bank, which)
-        figures = tuple(_of_negative(bank, each, pictures, shown) for each in in_order(bank, numbers[:most]))
+def _galleries(rows: NegativeRows, wanted: Sequence[tuple[str, NegativeFilter]]) -> list[Gallery]:
+    made = []
+    for title, which in wanted:
+        numbers = browse(rows.bank, which)
+        figures = tuple(_of_negative(rows, each) for each in in_order(rows.bank, numbers[: rows.most]))
         if figures:
-            made.append(Gallery(title, figures, len(numbers), note))
+            made.append(Gallery(title, figures, len(numbers)))
     return made
 
 
-def _of_negative(bank: Bank, negative: Negative, pictures: Pictures, shown: int) -> Figure:
+def _of_negative(rows: NegativeRows, negative: Negative) -> Figure:
     name, source = printable(negative.class_name), printable(negative.source.name)
     alt = f"A part of {source} that the detector took for {name} with a score of {negative.score:.2f}"
-    picture = pictures.of_negative(bank, negative, alt)
+    picture = rows.pictures.of_negative(rows.bank, negative, alt)
     state = None if negative.review == "unreviewed" else negative.review
-    return Figure(picture, f"{negative.score:.2f} {name}", (source, negative.sha256[:shown]), state)
+    return Figure(picture, f"{negative.score:.2f} {name}", (source, negative.sha256[: rows.digits]), state)
 
 
 _TITLES: tuple[tuple[What, str, str], ...] = (

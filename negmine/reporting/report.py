@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from negmine.bank.bank import Bank
+from negmine.bank.browsing import digits
 from negmine.errors import ConfigError
 from negmine.files import open_regular, reason_of, replace_file
 from negmine.images.contents import OnCount
@@ -26,8 +27,16 @@ from negmine.reporting.content import (
     tiles,
 )
 from negmine.reporting.facts import BankFacts, facts_of
-from negmine.reporting.galleries import Gallery, of_changes, of_classes, of_clusters, of_verdicts, without_row
-from negmine.reporting.page import MARK, render
+from negmine.reporting.galleries import (
+    Gallery,
+    NegativeRows,
+    of_changes,
+    of_classes,
+    of_clusters,
+    of_verdicts,
+    without_row,
+)
+from negmine.reporting.page import MARK, fill_page
 from negmine.reporting.pictures import Pictures
 from negmine.reporting.result import ReportResult, RetrainingFacts
 from negmine.reporting.retrained import retraining_content, retraining_facts
@@ -97,7 +106,7 @@ def report(
         pictures = Pictures()
         galleries = _galleries(opened, facts, changed, pictures, config.hardest)
     shown = _shown(galleries, pictures)
-    page = render(_content(facts, mix, changed, galleries, config) | {"shown": shown})
+    page = fill_page(_content(facts, mix, changed, galleries, config) | {"shown": shown})
     _write(out, page)
     return ReportResult(out, len(page), facts, mix, changed, shown.pictures, shown.missing, shown.left_out)
 
@@ -138,10 +147,11 @@ def _galleries(
     changes = [] if changed is None or changed.changes is None else of_changes(changed.changes, pictures, most)
     if not most:
         return _Galleries([], [], [], changes)
+    rows = NegativeRows(bank, pictures, most, digits(bank))
     return _Galleries(
-        of_classes(bank, facts, pictures, most),
-        of_clusters(bank, facts, pictures, most),
-        of_verdicts(bank, pictures, most),
+        of_classes(rows, facts),
+        of_clusters(rows, facts),
+        of_verdicts(rows),
         changes,
     )
 

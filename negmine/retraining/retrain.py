@@ -18,7 +18,7 @@ from negmine.ratios.target import Ratio
 from negmine.retraining.advice import Evidence, advise
 from negmine.retraining.config import DEFAULT_OUT, RetrainConfig
 from negmine.retraining.context import Listener, OnProgress, OpenDetector, OpenTrainers, Ports, Run
-from negmine.retraining.cross_fit import report
+from negmine.retraining.cross_fit import report_on_others
 from negmine.retraining.folder import LockedFolder, RetrainFolder, folder_errors
 from negmine.retraining.prepare import RetrainInputs, prepare
 from negmine.retraining.result import RetrainResult, RoundResult
@@ -126,7 +126,7 @@ def retrain(
 
 def _result(run: Run, made: Rounds, start: Path, notes: Sequence[str], began: float) -> RetrainResult:
     rounds, best, folder = made.results, made.standings.best, run.folder
-    found = report(
+    found = report_on_others(
         made.scores,
         compare_config(run.config),
         best=best,

@@ -22,7 +22,7 @@ _SIZE = {
 }
 
 
-def render(content: Mapping[str, object]) -> bytes:
+def fill_page(content: Mapping[str, object]) -> bytes:
     """The page.
 
     Args:
