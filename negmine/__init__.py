@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from negmine.mining.config import CropConfig, ScanConfig
     from negmine.mining.scan import scan
     from negmine.ratios.ratio import ratio
+    from negmine.reporting.config import ReportConfig
+    from negmine.reporting.report import report
     from negmine.retraining.config import RetrainConfig
     from negmine.retraining.retrain import retrain
     from negmine.structures import Detections, GroundTruth
@@ -55,6 +57,7 @@ __all__ = [
     "GroundTruth",
     "NegmineError",
     "PredictionsConfig",
+    "ReportConfig",
     "RetrainConfig",
     "ScanConfig",
     "TrainConfig",
@@ -72,6 +75,7 @@ __all__ = [
     "open_detector",
     "open_truth",
     "ratio",
+    "report",
     "retrain",
     "samples_of",
     "save_torchvision",
@@ -95,6 +99,7 @@ _WHERE = {
     "GroundTruth": "negmine.structures",
     "NegmineError": "negmine.errors",
     "PredictionsConfig": "negmine.detectors.config",
+    "ReportConfig": "negmine.reporting.config",
     "RetrainConfig": "negmine.retraining.config",
     "ScanConfig": "negmine.mining.config",
     "TrainConfig": "negmine.training.config",
@@ -111,6 +116,7 @@ _WHERE = {
     "open_detector": "negmine.detectors.open",
     "open_truth": "negmine.datasets.open",
     "ratio": "negmine.ratios.ratio",
+    "report": "negmine.reporting.report",
     "retrain": "negmine.retraining.retrain",
     "samples_of": "negmine.detectors.samples",
     "save_torchvision": "negmine.detectors.torchvision.checkpoints",

@@ -124,9 +124,12 @@ def _moved(image: MatchedImage, by_index: FloatArray, floor: float) -> MatchedIm
     shift = by_index[image.classes]
     scores = np.where(shift == 0, image.scores, shifted(image.scores, shift))
     kept = scores >= floor
-    boxes_xyxy = image.boxes_xyxy if image.background else image.boxes_xyxy[kept]
     return replace(
-        image, boxes_xyxy=boxes_xyxy, scores=scores[kept], classes=image.classes[kept], codes=image.codes[kept]
+        image,
+        boxes_xyxy=image.boxes_xyxy[kept[: len(image.boxes_xyxy)]],
+        scores=scores[kept],
+        classes=image.classes[kept],
+        codes=image.codes[kept],
     )
 
 

@@ -27,7 +27,7 @@ CodeArray = npt.NDArray[np.uint8]  # a detection in a background takes 13 bytes;
 
 _KINDS = tuple(Kind)
 _CODES = {kind: code for code, kind in enumerate(_KINDS)}
-_NO_BOXES = np.zeros((0, 4))
+_BOXES = 10  # of a background that are kept, those of its hardest false positives
 _NO_OBJECTS = GroundTruth.empty()
 
 
@@ -69,8 +69,9 @@ class MatchedImage:
         sha256: of its bytes, hex.
         background: whether it was given as a background, not as an image of the data.
         truth: its objects; none in a background.
-        boxes_xyxy: [N, 4] pixels, detections at the floor or above; [0, 4] in a background, where no figure needs them.
-        scores: [N].
+        boxes_xyxy: [N, 4] pixels, detections at the floor or above. In a background [K, 4], of the first K detections:
+            no figure needs them, and people look at a few.
+        scores: [N]; in a background, highest first.
         classes: [N] index of the class among those that the data lists; -1 for a class that it does not list.
         codes: [N] the kind of each, as `code_of` gives it. A kind holds at every threshold up to the detection's score,
             since detections are matched by falling score.
@@ -179,6 +180,8 @@ class ImageMatcher:
             return SkippedImage(image.path, "detector", f"{printable(self.identity.name)}: {found}")
         detections = canonical(found, image.size_wh)
         detections = detections.select(detections.scores >= self._config.floor)
+        if image.background:
+            detections = detections.select(np.argsort(-detections.scores, kind="stable"))
         matches = match_detections(detections, image.truth, self._names, judged=self._judged, config=self._config.match)
         names = [self._names.get(int(number)) for number in detections.class_ids]
         return MatchedImage(
@@ -186,7 +189,7 @@ class ImageMatcher:
             sha256=image.sha256,
             background=image.background,
             truth=_NO_OBJECTS if image.background else image.truth,
-            boxes_xyxy=_NO_BOXES if image.background else detections.boxes_xyxy,
+            boxes_xyxy=detections.boxes_xyxy[:_BOXES].copy() if image.background else detections.boxes_xyxy,
             scores=detections.scores,
             classes=np.array([-1 if name is None else self._index[name] for name in names], dtype=np.int32),
             codes=np.array([code_of(kind) for kind in matches.kinds], dtype=np.uint8),

@@ -80,7 +80,7 @@ class Report:
         }
 
 
-def report(
+def report_on_others(
     scores: Sequence[ImageScores], config: CompareConfig, *, best: int, at_recall: float, titles: Sequence[str]
 ) -> Report:
     """Measure what the retraining brings on images that did not choose.

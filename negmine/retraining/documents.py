@@ -33,7 +33,7 @@ def reading(path: Path) -> Iterator[Mapping[str, Any]]:
     except _DAMAGE as error:
         raise ConfigError(
             f"{printable(path)} is damaged: expected what a retraining writes there, found something else; restore it "
-            "from a copy, or name another folder with --out"
+            "from a copy, or name another folder"
         ) from error
 
 

@@ -6,14 +6,16 @@ OUT/data/images/fold-K           those that all members of a round are trained o
 OUT/data/images/negatives        negatives of all rounds
 OUT/bank                         unless another is named
 OUT/round-0/at-conf.json         what the start has at the user's score, by class; rounds are calibrated by it
-OUT/round-N/                     weights.pt, metrics.json, scores.json, data.yaml, negatives.txt, mix.json, and the
-                                 training; trained.pt, the weights before they were calibrated, where they are
+OUT/round-N/                     weights.pt, metrics.json, scores.json, detections.json, data.yaml, negatives.txt,
+                                 mix.json, and the training; trained.pt, the weights before they were calibrated, where
+                                 they are
 OUT/round-N/member-K/            with folds, the same of each member but for the two of measuring; weights.pt of the
                                  round is then the average of the members'
 OUT/plan.json                    the steps of each training, and what they cost
 OUT/rounds.jsonl                 a line a round
 OUT/held-out.txt                 the backgrounds that are measured on; with folds, held-out-K.txt those of member K
 OUT/best.pt                      the result
+OUT/result.json                  what the retraining says of it; there once the retraining is finished
 """
 
 from __future__ import annotations
@@ -88,6 +90,11 @@ class RetrainFolder:
         """The result."""
         return self.out / f"best{self.suffix}"
 
+    @property
+    def result(self) -> Path:
+        """What the retraining says of the result; there once it is finished."""
+        return self.out / "result.json"
+
     def images(self, kind: str) -> Path:
         """The folder of the images of a kind: `train`, `val`, `fold-1` and so on, or `negatives`."""
         return self.out / "data" / "images" / kind
@@ -137,6 +144,11 @@ class RoundFolder:
     def scores(self) -> Path:
         """What was found in each image that was measured on: rounds are compared by it."""
         return self.path / "scores.json"
+
+    @property
+    def detections(self) -> Path:
+        """Where it found what, in each image that was measured on: for people to look at."""
+        return self.path / "detections.json"
 
     @property
     def negatives(self) -> Path:

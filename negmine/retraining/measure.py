@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 from negmine.detectors.weights_files import hash_weights
 from negmine.errors import ConfigError
@@ -11,6 +12,7 @@ from negmine.evaluating.config import EvalConfig
 from negmine.evaluating.figures import ModelFigures, figures
 from negmine.evaluating.image_scores import ImageScores
 from negmine.evaluating.intervals import FigureIntervals, SampledFigures, figure_samples
+from negmine.evaluating.seen import seen_images
 from negmine.files import write_file
 from negmine.paths import first_few
 from negmine.retraining.calibrating import MatchedRound
@@ -48,6 +50,10 @@ def measure_round(
         matched, conf=config.conf, group_of=lambda image: run.data.groups.get(image.sha256, image.sha256)
     )
     write_file(folder.scores, (json.dumps(scores.to_dict()) + "\n").encode())
+    lowest = min(config.conf, config.conf if measured.threshold_at_recall is None else measured.threshold_at_recall) / 2
+    seen = seen_images(matched, scores, lowest, config.match)
+    rows = {"lowest": lowest, "images": [image.to_dict() for image in seen]}
+    write_file(folder.detections, (json.dumps(rows) + "\n").encode())
     intervals = _intervals(run, scores, at_recall)
     counts = replace(counts, notes=(*counts.notes, *found.notes))
     if matched.skipped:
@@ -63,7 +69,16 @@ def measure_round(
 
 def read_scores(run: Run, number: int) -> ImageScores:
     """What a round found in each image that was measured on, as it was written down."""
-    with reading(run.folder.round(number).scores) as document:
+    return scores_in(run.folder.round(number).scores)
+
+
+def scores_in(path: Path) -> ImageScores:
+    """What is in the file of the scores of a round.
+
+    Raises:
+        ConfigError, OSError: as `reading`.
+    """
+    with reading(path) as document:
         scores = ImageScores.from_dict(document)
         if not scores.keys:
             raise ValueError("it holds no image")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,12 +12,13 @@ from negmine.detectors.base import OnStep
 from negmine.detectors.open import open_detector as open_with_framework
 from negmine.detectors.weights_files import find_weights, written_suffix
 from negmine.errors import ConfigError
+from negmine.files import write_file
 from negmine.paths import printable
 from negmine.ratios.target import Ratio
 from negmine.retraining.advice import Evidence, advise
 from negmine.retraining.config import DEFAULT_OUT, RetrainConfig
 from negmine.retraining.context import Listener, OnProgress, OpenDetector, OpenTrainers, Ports, Run
-from negmine.retraining.cross_fit import report
+from negmine.retraining.cross_fit import report_on_others
 from negmine.retraining.folder import LockedFolder, RetrainFolder, folder_errors
 from negmine.retraining.prepare import RetrainInputs, prepare
 from negmine.retraining.result import RetrainResult, RoundResult
@@ -117,10 +119,16 @@ def retrain(
         ports = Ports(trainers, opener, clock)
         run, notes = prepare(inputs, config, locked, ports, listener)
         made = run_rounds(run)
-    rounds, best = made.results, made.standings.best
-    found = report(
+        result = _result(run, made, inputs.weights, notes, began)
+        write_file(folder.result, (json.dumps(result.to_dict(), indent=1) + "\n").encode())
+    return result
+
+
+def _result(run: Run, made: Rounds, start: Path, notes: Sequence[str], began: float) -> RetrainResult:
+    rounds, best, folder = made.results, made.standings.best, run.folder
+    found = report_on_others(
         made.scores,
-        compare_config(config),
+        compare_config(run.config),
         best=best,
         at_recall=rounds[0].at_recall,
         titles=[each.title for each in rounds],
@@ -135,11 +143,11 @@ def retrain(
         advice=advise(_evidence(run, made)),
         stopped=made.stopped,
         notes=(*notes, *_notes(rounds), *([] if found.note is None else [found.note])),
-        start=inputs.weights,
+        start=start,
         data_yaml=folder.round(best).data_yaml,
         held_out_list=folder.held_out_list,
-        imgsz=config.train.imgsz,
-        seconds=clock() - began,
+        imgsz=run.config.train.imgsz,
+        seconds=run.ports.clock() - began,
         folds=len(run.members),
     )
 

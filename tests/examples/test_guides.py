@@ -61,6 +61,7 @@ def test_there_is_a_guide_for_every_job() -> None:
         "retrain.md",
         "verifier.md",
         "evaluate-in-ci.md",
+        "report.md",
         "other-detectors.md",
     }
     assert {*GUIDES} == {"README.md", *jobs}

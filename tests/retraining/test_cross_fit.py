@@ -11,7 +11,7 @@ from scored import scores_of
 
 from negmine.evaluating.comparing import CompareConfig
 from negmine.evaluating.image_scores import ImageScores
-from negmine.retraining.cross_fit import Report, _half, report
+from negmine.retraining.cross_fit import Report, _half, report_on_others
 from negmine.retraining.verdict import Standings
 
 CONFIG = CompareConfig(conf=0.25, draws=100)
@@ -24,7 +24,7 @@ def fires(firing: np.ndarray) -> ImageScores:
 
 def reported_of(scores: Sequence[ImageScores], *, best: int, at_recall: float) -> Report:
     titles = ["the start", *(f"round {number}" for number in range(1, len(scores)))]
-    return report(scores, CONFIG, best=best, at_recall=at_recall, titles=titles)
+    return report_on_others(scores, CONFIG, best=best, at_recall=at_recall, titles=titles)
 
 
 def test_where_both_halves_choose_the_same_round_its_figure_is_that_on_all_images() -> None:
