@@ -8,13 +8,13 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, takewhile
-from operator import eq
 from pathlib import Path
 from typing import Literal, get_args
 
+import numpy as np
+
 from negmine.bank.bank import Bank
-from negmine.bank.cells import BOX, FLAG, NUMBER, SHA256, TEXT, TEXT_OR_NULL, WHOLE, Cell
+from negmine.bank.cells import BOX, FLAG, KEY, NUMBER, SHA256, SIDE, TEXT, TEXT_OR_NULL, WHOLE, Cell
 from negmine.bank.records import Negative, ReviewState
 from negmine.boxes import Rect
 from negmine.errors import BankError
@@ -48,6 +48,10 @@ LEFT JOIN likenesses l ON l.negative_id = n.id
 _OF_SOURCE = """
 SELECT d.class_name, d.score, d.kind, d.negative_id IS ?1, d.skipped, d.run_id, d.x1, d.y1, d.x2, d.y2
 FROM detections d JOIN sources s ON s.id = d.source_id WHERE s.sha256 = ?2 ORDER BY d.score DESC, d.id
+"""
+_HARDEST_BOXES = """
+SELECT negative_id, max(score), x1, y1, x2, y2 FROM detections
+WHERE negative_id IN (SELECT value FROM json_each(?)) GROUP BY negative_id
 """
 _OBJECTS = """
 SELECT DISTINCT o.class_name, o.x1, o.y1, o.x2, o.y2 FROM objects o JOIN truths t ON t.id = o.truth_id
@@ -86,9 +90,13 @@ class NegativeFilter:
     place: int | None = None
     negatives: tuple[int, ...] | None = None
 
+    @property
+    def below(self) -> bytes | None:
+        """What the key of every source in the folder begins with; None where any folder is meant."""
+        return None if self.folder is None else os.fsencode(os.path.join(os.path.abspath(self.folder), ""))  # noqa: PTH100, PTH118
+
     def conditions(self) -> tuple[list[str], list[object]]:
         """SQL conditions and their values."""
-        below = None if self.folder is None else os.fsencode(os.path.join(os.path.abspath(self.folder), ""))  # noqa: PTH100, PTH118
         every: list[tuple[str, object]] = [
             ("d.class_name IN (SELECT value FROM json_each(?))", json.dumps(self.classes) if self.classes else None),
             (
@@ -102,7 +110,7 @@ class NegativeFilter:
             ),
             ("d.score >= ?", self.min_score),
             ("d.score <= ?", self.max_score),
-            ("substr(s.key, 1, length(?)) = ?", below),
+            ("substr(s.key, 1, length(?)) = ?", self.below),
             ("l.cluster = ?", self.cluster),
             ("l.place = ?", self.place),
             (
@@ -146,6 +154,14 @@ class LabelledObject:
 
     class_name: str
     box_xyxy: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceImage:
+    """A scanned image: where it was found first, and its size in pixels."""
+
+    path: Path
+    size_wh: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +230,11 @@ def find(bank: Bank, prefix: str) -> int:
 def digits(bank: Bank) -> int:
     """How many digits of a hash tell all negatives of the bank apart; seven at least."""
     every = [sha256 for (sha256,) in bank.rows("SELECT sha256 FROM negatives ORDER BY sha256", {"sha256": SHA256})]
-    shared = (sum(1 for _ in takewhile(bool, map(eq, *pair))) for pair in pairwise(every))
-    return max(_SHORTEST, 1 + max(shared, default=0))
+    if len(every) < 2:
+        return _SHORTEST
+    letters = np.frombuffer("".join(every).encode(), dtype=np.uint8).reshape(len(every), -1)
+    first_other = np.argmax(letters[1:] != letters[:-1], axis=1)  # of two neighbours, in their order
+    return max(_SHORTEST, 1 + int(first_other.max()))
 
 
 def in_order(bank: Bank, negative_ids: Sequence[int]) -> list[Negative]:
@@ -224,6 +243,19 @@ def in_order(bank: Bank, negative_ids: Sequence[int]) -> list[Negative]:
     for start in range(0, len(negative_ids), _AT_ONCE):
         found |= {each.id: each for each in bank.negatives(negative_ids[start : start + _AT_ONCE])}
     return [found[number] for number in negative_ids if number in found]
+
+
+def hardest_boxes(bank: Bank, negative_ids: Sequence[int]) -> dict[int, tuple[float, float, float, float]]:
+    """The box of the hardest false positive of each negative, xyxy in pixels of the source, by its number."""
+    rows = bank.rows(_HARDEST_BOXES, {"negative_id": WHOLE, "score": NUMBER, **BOX}, (json.dumps(list(negative_ids)),))
+    return {number: (x1, y1, x2, y2) for number, _, x1, y1, x2, y2 in rows}
+
+
+def source_image(bank: Bank, sha256: str) -> SourceImage | None:
+    """The scanned image with this hash; None where the bank knows none."""
+    columns = {"key": KEY, "width": SIDE, "height": SIDE}
+    row = next(bank.rows("SELECT key, width, height FROM sources WHERE sha256 = ?", columns, (sha256,)), None)
+    return None if row is None else SourceImage(Path(os.fsdecode(row[0])), (row[1], row[2]))
 
 
 def findings(bank: Bank, negative: Negative) -> list[Finding]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from negmine.detectors.base import version_of
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.samples import Samples
-from negmine.detectors.ultralytics.cache import cache_folder
+from negmine.paths import cache_folder
 from negmine.detectors.ultralytics.detector import UltralyticsDetector
 from negmine.detectors.ultralytics.gpu import open_verified
 from negmine.detectors.ultralytics.loading import one_line, open_model
