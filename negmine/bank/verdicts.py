@@ -52,6 +52,15 @@ class Act:
     negatives: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ActSummary:
+    """One decision, without the negatives that it is about: its number, what was decided, and about how many."""
+
+    id: int
+    state: ReviewState
+    count: int
+
+
 class Verdicts(Bank):
     """A bank, opened to decide about its negatives, by any number of processes at a time.
 
@@ -137,15 +146,14 @@ def last_act(bank: Bank) -> int:
     return int(bank.scalar("SELECT max(id) FROM acts") or 0)
 
 
-def last_undoable(bank: Bank, origin: str) -> Act | None:
+def last_undoable(bank: Bank, origin: str) -> ActSummary | None:
     """The last act of an origin that was not taken back; None where there is none."""
-    question = "SELECT id, state FROM acts WHERE NOT undone AND origin = ? ORDER BY id DESC LIMIT 1"
-    row = next(bank.rows(question, {"id": WHOLE, "state": REVIEW}, (origin,)), None)
-    if row is None:
-        return None
-    number, state = row
-    about = "SELECT negative_id FROM act_negatives WHERE act_id = ? ORDER BY negative_id"
-    return Act(number, state, tuple(each for (each,) in bank.rows(about, {"negative_id": WHOLE}, (number,))))
+    question = (
+        "SELECT id, state, (SELECT count(*) FROM act_negatives WHERE act_id = acts.id) FROM acts"
+        " WHERE NOT undone AND origin = ? ORDER BY id DESC LIMIT 1"
+    )
+    row = next(bank.rows(question, {"id": WHOLE, "state": REVIEW, "count": WHOLE}, (origin,)), None)
+    return None if row is None else ActSummary(*row)
 
 
 def decided_since(bank: Bank, act_id: int) -> list[int]:

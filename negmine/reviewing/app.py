@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import jinja2
@@ -156,7 +157,7 @@ class _Site:
             "decisions": await self._bank.decisions(),
             "states": index.state_counts(),
             "last_act": last,
-            "undoable": documents.act(undoable),
+            "undoable": None if undoable is None else asdict(undoable),
         }
 
 

@@ -20,7 +20,7 @@ from negmine.bank.bank import Bank
 from negmine.bank.browsing import NegativeFilter, Sort
 from negmine.bank.index import Index, Stamp, decided_states
 from negmine.bank.records import ReviewState
-from negmine.bank.verdicts import Act, Verdicts, decided_since, last_act, last_undoable
+from negmine.bank.verdicts import Act, ActSummary, Verdicts, decided_since, last_act, last_undoable
 from negmine.errors import BankError, BankLockedError, BankVersionError
 from negmine.structures import IntArray
 
@@ -127,7 +127,7 @@ class ReviewedBank:
         """Take back an act; see `Verdicts.undo`."""
         return await self._change(lambda verdicts: verdicts.undo(act_id))
 
-    async def last_acts(self) -> tuple[int, Act | None]:
+    async def last_acts(self) -> tuple[int, ActSummary | None]:
         """The number of the last act, 0 for none; and the last of any review that was not taken back."""
         return await self.read(lambda bank: (last_act(bank), last_undoable(bank, _ORIGIN)))
 
