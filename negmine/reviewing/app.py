@@ -104,7 +104,7 @@ class _Site:
         return JSONResponse(await self._progress())
 
     async def list(self, request: Request) -> Response:
-        """Which negatives are shown: little-endian 32-bit numbers, three for each: its own, its cluster's, its place's."""
+        """Which negatives are shown: the numbers of each, its cluster and its place, in 32 bits, little-endian."""
         asked = request.query_params
         which, order = questions.negative_filter(asked), questions.sort(asked)
         chosen = await self._bank.select(which, order, questions.whole(asked.get("since", "0"), "since"))

@@ -1,4 +1,4 @@
-"""What the page is told, as JSON values. Names are one line of printable text; the page shows them as text, not HTML."""
+"""What the page is told, as JSON values. Names are one line of printable text, which the page never takes for HTML."""
 
 from __future__ import annotations
 

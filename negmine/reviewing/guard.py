@@ -125,5 +125,3 @@ def names_of(host: str) -> Sequence[str]:
 
 def _bracketed(name: str) -> str:
     return f"[{name}]" if ":" in name else name
-
-

@@ -1,7 +1,7 @@
 """Thumbnails in the user's cache folder, named by the hash of the file that they show.
 
-They are not in the bank: it may be read-only, or have come from somebody whose thumbnails show something else. They only
-save time, so the oldest are removed when there are too many, and nothing is said where they cannot be written.
+They are not in the bank: it may be read-only, or have come from somebody whose thumbnails show something else. They
+only save time, so the oldest are removed when there are too many, and nothing is said where they cannot be written.
 """
 
 from __future__ import annotations
