@@ -94,13 +94,14 @@ class _Site:
 
     async def facets(self, request: Request) -> Response:
         """What can be filtered by."""
-        index, version = await self._bank.index(), await self._bank.version()
+        index, version = await self._bank.index(), self._bank.version
         if self._facets[0] != version:
-            self._facets = version, await self._bank.read(lambda bank: documents.facets(bank, index))
+            self._facets = version, await self._bank.read_long(lambda bank: documents.facets(bank, index))
         return JSONResponse(self._facets[1])
 
     async def changes(self, request: Request) -> Response:
         """What has changed, and how far the review is; asked for again and again."""
+        await self._bank.look()
         return JSONResponse(await self._progress())
 
     async def list(self, request: Request) -> Response:
@@ -153,8 +154,8 @@ class _Site:
         index = await self._bank.index()
         last, undoable = await self._bank.last_acts()
         return {
-            "version": await self._bank.version(),
-            "decisions": await self._bank.decisions(),
+            "version": self._bank.version,
+            "decisions": self._bank.decisions,
             "states": index.state_counts(),
             "last_act": last,
             "undoable": None if undoable is None else asdict(undoable),

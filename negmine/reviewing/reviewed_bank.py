@@ -18,7 +18,7 @@ import numpy as np
 
 from negmine.bank.bank import Bank
 from negmine.bank.browsing import NegativeFilter, Sort
-from negmine.bank.index import Index, Stamp, decided_states
+from negmine.bank.index import Index, Stamp, content_stamp, decided_states, decision_stamp
 from negmine.bank.records import ReviewState
 from negmine.bank.verdicts import Act, ActSummary, Verdicts, decided_since, last_act, last_undoable
 from negmine.errors import BankError, BankLockedError, BankVersionError
@@ -67,9 +67,11 @@ class ReviewedBank:
             self.read_only = str(error)
         self._bank = self._connect(self._reading, Bank)
         self._index_bank = self._connect(self._indexing, Bank)
-        self._version, self._data_version = 1, -1
-        self._stamp = self._reading.submit(Stamp.of, self._bank).result()
+        self._version = 1
+        self._content = self._reading.submit(content_stamp, self._bank).result()
+        self._decisions = self._reading.submit(decision_stamp, self._bank).result()
         self._index = self._indexing.submit(Index.read, self._index_bank).result()
+        self._compared = self._noticed = -1  # SQLite's versions of the data when content and decisions were compared
         self._renewal: Future[None] | None = None
         self._rested = 0.0  # moment from which the index may be renewed
 
@@ -91,20 +93,28 @@ class ReviewedBank:
         """What a question about the bank gives."""
         return await asyncio.wrap_future(self._reading.submit(question, self._bank))
 
-    async def index(self) -> Index:
-        """All negatives, as they were a moment ago; where something has changed since, a new index is being made."""
+    async def read_long(self, question: Callable[[Bank], _T]) -> _T:
+        """The same for a question that takes longer, and keeps no other waiting."""
+        return await asyncio.wrap_future(self._indexing.submit(question, self._index_bank))
+
+    async def look(self) -> None:
+        """Notice what a scan and other commands changed; what there is anew is in the index a moment later."""
         await asyncio.wrap_future(self._reading.submit(self._look))
+
+    async def index(self) -> Index:
+        """All negatives, as they were a moment ago, with the verdicts of now."""
+        await asyncio.wrap_future(self._reading.submit(self._notice_decisions))
         return self._index
 
-    async def version(self) -> str:
+    @property
+    def version(self) -> str:
         """Changes when negatives come or go, or are compared anew."""
-        await self.index()
         return str(self._version)
 
-    async def decisions(self) -> str:
+    @property
+    def decisions(self) -> str:
         """Changes when somebody decides something."""
-        await self.index()
-        return "-".join(f"{number:.0f}" for number in self._stamp.decisions)
+        return "-".join(f"{number:.0f}" for number in self._decisions)
 
     async def select(self, which: NegativeFilter, sort: Sort, since: int) -> IntArray:
         """The numbers, clusters and places [N, 3] of the negatives that are meant, in order.
@@ -140,28 +150,34 @@ class ReviewedBank:
             await self.read(lambda bank: self._index.set_states(decided_states(bank, ids)))
         return act
 
-    def _look(self) -> None:
-        """Notice changes; in the thread that reads."""
-        if (now := self._bank.data_version()) == self._data_version:
+    def _notice_decisions(self) -> None:
+        """In the thread that reads."""
+        if (now := self._bank.data_version()) == self._noticed:
             return
+        if (stamp := decision_stamp(self._bank)) != self._decisions:
+            self._index.set_states(decided_states(self._bank), others=True)
+            self._decisions = stamp
+        self._noticed = now
+
+    def _look(self) -> None:
+        """In the thread that reads."""
+        self._notice_decisions()
         if self._renewal is not None:
             if not self._renewal.done():
                 return
             renewal, self._renewal = self._renewal, None
             renewal.result()
-        stamp = Stamp.of(self._bank)
-        if stamp.content != self._stamp.content:
-            if time.monotonic() < self._rested:
-                return
+        if (now := self._bank.data_version()) == self._compared or time.monotonic() < self._rested:
+            return
+        if (stamp := content_stamp(self._bank)) != self._content:
             self._renewal = self._indexing.submit(self._renew, stamp)
-        elif stamp.decisions != self._stamp.decisions:
-            self._index.set_states(decided_states(self._bank), others=True)
-            self._stamp = stamp
-        self._data_version = now
+        self._compared = now
 
     def _renew(self, stamp: Stamp) -> None:
         """Make the index anew; in the thread for that."""
         began = time.monotonic()
-        self._index = Index.read(self._index_bank)
-        self._stamp, self._version = stamp, self._version + 1
+        index = Index.read(self._index_bank)
+        self._index, self._content, self._version = index, stamp, self._version + 1
+        self._noticed = -1  # the verdicts in it may be older than those that were noticed
+        self._decisions = ()
         self._rested = time.monotonic() + _SHARE * (time.monotonic() - began)

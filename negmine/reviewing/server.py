@@ -72,12 +72,12 @@ def _thumbnails() -> Thumbnails:
 
 def _listening(config: ReviewConfig) -> socket.socket:
     try:
-        family, *_, address = socket.getaddrinfo(
+        family, kind, protocol, _, address = socket.getaddrinfo(
             config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except OSError as error:
         raise ConfigError(f"expected --host with an address of this computer, found {config.host!r}") from error
-    opened = socket.socket(family, socket.SOCK_STREAM)
+    opened = socket.socket(family, kind, protocol)  # asyncio sends at once only where it is told that this is TCP
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind(address)

@@ -11,7 +11,7 @@ import pytest
 from banks import RUN
 
 from negmine.bank.browsing import SORTS, NegativeFilter, browse, counts
-from negmine.bank.index import Index, Stamp, decided_states
+from negmine.bank.index import Index, content_stamp, decided_states, decision_stamp
 from negmine.bank.records import ScannedImage
 from negmine.bank.verdicts import Verdicts, decided_since, last_act, last_undoable
 from negmine.bank.writer import BankWriter
@@ -100,12 +100,12 @@ def test_states_can_be_set(filled: BankWriter) -> None:
 
 
 def test_a_stamp_tells_content_from_decisions(filled: BankWriter, store: Store, image: Make) -> None:
-    first = Stamp.of(filled)
+    content, decisions = content_stamp(filled), decision_stamp(filled)
     filled.review(1, "accepted")
-    second = Stamp.of(filled)
-    assert second.content == first.content and second.decisions != first.decisions
+    assert content_stamp(filled) == content and decision_stamp(filled) != decisions
+    decisions = decision_stamp(filled)
     store(image("new.jpg", negatives=(b"new",)))
-    third = Stamp.of(filled)
-    assert third.content != second.content and third.decisions == second.decisions
+    assert content_stamp(filled) != content and decision_stamp(filled) == decisions
+    content = content_stamp(filled)
     list(filled.query("UPDATE likenesses SET unlabelled = 0.4 WHERE negative_id = 1"))
-    assert Stamp.of(filled).content != third.content
+    assert content_stamp(filled) != content
