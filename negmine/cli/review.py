@@ -12,15 +12,17 @@ import click
 from negmine.cli._command import Command, option
 from negmine.cli._options import bank_option
 from negmine.cli._output import console, say
+from negmine.mining.config import DEFAULT_BANK
 from negmine.paths import printable
+from negmine.reviewing.config import ReviewConfig
 
-_DEFAULT_PORT, _LOOPBACK = 8765, "127.0.0.1"
+_DEFAULTS = ReviewConfig(Path(DEFAULT_BANK))
 
 
 @click.command("review", cls=Command)
 @bank_option
 @option(
-    "Page", "--port", default=_DEFAULT_PORT, show_default=True, metavar="N", help="Port of the page; 0 for a free one."
+    "Page", "--port", default=_DEFAULTS.port, show_default=True, metavar="N", help="Port of the page; 0 for a free one."
 )
 @option(
     "Page", "--open/--no-open", "opens", default=None, help="Open it in a browser.  [default: where there is a screen]"
@@ -28,7 +30,7 @@ _DEFAULT_PORT, _LOOPBACK = 8765, "127.0.0.1"
 @option(
     "Page",
     "--host",
-    default=_LOOPBACK,
+    default=_DEFAULTS.host,
     show_default=True,
     metavar="ADDRESS",
     help="Address to listen at. Any but this computer's own needs --token.",
@@ -41,7 +43,6 @@ def command(bank: str, port: int, opens: bool | None, host: str, token: str | No
     \b
     negmine review --bank negmine-bank
     """
-    from negmine.reviewing.config import ReviewConfig
     from negmine.reviewing.server import Serving, serve
 
     config, err = ReviewConfig(Path(bank), port, host, token), console(stderr=True)

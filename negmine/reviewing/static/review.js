@@ -88,6 +88,7 @@ let wanted = new Set(); // ids that were asked for
 let selected = new Set(); // ids
 let at = 0, anchor = 0; // lines
 let largeOpen = false;
+let listing = 0; // counts requests, so that a late answer is not shown
 
 const idAt = (position) => list[3 * position];
 const clusterAt = (position) => list[3 * position + 1];
@@ -114,21 +115,25 @@ function rememberView() {
 }
 
 async function loadList({ renewed }) {
-  const kept = headOf(at);
   if (renewed) view.since = progress.last_act;
-  const version = progress.version;
-  const answer = await ask(`/api/list?${query(true)}`);
-  list = new Int32Array(await answer.arrayBuffer());
+  const version = progress.version, turn = ++listing;
+  const answer = new Int32Array(await (await ask(`/api/list?${query(true)}`)).arrayBuffer());
+  if (turn !== listing) return;
   progress.listed = version;
+  const isSame = answer.length === list.length && answer.every((number, index) => number === list[index]);
+  if (isSame && !renewed) return;
+  const kept = headOf(at), keptAnchor = headOf(anchor), above = Math.floor(at / columns); // somebody may have moved on meanwhile
+  list = answer;
   layLines();
   const line = lineOf.get(kept);
   at = line ?? (renewed ? 0 : Math.min(at, Math.max(lines.length - 1, 0)));
-  anchor = at;
+  anchor = lineOf.get(keptAnchor) ?? at;
   for (const id of [...selected]) if (!lineOf.has(id)) selected.delete(id);
-  if (renewed && line === undefined) grid.scrollTop = 0;
   layOut();
-  if (renewed && line !== undefined) scrollTo(at);
-  if (largeOpen) showLarge();
+  if (renewed) { if (line === undefined) grid.scrollTop = 0; else scrollTo(at); }
+  else grid.scrollTop += (Math.floor(at / columns) - above) * lineHeight; // the tiles in view stay where they are
+  draw();
+  if (largeOpen && (renewed || line === undefined)) showLarge();
 }
 
 function layLines() {
@@ -400,7 +405,7 @@ const compareHint = () => `Nobody has compared these negatives yet: run "negmine
 
 // ---- the large view -------------------------------------------------------------------------------------------------
 
-let showing = 0; // counts requests, so that a late answer is not shown
+let showing = 0; // counts requests, as `listing` does
 
 async function showLarge() {
   const id = headOf(at), turn = ++showing;
@@ -622,6 +627,7 @@ async function poll() {
         const inView = new Set([...tiles.keys()].map(headOf));
         for (const id of rows.keys()) if (!inView.has(id)) rows.delete(id);
         await fetchRows({ again: true });
+        if (largeOpen) showLarge();
       }
     } catch (error) { showProblem(error); }
   }
