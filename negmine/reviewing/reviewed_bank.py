@@ -18,7 +18,7 @@ import numpy as np
 
 from negmine.bank.bank import Bank
 from negmine.bank.browsing import NegativeFilter, Sort
-from negmine.bank.index import Index, Stamp, content_stamp, decided_states, decision_stamp
+from negmine.bank.index import Index, content_stamp, decided_states, decision_stamp
 from negmine.bank.records import ReviewState
 from negmine.bank.verdicts import Act, ActSummary, Verdicts, decided_since, last_act, last_undoable
 from negmine.errors import BankError, BankLockedError, BankVersionError
@@ -169,13 +169,14 @@ class ReviewedBank:
             renewal.result()
         if (now := self._bank.data_version()) == self._compared or time.monotonic() < self._rested:
             return
-        if (stamp := content_stamp(self._bank)) != self._content:
-            self._renewal = self._indexing.submit(self._renew, stamp)
         self._compared = now
+        self._renewal = self._indexing.submit(self._renew)
 
-    def _renew(self, stamp: Stamp) -> None:
-        """Make the index anew; in the thread for that."""
+    def _renew(self) -> None:
+        """Make the index anew where the content has changed; in the thread for that."""
         began = time.monotonic()
+        if (stamp := content_stamp(self._index_bank)) == self._content:
+            return
         index = Index.read(self._index_bank)
         self._index, self._content, self._version = index, stamp, self._version + 1
         self._noticed = -1  # the verdicts in it may be older than those that were noticed

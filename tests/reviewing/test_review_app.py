@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from banks import RUN, MakeBank, make_image
+from killing import until
 from starlette.testclient import TestClient
 
 from negmine.bank.bank import Bank
@@ -178,9 +179,7 @@ def test_a_scan_that_adds_negatives_is_seen(page: TestClient, tmp_path: Path) ->
         with writer.transaction():
             writer.store(run, make_image("new.jpg", negatives=(b"new",)))
         decide(page, [1], "accepted")  # the lock of the scan keeps nobody from deciding
-    for _ in range(200):
-        if page.get("/api/changes").json()["version"] != before:
-            break
+    until(lambda: page.get("/api/changes").json()["version"] != before)
     assert listed(page) == [4, 3, 2, 1]
     assert states(tmp_path / "bank")[1] == "accepted"
     assert "cat" in [each["value"] for each in page.get("/api/facets").json()["classes"]]

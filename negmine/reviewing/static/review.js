@@ -5,7 +5,7 @@ const NO_GROUP = -1;
 const STATES = ["unreviewed", "accepted", "rejected", "target"];
 const CALLED = { unreviewed: "undecided", accepted: "accepted", rejected: "rejected", target: "target" };
 const MARKS = { unreviewed: "", accepted: "✓", rejected: "✕", target: "◎ target" };
-const TILE_SIDES = [64, 96, 136, 184, 256]; // pixels
+const TILE_SIDES = [44, 88, 136, 184, 256]; // pixels
 const CAPTION_FROM = 96; // smaller tiles have no text
 const GAP = 6;
 const AT_ONCE = 240; // rows in one request
@@ -73,7 +73,7 @@ const asked = new URLSearchParams(location.search);
 const view = {
   classes: asked.getAll("class"), states: asked.has("state") ? asked.getAll("state") : ["unreviewed"],
   run: asked.get("run") ?? "", folder: asked.get("folder") ?? "", min: asked.get("min") ?? "", max: asked.get("max") ?? "",
-  sort: asked.get("sort") ?? "score", group: asked.get("group") ?? "none", size: Number(asked.get("size") ?? 2),
+  sort: asked.get("sort") ?? "score", group: asked.get("group") ?? "", size: Number(asked.get("size") ?? 2),
   since: 0,
 };
 
@@ -715,11 +715,12 @@ new ResizeObserver(() => { layOut(); if (largeOpen) showLarge(); }).observe(grid
 // ---- begin ----------------------------------------------------------------------------------------------------------
 
 if (document.body.dataset.readOnly !== undefined) for (const button of document.querySelectorAll("[data-do]")) button.disabled = true;
-rememberView();
 try {
   showProgress(await askJson("/api/changes"));
   seenDecisions = progress.decisions;
   facets = await askJson("/api/facets");
+  view.group ||= facets.known.places ? "place" : "none"; // the same box in many frames is one line
+  rememberView();
   showFilters();
   await loadList({ renewed: true });
 } catch (error) { showProblem(error); }
