@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -44,7 +45,7 @@ class Known(TypedDict):
 def facets(bank: Bank, index: Index) -> Document:
     """What can be filtered by, and how many negatives each choice has; it changes with the index alone."""
     return {
-        "bank": printable(bank.folder),
+        "compare": f"negmine bank compare --bank {shlex.quote(printable(bank.folder))}",
         "digits": digits(bank),
         "classes": [_choice(name, one_line(name), count) for name, count in index.class_counts().items()],
         "runs": [_run(run) for run in runs(bank)],

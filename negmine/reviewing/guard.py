@@ -109,9 +109,9 @@ class Guard:
 
 
 def names_of(host: str) -> Sequence[str]:
-    """What a browser may call a server that listens at an address, as it writes it in `Host`."""
-    if host in (*_LOOPBACK_NAMES, "::1"):
-        return _LOOPBACK_NAMES
+    """What a browser may call a server that listens at an address, as it writes it in `Host`; the best name first."""
+    if _bracketed(host) in _LOOPBACK_NAMES:
+        return tuple(dict.fromkeys((_bracketed(host), *_LOOPBACK_NAMES)))
     if host not in ("0.0.0.0", "::"):
         return (_bracketed(host),)
     own = socket.gethostname()

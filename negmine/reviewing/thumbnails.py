@@ -48,6 +48,7 @@ class Thumbnails:
             return
         path = self._path(self.folder, sha256)
         with suppress(OSError):
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # others need not see them
             replace_file(
                 path,
                 lambda part: part.write_bytes(data),

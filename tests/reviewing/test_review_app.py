@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import struct
 from collections.abc import Callable
@@ -250,7 +251,9 @@ def test_names_are_text_and_never_html(make_bank: MakeBank, visit: Visit, tmp_pa
     (row,) = page.get("/api/rows?ids=1").json()
     assert row["class"] == "<b>\\x1b[31m</b>" and row["source"] == f"{odd}.png"
     assert page.get("/api/rows?ids=1").headers["content-type"] == "application/json"
-    (choice,) = page.get("/api/facets").json()["classes"]
+    facets = page.get("/api/facets").json()
+    (choice,) = facets["classes"]
+    assert shlex.split(facets["compare"])[-1] == str(tmp_path / odd)
     assert listed(page, "class=" + "%3Cb%3E%1B%5B31m%3C%2Fb%3E") == [1] and choice["value"] == "<b>\x1b[31m</b>"
 
 

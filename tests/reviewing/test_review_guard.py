@@ -109,6 +109,7 @@ def test_without_a_host_or_with_two_there_is_no_answer(asking: TestClient) -> No
 
 def test_names_of_an_address() -> None:
     assert names_of("127.0.0.1") == ("127.0.0.1", "localhost", "[::1]")
+    assert names_of("::1") == ("[::1]", "127.0.0.1", "localhost")
     assert names_of("192.168.1.5") == ("192.168.1.5",)
     assert names_of("fe80::1") == ("[fe80::1]",)
     assert {"127.0.0.1", "localhost"} < {*names_of("0.0.0.0")} and "0.0.0.0" not in names_of("0.0.0.0")

@@ -316,6 +316,16 @@ def test_filters_and_orders(make_bank: MakeBank, serve, drivers) -> None:  # typ
     page.driver.refresh()  # the view is kept
     page.wait_for_tiles()
     assert list(page.states()) == [4, 5, 6]
+    page.driver.find_element(By.ID, "reset").click()
+    page.driver.find_element(By.CSS_SELECTOR, "#states input[value=rejected]").click()
+    until(lambda: 6 not in page.states())
+    assert not page.driver.find_element(By.ID, "empty").is_displayed()
+    page.driver.execute_script("document.getElementById('grid').focus()")
+    page.press("a", holding=Keys.CONTROL)
+    page.press("a")
+    until(lambda: decided(bank) == {"accepted": 5, "rejected": 1})
+    page.driver.get(page.driver.current_url.split("?")[0])
+    until(lambda: page.text("#empty").startswith("All are decided"))
     assert page.errors() == []
 
 

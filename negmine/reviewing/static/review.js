@@ -77,7 +77,7 @@ const view = {
   since: 0,
 };
 
-let facets = { classes: [], runs: [], folders: [], known: {}, digits: 7, bank: "" };
+let facets = { classes: [], runs: [], folders: [], known: {}, digits: 7, compare: "" };
 let seenDecisions = ""; // that the tiles show; those of others are noticed by the difference
 let progress = { version: "", decisions: "", states: {}, last_act: 0, undoable: null };
 let list = new Int32Array(0); // id, cluster and place of each negative, in order
@@ -168,10 +168,15 @@ function layOut() {
   grid.classList.toggle("small", isSmall);
   canvas.style.height = `${Math.ceil(lines.length / columns) * lineHeight}px`;
   byId("empty").hidden = lines.length > 0;
+  byId("empty").textContent = isDone() ? "All are decided. “Show all” lists them." : "No negative fits these filters.";
   for (const tile of tiles.values()) tile.remove();
   tiles.clear();
   draw();
   showCounts();
+}
+
+function isDone() {
+  return progress.states.unreviewed === 0 && STATES.some((name) => progress.states[name]) && String(view.states) === "unreviewed";
 }
 
 function draw() {
@@ -401,7 +406,7 @@ function selectAlike() {
   showCounts();
 }
 
-const compareHint = () => `Nobody has compared these negatives yet: run "negmine bank compare --bank ${facets.bank}".`;
+const compareHint = () => `Nobody has compared these negatives yet: run "${facets.compare}".`;
 
 // ---- the large view -------------------------------------------------------------------------------------------------
 
@@ -559,7 +564,7 @@ function showFilters() {
   byId("hint").textContent = clusters || places
     ? "Likely unlabelled targets are known only where labelled images were scanned too."
     : "Likely unlabelled targets, clusters and places are not known yet. This command finds them: ";
-  if (!clusters && !places) byId("hint").append(make("code", { textContent: `negmine bank compare --bank ${facets.bank}` }));
+  if (!clusters && !places) byId("hint").append(make("code", { textContent: facets.compare }));
 }
 
 function showStates() {
