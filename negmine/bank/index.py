@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from negmine.bank.bank import Bank
 from negmine.bank.browsing import NegativeFilter, Sort
-from negmine.bank.cells import KEY, NUMBER, NUMBER_OR_NULL, TEXT, WHOLE, WHOLE_OR_NULL
+from negmine.bank.cells import KEY, NUMBER, NUMBER_OR_NULL, REVIEW, TEXT, WHOLE, WHOLE_OR_NULL
 from negmine.bank.records import ReviewState
 from negmine.structures import BoolArray, FloatArray, IntArray
 
@@ -37,6 +38,7 @@ ORDER BY path, id
 """
 _RUNS = "SELECT DISTINCT run_id, negative_id FROM detections WHERE negative_id IS NOT NULL"
 _REVIEWS = "SELECT negative_id, state FROM reviews"
+_ASKED = "negative_id IN (SELECT value FROM json_each(?))"
 _CONTENT = """
 SELECT (SELECT count(*) FROM negatives), (SELECT coalesce(max(id), 0) FROM negatives),
        (SELECT count(*) FROM detections), (SELECT coalesce(max(id), 0) FROM detections),
@@ -60,7 +62,7 @@ def content_stamp(bank: Bank) -> Stamp:
 
 
 def decision_stamp(bank: Bank) -> Stamp:
-    """That of what people decided."""
+    """That of what people decided: the last act, how many were undone, and sums over the verdicts."""
     return next(bank.rows(_DECISIONS, {str(number): NUMBER for number in range(4)}))
 
 
@@ -210,8 +212,13 @@ def decided_states(bank: Bank, negative_ids: Sequence[int] | None = None) -> dic
         bank: open.
         negative_ids: of these, with `unreviewed` for those without a verdict; None for all that have one.
     """
-    found: dict[int, ReviewState] = dict(bank.rows(_REVIEWS, {"negative_id": WHOLE, "state": TEXT}))
-    return found if negative_ids is None else {number: found.get(number, "unreviewed") for number in negative_ids}
+    columns = {"negative_id": WHOLE, "state": REVIEW}
+    if negative_ids is None:
+        return dict(bank.rows(_REVIEWS, columns))
+    found: dict[int, ReviewState] = dict(
+        bank.rows(f"{_REVIEWS} WHERE {_ASKED}", columns, (json.dumps(list(negative_ids)),))
+    )
+    return {number: found.get(number, "unreviewed") for number in negative_ids}
 
 
 def _groups(numbers: Sequence[int | None]) -> IntArray:

@@ -18,7 +18,7 @@ import numpy as np
 
 from negmine.bank.bank import Bank
 from negmine.bank.browsing import NegativeFilter, Sort
-from negmine.bank.index import Index, content_stamp, decided_states, decision_stamp
+from negmine.bank.index import Index, Stamp, content_stamp, decided_states, decision_stamp
 from negmine.bank.records import ReviewState
 from negmine.bank.verdicts import Act, ActSummary, Verdicts, decided_since, last_act, last_undoable
 from negmine.errors import BankError, BankLockedError, BankVersionError
@@ -72,7 +72,7 @@ class ReviewedBank:
         self._decisions = self._reading.submit(decision_stamp, self._bank).result()
         self._index = self._indexing.submit(Index.read, self._index_bank).result()
         self._compared = self._noticed = -1  # SQLite's versions of the data when content and decisions were compared
-        self._renewal: Future[None] | None = None
+        self._renewal: Future[tuple[Index, Stamp, float] | None] | None = None
         self._rested = 0.0  # moment from which the index may be renewed
 
     def _connect(self, thread: ThreadPoolExecutor, kind: Callable[[Path], _T]) -> _T:
@@ -144,18 +144,18 @@ class ReviewedBank:
     async def _change(self, change: Callable[[Verdicts], Act | None]) -> Act | None:
         if self._verdicts is None or self.read_only is not None:
             raise BankError(f"nothing can be decided: {self.read_only}")
-        act = await asyncio.wrap_future(self._deciding.submit(change, self._verdicts))
-        if act is not None:
-            ids = act.negatives
-            await self.read(lambda bank: self._index.set_states(decided_states(bank, ids)))
-        return act
+        return await asyncio.wrap_future(self._deciding.submit(change, self._verdicts))
 
     def _notice_decisions(self) -> None:
         """In the thread that reads."""
         if (now := self._bank.data_version()) == self._noticed:
             return
         if (stamp := decision_stamp(self._bank)) != self._decisions:
-            self._index.set_states(decided_states(self._bank), others=True)
+            (last, undone, *_), was_undone = self._decisions, stamp[1]
+            if undone == was_undone:  # there are new acts alone
+                self._index.set_states(decided_states(self._bank, decided_since(self._bank, int(last))))
+            else:
+                self._index.set_states(decided_states(self._bank), others=True)
             self._decisions = stamp
         self._noticed = now
 
@@ -166,19 +166,26 @@ class ReviewedBank:
             if not self._renewal.done():
                 return
             renewal, self._renewal = self._renewal, None
-            renewal.result()
+            self._take(renewal.result())
         if (now := self._bank.data_version()) == self._compared or time.monotonic() < self._rested:
             return
         self._compared = now
-        self._renewal = self._indexing.submit(self._renew)
+        self._renewal = self._indexing.submit(self._renew, self._content)
 
-    def _renew(self) -> None:
-        """Make the index anew where the content has changed; in the thread for that."""
+    def _renew(self, known: Stamp) -> tuple[Index, Stamp, float] | None:
+        """The index anew, its stamp, and the seconds that it took; None where the content is as it was.
+
+        In the thread for that.
+        """
         began = time.monotonic()
-        if (stamp := content_stamp(self._index_bank)) == self._content:
+        stamp = content_stamp(self._index_bank)
+        return None if stamp == known else (Index.read(self._index_bank), stamp, time.monotonic() - began)
+
+    def _take(self, renewed: tuple[Index, Stamp, float] | None) -> None:
+        """In the thread that reads."""
+        if renewed is None:
             return
-        index = Index.read(self._index_bank)
-        self._index, self._content, self._version = index, stamp, self._version + 1
-        self._noticed = -1  # the verdicts in it may be older than those that were noticed
-        self._decisions = ()
-        self._rested = time.monotonic() + _SHARE * (time.monotonic() - began)
+        index, self._content, seconds = renewed
+        index.set_states(decided_states(self._bank), others=True)  # some may be newer than the index
+        self._index, self._version = index, self._version + 1
+        self._rested = time.monotonic() + _SHARE * seconds
