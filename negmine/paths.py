@@ -1,10 +1,12 @@
-"""File names as printable text, as bytes that sort the same everywhere, and without links."""
+"""File names as printable text, as bytes that sort the same everywhere, and without links; the user's cache folder."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+import platformdirs
 
 from negmine.words import one_line
 
@@ -51,3 +53,12 @@ class RealPaths:
         if folder not in self._folders:
             self._folders[folder] = os.path.realpath(folder)
         return os.path.join(self._folders[folder], name)  # noqa: PTH118  (the paths are text)
+
+
+def cache_folder() -> Path | None:
+    """`negmine` in the user's cache folder, wherever the system keeps it; None where the user has no home."""
+    try:
+        folder = platformdirs.user_cache_path("negmine", appauthor=False)
+    except RuntimeError:
+        return None
+    return folder if folder.is_absolute() else None

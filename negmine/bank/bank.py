@@ -190,6 +190,10 @@ class Bank:
         both = f"{question.format('variants')} UNION ALL {question.format('repeats')}"
         return set(self.rows(both, {"operation": TEXT, "parameters": PARAMETERS}, (negative_id,)))
 
+    def data_version(self) -> int:
+        """A number that changes when another connection, of this process or another, changes the bank."""
+        return int(self.scalar("PRAGMA data_version") or 0)
+
     def query(self, sql: str, parameters: tuple[object, ...] = ()) -> Iterator[tuple]:  # type: ignore[type-arg]
         """Rows of any SQL query, for notebooks; `negmine.bank.schema` describes the tables. negmine itself never asks.
 

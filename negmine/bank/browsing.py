@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from negmine.bank.bank import Bank
-from negmine.bank.cells import BOX, FLAG, NUMBER, SHA256, TEXT, TEXT_OR_NULL, WHOLE, Cell, Row
+from negmine.bank.cells import BOX, FLAG, KEY, NUMBER, SHA256, SIDE, TEXT, TEXT_OR_NULL, WHOLE, Cell, Row
 from negmine.bank.filters import EVERY_NEGATIVE, NegativeFilter, Sort
 from negmine.bank.records import Negative
 from negmine.boxes import Rect
@@ -42,6 +44,10 @@ LEFT JOIN likenesses l ON l.negative_id = n.id
 _OF_SOURCE = """
 SELECT d.class_name, d.score, d.kind, d.negative_id IS ?1, d.skipped, d.run_id, d.x1, d.y1, d.x2, d.y2
 FROM detections d JOIN sources s ON s.id = d.source_id WHERE s.sha256 = ?2 ORDER BY d.score DESC, d.id
+"""
+_HARDEST_BOXES = """
+SELECT negative_id, max(score), x1, y1, x2, y2 FROM detections
+WHERE negative_id IN (SELECT value FROM json_each(?)) GROUP BY negative_id
 """
 _OBJECTS = """
 SELECT DISTINCT o.class_name, o.x1, o.y1, o.x2, o.y2 FROM objects o JOIN truths t ON t.id = o.truth_id
@@ -83,6 +89,14 @@ class LabelledObject:
 
     class_name: str
     box_xyxy: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceImage:
+    """A scanned image: where it was found first, and its size in pixels."""
+
+    path: Path
+    size_wh: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +202,19 @@ def in_order(bank: Bank, negative_ids: Sequence[int]) -> list[Negative]:
     for start in range(0, len(negative_ids), _AT_ONCE):
         found |= {each.id: each for each in bank.negatives(negative_ids[start : start + _AT_ONCE])}
     return [found[number] for number in negative_ids if number in found]
+
+
+def hardest_boxes(bank: Bank, negative_ids: Sequence[int]) -> dict[int, tuple[float, float, float, float]]:
+    """The box of the hardest false positive of each negative, xyxy in pixels of the source, by its number."""
+    rows = bank.rows(_HARDEST_BOXES, {"negative_id": WHOLE, "score": NUMBER, **BOX}, (json.dumps(list(negative_ids)),))
+    return {number: (x1, y1, x2, y2) for number, _, x1, y1, x2, y2 in rows}
+
+
+def source_image(bank: Bank, sha256: str) -> SourceImage | None:
+    """The scanned image with this hash; None where the bank knows none."""
+    columns = {"key": KEY, "width": SIDE, "height": SIDE}
+    row = next(bank.rows("SELECT key, width, height FROM sources WHERE sha256 = ?", columns, (sha256,)), None)
+    return None if row is None else SourceImage(Path(os.fsdecode(row[0])), (row[1], row[2]))
 
 
 def findings(bank: Bank, negative: Negative) -> list[Finding]:

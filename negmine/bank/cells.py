@@ -71,6 +71,7 @@ FLAG = Cell("0, 1 or NULL", lambda value: value is None or (type(value) is int a
 NUMBER = Cell("a finite number", _is_number)
 TEXT = Cell("text", _is_text)
 TEXT_OR_NULL = Cell("text or NULL", lambda value: value is None or _is_text(value))
+NUMBER_OR_NULL = Cell("a finite number or NULL", lambda value: value is None or _is_number(value))
 WHOLE_OR_NULL = Cell("a whole number or NULL", lambda value: value is None or WHOLE.holds(value))
 KEY = Cell("the bytes of a path", lambda value: type(value) is bytes and value != b"" and b"\0" not in value)
 SHA256 = Cell("a sha256 in hex", _is_match("[0-9a-f]{64}"))

@@ -41,9 +41,13 @@ class NegativeFilter:
     place: int | None = None
     negatives: tuple[int, ...] | None = None
 
+    @property
+    def below(self) -> bytes | None:
+        """What the key of every source in the folder begins with; None where any folder is meant."""
+        return None if self.folder is None else os.fsencode(os.path.join(os.path.abspath(self.folder), ""))  # noqa: PTH100, PTH118
+
     def conditions(self) -> tuple[list[str], list[object]]:
         """SQL conditions and their values."""
-        below = None if self.folder is None else os.fsencode(os.path.join(os.path.abspath(self.folder), ""))  # noqa: PTH100, PTH118
         every: list[tuple[str, object]] = [
             ("d.class_name IN (SELECT value FROM json_each(?))", json.dumps(self.classes) if self.classes else None),
             (
@@ -57,7 +61,7 @@ class NegativeFilter:
             ),
             ("d.score >= ?", self.min_score),
             ("d.score <= ?", self.max_score),
-            ("substr(s.key, 1, length(?)) = ?", below),
+            ("substr(s.key, 1, length(?)) = ?", self.below),
             ("l.cluster = ?", self.cluster),
             ("l.place = ?", self.place),
             (

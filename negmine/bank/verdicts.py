@@ -52,6 +52,15 @@ class Act:
     negatives: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ActSummary:
+    """One decision, without the negatives that it is about: its number, what was decided, and about how many."""
+
+    id: int
+    state: ReviewState
+    count: int
+
+
 class Verdicts(Bank):
     """A bank, opened to decide about its negatives, by any number of processes at a time.
 
@@ -109,6 +118,11 @@ class Verdicts(Bank):
             connection.execute("UPDATE acts SET undone = 1 WHERE id = ?", (number,))
             return Act(number, state, tuple(negative_id for negative_id, _ in before))
 
+    def require_writable(self) -> None:
+        """Raise BankError unless verdicts can be stored."""
+        with self._write():
+            pass
+
     def acts(self, origin: str | None = None) -> list[int]:
         """The numbers of the acts that were not taken back, oldest first; of one origin, where it is given."""
         question = "SELECT id FROM acts WHERE NOT undone AND (?1 IS NULL OR origin = ?1) ORDER BY id"
@@ -125,6 +139,27 @@ class Verdicts(Bank):
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+
+def last_act(bank: Bank) -> int:
+    """The number of the last act, undone or not; 0 where there is none."""
+    return int(bank.scalar("SELECT max(id) FROM acts") or 0)
+
+
+def last_undoable(bank: Bank, origin: str) -> ActSummary | None:
+    """The last act of an origin that was not taken back; None where there is none."""
+    question = (
+        "SELECT id, state, (SELECT count(*) FROM act_negatives WHERE act_id = acts.id) FROM acts"
+        " WHERE NOT undone AND origin = ? ORDER BY id DESC LIMIT 1"
+    )
+    row = next(bank.rows(question, {"id": WHOLE, "state": REVIEW, "count": WHOLE}, (origin,)), None)
+    return None if row is None else ActSummary(*row)
+
+
+def decided_since(bank: Bank, act_id: int) -> list[int]:
+    """The numbers of the negatives that acts after this one were about, whether or not they were undone."""
+    question = "SELECT DISTINCT negative_id FROM act_negatives WHERE act_id > ? ORDER BY negative_id"
+    return [number for (number,) in bank.rows(question, {"negative_id": WHOLE}, (act_id,))]
 
 
 def decide(

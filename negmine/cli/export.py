@@ -96,8 +96,8 @@ def command(
     """Write the negatives of a bank as images with empty labels.
 
     Negatives that a reviewer rejected or took for a target are left out, and so are others of an image with a target
-    that nobody labelled yet; --only targets writes these images for a labeller. A repeated export writes what is new and removes what no longer
-    belongs; a folder that holds anything else is refused.
+    that nobody labelled yet; --only targets writes these images for a labeller. A repeated export writes what is new
+    and removes what no longer belongs; a folder that holds anything else is refused.
 
     \b
     negmine export --format voc --out negatives-voc

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from negmine.bank.bank import Bank
-from negmine.bank.browsing import NegativeFilter, browse, in_order
-from negmine.bank.records import Negative, ReviewState
+from negmine.bank.browsing import browse, in_order
+from negmine.bank.filters import NegativeFilter, ReviewState
+from negmine.bank.records import Negative
 from negmine.paths import printable
 from negmine.reporting.changes import Change, Changes, What
 from negmine.reporting.facts import BankFacts, false_count

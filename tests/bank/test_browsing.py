@@ -9,17 +9,7 @@ from pathlib import Path
 import pytest
 from banks import RUN
 
-from negmine.bank.browsing import (
-    browse,
-    counts,
-    digits,
-    find,
-    findings,
-    in_crop,
-    in_order,
-    labelled_objects,
-    runs,
-)
+from negmine.bank.browsing import browse, counts, digits, find, findings, in_crop, in_order, labelled_objects, runs
 from negmine.bank.filters import NegativeFilter
 from negmine.bank.records import ScannedImage
 from negmine.bank.writer import BankWriter

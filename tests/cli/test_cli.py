@@ -26,7 +26,7 @@ from negmine.demo.dataset import write_demo_dataset
 from negmine.words import counted
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ["scan", "augment", "ratio", "export", "retrain", "eval", "verifier train", "verify", "demo"]
+COMMANDS = ["scan", "review", "augment", "ratio", "export", "retrain", "eval", "verifier train", "verify", "demo"]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

@@ -11,8 +11,9 @@ import click
 from negmine.bank.filters import ReviewState
 from negmine.cli._command import Command
 from negmine.cli._options import bank_option, json_option
-from negmine.cli._output import console, print_json, say
+from negmine.cli._output import print_json
 from negmine.cli.bank._selection import found_all, named
+from negmine.terminal import console, say
 from negmine.words import counted
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ import click
 from negmine.bank.filters import NegativeFilter, Sort
 from negmine.cli._command import Command, option
 from negmine.cli._options import bank_option, json_option
-from negmine.cli._output import console, print_json, say, table
+from negmine.cli._output import print_json, table
 from negmine.cli.bank._selection import filter_options, sort_option
 from negmine.paths import printable
+from negmine.terminal import console, say
 from negmine.words import counted
 
 if TYPE_CHECKING:

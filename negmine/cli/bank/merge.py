@@ -9,9 +9,10 @@ import click
 from negmine.bank.filters import CONFLICT_RULES, ConflictRule
 from negmine.cli._command import Command, option
 from negmine.cli._options import bank_option, json_option, workers_option
-from negmine.cli._output import console, count_progress, print_json, say, say_skipped
+from negmine.cli._output import print_json, say_skipped
 from negmine.cli.bank._selection import named
 from negmine.paths import printable
+from negmine.terminal import console, count_progress, say
 from negmine.words import counted
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import click
 
 from negmine.cli._command import Command, option
 from negmine.cli._options import bank_option, json_option
-from negmine.cli._output import console, say
 from negmine.cli.bank._selection import found_all, named
 from negmine.cli.bank._verdict import ORIGIN, given, ids_argument, print_changed, report
+from negmine.terminal import console, say
 from negmine.words import counted
 
 if TYPE_CHECKING:

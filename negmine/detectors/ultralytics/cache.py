@@ -16,10 +16,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from negmine.files import replace_file, sha256_of
 from negmine.inside import read_plain, require_plain
+from negmine.paths import cache_folder
 
 _FORMAT = 3  # raised when files of an older negmine must not be used
 _HOUR = 3600  # seconds
@@ -94,15 +93,6 @@ def kept_parts(weights_sha256: str, part: str) -> Iterator[bytes]:
     for path in sorted(folder.glob(f"{weights_sha256[:16]}-*.zip")):
         with contextlib.suppress(*_UNREADABLE, KeyError), _opened(path) as file:
             yield file.read(part)
-
-
-def cache_folder() -> Path | None:
-    """`negmine` in the user's cache folder, wherever the system keeps it; None where the user has no home."""
-    try:
-        folder = platformdirs.user_cache_path("negmine", appauthor=False)
-    except RuntimeError:
-        return None
-    return folder if folder.is_absolute() else None
 
 
 def fingerprint(parts: Mapping[str, bytes]) -> str:

@@ -12,13 +12,12 @@ from pathlib import Path
 from negmine.detectors.base import OnStep, silent, version_of
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.samples import Samples
-from negmine.detectors.ultralytics.cache import cache_folder
 from negmine.detectors.ultralytics.detector import UltralyticsDetector
 from negmine.detectors.ultralytics.gpu import open_verified
 from negmine.detectors.ultralytics.loading import one_line, open_model
 from negmine.detectors.ultralytics.quiet import quiet_ultralytics
 from negmine.errors import ConfigError, WeightsError
-from negmine.paths import printable
+from negmine.paths import cache_folder, printable
 
 
 def open_tensorrt(config: DetectorConfig, samples: Samples | None, on_step: OnStep = silent) -> UltralyticsDetector:

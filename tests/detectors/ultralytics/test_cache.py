@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from needs import NAMED_PIPES
 
-from negmine.detectors.ultralytics.cache import ConvertedFile, cache_folder, fingerprint, kept_parts
+from negmine.detectors.ultralytics.cache import ConvertedFile, fingerprint, kept_parts
+from negmine.paths import cache_folder
 
 MADE_BY = {"backend": "openvino", "openvino": "1"}
 PARTS = {"model.xml": b"<net/>" * 100, "model.bin": bytes(range(256)) * 100}

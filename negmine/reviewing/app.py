@@ -1,0 +1,185 @@
+"""The web application: one page, what it asks for, and what it decides."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import jinja2
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from negmine.bank.browsing import source_image
+from negmine.errors import ImageError, NegmineError
+from negmine.paths import printable
+from negmine.reviewing import documents, questions
+from negmine.reviewing.guard import TOKEN_HEADER, Access, Guard
+from negmine.reviewing.pictures import Pictures
+from negmine.reviewing.reviewed_bank import ReviewedBank
+from negmine.reviewing.thumbnails import Thumbnails
+
+_HERE = Path(__file__).parent
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_FOR_EVER = "private, max-age=31536000, immutable"  # the name says what is in it
+_FOR_MINUTES = "private, max-age=300"  # the file may go away
+
+
+def make_app(bank: ReviewedBank, access: Access, thumbnails: Thumbnails) -> Starlette:
+    """The application for one bank.
+
+    Args:
+        bank: open; the caller closes it.
+        access: what a request must say to get an answer.
+        thumbnails: that were made before.
+    """
+    site = _Site(bank, access, Pictures(bank.folder, thumbnails))
+
+    @asynccontextmanager
+    async def trimmed(_: Starlette) -> AsyncIterator[None]:
+        trimming = asyncio.create_task(asyncio.to_thread(thumbnails.trim))
+        yield
+        await trimming
+
+    return Starlette(
+        routes=[
+            Route("/", site.page),
+            Route("/api/facets", site.facets),
+            Route("/api/changes", site.changes),
+            Route("/api/list", site.list),
+            Route("/api/rows", site.rows),
+            Route("/api/negatives/{number:int}", site.details),
+            Route("/api/decide", site.decide, methods=["POST"]),
+            Route("/api/undo", site.undo, methods=["POST"]),
+            Route("/thumbnails/{sha256}.jpg", site.thumbnail),
+            Route("/crops/{sha256}.jpg", site.crop),
+            Route("/sources/{sha256}.jpg", site.source),
+            Mount("/static", StaticFiles(directory=_HERE / "static")),
+        ],
+        middleware=[Middleware(Guard, access=access)],
+        exception_handlers={NegmineError: _refused, ImageError: _gone, HTTPException: _http},
+        lifespan=trimmed,
+    )
+
+
+class _Site:
+    """The answers."""
+
+    def __init__(self, bank: ReviewedBank, access: Access, pictures: Pictures) -> None:
+        self._bank = bank
+        self._access = access
+        self._pictures = pictures
+        self._facets: tuple[str, documents.Document] = ("", {})
+        loader = jinja2.FileSystemLoader(_HERE / "templates")
+        self._templates = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+
+    async def page(self, request: Request) -> Response:
+        """The page, which keeps the token."""
+        text = self._templates.get_template("review.html").render(
+            bank=printable(self._bank.folder), token=self._access.token, header=TOKEN_HEADER,
+            read_only=self._bank.read_only,
+        )  # fmt: skip
+        response = HTMLResponse(text)
+        response.set_cookie(self._access.cookie, self._access.token, path="/", httponly=True, samesite="strict")
+        return response
+
+    async def facets(self, request: Request) -> Response:
+        """What can be filtered by."""
+        index, version = await self._bank.index(), self._bank.version
+        if self._facets[0] != version:
+            self._facets = version, await self._bank.read_long(lambda bank: documents.facets(bank, index))
+        return JSONResponse(self._facets[1])
+
+    async def changes(self, request: Request) -> Response:
+        """What has changed, and how far the review is; asked for again and again."""
+        await self._bank.look()
+        return JSONResponse(await self._progress())
+
+    async def list(self, request: Request) -> Response:
+        """Which negatives are shown: the numbers of each, its cluster and its place, in 32 bits, little-endian."""
+        asked = request.query_params
+        which, order = questions.negative_filter(asked), questions.sort(asked)
+        chosen = await self._bank.select(which, order, questions.whole(asked.get("since", "0"), "since"))
+        return Response(chosen.astype("<i4").tobytes(), media_type="application/octet-stream")
+
+    async def rows(self, request: Request) -> Response:
+        """What tiles show."""
+        ids = questions.negative_ids(request.query_params)
+        return JSONResponse(await self._bank.read(lambda bank: documents.rows(bank, ids)))
+
+    async def details(self, request: Request) -> Response:
+        """What the large view shows."""
+        number: int = request.path_params["number"]
+        return JSONResponse(await self._bank.read(lambda bank: documents.details(bank, number)))
+
+    async def decide(self, request: Request) -> Response:
+        """Store a verdict."""
+        wanted = await questions.verdict(request)
+        done = await self._bank.decide(wanted.negative_ids, wanted.state)
+        return JSONResponse({"act": documents.act(done), **await self._progress()})
+
+    async def undo(self, request: Request) -> Response:
+        """Take a verdict back."""
+        done = await self._bank.undo(await questions.act_id(request))
+        return JSONResponse({"act": documents.act(done), **await self._progress()})
+
+    async def thumbnail(self, request: Request) -> Response:
+        """A small picture of a negative."""
+        sha256 = _sha256(request)
+        return _jpeg(await run_in_threadpool(self._pictures.thumbnail, sha256), _FOR_EVER)
+
+    async def crop(self, request: Request) -> Response:
+        """A negative."""
+        sha256 = _sha256(request)
+        return _jpeg(await run_in_threadpool(self._pictures.crop, sha256), _FOR_EVER)
+
+    async def source(self, request: Request) -> Response:
+        """An image that was scanned."""
+        sha256 = _sha256(request)
+        found = await self._bank.read(lambda bank: source_image(bank, sha256))
+        if found is None:
+            raise ImageError("the bank knows no image with this hash")
+        return _jpeg(await run_in_threadpool(self._pictures.source, found.path, sha256), _FOR_MINUTES)
+
+    async def _progress(self) -> documents.Document:
+        index = await self._bank.index()
+        last, undoable = await self._bank.last_acts()
+        return {
+            "version": self._bank.version,
+            "decisions": self._bank.decisions,
+            "states": index.state_counts(),
+            "last_act": last,
+            "undoable": None if undoable is None else asdict(undoable),
+        }
+
+
+def _sha256(request: Request) -> str:
+    found: str = request.path_params["sha256"]
+    if not _SHA256.fullmatch(found):
+        raise HTTPException(404)
+    return found
+
+
+def _jpeg(data: bytes, kept: str) -> Response:
+    return Response(data, media_type="image/jpeg", headers={"cache-control": kept})
+
+
+def _said(status: int) -> Callable[[Request, Exception], Response]:
+    return lambda request, error: JSONResponse({"error": str(error)}, status)
+
+
+_refused, _gone = _said(409), _said(404)
+
+
+def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)

@@ -1,0 +1,108 @@
+"""Pictures for the page: small crops, whole crops and source images, decoded and encoded anew.
+
+What is shown is found by its hash, and only where the bytes still have that hash; no request names a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from negmine.bank.content_files import NEGATIVES, content_name
+from negmine.engines.budget import Budget
+from negmine.errors import ImageError
+from negmine.files import reason_of, sha256_of
+from negmine.images import decode_image, encode_jpeg, read_image
+from negmine.images.header import decoding_bytes
+from negmine.inside import inside, read_plain
+from negmine.paths import printable
+from negmine.reviewing.thumbnails import Thumbnails
+from negmine.structures import Image
+
+_THUMBNAIL_SIDE = 256  # pixels of the longer side
+_THUMBNAIL_QUALITY = 82
+_SHOWN_SIDE = 1600
+_SHOWN_QUALITY = 90
+_DECODING_BYTES = 1 << 30  # that decoding may take at the same time; one image always may be decoded
+
+
+class Pictures:
+    """The pictures of one bank; threads may share it.
+
+    Args:
+        bank: its folder.
+        thumbnails: those that were made before.
+    """
+
+    def __init__(self, bank: Path, thumbnails: Thumbnails) -> None:
+        self._bank = bank
+        self._thumbnails = thumbnails
+        self._budget = Budget(_DECODING_BYTES)
+
+    def thumbnail(self, sha256: str) -> bytes:
+        """A small JPEG of a negative, made once.
+
+        Args:
+            sha256: of the negative's file, 64 hex digits.
+
+        Raises:
+            ImageError: where the file is gone, has changed, or cannot be decoded.
+        """
+        kept = self._thumbnails.read(sha256)
+        if kept is not None:
+            return kept
+        made = self._encode(self._crop(sha256), _THUMBNAIL_SIDE, _THUMBNAIL_QUALITY)
+        self._thumbnails.write(sha256, made)
+        return made
+
+    def crop(self, sha256: str) -> bytes:
+        """A JPEG of a negative; see `thumbnail`."""
+        return self._encode(self._crop(sha256), _SHOWN_SIDE, _SHOWN_QUALITY)
+
+    def source(self, path: Path, sha256: str) -> bytes:
+        """A JPEG of an image that was scanned.
+
+        Args:
+            path: where it was found.
+            sha256: that its file had then.
+
+        Raises:
+            ImageError: where the file is gone, has changed since, or cannot be decoded.
+        """
+        return self._encode(_read(path, sha256, read_image, "the source image"), _SHOWN_SIDE, _SHOWN_QUALITY)
+
+    def _crop(self, sha256: str) -> bytes:
+        try:
+            path = inside(self._bank, content_name(NEGATIVES, sha256))
+        except OSError as error:
+            raise ImageError(f"the negative cannot be read: {reason_of(error)}") from error
+        return _read(path, sha256, read_plain, "the negative")
+
+    def _encode(self, data: bytes, side: int, quality: int) -> bytes:
+        with self._budget.hold(decoding_bytes(data)):
+            return encode_jpeg(_within(decode_image(data), side), quality=quality)
+
+
+def _read(path: Path, sha256: str, read: Callable[[Path], bytes], what: str) -> bytes:
+    try:
+        data = read(path)
+    except FileNotFoundError as error:
+        raise ImageError(f"{what} is gone: {printable(path)}") from error
+    except (OSError, ValueError) as error:
+        raise ImageError(f"{what} cannot be read: {reason_of(error)} ({printable(path)})") from error
+    if sha256_of(data) != sha256:
+        raise ImageError(f"{what} has changed since it was scanned: {printable(path)}")
+    return data
+
+
+def _within(image: Image, side: int) -> Image:
+    """An image [H, W, 3], made smaller where its longer side has more pixels than `side`."""
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return image
+    size_wh = max(round(width * scale), 1), max(round(height * scale), 1)
+    return np.asarray(cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -1,0 +1,131 @@
+"""What the page asks, read from a request: anything else than expected is an error that says so."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar, get_args
+from urllib.parse import unquote_to_bytes
+
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+
+from negmine.bank.filters import SORTS, NegativeFilter, ReviewState, Sort
+from negmine.errors import ConfigError
+
+_T = TypeVar("_T", bound=str)
+_MOST_ROWS = 500
+_MOST_BYTES = 4 << 20  # of a body: the numbers of a few hundred thousand negatives
+_LARGEST = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was decided about which negatives."""
+
+    negative_ids: tuple[int, ...]
+    state: ReviewState
+
+
+def negative_filter(asked: QueryParams) -> NegativeFilter:
+    """Which negatives are shown.
+
+    Raises:
+        ConfigError: where a value is none that it could have.
+    """
+    folder = asked.get("folder")
+    return NegativeFilter(
+        classes=tuple(asked.getlist("class")),
+        states=tuple(_one_of(get_args(ReviewState), text, "state") for text in asked.getlist("state")),
+        runs=tuple(whole(text, "run") for text in asked.getlist("run")),
+        min_score=_number(asked.get("min"), "min"),
+        max_score=_number(asked.get("max"), "max"),
+        folder=Path(os.fsdecode(unquote_to_bytes(folder))) if folder else None,
+    )
+
+
+def sort(asked: QueryParams) -> Sort:
+    """In which order they are shown."""
+    return _one_of(SORTS, asked.get("sort", "score"), "sort")
+
+
+def whole(text: str, what: str) -> int:
+    """A whole number.
+
+    Raises:
+        ConfigError: for anything else, and where SQLite has no number as large.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) < 17 and int(text) < _LARGEST):
+        raise ConfigError(f"expected a whole number for {what}, found {text[:20]!r}")
+    return int(text)
+
+
+def negative_ids(asked: QueryParams) -> list[int]:
+    """The numbers of the negatives whose rows are asked for."""
+    ids = [whole(text, "ids") for text in asked.get("ids", "").split(",") if text]
+    if len(ids) > _MOST_ROWS:
+        raise ConfigError(f"expected at most {_MOST_ROWS} ids, found {len(ids)}")
+    return ids
+
+
+async def verdict(request: Request) -> Verdict:
+    """What is to be decided.
+
+    Raises:
+        ConfigError: where the body is something else.
+    """
+    body = await _body(request)
+    ids, state = body.get("ids"), body.get("state")
+    if not isinstance(ids, list) or not all(type(each) is int and 0 <= each < _LARGEST for each in ids):
+        raise ConfigError("expected a list of whole numbers in ids")
+    if not isinstance(state, str):
+        raise ConfigError("expected text in state")
+    return Verdict(tuple(ids), _one_of(get_args(ReviewState), state, "state"))
+
+
+async def act_id(request: Request) -> int:
+    """The number of the act that is to be taken back."""
+    body = await _body(request)
+    found = body.get("act")
+    if type(found) is not int or not 0 <= found < _LARGEST:
+        raise ConfigError("expected a whole number in act")
+    return found
+
+
+async def _body(request: Request) -> dict[str, object]:
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise ConfigError("expected a body of application/json")
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > _MOST_BYTES:
+            raise ConfigError(f"expected a body of at most {_MOST_BYTES >> 20} MiB")
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError("expected a body of JSON") from error
+    if not isinstance(document, dict):
+        raise ConfigError("expected a JSON object")
+    return document
+
+
+def _one_of(names: tuple[_T, ...], text: str, what: str) -> _T:
+    for name in names:
+        if name == text:
+            return name
+    raise ConfigError(f"expected {what} to be one of {', '.join(names)}, found {text[:20]!r}")
+
+
+def _number(text: str | None, what: str) -> float | None:
+    if text is None or text == "":
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ConfigError(f"expected a number for {what}, found {text[:20]!r}")
+    return number

@@ -1,0 +1,190 @@
+"""A bank behind a server of many threads: one thread reads, one decides, one keeps the index up to date.
+
+SQLite's connections belong to the thread that opened them. Reading never waits for writing; a verdict waits for another
+writer, such as a scan, no longer than that takes to store one batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from negmine.bank.bank import Bank
+from negmine.bank.filters import NegativeFilter, ReviewState, Sort
+from negmine.bank.index import Index, Stamp, content_stamp, decided_states, decision_stamp
+from negmine.bank.verdicts import Act, ActSummary, Verdicts, decided_since, last_act, last_undoable
+from negmine.errors import BankError, BankLockedError, BankVersionError
+from negmine.structures import IntArray
+
+_T = TypeVar("_T")
+_ORIGIN = "review"
+_SHARE = 5  # a new index is begun after this many times as long as the last took, so that a scan has the processor
+
+
+class ReviewedBank:
+    """A bank that is looked at and decided about. Call `close`.
+
+    Args:
+        folder: of the bank.
+
+    Attributes:
+        read_only: why nothing can be decided; None where it can.
+
+    Raises:
+        BankError: where the folder is not a bank, or its database is damaged.
+        BankLockedError: where an older negmine's bank is to be brought up to date and another process is writing.
+        BankVersionError: where a newer negmine wrote it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.read_only: str | None = None
+        self._threads = [ThreadPoolExecutor(1, f"negmine-{name}") for name in ("read", "decide", "index")]
+        self._reading, self._deciding, self._indexing = self._threads
+        self._verdicts: Verdicts | None = None
+        self._opened: list[tuple[ThreadPoolExecutor, Bank]] = []
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> None:
+        try:
+            self._verdicts = self._connect(self._deciding, Verdicts)
+            self._deciding.submit(self._verdicts.require_writable).result()
+        except (BankLockedError, BankVersionError):
+            raise
+        except BankError as error:
+            self.read_only = str(error)
+        self._bank = self._connect(self._reading, Bank)
+        self._index_bank = self._connect(self._indexing, Bank)
+        self._version = 1
+        self._content = self._reading.submit(content_stamp, self._bank).result()
+        self._decisions = self._reading.submit(decision_stamp, self._bank).result()
+        self._index = self._indexing.submit(Index.read, self._index_bank).result()
+        self._compared = self._noticed = -1  # SQLite's versions of the data when content and decisions were compared
+        self._renewal: Future[tuple[Index, Stamp, float] | None] | None = None
+        self._rested = 0.0  # moment from which the index may be renewed
+
+    def _connect(self, thread: ThreadPoolExecutor, kind: Callable[[Path], _T]) -> _T:
+        opened = thread.submit(kind, self.folder).result()
+        assert isinstance(opened, Bank)
+        self._opened.append((thread, opened))
+        return opened
+
+    def close(self) -> None:
+        """Let go of the bank."""
+        for thread, bank in self._opened:
+            with suppress(RuntimeError):  # it was closed before
+                thread.submit(bank.close).result()
+        for each in self._threads:
+            each.shutdown()
+
+    async def read(self, question: Callable[[Bank], _T]) -> _T:
+        """What a question about the bank gives."""
+        return await asyncio.wrap_future(self._reading.submit(question, self._bank))
+
+    async def read_long(self, question: Callable[[Bank], _T]) -> _T:
+        """The same for a question that takes longer, and keeps no other waiting."""
+        return await asyncio.wrap_future(self._indexing.submit(question, self._index_bank))
+
+    async def look(self) -> None:
+        """Notice what a scan and other commands changed; what there is anew is in the index a moment later."""
+        await asyncio.wrap_future(self._reading.submit(self._look))
+
+    async def index(self) -> Index:
+        """All negatives, as they were a moment ago, with the verdicts of now."""
+        await asyncio.wrap_future(self._reading.submit(self._notice_decisions))
+        return self._index
+
+    @property
+    def version(self) -> str:
+        """Changes when negatives come or go, or are compared anew."""
+        return str(self._version)
+
+    @property
+    def decisions(self) -> str:
+        """Changes when somebody decides something."""
+        return "-".join(f"{number:.0f}" for number in self._decisions)
+
+    async def select(self, which: NegativeFilter, sort: Sort, since: int) -> IntArray:
+        """The numbers, clusters and places [N, 3] of the negatives that are meant, in order.
+
+        Args:
+            which: of them. What was decided after the act `since` stays, whatever its state is now.
+            sort: their order.
+            since: number of an act.
+        """
+        index = await self.index()
+        also = await self.read(lambda bank: decided_since(bank, since)) if which.states else ()
+        at = await asyncio.to_thread(index.select, which, sort, also=also)
+        return np.stack([index.ids[at], index.clusters[at], index.places[at]], axis=1)
+
+    async def decide(self, negative_ids: Sequence[int], state: ReviewState) -> Act | None:
+        """Store a verdict; see `Verdicts.decide`."""
+        return await self._change(lambda verdicts: verdicts.decide(negative_ids, state, origin=_ORIGIN))
+
+    async def undo(self, act_id: int) -> Act | None:
+        """Take back an act; see `Verdicts.undo`."""
+        return await self._change(lambda verdicts: verdicts.undo(act_id))
+
+    async def last_acts(self) -> tuple[int, ActSummary | None]:
+        """The number of the last act, 0 for none; and the last of any review that was not taken back."""
+        return await self.read(lambda bank: (last_act(bank), last_undoable(bank, _ORIGIN)))
+
+    async def _change(self, change: Callable[[Verdicts], Act | None]) -> Act | None:
+        if self._verdicts is None or self.read_only is not None:
+            raise BankError(f"nothing can be decided: {self.read_only}")
+        return await asyncio.wrap_future(self._deciding.submit(change, self._verdicts))
+
+    def _notice_decisions(self) -> None:
+        """In the thread that reads."""
+        if (now := self._bank.data_version()) == self._noticed:
+            return
+        if (stamp := decision_stamp(self._bank)) != self._decisions:
+            (last, undone, *_), was_undone = self._decisions, stamp[1]
+            if undone == was_undone:  # there are new acts alone
+                self._index.set_states(decided_states(self._bank, decided_since(self._bank, int(last))))
+            else:
+                self._index.set_states(decided_states(self._bank), others=True)
+            self._decisions = stamp
+        self._noticed = now
+
+    def _look(self) -> None:
+        """In the thread that reads."""
+        self._notice_decisions()
+        if self._renewal is not None:
+            if not self._renewal.done():
+                return
+            renewal, self._renewal = self._renewal, None
+            self._take(renewal.result())
+        if (now := self._bank.data_version()) == self._compared or time.monotonic() < self._rested:
+            return
+        self._compared = now
+        self._renewal = self._indexing.submit(self._renew, self._content)
+
+    def _renew(self, known: Stamp) -> tuple[Index, Stamp, float] | None:
+        """The index anew, its stamp, and the seconds that it took; None where the content is as it was.
+
+        In the thread for that.
+        """
+        began = time.monotonic()
+        stamp = content_stamp(self._index_bank)
+        return None if stamp == known else (Index.read(self._index_bank), stamp, time.monotonic() - began)
+
+    def _take(self, renewed: tuple[Index, Stamp, float] | None) -> None:
+        """In the thread that reads."""
+        if renewed is None:
+            return
+        index, self._content, seconds = renewed
+        index.set_states(decided_states(self._bank), others=True)  # some may be newer than the index
+        self._index, self._version = index, self._version + 1
+        self._rested = time.monotonic() + _SHARE * seconds

@@ -1,0 +1,402 @@
+"""The page in a real browser: what people press, see and rely on."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from banks import NATIVE, RUN, MakeBank
+from blobs import draw, square_detector
+from killing import until
+
+from negmine.bank.bank import Bank
+from negmine.bank.content_files import NEGATIVES, content_name
+from negmine.bank.verdicts import Verdicts
+from negmine.bank.verify import verify
+from negmine.bank.writer import BankWriter
+from negmine.files import sha256_of
+from negmine.images import encode_jpeg
+from negmine.mining.config import ScanConfig
+from negmine.mining.scan import scan
+
+webdriver = pytest.importorskip("selenium.webdriver")
+from selenium.webdriver.chrome.service import Service  # noqa: E402
+from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.remote.webelement import WebElement  # noqa: E402
+from selenium.webdriver.support.select import Select  # noqa: E402
+
+pytestmark = pytest.mark.slow
+
+TOKEN = "a-token-of-this-test"
+
+
+@dataclass
+class Server:
+    """`negmine review` in a process of its own, always at the same port."""
+
+    bank: Path
+    port: int
+    process: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/?token={TOKEN}"
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "negmine", "review", "--bank", self.bank, "--port", self.port]
+        self.process = subprocess.Popen(
+            [*map(str, command), "--no-open", "--token", TOKEN],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+        assert self.process.stdout is not None and self.process.stdout.readline().strip() == self.url
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.communicate()
+
+
+class Page:
+    """One window."""
+
+    def __init__(self, driver: webdriver.Chrome, url: str) -> None:
+        self.driver = driver
+        driver.get(url)
+        self.wait_for_tiles()
+
+    def wait_for_tiles(self) -> None:
+        until(lambda: self.driver.find_elements(By.CSS_SELECTOR, ".tile[data-state]"))
+
+    def press(self, *keys: str, holding: str | None = None) -> None:
+        actions = ActionChains(self.driver)
+        if holding is None:
+            actions.send_keys(*keys).perform()
+        else:
+            actions.key_down(holding).send_keys(*keys).key_up(holding).perform()
+
+    def all(self, selector: str) -> list[WebElement]:
+        return list(self.driver.find_elements(By.CSS_SELECTOR, selector))
+
+    def text(self, selector: str) -> str:
+        return str(self.driver.execute_script("return document.querySelector(arguments[0])?.innerText ?? ''", selector))
+
+    def states(self) -> dict[int, str]:
+        """By the numbers of the negatives whose tiles are there."""
+        script = (
+            "return [...document.querySelectorAll('.tile[data-state]')].map((t) => [t.dataset.id, t.dataset.state])"
+        )
+        return {int(number): state for number, state in self.driver.execute_script(script)}
+
+    def at(self) -> int:
+        """The number of the negative with the frame."""
+        return int(self.driver.find_element(By.CSS_SELECTOR, ".tile.at").get_attribute("data-id"))
+
+    def errors(self) -> list[str]:
+        """What the browser complains about, such as a breach of the policy for scripts."""
+        return [
+            entry["message"] for entry in self.driver.get_log("browser") if "ERR_CONNECTION" not in entry["message"]
+        ]
+
+
+@pytest.fixture(scope="module")
+def drivers() -> Iterator[list[webdriver.Chrome]]:
+    """Two browsers that share nothing."""
+    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or chromedriver is None:
+        pytest.skip("no chromium and chromedriver here (Debian: apt-get install chromium chromium-driver)")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
+        options.add_argument(argument)
+    options.add_argument("--window-size=1280,800")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    with contextlib.ExitStack() as stack:
+        started = [webdriver.Chrome(options=options, service=Service(chromedriver)) for _ in range(2)]
+        for driver in started:
+            stack.callback(driver.quit)
+        yield started
+
+
+@pytest.fixture
+def serve(drivers: list[webdriver.Chrome]) -> Iterator[Callable[[Path], Server]]:
+    """Serve a bank; the browsers have forgotten all that they knew."""
+    servers = []
+
+    def start(bank: Path) -> Server:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = int(free.getsockname()[1])
+        servers.append(Server(bank, port))
+        servers[-1].start()
+        return servers[-1]
+
+    yield start
+    for driver in drivers:
+        driver.get("about:blank")
+        driver.get_log("browser")
+    for server in servers:
+        server.kill()
+
+
+def stored(bank: Path) -> dict[int, str]:
+    with Bank(bank) as opened:
+        return {each.id: each.review for each in opened.negatives()}
+
+
+def decided(bank: Path) -> dict[str, int]:
+    """How many have each verdict."""
+    with Bank(bank) as opened:
+        return dict(opened.query("SELECT state, count(*) FROM reviews GROUP BY state"))
+
+
+def many_negatives(bank: Path, count: int) -> Path:
+    """A bank as a scan makes it, but without the minutes that safe writing of so many files takes."""
+    with BankWriter(bank, purpose="a test") as writer:
+        writer.begin_run(RUN)
+    picture, numbers = np.full((48, 64, 3), 90, np.uint8), range(1, count + 1)
+    hashes = []
+    for number in numbers:
+        bits = np.array([number >> bit & 1 for bit in range(16)], np.uint8)  # blocks, so that all differ
+        picture[:32] = np.kron(bits.reshape(4, 4) * 200, np.ones((8, 16), np.uint8))[:, :, None]
+        data = encode_jpeg(picture)
+        hashes.append(sha256_of(data))
+        path = bank / content_name(NEGATIVES, hashes[-1])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    connection = sqlite3.connect(bank / "bank.db")
+    connection.execute("INSERT INTO sources VALUES (1, ?, '/a.jpg', CAST('/a.jpg' AS BLOB), 64, 48, '')", ("ab" * 32,))
+    for number, sha256 in zip(numbers, hashes, strict=True):
+        file = content_name(NEGATIVES, sha256)
+        connection.execute("INSERT INTO negatives VALUES (?, ?, ?, 64, 48, ?)", (number, sha256, file, "0" * 16))
+        connection.execute("INSERT INTO crops VALUES (?1, ?1, 1, 0, 0, 64, 48)", (number,))
+        connection.execute(
+            "INSERT INTO detections VALUES (?1, 1, 1, 'cat', ?2, 8, 8, 40, 32, 'background', ?1, NULL)",
+            (number, 0.9 - number / 20_000),
+        )
+    connection.commit()
+    connection.close()
+    return bank
+
+
+def test_decide_undo_and_reload(make_bank: MakeBank, serve, drivers) -> None:  # type: ignore[no-untyped-def]
+    bank = make_bank(6)
+    page = Page(drivers[0], serve(bank).url)
+    assert "token" not in page.driver.current_url
+    assert page.at() == 6  # the hardest
+    page.press("a", "r", "t")
+    until(lambda: stored(bank) == {6: "accepted", 5: "rejected", 4: "target", **dict.fromkeys((3, 2, 1), "unreviewed")})
+    assert page.at() == 3 and page.states() == stored(bank)
+    until(lambda: page.text("#progress-text") == "3 of 6 decided: 1 accepted, 1 rejected, 1 target")
+    page.driver.refresh()
+    page.wait_for_tiles()
+    assert set(page.states()) == {1, 2, 3}  # the rest is to be decided
+    page.press("u")
+    until(lambda: stored(bank)[4] == "unreviewed")
+    page.press("z", holding=Keys.CONTROL)
+    until(lambda: stored(bank)[5] == "unreviewed")
+    page.press("u")
+    until(lambda: set(stored(bank).values()) == {"unreviewed"})
+    until(lambda: page.text("#progress-text").startswith("0 of 6"))
+    page.press("u")
+    until(lambda: page.text("#said") == "There is nothing to undo.")
+    assert page.errors() == []
+
+
+def test_ranges_and_all_like_this(make_bank: MakeBank, serve, drivers) -> None:  # type: ignore[no-untyped-def]
+    bank = make_bank(6)
+    with BankWriter(bank, purpose="a test") as writer:
+        list(
+            writer.query("INSERT INTO likenesses VALUES (6, 0.1, 1, 1), (5, 0.2, 2, 2), (4, 0.3, 1, 1), (3, 0.4, 1, 3)")
+        )
+    page = Page(drivers[0], serve(bank).url)
+    assert "5 lines of 6 negatives" in page.text("#shown")  # one for each place
+    assert page.text(".tile.at .many") == "2 frames"
+    page.press("a")
+    until(lambda: [number for number, state in stored(bank).items() if state == "accepted"] == [6, 4])
+    page.press("u", "g", "g", Keys.HOME)  # one line for each negative
+    until(lambda: set(stored(bank).values()) == {"unreviewed"} and page.text("#shown") == "6 negatives")
+    page.press("l")
+    until(lambda: "2 selected" in page.text("#shown"))
+    assert page.text("#said") == "It fires here in 2 frames; all are selected."
+    page.press("l")
+    until(lambda: "3 selected" in page.text("#shown"))
+    page.press("r")
+    until(lambda: [number for number, state in stored(bank).items() if state == "rejected"] == [6, 4, 3])
+    page.press("u")
+    until(lambda: set(stored(bank).values()) == {"unreviewed"})
+    page.press(Keys.HOME)
+    page.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, holding=Keys.SHIFT)
+    until(lambda: "3 selected" in page.text("#shown"))
+    page.press("t")
+    until(lambda: [number for number, state in stored(bank).items() if state == "target"] == [6, 5, 4])
+    page.press("u")
+    until(lambda: set(stored(bank).values()) == {"unreviewed"})
+    assert page.errors() == []
+
+
+def test_the_large_view_shows_the_source_and_survives_its_loss(make_bank, serve, drivers, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    odd = "<img src=x onerror=document.title=1>.png"
+    bank = make_bank({"a.png": [(60, 40, 80, 60, 90)], odd: [(60, 40, 80, 60, 80)], "gone.png": [(20, 20, 40, 40, 70)]})
+    (tmp_path / "bank-in" / "gone.png").unlink()
+    page = Page(drivers[0], serve(bank).url)
+    page.press(" ")
+    loaded = "return [...document.querySelectorAll('#large img')].filter((i) => i.complete && i.naturalWidth).length"
+    until(lambda: page.driver.execute_script(loaded) == 2)
+    assert len(page.all("#large .view .box.here")) == 1
+    assert "a.png" in page.text("#large .facts")
+    page.press(Keys.ARROW_RIGHT)
+    until(lambda: odd in page.text("#large .facts"))
+    assert page.driver.title == f"{bank} · negmine review"
+    page.press(Keys.ARROW_RIGHT)
+    until(lambda: "The source image is gone" in page.text("#large"))
+    until(lambda: page.driver.execute_script(loaded) == 1)  # the crop is shown all the same
+    page.press("r")
+    until(lambda: "rejected" in stored(bank).values())
+    page.press(" ")
+    assert not page.driver.find_element(By.ID, "large").is_displayed()
+    tile = page.driver.find_element(By.CSS_SELECTOR, ".tile")
+    ActionChains(page.driver).move_to_element(tile).perform()
+    until(lambda: page.all("#peek:not([hidden]) img"))
+    assert all("404" in message for message in page.errors())  # of the image that is gone
+
+
+def test_a_screen_reader_is_told_what_is_there(make_bank: MakeBank, serve, drivers) -> None:  # type: ignore[no-untyped-def]
+    page = Page(drivers[0], serve(make_bank(6)).url)
+    grid = page.driver.switch_to.active_element
+    assert grid.get_attribute("role") == "listbox" and grid.get_attribute("aria-label") == "Negatives"
+    page.press(Keys.ARROW_RIGHT, "x")
+    option = page.driver.find_element(By.ID, grid.get_attribute("aria-activedescendant"))
+    assert option.get_attribute("role") == "option" and option.get_attribute("aria-selected") == "true"
+    assert (option.get_attribute("aria-posinset"), option.get_attribute("aria-setsize")) == ("2", "6")
+    assert option.get_attribute("aria-label") == "lamp, score 0.24, undecided, from 004.png"
+    page.press("a")
+    until(lambda: page.text("#said") == "Accepted: 1 negative. U takes it back.")
+    assert page.driver.find_element(By.ID, "said").get_attribute("role") == "status"
+    unnamed = """return [...document.querySelectorAll('button, select, input')].filter((e) => !e.labels?.length
+        && !e.textContent.trim() && !e.getAttribute('aria-label')).map((e) => e.outerHTML)"""
+    assert page.driver.execute_script(unnamed) == []
+    reached = set()
+    for _ in range(40):
+        page.press(Keys.TAB)
+        reached.add(page.driver.switch_to.active_element.get_attribute("id"))
+    assert {"grid", "sort", "group", "min", "max", "run", "folder", "help-button"} <= reached
+    page.driver.execute_script("document.getElementById('grid').focus()")
+    page.press("?")
+    assert page.driver.find_element(By.ID, "help").is_displayed()
+    page.press(Keys.ESCAPE)
+    assert not page.driver.find_element(By.ID, "help").is_displayed()
+
+
+def test_filters_and_orders(make_bank: MakeBank, serve, drivers) -> None:  # type: ignore[no-untyped-def]
+    bank = make_bank(6)
+    page = Page(drivers[0], serve(bank).url)
+    page.press("r")
+    until(lambda: stored(bank)[6] == "rejected")
+    page.driver.find_element(By.CSS_SELECTOR, "#states input[value=rejected]").click()
+    page.driver.find_element(By.CSS_SELECTOR, "#states input[value=unreviewed]").click()
+    until(lambda: page.states() == {6: "rejected"})
+    page.driver.find_element(By.ID, "reset").click()
+    until(lambda: len(page.states()) == 6)
+    page.driver.find_element(By.ID, "min").send_keys("0.23", Keys.TAB)
+    until(lambda: set(page.states()) == {4, 5, 6})
+    Select(page.driver.find_element(By.ID, "sort")).select_by_value("source")
+    until(lambda: list(page.states()) == [4, 5, 6])
+    page.driver.refresh()  # the view is kept
+    page.wait_for_tiles()
+    assert list(page.states()) == [4, 5, 6]
+    page.driver.find_element(By.ID, "reset").click()
+    page.driver.find_element(By.CSS_SELECTOR, "#states input[value=rejected]").click()
+    until(lambda: 6 not in page.states())
+    assert not page.driver.find_element(By.ID, "empty").is_displayed()
+    page.driver.execute_script("document.getElementById('grid').focus()")
+    page.press("a", holding=Keys.CONTROL)
+    page.press("a")
+    until(lambda: decided(bank) == {"accepted": 5, "rejected": 1})
+    page.driver.get(page.driver.current_url.split("?")[0])
+    until(lambda: page.text("#empty").startswith("All are decided"))
+    assert page.errors() == []
+
+
+def test_two_windows_and_a_scan_lose_nothing(make_bank, serve, drivers, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    bank = make_bank(12)
+    url = serve(bank).url
+    one, two = Page(drivers[0], url), Page(drivers[1], url)
+    for index in range(40):
+        draw(tmp_path / "more" / f"{index:02d}.png", [(60, 40, 80, 60, 60)], seed=7000 + index)
+    working = threading.Thread(
+        target=lambda: scan(tmp_path / "more", square_detector(), bank=bank, config=ScanConfig(crop=NATIVE))
+    )
+    working.start()
+    two.press(Keys.END)
+    for _ in range(4):
+        one.press("a")
+        two.press("r", Keys.ARROW_LEFT)
+    working.join()
+    until(lambda: list(stored(bank).values()).count("accepted") == 4)
+    with Verdicts(bank) as command:
+        command.decide([7], "target", origin="bank")
+    rejected = {number for number, state in stored(bank).items() if state == "rejected"}
+    assert rejected == {1, 2} and stored(bank)[7] == "target"
+    for page in (one, two):  # without a reload
+        until(lambda: page.text("#progress-text") == "7 of 52 decided: 4 accepted, 2 rejected, 1 target")  # noqa: B023
+        until(lambda: "52 negatives" in page.text("#shown"))  # noqa: B023
+        until(lambda: {**stored(bank), **page.states()} == stored(bank))  # noqa: B023
+    two.press("u")
+    until(lambda: [number for number, state in stored(bank).items() if state == "rejected"] == [1])
+    assert list(stored(bank).values()).count("accepted") == 4  # those of the other window
+    assert verify(bank).ok
+    assert one.errors() == two.errors() == []
+
+
+def test_ten_thousand_negatives(serve, drivers, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    bank = many_negatives(tmp_path / "bank", 10_000)
+    page = Page(drivers[0], serve(bank).url)
+    assert page.text("#shown") == "10,000 negatives"
+    assert len(page.driver.find_elements(By.CLASS_NAME, "tile")) < 120  # only what is in view
+    page.press(Keys.END)
+    until(lambda: 10_000 in page.states())
+    page.press("r")
+    until(lambda: decided(bank) == {"rejected": 1})
+    page.driver.execute_script("document.getElementById('grid').scrollTop = 40000")
+    shown = "return [...document.querySelectorAll('.tile img')].filter((i) => i.naturalWidth).length"
+    until(lambda: page.driver.execute_script(shown) > 20)
+    page.press("a", holding=Keys.CONTROL)
+    until(lambda: "10,000 selected" in page.text("#shown"))
+    page.press("t")
+    until(lambda: decided(bank) == {"target": 10_000})
+    page.press("u", "u")
+    until(lambda: decided(bank) == {})
+    assert page.errors() == []
+
+
+@pytest.mark.parametrize("presses", [1, 5, 12])
+def test_a_server_that_is_killed_loses_nothing_that_the_page_shows(make_bank, serve, drivers, presses: int) -> None:  # type: ignore[no-untyped-def]
+    bank = make_bank(20)
+    server = serve(bank)
+    page = Page(drivers[0], server.url)
+    page.press(*["r"] * presses)
+    server.kill()  # while it decides
+    page.press("a")
+    until(lambda: "does not answer" in page.text("#problem"))
+    until(lambda: not page.all(".tile[data-state=accepted]"))
+    known = stored(bank)
+    assert verify(bank).ok and "accepted" not in known.values()
+    shown = page.states()
+    assert all(known[number] == "rejected" for number, state in shown.items() if state == "rejected")
+    server.start()
+    until(lambda: not page.driver.find_element(By.ID, "problem").is_displayed())
+    until(lambda: page.states() == known)  # what was stored just before is seen too
+    page.press("t")
+    until(lambda: "target" in stored(bank).values())
