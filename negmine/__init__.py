@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from negmine.augmenting.operations import average_blur, gaussian_blur, linear_contrast, median_blur, sharpen
     from negmine.bank.bank import Bank
     from negmine.bank.verify import verify
+    from negmine.comparing.compare import compare
+    from negmine.comparing.config import CompareConfig
     from negmine.datasets.open import open_truth
     from negmine.detectors.base import BaseDetector
     from negmine.detectors.config import DetectorConfig, PredictionsConfig
@@ -44,6 +46,7 @@ __all__ = [
     "AugmentConfig",
     "Bank",
     "BaseDetector",
+    "CompareConfig",
     "CropConfig",
     "Detections",
     "DetectorConfig",
@@ -62,6 +65,7 @@ __all__ = [
     "attach_verifier",
     "augment",
     "average_blur",
+    "compare",
     "evaluate",
     "export",
     "gaussian_blur",
@@ -83,6 +87,7 @@ _WHERE = {
     "AugmentConfig": "negmine.augmenting.config",
     "Bank": "negmine.bank.bank",
     "BaseDetector": "negmine.detectors.base",
+    "CompareConfig": "negmine.comparing.config",
     "CropConfig": "negmine.mining.config",
     "Detections": "negmine.structures",
     "DetectorConfig": "negmine.detectors.config",
@@ -100,6 +105,7 @@ _WHERE = {
     "attach_verifier": "negmine.detectors.ultralytics.verified",
     "augment": "negmine.augmenting.augment",
     "average_blur": "negmine.augmenting.operations",
+    "compare": "negmine.comparing.compare",
     "evaluate": "negmine.evaluating.evaluate",
     "export": "negmine.exporting.export",
     "gaussian_blur": "negmine.augmenting.operations",
