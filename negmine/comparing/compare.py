@@ -10,17 +10,15 @@ import numpy as np
 
 from negmine.bank.browsing import digits
 from negmine.bank.likenesses import HardestFinding, Likeness, Likenesses
-from negmine.comparing.clusters import clusters
 from negmine.comparing.config import CompareConfig
-from negmine.comparing.places import places
+from negmine.comparing.judging import judge
 from negmine.comparing.result import CompareResult, Likely, Place
 from negmine.comparing.sight import Sight, by_hash, by_neck
 from negmine.comparing.targets import LabelledBoxes, boxes_of_data, known_boxes, spread
-from negmine.comparing.unlabelled import MIN_EXAMPLES, Side, deal_folds, likely_unlabelled
+from negmine.comparing.unlabelled import MIN_EXAMPLES
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.ultralytics.regions import RegionReader
 from negmine.errors import ConfigError, NoNeckError
-from negmine.structures import FloatArray, IntArray
 from negmine.words import counted
 
 OnStep = Callable[[str], None]
@@ -71,9 +69,9 @@ def compare(
         findings = opened.hardest()
         sight, notes = _look(opened, findings, weights, data, config, step, progress)
         step(f"comparing {counted(len(findings), 'negative')} with {counted(len(sight.targets), 'labelled target')}")
-        likenesses = _likenesses(findings, sight, config)
+        likenesses = judge(findings, sight, config)
         opened.keep_likenesses(likenesses)
-        if sight.by == "neck" and findings and likenesses[0].unlabelled is None:
+        if sight.by == "neck" and findings and all(each.unlabelled is None for each in likenesses):
             notes.append(_too_few(findings, sight))
         return _result(opened, findings, likenesses, sight, notes, clock() - began)
 
@@ -123,51 +121,6 @@ def _labelled(
     known = [each for each in known_boxes(bank.known_objects(), reader.class_names) if each.sha256 not in own]
     every = sorted((each for each in (*given, *known) if each.boxes_xyxy), key=lambda each: each.sha256)
     return spread(every, config.max_labelled), notes
-
-
-def _likenesses(findings: Sequence[HardestFinding], sight: Sight, config: CompareConfig) -> list[Likeness]:
-    """What comparing says of each negative, hardest first."""
-    of_clusters = clusters(sight.negatives, sight.likeness)
-    of_places = places(findings, sight.negatives, iou=config.place_iou, likeness=sight.likeness)
-    unlabelled = _unlabelled(findings, sight, of_places)
-    return [
-        Likeness(
-            each.id,
-            each.sha256,
-            None if unlabelled is None or not sight.negatives[index].any() else float(unlabelled[index]),
-            int(of_clusters[index]),
-            int(of_places[index]),
-        )
-        for index, each in enumerate(findings)
-    ]
-
-
-def _unlabelled(findings: Sequence[HardestFinding], sight: Sight, of_places: IntArray) -> FloatArray | None:
-    """How much each negative looks like an unlabelled target; None where that cannot be told.
-
-    Negatives in which a person saw a target count as targets, and rejected ones as neither. A place counts once,
-    however many frames it is in, and it is judged as a whole by what is known from other images.
-    """
-    if not len(sight.targets):
-        return None
-    leaders = dict(zip(of_places[::-1].tolist(), [each.source_sha256 for each in findings][::-1], strict=True))
-    groups = [leaders[number] for number in of_places.tolist()]
-    folds = deal_folds([*groups, *sight.target_sources], frozenset(sight.target_sources))
-    own, others = _folds(groups, folds), _folds(sight.target_sources, folds)
-    share = 1 / np.bincount(of_places)[of_places] * sight.negatives.any(axis=1)
-    weight = np.array([each.review in ("unreviewed", "accepted") for each in findings]) * share
-    seen = np.array([each.review == "target" for each in findings]) * share
-    targets = Side(
-        np.concatenate([sight.targets, sight.negatives[seen > 0]]),
-        np.concatenate([np.ones(len(others)), seen[seen > 0]]),
-        np.concatenate([others, own[seen > 0]]),
-    )
-    scores = np.array([each.score for each in findings])
-    return likely_unlabelled(Side(sight.negatives, weight, own), targets, scores)
-
-
-def _folds(groups: Sequence[str], folds: dict[str, int]) -> IntArray:
-    return np.array([folds[each] for each in groups], dtype=np.int64)
 
 
 def _too_few(findings: Sequence[HardestFinding], sight: Sight) -> str:
