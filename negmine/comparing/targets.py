@@ -55,7 +55,9 @@ def known_boxes(objects: Sequence[KnownObject], model_names: Mapping[int, str]) 
         if each.class_name in paired:
             by_source.setdefault(each.source_sha256, []).append(each)
     return [
-        LabelledBoxes(found[0].source, sha256, found[0].source_wh, tuple(each.box_xyxy for each in found))
+        LabelledBoxes(
+            found[0].source, sha256, found[0].source_wh, tuple(dict.fromkeys(each.box_xyxy for each in found))
+        )
         for sha256, found in sorted(by_source.items())
     ]
 
@@ -108,11 +110,12 @@ def _boxes(truth: GroundTruth | None, paired: Collection[str]) -> tuple[Box, ...
     if truth is None:
         return ()
     usable = ~(truth.difficult | truth.crowd)
-    return tuple(
+    boxes = [
         (x1, y1, x2, y2)
         for (x1, y1, x2, y2), name, use in zip(truth.boxes_xyxy.tolist(), truth.class_names, usable, strict=True)
         if use and name in paired
-    )
+    ]
+    return tuple(dict.fromkeys(boxes))
 
 
 def spread(things: Sequence[_T], most: int) -> list[_T]:
