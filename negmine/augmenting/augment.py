@@ -26,8 +26,9 @@ def augment(
 ) -> AugmentResult:
     """Make variants of a bank's negatives: mild changes, each by one operation with its parameters.
 
-    Negatives that a reviewer rejected, or marked as a target, get none. Variants that are there stay, whatever made
-    them, and count; asking for the same again makes nothing. A run that was stopped resumes where it was.
+    Negatives that a reviewer rejected or marked as a target, or that are likely targets without a label, get none.
+    Variants that are there stay, whatever made them, and count; asking for the same again makes nothing. A run that was
+    stopped resumes where it was.
 
     Args:
         bank: the bank's folder.

@@ -33,8 +33,8 @@ class AugmentResult:
 
     Attributes:
         bank: its folder.
-        negatives: that may have variants: those that no reviewer rejected or marked as a target.
-        left_out: negatives that a reviewer rejected, or marked as a target.
+        negatives: that may have variants: those that are not left out.
+        left_out: negatives that a reviewer rejected or marked as a target, or that are likely targets without a label.
         before: variants of these negatives that were there already.
         made: new variants, by operation.
         unchanged: draws whose result was the negative itself; no file is stored for them.

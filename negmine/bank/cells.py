@@ -68,6 +68,7 @@ SIDE = Cell("a number of pixels", lambda value: type(value) is int and 0 < value
 STAMP = Cell("a whole number", lambda value: type(value) is int)
 FLAG = Cell("0, 1 or NULL", lambda value: value is None or (type(value) is int and value in (0, 1)))
 NUMBER = Cell("a finite number", _is_number)
+NUMBER_OR_NULL = Cell("a finite number or NULL", lambda value: value is None or _is_number(value))
 TEXT = Cell("text", _is_text)
 TEXT_OR_NULL = Cell("text or NULL", lambda value: value is None or _is_text(value))
 WHOLE_OR_NULL = Cell("a whole number or NULL", lambda value: value is None or WHOLE.holds(value))

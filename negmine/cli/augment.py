@@ -129,7 +129,7 @@ def render(result: AugmentResult) -> None:
         )
     _render_made(out, result)
     say_skipped(((each.path, each.reason) for each in result.skipped), "negative")
-    left_out = f"; {counted(result.left_out, 'rejected negative')} left out" if result.left_out else ""
+    left_out = f"; {counted(result.left_out, 'refused negative')} left out" if result.left_out else ""
     say(
         out,
         f"\n{counted(result.negatives, 'negative')} with {counted(result.variants, 'variant')} in "

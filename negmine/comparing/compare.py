@@ -19,6 +19,7 @@ from negmine.comparing.unlabelled import MIN_EXAMPLES
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.ultralytics.regions import RegionReader
 from negmine.errors import ConfigError, NoNeckError
+from negmine.trainable import is_held_back
 from negmine.words import counted
 
 OnStep = Callable[[str], None]
@@ -152,6 +153,7 @@ def _result(
         clustered=int(sizes[sizes > 1].sum()),
         places=_places(findings, likenesses),
         likely=_likely(findings, likenesses),
+        held_back=tuple(each.sha256 for each in bank.negatives() if is_held_back(each)),
         digits=digits(bank),
         skipped=sight.tally.skipped,
         notes=tuple(notes),

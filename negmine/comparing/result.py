@@ -86,6 +86,7 @@ class CompareResult:
         places: with two images or more, most images first.
         likely: negatives that nobody decided about, those that look most like an unlabelled target first; ten at most.
             None where it cannot be told.
+        held_back: sha256 of those that are not trained on or exported until somebody accepts them.
         digits: of a hash, that tell the bank's negatives apart.
         skipped: why a negative could not be looked at, by its file.
         notes: what the user may want to know.
@@ -102,6 +103,7 @@ class CompareResult:
     clustered: int
     places: tuple[Place, ...]
     likely: tuple[Likely, ...] | None
+    held_back: tuple[str, ...]
     digits: int
     skipped: Mapping[Path, str]
     notes: tuple[str, ...]
@@ -121,6 +123,7 @@ class CompareResult:
             "clustered": self.clustered,
             "places": [each.to_dict() for each in self.places],
             "likely": None if self.likely is None else [each.to_dict() for each in self.likely],
+            "held_back": list(self.held_back),
             "skipped": {printable(path): printable(reason) for path, reason in self.skipped.items()},
             "notes": list(self.notes),
             "seconds": round(self.seconds, 3),

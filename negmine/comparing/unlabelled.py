@@ -23,7 +23,7 @@ MIN_EXAMPLES = 10  # of each side
 _SHRINKAGE = 0.2  # share of the covariances that is dropped
 _TINY = 1e-9  # variance of a number that never changes
 _SLOPE_PENALTY = 1e-3  # keeps the slope finite where the sides do not overlap
-_SURE = 1e-3  # scores keep so far away from 0 and 1
+_SURE = 0.1  # scores count as if they kept so far away from 0 and 1: none alone makes a negative likely
 _ROWS = 8192  # at once
 _DIGITS = 4
 

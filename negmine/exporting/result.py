@@ -93,7 +93,7 @@ class ExportResult:
         format: of the labels.
         negatives: exported.
         variants: exported.
-        left_out: negatives that a reviewer rejected, or marked as a target.
+        left_out: negatives that a reviewer rejected or marked as a target, or that are likely targets without a label.
         written: files that were new or had changed.
         unchanged: files that were there already.
         removed: files of an earlier export that do not belong to this one.

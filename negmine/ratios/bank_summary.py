@@ -8,7 +8,9 @@ from pathlib import Path
 
 from negmine.bank.bank import Bank
 from negmine.bank.records import Negative, ReviewState, Variant
-from negmine.trainable import is_refused, trainable
+from negmine.trainable import trainable
+
+_DOUBTS = ("rejected", "target")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +18,10 @@ class BankSummary:
     """The negatives of a bank that an export would write, and what the bank knows about other images.
 
     Attributes:
-        negatives: those that no reviewer rejected or saw a target in, hardest first.
+        negatives: those that may be trained on, hardest first.
         variants: variants of those negatives.
         hashes: perceptual hash of each of those negatives, by the sha256 of its file.
-        doubted: the review of each other negative, by the sha256 of its file.
+        doubted: the review of each negative that a reviewer rejected or saw a target in, by the sha256 of its file.
         fired: the highest score of a false positive in each scanned image, by the sha256 of its file.
         scanned: number of images that were scanned.
     """
@@ -55,7 +57,7 @@ def read_bank(folder: str | Path) -> BankSummary:
             negatives=tuple(usable),
             variants=tuple(variants),
             hashes={negative.sha256: hashes[negative.id] for negative in usable},
-            doubted={negative.sha256: negative.review for negative in bank.negatives() if is_refused(negative)},
+            doubted={negative.sha256: negative.review for negative in bank.negatives() if negative.review in _DOUBTS},
             fired=bank.background_scores(),
             scanned=bank.scanned_count(),
         )

@@ -38,7 +38,7 @@ def test_without_weights_look_alikes_are_told_by_their_hashes(make_bank: MakeBan
     result = negmine.compare(bank, on_step=steps.append)
     assert (result.negatives, result.targets, result.computed, result.clusters, result.clustered) == (3, 0, 0, 1, 2)
     (place,) = result.places
-    assert (place.images, place.folder, place.class_name) == (2, bank.parent / "bank-in", "lamp")
+    assert (place.images, place.folder, place.class_name) == (2, bank.parent / "bank-in", "sign")
     assert result.likely is None
     assert result.notes == ("without --weights, negatives are compared by their perceptual hashes alone",)
     assert steps == ["comparing 3 negatives with 0 labelled targets"]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from negmine.comparing.result import CompareResult
 
 _DEFAULT = CompareConfig()
-_PLACES = 5  # that are listed; --json has all
+_PLACES, _NAMED = 5, 10  # places that are listed, and negatives that are named; --json has all
 
 
 @click.command("compare", cls=Command)
@@ -158,6 +158,11 @@ def _say_likely(result: CompareResult) -> None:
         )
     out.print(rows)
     bank = _bank_option(result.bank)
+    if result.held_back:
+        held_back = counted(len(result.held_back), "negative")
+        names = " ".join(each[: result.digits] for each in result.held_back[:_NAMED])
+        more = " ..." if len(result.held_back) > _NAMED else ""
+        say(out, f"{held_back} held back from training and export until accepted: {names}{more}")
     say(out, f"next: {quoted('negmine', 'review', *bank)} or")
     say(out, f"      {quoted('negmine', 'bank', 'list', *bank, '--sort', 'unlabelled')}")
 
