@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from negmine.augmenting.config import AugmentConfig
     from negmine.augmenting.operations import average_blur, gaussian_blur, linear_contrast, median_blur, sharpen
     from negmine.bank.bank import Bank
+    from negmine.bank.verdicts import Verdicts
     from negmine.bank.verify import verify
     from negmine.comparing.compare import compare
     from negmine.comparing.config import CompareConfig
@@ -60,6 +61,7 @@ __all__ = [
     "RetrainConfig",
     "ScanConfig",
     "TrainConfig",
+    "Verdicts",
     "VerifierConfig",
     "__version__",
     "attach_verifier",
@@ -101,6 +103,7 @@ _WHERE = {
     "RetrainConfig": "negmine.retraining.config",
     "ScanConfig": "negmine.mining.config",
     "TrainConfig": "negmine.training.config",
+    "Verdicts": "negmine.bank.verdicts",
     "VerifierConfig": "negmine.verifying.config",
     "attach_verifier": "negmine.detectors.ultralytics.verified",
     "augment": "negmine.augmenting.augment",

@@ -19,14 +19,11 @@ class Killed(BaseException):
     """Not one that anything catches."""
 
 
-def killed_after(reports: int) -> Callable[[TrainProgress], None]:
-    """What to tell the progress of a training, so that it is gone after so many reports."""
-    count = 0
+def killed_at(step: int) -> Callable[[TrainProgress], None]:
+    """What to tell the progress of a training, so that it is gone after so many steps."""
 
-    def kill(_: TrainProgress) -> None:
-        nonlocal count
-        count += 1
-        if count == reports:
+    def kill(now: TrainProgress) -> None:
+        if now.step == step:
             raise Killed
 
     return kill

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from negmine.notebook import facts
 from negmine.ratios.mix import Mix
 
 SCHEMA_VERSION = 1
@@ -68,6 +69,10 @@ class AugmentResult:
     def variants(self) -> int:
         """Of these negatives, in the bank now."""
         return self.before + sum(self.made.values())
+
+    def _repr_html_(self) -> str:
+        """The counts, in a notebook."""
+        return facts("Variants", self.to_dict())
 
     def to_dict(self) -> dict[str, object]:
         """The `--json` document."""

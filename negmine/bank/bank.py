@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+from collections import Counter, namedtuple
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -34,6 +35,7 @@ from negmine.bank.connection import DATABASE, bank_errors, connect
 from negmine.bank.records import Cut, Negative, Parameters, Variant
 from negmine.boxes import Rect
 from negmine.errors import BankError
+from negmine.notebook import gallery, table
 from negmine.paths import printable
 
 _NEGATIVES = """
@@ -55,6 +57,7 @@ _BACKGROUND_SCORES = """
 SELECT s.sha256, max(d.score) FROM sources s JOIN detections d ON d.source_id = s.id WHERE d.kind = 'background'
 GROUP BY s.id
 """
+_SHOWN, _SHOWN_CLASSES = 12, 5  # in a notebook
 _TEXT = r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\""
 _NAMED = re.compile(rf"(\d{{1,9}}): ({_TEXT})")  # of a dict, as Python writes it
 
@@ -77,6 +80,15 @@ class Bank:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _repr_html_(self) -> str:
+        """Counts and the hardest negatives, in a notebook."""
+        every = list(self.negatives())
+        states = Counter(negative.review for negative in every)
+        classes = Counter(negative.class_name for negative in every).most_common(_SHOWN_CLASSES)
+        counts = (("images scanned", self.scanned_count()), ("negatives", len(every)), *states.items(), *classes)
+        pictures = ((each.path, f"{each.score:.2f} {each.class_name}") for each in every[:_SHOWN])
+        return table(f"Bank {self.folder}", (), counts) + gallery(pictures)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -181,11 +193,17 @@ class Bank:
     def query(self, sql: str, parameters: tuple[object, ...] = ()) -> Iterator[tuple]:  # type: ignore[type-arg]
         """Rows of any SQL query, for notebooks; `negmine.bank.schema` describes the tables. negmine itself never asks.
 
+        Rows are named tuples: `pandas.DataFrame(bank.query(...))` has the names of the columns, and so has
+        `pandas.DataFrame(bank.negatives())`. A column without a name of its own, such as `count(*)`, gets one by `AS`.
+
         Raises:
             BankError: where SQLite refuses it.
         """
         with bank_errors(self.folder):
-            yield from self._connection.execute(sql, parameters)
+            cursor = self._connection.execute(sql, parameters)
+            names = [column for column, *_ in cursor.description or ()]
+            row = namedtuple("Row", names, rename=True)  # type: ignore[misc]
+            yield from (row(*values) for values in cursor)
 
     def rows(self, sql: str, columns: Mapping[str, Cell], parameters: tuple[object, ...] = ()) -> Iterator[Row]:
         """Rows of a query of the bank's own, whose columns hold what they should; see `checked`.

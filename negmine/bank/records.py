@@ -10,6 +10,7 @@ from typing import Literal
 
 from negmine.boxes import Rect
 from negmine.matching import Kind
+from negmine.notebook import gallery, table
 from negmine.structures import FileStamp, GroundTruth
 
 Parameters = Mapping[str, int | float]  # of an operation, by their names
@@ -144,6 +145,18 @@ class Negative:
     rect: Rect
     review: ReviewState
     unlabelled: float | None = None
+
+    def _repr_html_(self) -> str:
+        """The picture and what is known of it, in a notebook."""
+        known = (
+            ("class", self.class_name),
+            ("score", self.score),
+            ("review", self.review),
+            ("source", self.source),
+            ("cut at", tuple(self.rect)),
+            ("file", self.path),
+        )
+        return gallery([(self.path, f"{self.score:.2f} {self.class_name}")]) + table(self.sha256[:7], (), known)
 
 
 @dataclass(frozen=True, slots=True)

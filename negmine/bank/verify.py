@@ -17,6 +17,7 @@ from negmine.bank.content_files import NEGATIVES, TEMPORARY, VARIANTS, is_conten
 from negmine.bank.writer import BankWriter
 from negmine.boxes import Rect, rect_touches, touched_pixels
 from negmine.inside import inside, is_real_folder, open_plain
+from negmine.notebook import facts
 from negmine.paths import printable, sortable
 from negmine.structures import as_boxes_xyxy
 
@@ -70,6 +71,10 @@ class VerifyResult:
     def ok(self) -> bool:
         """Whether nothing is wrong."""
         return not self.problems
+
+    def _repr_html_(self) -> str:
+        """The counts, in a notebook."""
+        return facts("Bank", self.to_dict())
 
     def to_dict(self) -> dict[str, object]:
         """The `--json` document."""

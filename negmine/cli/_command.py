@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -51,7 +52,21 @@ class Option(click.Option):
 
 
 class Command(click.Command):
-    """A command whose help lists each group of options under its heading, in the order of declaration."""
+    """A command whose help lists each group of options under its heading, in the order of declaration.
+
+    An option that takes one value is refused where it is given twice; click takes the last without a word.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read a command line.
+
+        Raises:
+            UsageError: for an option that is given again.
+        """
+        if not ctx.resilient_parsing:
+            _, _, given = self.make_parser(ctx).parse_args(list(args))
+            _refuse_repeats([each for each in given if isinstance(each, click.Option)], ctx)
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the groups; `--help` itself comes last."""
@@ -64,6 +79,16 @@ class Command(click.Command):
         for group, records in groups.items():
             with formatter.section(group):
                 formatter.write_dl(records)
+
+
+def _refuse_repeats(given: Sequence[click.Option], ctx: click.Context) -> None:
+    """Raise UsageError for an option of one value that is given again, and for two that set the same value."""
+    for each, times in Counter(given).items():
+        if times > 1 and not (each.multiple or each.count or each.is_flag):
+            raise click.UsageError(f"Option '{each.opts[-1]}' is given {times} times; give it once.", ctx)
+        other = next((one for one in given if one.name == each.name and one is not each), None)
+        if other is not None:
+            raise click.UsageError(f"Options '{each.opts[-1]}' and '{other.opts[-1]}' exclude each other.", ctx)
 
 
 def option(group: str, *names: str, **settings: Any) -> Callable[[_F], _F]:

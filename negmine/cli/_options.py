@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import TypeVar, get_args
@@ -202,12 +202,12 @@ def require_one_kind(weights: object, predictions: object, images: str | None, *
         raise click.UsageError(f"{', '.join(given)} {verb} a model, found --predictions; leave it out")
 
 
-def names_in(text: str | None) -> tuple[str, ...]:
-    """The names in a list such as `--classes A,B`; none where the option is not given."""
-    names = tuple(name.strip() for name in (text or "").split(",") if name.strip())
-    if text is not None and not names:  # no names would mean all
-        raise click.UsageError(f"expected names with commas between them, found {text!r}")
-    return names
+def names_in(texts: Sequence[str]) -> tuple[str, ...]:
+    """The names in lists such as `--classes A,B --classes C`; none where the option is not given."""
+    names = tuple(name.strip() for text in texts for name in text.split(",") if name.strip())
+    if texts and not names:  # no names would mean all
+        raise click.UsageError(f"expected names with commas between them, found {', '.join(map(repr, texts))}")
+    return tuple(dict.fromkeys(names))
 
 
 def _batch_size(text: str) -> int | None:

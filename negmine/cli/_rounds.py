@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from negmine.cli._output import console, quoted, say, table
+from negmine.cli._output import quoted, table
 from negmine.paths import printable
+from negmine.terminal import console, say
 
 if TYPE_CHECKING:
     from rich.table import Table

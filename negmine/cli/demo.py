@@ -6,9 +6,10 @@ import click
 
 from negmine.cli._command import Command, option
 from negmine.cli._options import json_option
-from negmine.cli._output import console, print_json, say, scan_progress
+from negmine.cli._output import print_json
 from negmine.cli._rounds import render_rounds
 from negmine.paths import printable
+from negmine.terminal import console, say, scan_progress
 from negmine.words import counted
 
 
@@ -36,7 +37,7 @@ def command(out: str, seed: int, as_json: bool) -> None:
     from negmine.demo.run import run_demo
 
     err, screen = console(stderr=True), console()
-    with scan_progress() as on_progress:
+    with scan_progress() as (_, on_progress):
         result = run_demo(
             out,
             seed=seed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -19,12 +20,13 @@ from negmine.cli._options import (
     require_one_kind,
     speed_options,
 )
-from negmine.cli._output import console, count_progress, print_json, say, say_skipped, table
+from negmine.cli._output import print_json, say_skipped, table
 from negmine.datasets.config import LabelConfig
 from negmine.detectors.config import Backend, DetectorConfig, OnnxLayout, PredictionsConfig
 from negmine.errors import ConfigError
 from negmine.evaluating.config import EvalConfig
 from negmine.paths import printable
+from negmine.terminal import console, say
 from negmine.thresholds import MatchConfig
 from negmine.words import counted
 
@@ -44,7 +46,7 @@ _FILES = 5  # of a finding that are named
 @option("Data", "--split", metavar="NAME", help="Split of DATA.  [default: val, else test, else everything]")
 @option("Data", "--backgrounds", multiple=True, metavar="SOURCE...", help="Images without targets.")
 @label_options("Data", "DATA")
-@option("Data", "--classes", metavar="A,B", help="Judge only these classes of DATA.")
+@option("Data", "--classes", multiple=True, metavar="A,B", help="Judge only these classes of DATA; repeatable.")
 @option(
     "Data",
     "--group-by",
@@ -99,7 +101,7 @@ def command(
     device: str,
     backend: Backend,
     int8: bool,
-    classes: str | None,
+    classes: tuple[str, ...],
     group_by: str | None,
     match_iou: float,
     background_iou: float,
@@ -163,17 +165,16 @@ def command(
     from negmine.evaluating.evaluate import evaluate
 
     predicted = [PredictionsConfig(path, predictions_images, class_names) for path in predictions]
-    with count_progress("images measured") as on_progress:
-        result = evaluate(
-            predicted or _detectors(weights, detector, verifier),
-            data,
-            split=split,
-            backgrounds=(*backgrounds, *more_backgrounds),
-            config=config,
-            fail_if=fail_if,
-            plot=plot,
-            on_progress=on_progress,
-        )
+    result = evaluate(
+        predicted or _detectors(weights, detector, verifier),
+        data,
+        split=split,
+        backgrounds=(*backgrounds, *more_backgrounds),
+        config=config,
+        fail_if=fail_if,
+        plot=plot,
+        progress=True,
+    )
     if as_json:
         print_json(result.to_dict())
     else:
@@ -206,6 +207,7 @@ def render(result: EvalResult) -> None:
     """Print a result."""
     out = console()
     _images(out, result)
+    _legend(out, result)
     _models(out, result)
     _differences(out, result)
     _kinds(out, result)
@@ -238,27 +240,33 @@ def _images(out: Console, result: EvalResult) -> None:
         say(out, "no image without targets: FPPI covers the labelled images; add images with --backgrounds")
 
 
+def _letters(result: EvalResult) -> list[str]:
+    """What each model is called in tables, whose names would not fit into 80 columns."""
+    letters = string.ascii_uppercase
+    return [
+        letters[number] if number < len(letters) else f"{letters[number // 26 - 1]}{letters[number % 26]}"
+        for number in range(len(result.models))
+    ]
+
+
+def _legend(out: Console, result: EvalResult) -> None:
+    for letter, model in zip(_letters(result), result.models, strict=True):
+        say(out, f"  {letter}  {printable(model.name)}")
+    say(out, "")
+
+
 def _models(out: Console, result: EvalResult) -> None:
     """A row for each model."""
     first = result.models[0]
     recall = "recall" if first.at_recall is None else f"recall {first.at_recall:.3f}"
     over = first.images if first.fppi_over == "labelled" else first.background_images
     columns = (
-        "model",
-        "FPPI",
-        "with FP",
-        "recall",
-        "preci-\nsion",  # names on two lines, so that the table fits into 80 columns
-        "mAP50",
-        "mAP50\n-95",
-        "LAMR",
-        "thres-\nhold",
-        "FPPI\nthere",
-    )
+        "model", "FPPI", "with FP", "recall", "precision", "mAP50", "mAP50-95", "LAMR", "threshold", "its FPPI",
+    )  # fmt: skip
     rows = table(f"At conf {first.conf:g}; the last two columns at {recall}", columns, plain=True)
-    for model in result.models:
+    for letter, model in zip(_letters(result), result.models, strict=True):
         rows.add_row(
-            printable(model.name),
+            letter,
             _number(model.fppi),
             f"{model.images_with_fp}/{over}",
             *(_number(value) for value in (model.recall, model.precision, model.map50, model.map50_95, model.lamr)),
@@ -270,9 +278,10 @@ def _models(out: Console, result: EvalResult) -> None:
 
 def _differences(out: Console, result: EvalResult) -> None:
     """A line for each model after the first: whether it differs from that by more than the choice of images does."""
-    for model, each in zip(result.models, result.differences, strict=True):
+    letters = _letters(result)
+    for letter, each in zip(letters, result.differences, strict=True):
         if each is not None:
-            say(out, f"{printable(model.name)} against {printable(result.models[0].name)}: {each.comparison.verdict}")
+            say(out, f"{letter} against {letters[0]}: {each.comparison.verdict}")
     if len(result.models) > 1:
         say(out, "")
 
@@ -290,9 +299,9 @@ def _kinds(out: Console, result: EvalResult) -> None:
     kinds = list(result.models[0].kinds)
     title = f"False positives at conf {result.models[0].conf:g}, on all images"
     rows = table(title, ("model", *kinds, "unjudged"), plain=True)
-    for model in result.models:
+    for letter, model in zip(_letters(result), result.models, strict=True):
         counts = [str(model.kinds[kind]) for kind in kinds]
-        rows.add_row(printable(model.name), *counts, str(model.unjudged))
+        rows.add_row(letter, *counts, str(model.unjudged))
     out.print(rows)
 
 
@@ -302,14 +311,15 @@ def _classes(out: Console, result: EvalResult) -> None:
     if len(classes) < 2:
         return
     order = sorted(range(len(classes)), key=lambda index: (-classes[index].objects, index))[:_CLASSES]
-    columns = ("class", "model", "objects", "FP", "FPPI", "recall", "preci-\nsion", "mAP50", "mAP50\n-95", "LAMR")
+    columns = ("class", "model", "objects", "FP", "FPPI", "recall", "precision", "mAP50", "mAP50-95", "LAMR")
     rows = table("Classes, most objects first", columns, plain=True)
     for index in order:
-        for model in result.models:
+        for letter, model in zip(_letters(result), result.models, strict=True):
             each = model.classes[index]
             figures = (each.fppi, each.recall, each.precision, each.map50, each.map50_95, each.lamr)
-            names = (printable(each.name), printable(model.name))
-            rows.add_row(*names, str(each.objects), str(each.false_positives), *map(_number, figures))
+            rows.add_row(
+                printable(each.name), letter, str(each.objects), str(each.false_positives), *map(_number, figures)
+            )
     out.print(rows)
     if len(classes) > len(order):
         say(out, f"and {counted(len(classes) - len(order), 'more class', 'more classes')}; --json has all")

@@ -8,11 +8,12 @@ import click
 
 from negmine.cli._command import Command, option
 from negmine.cli._options import bank_option, json_option, label_options, workers_option
-from negmine.cli._output import console, count_progress, print_json, say, say_skipped, table
+from negmine.cli._output import print_json, say_skipped, table
 from negmine.datasets.config import LabelConfig
 from negmine.exporting.config import CopyMethod, ExportConfig
 from negmine.labels.formats import WRITTEN_FORMATS
 from negmine.paths import printable
+from negmine.terminal import console, count_progress, say
 from negmine.words import counted
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ import click
 
 from negmine.cli._command import Command, option
 from negmine.cli._options import json_option, label_options, workers_option
-from negmine.cli._output import console, count_progress, print_json, say, table
+from negmine.cli._output import print_json, table
 from negmine.datasets.config import LabelConfig
 from negmine.paths import printable
 from negmine.ratios.target import DEFAULT_TARGET
+from negmine.terminal import console, count_progress, say
 from negmine.words import counted
 
 if TYPE_CHECKING:

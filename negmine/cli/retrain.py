@@ -13,7 +13,6 @@ from negmine.cli._command import Command, option
 from negmine.cli._options import json_option, label_options
 from negmine.cli._output import print_json
 from negmine.cli._rounds import render_rounds
-from negmine.cli._steps import step_progress
 from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
 from negmine.mining.config import CropPolicy
@@ -322,19 +321,17 @@ def command(
     from negmine.retraining.retrain import retrain
 
     try:
-        with step_progress() as (on_step, on_progress):
-            result = retrain(
-                weights,
-                data,
-                backgrounds=(*backgrounds, *more_backgrounds),
-                bank=bank,
-                held_out=held_out,
-                out=out,
-                config=config,
-                resume=resume,
-                on_step=on_step,
-                on_progress=on_progress,
-            )
+        result = retrain(
+            weights,
+            data,
+            backgrounds=(*backgrounds, *more_backgrounds),
+            bank=bank,
+            held_out=held_out,
+            out=out,
+            config=config,
+            resume=resume,
+            progress=True,
+        )
     except KeyboardInterrupt:
         click.echo("negmine: interrupted; add --resume to the same command to continue", err=True)
         ctx.exit(130)

@@ -19,11 +19,12 @@ from negmine.cli._options import (
     require_one_kind,
     speed_options,
 )
-from negmine.cli._output import console, print_json, quoted, say, say_skipped, scan_progress, table
+from negmine.cli._output import print_json, quoted, say_skipped, table
 from negmine.datasets.config import LabelConfig
 from negmine.detectors.config import Backend, DetectorConfig, OnnxLayout, PredictionsConfig
 from negmine.mining.config import CropConfig, CropPolicy, OutputSize, ScanConfig
 from negmine.paths import printable
+from negmine.terminal import console, say
 from negmine.thresholds import MatchConfig
 from negmine.words import counted
 
@@ -60,7 +61,13 @@ _CLASSES = 10  # of the detector that are listed; --json has all
     help="Instead of --weights: COCO results, or a folder of YOLO .txt with scores.",
 )
 @option("Detector", "--conf", default=_DETECTOR.conf, show_default=True, help="Lowest score of a detection.")
-@option("Detector", "--classes", metavar="A,B", help="Keep only these classes of the detector, by name.")
+@option(
+    "Detector",
+    "--classes",
+    multiple=True,
+    metavar="A,B",
+    help="Mine only these classes of the detector, and keep crops clear of the others; repeatable.",
+)
 @detector_options
 @option("Detector", "--verifier", metavar="FILE", help="Second stage for these weights, of `negmine verifier train`.")
 @match_options
@@ -116,7 +123,7 @@ def command(
     device: str,
     backend: Backend,
     int8: bool,
-    classes: str | None,
+    classes: tuple[str, ...],
     match_iou: float,
     background_iou: float,
     crop: CropPolicy,
@@ -146,7 +153,7 @@ def command(
     )  # fmt: skip
     detector: DetectorConfig | PredictionsConfig
     if predictions is not None:
-        detector = PredictionsConfig(predictions, predictions_images, class_names, conf, names_in(classes))
+        detector = PredictionsConfig(predictions, predictions_images, class_names, conf)
     else:
         detector = DetectorConfig(
             weights=weights or "",
@@ -155,7 +162,6 @@ def command(
             imgsz=imgsz,
             batch=batch,
             device=device,
-            classes=names_in(classes),
             trust_weights=trust_weights,
             onnx_layout=onnx_layout,
             class_names=class_names,
@@ -168,21 +174,21 @@ def command(
         crop=CropConfig(crop, context, OutputSize.parse(size), min_side),
         confirm=confirm,
         max_per_image=max_per_image,
+        classes=names_in(classes),
         labels=labels,
         workers=workers,
     )
     from negmine.mining.scan import scan
 
-    with scan_progress(before="opening the detector") as on_progress:
-        result = scan(
-            list(sources),
-            detector,
-            bank=bank,
-            truth=None if truth is None else Path(truth),
-            split=split,
-            config=config,
-            on_progress=on_progress,
-        )
+    result = scan(
+        list(sources),
+        detector,
+        bank=bank,
+        truth=None if truth is None else Path(truth),
+        split=split,
+        config=config,
+        progress=True,
+    )
     for note in result.notes:
         say(console(stderr=True), printable(note))
     if as_json:
@@ -205,7 +211,11 @@ def render(result: ScanResult) -> None:
         say(out, f"nothing new: {unchanged} unchanged, {len(result.skipped)} skipped")
     say_skipped(((each.source, each.reason) for each in result.skipped), "image")
     say(out, f"\n{counted(result.total, 'negative')} in {printable(result.bank)} ({result.added} added)")
-    if result.total:
+    for warning in result.warnings:
+        say(console(stderr=True), f"warning: {warning}")
+    if result.total and result.warnings:
+        say(out, f"next: negmine review --bank {quoted(result.bank)}")
+    elif result.total:
         say(out, f"next: negmine export --format voc --bank {quoted(result.bank)} --out negatives-voc")
 
 
@@ -241,6 +251,10 @@ def _found(result: ScanResult) -> Table:
         rows.add_row(f"  and {counted(len(rest), 'more class', 'more classes')}", str(sum(count for _, count in rest)))
     rows.add_section()
     rows.add_row("negatives added", str(result.added))
+    if result.known:
+        rows.add_row("negatives already in the bank", str(result.known))
+    if result.sharing:
+        rows.add_row("no negative: in the crop of a harder one", str(result.sharing))
     for reason, count in result.crops_skipped.items():
         rows.add_row(f"no negative: {CROP_SKIP_MEANINGS[reason]}", str(count))
     if result.withdrawn:

@@ -6,8 +6,9 @@ import click
 
 from negmine.cli._command import Command, option
 from negmine.cli._options import bank_option, json_option
-from negmine.cli._output import console, print_json, say
+from negmine.cli._output import print_json
 from negmine.paths import printable
+from negmine.terminal import console, say
 from negmine.words import counted
 
 

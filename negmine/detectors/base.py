@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,6 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from negmine.structures import Detections, Image
+
+OnStep = Callable[[str], None]  # told in words what begins now
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,10 @@ class BaseDetector:
 
     def give_up(self) -> None:
         """Stop a `predict` that takes long; by default none does."""
+
+
+def silent(text: str) -> None:
+    """An `OnStep` that tells nobody."""
 
 
 def opening_notes(detector: Detector) -> tuple[str, ...]:

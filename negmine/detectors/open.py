@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from negmine.detectors.base import Detector
+from negmine.detectors.base import Detector, OnStep, silent
 from negmine.detectors.config import DetectorConfig, PredictionsConfig, require_no_backend
 from negmine.detectors.torchvision.builders import is_torchvision
 from negmine.errors import ConfigError
@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 HUGGING_FACE = "hf:"
 
 
-def open_detector(config: DetectorConfig | PredictionsConfig, samples: Samples | None = None) -> Detector:
+def open_detector(
+    config: DetectorConfig | PredictionsConfig, samples: Samples | None = None, on_step: OnStep = silent
+) -> Detector:
     """Open weights with their framework, or predictions that another program wrote.
 
     Args:
         config: what to open.
         samples: gives so many of the images that the detector is for, such as `samples_of(paths)`. A faster backend is
             compared with the weights on them; without them `backend="auto"` is torch. An ONNX layout is tried on them.
+        on_step: told in words what takes long, such as a conversion.
 
     Raises:
         ConfigError: for a device that does not exist here, a class or an imgsz that the model does not have, a layout
@@ -69,10 +72,10 @@ def open_detector(config: DetectorConfig | PredictionsConfig, samples: Samples |
 
         layout = told_layout(config, samples)
         if layout is not None:
-            return open_detector(replace(config, onnx_layout=layout), samples)
+            return open_detector(replace(config, onnx_layout=layout), samples, on_step)
     from negmine.detectors.ultralytics.backends import open_ultralytics
 
-    return open_ultralytics(config, samples)
+    return open_ultralytics(config, samples, on_step)
 
 
 def is_onnx(weights: str) -> bool:

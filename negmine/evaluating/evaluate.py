@@ -31,6 +31,7 @@ from negmine.evaluating.predict import OnCount, predict_and_match
 from negmine.evaluating.result import EvalResult
 from negmine.grouping import GroupBy
 from negmine.paths import printable
+from negmine.terminal import count_progress
 
 DetectorLike = Detector | DetectorConfig | PredictionsConfig | str | Path
 
@@ -45,6 +46,7 @@ def evaluate(
     fail_if: Sequence[str] = (),
     plot: str | Path | None = None,
     on_progress: OnCount | None = None,
+    progress: bool = False,
 ) -> EvalResult:
     """Measure one or several detectors on the same images.
 
@@ -62,6 +64,7 @@ def evaluate(
             is the reference of the others and is not checked.
         plot: a PNG file to draw the curves of miss rate against false positives per image to.
         on_progress: called with the number of images done and of all images.
+        progress: show a bar, in a terminal or a notebook, in place of calling `on_progress`.
 
     Raises:
         ConfigError: for a bad setting, check or plot file.
@@ -70,6 +73,12 @@ def evaluate(
         TruthError: if the data cannot be opened, or shares no class with a detector.
         SourceError: if images are missing, or none of them can be used.
     """
+    if progress:
+        with count_progress("images measured") as show:
+            return evaluate(
+                detectors, data, split=split, backgrounds=backgrounds, config=config, fail_if=fail_if, plot=plot,
+                on_progress=show,
+            )  # fmt: skip
     config = config or EvalConfig()
     checks = [Check.parse(text) for text in fail_if]
     plot = None if plot is None else Path(plot)

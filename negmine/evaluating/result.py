@@ -10,6 +10,7 @@ from negmine.evaluating.figures import ModelFigures
 from negmine.evaluating.findings import EvalFinding
 from negmine.evaluating.intervals import Difference, FigureIntervals
 from negmine.mining.result import SkippedImage
+from negmine.notebook import table
 from negmine.paths import printable
 
 SCHEMA_VERSION = 1
@@ -53,6 +54,18 @@ class EvalResult:
     def ok(self) -> bool:
         """Whether no model fails a check."""
         return not self.failures
+
+    def _repr_html_(self) -> str:
+        """The figures of each model, in a notebook."""
+        heads = ("model", "FPPI", "recall", "precision", "mAP50", "mAP50-95", "LAMR", "FPPI at equal recall")
+        rows = [
+            (
+                each.name, each.fppi, each.recall, each.precision, each.map50, each.map50_95, each.lamr,
+                each.fppi_at_recall,
+            )
+            for each in self.models
+        ]  # fmt: skip
+        return table(f"{self.data}, {self.split}, at conf {self.models[0].conf:g}", heads, rows)
 
     def to_dict(self) -> dict[str, object]:
         """The `--json` document, JSON values only."""

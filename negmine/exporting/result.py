@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from negmine.notebook import facts
 from negmine.paths import printable
 
 SCHEMA_VERSION = 1  # of the `--json` document
@@ -109,6 +110,10 @@ class ExportResult:
     unchanged: int
     removed: int
     merged: MergeResult | None = None
+
+    def _repr_html_(self) -> str:
+        """The counts, in a notebook."""
+        return facts("Export", self.to_dict())
 
     def to_dict(self) -> dict[str, object]:
         """The `--json` document."""

@@ -106,6 +106,9 @@ class ScanConfig:
     crop: CropConfig = field(default_factory=CropConfig)
     confirm: bool = False  # keep only crops on which the detector still fires
     max_per_image: int | None = None  # the hardest so many negatives of one image
+    classes: tuple[
+        str, ...
+    ] = ()  # of the detector, to mine; crops keep clear of what it finds of the others. () for all
     labels: LabelConfig = field(default_factory=LabelConfig)  # how labels are understood
     workers: int | None = None  # threads that read and decode; None for one per core
     quality: int = 95  # JPEG quality of the negatives
@@ -125,4 +128,5 @@ class ScanConfig:
             | asdict(self.crop)
             | {"size": str(self.crop.size)}
             | {"confirm": self.confirm, "max_per_image": self.max_per_image, "quality": self.quality}
+            | ({"classes": sorted(self.classes)} if self.classes else {})
         )

@@ -18,6 +18,7 @@ class CropSkip(StrEnum):
 
     TOUCHES_TARGET = "touches_target"  # its own box shares a pixel with a target, so no rectangle can hold it
     HOLDS_TARGET = "holds_target"  # the whole image was asked for, and a target is in it
+    NEAR_OTHER_CLASS = "near_other_class"  # no rectangle holds it without what is detected of a class that is not mined
     TOO_SMALL = "too_small"  # the rectangle is under the minimum side
     NOT_CONFIRMED = "not_confirmed"  # the detector does not fire on the finished crop
     OVER_LIMIT = "over_limit"  # the image already gave as many harder negatives as asked
@@ -26,6 +27,7 @@ class CropSkip(StrEnum):
 CROP_SKIP_MEANINGS: Mapping[str, str] = {
     CropSkip.TOUCHES_TARGET: "a target is too near",
     CropSkip.HOLDS_TARGET: "a target is in the image",
+    CropSkip.NEAR_OTHER_CLASS: "a detection of another class is too near",
     CropSkip.TOO_SMALL: "the crop would be too small",
     CropSkip.NOT_CONFIRMED: "the detector does not fire on the crop",
     CropSkip.OVER_LIMIT: "the image gave enough harder ones",

@@ -260,7 +260,8 @@ class Examiner:
         if self._has_truth or not len(truth):
             return self._classes
         names = self._classes.model_names
-        return Classes(names, {**names, **paired_class_names(names, truth.class_names)}, judged=None)
+        paired = {**names, **paired_class_names(names, truth.class_names)}
+        return Classes(names, paired, judged=None, mined=self._classes.mined)
 
     def _confirmed(self, outcome: ScannedImage | SkippedImage) -> ScannedImage | SkippedImage:
         """Drop the negatives on which the detector does not fire."""
@@ -268,7 +269,9 @@ class Examiner:
             return outcome
         try:
             with self._at_work():
-                judged, kept = confirm_negatives(outcome.detections, outcome.negatives, self._detector, self._config)
+                judged, kept = confirm_negatives(
+                    outcome.detections, outcome.negatives, self._detector, self._classes, self._config
+                )
         except BoxError as error:
             return SkippedImage(Path(outcome.item.key), "detector", str(error))
         return replace(outcome, detections=judged, negatives=kept)

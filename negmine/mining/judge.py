@@ -15,9 +15,9 @@ from negmine.detectors.batches import predict_each
 from negmine.errors import BoxError
 from negmine.images import decode_image, encode_jpeg, perceptual_hash
 from negmine.matching import Kind, match_detections
-from negmine.mining.config import ScanConfig
+from negmine.mining.config import CropConfig, ScanConfig
 from negmine.mining.crop import CropSkip, crop_rect, cut
-from negmine.structures import Detections, GroundTruth, Image
+from negmine.structures import Detections, FloatArray, GroundTruth, Image
 
 _T = TypeVar("_T")
 
@@ -30,11 +30,24 @@ class Classes:
         model_names: class id to the detector's name.
         truth_names: class id to the truth's name, for the classes that the truth lists.
         judged: the truth's names of the classes that it lists; None where every class is judged.
+        mined: ids of the classes to mine; None for all.
     """
 
     model_names: Mapping[int, str]
     truth_names: Mapping[int, str]
     judged: Collection[str] | None
+    mined: Sequence[int] | None = None
+
+    def split(self, detections: Detections) -> tuple[Detections, FloatArray]:
+        """Detections of the classes to mine, and boxes [M, 4] of others, which nobody has judged to be false.
+
+        A class that the truth lists is left out of those: what it has of that class is labelled.
+        """
+        if self.mined is None:
+            return detections, np.zeros((0, 4))
+        is_mined = np.isin(detections.class_ids, self.mined)
+        is_listed = np.isin(detections.class_ids, [] if self.judged is None else list(self.truth_names))
+        return detections.select(is_mined), detections.boxes_xyxy[~is_mined & ~is_listed]
 
 
 def canonical(detections: Detections, size_wh: tuple[int, int]) -> Detections:
@@ -63,12 +76,13 @@ def judge(
         config: thresholds and crop.
 
     Returns:
-        The N detections in the same order, and the negatives that they refer to.
+        The detections of the classes to mine in the same order, and the negatives that they refer to.
     """
     size_wh = (image.shape[1], image.shape[0])
+    detections, others_xyxy = classes.split(detections)
     matches = match_detections(detections, truth, classes.truth_names, judged=classes.judged, config=config.match)
     rects: list[Rect | CropSkip | None] = [
-        crop_rect(box, truth.boxes_xyxy, size_wh, config.crop) if kind is Kind.BACKGROUND else None
+        _rect(box, truth.boxes_xyxy, others_xyxy, size_wh, config.crop) if kind is Kind.BACKGROUND else None
         for box, kind in zip(detections.boxes_xyxy, matches.kinds, strict=True)
     ]
     judged = tuple(
@@ -89,7 +103,11 @@ def judge(
 
 
 def confirm_negatives(
-    judged: Sequence[JudgedDetection], negatives: Sequence[NewNegative], detector: Detector, config: ScanConfig
+    judged: Sequence[JudgedDetection],
+    negatives: Sequence[NewNegative],
+    detector: Detector,
+    classes: Classes,
+    config: ScanConfig,
 ) -> tuple[tuple[JudgedDetection, ...], tuple[NewNegative, ...]]:
     """Keep the negatives on which the detector still fires, as read back from their bytes; of these the hardest.
 
@@ -97,6 +115,7 @@ def confirm_negatives(
         judged: detections that refer to `negatives` by index.
         negatives: hardest first.
         detector: the one that found them.
+        classes: which of its classes count.
         config: for the limit per image.
 
     Raises:
@@ -106,10 +125,25 @@ def confirm_negatives(
     for index, found in enumerate(predict_each(detector, [decode_image(negative.data) for negative in negatives])):
         if isinstance(found, BoxError):
             raise found
-        if len(canonical(found, negatives[index].size_wh)):
+        if len(classes.split(canonical(found, negatives[index].size_wh))[0]):
             fires.append(index)
     judged, kept = _renumbered(judged, fires, CropSkip.NOT_CONFIRMED)
     return _limited(judged, [negatives[i] for i in kept], config.max_per_image)
+
+
+def _rect(
+    box_xyxy: FloatArray,
+    targets_xyxy: FloatArray,
+    others_xyxy: FloatArray,
+    size_wh: tuple[int, int],
+    config: CropConfig,
+) -> Rect | CropSkip:
+    """The rectangle to keep for a false positive, clear of targets, and of what may be a target of another class."""
+    rect = crop_rect(box_xyxy, np.concatenate([targets_xyxy, others_xyxy]), size_wh, config)
+    if isinstance(rect, Rect) or not len(others_xyxy):
+        return rect
+    without = crop_rect(box_xyxy, targets_xyxy, size_wh, config)
+    return CropSkip.NEAR_OTHER_CLASS if isinstance(without, Rect) else without
 
 
 def _hardness(rect: Rect, wanted: Mapping[int, Rect], judged: Sequence[JudgedDetection]) -> float:

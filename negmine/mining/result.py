@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from negmine.bank.content_files import NEGATIVES, content_name
 from negmine.bank.records import ScannedImage, Stored
 from negmine.detectors.base import Detector
 from negmine.matching import FALSE_POSITIVES, Kind
+from negmine.mining.doubts import CONFIDENT
+from negmine.notebook import gallery, table
 
 SCHEMA_VERSION = 1
 _HARDEST = 5  # negatives that a result names
@@ -106,13 +109,16 @@ class ScanResult:
         kinds: how many detections turned out to be what.
         classes: background false positives by class, most frequent first.
         crops_skipped: background false positives that gave no negative, by reason.
+        sharing: background false positives whose crop is that of a harder one in the same image.
         added: negatives that the bank did not have.
+        known: negatives that it had, from another run or image.
         withdrawn: negatives taken out again: labels given later show a target in them, or nothing is found there now.
         total: negatives in the bank now.
         hardest: the hardest of the negatives added, at most five.
         seconds: from the first image to the last.
         device: what the detector ran on.
         notes: what the detector noted while it ran, such as a batch halved for want of memory.
+        warnings: why the negatives should be looked at before they are used; empty where nothing says so.
     """
 
     bank: Path
@@ -124,13 +130,16 @@ class ScanResult:
     kinds: Mapping[Kind, int]
     classes: Mapping[str, int]
     crops_skipped: Mapping[str, int]
+    sharing: int
     added: int
+    known: int
     withdrawn: int
     total: int
     hardest: tuple[HardNegative, ...]
     seconds: float
     device: Device
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def images_per_second(self) -> float:
@@ -156,7 +165,13 @@ class ScanResult:
             "false_positives": {str(kind): self.kinds[kind] for kind in FALSE_POSITIVES},
             "false_positives_by_class": dict(self.classes),
             "crops_skipped": dict(self.crops_skipped),
-            "negatives": {"added": self.added, "withdrawn": self.withdrawn, "total": self.total},
+            "crops_shared": self.sharing,
+            "negatives": {
+                "added": self.added,
+                "known": self.known,
+                "withdrawn": self.withdrawn,
+                "total": self.total,
+            },
             "hardest": [
                 {"score": h.score, "class": h.class_name, "source": str(h.source), "sha256": h.sha256}
                 for h in self.hardest
@@ -166,7 +181,25 @@ class ScanResult:
             "images_per_second": round(self.images_per_second, 3),
             "device": self.device.to_dict(),
             "notes": list(self.notes),
+            "warnings": list(self.warnings),
         }
+
+    def _repr_html_(self) -> str:
+        """Counts, warnings and the hardest new negatives, in a notebook."""
+        counts = (
+            ("scanned", self.scanned),
+            ("unchanged", self.unchanged + self.duplicates),
+            ("skipped", len(self.skipped)),
+            ("false positives on background", self.kinds[Kind.BACKGROUND]),
+            ("negatives added", self.added),
+            ("negatives in the bank", self.total),
+            *(("warning", warning) for warning in self.warnings),
+        )
+        hardest = (
+            (self.bank / content_name(NEGATIVES, each.sha256), f"{each.score:.2f} {each.class_name}")
+            for each in self.hardest
+        )
+        return table(f"Scan into {self.bank}", (), counts) + gallery(hardest)
 
 
 @dataclass(slots=True)
@@ -177,11 +210,14 @@ class ScanCounts:
     unchanged: int = 0
     duplicates: int = 0
     with_false_positives: int = 0
+    confident: int = 0  # images with a background false positive of a high score
     skipped: list[SkippedImage] = field(default_factory=list)
     kinds: Counter[Kind] = field(default_factory=Counter)
     classes: Counter[str] = field(default_factory=Counter)
     crops_skipped: Counter[str] = field(default_factory=Counter)
+    sharing: int = 0
     added: int = 0
+    known: int = 0
     withdrawn: int = 0
     hardest: list[HardNegative] = field(default_factory=list)
     labels_read: int | None = None  # so far, while that is under way
@@ -202,17 +238,29 @@ class ScanCounts:
         kinds = [d.kind for d in image.detections]
         self.scanned += 1
         self.with_false_positives += any(kind in FALSE_POSITIVES for kind in kinds)
+        self.confident += any(d.kind is Kind.BACKGROUND and d.score >= CONFIDENT for d in image.detections)
         self.kinds.update(kinds)
         self.classes.update(d.class_name for d in image.detections if d.kind is Kind.BACKGROUND)
         self.crops_skipped.update(d.skipped for d in image.detections if d.skipped is not None)
+        self.sharing += sum(d.negative is not None for d in image.detections) - len(image.negatives)
         self.added += len(stored.added)
+        self.known += len(image.negatives) - len(stored.added)
         self.withdrawn += stored.withdrawn
         for index in stored.added:
             hardest = max((d for d in image.detections if d.negative == index), key=lambda d: d.score)
             found = HardNegative(hardest.score, hardest.class_name, source, image.negatives[index].sha256)
             self.hardest = sorted([*self.hardest, found], key=lambda h: (-h.score, h.sha256))[:_HARDEST]
 
-    def result(self, bank: Path, total: int, seconds: float, device: Device, notes: tuple[str, ...]) -> ScanResult:
+    def result(
+        self,
+        bank: Path,
+        total: int,
+        seconds: float,
+        device: Device,
+        *,
+        notes: tuple[str, ...],
+        warnings: tuple[str, ...],
+    ) -> ScanResult:
         """The finished counts."""
         return ScanResult(
             bank=bank,
@@ -224,11 +272,14 @@ class ScanCounts:
             kinds={kind: self.kinds[kind] for kind in Kind},
             classes=dict(self.classes.most_common()),
             crops_skipped=dict(sorted(self.crops_skipped.items())),
+            sharing=self.sharing,
             added=self.added,
+            known=self.known,
             withdrawn=self.withdrawn,
             total=total,
             hardest=tuple(self.hardest),
             seconds=seconds,
             device=device,
             notes=notes,
+            warnings=warnings,
         )

@@ -15,8 +15,9 @@ from negmine.bank.writer import BankWriter
 from negmine.datasets.config import LabelConfig
 from negmine.datasets.open import open_truth
 from negmine.datasets.truth import PairedTruth
-from negmine.detectors.base import Detector, opening_notes
+from negmine.detectors.base import Detector, OnStep, opening_notes, silent
 from negmine.detectors.batches import failed_on_every_image
+from negmine.detectors.class_names import wanted_classes
 from negmine.detectors.config import DetectorConfig, PredictionsConfig
 from negmine.detectors.open import open_detector
 from negmine.detectors.samples import samples_of
@@ -25,6 +26,7 @@ from negmine.labels.base import Truth
 from negmine.labels.classes import match_class_names
 from negmine.matching import Kind
 from negmine.mining.config import DEFAULT_BANK, ScanConfig
+from negmine.mining.doubts import LOOKED_AT, fires_on_most, labels_beside
 from negmine.mining.judge import Classes
 from negmine.mining.loop import ScanLoop
 from negmine.mining.reading import Reader
@@ -32,6 +34,7 @@ from negmine.mining.result import Device, ScanCounts, ScanProgress, ScanResult
 from negmine.paths import printable, real_path
 from negmine.sources.base import Source, SourceItem
 from negmine.sources.expand import expand_sources
+from negmine.terminal import scan_progress
 from negmine.words import counted, is_unicode
 
 
@@ -44,6 +47,8 @@ def scan(
     split: str | None = None,
     config: ScanConfig | None = None,
     on_progress: Callable[[ScanProgress], None] | None = None,
+    on_step: OnStep = silent,
+    progress: bool = False,
     clock: Callable[[], float] = time.perf_counter,
 ) -> ScanResult:
     """Find the background false positives of a detector, and store a negative around each in a bank.
@@ -59,6 +64,8 @@ def scan(
         split: which split of a `data.yaml` in `sources`.
         config: thresholds, crop and limits.
         on_progress: called from this thread, first before the first image.
+        on_step: told in words what takes long before that, such as a conversion of the weights.
+        progress: show a bar, in a terminal or a notebook, in place of calling the callables above.
         clock: seconds, for the times in the result.
 
     Raises:
@@ -70,19 +77,27 @@ def scan(
         BankError: where the bank cannot be written; what was stored before stays.
         DetectorError: where the detector fails on every image; what the bank had stays.
     """
+    if progress:
+        with scan_progress("opening the detector") as (tell, show):
+            return scan(
+                sources, detector, bank=bank, truth=truth, split=split, config=config, on_progress=show, on_step=tell,
+                clock=clock,
+            )  # fmt: skip
     config = config or ScanConfig()
     items, in_bank = _items(sources, split, Path(bank))
     labels = _labels(truth, config.labels, items)
-    model = _detector(detector, items)
+    model = _detector(detector, items, on_step)
     if config.confirm and model.needs_files:
         raise ConfigError("confirm runs the detector on its crops and needs a model, found predictions; leave it out")
     model.check_paths([item.path for item in items])
-    classes = _classes(model, labels)
+    classes = _classes(model, labels, config.classes)
     with BankWriter(bank, purpose="negmine scan") as writer:
         run_id = writer.begin_run(_run_record(model, config))
         reader = Reader(labels)
         loop = ScanLoop(writer, run_id, model, reader, classes, config, clock)
-        notes = (*in_bank, *opening_notes(model), *_notes(labels, classes))
+        sample = items[:: max(len(items) // LOOKED_AT, 1)]
+        beside = labels_beside([item.path for item in sample]) if labels is None else None
+        notes = (*in_bank, *opening_notes(model), *_notes(labels, classes), *filter(None, [beside]))
         started = clock()
         for counts in loop.run(items):
             if on_progress is not None:
@@ -91,7 +106,15 @@ def scan(
         _require_detections(model, loop.counts)
         device = Device.of(model, loop.busy_s / seconds if seconds > 0 else 0.0)
         new = tuple(note for note in model.notes if note not in notes)
-        return loop.counts.result(writer.folder, writer.negative_count(), seconds, device, new)
+        many = None if labels is not None else fires_on_most(loop.counts.scanned, loop.counts.confident)
+        return loop.counts.result(
+            writer.folder,
+            writer.negative_count(),
+            seconds,
+            device,
+            notes=new,
+            warnings=tuple(filter(None, [beside, many])),
+        )
 
 
 def _items(
@@ -126,29 +149,31 @@ def _labels(truth: Truth | str | Path | None, config: LabelConfig, items: Sequen
 
 
 def _detector(
-    detector: Detector | DetectorConfig | PredictionsConfig | str | Path, items: Sequence[SourceItem]
+    detector: Detector | DetectorConfig | PredictionsConfig | str | Path, items: Sequence[SourceItem], on_step: OnStep
 ) -> Detector:
     if isinstance(detector, (str, Path)):
         detector = DetectorConfig(str(detector))
     if isinstance(detector, DetectorConfig | PredictionsConfig):
-        return open_detector(detector, lambda most: samples_of([item.path for item in items])(most))
+        return open_detector(detector, lambda most: samples_of([item.path for item in items])(most), on_step)
     return detector
 
 
-def _classes(detector: Detector, truth: Truth | None) -> Classes:
+def _classes(detector: Detector, truth: Truth | None, mined: Sequence[str]) -> Classes:
     """Pair the detector's classes with the truth's, by name.
 
     Raises:
         DetectorError: for a name that cannot be written.
         TruthError: where the truth shares none.
+        ConfigError: for a class to mine that the detector does not have.
     """
     names = detector.class_names
     odd = next((name for name in names.values() if not is_unicode(name)), None)
     if odd is not None:
         raise DetectorError(f"the detector's class {printable(odd)} is no Unicode; rename it where it was trained")
     if truth is None:
-        return Classes(names, names, judged=None)
-    return Classes(names, match_class_names(names, truth.class_names), judged=frozenset(truth.class_names))
+        return Classes(names, names, judged=None, mined=wanted_classes(mined, names))
+    paired = match_class_names(names, truth.class_names)
+    return Classes(names, paired, judged=frozenset(truth.class_names), mined=wanted_classes(mined, names))
 
 
 def _run_record(detector: Detector, config: ScanConfig) -> RunRecord:

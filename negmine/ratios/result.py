@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from negmine.notebook import facts
 from negmine.paths import printable
 from negmine.ratios.findings import Finding
 from negmine.ratios.mix import ImageCounts, Mix
@@ -53,6 +54,10 @@ class RatioResult:
     def ratio(self) -> Fraction:
         """Negative images for each positive one."""
         return Fraction(self.mix.negatives, self.mix.positives)
+
+    def _repr_html_(self) -> str:
+        """The counts, in a notebook."""
+        return facts("Ratio", self.to_dict())
 
     def to_dict(self) -> dict[str, object]:
         """JSON values."""

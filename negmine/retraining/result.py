@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from negmine.evaluating.comparing import Comparison
+from negmine.notebook import table
 from negmine.paths import printable
 from negmine.retraining.cross_fit import Report
 from negmine.retraining.documents import as_record
@@ -187,6 +188,19 @@ class RetrainResult:
             f"use --conf {conf:g}: recall {best.at_recall:.2f} or more (the start has {start.recall:.2f} at "
             f"{start.conf:g}), FPPI {before} -> {after} at equal recall; {compared.verdict}"
         )
+
+    def _repr_html_(self) -> str:
+        """The rounds and the verdict, in a notebook."""
+        heads = ("round", "negatives", "FPPI", "FPPI at equal recall", "recall", "mAP50", "mAP50-95", "LAMR")
+        rows = [
+            (
+                each.title + (" *" if each.number == self.best else ""), each.negatives, each.fppi,
+                each.fppi_at_recall, each.recall, each.map50, each.map50_95, each.lamr,
+            )
+            for each in self.rounds
+        ]  # fmt: skip
+        words = (("verdict", self.verdict), ("weights", self.weights), *(("advice", line) for line in self.advice))
+        return table("Rounds; * marks the best", heads, rows) + table("", (), words)
 
     def to_dict(self) -> dict[str, object]:
         """The `--json` document."""

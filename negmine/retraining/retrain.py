@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from negmine.detectors.base import OnStep
 from negmine.detectors.open import open_detector as open_with_framework
 from negmine.detectors.weights_files import find_weights, written_suffix
 from negmine.errors import ConfigError
@@ -14,7 +15,7 @@ from negmine.paths import printable
 from negmine.ratios.target import Ratio
 from negmine.retraining.advice import Evidence, advise
 from negmine.retraining.config import DEFAULT_OUT, RetrainConfig
-from negmine.retraining.context import Listener, OnProgress, OnStep, OpenDetector, OpenTrainers, Ports, Run
+from negmine.retraining.context import Listener, OnProgress, OpenDetector, OpenTrainers, Ports, Run
 from negmine.retraining.cross_fit import report
 from negmine.retraining.folder import LockedFolder, RetrainFolder, folder_errors
 from negmine.retraining.prepare import RetrainInputs, prepare
@@ -23,6 +24,7 @@ from negmine.retraining.rounds import Rounds, run_rounds
 from negmine.retraining.training_set import read_negatives
 from negmine.retraining.verdict import compare_config
 from negmine.retraining.vouching import vouched_for
+from negmine.terminal import step_progress
 from negmine.training.base import Trainer
 from negmine.training.open import open_members, open_trainer
 
@@ -41,6 +43,7 @@ def retrain(
     open_detector: OpenDetector | None = None,
     on_step: OnStep | None = None,
     on_progress: OnProgress | None = None,
+    progress: bool = False,
     clock: Callable[[], float] = time.perf_counter,
 ) -> RetrainResult:
     """Train a detector further on its own false positives, as long as that helps, and return its best weights.
@@ -64,6 +67,7 @@ def retrain(
         open_detector: opens weights as a detector, with the score and input size of its settings.
         on_step: told in words what begins now.
         on_progress: told what is counted, how many are done, of how many.
+        progress: show a bar, in a terminal or a notebook, in place of calling the callables above.
         clock: seconds, for the times in the result.
 
     Raises:
@@ -76,6 +80,13 @@ def retrain(
         TrainingError: where a training fails, or the disk is full; what was done stays.
         RunLockedError: where another process uses `out`.
     """
+    if progress:
+        with step_progress() as (tell, show):
+            return retrain(
+                weights, data, backgrounds=backgrounds, bank=bank, held_out=held_out, out=out, config=config,
+                resume=resume, trainer=trainer, open_detector=open_detector, on_step=tell, on_progress=show,
+                clock=clock,
+            )  # fmt: skip
     began, config = clock(), config or RetrainConfig()
     if not _as_tuple(backgrounds) and bank is None:
         raise ConfigError(

@@ -74,7 +74,7 @@ class TrainProgress:
     Attributes:
         step: optimizer steps that are done.
         steps: of the whole training.
-        losses: mean of each part of the loss since the last report.
+        losses: mean of each part of the loss in the present pass over the images.
     """
 
     step: int
@@ -124,7 +124,7 @@ class Trainer(Protocol):
             data: what to train on.
             out: the folder.
             steps: optimizer steps of each training; None for those of its settings.
-            on_steps: told every few steps.
+            on_steps: told after every step.
 
         Returns:
             The weights, a file in `out`.

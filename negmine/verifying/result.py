@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from negmine.notebook import facts
 from negmine.paths import printable
 from negmine.words import counted
 
@@ -95,6 +96,10 @@ class VerifierResult:
     validation: Validation
     notes: tuple[str, ...]
     seconds: float
+
+    def _repr_html_(self) -> str:
+        """The counts, in a notebook."""
+        return facts("Verifier", self.to_dict())
 
     def to_dict(self) -> Mapping[str, object]:
         """The `--json` document."""

@@ -13,7 +13,7 @@ import numpy as np
 from negmine._version import __version__
 from negmine.bank.bank import Bank
 from negmine.bank.records import Cut
-from negmine.detectors.base import versions_of
+from negmine.detectors.base import OnStep, versions_of
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.ultralytics.regions import RegionReader
 from negmine.detectors.verifier import Verifier, combined, logits
@@ -34,7 +34,6 @@ from negmine.verifying.regions import BackgroundParts, Regions, collect_regions,
 from negmine.verifying.result import ClassVerifier, Validation, VerifierResult
 from negmine.words import counted
 
-OnStep = Callable[[str], None]
 OnProgress = Callable[[str, int, int], None]  # what is counted, how many are done, of how many
 
 

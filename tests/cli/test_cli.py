@@ -21,6 +21,7 @@ from killing import until
 from negmine.bank.bank import Bank
 from negmine.cli import cli
 from negmine.cli._command import Option
+from negmine.cli._options import names_in
 from negmine.demo.dataset import write_demo_dataset
 from negmine.words import counted
 
@@ -132,8 +133,29 @@ def test_version(run: Run) -> None:
 def test_bad_settings_are_one_line(run: Run, tmp_path: Path, options: list[str], message: str) -> None:
     draw(tmp_path / "a.png")
     (tmp_path / "w.pt").write_bytes(b"")
-    assert message in one_line(run("scan", "a.png", "--weights", "w.pt", *options))
+    weights = [] if "--weights" in options else ["--weights", "w.pt"]
+    assert message in one_line(run("scan", "a.png", *weights, *options))
     assert not (tmp_path / "negmine-bank").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["verify", "--bank", "a", "--bank", "b"], "Option '--bank' is given 2 times; give it once."),
+        (["scan", "a", "--weights", "w", "--conf", "0.1", "--conf=0.2"], "Option '--conf' is given 2 times"),
+        (["export", "--out", "x", "--copy", "--symlink"], "Options '--copy' and '--symlink' exclude each other."),
+        (["scan", "a.png", "--weights", "w", "--classes", ","], "expected names with commas between them"),
+    ],
+)
+def test_no_value_replaces_another_in_silence(run: Run, arguments: list[str], message: str) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def test_classes_may_be_given_in_several_ways() -> None:
+    assert names_in(["dog,cat", " dog ", "a person"]) == ("dog", "cat", "a person")
+    assert names_in([]) == ()
 
 
 def test_usage_errors_are_status_2(run: Run) -> None:

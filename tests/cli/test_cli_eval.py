@@ -152,7 +152,9 @@ def test_of_many_classes_the_first_are_shown(
     assert "[bold]x" in text and "never" not in text and "at recall 0.000" in text
 
 
-def test_a_line_says_whether_models_differ(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_says_whether_models_differ(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(20):
         found = [(20, 20, 40, 40, 95 - number)] if number < 10 else [(20, 20, 40, 40, 99)]
         draw(tmp_path / "images" / "val" / f"{number:02d}.png", found, seed=number)
@@ -168,11 +170,15 @@ def test_a_line_says_whether_models_differ(tmp_path: Path, capsys: pytest.Captur
     old, new = (
         FunctionDetector(each, ["lamp"], name=name) for each, name in ((find_squares, "old"), (fires_less, "new"))
     )
+    monkeypatch.setenv("COLUMNS", "80")
     render(evaluate([old, new], tmp_path))
     text = capsys.readouterr().out
-    assert "new against old: better: 0.05 times the false positives over recalls 0.80 to 1.00 (90 % interval" in text
+    heads = "model FPPI with FP recall precision mAP50 mAP50-95 LAMR threshold its FPPI"
+    assert heads in " ".join(text.split())  # each on one line, of 80 characters
+    assert "  A  old" in text and "  B  new" in text
+    assert "B against A: better: 0.05 times the false positives over recalls 0.80 to 1.00 (90 % interval" in text
     render(evaluate([old, old], tmp_path))
-    assert "old (2) against old: cannot tell: 1 times" in capsys.readouterr().out
+    assert "B against A: cannot tell: 1 times" in capsys.readouterr().out
 
 
 def test_the_help_says_what_is_counted_and_imports_nothing_heavy() -> None:

@@ -89,6 +89,19 @@ def test_every_command_of_a_guide_works(guide: str, world: Path, environment: di
     _CHECKS.get(guide, lambda folder: None)(folder)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_notebook_runs(world: Path, tmp_path: Path) -> None:
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    notebook = nbformat.read(ROOT / "examples" / "notebook.ipynb", as_version=4)
+    assert not any(cell.get("outputs") for cell in notebook.cells)  # none is kept
+    nbclient.NotebookClient(notebook, resources={"metadata": {"path": copied(world, tmp_path)}}).execute()
+    shown = [each.get("data", {}).get("text/html", "") for cell in notebook.cells for each in cell.get("outputs", ())]
+    assert sum("data:image/jpeg" in page for page in shown) == 3  # the scan, the bank, the negative
+    assert sum("<table" in page for page in shown) >= 6
+
+
 def _verdicts_are_stored(folder: Path) -> None:
     assert (folder / "hardest.png").stat().st_size > 1000
     with Bank(folder / "negmine-bank") as bank:

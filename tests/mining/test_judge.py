@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import pytest
 
+from negmine.boxes import Rect
 from negmine.datasets.open import open_truth
 from negmine.matching import Kind
 from negmine.mining.config import CropConfig, CropPolicy, OutputSize, ScanConfig
@@ -66,3 +68,35 @@ def test_coco_annotations_to_ignore_act_as_crowds_do(tmp_path: Path) -> None:
     assert truth is not None
     kinds, negatives = judged(truth, [(10, 10, 20, 20), (70, 10, 80, 20), (70, 30, 80, 40)], [0, 0, 1], "region")
     assert (kinds, negatives) == ([(Kind.IGNORED, None)] * 3, 0)
+
+
+def mined_as_cat(boxes: list[tuple[float, ...]], ids: list[int], classes: Classes) -> tuple[Any, list[Rect]]:
+    """What each detection of a cat is, and the rectangles of the negatives, where only cats are mined."""
+    config = ScanConfig(crop=CropConfig(size=OutputSize("none"), min_side_px=8))
+    detections = Detections(np.array(boxes), np.full(len(ids), 0.9), np.array(ids))
+    only = replace(classes, mined=[0])
+    found, negatives = judge(np.zeros((WH[1], WH[0], 3), np.uint8), detections, GroundTruth.empty(), only, config)
+    return [(each.class_name, each.skipped) for each in found], [each.rect for each in negatives]
+
+
+UNLISTED = Classes({0: "cat", 1: "dog"}, {0: "cat", 1: "dog"}, judged=None)
+
+
+def test_a_crop_keeps_clear_of_what_is_found_of_a_class_that_is_not_mined() -> None:
+    """The cat alone gives the square from 20 to 80; the dog begins at 60, and no column from there on is taken."""
+    alone = mined_as_cat([(40, 40, 60, 60)], [0], UNLISTED)
+    assert alone == ([("cat", None)], [Rect(20, 20, 80, 80)])
+    found, (rect,) = mined_as_cat([(40, 40, 60, 60), (60, 0, 199, 99)], [0, 1], UNLISTED)
+    assert found == [("cat", None)]  # the dog is nobody's false positive
+    assert (rect.x1, rect.x2) == (20, 60)
+
+
+def test_a_false_positive_on_a_class_that_is_not_mined_gives_no_negative() -> None:
+    found = mined_as_cat([(40, 40, 60, 60), (50, 50, 90, 90)], [0, 1], UNLISTED)
+    assert found == ([("cat", "near_other_class")], [])
+
+
+def test_what_the_labels_list_is_judged_by_them_whether_it_is_mined_or_not() -> None:
+    found, (rect,) = mined_as_cat([(40, 40, 60, 60), (60, 0, 199, 99)], [0, 1], CLASSES)
+    assert found == [("cat", None)]
+    assert rect == Rect(20, 20, 80, 80)

@@ -8,11 +8,11 @@ import click
 
 from negmine.cli._command import Command, option
 from negmine.cli._options import bank_option, json_option, label_options, workers_option
-from negmine.cli._output import console, print_json, quoted, say, table
-from negmine.cli._steps import step_progress
+from negmine.cli._output import print_json, quoted, table
 from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
 from negmine.paths import printable
+from negmine.terminal import console, say, step_progress
 from negmine.verifying.config import DEFAULT_OUT, VerifierConfig
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from negmine.detectors.base import Detector, version_of
+from negmine.detectors.base import Detector, OnStep, silent, version_of
 from negmine.detectors.config import DetectorConfig, require_no_backend
 from negmine.detectors.devices import may_have_gpu
 from negmine.detectors.letterbox import whole_strides
@@ -22,8 +22,8 @@ from negmine.errors import ConfigError, WeightsError
 from negmine.paths import printable
 
 
-def open_ultralytics(config: DetectorConfig, samples: Samples | None) -> Detector:
-    """Open what Ultralytics opens, on the backend that is asked for.
+def open_ultralytics(config: DetectorConfig, samples: Samples | None, on_step: OnStep = silent) -> Detector:
+    """Open what Ultralytics opens, on the backend that is asked for; see `open_detector`.
 
     Raises:
         ConfigError: for a backend that does not run these weights or this device.
@@ -38,13 +38,13 @@ def open_ultralytics(config: DetectorConfig, samples: Samples | None) -> Detecto
     if config.backend == "torch":
         return on_all_cores(UltralyticsDetector(config), config)
     if config.backend == "tensorrt":
-        return open_tensorrt(config, samples)
+        return open_tensorrt(config, samples, on_step)
     kept = _kept(config, path, samples)
     if kept is not None:
         return kept
     if config.backend == "auto" and not config.int8:
-        return _fastest(config, samples)
-    return _asked_for(config, path, samples)
+        return _fastest(config, samples, on_step)
+    return _asked_for(config, path, samples, on_step)
 
 
 def _kept(config: DetectorConfig, path: Path, samples: Samples | None) -> Detector | None:
@@ -60,7 +60,7 @@ def _kept(config: DetectorConfig, path: Path, samples: Samples | None) -> Detect
     return open_kept(checkpoint, config, _runtime(config, imgsz_of(config, checkpoint.trained_imgsz), samples))
 
 
-def _fastest(config: DetectorConfig, samples: Samples | None) -> Detector:
+def _fastest(config: DetectorConfig, samples: Samples | None, on_step: OnStep) -> Detector:
     """The fastest backend that finds what the weights find; the weights themselves without images to compare on."""
     from negmine.detectors.ultralytics.tracing import why_not
 
@@ -69,13 +69,13 @@ def _fastest(config: DetectorConfig, samples: Samples | None) -> Detector:
         return open_half(original, config, samples)
     if original.device_type == "cpu" and samples is not None and why_not(original) is None and _imports("openvino"):
         try:
-            return _converted(original, config, samples)
+            return _converted(original, config, samples, on_step)
         except WeightsError as error:
             original.note(f"warning: torch is used, which is slower: {error}")
     return on_all_cores(original, config)
 
 
-def _asked_for(config: DetectorConfig, path: Path, samples: Samples | None) -> Detector:
+def _asked_for(config: DetectorConfig, path: Path, samples: Samples | None, on_step: OnStep) -> Detector:
     from negmine.detectors.ultralytics.tracing import why_not
 
     backend = "openvino" if config.int8 else config.backend
@@ -93,12 +93,14 @@ def _asked_for(config: DetectorConfig, path: Path, samples: Samples | None) -> D
     reason = why_not(original)
     if reason is not None:
         raise ConfigError(f"{printable(path)} does not run on backend {backend}: {reason}; leave --backend out")
-    return _converted(original, config, samples)
+    return _converted(original, config, samples, on_step)
 
 
-def _converted(original: UltralyticsDetector, config: DetectorConfig, samples: Samples | None) -> Detector:
+def _converted(
+    original: UltralyticsDetector, config: DetectorConfig, samples: Samples | None, on_step: OnStep
+) -> Detector:
     """The converted model, or the weights where it finds other things."""
-    detector = open_converted(original, config, _runtime(config, original.imgsz, samples), samples)
+    detector = open_converted(original, config, _runtime(config, original.imgsz, samples), samples, on_step)
     return on_all_cores(original, config) if detector is original else detector
 
 

@@ -18,7 +18,16 @@ from typing import Any, Protocol
 import numpy as np
 
 from negmine.boxes import clip_boxes
-from negmine.detectors.base import BaseDetector, Detector, DetectorIdentity, usable, version_of, versions_of
+from negmine.detectors.base import (
+    BaseDetector,
+    Detector,
+    DetectorIdentity,
+    OnStep,
+    silent,
+    usable,
+    version_of,
+    versions_of,
+)
 from negmine.detectors.class_names import wanted_classes
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.letterbox import letterbox, scale_boxes, whole_strides
@@ -202,7 +211,11 @@ def open_kept(checkpoint: Checkpoint, config: DetectorConfig, runtime: Runtime) 
 
 
 def open_converted(
-    original: UltralyticsDetector, config: DetectorConfig, runtime: Runtime, samples: Samples | None
+    original: UltralyticsDetector,
+    config: DetectorConfig,
+    runtime: Runtime,
+    samples: Samples | None,
+    on_step: OnStep = silent,
 ) -> Detector:
     """Open the converted model of a checkpoint, or return the original where the converted one finds other things.
 
@@ -211,13 +224,14 @@ def open_converted(
         config: what was asked for.
         runtime: what to convert it for.
         samples: the user's images; None where there are none to compare on.
+        on_step: told that it is converted, and compared.
 
     Raises:
         WeightsError: where it cannot be converted.
     """
     file = _file(original.identity.sha256, runtime)
-    parts, runner = _loaded(original, file, runtime)
-    comparison = _Comparison(original, config, runtime, file, parts, runner)
+    parts, runner = _loaded(original, file, runtime, on_step)
+    comparison = _Comparison(original, config, runtime, file, parts, runner, on_step)
     return comparison.described(samples) if runtime.lossy else comparison.checked(samples)
 
 
@@ -231,12 +245,15 @@ def _file(sha256: str, runtime: Runtime) -> ConvertedFile:
     return ConvertedFile.of(sha256, made_by)
 
 
-def _loaded(original: UltralyticsDetector, file: ConvertedFile, runtime: Runtime) -> tuple[Parts, Runner]:
+def _loaded(
+    original: UltralyticsDetector, file: ConvertedFile, runtime: Runtime, on_step: OnStep
+) -> tuple[Parts, Runner]:
     """The model from its file, or converted now where the file is missing or damaged."""
     kept = file.read()
     if kept is not None and kept.get(_CHECKPOINT) == original.checkpoint.to_bytes():
         with contextlib.suppress(Exception):  # whole, and still not a model: every runtime has its own errors
             return kept, runtime.load(kept)
+    on_step(f"converting {printable(original.identity.name)} for {runtime.name}, once")
     try:
         with quiet_ultralytics():
             parts = {**runtime.convert(original.module), _CHECKPOINT: original.checkpoint.to_bytes()}
@@ -267,6 +284,7 @@ class _Comparison:
     file: ConvertedFile
     parts: Parts
     runner: Runner
+    on_step: OnStep
 
     def checked(self, samples: Samples | None) -> Detector:
         """The converted model where it finds the same as the original, which is noted; else the original."""
@@ -278,6 +296,7 @@ class _Comparison:
         if samples is None:
             detector.note(f"{name} runs on {self.runtime.name} and was not compared with the weights: no images for it")
             return detector
+        self.on_step(f"comparing {self.runtime.name} with torch on {name}, once")
         images = list(samples(_COMPARED))
         result = self._parity(images, LOWEST_SCORE)
         if not result.compared and result.difference is None:

@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from negmine.detectors.base import version_of
+from negmine.detectors.base import OnStep, silent, version_of
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.samples import Samples
 from negmine.detectors.ultralytics.cache import cache_folder
@@ -21,7 +21,7 @@ from negmine.errors import ConfigError, WeightsError
 from negmine.paths import printable
 
 
-def open_tensorrt(config: DetectorConfig, samples: Samples | None) -> UltralyticsDetector:
+def open_tensorrt(config: DetectorConfig, samples: Samples | None, on_step: OnStep = silent) -> UltralyticsDetector:
     """Have Ultralytics build an engine for this GPU, keep it in the cache folder, and run it.
 
     Where the engine finds other things than the checkpoint on the user's images, the checkpoint runs on torch.
@@ -35,7 +35,8 @@ def open_tensorrt(config: DetectorConfig, samples: Samples | None) -> Ultralytic
     plain = UltralyticsDetector(config)
     if plain.device_type != "cuda":
         raise ConfigError("backend tensorrt needs an NVIDIA GPU, found none; leave --backend out")
-    engine = replace(config, weights=str(_engine(plain, config)), imgsz=None, trust_weights=True)  # of our own making
+    built = _engine(plain, config, on_step)
+    engine = replace(config, weights=str(built), imgsz=None, trust_weights=True)  # of our own making
 
     def open_engine() -> UltralyticsDetector:
         return UltralyticsDetector(engine, stands_for=plain.identity)
@@ -43,7 +44,7 @@ def open_tensorrt(config: DetectorConfig, samples: Samples | None) -> Ultralytic
     return open_engine() if samples is None else open_verified(plain, open_engine, "on TensorRT", samples)
 
 
-def _engine(plain: UltralyticsDetector, config: DetectorConfig) -> Path:
+def _engine(plain: UltralyticsDetector, config: DetectorConfig, on_step: OnStep) -> Path:
     """The engine of a checkpoint for this GPU; built if it is not in the cache folder."""
     import torch
 
@@ -55,6 +56,7 @@ def _engine(plain: UltralyticsDetector, config: DetectorConfig) -> Path:
     target = folder / f"{plain.identity.sha256[:16]}-tensorrt-{key}.engine"
     if target.is_file():
         return target
+    on_step(f"building a TensorRT engine of {printable(plain.identity.name)}, once for these weights: it takes minutes")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="negmine-", dir=folder) as scratch, quiet_ultralytics():

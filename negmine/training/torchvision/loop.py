@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -111,6 +111,7 @@ def train_one_pass(
     rates: Sequence[float],
     settings: Settings,
     scaler: torch.amp.GradScaler,
+    on_batch: Callable[[int, Mapping[str, float]], None] | None = None,
 ) -> dict[str, float]:
     """Train on every batch once.
 
@@ -123,6 +124,7 @@ def train_one_pass(
         rates: the learning rate of each step.
         settings: clipping and normalisation.
         scaler: of the gradients in mixed precision; switched off on a CPU.
+        on_batch: told how many batches are done, and the mean of each part of the loss so far.
 
     Returns:
         The mean of each part of the loss.
@@ -134,7 +136,8 @@ def train_one_pass(
     if settings.frozen_norm:
         freeze_batch_norm(model)
     sums: dict[str, Tensor] = {}
-    for (images, targets), paths, rate in zip(batches, names, rates, strict=True):
+    means: dict[str, float] = {}
+    for done, ((images, targets), paths, rate) in enumerate(zip(batches, names, rates, strict=True), start=1):
         for group in optimizer.param_groups:
             group["lr"] = rate
         with torch.autocast(device.type, enabled=scaler.is_enabled()):
@@ -153,7 +156,10 @@ def train_one_pass(
         scaler.update()
         for name, value in losses.items():
             sums[name] = sums.get(name, torch.zeros((), device=device)) + value.detach().float()
-    return {name: float(value) / max(len(names), 1) for name, value in sums.items()}
+        means = {name: float(value) / done for name, value in sums.items()}
+        if on_batch is not None:
+            on_batch(done, means)
+    return means
 
 
 def _not_finite(paths: Sequence[Path]) -> str:

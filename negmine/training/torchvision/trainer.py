@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -161,12 +162,11 @@ class TorchvisionTrainer(OneTraining):
                 rates=[rate_at(first + step, schedule.steps, warmup, settings) for step in range(len(order))],
                 settings=settings,
                 scaler=scaler,
+                on_batch=partial(_tell, on_steps, first, schedule.steps),
             )
             done = first + len(order)
             lines = [*lines, json.dumps({"step": done, **losses})]
             self._keep(out, parts, number + 1, lines)
-            if on_steps is not None:
-                on_steps(TrainProgress(done, schedule.steps, losses))
         return replace(checkpoint, state=model.state_dict(), arguments=self._arguments(checkpoint))
 
     def _arguments(self, checkpoint: TorchvisionCheckpoint) -> Mapping[str, Any]:
@@ -287,6 +287,12 @@ def install_loss(model: Any, builder: str, config: TrainConfig, *, where: str = 
         install_anchor_loss(model, builder, loss)
     rule: object = loss
     return rule
+
+
+def _tell(on_steps: OnSteps | None, before: int, steps: int, done: int, losses: Mapping[str, float]) -> None:
+    """Report a step of a pass."""
+    if on_steps is not None:
+        on_steps(TrainProgress(before + done, steps, losses))
 
 
 def _restore(path: Path, parts: Mapping[str, Any]) -> tuple[int, list[str]]:

@@ -39,7 +39,7 @@ class Job:
         resume_file: where a whole state is kept after each pass.
         state: of the passes that are done; None where there are none.
         restore_threads: called when Ultralytics has taken threads away.
-        on_steps: told after each pass.
+        on_steps: told after each step.
     """
 
     config: TrainConfig
@@ -171,15 +171,12 @@ class MixedTrainer(DetectionTrainer):  # type: ignore[misc]
         self._in_pass = 0
 
     def end_batch(self) -> None:
-        """Stop at a NaN."""
+        """Stop at a NaN, and report the step."""
         self._require_finite()
-
-    def end_epoch(self) -> None:
-        """Report the steps of the pass."""
         if self._job.on_steps is not None:
             losses = {name: float(value) for name, value in (self.tloss or {}).items()}
             schedule = self._job.schedule
-            done = (self.epoch + 1) * schedule.steps_per_pass
+            done = self.epoch * schedule.steps_per_pass + self._in_pass
             self._job.on_steps(TrainProgress(done, schedule.steps, losses))
 
     def _restore(self, state: Mapping[str, Any]) -> None:
@@ -222,7 +219,6 @@ def add_callbacks(model: Any) -> None:
         ("on_train_start", MixedTrainer.begin),
         ("on_train_epoch_start", MixedTrainer.begin_epoch),
         ("on_train_batch_end", MixedTrainer.end_batch),
-        ("on_train_epoch_end", MixedTrainer.end_epoch),
     ):
         model.add_callback(event, method)
 

@@ -300,8 +300,9 @@ def test_a_cache_that_cannot_be_written_costs_time_only(
 
 def test_onnx_runs_the_same_way(firing_weights: Path) -> None:
     pytest.importorskip("onnxruntime")
-    samples = Asked()
-    detector = open_detector(config(firing_weights, backend="onnx"), samples)
+    samples, steps, name = Asked(), list[str](), firing_weights.name
+    detector = open_detector(config(firing_weights, backend="onnx"), samples, steps.append)
+    assert steps == [f"converting {name} for onnx, once", f"comparing onnx with torch on {name}, once"]
     assert (detector.identity.settings["backend"], samples.counts) == ("onnx", [4])
     assert opening_notes(detector) == () and len(detector.predict(pictures(1))[0]) > 0
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from blobs import draw
 from families import FASTER, FCOS, RETINA, SMALL, SSD, write_random
-from killing import Killed, killed_after
+from killing import Killed, killed_at
 
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.open import open_detector
@@ -82,8 +82,8 @@ def test_every_loss_of_every_family_trains(
     trainer.check(before, NAMES)
     told: list[TrainProgress] = []
     after = trainer.train(before, data, tmp_path / "run", on_steps=told.append)
-    assert [end.step for end in told] == [len(data.positives)]  # one of them a step
-    assert all(value == value and value >= 0 for value in told[0].losses.values())
+    assert [end.step for end in told] == list(range(1, len(data.positives) + 1))  # one of them a step
+    assert all(value == value and value >= 0 for value in told[-1].losses.values())
     old, new = read_checkpoint(before), read_checkpoint(after)
     assert (new.builder, new.class_names, new.arguments) == (old.builder, old.class_names, old.arguments)
     assert any(not torch.equal(old.state[name], new.state[name]) for name in old.state)
@@ -100,12 +100,14 @@ def test_a_killed_training_ends_as_an_undisturbed_one(
     config = _config(loss=loss, epochs=3)
     whole = open_trainer(config, before).train(before, data, tmp_path / "whole")
     with pytest.raises(Killed):
-        open_trainer(config, before).train(before, data, tmp_path / "run", on_steps=killed_after(2))
+        open_trainer(config, before).train(
+            before, data, tmp_path / "run", on_steps=killed_at(2 * len(data.positives) + 1)
+        )
     told: list[int] = []
     after = open_trainer(config, before).train(
         before, data, tmp_path / "run", on_steps=lambda end: told.append(end.step)
     )
-    assert told == [3 * len(data.positives)]
+    assert told == list(range(2 * len(data.positives) + 1, 3 * len(data.positives) + 1))
     assert after.read_bytes() == whole.read_bytes()
     assert not (tmp_path / "run" / "resume.safetensors").exists()
     assert open_trainer(config, before).train(before, data, tmp_path / "run") == after  # what is done is done
@@ -270,7 +272,9 @@ def test_the_log_has_a_line_a_pass_after_a_kill_between_the_two_files(
 ) -> None:
     before = untrained(FASTER)
     with pytest.raises(Killed):
-        open_trainer(_config(epochs=2), before).train(before, data, tmp_path / "run", on_steps=killed_after(1))
+        open_trainer(_config(epochs=2), before).train(
+            before, data, tmp_path / "run", on_steps=killed_at(len(data.positives) + 1)
+        )
     (tmp_path / "run" / "log.jsonl").unlink()
     open_trainer(_config(epochs=2), before).train(before, data, tmp_path / "run")
     lines = (tmp_path / "run" / "log.jsonl").read_text().splitlines()

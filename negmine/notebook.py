@@ -1,0 +1,60 @@
+"""What results look like in a notebook: small tables and pictures, in HTML that needs nothing else."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from negmine.errors import ImageError
+from negmine.images import decode_image
+from negmine.images.thumbnails import data_uri, shrunk
+from negmine.inside import read_plain
+from negmine.paths import printable
+
+_SIDE = 128  # of a picture, pixels
+_CELL = "text-align:left;padding:1px 8px"
+_FIGURE = "display:inline-block;margin:4px;width:132px;vertical-align:top;font-size:85%;overflow-wrap:anywhere"
+_PICTURE = "max-width:128px;max-height:128px;display:block"
+
+
+def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table; numbers are shown with three digits after the point, and nothing where there is none."""
+    head = "".join(f'<th style="{_CELL}">{_text(name)}</th>' for name in heads)
+    lines = ("".join(f'<td style="{_CELL}">{_text(cell)}</td>' for cell in row) for row in rows)
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    above = f"<thead><tr>{head}</tr></thead>" if heads else ""
+    return f"<table><caption>{_text(title)}</caption>{above}<tbody>{body}</tbody></table>"
+
+
+def facts(title: str, document: Mapping[str, object]) -> str:
+    """A table of the single values in a document, as a result's `to_dict` gives it; names of nested ones are joined."""
+    return table(title, (), _leaves(document, ""))
+
+
+def gallery(pictures: Iterable[tuple[Path, str]]) -> str:
+    """Pictures of a bank side by side, each with a line below it; where a file cannot be read, the line alone."""
+    figures = []
+    for path, caption in pictures:
+        image, text = "", _text(caption)
+        with suppress(OSError, ImageError):
+            small = data_uri(shrunk(decode_image(read_plain(path)), _SIDE))
+            image = f'<img src="{small}" alt="{text}" style="{_PICTURE}">'
+        figures.append(f'<figure style="{_FIGURE}">{image}<figcaption>{text}</figcaption></figure>')
+    return f"<div>{''.join(figures)}</div>" if figures else ""
+
+
+def _leaves(value: Mapping[str, object], before: str) -> Iterable[tuple[str, object]]:
+    for name, inside in value.items():
+        words = f"{before} {name}".strip().replace("_", " ")
+        if isinstance(inside, Mapping):
+            yield from _leaves(inside, words)
+        elif inside is not None and name != "schema_version" and not isinstance(inside, list | tuple):
+            yield words, inside
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        value = f"{value:.3f}"
+    return html.escape(printable("" if value is None else str(value)))
