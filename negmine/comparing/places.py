@@ -60,8 +60,7 @@ def places(findings: Sequence[HardestFinding], vectors: Vectors, *, iou: float, 
         camera = (finding.source.parent, finding.source_wh, finding.class_name)
         leaders = cameras.setdefault(camera, {})
         near = sorted(leader for cell in _cells_near(finding.box_xyxy) for leader in leaders.get(cell, ()))
-        alike = [each for each in near if float(vectors[each] @ vectors[index]) >= likeness]
-        leader = _best(index, alike, boxes, iou)
+        leader = _best(index, near, boxes, vectors, iou, likeness)
         if leader is None:
             leaders.setdefault(_own_cell(finding.box_xyxy), []).append(index)
             place_of[index] = len(place_of) + 1
@@ -70,10 +69,12 @@ def places(findings: Sequence[HardestFinding], vectors: Vectors, *, iou: float, 
     return numbers
 
 
-def _best(index: int, leaders: Sequence[int], boxes: FloatArray, iou: float) -> int | None:
-    """The leader whose box overlaps most, the hardest of equal ones; None where none does enough."""
+def _best(
+    index: int, leaders: Sequence[int], boxes: FloatArray, vectors: Vectors, iou: float, likeness: float
+) -> int | None:
+    """The leader whose box overlaps most among those that look alike, the hardest of equal ones; None without any."""
     if not leaders:
         return None
     overlaps = box_iou(boxes[index : index + 1], boxes[leaders])[0]
-    best = int(np.argmax(overlaps))
-    return leaders[best] if overlaps[best] >= iou else None
+    enough = (int(at) for at in np.argsort(-overlaps, kind="stable") if overlaps[at] >= iou)
+    return next((leaders[at] for at in enough if vectors[leaders[at]] @ vectors[index] >= likeness), None)

@@ -8,12 +8,12 @@ import click
 
 from negmine.cli._command import Command, option
 from negmine.cli._options import bank_option, json_option, label_options, workers_option
-from negmine.cli._output import console, print_json, quoted, say, say_skipped, table
-from negmine.cli._steps import step_progress
+from negmine.cli._output import print_json, quoted, say_skipped, table
 from negmine.comparing.config import CompareConfig
 from negmine.datasets.config import LabelConfig
 from negmine.mining.config import DEFAULT_BANK
 from negmine.paths import printable
+from negmine.terminal import console, say, step_progress
 from negmine.words import counted
 
 if TYPE_CHECKING:
