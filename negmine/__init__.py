@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from negmine.bank.bank import Bank
     from negmine.bank.verdicts import Verdicts
     from negmine.bank.verify import verify
+    from negmine.comparing.compare import compare
+    from negmine.comparing.config import CompareConfig
     from negmine.datasets.open import open_truth
     from negmine.detectors.base import BaseDetector
     from negmine.detectors.config import DetectorConfig, PredictionsConfig
@@ -47,6 +49,7 @@ __all__ = [
     "AugmentConfig",
     "Bank",
     "BaseDetector",
+    "CompareConfig",
     "CropConfig",
     "Detections",
     "DetectorConfig",
@@ -67,6 +70,7 @@ __all__ = [
     "attach_verifier",
     "augment",
     "average_blur",
+    "compare",
     "evaluate",
     "export",
     "gaussian_blur",
@@ -89,6 +93,7 @@ _WHERE = {
     "AugmentConfig": "negmine.augmenting.config",
     "Bank": "negmine.bank.bank",
     "BaseDetector": "negmine.detectors.base",
+    "CompareConfig": "negmine.comparing.config",
     "CropConfig": "negmine.mining.config",
     "Detections": "negmine.structures",
     "DetectorConfig": "negmine.detectors.config",
@@ -108,6 +113,7 @@ _WHERE = {
     "attach_verifier": "negmine.detectors.ultralytics.verified",
     "augment": "negmine.augmenting.augment",
     "average_blur": "negmine.augmenting.operations",
+    "compare": "negmine.comparing.compare",
     "evaluate": "negmine.evaluating.evaluate",
     "export": "negmine.exporting.export",
     "gaussian_blur": "negmine.augmenting.operations",

@@ -6,6 +6,7 @@
     ├── SourceError             a source is missing or holds no image
     ├── ImageError              an image cannot be read; a scan skips and counts it
     ├── WeightsError            weights are missing, corrupt or unsupported
+    │   ├── NoNeckError         weights have no feature maps that can be read
     │   └── UnsafeWeightsError  weights would run code, or cannot be opened without running it
     ├── DetectorError           a detector broke its contract
     │   └── PredictionsError    predictions cannot be read, or belong to images that are not among the sources
@@ -50,6 +51,10 @@ class ImageError(NegmineError):
 
 class WeightsError(NegmineError):
     """Weights are missing, corrupt or unsupported."""
+
+
+class NoNeckError(WeightsError):
+    """Weights have no feature maps that can be read: they are not a YOLO of Ultralytics, or of another task."""
 
 
 class UnsafeWeightsError(WeightsError):

@@ -26,9 +26,10 @@ def augment(
 ) -> AugmentResult:
     """Make variants of a bank's negatives: mild changes, each by one operation with its parameters.
 
-    Negatives that a reviewer rejected, or marked as a target, get none, and no other of an image with a target that
-    waits for its label does. Variants that are there stay, whatever made
-    them, and count; asking for the same again makes nothing. A run that was stopped resumes where it was.
+    Negatives that may not be trained on get none: those that a reviewer rejected or marked as a target, that are likely
+    targets without a label, or that were cut from an image with a target that waits for its label. Variants that are
+    there stay, whatever made them, and count; asking for the same again makes nothing. A run that was stopped resumes
+    where it was.
 
     Args:
         bank: the bank's folder.

@@ -35,8 +35,8 @@ class AugmentResult:
     Attributes:
         bank: its folder.
         negatives: that may have variants.
-        left_out: negatives that a reviewer rejected or marked as a target, or that were cut from an image with a target
-            that waits for its label.
+        left_out: negatives that a reviewer rejected or marked as a target, that are likely targets without a label, or
+            that were cut from an image with a target that waits for its label.
         before: variants of these negatives that were there already.
         made: new variants, by operation.
         unchanged: draws whose result was the negative itself; no file is stored for them.

@@ -17,6 +17,7 @@ from negmine.bank.cells import (
     KEY,
     NEGATIVE_FILE,
     NUMBER,
+    NUMBER_OR_NULL,
     PARAMETERS,
     PHASH,
     RECT,
@@ -39,12 +40,13 @@ from negmine.paths import printable
 
 _NEGATIVES = """
 SELECT n.id, n.file, n.sha256, n.width, n.height, d.score, d.class_name, s.key, s.sha256,
-       c.x1, c.y1, c.x2, c.y2, coalesce(r.state, 'unreviewed')
+       c.x1, c.y1, c.x2, c.y2, coalesce(r.state, 'unreviewed'), l.unlabelled
 FROM negatives n
 JOIN detections d ON d.id = (SELECT id FROM detections WHERE negative_id = n.id ORDER BY score DESC, id LIMIT 1)
 JOIN crops c ON c.id = (SELECT min(id) FROM crops WHERE negative_id = n.id AND source_id = d.source_id)
 JOIN sources s ON s.id = d.source_id
 LEFT JOIN reviews r ON r.negative_id = n.id
+LEFT JOIN likenesses l ON l.negative_id = n.id
 {} ORDER BY d.score DESC, n.id
 """
 _NEGATIVE_SCORES = """
@@ -97,11 +99,13 @@ class Bank:
         columns = {
             "id": WHOLE, "file": NEGATIVE_FILE, "sha256": SHA256, "width": SIDE, "height": SIDE, "score": NUMBER,
             "class_name": TEXT, "key": KEY, "source": SHA256, **RECT, "state": REVIEW,
+            "unlabelled": NUMBER_OR_NULL,
         }  # fmt: skip
         where = "" if numbers is None else "WHERE n.id IN (SELECT value FROM json_each(?))"
         asked = () if numbers is None else (json.dumps(list(numbers)),)
         for row in self.rows(_NEGATIVES.format(where), columns, asked):
-            number, file, sha256, width, height, score, class_name, path, source_sha256, *rect, review = row
+            number, file, sha256, width, height, score, class_name, path, source_sha256, *rest = row
+            *rect, review, unlabelled = rest
             yield Negative(
                 id=number,
                 path=self.folder / file,
@@ -113,6 +117,7 @@ class Bank:
                 source_sha256=source_sha256,
                 rect=Rect(*rect),
                 review=review,
+                unlabelled=unlabelled,
             )
 
     def variants(self) -> Iterator[Variant]:

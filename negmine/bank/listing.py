@@ -9,13 +9,12 @@ from pathlib import Path
 
 from negmine.bank.bank import Bank
 from negmine.bank.browsing import digits, first, in_order
-from negmine.bank.cells import NUMBER, WHOLE, Cell
+from negmine.bank.cells import NUMBER_OR_NULL, WHOLE
 from negmine.bank.filters import EVERY_NEGATIVE, NegativeFilter, Sort
 from negmine.bank.records import Negative
 from negmine.paths import printable
 
 SCHEMA_VERSION = 1
-_NUMBER_OR_NULL = Cell("a finite number or NULL", lambda value: value is None or NUMBER.holds(value))
 _LIKENESSES = """
 SELECT negative_id, unlabelled, cluster, place FROM likenesses
 WHERE negative_id IN (SELECT value FROM json_each(?))
@@ -23,7 +22,7 @@ WHERE negative_id IN (SELECT value FROM json_each(?))
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class LikenessRow:
     """What comparing negatives said of one; None where nobody compared.
 
     Attributes:
@@ -41,7 +40,7 @@ class Likeness:
         return {"unlabelled": self.unlabelled, "cluster": self.cluster, "place": self.place}
 
 
-_NOT_COMPARED = Likeness(None, None, None)
+_NOT_COMPARED = LikenessRow(None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class ListedNegative:
     """A negative with what comparing said of it."""
 
     negative: Negative
-    likeness: Likeness
+    likeness: LikenessRow
 
     def to_dict(self) -> dict[str, object]:
         """JSON values."""
@@ -113,13 +112,13 @@ def list_negatives(
     return Listing(bank.folder, rows, found, digits(bank))
 
 
-def likeness_of(bank: Bank, number: int) -> Likeness:
+def likeness_of(bank: Bank, number: int) -> LikenessRow:
     """What comparing said of one negative."""
     return likenesses_of(bank, [number]).get(number, _NOT_COMPARED)
 
 
-def likenesses_of(bank: Bank, numbers: list[int]) -> Mapping[int, Likeness]:
+def likenesses_of(bank: Bank, numbers: list[int]) -> Mapping[int, LikenessRow]:
     """What comparing said of negatives, by their numbers; those that nobody compared are left out."""
-    columns = {"negative_id": WHOLE, "unlabelled": _NUMBER_OR_NULL, "cluster": WHOLE, "place": WHOLE}
+    columns = {"negative_id": WHOLE, "unlabelled": NUMBER_OR_NULL, "cluster": WHOLE, "place": WHOLE}
     rows = bank.rows(_LIKENESSES, columns, (json.dumps(numbers),))
-    return {number: Likeness(unlabelled, cluster, place) for number, unlabelled, cluster, place in rows}
+    return {number: LikenessRow(unlabelled, cluster, place) for number, unlabelled, cluster, place in rows}

@@ -130,6 +130,7 @@ class Negative:
         source_sha256: the hash of that image's file, hex.
         rect: where it was cut, pixels of the source.
         review: what a person said of it.
+        unlabelled: 0 to 1, how much it looks like a target without a label; None where nobody compared it, or can tell.
     """
 
     id: int
@@ -142,6 +143,7 @@ class Negative:
     source_sha256: str
     rect: Rect
     review: ReviewState
+    unlabelled: float | None = None
 
     def _repr_html_(self) -> str:
         """The picture and what is known of it, in a notebook."""

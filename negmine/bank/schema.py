@@ -171,22 +171,24 @@ CREATE INDEX act_negatives_negative ON act_negatives (negative_id);
 -- What a detector's neck sees in the hardest false positive of a negative, and in a labelled object: to compare them.
 CREATE TABLE negative_features (
     negative_id INTEGER NOT NULL REFERENCES negatives (id) ON DELETE CASCADE,
-    weights_sha256 TEXT NOT NULL,
+    key TEXT NOT NULL,               -- hash of the weights, the input size, and what of the neck is kept
+    x1 REAL NOT NULL, y1 REAL NOT NULL, x2 REAL NOT NULL, y2 REAL NOT NULL, -- of the false positive, in its source
     vector BLOB NOT NULL,            -- float16, little-endian, of length 1
-    UNIQUE (negative_id, weights_sha256)
+    UNIQUE (negative_id, key)
 ) STRICT;
 CREATE TABLE object_features (
-    object_id INTEGER NOT NULL REFERENCES objects (id) ON DELETE CASCADE,
-    weights_sha256 TEXT NOT NULL,
+    sha256 TEXT NOT NULL,            -- of the image, which need not be one of the sources
+    key TEXT NOT NULL,
+    x1 REAL NOT NULL, y1 REAL NOT NULL, x2 REAL NOT NULL, y2 REAL NOT NULL,
     vector BLOB NOT NULL,
-    UNIQUE (object_id, weights_sha256)
+    UNIQUE (key, sha256, x1, y1, x2, y2)
 ) STRICT;
 
 -- What comparing negatives said of each.
 CREATE TABLE likenesses (
     negative_id INTEGER PRIMARY KEY REFERENCES negatives (id) ON DELETE CASCADE,
-    unlabelled REAL,                 -- how much it looks like a target that nobody labelled; NULL where nobody knows
-    cluster INTEGER NOT NULL,        -- negatives that look alike have the same
+    unlabelled REAL,                 -- 0 to 1: how much it looks like a target without a label; NULL: nobody knows
+    cluster INTEGER NOT NULL,        -- negatives that look alike have the same; 1 is that of the hardest
     place INTEGER NOT NULL           -- so have those of one box in many frames of one camera
 ) STRICT;
 """
@@ -204,8 +206,10 @@ RENAMED_IN = 3  # the migration before which they are needed
 LATER_TABLES = """
 CREATE TEMP VIEW acts AS SELECT 0 AS id, '' AS state, '' AS origin, 0 AS undone WHERE 0;
 CREATE TEMP VIEW act_negatives AS SELECT 0 AS act_id, 0 AS negative_id, '' AS before WHERE 0;
-CREATE TEMP VIEW negative_features AS SELECT 0 AS negative_id, '' AS weights_sha256, x'' AS vector WHERE 0;
-CREATE TEMP VIEW object_features AS SELECT 0 AS object_id, '' AS weights_sha256, x'' AS vector WHERE 0;
+CREATE TEMP VIEW negative_features AS
+    SELECT 0 AS negative_id, '' AS key, 0.0 AS x1, 0.0 AS y1, 0.0 AS x2, 0.0 AS y2, x'' AS vector WHERE 0;
+CREATE TEMP VIEW object_features AS
+    SELECT '' AS sha256, '' AS key, 0.0 AS x1, 0.0 AS y1, 0.0 AS x2, 0.0 AS y2, x'' AS vector WHERE 0;
 CREATE TEMP VIEW likenesses AS SELECT 0 AS negative_id, 0.0 AS unlabelled, 0 AS cluster, 0 AS place WHERE 0;
 """
 ADDED_IN = 4

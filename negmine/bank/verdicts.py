@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from negmine.bank.bank import Bank, require_bank
+from negmine.bank.bank import Bank
 from negmine.bank.cells import REVIEW, TEXT, WHOLE, checked
-from negmine.bank.connection import LOCK, bank_errors, connect, is_older
 from negmine.bank.filters import ReviewState
+from negmine.bank.shared import SharedBank
 from negmine.errors import BankError
 from negmine.paths import printable
 from negmine.words import counted
@@ -61,23 +60,8 @@ class ActSummary:
     count: int
 
 
-class Verdicts(Bank):
-    """A bank, opened to decide about its negatives, by any number of processes at a time.
-
-    Args:
-        folder: where the bank is.
-
-    Raises:
-        BankError: where the folder is not a bank, its database is damaged, or it cannot be written.
-        BankLockedError: where an older negmine's bank is to be brought up to date and another process is writing.
-        BankVersionError: where a newer negmine wrote it.
-    """
-
-    def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
-        require_bank(self.folder)
-        with LOCK.hold(self.folder, purpose="negmine review") if is_older(self.folder) else nullcontext():
-            self._connection = connect(self.folder, write=True)
+class Verdicts(SharedBank):
+    """A bank, opened to decide about its negatives, by any number of processes at a time."""
 
     def decide(self, negative_ids: Sequence[int], state: ReviewState, *, origin: str) -> Act | None:
         """Store a verdict on negatives, as one act.
@@ -127,18 +111,6 @@ class Verdicts(Bank):
         """The numbers of the acts that were not taken back, oldest first; of one origin, where it is given."""
         question = "SELECT id FROM acts WHERE NOT undone AND (?1 IS NULL OR origin = ?1) ORDER BY id"
         return [number for (number,) in self.rows(question, {"id": WHOLE}, (origin,))]
-
-    @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
-        with bank_errors(self.folder):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
 
 
 def last_act(bank: Bank) -> int:

@@ -130,8 +130,7 @@ def render(result: AugmentResult) -> None:
         )
     _render_made(out, result)
     say_skipped(((each.path, each.reason) for each in result.skipped), "negative")
-    why = "rejected, or of an image with a target without a label"
-    left_out = f"; {counted(result.left_out, 'negative')} left out: {why}" if result.left_out else ""
+    left_out = f"; {counted(result.left_out, 'refused negative')} left out" if result.left_out else ""
     say(
         out,
         f"\n{counted(result.negatives, 'negative')} with {counted(result.variants, 'variant')} in "

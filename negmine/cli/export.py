@@ -175,7 +175,7 @@ def render(result: ExportResult) -> None:
     if result.format == "coco":
         say(out, _KEEP_EMPTY)
     if result.left_out:
-        say(out, f"{counted(result.left_out, 'negative')} left out: rejected, or marked as a target")
+        say(out, f"{counted(result.left_out, 'negative')} left out: rejected, marked as a target, or likely one")
     if result.waiting:
         say(
             out,

@@ -95,8 +95,8 @@ def _require_negatives(negatives: BankNegatives, bank: str | Path, out: Path) ->
     if negatives.negatives or negatives.waiting or is_there:  # an earlier export is brought up to date: emptied
         return
     raise ExportError(
-        f"bank {printable(bank)} has no negatives to export ({negatives.in_bank} in it, all rejected or marked as a "
-        "target); scan more backgrounds with `negmine scan`"
+        f"bank {printable(bank)} has no negatives to export ({negatives.in_bank} in it, all rejected, marked as a "
+        "target, or likely one); scan more backgrounds with `negmine scan`"
     )
 
 

@@ -94,7 +94,7 @@ class ExportResult:
         format: of the labels.
         negatives: exported.
         variants: exported.
-        left_out: negatives that a reviewer rejected, or marked as a target.
+        left_out: negatives that a reviewer rejected or marked as a target, or that are likely targets without a label.
         waiting: other negatives that were left out, since their image shows a target that is not labelled yet.
         written: files that were new or had changed.
         unchanged: files that were there already.

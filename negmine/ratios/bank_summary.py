@@ -9,7 +9,9 @@ from pathlib import Path
 from negmine.bank.bank import Bank
 from negmine.bank.filters import ReviewState
 from negmine.bank.records import Negative, Variant
-from negmine.trainable import is_refused, trainable, waiting_images
+from negmine.trainable import trainable, waiting_images
+
+_DOUBTS = ("rejected", "target")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +22,8 @@ class BankSummary:
         negatives: those that may be trained on, hardest first.
         variants: variants of those negatives.
         hashes: perceptual hash of each of those negatives, by the sha256 of its file.
-        doubted: the review of each other negative, by the sha256 of its file; and `target` for each image with a
-            target that is not labelled yet.
+        doubted: the review of each negative that a reviewer rejected or saw a target in, by the sha256 of its file; and
+            `target` for each image with a target that is not labelled yet.
         fired: the highest score of a false positive in each scanned image, by the sha256 of its file.
         scanned: number of images that were scanned.
     """
@@ -53,7 +55,7 @@ def read_bank(folder: str | Path) -> BankSummary:
     with Bank(folder) as bank:
         usable, variants = trainable(bank)
         hashes = bank.perceptual_hashes()
-        doubted = {negative.sha256: negative.review for negative in bank.negatives() if is_refused(negative)}
+        doubted = {negative.sha256: negative.review for negative in bank.negatives() if negative.review in _DOUBTS}
         return BankSummary(
             negatives=tuple(usable),
             variants=tuple(variants),

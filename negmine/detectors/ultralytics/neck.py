@@ -12,7 +12,7 @@ import numpy as np
 
 from negmine.detectors.letterbox import Letterbox
 from negmine.detectors.verifier import FeatureMap, Features, RegionFeatures
-from negmine.errors import WeightsError
+from negmine.errors import NoNeckError
 from negmine.paths import printable
 from negmine.structures import FloatArray
 
@@ -117,15 +117,15 @@ def require_features(module: nn.Module, task: str, name: str) -> RegionFeatures:
         name: of its weights, for a message.
 
     Raises:
-        WeightsError: where its head does not take feature maps, one for each stride.
+        NoNeckError: where its head does not take feature maps, one for each stride.
     """
     from ultralytics.nn.modules import Detect, RTDETRDecoder
 
     head: Any = head_of(module) if hasattr(module, "model") else None
     if task not in _TASKS or not isinstance(head, Detect) or isinstance(head, RTDETRDecoder):
-        raise WeightsError(
-            f"{printable(name)}: a verifier reads the feature maps that go into the head of a YOLO that detects, "
-            f"segments or finds poses, found a {type(head or module).__name__} for the task {task!r}"
+        raise NoNeckError(
+            f"{printable(name)}: only the feature maps that go into the head of a YOLO can be read, one that detects, "
+            f"segments or finds poses; found a {type(head or module).__name__} for the task {task!r}"
         )
     branches: Any = head.cv2 if head.cv2 is not None else head.one2one_cv2
     channels = [next(branch.parameters()).shape[1] for branch in branches]

@@ -1,15 +1,16 @@
-"""A detector that describes any box of the image that it has just seen: what a verifier is trained with."""
+"""A detector that describes any box of the image that it has just seen."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 from negmine.detectors.config import DetectorConfig
+from negmine.detectors.open import HUGGING_FACE
 from negmine.detectors.ultralytics.detector import UltralyticsDetector
 from negmine.detectors.ultralytics.neck import Neck, require_features
 from negmine.detectors.verifier import Features
 from negmine.detectors.weights_files import find_weights
-from negmine.errors import WeightsError
+from negmine.errors import NoNeckError
 from negmine.paths import printable
 from negmine.structures import Detections, FloatArray, Image
 
@@ -28,13 +29,13 @@ class RegionReader:
         """Open a checkpoint.
 
         Raises:
-            WeightsError: where it is no `.pt` of Ultralytics, or its head does not take feature maps.
+            NoNeckError: where it is no `.pt` of Ultralytics, or its head does not take feature maps.
+            WeightsError: where it cannot be opened.
         """
-        path = find_weights(config.weights)
-        if path.suffix.lower() != ".pt":
-            raise WeightsError(
-                f"expected a .pt of Ultralytics to train a verifier for, found {printable(path)}; other weights have "
-                "no neck that it could read"
+        if config.weights.startswith(HUGGING_FACE) or find_weights(config.weights).suffix.lower() != ".pt":
+            raise NoNeckError(
+                f"expected a .pt of Ultralytics, found {printable(config.weights)}: no other weights have a neck that "
+                "can be read"
             )
         self._detector = UltralyticsDetector(config)
         name, task = self._detector.identity.name, str(self._detector.predictor.args.task)

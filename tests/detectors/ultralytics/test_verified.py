@@ -226,7 +226,7 @@ def test_heads_of_all_kinds_have_maps(build_checkpoint: Callable[[str], Path], a
 
 @pytest.mark.parametrize("architecture", ["yolov8n-rtdetr", "yolo11n-obb"])
 def test_a_model_without_such_a_head_is_refused(build_checkpoint: Callable[[str], Path], architecture: str) -> None:
-    with pytest.raises(WeightsError, match="a verifier reads the feature maps"):
+    with pytest.raises(WeightsError, match="only the feature maps that go into the head of a YOLO can be read"):
         RegionReader(config(build_checkpoint(architecture)))
 
 

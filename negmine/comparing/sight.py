@@ -1,0 +1,124 @@
+"""What negatives and targets are compared by: vectors of a detector's neck, or the perceptual hashes of the crops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from negmine.bank.likenesses import Box, HardestFinding, Likenesses, Vector
+from negmine.comparing.clusters import Vectors
+from negmine.comparing.config import CompareConfig
+from negmine.comparing.describing import Described, Tally, Wanted, describe, key_of
+from negmine.comparing.result import By
+from negmine.comparing.targets import LabelledBoxes
+from negmine.detectors.ultralytics.regions import RegionReader
+from negmine.images.near_duplicates import is_distinctive
+
+_HASH_BITS = 64
+_HASH_NEAR = 6  # of these, in which the perceptual hashes of look-alikes may differ
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """What negatives and targets are compared by.
+
+    Attributes:
+        by: what it is.
+        negatives: [N, D] of length 1; zeros where nothing is known of a negative.
+        targets: [T, D] of length 1.
+        target_sources: T, the sha256 of the image of each.
+        likeness: cosine from which two look alike.
+        computed: how many vectors were not there before.
+        tally: what came of the images.
+    """
+
+    by: By
+    negatives: Vectors
+    targets: Vectors
+    target_sources: Sequence[str]
+    likeness: float
+    computed: int = 0
+    tally: Tally = field(default_factory=Tally)
+
+
+def by_hash(findings: Sequence[HardestFinding]) -> Sight:
+    """Compare by the perceptual hashes, which the bank has: a vector of 64 signs for each."""
+    hashes = np.array([each.phash for each in findings], dtype=np.uint64)
+    bits = (hashes[:, None] >> np.arange(_HASH_BITS, dtype=np.uint64)) & np.uint64(1)  # [N, 64]
+    vectors = (2 * bits.astype(np.float32) - 1) / np.float32(_HASH_BITS**0.5)
+    vectors[[not is_distinctive(each.phash) for each in findings]] = 0
+    nothing = np.zeros((0, _HASH_BITS), dtype=np.float32)
+    return Sight("perceptual hash", vectors, nothing, (), 1 - 2 * (_HASH_NEAR + 0.5) / _HASH_BITS)
+
+
+def by_neck(
+    bank: Likenesses, reader: RegionReader, findings: Sequence[HardestFinding], labelled: Sequence[LabelledBoxes],
+    config: CompareConfig, on_progress: Callable[[int, int], object],
+) -> Sight:  # fmt: skip
+    """Compare by what a detector's neck sees. Vectors that the bank lacks are computed, and kept in it.
+
+    Args:
+        bank: open.
+        reader: the detector.
+        findings: of the negatives.
+        labelled: the targets, by image.
+        config: the settings.
+        on_progress: called with how many images are done, of how many.
+    """
+    key, size = key_of(reader), reader.features.size
+    targets = [(each.sha256, box) for each in labelled for box in each.large_enough(reader.imgsz)]
+    of_negatives, of_objects = bank.negative_vectors(key, size), bank.object_vectors(key, size)
+    before = len(of_negatives) + len(of_objects)
+
+    def keep(described: Described) -> None:
+        bank.keep_vectors(key, described.negatives, described.objects)
+        of_negatives.update({(each.id, each.box_xyxy): vector for each, vector in described.negatives})
+        of_objects.update(described.objects)
+
+    missing = [each for each in findings if (each.id, each.box_xyxy) not in of_negatives]
+    lacking = [each for each in targets if each not in of_objects]
+    paths = {each.sha256: [each.path] for each in labelled} | (bank.source_paths() if missing else {})
+    tally = describe(reader, _wanted(missing, lacking, paths), keep, workers=config.workers, on_progress=on_progress)
+    targets = [each for each in targets if each in of_objects]
+    return Sight(
+        by="neck",
+        negatives=_rows([of_negatives.get((each.id, each.box_xyxy)) for each in findings], size),
+        targets=_rows([of_objects[each] for each in targets], size),
+        target_sources=[sha256 for sha256, _ in targets],
+        likeness=config.likeness,
+        computed=len(of_negatives) + len(of_objects) - before,
+        tally=tally,
+    )
+
+
+def _wanted(
+    negatives: Sequence[HardestFinding], objects: Sequence[tuple[str, Box]], paths: Mapping[str, Sequence[Path]]
+) -> list[Wanted]:
+    """What is to be looked at, by image."""
+    cut: dict[str, list[HardestFinding]] = {}
+    for each in negatives:
+        cut.setdefault(each.source_sha256, []).append(each)
+    boxes: dict[str, list[Box]] = {}
+    for sha256, box in objects:
+        boxes.setdefault(sha256, []).append(box)
+    return [
+        Wanted(
+            sha256,
+            tuple(dict.fromkeys([*(each.source for each in cut.get(sha256, ())), *paths.get(sha256, ())])),
+            tuple(cut.get(sha256, ())),
+            tuple(boxes.get(sha256, ())),
+        )
+        for sha256 in sorted({*cut, *boxes})
+    ]
+
+
+def _rows(vectors: Sequence[Vector | None], size: int) -> Vectors:
+    """Vectors as rows [N, D], zeros where there is none."""
+    rows = np.zeros((len(vectors), size), dtype=np.float32)
+    for index, vector in enumerate(vectors):
+        if vector is not None:
+            rows[index] = vector
+    return rows

@@ -1,0 +1,63 @@
+"""Negatives that are likely targets without a label: held back everywhere until somebody accepts them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from banks import MakeBank
+
+import negmine
+from negmine.bank.bank import Bank
+from negmine.bank.likenesses import Likeness, Likenesses
+from negmine.bank.verdicts import Verdicts
+from negmine.errors import ExportError
+from negmine.ratios.bank_summary import read_bank
+from negmine.trainable import LIKELY_UNLABELLED, is_held_back, is_refused, trainable
+
+
+def compared(bank: Path, *unlabelled: float | None) -> None:
+    """Say of each negative, hardest first, how likely it is unlabelled."""
+    with Likenesses(bank) as opened:
+        opened.keep_likenesses(
+            Likeness(each.id, each.sha256, value, 1, 1)
+            for each, value in zip(opened.hardest(), unlabelled, strict=True)
+        )
+
+
+def usable(bank: Path) -> list[int]:
+    with Bank(bank) as opened:
+        return [each.id for each in trainable(opened)[0]]
+
+
+def test_a_bank_that_was_never_compared_holds_nothing_back(make_bank: MakeBank) -> None:
+    bank = make_bank(3)
+    assert len(usable(bank)) == 3
+    with Bank(bank) as opened:
+        assert {each.unlabelled for each in opened.negatives()} == {None}
+
+
+def test_what_is_very_likely_is_held_back_until_it_is_accepted(make_bank: MakeBank, tmp_path: Path) -> None:
+    bank = make_bank(4)
+    everything = usable(bank)
+    compared(bank, 0.99, LIKELY_UNLABELLED, 0.97, None)
+    assert usable(bank) == everything[2:]
+    with Bank(bank) as opened:
+        assert [is_held_back(each) for each in opened.negatives()] == [True, True, False, False]
+    assert negmine.export(bank, tmp_path / "out").left_out == 2
+    assert [each.id for each in read_bank(bank).negatives] == everything[2:] and read_bank(bank).doubted == {}
+    with Verdicts(bank) as verdicts:
+        verdicts.decide(everything[:1], "accepted", origin="a test")
+    assert usable(bank) == [everything[0], *everything[2:]]
+    assert negmine.export(bank, tmp_path / "out").left_out == 1
+    with Verdicts(bank) as verdicts:
+        verdicts.decide(everything[:2], "rejected", origin="a test")
+    with Bank(bank) as opened:
+        assert [(is_refused(each), is_held_back(each)) for each in opened.negatives()][:2] == [(True, False)] * 2
+
+
+def test_a_bank_of_nothing_else_is_not_exported(make_bank: MakeBank, tmp_path: Path) -> None:
+    bank = make_bank(1)
+    compared(bank, 1.0)
+    with pytest.raises(ExportError, match="1 in it, all rejected, marked as a target, or likely one"):
+        negmine.export(bank, tmp_path / "out")
