@@ -9,7 +9,7 @@ from negmine.bank.bank import Bank
 from negmine.bank.browsing import Finding, LabelledObject, RunSummary, findings, in_order, labelled_objects, runs
 from negmine.bank.cells import FLAG, PARAMETERS, REVIEW, TEXT, VARIANT_FILE, WHOLE
 from negmine.bank.filters import ReviewState
-from negmine.bank.listing import Likeness, ListedNegative, likeness_of
+from negmine.bank.listing import LikenessRow, ListedNegative, likeness_of
 from negmine.bank.records import Cut, Negative
 from negmine.errors import BankError, ImageError
 from negmine.files import sha256_of
@@ -66,7 +66,7 @@ class NegativeDetails:
     """
 
     negative: Negative
-    likeness: Likeness
+    likeness: LikenessRow
     is_file_there: bool
     source: SourceState
     cuts: tuple[Cut, ...]

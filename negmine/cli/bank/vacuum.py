@@ -18,7 +18,7 @@ def command(bank: str, as_json: bool) -> None:
     """Give the space back that deleted rows left in bank.db. It is written anew beside itself, so there must be room.
 
     \b
-    negmine bank vacuum
+    negmine bank vacuum --bank negmine-bank
     """
     from negmine.bank.vacuuming import vacuum
 
