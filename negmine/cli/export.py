@@ -94,8 +94,9 @@ def command(
 ) -> None:
     """Write the negatives of a bank as images with empty labels.
 
-    Negatives that a reviewer rejected are left out. A repeated export writes what is new and removes what no longer
-    belongs; a folder that holds anything else is refused.
+    Negatives that a reviewer rejected or took for a target are left out, and so are others of an image with a target
+    that nobody labelled yet; --only targets writes these images for a labeller. A repeated export writes what is new
+    and removes what no longer belongs; a folder that holds anything else is refused.
 
     \b
     negmine export --format voc --out negatives-voc
@@ -113,7 +114,7 @@ def command(
     if only is not None:
         given = merge is not None or split is not None or boxes_only or not variants or labels.options
         if given:
-            raise click.UsageError("expected --only targets without options of merging and --no-variants, found some")
+            raise click.UsageError("expected --only targets alone, found --merge, an option of it, or --no-variants")
         _export_targets(bank, out, TargetExportConfig(format_name, method, workers), as_json=as_json)
         return
     if format_name not in WRITTEN_FORMATS:

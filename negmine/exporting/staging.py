@@ -116,7 +116,9 @@ def _require_exists(stored: StoredFile) -> None:
         return
     where = printable(stored.path)
     if stored.in_bank:
-        raise BankError(f"{where} is gone from the bank; `negmine verify` lists all damage")
+        raise BankError(
+            f"{where} is gone from the bank; `negmine verify` lists all damage, and `negmine bank prune` mends it"
+        )
     raise ExportError(f"{where} is gone since it was read; run the same command again")
 
 
@@ -126,6 +128,7 @@ def _require_hash(stored: StoredFile, sha256: str) -> None:
     where = printable(stored.path)
     if stored.in_bank:
         raise BankError(
-            f"{where} is damaged: its content does not have the hash in its name; `negmine verify` lists all damage"
+            f"{where} is damaged: its content does not have the hash in its name; `negmine verify` lists all "
+            "damage, and `negmine bank prune` mends it"
         )
     raise ExportError(f"{where} has changed since it was read; run the same command again")

@@ -18,7 +18,11 @@ from negmine.augmenting.augment import augment
 from negmine.augmenting.config import AugmentConfig
 from negmine.bank.bank import Bank
 from negmine.bank.content_files import content_name
+from negmine.bank.listing import list_negatives
+from negmine.bank.marked import marked_images
+from negmine.bank.merging import merge_banks
 from negmine.bank.schema import MIGRATIONS
+from negmine.bank.statistics import statistics
 from negmine.bank.verify import verify
 from negmine.bank.writer import BankWriter
 from negmine.errors import BankError, NegmineError
@@ -79,6 +83,11 @@ def force(folder: Path, statement: str, value: object) -> None:
         connection.executemany(rename, tables)
 
 
+def empty_bank(folder: Path) -> Path:
+    BankWriter(folder, purpose="a test").close()
+    return folder
+
+
 def use(folder: Path, out: Path) -> None:
     """Read a bank in every way, and write to it; the first that is refused ends it."""
     with BankWriter(folder, purpose="a test") as writer:
@@ -87,6 +96,11 @@ def use(folder: Path, out: Path) -> None:
         writer.known_items(1, ["/pictures/a.jpg"])
         writer.known_sources(1, [sha256_of(b"a.jpg")])
         writer.backgrounds()
+    with Bank(folder) as bank:
+        list_negatives(bank, sort="cluster")
+        statistics(bank)
+        marked_images(bank)
+    merge_banks(empty_bank(out.parent / "into"), [folder])
     verify(folder, repair=True)
     verify(folder)
     read_bank(folder)
@@ -174,7 +188,7 @@ def test_the_tables_of_every_format_are_known_however_names_are_quoted(tmp_path:
 CELLS = {
     "negatives": ("sha256", "file", "width", "height", "phash"),
     "variants": ("sha256", "file", "width", "height", "operation", "parameters"),
-    "detections": ("class_name", "score"),
+    "detections": ("class_name", "score", "kind"),
     "crops": ("x1", "y1", "x2", "y2"),
     "sources": ("sha256", "key", "width", "height"),
     "items": ("key", "size", "mtime_ns", "truth_hash"),
