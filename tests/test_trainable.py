@@ -11,6 +11,7 @@ import pytest
 from toy import NATIVE, draw, open_toy, write_weights
 
 from negmine.bank.bank import Bank
+from negmine.bank.likenesses import Likeness, Likenesses
 from negmine.bank.records import Negative, ReviewState
 from negmine.bank.writer import BankWriter
 from negmine.detectors.config import DetectorConfig
@@ -117,6 +118,12 @@ def reviewed(state: ReviewState) -> Prepare:
     return review
 
 
+def likely_unlabelled(world: World) -> None:
+    """A comparison finds that the first negative looks like a target."""
+    with Likenesses(world.bank) as bank:
+        bank.keep_likenesses([Likeness(world.first().id, world.first().sha256, 0.99, 1, 1)])
+
+
 @pytest.mark.parametrize(
     ("prepare", "allowed", "reasons"),
     [
@@ -124,6 +131,7 @@ def reviewed(state: ReviewState) -> Prepare:
         (reviewed("accepted"), True, set()),
         (reviewed("rejected"), False, set()),
         (reviewed("target"), False, set()),
+        (likely_unlabelled, False, set()),
         (source("train", INSIDE), False, {Refusal.TARGET}),
         (source("train", INSIDE, "a2"), False, {Refusal.TARGET}),
         (source("train", OUTSIDE), True, set()),
