@@ -30,8 +30,8 @@ from negmine.images.contents import read_contents
 from negmine.images.near_duplicates import near_any
 from negmine.structures import FloatArray
 
-# With a tenth of the labels of 164 photographs hidden, 20 of the 83 hidden objects in banks were at or over it, and 18 of
-# about 3,600 other negatives (benchmarks/unlabelled.py).
+# With a tenth of the labels of 164 photographs hidden, 20 of the 83 hidden objects in banks were at or over it, and 18
+# of about 3,600 other negatives (benchmarks/unlabelled.py).
 LIKELY_UNLABELLED = 0.98
 
 
