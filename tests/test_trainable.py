@@ -14,6 +14,7 @@ from negmine.augmenting.augment import augment
 from negmine.augmenting.config import AugmentConfig
 from negmine.bank.bank import Bank
 from negmine.bank.filters import ReviewState
+from negmine.bank.likenesses import Likeness, Likenesses
 from negmine.bank.marked import MarkedBox, MarkedImage, marked_images
 from negmine.bank.records import Negative
 from negmine.bank.writer import BankWriter
@@ -135,6 +136,12 @@ def reviewed(state: ReviewState) -> Prepare:
     return review
 
 
+def likely_unlabelled(world: World) -> None:
+    """A comparison finds that the first negative looks like a target."""
+    with Likenesses(world.bank) as bank:
+        bank.keep_likenesses([Likeness(world.first().id, world.first().sha256, 0.99, 1, 1)])
+
+
 @pytest.mark.parametrize(
     ("prepare", "allowed", "reasons"),
     [
@@ -142,6 +149,7 @@ def reviewed(state: ReviewState) -> Prepare:
         (reviewed("accepted"), True, set()),
         (reviewed("rejected"), False, set()),
         (reviewed("target"), False, set()),
+        (likely_unlabelled, False, set()),
         (source("train", INSIDE), False, {Refusal.TARGET}),
         (source("train", INSIDE, "a2"), False, {Refusal.TARGET}),
         (source("train", OUTSIDE), True, set()),

@@ -26,7 +26,7 @@ class SharedBank(Bank):
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         require_bank(self.folder)
-        with LOCK.hold(self.folder, purpose="negmine review") if is_older(self.folder) else nullcontext():
+        with LOCK.hold(self.folder, purpose="negmine bank") if is_older(self.folder) else nullcontext():
             self._connection = connect(self.folder, write=True)
 
     @contextmanager

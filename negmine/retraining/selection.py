@@ -29,7 +29,7 @@ from negmine.ratios.target import Ratio
 from negmine.retraining.context import Member, Run
 from negmine.retraining.documents import read_record
 from negmine.retraining.training_set import place_negatives, write_data_yaml
-from negmine.trainable import BankHashes, Refusal, TrainingRule, trainable
+from negmine.trainable import BankHashes, Refusal, TrainingRule, is_held_back, trainable
 from negmine.words import counted
 
 _QUALITY = 95  # of the JPEG files of variants
@@ -71,11 +71,13 @@ class Candidates:
         negatives: those that the current weights fire on first, hardest first; then the others, hardest first.
         fresh: how many of them the current weights fire on.
         refused: how many the rule left out, by the reason.
+        held_back: how many are likely targets without a label.
     """
 
     negatives: tuple[Negative, ...]
     fresh: int
     refused: Mapping[Refusal, int]
+    held_back: int
 
 
 def select_negatives(run: Run, number: int, member: Member, current: Path) -> RoundCounts:
@@ -131,7 +133,8 @@ def candidates(bank: Bank, weights_sha256: str, rule: TrainingRule) -> Candidate
     scores = bank.negative_scores(weights_sha256)
     free.sort(key=lambda each: (each.id not in scores, -scores.get(each.id, each.score), each.sha256))
     refused = Counter(refusal for refusal in refusals.values() if refusal is not None)
-    return Candidates(tuple(free), sum(each.id in scores for each in free), refused)
+    held_back = sum(map(is_held_back, bank.negatives()))
+    return Candidates(tuple(free), sum(each.id in scores for each in free), refused, held_back)
 
 
 def choose(
@@ -275,6 +278,11 @@ def _notes(found: Candidates, there: int, asked: int, run: Run) -> tuple[str, ..
         notes.append(
             f"{counted(gone, 'negative')} of the bank not trained on: the images that they were cut from are gone or "
             "have changed, so they cannot be compared with what is held out"
+        )
+    if found.held_back:
+        notes.append(
+            f"{counted(found.held_back, 'negative')} of the bank not trained on: they look like targets without a "
+            "label; see `negmine bank list --sort unlabelled`, and accept those that are none"
         )
     if there < asked:
         notes.append(
