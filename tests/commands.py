@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 
 
 def one_line(done: subprocess.CompletedProcess[str]) -> str:
@@ -11,3 +12,9 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
     (line,) = done.stderr.splitlines()
     assert line.startswith("negmine: ")
     return line
+
+
+def unless_given(options: Sequence[str], **defaults: object) -> list[str]:
+    """Options with defaults for those of one value that are not among them: a command refuses one that is repeated."""
+    left = [(f"--{name}", str(value)) for name, value in defaults.items() if f"--{name}" not in options]
+    return [*(word for pair in left for word in pair), *options]

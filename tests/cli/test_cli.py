@@ -15,7 +15,7 @@ import click
 import pytest
 import torch
 from blobs import draw
-from commands import one_line
+from commands import one_line, unless_given
 from killing import until
 
 from negmine.bank.bank import Bank
@@ -139,8 +139,7 @@ def test_version(run: Run) -> None:
 def test_bad_settings_are_one_line(run: Run, tmp_path: Path, options: list[str], message: str) -> None:
     draw(tmp_path / "a.png")
     (tmp_path / "w.pt").write_bytes(b"")
-    weights = [] if "--weights" in options else ["--weights", "w.pt"]
-    assert message in one_line(run("scan", "a.png", *weights, *options))
+    assert message in one_line(run("scan", "a.png", *unless_given(options, weights="w.pt")))
     assert not (tmp_path / "negmine-bank").exists()
 
 

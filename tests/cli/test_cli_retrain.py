@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from commands import one_line
+from commands import one_line, unless_given
 from killing import until
 from toy import World, make_world
 
@@ -192,8 +192,8 @@ def test_other_settings_and_other_folders_are_refused(world: World, tmp_path: Pa
     ],
 )
 def test_bad_input_is_one_line(run: Run, world: World, arguments: tuple[str, ...], said: str) -> None:
-    given = ("--weights", world.weights, "--data", world.data)
-    assert said in one_line(run("retrain", *given, *arguments))
+    given = unless_given(arguments, weights=world.weights, data=world.data)
+    assert said in one_line(run("retrain", *given))
 
 
 def test_the_values_of_set_are_yaml() -> None:
