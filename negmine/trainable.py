@@ -12,7 +12,7 @@ A negative may not be trained on where
 - near-duplicates are compared, and an image that it was cut from is gone or has changed.
 
 An image with a target that is not labelled yet is no background, and as an image of a data set it is not trained on
-either. It is labelled once an object overlaps a false positive of each negative that was marked as a target.
+either. It is labelled once an object overlaps each false positive that a negative marked as a target was cut around.
 
 Near-duplicates are compared where the caller passes perceptual hashes, as retrain does. Export compares bytes alone.
 """
@@ -29,7 +29,7 @@ import numpy as np
 from negmine.bank.bank import Bank
 from negmine.bank.marked import MarkedImage, marked_images
 from negmine.bank.records import Cut, Negative, Variant
-from negmine.boxes import Rect, box_intersection, box_iou
+from negmine.boxes import Rect, box_area, box_intersection, box_iou
 from negmine.held_out import HeldOut
 from negmine.images.contents import read_contents
 from negmine.images.near_duplicates import near_any
@@ -160,7 +160,9 @@ class TrainingRule:
         return {self._hashes.negatives[negative.id], *(of_sources[each] for each in sources if each in of_sources)}
 
 
-LABELLED_IOU = 0.5  # of an object with a false positive that a reviewer took for a target: it is that target
+# Of an object with a false positive that a reviewer took for a target: from then on it is that target.
+LABELLED_IOU = 0.5
+LABELLED_SHARE = 0.9  # of the false positive that lies in the object: a detector may see but a part of it
 
 
 def waits_for_label(image: MarkedImage, objects_xyxy: FloatArray | None = None) -> bool:
@@ -173,9 +175,11 @@ def waits_for_label(image: MarkedImage, objects_xyxy: FloatArray | None = None) 
     known = image.objects.boxes_xyxy
     if objects_xyxy is not None:
         known = np.concatenate([known, objects_xyxy])
-    overlaps = box_iou(as_boxes_xyxy([each.box_xyxy for each in image.boxes]), known) >= LABELLED_IOU
-    settled = {image.boxes[index].negative for index in np.flatnonzero(overlaps.any(axis=1))}
-    return any(each.negative not in settled for each in image.boxes)
+    boxes = as_boxes_xyxy([each.box_xyxy for each in image.boxes])
+    overlaps = (box_iou(boxes, known) >= LABELLED_IOU) | (
+        box_intersection(boxes, known) >= LABELLED_SHARE * box_area(boxes)[:, None]
+    )
+    return not bool(overlaps.any(axis=1).all())
 
 
 def waiting_images(bank: Bank, objects: Mapping[str, FloatArray] | None = None) -> frozenset[str]:

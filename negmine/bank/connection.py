@@ -64,7 +64,7 @@ def _explain(message: str) -> str:
     if "locked" in lower:
         return f"{message}: another program has bank.db open for writing; close it and run the same command again"
     if "no such column" in lower or "no such table" in lower:
-        return f"{message}: another negmine changed the format of this bank meanwhile; open it again"
+        return f"{message}: compare it with negmine.bank.schema; if another negmine changed the bank, open it again"
     return message
 
 

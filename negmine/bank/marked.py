@@ -15,11 +15,15 @@ from negmine.structures import GroundTruth
 _MARKED = """
 SELECT s.sha256, s.width, s.height, r.negative_id, d.class_name, d.score, d.x1, d.y1, d.x2, d.y2
 FROM reviews r JOIN detections d ON d.negative_id = r.negative_id JOIN sources s ON s.id = d.source_id
-WHERE r.state = 'target' ORDER BY s.sha256, d.score DESC, d.id
+WHERE r.state = 'target'
+UNION ALL
+SELECT s.sha256, s.width, s.height, 0, d.class_name, d.score, d.x1, d.y1, d.x2, d.y2
+FROM doubts d JOIN sources s ON s.id = d.source_id WHERE d.state = 'target'
+ORDER BY 1, 6 DESC, 7, 8, 9, 10
 """
 _IMAGES = """
 WITH marked AS (SELECT DISTINCT d.source_id AS id FROM reviews r JOIN detections d ON d.negative_id = r.negative_id
-                WHERE r.state = 'target')
+                WHERE r.state = 'target' UNION SELECT source_id FROM doubts WHERE state = 'target')
 """
 _PATHS = f"""{_IMAGES}
 SELECT s.sha256, s.key FROM sources s WHERE s.id IN (SELECT id FROM marked)
@@ -37,7 +41,7 @@ class MarkedBox:
     """A false positive in a negative that shows a target.
 
     Attributes:
-        negative: the number of the negative.
+        negative: the number of the negative; 0 where it is gone.
         class_name, score: as the detector gave them.
         box_xyxy: pixels of the source.
     """

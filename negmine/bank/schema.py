@@ -168,6 +168,17 @@ CREATE TABLE act_negatives (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX act_negatives_negative ON act_negatives (negative_id);
 
+-- What was said of false positives whose negatives are gone. A negative at the same place gets the same.
+CREATE TABLE doubts (
+    source_id INTEGER NOT NULL REFERENCES sources (id),
+    state TEXT NOT NULL CHECK (state IN ('unreviewed', 'rejected', 'target')),
+    unlabelled REAL,                 -- as in likenesses
+    class_name TEXT NOT NULL,
+    score REAL NOT NULL,
+    x1 REAL NOT NULL, y1 REAL NOT NULL, x2 REAL NOT NULL, y2 REAL NOT NULL,
+    UNIQUE (source_id, x1, y1, x2, y2, state)
+) STRICT;
+
 -- What a detector's neck sees in the hardest false positive of a negative, and in a labelled object: to compare them.
 CREATE TABLE negative_features (
     negative_id INTEGER NOT NULL REFERENCES negatives (id) ON DELETE CASCADE,
@@ -206,6 +217,9 @@ RENAMED_IN = 3  # the migration before which they are needed
 LATER_TABLES = """
 CREATE TEMP VIEW acts AS SELECT 0 AS id, '' AS state, '' AS origin, 0 AS undone WHERE 0;
 CREATE TEMP VIEW act_negatives AS SELECT 0 AS act_id, 0 AS negative_id, '' AS before WHERE 0;
+CREATE TEMP VIEW doubts AS
+    SELECT 0 AS source_id, '' AS state, 0.0 AS unlabelled, '' AS class_name, 0.0 AS score, 0.0 AS x1, 0.0 AS y1,
+           0.0 AS x2, 0.0 AS y2 WHERE 0;
 CREATE TEMP VIEW negative_features AS
     SELECT 0 AS negative_id, '' AS key, 0.0 AS x1, 0.0 AS y1, 0.0 AS x2, 0.0 AS y2, x'' AS vector WHERE 0;
 CREATE TEMP VIEW object_features AS

@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from negmine.bank.cells import BOX, FILE, RECT, TEXT, WHOLE, checked
 from negmine.bank.content_files import NEGATIVES, content_name
+from negmine.bank.kept_doubts import doubts_of, inherited, keep_doubts
 from negmine.bank.records import ItemRecord, NewNegative, ScannedImage, Stored
+from negmine.bank.verdicts import record
 from negmine.boxes import Rect, rect_touches, touched_pixels
 from negmine.paths import printable
 from negmine.structures import GroundTruth, as_boxes_xyxy
+
+_ORIGIN = "scan"  # of a verdict that a negative inherits
 
 
 class ImageStore:
@@ -42,6 +46,7 @@ class ImageStore:
         withdrawn = self.register(image.item, image.sha256, image.size_wh, image.truth)
         source_id = self._source(image.item, image.sha256, image.size_wh)
         before = self._negatives_of(run_id, source_id)
+        doubts = doubts_of(self._connection, before)
         self._connection.execute("DELETE FROM detections WHERE run_id = ? AND source_id = ?", (run_id, source_id))
         stored = [self._negative(negative, source_id) for negative in image.negatives]
         self._detections(run_id, source_id, image, [number for number, _ in stored])
@@ -51,9 +56,23 @@ class ImageStore:
             (run_id, source_id),
         )
         unfounded = self._without_detection(before)
+        keep_doubts(self._connection, [each for each in doubts if each.negative in unfounded])
         delete_negatives(self._connection, sorted(unfounded))
+        self._inherit(source_id, [number for number, new in stored if new])
         added = tuple(index for index, (_, new) in enumerate(stored) if new)
         return Stored(added=added, withdrawn=withdrawn + len(unfounded))
+
+    def _inherit(self, source_id: int, new_ids: Sequence[int]) -> None:
+        """Give new negatives what was said of the same place in the image."""
+        for number, (state, likeness) in inherited(self._connection, source_id, new_ids).items():
+            if state != "unreviewed":
+                record(self._connection, [number], state, origin=_ORIGIN)
+            if likeness is not None:
+                self._connection.execute(
+                    "INSERT INTO likenesses (negative_id, unlabelled, cluster, place) SELECT ?, ?,"
+                    " coalesce(max(cluster), 0) + 1, coalesce(max(place), 0) + 1 FROM likenesses",
+                    (number, likeness),
+                )
 
     def _source(self, item: ItemRecord, sha256: str, size_wh: tuple[int, int] | None) -> int:
         if size_wh is not None:
@@ -148,7 +167,12 @@ class ImageStore:
 
 
 def delete_negatives(connection: sqlite3.Connection, negative_ids: Iterable[int]) -> None:
-    """Delete negatives with their variants, and note their files for removal after the commit."""
+    """Delete negatives with their variants, and note their files for removal after the commit.
+
+    What was said of them is kept, as far as their detections are still there.
+    """
+    negative_ids = list(negative_ids)
+    keep_doubts(connection, doubts_of(connection, negative_ids))
     files = "SELECT file FROM negatives WHERE id = ?1 UNION SELECT file FROM variants WHERE negative_id = ?1"
     for number in negative_ids:
         names = list(checked(connection.execute(files, (number,)), {"file": FILE}))

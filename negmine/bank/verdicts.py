@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from negmine.bank.bank import Bank
-from negmine.bank.cells import REVIEW, TEXT, WHOLE, checked
+from negmine.bank.cells import REVIEW, SHA256, TEXT, WHOLE, checked
 from negmine.bank.filters import ReviewState
+from negmine.bank.kept_doubts import forget_doubts
 from negmine.bank.shared import SharedBank
 from negmine.errors import BankError
 from negmine.paths import printable
@@ -27,9 +28,15 @@ SELECT ?1, n.id, coalesce(r.state, 'unreviewed') FROM negatives n LEFT JOIN revi
 WHERE n.id IN (SELECT value FROM json_each(?2)) AND coalesce(r.state, 'unreviewed') != ?3
 """
 _STATES = "SELECT a.negative_id, {} FROM act_negatives a JOIN acts ON acts.id = a.act_id WHERE a.act_id = ?1"
-# Of an act, what no later act has decided again.
+# The state that the last act before it that holds gave a negative, or that before all of them.
+_BEFORE = """
+coalesce((SELECT l.state FROM act_negatives b JOIN acts l ON l.id = b.act_id
+          WHERE b.negative_id = a.negative_id AND b.act_id < a.act_id AND NOT l.undone ORDER BY b.act_id DESC LIMIT 1),
+         (SELECT b.before FROM act_negatives b WHERE b.negative_id = a.negative_id ORDER BY b.act_id LIMIT 1))
+"""
+# Of an act, what no later act has decided again, with that state.
 _LATEST = f"""
-{_STATES.format("a.before")} AND NOT EXISTS (
+{_STATES.format(_BEFORE)} AND NOT EXISTS (
     SELECT 1 FROM act_negatives b JOIN acts l ON l.id = b.act_id
     WHERE b.negative_id = a.negative_id AND b.act_id > a.act_id AND NOT l.undone)
 ORDER BY a.negative_id
@@ -63,22 +70,41 @@ class ActSummary:
 class Verdicts(SharedBank):
     """A bank, opened to decide about its negatives, by any number of processes at a time."""
 
-    def decide(self, negative_ids: Sequence[int], state: ReviewState, *, origin: str) -> Act | None:
+    def decide(
+        self,
+        negative_ids: Sequence[int],
+        state: ReviewState,
+        *,
+        origin: str,
+        sha256s: Mapping[int, str] | None = None,
+    ) -> Act | None:
         """Store a verdict on negatives, as one act.
 
         Args:
             negative_ids: which.
             state: the verdict; `unreviewed` takes one back.
             origin: where it was decided, for the record: `review`, `bank`, ...
+            sha256s: the hash that each had when it was looked at; a scan may have given its number to another since.
 
         Returns:
             The act; None where all of them were in that state before.
 
         Raises:
-            BankError: where the bank lacks one of them; then nothing is stored.
+            BankError: where the bank lacks one of them, or it is another by now; then nothing is stored.
         """
         with self._write() as connection:
+            self._require_same(sha256s or {})
             return decide(connection, self.folder, negative_ids, state, origin=origin)
+
+    def _require_same(self, sha256s: Mapping[int, str]) -> None:
+        """Raise BankError unless each number is that of the negative that was looked at."""
+        question = "SELECT id, sha256 FROM negatives WHERE id IN (SELECT value FROM json_each(?))"
+        now: dict[int, str] = dict(self.rows(question, {"id": WHOLE, "sha256": SHA256}, (json.dumps(list(sha256s)),)))
+        changed = [number for number, sha256 in sha256s.items() if now.get(number) != sha256]
+        if changed:
+            raise BankError(
+                f"bank {printable(self.folder)}: {counted(len(changed), 'negative')} changed meanwhile; look again"
+            )
 
     def undo(self, act_id: int | None = None) -> Act | None:
         """Take an act back, and give each negative the state that it had before. What was decided later stays.
@@ -146,6 +172,14 @@ def decide(
         raise BankError(
             f"bank {printable(folder)} has no {counted(len(unknown), 'negative').partition(' ')[2]} {names}"
         )
+    return record(connection, negative_ids, state, origin=origin)
+
+
+def record(
+    connection: sqlite3.Connection, negative_ids: Sequence[int], state: ReviewState, *, origin: str
+) -> Act | None:
+    """Store a verdict on negatives that are there, inside a transaction of the caller; see `Verdicts.decide`."""
+    asked = json.dumps(list(negative_ids))
     cursor = connection.execute("INSERT INTO acts (state, origin, undone) VALUES (?, ?, 0)", (state, origin))
     number = int(cursor.lastrowid or 0)
     connection.execute(_CHANGED, (number, asked, state))
@@ -162,4 +196,5 @@ def _set(connection: sqlite3.Connection, states: Sequence[tuple[int, str]]) -> N
     """Give negatives their states."""
     connection.executemany("DELETE FROM reviews WHERE negative_id = ?", [(number,) for number, _ in states])
     decided = [(number, state) for number, state in states if state != "unreviewed"]
+    forget_doubts(connection, [number for number, state in states if state in ("unreviewed", "accepted")])
     connection.executemany("INSERT INTO reviews (negative_id, state) VALUES (?, ?)", decided)

@@ -213,10 +213,8 @@ def render(result: ScanResult) -> None:
     say(out, f"\n{counted(result.total, 'negative')} in {printable(result.bank)} ({result.added} added)")
     for warning in result.warnings:
         say(console(stderr=True), f"warning: {warning}")
-    if result.total and result.warnings:
+    if result.total:
         say(out, f"next: negmine review --bank {quoted(result.bank)}")
-    elif result.total:
-        say(out, f"next: negmine export --format voc --bank {quoted(result.bank)} --out negatives-voc")
 
 
 def _images(result: ScanResult) -> Table:

@@ -41,13 +41,14 @@ class Classes:
     def split(self, detections: Detections) -> tuple[Detections, FloatArray]:
         """Detections of the classes to mine, and boxes [M, 4] of others, which nobody has judged to be false.
 
-        A class that the truth lists is left out of those: what it has of that class is labelled.
+        A class that the truth lists is left out of those: what it has of that class is labelled. One that the truth
+        does not list is among them, mined or not.
         """
-        if self.mined is None:
-            return detections, np.zeros((0, 4))
-        is_mined = np.isin(detections.class_ids, self.mined)
-        is_listed = np.isin(detections.class_ids, [] if self.judged is None else list(self.truth_names))
-        return detections.select(is_mined), detections.boxes_xyxy[~is_mined & ~is_listed]
+        is_mined = np.full(len(detections), True)
+        if self.mined is not None:
+            is_mined = np.isin(detections.class_ids, self.mined)
+        is_judged = is_mined if self.judged is None else np.isin(detections.class_ids, list(self.truth_names))
+        return detections.select(is_mined), detections.boxes_xyxy[~is_judged]
 
 
 def canonical(detections: Detections, size_wh: tuple[int, int]) -> Detections:

@@ -235,7 +235,7 @@ def test_the_table_says_what_happened_and_what_to_do_next(run: Run, backgrounds:
     assert done.returncode == 0, done.stderr
     for words in ("scanned", "false positives on background", "negatives added", "hardest", "images/s"):
         assert words in done.stdout
-    assert "next: negmine export --format voc --bank 'my bank' --out negatives-voc" in done.stdout
+    assert "next: negmine review --bank 'my bank'" in done.stdout
     assert "scanned 12 of 12 images" in done.stderr  # plain lines, where stderr is no terminal
 
 

@@ -100,3 +100,13 @@ def test_what_the_labels_list_is_judged_by_them_whether_it_is_mined_or_not() -> 
     found, (rect,) = mined_as_cat([(40, 40, 60, 60), (60, 0, 199, 99)], [0, 1], CLASSES)
     assert found == [("cat", None)]
     assert rect == Rect(20, 20, 80, 80)
+
+
+def test_a_crop_keeps_clear_of_what_is_found_of_a_class_that_the_labels_do_not_list() -> None:
+    only_cats = Classes({0: "cat", 1: "dog"}, {0: "cat"}, judged=frozenset({"cat"}))
+    config = ScanConfig(crop=CropConfig(size=OutputSize("none"), min_side_px=8))
+    detections = Detections(np.array([(40, 40, 60, 60), (60, 0, 199, 99)]), np.full(2, 0.9), np.array([0, 1]))
+    image = np.zeros((WH[1], WH[0], 3), np.uint8)
+    found, (negative,) = judge(image, detections, GroundTruth.empty(), only_cats, config)
+    assert [each.kind for each in found] == [Kind.BACKGROUND, Kind.UNJUDGED]
+    assert (negative.rect.x1, negative.rect.x2) == (20, 60)

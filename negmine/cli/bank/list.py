@@ -81,6 +81,9 @@ def _render(listing: Listing, sort: Sort) -> None:
     out = console()
     if listing.rows:
         out.print(rows)
+    if not listing.found:
+        say(out, "no negative matches; `negmine bank stats` shows classes, verdicts, runs and folders")
+        return
     shown = f"{len(listing.rows)} of {counted(listing.found, 'negative')}"
     more = "; --limit 0 lists all" if len(listing.rows) < listing.found else ""
     say(out, f"{shown}{more}")

@@ -119,7 +119,7 @@ def _draw(out: Console, bank: Bank, found: NegativeDetails) -> None:
     from negmine.images import resize_without_stretching
 
     err = console(stderr=True)
-    if out.color_system not in ("truecolor", "256") or not out.encoding.startswith("utf"):
+    if out.no_color or out.color_system not in ("truecolor", "256") or not out.encoding.startswith("utf"):
         say(err, "no picture: standard output is no terminal of many colours")
         return
     try:
