@@ -57,7 +57,7 @@ def test_an_old_bank_is_read_and_not_changed(old: Path) -> None:
 
 @pytest.mark.parametrize("old", [2], indirect=True)
 def test_a_reader_that_is_open_while_a_writer_changes_the_format_says_so(old: Path) -> None:
-    message = r"no such column: path_bytes: compare it with negmine.bank.schema; if another negmine changed the bank, open it again$"
+    message = r"no such column: path_bytes: .* if another negmine changed the bank, open it again$"
     with Bank(old) as reader:
         assert reader.scalar("SELECT count(key) FROM sources") == 4
         with BankWriter(old, purpose="a test"):
