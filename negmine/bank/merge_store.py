@@ -94,7 +94,8 @@ class MergeStore:
         source_id = self._number("SELECT id FROM sources WHERE sha256 = ?", source.sha256)
         for truth_hash, objects in sorted(source.labels.items()):
             cursor = self._connection.execute(
-                "INSERT INTO truths (source_id, hash) VALUES (?, ?) ON CONFLICT DO NOTHING", (source_id, truth_hash)
+                "INSERT INTO truths (source_id, hash, is_merged) VALUES (?, ?, 1) ON CONFLICT DO NOTHING",
+                (source_id, truth_hash),
             )
             if cursor.rowcount:
                 self._connection.executemany(
@@ -104,7 +105,8 @@ class MergeStore:
                 )
         self._connection.executemany(
             "INSERT INTO items (path, key, size, mtime_ns, source_id, truth_hash) VALUES (?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (key) DO NOTHING",
+            " ON CONFLICT (key) DO UPDATE SET truth_hash = excluded.truth_hash"
+            " WHERE items.source_id = excluded.source_id AND items.truth_hash IS NULL",
             [
                 (printable(os.fsdecode(key)), key, size, mtime_ns, source_id, truth_hash)
                 for key, size, mtime_ns, truth_hash in source.items

@@ -188,6 +188,22 @@ def test_an_object_of_the_other_bank_withdraws_a_negative_here(banks: tuple[Path
     assert sorted(states(first)) == ["b.png", "c.png"]
 
 
+@pytest.mark.parametrize("key", ["1", "2"])
+def test_a_label_of_the_other_bank_outlives_scans_without_labels(banks: tuple[Path, Path], key: str) -> None:
+    """Both banks know the same file, and only the other one its label."""
+    first, _ = banks
+    other = copied(first, "other")
+    label(other, "a.png", (62, 42, 70, 50))
+    with closing(sqlite3.connect(other / "bank.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE items SET truth_hash = 'h' WHERE path LIKE '%a.png'")
+    merge_banks(first, [other])
+    with Bank(first) as bank:
+        assert [path.name for path in bank.backgrounds()] == ["b.png"]
+    for _ in range(2):
+        scan([first.parent / "first-in"], square_detector(key=key), bank=first, config=ScanConfig(crop=NATIVE))
+        assert list(states(first)) == ["b.png"] and verify(first).ok
+
+
 Damage = Callable[[Path], object]
 
 
