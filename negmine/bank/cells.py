@@ -69,6 +69,7 @@ SIDE = Cell("a number of pixels", lambda value: type(value) is int and 0 < value
 STAMP = Cell("a whole number", lambda value: type(value) is int)
 FLAG = Cell("0, 1 or NULL", lambda value: value is None or (type(value) is int and value in (0, 1)))
 NUMBER = Cell("a finite number", _is_number)
+PIXEL = Cell("a number of pixels", lambda value: _is_number(value) and abs(value) < 2**31)
 NUMBER_OR_NULL = Cell("a finite number or NULL", lambda value: value is None or _is_number(value))
 TEXT = Cell("text", _is_text)
 TEXT_OR_NULL = Cell("text or NULL", lambda value: value is None or _is_text(value))
@@ -85,11 +86,11 @@ REVIEW = Cell("a review", lambda value: value in STATES)
 PARAMETERS = Cell("numbers by name, as JSON", _is_parameters)
 CLASS_NAMES = Cell("the names of classes, as JSON", lambda value: isinstance(_json(value), (dict, str)))
 RECT = {"x1": WHOLE, "y1": WHOLE, "x2": WHOLE, "y2": WHOLE}
-BOX = {"x1": NUMBER, "y1": NUMBER, "x2": NUMBER, "y2": NUMBER}
+BOX = {"x1": PIXEL, "y1": PIXEL, "x2": PIXEL, "y2": PIXEL}
 
 
 def checked(rows: Iterable[Row], columns: Mapping[str, Cell]) -> Iterator[Row]:
-    """Rows whose cells are what they should be.
+    """Rows whose cells are what they should be, and whose boxes are not inverted.
 
     Args:
         rows: of the columns.
@@ -98,10 +99,16 @@ def checked(rows: Iterable[Row], columns: Mapping[str, Cell]) -> Iterator[Row]:
     Raises:
         sqlite3.DataError: naming the first column that holds something else, but not what it holds.
     """
+    names = list(columns)
+    corners = [names.index(name) for name in BOX] if columns.items() >= BOX.items() else None
     cells = [(name, cell.holds) for name, cell in columns.items()]
     for row in rows:
         for value, (name, holds) in zip(row, cells, strict=True):
             if not holds(value):
                 found = "NULL" if value is None else f"another {type(value).__name__}"
                 raise sqlite3.DataError(f"expected {columns[name].said} in column {name}, found {found}")
+        if corners is not None:
+            x1, y1, x2, y2 = (row[index] for index in corners)
+            if x1 > x2 or y1 > y2:
+                raise sqlite3.DataError("expected a box, found an inverted one (x2 < x1 or y2 < y1)")
         yield row

@@ -45,6 +45,8 @@ _KEEP_OBJECT = (
 _KEEP_LIKENESS = """
 INSERT INTO likenesses (negative_id, unlabelled, cluster, place)
 SELECT id, ?, ?, ? FROM negatives WHERE id = ? AND sha256 = ?
+ON CONFLICT (negative_id) DO UPDATE SET
+    unlabelled = coalesce(excluded.unlabelled, unlabelled), cluster = excluded.cluster, place = excluded.place
 """
 
 
@@ -181,10 +183,13 @@ class Likenesses(SharedBank):
             connection.executemany(_KEEP_OBJECT, of_objects)
 
     def keep_likenesses(self, likenesses: Iterable[Likeness]) -> None:
-        """Store what comparing said in place of what was said before. A negative that is gone meanwhile gets none."""
+        """Store what comparing said in place of what was said before. A negative that is gone meanwhile gets none.
+
+        Where this comparison could not tell how much a negative looks like an unlabelled target, what is known stays.
+        """
         rows = [(each.unlabelled, each.cluster, each.place, each.id, each.sha256) for each in likenesses]
         with self._write() as connection:
-            connection.execute("DELETE FROM likenesses")
+            connection.execute("UPDATE likenesses SET cluster = NULL, place = NULL")
             connection.executemany(_KEEP_LIKENESS, rows)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from negmine.bank.bank import Bank
 from negmine.bank.browsing import digits, first, in_order
-from negmine.bank.cells import NUMBER_OR_NULL, WHOLE
+from negmine.bank.cells import NUMBER_OR_NULL, WHOLE, WHOLE_OR_NULL
 from negmine.bank.filters import EVERY_NEGATIVE, NegativeFilter, Sort
 from negmine.bank.records import Negative
 from negmine.paths import printable
@@ -27,7 +27,7 @@ class LikenessRow:
 
     Attributes:
         unlabelled: how much it looks like a target that nobody labelled; None where that cannot be told either.
-        cluster: negatives that look alike have the same.
+        cluster: negatives that look alike have the same; None after a merge, until the next comparison.
         place: so have those of one box in many frames of one camera.
     """
 
@@ -119,6 +119,8 @@ def likeness_of(bank: Bank, number: int) -> LikenessRow:
 
 def likenesses_of(bank: Bank, numbers: list[int]) -> Mapping[int, LikenessRow]:
     """What comparing said of negatives, by their numbers; those that nobody compared are left out."""
-    columns = {"negative_id": WHOLE, "unlabelled": NUMBER_OR_NULL, "cluster": WHOLE, "place": WHOLE}
+    columns = {
+        "negative_id": WHOLE, "unlabelled": NUMBER_OR_NULL, "cluster": WHOLE_OR_NULL, "place": WHOLE_OR_NULL,
+    }  # fmt: skip
     rows = bank.rows(_LIKENESSES, columns, (json.dumps(numbers),))
     return {number: LikenessRow(unlabelled, cluster, place) for number, unlabelled, cluster, place in rows}

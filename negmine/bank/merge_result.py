@@ -42,7 +42,8 @@ class MergedBank:
         known: negatives that were here before.
         refused: hashes of its negatives that were not taken, since they show an object which a bank knows.
         withdrawn: hashes of negatives that were here and are not any more, for the same reason.
-        unusable: files that are missing or damaged, and images about which the banks disagree, with the reason.
+        unusable: files that are missing or damaged, or of which the other bank does not say where they were cut, and
+            images about which the banks disagree, with the reason.
         variants: that were taken.
         verdicts: negatives here whose verdict is another now.
         conflicts: verdicts that contradict each other.

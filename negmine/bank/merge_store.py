@@ -13,6 +13,10 @@ from negmine.bank.other_bank import OtherBank, OtherNegative, OtherSource
 from negmine.bank.store import delete_negatives, hash_labels, touching_negatives
 from negmine.paths import printable
 
+_HOLD = """
+INSERT INTO likenesses (negative_id, unlabelled) VALUES (?, ?) ON CONFLICT (negative_id)
+DO UPDATE SET unlabelled = max(coalesce(unlabelled, excluded.unlabelled), excluded.unlabelled)
+"""
 NOT_MERGED = "not merged"  # why a false positive of another bank has no negative here
 
 
@@ -91,10 +95,11 @@ class MergeStore:
 
     def label(self, source: OtherSource) -> set[int]:
         """Store where an image was found and its labels; return the negatives here that touch an object by now."""
-        source_id = self._number("SELECT id FROM sources WHERE sha256 = ?", source.sha256)
+        source_id = self._source(source)
         for truth_hash, objects in sorted(source.labels.items()):
             cursor = self._connection.execute(
-                "INSERT INTO truths (source_id, hash) VALUES (?, ?) ON CONFLICT DO NOTHING", (source_id, truth_hash)
+                "INSERT INTO truths (source_id, hash, is_merged) VALUES (?, ?, 1) ON CONFLICT DO NOTHING",
+                (source_id, truth_hash),
             )
             if cursor.rowcount:
                 self._connection.executemany(
@@ -104,7 +109,8 @@ class MergeStore:
                 )
         self._connection.executemany(
             "INSERT INTO items (path, key, size, mtime_ns, source_id, truth_hash) VALUES (?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (key) DO NOTHING",
+            " ON CONFLICT (key) DO UPDATE SET truth_hash = excluded.truth_hash"
+            " WHERE items.source_id = excluded.source_id AND items.truth_hash IS NULL",
             [
                 (printable(os.fsdecode(key)), key, size, mtime_ns, source_id, truth_hash)
                 for key, size, mtime_ns, truth_hash in source.items
@@ -115,6 +121,10 @@ class MergeStore:
             return set()
         hash_labels(self._connection, source_id)
         return touching_negatives(self._connection, source_id)
+
+    def hold(self, unlabelled: Mapping[int, float]) -> None:
+        """Note how much negatives look like targets without a label, by number; more than is known here counts."""
+        self._connection.executemany(_HOLD, sorted(unlabelled.items()))
 
     def withdraw(self, negative_ids: set[int]) -> None:
         """Delete negatives that show an object."""
@@ -146,6 +156,8 @@ class MergeStore:
         ).fetchone()
         if negative.state != "unreviewed":
             self._connection.execute("INSERT INTO reviews (negative_id, state) VALUES (?, ?)", (number, negative.state))
+        if negative.unlabelled is not None:
+            self.hold({number: negative.unlabelled})
         return int(number)
 
     def _number(self, question: str, value: str) -> int:

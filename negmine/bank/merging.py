@@ -1,8 +1,8 @@
 """Merging banks: everything by the hash of its content, so that merging again changes nothing.
 
 What is here stays: where the same run has looked at the same image in both banks, its detections here are kept. What is
-labelled in either bank counts for the negatives of both. A merge that is killed is finished by running it again: first
-negatives are taken, some images at a time, and then labels and verdicts at once, by which nothing is decided before.
+labelled in either bank counts for the negatives of both. A merge that is killed is finished by running it again: labels
+are taken first, some images at a time, then negatives, and then the verdicts on what is in both.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ _T = TypeVar("_T")
 OnCount = Callable[[int, int], None]  # how many images are done, of how many
 
 _PURPOSE = "negmine bank merge"
-_AT_ONCE = 100  # images, or variants, in a transaction
+_AT_ONCE = 100  # images, or variants, in a transaction: a reviewer's verdict waits for its end
+_LABELS_AT_ONCE = 1000  # images whose labels are taken in one; no file is written there
 _SAFETY: tuple[ReviewState, ...] = ("unreviewed", "accepted", "rejected", "target")  # the safest last
 _OWN_OBJECTS = """
 SELECT s.sha256, o.x1, o.y1, o.x2, o.y2
@@ -99,19 +100,20 @@ class _Merge:
         self._own = {self._hashes[sha256]: number for sha256, number in own if sha256 in self._hashes}
         self._unusable: dict[str, str] = {}
         self._sources = self._agreed_sources()
+        self._unplaced = self._without_place()
         self._refused = self._touching()
 
     def run(self, conflicts: ConflictRule) -> MergedBank:
-        """Take what there is."""
+        """Take what there is: labels first, so that no negative is taken while a label that forbids it is not here."""
         at_first = dict(self._own)
-        known = {number: own for number, own in self._own.items() if number not in self._refused}
+        withdrawn = self._label()
+        both = {number: own for number, own in at_first.items() if own not in withdrawn}
+        known = {number: own for number, own in both.items() if number not in self._unplaced}
         self._take(known)
         with self._writer.transaction():
-            withdrawn = self._label(known)
-            decided, found = self._decide(
-                {number: own for number, own in at_first.items() if own not in withdrawn}, conflicts
-            )
-        variants = self._take_variants({number: own for number, own in known.items() if own not in withdrawn})
+            self._hold(both)
+            decided, found = self._decide(both, conflicts)
+        variants = self._take_variants(known)
         return MergedBank(
             other=self._folder,
             added=len([number for number in known if number not in at_first]),
@@ -142,8 +144,23 @@ class _Merge:
                 self._unusable[f"image {source.sha256}"] = "the banks do not agree about its size"
         return tuple(agreed)
 
+    def _without_place(self) -> set[int]:
+        """The negatives of the other of which it does not say where in an image they were cut, or not rightly."""
+        wrong = dict[int, str]()
+        for source in self._other.sources:
+            whole, placed = Rect(0, 0, *source.size_wh), {number for number, _ in source.crops}
+            for number, rect in source.crops:
+                if not whole.contains(rect) or rect.area <= 0:
+                    wrong[number] = "its crop is not inside its image"
+            for *_, found, _ in (row for rows in source.detections.values() for row in rows):
+                if found is not None and found not in placed:
+                    wrong[found] = "its bank does not say where in its image it was cut"
+        wrong = {number: reason for number, reason in wrong.items() if number in self._other.negatives}
+        self._unusable |= {self._other.negatives[number].file.name: reason for number, reason in wrong.items()}
+        return set(wrong)
+
     def _touching(self) -> set[int]:
-        """The negatives of the other that touch an object which a bank knows, or whose crop is no part of an image.
+        """The negatives of the other that touch an object which a bank knows.
 
         All places that either bank cut a negative from are looked at.
         """
@@ -155,13 +172,8 @@ class _Merge:
         blocked = {sha256: touched_pixels(as_boxes_xyxy(each)) for sha256, each in boxes.items() if each}
         refused = set[int]()
         for source in self._other.sources:
-            whole = Rect(0, 0, *source.size_wh)
-            for number, rect in source.crops:
-                if number in self._other.negatives and (not whole.contains(rect) or rect.area <= 0):
-                    self._unusable[self._other.negatives[number].file.name] = "its crop is not inside its image"
-                    refused.add(number)
-                elif number in self._other.negatives and _touches(rect, blocked.get(source.sha256)):
-                    refused.add(number)
+            touching = {number for number, rect in source.crops if _touches(rect, blocked.get(source.sha256))}
+            refused |= touching & self._other.negatives.keys()
         there = {own: number for number, own in self._own.items()}
         rows = self._writer.rows(
             _OWN_CROPS, {"negative_id": WHOLE, "sha256": SHA256, **RECT}, (json.dumps(list(there)),)
@@ -174,7 +186,7 @@ class _Merge:
         with self._writer.transaction():
             runs = store.runs(self._other)
         done = 0
-        for sources in _in_parts(self._sources):
+        for sources in _in_parts(self._sources, _AT_ONCE):
             ready = self._ready(sources, known)
             with self._writer.transaction():
                 for source in sources:
@@ -210,17 +222,28 @@ class _Merge:
             else:
                 yield negative, file
 
-    def _label(self, known: Mapping[int, int]) -> dict[int, str]:
+    def _label(self) -> dict[int, str]:
         """Take labels, and withdraw the negatives here that show an object; their hashes, by number."""
-        store = self._writer.merge_store()
-        withdrawn = {self._own[number] for number in self._refused if number in self._own}
-        for source in self._sources:
-            withdrawn |= store.label(source)
+        store, withdrawn = self._writer.merge_store(), dict[int, str]()
+        for sources in _in_parts(self._sources, _LABELS_AT_ONCE):
+            with self._writer.transaction():
+                withdrawn |= self._withdraw({number for source in sources for number in store.label(source)})
+        for part in _in_parts([own for number, own in self._own.items() if number in self._refused], _AT_ONCE):
+            with self._writer.transaction():
+                withdrawn |= self._withdraw(set(part))
+        return withdrawn
+
+    def _withdraw(self, negatives: set[int]) -> dict[int, str]:
         question = "SELECT id, sha256 FROM negatives WHERE id IN (SELECT value FROM json_each(?))"
-        rows = self._writer.rows(question, {"id": WHOLE, "sha256": SHA256}, (json.dumps(sorted(withdrawn)),))
+        rows = self._writer.rows(question, {"id": WHOLE, "sha256": SHA256}, (json.dumps(sorted(negatives)),))
         named: dict[int, str] = dict(rows)
-        store.withdraw(set(named))
+        self._writer.merge_store().withdraw(set(named))
         return named
+
+    def _hold(self, both: Mapping[int, int]) -> None:
+        """Hold back what the other holds back, of the negatives that are in both."""
+        likely = {own: self._other.negatives[number].unlabelled for number, own in both.items()}
+        self._writer.merge_store().hold({own: value for own, value in likely.items() if value is not None})
 
     def _decide(self, both: Mapping[int, int], conflicts: ConflictRule) -> tuple[int, list[Conflict]]:
         """Store the verdicts of the other on negatives that are in both; how many changed, and what contradicts."""
@@ -248,15 +271,16 @@ class _Merge:
             if each.negative in known and (each.operation, each.as_json()) not in tried[known[each.negative]]
         ]
         taken = 0
-        for part in _in_parts(wanted):
+        for part in _in_parts(wanted, _AT_ONCE):
             files = list(self._engine.map(self._files.check, [each.file for each in part]))
             with self._writer.transaction():
                 for variant, file in zip(part, files, strict=True):
                     taken += self._add(variant, file, known[variant.negative])
-        with self._writer.transaction():
-            for negative, operation, parameters in self._other.repeats:
-                if negative in known and (operation, parameters) not in self._writer.tried(known[negative]):
-                    self._writer.add_repeat(known[negative], operation, json.loads(parameters))
+        for repeats in _in_parts(self._other.repeats, _LABELS_AT_ONCE):
+            with self._writer.transaction():
+                for negative, operation, parameters in repeats:
+                    if negative in known and (operation, parameters) not in self._writer.tried(known[negative]):
+                        self._writer.add_repeat(known[negative], operation, json.loads(parameters))
         return taken
 
     def _add(self, variant: OtherVariant, file: CheckedFile | str, negative: int) -> bool:
@@ -280,6 +304,6 @@ def _touches(rect: Rect, blocked: IntArray | None) -> bool:
     return blocked is not None and rect_touches(rect, blocked)
 
 
-def _in_parts(every: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    for start in range(0, len(every), _AT_ONCE):
-        yield every[start : start + _AT_ONCE]
+def _in_parts(every: Sequence[_T], most: int) -> Iterator[Sequence[_T]]:
+    for start in range(0, len(every), most):
+        yield every[start : start + most]

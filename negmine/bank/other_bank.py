@@ -16,6 +16,7 @@ from negmine.bank.cells import (
     KIND,
     NEGATIVE_FILE,
     NUMBER,
+    NUMBER_OR_NULL,
     PARAMETERS,
     PHASH,
     RECT,
@@ -43,8 +44,9 @@ _DETECTION: dict[str, Cell] = {
     "negative_id": WHOLE_OR_NULL, "skipped": TEXT_OR_NULL,
 }  # fmt: skip
 _NEGATIVES = """
-SELECT n.id, n.sha256, n.file, n.width, n.height, n.phash, coalesce(r.state, 'unreviewed')
-FROM negatives n LEFT JOIN reviews r ON r.negative_id = n.id ORDER BY n.sha256
+SELECT n.id, n.sha256, n.file, n.width, n.height, n.phash, coalesce(r.state, 'unreviewed'), l.unlabelled
+FROM negatives n LEFT JOIN reviews r ON r.negative_id = n.id LEFT JOIN likenesses l ON l.negative_id = n.id
+ORDER BY n.sha256
 """
 _OBJECTS = """
 SELECT t.source_id, t.hash, o.class_name, o.difficult, o.crowd, o.x1, o.y1, o.x2, o.y2
@@ -63,12 +65,21 @@ class OtherFile:
 
 @dataclass(frozen=True, slots=True)
 class OtherNegative:
-    """A negative: its number there, its file, its perceptual hash, and what a person said of it."""
+    """A negative.
+
+    Attributes:
+        id: its number there.
+        file: its file.
+        phash: its perceptual hash.
+        state: what a person said of it.
+        unlabelled: 0 to 1, how much it looks like a target without a label; None where nobody knows.
+    """
 
     id: int
     file: OtherFile
     phash: str
     state: ReviewState
+    unlabelled: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +169,11 @@ def read_other(bank: Bank) -> OtherBank:
 def _negatives(bank: Bank) -> dict[int, OtherNegative]:
     columns = {
         "id": WHOLE, "sha256": SHA256, "file": NEGATIVE_FILE, "width": SIDE, "height": SIDE, "phash": PHASH,
-        "state": REVIEW,
+        "state": REVIEW, "unlabelled": NUMBER_OR_NULL,
     }  # fmt: skip
     return {
-        number: OtherNegative(number, OtherFile(file, sha256, (width, height)), phash, state)
-        for number, sha256, file, width, height, phash, state in bank.rows(_NEGATIVES, columns)
+        number: OtherNegative(number, OtherFile(file, sha256, (width, height)), phash, state, unlabelled)
+        for number, sha256, file, width, height, phash, state, unlabelled in bank.rows(_NEGATIVES, columns)
     }
 
 

@@ -1,4 +1,4 @@
-"""Whether the tables of a bank are those that negmine makes, and nothing is beside them: no trigger, no other view.
+"""Whether the tables of a bank are those that negmine makes, and nothing is beside them: no other trigger or view.
 
 The text that SQLite keeps of each is compared, word by word. Between versions SQLite differs in how it quotes a name
 that was changed, so quotes around names make no difference, and neither do blanks and comments.

@@ -2,15 +2,17 @@
 
 A negative whose file is gone leaves a bank that cannot be exported. Once its row is removed, and its image counts as
 not scanned, the next scan brings it back. Where the whole folder of an image is gone, a disk may not be mounted: its
-negatives are removed only where the caller says so.
+negatives are removed only where the caller says so. What cannot be read now, as with too many open files or a disk
+that fails, may be sound: it is named and never removed.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Literal
@@ -26,14 +28,20 @@ from negmine.paths import printable
 
 SCHEMA_VERSION = 1
 
-Ground = Literal["file-gone", "file-damaged", "source-gone", "source-changed", "folder-gone"]
+Ground = Literal[
+    "file-gone", "file-damaged", "file-unreadable", "source-gone", "source-changed", "source-unreadable", "folder-gone"
+]
 GROUND_MEANINGS: Mapping[Ground, str] = {
     "file-gone": "its file is gone",
     "file-damaged": "its file is not what its name, the hash of its bytes, says",
+    "file-unreadable": "its file cannot be read now",
     "source-gone": "the image that it was cut from is gone",
     "source-changed": "the image that it was cut from has changed",
+    "source-unreadable": "the image that it was cut from cannot be read now",
     "folder-gone": "the folder of its image is gone or empty",
 }
+_UNREADABLE: tuple[Ground, ...] = ("file-unreadable", "source-unreadable")
+_NO_FILE = (errno.EINVAL, errno.ENOTDIR)  # something else is there; see `inside` and `open_plain`
 _AT_ONCE = 200  # that are removed in a transaction
 _FILES = """
 SELECT 'negative', n.id, n.file, n.sha256, coalesce(r.state, 'unreviewed')
@@ -50,7 +58,9 @@ SELECT s.id, s.sha256, i.key, i.size, i.mtime_ns FROM items i JOIN sources s ON 
 WHERE s.id IN (SELECT source_id FROM crops)
 """
 
-_There = Literal["there", "source-gone", "source-changed", "folder-gone"]  # what became of an image
+_There = Literal[
+    "there", "source-gone", "source-changed", "source-unreadable", "folder-gone"
+]  # what became of an image
 _Row = tuple[str, int, str, str, ReviewState]  # kind, number, file, sha256, state of the negative
 _Path = tuple[bytes, int, int]  # with the size and time of change that the file had, as far as they are known
 _IsEmpty = Callable[[bytes], bool]
@@ -66,8 +76,8 @@ class Groundless:
         sha256: that its file had.
         file: its name in the bank.
         state: what a person said of the negative.
-        ground: what is missing.
-        source: the image that it was cut from, if that is what is missing.
+        ground: what is missing, or cannot be read.
+        source: the image that it was cut from, if that is what is missing, or cannot be read.
     """
 
     is_variant: bool
@@ -98,12 +108,14 @@ class PruneResult:
         bank: its folder.
         prunable: what is removed, or would be.
         kept: negatives of folders that are gone, which are kept.
+        unreadable: what has a file, or an image, that cannot be read now; it is kept too.
         is_done: whether `prunable` was removed.
     """
 
     bank: Path
     prunable: tuple[Groundless, ...]
     kept: tuple[Groundless, ...]
+    unreadable: tuple[Groundless, ...]
     is_done: bool
 
     def to_dict(self) -> dict[str, object]:
@@ -114,6 +126,7 @@ class PruneResult:
             "removed": self.is_done,
             "prunable": [each.to_dict() for each in self.prunable],
             "kept": [each.to_dict() for each in self.kept],
+            "unreadable": [each.to_dict() for each in self.unreadable],
         }
 
 
@@ -129,7 +142,8 @@ def prune(
 
     Args:
         bank: the bank's folder.
-        remove: remove them; else they are only named.
+        remove: remove them; else they are only named. They are looked for twice, before and after the bank is locked,
+            and what is not found both times stays.
         files_only: look at the files of the bank alone, and keep negatives whatever became of their images.
         missing_folders: remove the negatives of images whose whole folder is gone, too.
         workers: threads that read files.
@@ -144,14 +158,16 @@ def prune(
     if not remove or not found.prunable:
         return found
     with BankWriter(bank, purpose="negmine bank prune") as writer:
+        named = {(each.is_variant, each.id, each.sha256) for each in found.prunable}
         found = find(writer)
-        for start in range(0, len(found.prunable), _AT_ONCE):
-            part = found.prunable[start : start + _AT_ONCE]
+        prunable = tuple(each for each in found.prunable if (each.is_variant, each.id, each.sha256) in named)
+        for start in range(0, len(prunable), _AT_ONCE):
+            part = prunable[start : start + _AT_ONCE]
             with writer.transaction():
                 writer.drop(
                     [each.id for each in part if not each.is_variant], [each.id for each in part if each.is_variant]
                 )
-    return PruneResult(found.bank, found.prunable, found.kept, is_done=True)
+    return replace(found, prunable=prunable, is_done=True)
 
 
 def _find(bank: Bank, *, files_only: bool, missing_folders: bool, workers: int | None) -> PruneResult:
@@ -160,9 +176,14 @@ def _find(bank: Bank, *, files_only: bool, missing_folders: bool, workers: int |
         if not files_only:
             without_file = {each.id for each in found if not each.is_variant}
             found += [each for each in _without_source(bank, engine) if each.id not in without_file]
-    keeps = () if missing_folders else ("folder-gone",)
-    kept = tuple(each for each in found if each.ground in keeps)
-    return PruneResult(bank.folder, tuple(each for each in found if each.ground not in keeps), kept, is_done=False)
+    keeps: tuple[Ground, ...] = () if missing_folders else ("folder-gone",)
+    return PruneResult(
+        bank.folder,
+        prunable=tuple(each for each in found if each.ground not in (*keeps, *_UNREADABLE)),
+        kept=tuple(each for each in found if each.ground in keeps),
+        unreadable=tuple(each for each in found if each.ground in _UNREADABLE),
+        is_done=False,
+    )
 
 
 def _without_file(bank: Bank, engine: ThreadEngine) -> list[Groundless]:
@@ -182,8 +203,8 @@ def _ground_of_file(folder: Path, name: str, sha256: str) -> Ground | None:
             return None if hashlib.file_digest(file, "sha256").hexdigest() == sha256 else "file-damaged"
     except FileNotFoundError:
         return "file-gone"
-    except OSError:  # a link, a folder, or it cannot be read
-        return "file-damaged"
+    except OSError as error:
+        return "file-damaged" if error.errno in _NO_FILE else "file-unreadable"
 
 
 def _without_source(bank: Bank, engine: ThreadEngine) -> list[Groundless]:
@@ -215,19 +236,24 @@ def _places(bank: Bank) -> dict[int, tuple[str, list[_Path]]]:
 
 def _state_of(sha256: str, paths: Sequence[_Path], is_empty: _IsEmpty) -> _There:
     """Whether an image is at one of its paths; a file of the same size and time is taken for unchanged."""
-    changed = False
+    found = set[_There]()
     for key, size, mtime_ns in sorted(paths, key=lambda path: -path[1]):  # those whose time is known first
         path = Path(os.fsdecode(key))
         try:
             stat = path.stat()
             if (stat.st_size, stat.st_mtime_ns) == (size, mtime_ns) or _hash_of(path) == sha256:
                 return "there"
-            changed = True
-        except (OSError, ValueError):
+            found.add("source-changed")
+        except FileNotFoundError:
             continue
-    if changed:
-        return "source-changed"
-    return "folder-gone" if all(is_empty(os.path.dirname(key)) for key, _, _ in paths) else "source-gone"  # noqa: PTH120
+        except OSError as error:
+            found |= set() if error.errno in _NO_FILE else {"source-unreadable"}
+    if found:
+        return "source-unreadable" if "source-unreadable" in found else "source-changed"
+    try:
+        return "folder-gone" if all(is_empty(os.path.dirname(key)) for key, _, _ in paths) else "source-gone"  # noqa: PTH120
+    except OSError:
+        return "source-unreadable"
 
 
 def _hash_of(path: Path) -> str:
@@ -236,14 +262,20 @@ def _hash_of(path: Path) -> str:
 
 
 def _is_empty(folder: bytes) -> bool:
-    """Whether a folder is gone, cannot be searched, or holds nothing, as the place of a disk that is not mounted."""
+    """Whether a folder is gone, or holds nothing, as the place of a disk that is not mounted.
+
+    Raises:
+        OSError: where it cannot be searched now.
+    """
     try:
         with os.scandir(folder) as entries:
             return next(entries, None) is None
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError):
         return True
 
 
 def _worst(states: Iterable[_There]) -> Ground:
     found = {state for state in states if state != "there"}
-    return next(ground for ground in ("folder-gone", "source-changed", "source-gone") if ground in found)
+    return next(
+        ground for ground in ("source-unreadable", "folder-gone", "source-changed", "source-gone") if ground in found
+    )

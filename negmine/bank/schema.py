@@ -199,9 +199,16 @@ CREATE TABLE object_features (
 CREATE TABLE likenesses (
     negative_id INTEGER PRIMARY KEY REFERENCES negatives (id) ON DELETE CASCADE,
     unlabelled REAL,                 -- 0 to 1: how much it looks like a target without a label; NULL: nobody knows
-    cluster INTEGER NOT NULL,        -- negatives that look alike have the same; 1 is that of the hardest
-    place INTEGER NOT NULL           -- so have those of one box in many frames of one camera
+    cluster INTEGER,                 -- negatives that look alike have the same; 1 is that of the hardest
+    place INTEGER                    -- so have those of one box in many frames of one camera; NULL: not compared here
 ) STRICT;
+
+-- A scan drops the labels that no item has any more. Those of another bank stay: its items need not be here.
+ALTER TABLE truths ADD COLUMN is_merged INTEGER NOT NULL DEFAULT 0;
+CREATE TRIGGER keep_merged_truths BEFORE DELETE ON truths WHEN OLD.is_merged
+BEGIN
+    SELECT RAISE(IGNORE);
+END;
 """
 
 MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)

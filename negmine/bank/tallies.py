@@ -46,7 +46,9 @@ SELECT r.state, coalesce((
     WHERE m.negative_id = r.negative_id AND NOT a.undone ORDER BY a.id DESC LIMIT 1), ''), count(*)
 FROM reviews r GROUP BY 1, 2 ORDER BY 1, 2
 """
-_CLUSTERS = "SELECT cluster, count(*) FROM likenesses GROUP BY 1 ORDER BY 2 DESC, 1"
+_CLUSTERS = """
+SELECT cluster, count(*) FROM likenesses WHERE cluster IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1
+"""
 _OBJECTS = """
 SELECT count(DISTINCT t.source_id), count(o.id) FROM truths t LEFT JOIN objects o ON o.truth_id = t.id
 WHERE t.source_id IN (SELECT source_id FROM scans)

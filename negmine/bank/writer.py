@@ -25,8 +25,7 @@ from negmine.structures import GroundTruth
 
 # Runs that found a negative are to look at its images again.
 _FORGET = """
-DELETE FROM scans WHERE EXISTS (
-    SELECT 1 FROM detections d WHERE d.negative_id = ? AND d.run_id = scans.run_id AND d.source_id = scans.source_id)
+DELETE FROM scans WHERE (run_id, source_id) IN (SELECT run_id, source_id FROM detections WHERE negative_id = ?)
 """
 _OURS = {*LOCK.files, *database_files()}  # what a killed beginning leaves
 
@@ -190,8 +189,7 @@ class BankWriter(Catalogue):
 
         The images that the negatives were cut from count as not scanned, so that the next scan finds them again.
         """
-        for number in negative_ids:
-            self._connection.execute(_FORGET, (number,))
+        self._connection.executemany(_FORGET, [(number,) for number in negative_ids])
         delete_negatives(self._connection, negative_ids)
         for number in variant_ids:
             file = self._connection.execute("SELECT file FROM variants WHERE id = ?", (number,))

@@ -45,7 +45,8 @@ def compare(
     knows from scans of labelled images, and those of `data`. Unlabelled targets cannot be told without them.
 
     Vectors are kept in the bank, and computed only where they are missing: a comparison that was killed goes on where
-    it was. A scan may be writing to the same bank. What is found is stored in place of what was found before.
+    it was. A scan may be writing to the same bank. What is found is stored in place of what was found before; where
+    nobody can tell now whether a negative is an unlabelled target, what was found before stays.
 
     Args:
         bank: its folder.

@@ -212,6 +212,26 @@ def test_a_cell_of_another_kind_is_one_line(folder: Path, table: str, column: st
         assert "\n" not in str(error) and "\\xff" not in str(error)
 
 
+@pytest.mark.parametrize(
+    ("box", "said"),
+    [
+        ((1e300, 0, 1e301, 10), "expected a number of pixels in column x1"),
+        ((0, 0, 5, -(2.0**40)), "expected a number of pixels in column y2"),
+        ((5, 5, 4, 9), "found an inverted one"),
+        ((5, 5, 9, 4), "found an inverted one"),
+    ],
+)
+@pytest.mark.parametrize("table", ["objects", "detections"])
+def test_a_box_that_no_image_has_is_damage(
+    folder: Path, table: str, box: tuple[float, float, float, float], said: str
+) -> None:
+    change(folder, f"UPDATE {table} SET x1 = ?, y1 = ?, x2 = ?, y2 = ?", parameters=box)
+    other = empty_bank(folder.parent / "into")
+    with pytest.raises(BankError, match=rf"bank.db is damaged [^\n]*{said}"):
+        merge_banks(other, [folder])
+    assert verify(other).ok
+
+
 def test_text_that_is_no_utf8_is_one_line_without_it(folder: Path) -> None:
     force(folder, "UPDATE negatives SET file = CAST(? AS TEXT) WHERE id = 1", b"secret \xff\xfe")
     with pytest.raises(BankError, match="it holds text that is no UTF-8") as error:

@@ -14,7 +14,9 @@ from negmine.bank.bank import Bank
 from negmine.bank.browsing import browse
 from negmine.bank.filters import NegativeFilter
 from negmine.bank.likenesses import KnownObject, Likeness, Likenesses
+from negmine.bank.listing import LikenessRow, likeness_of
 from negmine.bank.records import ScannedImage
+from negmine.bank.tallies import cluster_sizes
 from negmine.bank.writer import BankWriter
 from negmine.boxes import Rect
 from negmine.files import sha256_of
@@ -115,10 +117,15 @@ def test_another_box_has_no_vector(opened: Likenesses, store: Store, image: Make
     assert (3, hardest.box_xyxy) not in opened.negative_vectors("key", SIZE)
 
 
-def test_likenesses_replace_those_before(opened: Likenesses, bank: BankWriter) -> None:
+def test_likenesses_replace_those_before_but_for_what_cannot_be_told_now(opened: Likenesses, bank: BankWriter) -> None:
     every = opened.hardest()
     opened.keep_likenesses(Likeness(each.id, each.sha256, each.id / 10, 1, each.id) for each in every)
     assert browse(bank, sort="unlabelled") == [3, 2, 1]
     opened.keep_likenesses([Likeness(1, every[0].sha256 if every[0].id == 1 else every[1].sha256, None, 2, 2)])
     with Bank(bank.folder) as reader:
-        assert list(reader.query("SELECT * FROM likenesses")) == [(1, None, 2, 2)]
+        assert list(reader.query("SELECT * FROM likenesses")) == [
+            (1, 0.1, 2, 2),
+            (2, 0.2, None, None),
+            (3, 0.3, None, None),
+        ]
+        assert cluster_sizes(reader) == {2: 1} and likeness_of(reader, 2) == LikenessRow(0.2, None, None)

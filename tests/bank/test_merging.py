@@ -18,14 +18,19 @@ from killing import Killed
 from negmine.bank.bank import Bank
 from negmine.bank.content_files import ContentFiles
 from negmine.bank.filters import ConflictRule, ReviewState
+from negmine.bank.likenesses import Likeness, Likenesses
 from negmine.bank.merge_result import Conflict
+from negmine.bank.merge_store import MergeStore
 from negmine.bank.merging import merge_banks
+from negmine.bank.other_bank import OtherSource
+from negmine.bank.tallies import cluster_sizes
 from negmine.bank.verdicts import Verdicts
 from negmine.bank.verify import verify
 from negmine.bank.writer import BankWriter
 from negmine.errors import BankError, BankLockedError
 from negmine.mining.config import ScanConfig
 from negmine.mining.scan import scan
+from negmine.trainable import trainable
 
 ONE, TWO = (60, 40, 80, 60, 90), (150, 40, 170, 60, 70)
 
@@ -186,6 +191,89 @@ def test_an_object_of_the_other_bank_withdraws_a_negative_here(banks: tuple[Path
     assert len(merged.withdrawn) == 1 and sorted(states(first)) == ["b.png", "c.png"] and verify(first).ok
     assert merge_banks(first, [second]).merged[0].added == 0
     assert sorted(states(first)) == ["b.png", "c.png"]
+
+
+@pytest.mark.parametrize("key", ["1", "2"])
+def test_a_label_of_the_other_bank_outlives_scans_without_labels(banks: tuple[Path, Path], key: str) -> None:
+    """Both banks know the same file, and only the other one its label."""
+    first, _ = banks
+    other = copied(first, "other")
+    label(other, "a.png", (62, 42, 70, 50))
+    with closing(sqlite3.connect(other / "bank.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE items SET truth_hash = 'h' WHERE path LIKE '%a.png'")
+    merge_banks(first, [other])
+    with Bank(first) as bank:
+        assert [path.name for path in bank.backgrounds()] == ["b.png"]
+    for _ in range(2):
+        scan([first.parent / "first-in"], square_detector(key=key), bank=first, config=ScanConfig(crop=NATIVE))
+        assert list(states(first)) == ["b.png"] and verify(first).ok
+
+
+def likely(folder: Path, **unlabelled: float) -> dict[str, float | None]:
+    """Store how much negatives look like unlabelled targets, if any are given, and return what the bank says."""
+    with Likenesses(folder) as bank:
+        if unlabelled:
+            rows = [(each, unlabelled[each.source.stem]) for each in bank.negatives() if each.source.stem in unlabelled]
+            bank.keep_likenesses(Likeness(each.id, each.sha256, value, 1, 1) for each, value in rows)
+        return {each.source.stem: each.unlabelled for each in bank.negatives()}
+
+
+@pytest.mark.parametrize(("own", "kept"), [(0.5, 0.99), (0.995, 0.995)])
+def test_what_the_other_bank_holds_back_is_held_back_here(banks: tuple[Path, Path], own: float, kept: float) -> None:
+    first, second = banks
+    likely(first, a=own)
+    likely(second, a=0.99, c=0.999)
+    for _ in range(2):
+        merge_banks(first, [second])
+        assert likely(first) == {"a": kept, "b": None, "c": 0.999}
+    with Bank(first) as bank:
+        assert [each.source.name for each in trainable(bank)[0]] == ["b.png"]
+        assert cluster_sizes(bank) == {1: 1}
+
+
+def test_a_negative_without_a_place_in_its_image_is_not_taken(banks: tuple[Path, Path]) -> None:
+    first, second = banks
+    with closing(sqlite3.connect(second / "bank.db", isolation_level=None)) as connection:
+        connection.execute("DELETE FROM crops")
+    (merged,) = merge_banks(first, [second]).merged
+    assert set(merged.unusable.values()) == {"its bank does not say where in its image it was cut"}
+    assert (merged.added, len(merged.unusable), sorted(states(first))) == (0, 2, ["a.png", "b.png"])
+    assert verify(first).ok
+
+
+def test_labels_are_taken_before_negatives(banks: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed at the first file of a negative, a merge has withdrawn what the labels of the other bank forbid."""
+    first, second = banks
+    label(second, "a.png", (62, 42, 70, 50))
+    undisturbed = copied(first, "undisturbed")
+    merge_banks(undisturbed, [second])
+
+    def killed(self: ContentFiles, *given: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ContentFiles, "place", killed)
+        with pytest.raises(Killed):
+            merge_banks(first, [second])
+    assert sorted(states(first)) == ["b.png"] and verify(first).ok
+    merge_banks(first, [second])
+    assert facts(first) == facts(undisturbed)
+
+
+def test_a_verdict_waits_for_some_labels_alone(banks: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a merge takes the labels of one image after another, those that it has taken are there for all to see."""
+    first, second = banks
+    there, taken = list[int](), MergeStore.label
+
+    def label_and_look(self: MergeStore, source: OtherSource) -> set[int]:
+        with Bank(first) as bank:
+            there.append(int(bank.scalar("SELECT count(*) FROM sources") or 0))
+        return taken(self, source)
+
+    monkeypatch.setattr("negmine.bank.merging._LABELS_AT_ONCE", 1)
+    monkeypatch.setattr(MergeStore, "label", label_and_look)
+    merge_banks(first, [copied(second, "other"), second.parent / "third"])
+    assert sorted(there) == there and there[-1] == 5
 
 
 Damage = Callable[[Path], object]

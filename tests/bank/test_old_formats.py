@@ -39,7 +39,9 @@ def old(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         connection.execute("PRAGMA foreign_keys = OFF")
         for (name,) in connection.execute("SELECT name FROM new.sqlite_master WHERE type = 'table'").fetchall():
             if (old_name := _OLD_NAMES.get(name, name)) in there:
-                connection.execute(f"INSERT INTO main.{old_name} SELECT * FROM new.{name}")
+                older = len(connection.execute(f"PRAGMA main.table_info({old_name})").fetchall())
+                columns = [row[1] for row in connection.execute(f"PRAGMA new.table_info({name})")][:older]
+                connection.execute(f"INSERT INTO main.{old_name} SELECT {', '.join(columns)} FROM new.{name}")
     return bank
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -149,6 +151,51 @@ def test_a_pruned_image_that_comes_back_is_mined_again(folder: Path) -> None:
     (folder.parent / "kept.png").rename(source)
     scan_again(folder)
     assert len(negatives(folder)) == 3
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.EACCES])
+@pytest.mark.parametrize("opens", ["open_plain", "open_regular"])
+def test_what_cannot_be_read_now_is_named_and_kept(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, opens: str, number: int
+) -> None:
+    for negative in negatives(folder).values():
+        negative.source.touch()
+
+    def failing(path: Path) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(f"negmine.bank.pruning.{opens}", failing)
+    result = prune(folder, remove=True, missing_folders=True)
+    ground = {"open_plain": "file-unreadable", "open_regular": "source-unreadable"}[opens]
+    assert [each.ground for each in result.unreadable] == [ground] * 3
+    assert (result.prunable, result.kept, len(negatives(folder))) == ((), (), 3)
+
+
+def test_a_folder_that_cannot_be_searched_now_is_not_taken_for_gone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    negatives(folder)["000.png"].source.unlink()
+
+    def failing(path: bytes) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), path)
+
+    monkeypatch.setattr(os, "scandir", failing)
+    result = prune(folder, missing_folders=True)
+    assert (result.prunable, [each.ground for each in result.unreadable]) == ((), ["source-unreadable"])
+
+
+def test_what_was_not_named_is_not_removed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file goes while the bank is locked, after everything was looked at for the first time."""
+    every = negatives(folder)
+    every["000.png"].path.unlink()
+
+    def locked_late(bank: Path, *, purpose: str) -> BankWriter:
+        every["001.png"].path.unlink()
+        return BankWriter(bank, purpose=purpose)
+
+    monkeypatch.setattr("negmine.bank.pruning.BankWriter", locked_late)
+    (removed,) = prune(folder, remove=True).prunable
+    assert removed.sha256 == every["000.png"].sha256 and sorted(negatives(folder)) == ["001.png", "002.png"]
 
 
 def test_nothing_is_removed_beside_a_scan(folder: Path) -> None:

@@ -35,7 +35,8 @@ _DIGITS = 10  # of a hash
 @json_option
 def command(bank: str, yes: bool, files_only: bool, missing_folders: bool, workers: int | None, as_json: bool) -> None:
     """Name what has no ground any more, and remove it with --yes: negatives and variants whose file is gone or damaged,
-    and negatives whose source image is gone or has changed. The next scan of an image brings its negatives back.
+    and negatives whose source image is gone or has changed. The next scan of an image brings its negatives back. What
+    cannot be read now, for another reason than that it is gone, is named and kept.
 
     \b
     negmine bank prune
@@ -62,6 +63,10 @@ def _render(result: PruneResult) -> None:
     judged = sum(each.state != "unreviewed" for each in result.prunable if not each.is_variant)
     if judged:
         say(out, f"verdicts that go with them: {judged}")
+    for each in result.unreadable[:_ROWS]:
+        say(out, f"kept: {_line(each)}")
+    if len(result.unreadable) > _ROWS:
+        say(out, f"... and {len(result.unreadable) - _ROWS} more that cannot be read now; --json names them all")
     folders = Counter(printable(each.source.parent) for each in result.kept if each.source is not None)
     for folder, number in folders.most_common(_ROWS):
         say(out, f"kept: {counted(number, 'negative')} of {folder}, which is gone or empty; is a disk not mounted?")

@@ -85,9 +85,10 @@ def _lines(found: NegativeDetails) -> Iterator[tuple[str, str]]:
         for settings in (run.detector_settings, run.scan_settings):
             yield "", printable(", ".join(f"{key} {json.dumps(value)}" for key, value in settings.items()))
     like = found.likeness
-    if like.cluster is not None:
+    if any(value is not None for value in like.to_dict().values()):
         unlabelled = "unknown" if like.unlabelled is None else f"{like.unlabelled:.3f}"
-        yield "likeness", f"unlabelled {unlabelled}, cluster {like.cluster}, place {like.place}"
+        groups = "" if like.cluster is None else f", cluster {like.cluster}, place {like.place}"
+        yield "likeness", f"unlabelled {unlabelled}{groups}"
     yield from _listed(
         "decision",
         [f"{act.id}: {act.before} to {act.state}, by {printable(act.origin)}{', taken back' if act.is_undone else ''}"
