@@ -203,12 +203,8 @@ CREATE TABLE likenesses (
     place INTEGER                    -- so have those of one box in many frames of one camera; NULL: not compared here
 ) STRICT;
 
--- A scan drops the labels that no item has any more. Those of another bank stay: its items need not be here.
+-- 1 for labels of another bank, whose items need not be here. A scan drops only its own that no item has any more.
 ALTER TABLE truths ADD COLUMN is_merged INTEGER NOT NULL DEFAULT 0;
-CREATE TRIGGER keep_merged_truths BEFORE DELETE ON truths WHEN OLD.is_merged
-BEGIN
-    SELECT RAISE(IGNORE);
-END;
 """
 
 MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)

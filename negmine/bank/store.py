@@ -69,9 +69,7 @@ class ImageStore:
                 record(self._connection, [number], state, origin=_ORIGIN)
             if likeness is not None:
                 self._connection.execute(
-                    "INSERT INTO likenesses (negative_id, unlabelled, cluster, place) SELECT ?, ?,"
-                    " coalesce(max(cluster), 0) + 1, coalesce(max(place), 0) + 1 FROM likenesses",
-                    (number, likeness),
+                    "INSERT INTO likenesses (negative_id, unlabelled) VALUES (?, ?)", (number, likeness)
                 )
 
     def _source(self, item: ItemRecord, sha256: str, size_wh: tuple[int, int] | None) -> int:
@@ -112,12 +110,12 @@ class ImageStore:
         )
 
     def _renew_truth_key(self, source_id: int) -> None:
-        """Drop the labels that no item of the source has any more, and hash those that are left.
+        """Drop the labels that no item of the source has any more, but for merged ones, and hash those that are left.
 
         A source whose last item is gone keeps its labels: the image may come back, and the targets are still in it.
         """
         self._connection.execute(
-            "DELETE FROM truths WHERE source_id = ?1 AND EXISTS (SELECT 1 FROM items WHERE source_id = ?1)"
+            "DELETE FROM truths WHERE source_id = ?1 AND NOT is_merged AND EXISTS (SELECT 1 FROM items WHERE source_id = ?1)"
             " AND hash NOT IN (SELECT truth_hash FROM items WHERE source_id = ?1 AND truth_hash IS NOT NULL)",
             (source_id,),
         )

@@ -89,7 +89,8 @@ def test_vectors_go_with_their_negative(opened: Likenesses, bank: BankWriter, st
     store(image("a.jpg", negatives=(b"four",)))
     left = {each.id for each in opened.hardest()}
     assert {number for number, _ in opened.negative_vectors("key", SIZE)} == {3} < left
-    assert [number for (number,) in opened.query("SELECT negative_id FROM likenesses")] == [3]
+    rows = list(opened.query("SELECT negative_id, unlabelled, cluster FROM likenesses"))
+    assert rows == [(3, 0.5, 1), (4, 0.5, None)]  # the new one is at the place of one that is gone
 
 
 def test_a_negative_that_is_gone_meanwhile_gets_nothing_nor_does_another_of_its_number(
