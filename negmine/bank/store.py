@@ -115,7 +115,8 @@ class ImageStore:
         A source whose last item is gone keeps its labels: the image may come back, and the targets are still in it.
         """
         self._connection.execute(
-            "DELETE FROM truths WHERE source_id = ?1 AND NOT is_merged AND EXISTS (SELECT 1 FROM items WHERE source_id = ?1)"
+            "DELETE FROM truths WHERE source_id = ?1 AND NOT is_merged"
+            " AND EXISTS (SELECT 1 FROM items WHERE source_id = ?1)"
             " AND hash NOT IN (SELECT truth_hash FROM items WHERE source_id = ?1 AND truth_hash IS NOT NULL)",
             (source_id,),
         )
