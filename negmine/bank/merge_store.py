@@ -7,10 +7,14 @@ import os
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
+from negmine.bank.cells import WHOLE, checked
 from negmine.bank.content_files import NEGATIVES, StagedFile, content_name
+from negmine.bank.kept_doubts import Doubt, inherited, keep_doubts
 from negmine.bank.other_bank import OtherBank, OtherNegative, OtherSource
 from negmine.bank.store import delete_negatives, hash_labels, touching_negatives
+from negmine.bank.verdicts import record
 from negmine.paths import printable
 
 _HOLD = """
@@ -121,6 +125,41 @@ class MergeStore:
             return set()
         hash_labels(self._connection, source_id)
         return touching_negatives(self._connection, source_id)
+
+    def doubt(self, source: OtherSource, others: Mapping[int, OtherNegative], known: Mapping[int, int]) -> int:
+        """Keep what the other bank says of places in an image whose negatives are not here.
+
+        Args:
+            source: the image.
+            others: the negatives of the other bank, by number.
+            known: those that are here, by number there.
+
+        Returns:
+            How many negatives here, that nobody had decided about, got a verdict by their place.
+        """
+        source_id = self._source(source)
+        doubts = [
+            Doubt(0, source_id, state, likeness, name, score, (x1, y1, x2, y2))
+            for state, likeness, name, score, x1, y1, x2, y2 in source.doubts
+        ]
+        for name, score, x1, y1, x2, y2, _, negative, _ in chain.from_iterable(source.detections.values()):
+            other = None if negative in known else others.get(negative)
+            if other is not None and (other.state != "unreviewed" or other.unlabelled is not None):
+                doubts.append(Doubt(0, source_id, other.state, other.unlabelled, name, score, (x1, y1, x2, y2)))
+        if not doubts:
+            return 0
+        keep_doubts(self._connection, doubts)
+        question = (
+            "SELECT DISTINCT negative_id FROM detections d WHERE source_id = ? AND negative_id IS NOT NULL"
+            " AND NOT EXISTS (SELECT 1 FROM reviews r WHERE r.negative_id = d.negative_id) ORDER BY 1"
+        )
+        rows = checked(self._connection.execute(question, (source_id,)), {"negative_id": WHOLE})
+        found = inherited(self._connection, source_id, [number for (number,) in rows])
+        for number, (state, _) in found.items():
+            if state != "unreviewed":
+                record(self._connection, [number], state, origin="merge")
+        self.hold({number: likeness for number, (_, likeness) in found.items() if likeness is not None})
+        return sum(state != "unreviewed" for state, _ in found.values())
 
     def hold(self, unlabelled: Mapping[int, float]) -> None:
         """Note how much negatives look like targets without a label, by number; more than is known here counts."""

@@ -113,6 +113,7 @@ class _Merge:
         with self._writer.transaction():
             self._hold(both)
             decided, found = self._decide(both, conflicts)
+        decided += self._doubt(known)
         variants = self._take_variants(known)
         return MergedBank(
             other=self._folder,
@@ -261,6 +262,14 @@ class _Merge:
         for state, numbers in sorted(changed.items()):
             self._writer.decide(numbers, state, origin="merge")
         return sum(map(len, changed.values())), found
+
+    def _doubt(self, known: Mapping[int, int]) -> int:
+        """Keep the other's doubts about places whose negatives are not here; how many negatives here got a verdict."""
+        store, decided = self._writer.merge_store(), 0
+        for sources in _in_parts(self._sources, _AT_ONCE):
+            with self._writer.transaction():
+                decided += sum(store.doubt(source, self._other.negatives, known) for source in sources)
+        return decided
 
     def _take_variants(self, known: Mapping[int, int]) -> int:
         """Take variants and repeats of the negatives that are here; how many variants."""

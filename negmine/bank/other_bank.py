@@ -43,6 +43,9 @@ _DETECTION: dict[str, Cell] = {
     "source_id": WHOLE, "run_id": WHOLE, "class_name": TEXT, "score": NUMBER, **BOX, "kind": KIND,
     "negative_id": WHOLE_OR_NULL, "skipped": TEXT_OR_NULL,
 }  # fmt: skip
+_DOUBT: dict[str, Cell] = {
+    "source_id": WHOLE, "state": REVIEW, "unlabelled": NUMBER_OR_NULL, "class_name": TEXT, "score": NUMBER, **BOX,
+}  # fmt: skip
 _NEGATIVES = """
 SELECT n.id, n.sha256, n.file, n.width, n.height, n.phash, coalesce(r.state, 'unreviewed'), l.unlabelled
 FROM negatives n LEFT JOIN reviews r ON r.negative_id = n.id LEFT JOIN likenesses l ON l.negative_id = n.id
@@ -109,6 +112,7 @@ class OtherSource:
         scans: the key of the labels that each run knew, by the run's number.
         detections: class, score, box, kind, number of the negative and why there is none; by the run's number.
         crops: number of the negative, and where it was cut.
+        doubts: verdict, likeness, class, score and box of false positives whose negatives are gone there.
     """
 
     sha256: str
@@ -119,6 +123,7 @@ class OtherSource:
     scans: dict[int, str] = field(default_factory=dict)
     detections: dict[int, list[Row]] = field(default_factory=lambda: defaultdict(list))
     crops: list[tuple[int, Rect]] = field(default_factory=list)
+    doubts: list[Row] = field(default_factory=list)
 
     def boxes(self) -> list[Row]:
         """The boxes of all its objects."""
@@ -211,6 +216,9 @@ def _sources(bank: Bank) -> tuple[OtherSource, ...]:
     for source, negative, *rect in bank.rows(f"SELECT {', '.join(crop)} FROM crops ORDER BY id", crop):
         if source in found:
             found[source].crops.append((negative, Rect(*rect)))
+    for source, *row in bank.rows(f"SELECT {', '.join(_DOUBT)} FROM doubts", _DOUBT):
+        if source in found:
+            found[source].doubts.append(tuple(row))
     return tuple(found.values())
 
 

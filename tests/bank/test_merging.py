@@ -19,6 +19,7 @@ from negmine.bank.bank import Bank
 from negmine.bank.content_files import ContentFiles
 from negmine.bank.filters import ConflictRule, ReviewState
 from negmine.bank.likenesses import Likeness, Likenesses
+from negmine.bank.marked import marked_images
 from negmine.bank.merge_result import Conflict
 from negmine.bank.merge_store import MergeStore
 from negmine.bank.merging import merge_banks
@@ -30,7 +31,7 @@ from negmine.bank.writer import BankWriter
 from negmine.errors import BankError, BankLockedError
 from negmine.mining.config import ScanConfig
 from negmine.mining.scan import scan
-from negmine.trainable import trainable
+from negmine.trainable import trainable, waiting_images
 
 ONE, TWO = (60, 40, 80, 60, 90), (150, 40, 170, 60, 70)
 
@@ -363,3 +364,27 @@ def test_what_cannot_be_merged_is_one_line_and_nothing_is_taken(banks: tuple[Pat
     with BankWriter(second, purpose="a test"), pytest.raises(BankLockedError, match="second is in use"):
         merge_banks(first, [second])
     assert contents(first) == before
+
+
+def test_a_target_whose_file_is_gone_there_is_still_one_here(banks: tuple[Path, Path]) -> None:
+    first, second = banks
+    review(second, "c.png", "target")
+    with Bank(second) as bank:
+        next(each for each in bank.negatives() if each.source.name == "c.png").path.unlink()
+    merge_banks(first, [second])
+    with Bank(first) as bank:
+        assert [box.box_xyxy[:2] for image in marked_images(bank) for box in image.boxes] == [(20, 20)]
+        assert len(waiting_images(bank)) == 1
+
+
+def test_a_verdict_is_taken_by_place_where_the_files_differ(banks: tuple[Path, Path]) -> None:
+    """As if another version had encoded the crop: the same run and image, other bytes."""
+    first, second = banks
+    review(second, "a.png", "target")
+    with closing(sqlite3.connect(second / "bank.db")) as connection, connection:
+        connection.execute(
+            "UPDATE negatives SET sha256 = ?, file = ? WHERE id IN (SELECT negative_id FROM reviews)",
+            ("ab" * 32, f"negatives/ab/{'ab' * 32}.jpg"),
+        )
+    assert merge_banks(first, [second]).merged[0].verdicts == 1
+    assert states(first)["a.png"] == "target"
