@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from banks import MakeBank
+from blobs import voc_xml
 
 import negmine
 from negmine.bank.bank import Bank
@@ -61,3 +63,22 @@ def test_a_bank_of_nothing_else_is_not_exported(make_bank: MakeBank, tmp_path: P
     compared(bank, 1.0)
     with pytest.raises(ExportError, match="1 in it, all rejected, marked as a target, or likely one"):
         negmine.export(bank, tmp_path / "out")
+
+
+def test_a_ratio_and_variants_know_the_targets_that_the_data_labels_as_an_export_does(
+    make_bank: MakeBank, tmp_path: Path
+) -> None:
+    """Of two negatives of one image, one shows a target; the data labels it, so that the other may be trained on."""
+    bank = make_bank({"a.png": [(20, 20, 50, 50, 90), (150, 60, 180, 90, 80)]})
+    with Verdicts(bank) as verdicts:
+        verdicts.decide([next(verdicts.negatives()).id], "target", origin="a test")
+    data = tmp_path / "set"
+    (data / "images").mkdir(parents=True)
+    shutil.copy(tmp_path / "bank-in" / "a.png", data / "images")
+    voc_xml(data / "annotations" / "a.xml", "a.png", [("lamp", 21, 21, 50, 50)])
+    assert usable(bank) == []
+    mix = negmine.ratio(data, bank=bank).mix
+    made = negmine.augment(bank, config=negmine.AugmentConfig(ratio="1:2", positives=(data,)))
+    assert (mix.banked, mix.variants, made.negatives, sum(made.made.values())) == (1, 0, 1, 1)
+    out = negmine.export(bank, tmp_path / "out", merge=data)
+    assert out.negatives == mix.banked

@@ -12,8 +12,10 @@ from negmine.augmenting.result import AugmentProgress, AugmentResult, SkippedNeg
 from negmine.augmenting.variants import VariantCounts, VariantMaker
 from negmine.bank.bank import require_bank
 from negmine.bank.writer import BankWriter
+from negmine.datasets.open import open_dataset
 from negmine.errors import BankError
 from negmine.paths import printable
+from negmine.ratios.bank_summary import objects_that_wait
 from negmine.trainable import trainable
 
 
@@ -27,9 +29,9 @@ def augment(
     """Make variants of a bank's negatives: mild changes, each by one operation with its parameters.
 
     Negatives that may not be trained on get none: those that a reviewer rejected or marked as a target, that are likely
-    targets without a label, or that were cut from an image with a target that waits for its label. Variants that are
-    there stay, whatever made them, and count; asking for the same again makes nothing. A run that was stopped resumes
-    where it was.
+    targets without a label, or that were cut from an image with a target that waits for its label, which `positives`
+    may have. Variants that are there stay, whatever made them, and count; asking for the same again makes nothing. A
+    run that was stopped resumes where it was.
 
     Args:
         bank: the bank's folder.
@@ -45,7 +47,8 @@ def augment(
     started = clock()
     require_bank(Path(bank))
     with BankWriter(bank, purpose="negmine augment") as writer:
-        free, _ = trainable(writer)
+        positives = [open_dataset(path, split=config.split, config=config.labels) for path in config.positives]
+        free, _ = trainable(writer, objects_that_wait(writer, positives))
         in_bank, usable = writer.negative_count(), free[: config.hardest]
         if not usable:
             raise BankError(

@@ -38,16 +38,22 @@ from negmine.errors import BankError
 from negmine.notebook import gallery, table
 from negmine.paths import printable
 
+# Each with its hardest false positive; of equal ones, that which was stored first. Grouping is far faster than a
+# question for each negative.
 _NEGATIVES = """
 SELECT n.id, n.file, n.sha256, n.width, n.height, d.score, d.class_name, s.key, s.sha256,
        c.x1, c.y1, c.x2, c.y2, coalesce(r.state, 'unreviewed'), l.unlabelled
-FROM negatives n
-JOIN detections d ON d.id = (SELECT id FROM detections WHERE negative_id = n.id ORDER BY score DESC, id LIMIT 1)
+FROM (SELECT min(every.id) AS id, every.negative_id FROM detections every
+      JOIN (SELECT negative_id, max(score) AS score FROM detections WHERE {} GROUP BY negative_id) most
+        ON most.negative_id = every.negative_id AND most.score = every.score
+      GROUP BY every.negative_id) h
+JOIN detections d ON d.id = h.id
+JOIN negatives n ON n.id = h.negative_id
 JOIN crops c ON c.id = (SELECT min(id) FROM crops WHERE negative_id = n.id AND source_id = d.source_id)
 JOIN sources s ON s.id = d.source_id
 LEFT JOIN reviews r ON r.negative_id = n.id
 LEFT JOIN likenesses l ON l.negative_id = n.id
-{} ORDER BY d.score DESC, n.id
+ORDER BY d.score DESC, n.id
 """
 _NEGATIVE_SCORES = """
 SELECT d.negative_id, max(d.score) FROM detections d JOIN runs r ON r.id = d.run_id
@@ -101,7 +107,7 @@ class Bank:
             "class_name": TEXT, "key": KEY, "source": SHA256, **RECT, "state": REVIEW,
             "unlabelled": NUMBER_OR_NULL,
         }  # fmt: skip
-        where = "" if numbers is None else "WHERE n.id IN (SELECT value FROM json_each(?))"
+        where = "negative_id IS NOT NULL" if numbers is None else "negative_id IN (SELECT value FROM json_each(?))"
         asked = () if numbers is None else (json.dumps(list(numbers)),)
         for row in self.rows(_NEGATIVES.format(where), columns, asked):
             number, file, sha256, width, height, score, class_name, path, source_sha256, *rest = row

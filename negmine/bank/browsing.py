@@ -55,9 +55,12 @@ JOIN sources s ON s.id = t.source_id WHERE s.sha256 = ? ORDER BY o.id
 """
 _RUNS = """
 SELECT r.id, r.weights, r.weights_sha256, r.detector_settings, r.scan_settings, r.versions,
-       (SELECT count(*) FROM scans x WHERE x.run_id = r.id),
-       (SELECT count(DISTINCT negative_id) FROM detections d WHERE d.run_id = r.id)
-FROM runs r ORDER BY r.id
+       coalesce(x.images, 0), coalesce(d.negatives, 0)
+FROM runs r
+LEFT JOIN (SELECT run_id, count(*) AS images FROM scans GROUP BY run_id) x ON x.run_id = r.id
+LEFT JOIN (SELECT run_id, count(DISTINCT negative_id) AS negatives FROM detections
+           WHERE negative_id IS NOT NULL GROUP BY run_id) d ON d.run_id = r.id
+ORDER BY r.id
 """
 
 

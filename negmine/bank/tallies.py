@@ -37,8 +37,10 @@ _BANKED = """
 SELECT count(*), count(negative_id), count(DISTINCT negative_id) FROM detections WHERE kind = 'background'
 """
 _OF_RUNS = f"""
-SELECT r.id, (SELECT count(*) FROM detections d WHERE d.run_id = r.id AND d.kind IN ({_FALSE}))
-FROM runs r ORDER BY r.id
+SELECT r.id, coalesce(d.number, 0) FROM runs r
+LEFT JOIN (SELECT run_id, count(*) AS number FROM detections WHERE kind IN ({_FALSE}) GROUP BY run_id) d
+    ON d.run_id = r.id
+ORDER BY r.id
 """
 _ORIGINS = """
 SELECT r.state, coalesce((

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from negmine.bank.bank import Bank
 from negmine.bank.filters import ReviewState
+from negmine.bank.marked import marked_images
 from negmine.bank.records import Negative, Variant
+from negmine.datasets.labelled import labelled_images
+from negmine.datasets.open import Dataset
+from negmine.errors import LabelError
+from negmine.images.contents import read_contents
+from negmine.structures import FloatArray
 from negmine.trainable import trainable, waiting_images
 
 _DOUBTS = ("rejected", "target")
@@ -46,21 +55,54 @@ class BankSummary:
         return frozenset([each.sha256 for each in self.negatives] + [each.sha256 for each in self.variants])
 
 
-def read_bank(folder: str | Path) -> BankSummary:
+def read_bank(folder: str | Path, datasets: Sequence[Dataset] = ()) -> BankSummary:
     """Read a bank.
+
+    Args:
+        folder: of the bank.
+        datasets: that it is trained on with; their labels end the waiting of images with a target, as in an export.
 
     Raises:
         BankError: if the folder is not a bank.
     """
     with Bank(folder) as bank:
-        usable, variants = trainable(bank)
+        objects = objects_that_wait(bank, datasets)
+        usable, variants = trainable(bank, objects)
         hashes = bank.perceptual_hashes()
         doubted = {negative.sha256: negative.review for negative in bank.negatives() if negative.review in _DOUBTS}
         return BankSummary(
             negatives=tuple(usable),
             variants=tuple(variants),
             hashes={negative.sha256: hashes[negative.id] for negative in usable},
-            doubted={**dict.fromkeys(waiting_images(bank), "target"), **doubted},
+            doubted={**dict.fromkeys(waiting_images(bank, objects), "target"), **doubted},
             fired=bank.background_scores(),
             scanned=bank.scanned_count(),
         )
+
+
+def objects_that_wait(bank: Bank, datasets: Sequence[Dataset]) -> dict[str, FloatArray]:
+    """The objects that data sets have in the images whose target the bank knows no label of.
+
+    Files are compared by their bytes, and read only where there are such images.
+
+    Args:
+        bank: open.
+        datasets: to look in.
+
+    Returns:
+        Boxes [N, 4] by the sha256 of the image, xyxy pixels.
+    """
+    waiting = waiting_images(bank) if datasets else frozenset()
+    if not waiting:
+        return {}
+    sizes = {each.sha256: each.size_wh for each in marked_images(bank)}
+    truths = {dataset.path: dataset.truth for dataset in datasets}
+    images = [image for image in labelled_images(datasets) if image.names]
+    sha256 = read_contents(list(dict.fromkeys(image.path for image in images)), pixels=False).sha256
+    boxes: dict[str, list[FloatArray]] = {}
+    for image in images:
+        if (found := sha256.get(image.path)) in waiting and found is not None:
+            with suppress(LabelError):  # the ratio names it as broken
+                if (truth := truths[image.dataset].read(image.path, sizes[found])) is not None:
+                    boxes.setdefault(found, []).append(truth.boxes_xyxy)
+    return {found: np.concatenate(each) for found, each in boxes.items()}

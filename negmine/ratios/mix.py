@@ -173,8 +173,8 @@ def count_mix(
         TruthError, SourceError: if a data set cannot be opened, or no image has an object.
         BankError: if `bank` is not a bank.
     """
-    summary = BankSummary.empty() if bank is None else read_bank(bank)
     datasets = [open_dataset(path, split=split, config=labels) for path in data]
+    summary = BankSummary.empty() if bank is None else read_bank(bank, datasets)
     images = each_file_once(labelled_images(datasets))
     counts = count_images(images, ())
     require_objects(images, counts, data)

@@ -69,8 +69,8 @@ def ratio(
     goal = target if isinstance(target, Target) else Target.parse(target)
     paths = [data] if isinstance(data, str | Path) else list(data)
     _check(paths, by, workers)
-    summary = BankSummary.empty() if bank is None else read_bank(bank)
     datasets = [open_dataset(path, split=split, config=labels) for path in paths]
+    summary = BankSummary.empty() if bank is None else read_bank(bank, datasets)
     everywhere = labelled_images(datasets)
     images = each_file_once(everywhere)
     require_objects(images, count_images(images, ()), paths)

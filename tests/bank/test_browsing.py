@@ -6,10 +6,23 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from banks import RUN
 
-from negmine.bank.browsing import browse, counts, digits, find, findings, in_crop, in_order, labelled_objects, runs
+from negmine.bank.browsing import (
+    browse,
+    counts,
+    digits,
+    find,
+    findings,
+    hardest,
+    in_crop,
+    in_order,
+    labelled_objects,
+    runs,
+)
+from negmine.bank.cells import NUMBER, SHA256, TEXT, WHOLE
 from negmine.bank.filters import NegativeFilter
 from negmine.bank.records import ScannedImage
 from negmine.bank.writer import BankWriter
@@ -71,6 +84,38 @@ def test_orders(filled: BankWriter) -> None:
     assert (
         browse(filled, sort="unlabelled") == browse(filled, sort="cluster") == [1, 3, 2, 4, 5]
     )  # nobody compared them
+
+
+def test_of_equal_false_positives_that_which_was_stored_first_stands_for_a_negative(
+    bank: BankWriter, store: Store, image: Make
+) -> None:
+    """Several runs and images with crops of equal bytes, and few scores; each negative is asked for by itself here."""
+    rng = np.random.default_rng(0)
+    for run in range(3):
+        for name in ("a.jpg", "b.jpg", "c.jpg"):
+            scanned = image(name, negatives=(b"one", b"two", b"three"))
+            scores, order = rng.integers(5, 7, size=6) / 10, rng.permutation(6)
+            found = [
+                replace(scanned.detections[i % 3], score=scores[i], class_name=f"{run}{name}{i}")
+                for i in order.tolist()
+            ]
+            store(replace(scanned, detections=tuple(found)), record=replace(RUN, weights_sha256=f"{run}" * 64))
+    question = (
+        "SELECT d.class_name, d.score, s.sha256 FROM detections d JOIN sources s ON s.id = d.source_id"
+        " WHERE d.negative_id = ? ORDER BY d.score DESC, d.id LIMIT 1"
+    )
+    expected = {number: tuple(*bank.query(question, (number,))) for number in (1, 2, 3)}
+    for found_here in (bank.negatives(), bank.negatives([3, 1, 2])):
+        negatives = list(found_here)
+        assert {n.id: (n.class_name, n.score, n.source_sha256) for n in negatives} == expected
+        assert [n.id for n in negatives] == sorted(expected, key=lambda number: (-expected[number][1], number))
+        assert browse(bank) == [n.id for n in negatives]
+    named = hardest(
+        bank,
+        "n.id, d.class_name, d.score, s.sha256",
+        {"id": WHOLE, "class_name": TEXT, "score": NUMBER, "sha256": SHA256},
+    )
+    assert {number: tuple(rest) for number, *rest in named} == expected
 
 
 def test_negatives_come_in_the_order_asked_for(filled: BankWriter) -> None:
