@@ -86,7 +86,7 @@ class _Site:
         """The page, which keeps the token."""
         text = self._templates.get_template("review.html").render(
             bank=printable(self._bank.folder), token=self._access.token, header=TOKEN_HEADER,
-            read_only=self._bank.read_only,
+            read_only=self._bank.read_only, bank_key=self._bank.key,
         )  # fmt: skip
         response = HTMLResponse(text)
         response.set_cookie(self._access.cookie, self._access.token, path="/", httponly=True, samesite="strict")
@@ -129,7 +129,8 @@ class _Site:
 
     async def undo(self, request: Request) -> Response:
         """Take a verdict back."""
-        done = await self._bank.undo(await questions.act_id(request))
+        wanted = await questions.undoing(request)
+        done = await self._bank.undo(wanted.act_id, wanted.bank_key)
         return JSONResponse({"act": documents.act(done), **await self._progress()})
 
     async def thumbnail(self, request: Request) -> Response:

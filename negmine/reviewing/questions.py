@@ -30,6 +30,14 @@ class Verdict:
     state: ReviewState
 
 
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """Which act is to be taken back, in the bank that the page shows."""
+
+    act_id: int
+    bank_key: str
+
+
 def negative_filter(asked: QueryParams) -> NegativeFilter:
     """Which negatives are shown.
 
@@ -86,13 +94,19 @@ async def verdict(request: Request) -> Verdict:
     return Verdict(tuple(ids), _one_of(get_args(ReviewState), state, "state"))
 
 
-async def act_id(request: Request) -> int:
-    """The number of the act that is to be taken back."""
+async def undoing(request: Request) -> Undoing:
+    """What is to be taken back.
+
+    Raises:
+        ConfigError: where the body is something else.
+    """
     body = await _body(request)
-    found = body.get("act")
-    if type(found) is not int or not 0 <= found < _LARGEST:
+    act_id, bank_key = body.get("act"), body.get("bank")
+    if type(act_id) is not int or not 0 <= act_id < _LARGEST:
         raise ConfigError("expected a whole number in act")
-    return found
+    if not isinstance(bank_key, str):
+        raise ConfigError("expected text in bank")
+    return Undoing(act_id, bank_key)
 
 
 async def _body(request: Request) -> dict[str, object]:

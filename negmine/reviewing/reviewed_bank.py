@@ -7,6 +7,7 @@ writer, such as a scan, no longer than that takes to store one batch.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,10 +18,13 @@ from typing import TypeVar
 import numpy as np
 
 from negmine.bank.bank import Bank
+from negmine.bank.cells import TEXT
+from negmine.bank.connection import DATABASE
 from negmine.bank.filters import NegativeFilter, ReviewState, Sort
 from negmine.bank.index import Index, Stamp, content_stamp, decided_states, decision_stamp
 from negmine.bank.verdicts import Act, ActSummary, Verdicts, decided_since, last_act, last_undoable
 from negmine.errors import BankError, BankLockedError, BankVersionError
+from negmine.files import sha256_of
 from negmine.structures import IntArray
 
 _T = TypeVar("_T")
@@ -35,6 +39,7 @@ class ReviewedBank:
         folder: of the bank.
 
     Attributes:
+        key: of the database: another one at the same path has another.
         read_only: why nothing can be decided; None where it can.
 
     Raises:
@@ -65,6 +70,7 @@ class ReviewedBank:
         except BankError as error:
             self.read_only = str(error)
         self._bank = self._connect(self._reading, Bank)
+        self.key = self._reading.submit(_key, self._bank).result()
         self._index_bank = self._connect(self._indexing, Bank)
         self._version = 1
         self._content = self._reading.submit(content_stamp, self._bank).result()
@@ -132,9 +138,19 @@ class ReviewedBank:
         """Store a verdict; see `Verdicts.decide`."""
         return await self._change(lambda verdicts: verdicts.decide(negative_ids, state, origin=_ORIGIN))
 
-    async def undo(self, act_id: int) -> Act | None:
-        """Take back an act; see `Verdicts.undo`."""
-        return await self._change(lambda verdicts: verdicts.undo(act_id))
+    async def undo(self, act_id: int, bank_key: str) -> Act | None:
+        """Take back an act of a review; see `Verdicts.undo`.
+
+        Args:
+            act_id: its number.
+            bank_key: of the bank that it is in.
+
+        Raises:
+            BankError: where that is another bank, or something else than a review decided it.
+        """
+        if bank_key != self.key:
+            raise BankError("this page shows another bank; load it again")
+        return await self._change(lambda verdicts: _undo(verdicts, act_id))
 
     async def last_acts(self) -> tuple[int, ActSummary | None]:
         """The number of the last act, 0 for none; and the last of any review that was not taken back."""
@@ -188,3 +204,18 @@ class ReviewedBank:
         index.set_states(decided_states(self._bank), others=True)  # some may be newer than the index
         self._index, self._version = index, self._version + 1
         self._rested = time.monotonic() + _SHARE * seconds
+
+
+def _key(bank: Bank) -> str:
+    """What a database has that a new one at its path has not: the place on the disk, and the first run."""
+    file = (bank.folder / DATABASE).stat()
+    columns = {"key": TEXT, "versions": TEXT}
+    first_run = next(bank.rows("SELECT key, versions FROM runs ORDER BY id LIMIT 1", columns), None)
+    return sha256_of(repr((os.fsencode(bank.folder.resolve()), file.st_dev, file.st_ino, first_run)).encode())[:16]
+
+
+def _undo(verdicts: Verdicts, act_id: int) -> Act | None:
+    row = next(verdicts.rows("SELECT origin FROM acts WHERE id = ?", {"origin": TEXT}, (act_id,)), None)
+    if row is not None and row[0] != _ORIGIN:
+        raise BankError(f"no review decided act {act_id}; `negmine bank undo --act {act_id}` takes it back")
+    return verdicts.undo(act_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import struct
@@ -12,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from banks import RUN, MakeBank, make_image
+from httpx import Response
 from killing import until
 from starlette.testclient import TestClient
 
@@ -19,6 +21,7 @@ from negmine.bank.bank import Bank
 from negmine.bank.verdicts import Verdicts
 from negmine.bank.writer import BankWriter
 from negmine.images import encode_jpeg
+from negmine.reviewing.reviewed_bank import ReviewedBank
 
 Visit = Callable[[Path], TestClient]
 
@@ -32,6 +35,12 @@ def decide(page: TestClient, ids: list[int], state: str) -> dict[str, object]:
     answer = page.post("/api/decide", json={"ids": ids, "state": state})
     assert answer.status_code == 200, answer.text
     return answer.json()  # type: ignore[no-any-return]
+
+
+def undo(page: TestClient, act: int, *, bank_key: str | None = None) -> Response:
+    shown = re.search('data-bank-key="([0-9a-f]+)"', page.get("/").text)
+    assert shown is not None
+    return page.post("/api/undo", json={"act": act, "bank": bank_key or shown[1]})
 
 
 def states(bank: Path) -> dict[int, str]:
@@ -137,13 +146,42 @@ def test_verdicts_are_stored_at_once_and_undone_one_by_one(page: TestClient, tmp
     assert second["states"] == {"unreviewed": 0, "accepted": 0, "rejected": 3, "target": 0}
     assert second["act"] == {"id": 2, "state": "rejected", "ids": [1, 2, 3]}
     assert page.get("/api/changes").json()["undoable"] == {"id": 2, "state": "rejected", "count": 3}
-    undone = page.post("/api/undo", json={"act": 2}).json()
+    undone = undo(page, 2).json()
     assert undone["act"]["ids"] == [1, 2, 3] and undone["states"]["accepted"] == 1
     assert states(tmp_path / "bank") == {1: "unreviewed", 2: "unreviewed", 3: "accepted"}
-    assert page.post("/api/undo", json={"act": 2}).json()["act"] is None  # it was taken back before
-    page.post("/api/undo", json={"act": first["act"]["id"]})  # type: ignore[index]
+    assert undo(page, 2).json()["act"] is None  # it was taken back before
+    undo(page, first["act"]["id"])  # type: ignore[index]
     assert set(states(tmp_path / "bank").values()) == {"unreviewed"}
     assert page.get("/api/changes").json()["undoable"] is None
+
+
+def test_a_page_takes_back_nothing_of_another_bank_or_command(page: TestClient, tmp_path: Path) -> None:
+    with Verdicts(tmp_path / "bank") as command:
+        act = command.decide([2], "target", origin="bank")
+    assert act is not None
+    answer = undo(page, act.id)
+    assert answer.status_code == 409 and f"negmine bank undo --act {act.id}" in answer.json()["error"]
+    decided = decide(page, [1], "rejected")["act"]
+    answer = undo(page, decided["id"], bank_key="0" * 16)  # type: ignore[index]
+    assert answer.status_code == 409 and "another bank" in answer.json()["error"]
+    assert states(tmp_path / "bank") == {1: "rejected", 2: "target", 3: "unreviewed"}
+
+
+def test_a_bank_that_was_made_anew_has_another_key(three: Path, tmp_path: Path) -> None:
+    shutil.copytree(three, tmp_path / "bank")
+    keys = [_key_of(tmp_path / "bank"), _key_of(tmp_path / "bank")]
+    (tmp_path / "bank").rename(tmp_path / "old")
+    shutil.copytree(three, tmp_path / "bank")
+    keys.append(_key_of(tmp_path / "bank"))
+    assert keys[0] == keys[1] != keys[2]
+
+
+def _key_of(bank: Path) -> str:
+    opened = ReviewedBank(bank)
+    try:
+        return opened.key
+    finally:
+        opened.close()
 
 
 def test_the_same_verdict_again_is_no_act(page: TestClient) -> None:

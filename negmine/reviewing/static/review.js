@@ -288,12 +288,14 @@ function goTo(line, { extend = false } = {}) {
 
 const pending = new Map(); // id to how many verdicts about it are not stored yet
 let queue = Promise.resolve(); // verdicts are stored one after the other, in their order
-let ownActs = JSON.parse(sessionStorage.getItem("acts") ?? "[]"); // of this window, to undo; it survives a reload
+const bankKey = document.body.dataset.bankKey;
+const ACTS = `acts ${bankKey}`; // another bank may be reviewed at the same address
+let ownActs = JSON.parse(sessionStorage.getItem(ACTS) ?? "[]"); // of this window, to undo; it survives a reload
 let armed = 0; // an act of another window, which the next undo takes back
 
 function rememberAct(id) {
   ownActs.push(id);
-  sessionStorage.setItem("acts", JSON.stringify(ownActs));
+  sessionStorage.setItem(ACTS, JSON.stringify(ownActs));
 }
 
 function decide(state) {
@@ -346,9 +348,9 @@ function undo() {
       while (true) {
         const act = ownActs.at(-1) ?? armed;
         if (!act) { offerOthers(); return; }
-        const done = await change("/api/undo", { act });
+        const done = await change("/api/undo", { act, bank: bankKey });
         ownActs.pop();
-        sessionStorage.setItem("acts", JSON.stringify(ownActs));
+        sessionStorage.setItem(ACTS, JSON.stringify(ownActs));
         armed = 0;
         showProblem(null);
         if (done.act) { await undone(done); return; }
