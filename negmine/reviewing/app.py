@@ -105,7 +105,8 @@ class _Site:
         return JSONResponse(await self._progress())
 
     async def list(self, request: Request) -> Response:
-        """Which negatives are shown: the numbers of each, its cluster and its place, in 32 bits, little-endian."""
+        """Which negatives are shown: the number of each, its cluster, its place
+        and the first digits of its hash, in 32 bits each, little-endian."""
         asked = request.query_params
         which, order = questions.negative_filter(asked), questions.sort(asked)
         chosen = await self._bank.select(which, order, questions.whole(asked.get("since", "0"), "since"))
@@ -124,7 +125,7 @@ class _Site:
     async def decide(self, request: Request) -> Response:
         """Store a verdict."""
         wanted = await questions.verdict(request)
-        done = await self._bank.decide(wanted.negative_ids, wanted.state)
+        done = await self._bank.decide(wanted.prefixes, wanted.state)
         return JSONResponse({"act": documents.act(done), **await self._progress()})
 
     async def undo(self, request: Request) -> Response:

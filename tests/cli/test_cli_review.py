@@ -111,7 +111,7 @@ def test_a_read_only_bank_can_be_looked_at(
         connection.request("GET", "/", headers=headers)
         assert "You can look, but decide nothing" in connection.getresponse().read().decode()
         headers |= {"origin": f"http://{host}", "negmine-token": "0123456789abcdef", "content-type": "application/json"}
-        connection.request("POST", "/api/decide", '{"ids": [1], "state": "rejected"}', headers)
+        connection.request("POST", "/api/decide", '{"ids": [1], "sha256s": ["00000000"], "state": "rejected"}', headers)
         answer = connection.getresponse()
         assert answer.status == 409 and b"nothing can be decided" in answer.read()
     process.send_signal(signal.SIGINT)

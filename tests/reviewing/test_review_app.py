@@ -28,11 +28,12 @@ Visit = Callable[[Path], TestClient]
 
 def listed(page: TestClient, query: str = "") -> list[int]:
     """The numbers of the negatives that are listed."""
-    return [number for number, _, _ in struct.iter_unpack("<iii", page.get(f"/api/list?{query}").content)]
+    return [number for number, *_ in struct.iter_unpack("<iiiI", page.get(f"/api/list?{query}").content)]
 
 
 def decide(page: TestClient, ids: list[int], state: str) -> dict[str, object]:
-    answer = page.post("/api/decide", json={"ids": ids, "state": state})
+    known = {row["id"]: row["sha256"] for row in page.get(f"/api/rows?ids={','.join(map(str, ids))}").json()}
+    answer = page.post("/api/decide", json={"ids": ids, "sha256s": [known[each] for each in ids], "state": state})
     assert answer.status_code == 200, answer.text
     return answer.json()  # type: ignore[no-any-return]
 
@@ -101,9 +102,10 @@ def test_a_question_without_sense_is_answered_with_what_was_expected(asking: Tes
 
 @pytest.mark.parametrize(
     "body",
-    ['{"ids": 1, "state": "rejected"}', '{"ids": [true], "state": "rejected"}', '{"ids": [1], "state": "gone"}',
-     '{"ids": [1.5], "state": "rejected"}', '{"ids": [1]}', "[]", "{", "[" * 100_000,
-     '{"ids": [99], "state": "target"}'],
+    ['{"ids": 1, "state": "rejected"}', '{"ids": [true], "state": "rejected"}', '{"ids": [1.5], "state": "rejected"}',
+     '{"ids": [1], "sha256s": ["%s"], "state": "gone"}' % ("0" * 64), '{"ids": [1]}', "[]", "{", "[" * 100_000,
+     '{"ids": [99], "sha256s": ["00000000"], "state": "target"}', '{"ids": [1], "state": "target"}',
+     '{"ids": [1], "sha256s": [""], "state": "target"}', '{"ids": [1], "sha256s": [], "state": "target"}'],
 )  # fmt: skip
 def test_a_verdict_without_sense_is_refused_and_nothing_stored(asking: TestClient, body: str, three: Path) -> None:
     answer = asking.post("/api/decide", content=body, headers={"content-type": "application/json"})
@@ -112,9 +114,9 @@ def test_a_verdict_without_sense_is_refused_and_nothing_stored(asking: TestClien
 
 
 def test_a_body_has_an_end(asking: TestClient) -> None:
-    body = b'{"ids": [' + b"1," * (2 << 20) + b'1], "state": "rejected"}'
+    body = b'{"ids": [' + b"1," * (4 << 20) + b'1], "state": "rejected"}'
     answer = asking.post("/api/decide", content=body, headers={"content-type": "application/json"})
-    assert answer.status_code == 409 and "4 MiB" in answer.json()["error"]
+    assert answer.status_code == 409 and "8 MiB" in answer.json()["error"]
 
 
 def test_a_tile_has_the_box_on_the_crop(asking: TestClient) -> None:
@@ -184,6 +186,23 @@ def _key_of(bank: Path) -> str:
         opened.close()
 
 
+def test_a_verdict_is_about_what_was_shown_though_its_number_is_another_ones_now(
+    page: TestClient, tmp_path: Path
+) -> None:
+    (shown,) = page.get("/api/rows?ids=2").json()
+    before = page.get("/api/list").content
+    with BankWriter(tmp_path / "bank", purpose="a test") as writer:
+        list(writer.query("UPDATE negatives SET sha256 = ? WHERE id = 2", ("0" * 64,)))
+    until(lambda: page.get("/api/changes").json()["version"] == "2")
+    assert page.get("/api/list").content != before
+    body = {"ids": [1, 2], "sha256s": [page.get("/api/rows?ids=1").json()[0]["sha256"], shown["sha256"][:8]]}
+    answer = page.post("/api/decide", json={**body, "state": "rejected"})
+    assert answer.status_code == 409 and "look again" in answer.json()["error"]
+    assert set(states(tmp_path / "bank").values()) == {"unreviewed"}
+    decide(page, [2], "rejected")
+    assert states(tmp_path / "bank")[2] == "rejected"
+
+
 def test_the_same_verdict_again_is_no_act(page: TestClient) -> None:
     assert decide(page, [1], "target")["act"] is not None
     assert decide(page, [1], "target")["act"] is None
@@ -229,7 +248,7 @@ def test_clusters_and_places_come_with_the_list(make_bank: MakeBank, visit: Visi
     with BankWriter(bank, purpose="a test") as writer:
         list(writer.query("INSERT INTO likenesses VALUES (1, 0.5, 7, 1), (2, 0.9, 7, 1), (3, NULL, 8, 2)"))
     page = visit(bank)
-    assert list(struct.iter_unpack("<iii", page.get("/api/list?sort=unlabelled").content)) == [
+    assert [each[:3] for each in struct.iter_unpack("<iiiI", page.get("/api/list?sort=unlabelled").content)] == [
         (2, 7, 1),
         (1, 7, 1),
         (3, 8, 2),
