@@ -83,13 +83,14 @@ class _Site:
         self._templates = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
 
     async def page(self, request: Request) -> Response:
-        """The page, which keeps the token."""
+        """The page. It holds the token where the address did; later, the script has kept it."""
+        token = request.query_params.get("token")
         text = self._templates.get_template("review.html").render(
-            bank=printable(self._bank.folder), token=self._access.token, header=TOKEN_HEADER,
+            bank=printable(self._bank.folder), token=token if self._access.knows(token) else "", header=TOKEN_HEADER,
             read_only=self._bank.read_only, bank_key=self._bank.key,
         )  # fmt: skip
         response = HTMLResponse(text)
-        response.set_cookie(self._access.cookie, self._access.token, path="/", httponly=True, samesite="strict")
+        response.set_cookie(self._access.cookie, self._access.cookie_value, path="/", httponly=True, samesite="strict")
         return response
 
     async def facets(self, request: Request) -> Response:

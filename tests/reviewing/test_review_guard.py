@@ -27,8 +27,20 @@ def test_the_address_with_the_token_opens_the_rest(stranger: TestClient) -> None
     page = stranger.get(f"/?token={TOKEN}")
     assert page.status_code == 200
     cookie = page.headers["set-cookie"]
-    assert re.fullmatch(f"negmine-8765={TOKEN}; HttpOnly; Path=/; SameSite=strict", cookie)
+    assert re.fullmatch("negmine-8765=[0-9a-f]{64}; HttpOnly; Path=/; SameSite=strict", cookie)
     assert stranger.get("/api/changes").json()["states"]["unreviewed"] == 3
+
+
+def test_the_cookie_reads_and_decides_nothing(stranger: TestClient) -> None:
+    """Other servers of this computer get it too."""
+    assert f'content="{TOKEN}"' in stranger.get(f"/?token={TOKEN}").text
+    for answer in (stranger.get("/"), stranger.get("/api/changes"), stranger.get("/?token=x")):
+        assert answer.status_code == 200 and TOKEN not in answer.text + str(answer.headers)
+    (value,) = stranger.cookies.values()
+    body = {"ids": [1], "sha256s": ["0" * 8], "state": "rejected"}
+    for given in (value, ""):
+        headers = {"origin": OWN, TOKEN_HEADER: given}
+        assert stranger.post("/api/decide", json=body, headers=headers).status_code == 403
 
 
 def test_the_token_in_an_address_opens_the_page_alone(stranger: TestClient) -> None:

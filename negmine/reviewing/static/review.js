@@ -15,6 +15,8 @@ const HOVER = 450; // ms until a tile under the pointer is shown large
 const byId = (id) => document.getElementById(id);
 const grid = byId("grid"), canvas = byId("canvas"), large = byId("large"), peek = byId("peek");
 const tokenMeta = document.querySelector("meta[name=negmine-token]");
+if (tokenMeta.content) sessionStorage.setItem("token", tokenMeta.content); // a reload brings none
+const token = sessionStorage.getItem("token") ?? "";
 
 // ---- talking to the server ------------------------------------------------------------------------------------------
 
@@ -39,7 +41,7 @@ async function ask(path, options = {}) {
 const askJson = async (path, options) => (await ask(path, options)).json();
 
 function change(path, body) {
-  const headers = { "content-type": "application/json", [tokenMeta.name]: tokenMeta.content };
+  const headers = { "content-type": "application/json", [tokenMeta.name]: token };
   return askJson(path, { method: "POST", headers, body: JSON.stringify(body) });
 }
 
