@@ -12,7 +12,9 @@ from __future__ import annotations
 import hmac
 import socket
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -116,6 +118,7 @@ class Guard:
 
 def names_of(host: str) -> Sequence[str]:
     """What a browser may call a server that listens at an address, as it writes it in `Host`; the best name first."""
+    host = _as_browsers_write(host)
     if _bracketed(host) in _LOOPBACK_NAMES:
         return tuple(dict.fromkeys((_bracketed(host), *_LOOPBACK_NAMES)))
     if host not in ("0.0.0.0", "::"):
@@ -127,6 +130,15 @@ def names_of(host: str) -> Sequence[str]:
         addresses = set()
     names = [own.lower(), socket.getfqdn().lower(), *sorted(map(_bracketed, addresses)), *_LOOPBACK_NAMES]
     return tuple(dict.fromkeys(names))
+
+
+def _as_browsers_write(host: str) -> str:
+    """A name in small letters, or an address in its shortest form."""
+    with suppress(OSError):
+        return socket.inet_ntoa(socket.inet_aton(host))
+    with suppress(ValueError):
+        return str(ip_address(host))
+    return host.lower()
 
 
 def _is(given: str | None, secret: str) -> bool:

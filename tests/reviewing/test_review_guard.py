@@ -127,5 +127,15 @@ def test_names_of_an_address() -> None:
     assert {"127.0.0.1", "localhost"} < {*names_of("0.0.0.0")} and "0.0.0.0" not in names_of("0.0.0.0")
 
 
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [("LocalHost", "localhost"), ("Box.Local", "box.local"), ("0:0:0:0:0:0:0:1", "[::1]"), ("FE80::0:1", "[fe80::1]"),
+     ("127.1", "127.0.0.1")],
+)  # fmt: skip
+def test_names_are_as_browsers_write_them(given: str, written: str) -> None:
+    assert names_of(given)[0] == written
+    assert names_of("0:0:0:0:0:0:0:0") == names_of("::")
+
+
 def test_the_usual_port_may_be_left_out() -> None:
     assert Access.at(["box"], 80, TOKEN).hosts == ("box", "box:80")
