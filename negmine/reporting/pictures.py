@@ -16,12 +16,12 @@ import numpy as np
 
 from negmine.bank.bank import Bank
 from negmine.bank.browsing import findings, in_crop
+from negmine.bank.negative_files import read_negative
 from negmine.bank.records import Negative
 from negmine.boxes import Rect
 from negmine.errors import ImageError
 from negmine.files import reason_of, sha256_of
 from negmine.images import decode_image, encode_jpeg, read_image
-from negmine.inside import inside, read_plain
 from negmine.structures import Image
 
 BUDGET = 4_400_000  # characters of all pictures together, so that a report stays under 5 MB
@@ -74,10 +74,9 @@ class Pictures:
         here = (found.box_xyxy for found in findings(bank, negative) if found.is_here)
         boxes = [in_crop(box, negative.rect, negative.size_wh) for box in here]
         try:
-            file = inside(bank.folder, negative.path.relative_to(bank.folder).as_posix())
-            image = decode_image(read_plain(file))
-        except (ImageError, OSError, ValueError) as error:
-            return _missing(alt, "the file of this negative", error)
+            image = decode_image(read_negative(bank.folder, negative.sha256))
+        except ImageError as error:
+            return Picture(None, (1, 1), alt, f"this negative cannot be shown: {error}")
         return self._picture(image, [(box, FALSE) for box in boxes if box is not None], alt)
 
     def of_image(self, path: Path, sha256: str, box_xyxy: Box, colour: Colour, alt: str) -> Picture:
@@ -93,7 +92,7 @@ class Pictures:
         try:
             image = self._read(path, sha256)
         except (ImageError, OSError, ValueError) as error:
-            return _missing(alt, "the image", error)
+            return _missing(alt, error)
         rect = around(box_xyxy, (image.shape[1], image.shape[0]))
         part = image[rect.y1 : rect.y2, rect.x1 : rect.x2]
         x1, y1, x2, y2 = box_xyxy
@@ -145,8 +144,8 @@ def _drawn(image: Image, boxes: Sequence[tuple[Box, Colour]]) -> Image:
     return small
 
 
-def _missing(alt: str, what: str, error: ImageError | OSError | ValueError) -> Picture:
+def _missing(alt: str, error: ImageError | OSError | ValueError) -> Picture:
     if isinstance(error, FileNotFoundError):
-        return Picture(None, (1, 1), alt, f"{what} is gone")
+        return Picture(None, (1, 1), alt, "the image is gone")
     reason = str(error) if isinstance(error, ImageError) else reason_of(error)
-    return Picture(None, (1, 1), alt, f"{what} cannot be shown: {reason}")
+    return Picture(None, (1, 1), alt, f"the image cannot be shown: {reason}")
