@@ -10,17 +10,15 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from negmine.bank.bank import Bank
 from negmine.bank.cells import KEY, NUMBER, NUMBER_OR_NULL, REVIEW, SHA256, TEXT, WHOLE, WHOLE_OR_NULL
-from negmine.bank.filters import NegativeFilter, ReviewState, Sort
+from negmine.bank.filters import STATES, NegativeFilter, ReviewState, Sort
 from negmine.structures import BoolArray, FloatArray, IntArray
 
-STATES: tuple[ReviewState, ...] = get_args(ReviewState)
 HASH_DIGITS = 8
 NO_GROUP = -1  # in place of the number of a cluster or place
 _NEGATIVES = """

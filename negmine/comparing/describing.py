@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 
 from negmine.bank.browsing import in_crop
-from negmine.bank.likenesses import Box, HardestFinding, Vector
+from negmine.bank.likenesses import HardestFinding, Vector
 from negmine.bank.negative_files import read_negative
-from negmine.boxes import Rect
+from negmine.boxes import Box, Rect
 from negmine.detectors.ultralytics.regions import RegionReader
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import BoxError, ImageError

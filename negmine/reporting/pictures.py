@@ -6,7 +6,6 @@ somebody else made may name any file of the user.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,11 @@ from negmine.bank.bank import Bank
 from negmine.bank.browsing import findings, in_crop
 from negmine.bank.negative_files import read_negative
 from negmine.bank.records import Negative
-from negmine.boxes import Rect
+from negmine.boxes import Box, Rect
 from negmine.errors import ImageError
 from negmine.files import reason_of, sha256_of
-from negmine.images import decode_image, encode_jpeg, read_image
+from negmine.images import decode_image, read_image
+from negmine.images.thumbnails import data_uri
 from negmine.structures import Image
 
 BUDGET = 4_400_000  # characters of all pictures together, so that a report stays under 5 MB
@@ -32,7 +32,6 @@ _CONTEXT = 3.0  # sides of the box that are shown of an image
 _LEAST_SIDE = 96  # pixels of an image that are shown at least
 _LARGEST = 4.0  # how far a small crop is enlarged at most
 
-Box = tuple[float, float, float, float]
 Colour = tuple[int, int, int]
 FALSE: Colour = (40, 90, 240)  # BGR: a false positive is orange
 OBJECT: Colour = (110, 190, 40)  # an object is green
@@ -112,7 +111,7 @@ class Pictures:
             self.left_out += 1
             return Picture(None, (1, 1), alt, "left out to keep this file small")
         small = _drawn(image, boxes)
-        uri = "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(small, quality=_QUALITY)).decode("ascii")
+        uri = data_uri(small, quality=_QUALITY)
         self._left -= len(uri)
         return Picture(uri, (small.shape[1], small.shape[0]), alt)
 

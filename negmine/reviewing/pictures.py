@@ -7,18 +7,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from negmine.bank.negative_files import read_negative
 from negmine.engines.budget import Budget
 from negmine.errors import ImageError
 from negmine.files import reason_of, sha256_of
 from negmine.images import decode_image, encode_jpeg, read_image
 from negmine.images.header import decoding_bytes
+from negmine.images.thumbnails import shrunk
 from negmine.paths import printable
 from negmine.reviewing.thumbnails import Thumbnails
-from negmine.structures import Image
 
 _THUMBNAIL_SIDE = 256  # pixels of the longer side
 _THUMBNAIL_QUALITY = 82
@@ -74,7 +71,7 @@ class Pictures:
 
     def _encode(self, data: bytes, side: int, quality: int) -> bytes:
         with self._budget.hold(decoding_bytes(data)):
-            return encode_jpeg(_within(decode_image(data), side), quality=quality)
+            return encode_jpeg(shrunk(decode_image(data), side), quality=quality)
 
 
 def _read_source(path: Path, sha256: str) -> bytes:
@@ -87,13 +84,3 @@ def _read_source(path: Path, sha256: str) -> bytes:
     if sha256_of(data) != sha256:
         raise ImageError(f"the source image has changed since it was scanned: {printable(path)}")
     return data
-
-
-def _within(image: Image, side: int) -> Image:
-    """An image [H, W, 3], made smaller where its longer side has more pixels than `side`."""
-    height, width = image.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return image
-    size_wh = max(round(width * scale), 1), max(round(height * scale), 1)
-    return np.asarray(cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA), dtype=np.uint8)
