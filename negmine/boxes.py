@@ -11,6 +11,8 @@ import numpy as np
 
 from negmine.structures import FloatArray, IntArray
 
+Box = tuple[float, float, float, float]  # one, xyxy
+
 
 class Rect(NamedTuple):
     """A rectangle of whole pixels: columns x1 to x2 - 1, rows y1 to y2 - 1."""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from negmine.errors import ImageError
 from negmine.images import decode_image
 from negmine.images.thumbnails import data_uri, shrunk
-from negmine.inside import read_plain
 from negmine.paths import printable
 
 _SIDE = 128  # of a picture, pixels
@@ -33,13 +31,17 @@ def facts(title: str, document: Mapping[str, object]) -> str:
     return table(title, (), _leaves(document, ""))
 
 
-def gallery(pictures: Iterable[tuple[Path, str]]) -> str:
-    """Pictures of a bank side by side, each with a line below it; where a file cannot be read, the line alone."""
+def gallery(pictures: Iterable[tuple[Callable[[], bytes], str]]) -> str:
+    """Pictures side by side, each with a line below it; where one cannot be read, the line alone.
+
+    Args:
+        pictures: each what reads the file of an image, or raises ImageError, and the line.
+    """
     figures = []
-    for path, caption in pictures:
+    for read, caption in pictures:
         image, text = "", _text(caption)
-        with suppress(OSError, ImageError):
-            small = data_uri(shrunk(decode_image(read_plain(path)), _SIDE))
+        with suppress(ImageError):
+            small = data_uri(shrunk(decode_image(read()), _SIDE))
             image = f'<img src="{small}" alt="{text}" style="{_PICTURE}">'
         figures.append(f'<figure style="{_FIGURE}">{image}<figcaption>{text}</figcaption></figure>')
     return f"<div>{''.join(figures)}</div>" if figures else ""

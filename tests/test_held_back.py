@@ -8,13 +8,17 @@ from pathlib import Path
 import pytest
 from banks import MakeBank
 from blobs import voc_xml
+from click.testing import CliRunner
 
 import negmine
 from negmine.bank.bank import Bank
 from negmine.bank.likenesses import Likeness, Likenesses
 from negmine.bank.verdicts import Verdicts
+from negmine.cli.bank.stats import command as stats
 from negmine.errors import ExportError
 from negmine.ratios.bank_summary import read_bank
+from negmine.reporting.content import left_out_content
+from negmine.reporting.facts import facts_of
 from negmine.trainable import LIKELY_UNLABELLED, is_held_back, is_refused, trainable
 
 
@@ -56,6 +60,22 @@ def test_what_is_very_likely_is_held_back_until_it_is_accepted(make_bank: MakeBa
         verdicts.decide(everything[:2], "rejected", origin="a test")
     with Bank(bank) as opened:
         assert [(is_refused(each), is_held_back(each)) for each in opened.negatives()][:2] == [(True, False)] * 2
+
+
+def test_the_report_and_the_statistics_say_what_is_held_back_and_waits(make_bank: MakeBank) -> None:
+    bank = make_bank(4)
+    compared(bank, 0.99, 0.99, 0.97, None)
+    with Verdicts(bank) as verdicts:
+        verdicts.decide([1], "target", origin="bank")
+    with Bank(bank) as opened:
+        facts = facts_of(opened)
+    said = [(count, text) for text, count, _ in left_out_content(facts)]
+    assert [count for count, text in said if "held back as likely targets" in text] == [2]
+    assert [count for count, text in said if "not reviewed yet" in text] == [1]
+    assert [count for count, text in said if "wait for the label" in text] == [1]
+    lines = CliRunner().invoke(stats, ["--bank", str(bank)]).stdout.splitlines()
+    assert "2 negatives held back as likely targets without a label until accepted" in lines
+    assert "1 image not trained on until the targets in them are labelled" in lines
 
 
 def test_a_bank_of_nothing_else_is_not_exported(make_bank: MakeBank, tmp_path: Path) -> None:

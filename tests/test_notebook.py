@@ -14,8 +14,11 @@ from banks import MakeBank
 from blobs import square_detector
 
 from negmine.bank.bank import Bank
+from negmine.bank.pictures import picture
+from negmine.errors import ImageError
 from negmine.mining.scan import scan
 from negmine.notebook import facts, gallery, table
+from negmine.reporting.pictures import Pictures
 
 
 def pictures(page: str) -> list[np.ndarray]:
@@ -30,7 +33,7 @@ def test_nothing_to_show() -> None:
 
 def test_names_and_captions_are_escaped() -> None:
     odd = "<script>alert(1)</script>\x1b[2J"
-    page = table(odd, [odd], [[odd]]) + facts(odd, {odd: odd}) + gallery([(Path("nowhere"), odd)])
+    page = table(odd, [odd], [[odd]]) + facts(odd, {odd: odd}) + gallery([(lambda: b"no image", odd)])
     assert "<script" not in page and "\x1b" not in page
     assert page.count("&lt;script&gt;") == 7
 
@@ -66,6 +69,17 @@ def test_a_link_in_a_bank_is_not_followed(make_bank: MakeBank, tmp_path: Path) -
         negative.path.rename(secret)
         negative.path.symlink_to(secret)
         assert pictures(bank._repr_html_()) == []
+
+
+def test_another_image_in_its_place_is_not_shown(make_bank: MakeBank) -> None:
+    with Bank(make_bank(2)) as bank:
+        first, second = bank.negatives()
+        first.path.write_bytes(second.path.read_bytes())
+        assert len(pictures(bank._repr_html_())) == 1
+        with pytest.raises(ImageError, match="has changed"):
+            picture(bank, first)
+        missing = Pictures().of_negative(bank, first, "a negative").missing
+        assert missing is not None and "its file has changed" in missing
 
 
 def test_a_scan_shows_counts_and_pictures(make_bank: MakeBank, tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ class Bank:
         states = Counter(negative.review for negative in every)
         classes = Counter(negative.class_name for negative in every).most_common(_SHOWN_CLASSES)
         counts = (("images scanned", self.scanned_count()), ("negatives", len(every)), *states.items(), *classes)
-        pictures = ((each.path, f"{each.score:.2f} {each.class_name}") for each in every[:_SHOWN])
+        pictures = (each.figure() for each in every[:_SHOWN])
         return table(f"Bank {self.folder}", (), counts) + gallery(pictures)
 
     def close(self) -> None:

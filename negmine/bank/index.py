@@ -10,20 +10,19 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from negmine.bank.bank import Bank
-from negmine.bank.cells import KEY, NUMBER, NUMBER_OR_NULL, REVIEW, TEXT, WHOLE, WHOLE_OR_NULL
-from negmine.bank.filters import NegativeFilter, ReviewState, Sort
+from negmine.bank.cells import KEY, NUMBER, NUMBER_OR_NULL, REVIEW, SHA256, TEXT, WHOLE, WHOLE_OR_NULL
+from negmine.bank.filters import STATES, NegativeFilter, ReviewState, Sort
 from negmine.structures import BoolArray, FloatArray, IntArray
 
-STATES: tuple[ReviewState, ...] = get_args(ReviewState)
+HASH_DIGITS = 8
 NO_GROUP = -1  # in place of the number of a cluster or place
 _NEGATIVES = """
-SELECT d.negative_id, d.score, d.class_name, d.source_id, l.unlabelled, l.cluster, l.place
+SELECT d.negative_id, n.sha256, d.score, d.class_name, d.source_id, l.unlabelled, l.cluster, l.place
 FROM (SELECT negative_id, max(score) AS score, class_name, source_id FROM detections
       WHERE negative_id IS NOT NULL GROUP BY negative_id) d
 JOIN negatives n ON n.id = d.negative_id
@@ -43,7 +42,8 @@ SELECT (SELECT count(*) FROM negatives), (SELECT coalesce(max(id), 0) FROM negat
        (SELECT count(*) FROM detections), (SELECT coalesce(max(id), 0) FROM detections),
        (SELECT total(score) FROM detections WHERE negative_id IS NOT NULL),
        (SELECT count(*) FROM likenesses), (SELECT total(cluster) + total(place) FROM likenesses),
-       (SELECT total(unlabelled) FROM likenesses)
+       (SELECT total(unlabelled) FROM likenesses),
+       (SELECT total((id % 256 + 1) * (unicode(sha256) + 128 * unicode(substr(sha256, 2)))) FROM negatives)
 """
 _DECISIONS = """
 SELECT (SELECT coalesce(max(id), 0) FROM acts), (SELECT total(undone) FROM acts),
@@ -57,7 +57,7 @@ Stamp = tuple[float, ...]  # stays the same while something does
 
 def content_stamp(bank: Bank) -> Stamp:
     """That of the negatives and of what is known of them; tens of milliseconds for 100,000."""
-    return next(bank.rows(_CONTENT, {str(number): NUMBER for number in range(8)}))
+    return next(bank.rows(_CONTENT, {str(number): NUMBER for number in range(9)}))
 
 
 def decision_stamp(bank: Bank) -> Stamp:
@@ -70,7 +70,8 @@ class Index:
     """Every negative of a bank, N of them, in the order of their numbers.
 
     Attributes:
-        ids: [N], their numbers.
+        ids: [N], their numbers; that of a negative which went away may be another's later.
+        hashes: [N], the first `HASH_DIGITS` hex digits of their sha256.
         scores: [N], of the hardest false positive of each.
         classes: [N], indices into `class_names`.
         class_names: in order.
@@ -83,6 +84,7 @@ class Index:
     """
 
     ids: IntArray
+    hashes: npt.NDArray[np.uint32]
     scores: FloatArray
     classes: Codes
     class_names: tuple[str, ...]
@@ -99,17 +101,19 @@ class Index:
     def read(cls, bank: Bank) -> Index:
         """Read a bank; about a second for 100,000 negatives."""
         columns = {
-            "negative_id": WHOLE, "score": NUMBER, "class_name": TEXT, "source_id": WHOLE,
+            "negative_id": WHOLE, "sha256": SHA256, "score": NUMBER, "class_name": TEXT, "source_id": WHOLE,
             "unlabelled": NUMBER_OR_NULL, "cluster": WHOLE_OR_NULL, "place": WHOLE_OR_NULL,
         }  # fmt: skip
         rows = list(bank.rows(_NEGATIVES, columns))
-        ids, scores, names, source_ids, unlabelled, clusters, places = zip(*rows, strict=True) if rows else ((),) * 7
+        ids, sha256s, scores, names, source_ids, *compared = zip(*rows, strict=True) if rows else ((),) * 8
+        unlabelled, clusters, places = compared
         class_names = tuple(sorted(set(names), key=str.encode))
         code = {name: number for number, name in enumerate(class_names)}
         sources = list(bank.rows(_SOURCES, {"id": WHOLE, "key": KEY}))
         rank = {source_id: number for number, (source_id, _) in enumerate(sources)}
         index = cls(
             ids=np.array(ids, dtype=np.int64),
+            hashes=np.array([int(sha256[:HASH_DIGITS], 16) for sha256 in sha256s], dtype=np.uint32),
             scores=np.array(scores, dtype=np.float64),
             classes=np.array([code[name] for name in names], dtype=np.int32),
             class_names=class_names,

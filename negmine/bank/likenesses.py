@@ -14,9 +14,8 @@ import numpy.typing as npt
 from negmine.bank.cells import BOX, KEY, NEGATIVE_FILE, NUMBER, PHASH, RECT, REVIEW, SHA256, SIDE, TEXT, VECTOR, WHOLE
 from negmine.bank.filters import ReviewState
 from negmine.bank.shared import SharedBank
-from negmine.boxes import Rect
+from negmine.boxes import Box, Rect
 
-Box = tuple[float, float, float, float]
 Vector = npt.NDArray[np.float16]
 _K = TypeVar("_K")
 

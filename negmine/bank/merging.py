@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,11 +25,11 @@ from negmine.bank.writer import BankWriter
 from negmine.boxes import Rect, rect_touches, touched_pixels
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import BankError
+from negmine.images.contents import OnCount
 from negmine.paths import printable, real_path
 from negmine.structures import IntArray, as_boxes_xyxy
 
 _T = TypeVar("_T")
-OnCount = Callable[[int, int], None]  # how many images are done, of how many
 
 _PURPOSE = "negmine bank merge"
 _AT_ONCE = 100  # images, or variants, in a transaction: a reviewer's verdict waits for its end

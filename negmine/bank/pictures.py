@@ -13,13 +13,14 @@ import numpy as np
 from negmine.bank.bank import Bank
 from negmine.bank.browsing import digits, findings, first, in_crop, in_order
 from negmine.bank.filters import EVERY_NEGATIVE, NegativeFilter, Sort
+from negmine.bank.negative_files import read_negative
 from negmine.bank.records import Negative
 from negmine.errors import BankError, ImageError
 from negmine.files import reason_of, write_file
 from negmine.images.codecs import decode_image
 from negmine.images.header import read_header
 from negmine.images.resizing import resize_without_stretching
-from negmine.inside import inside, read_plain
+from negmine.inside import read_plain
 from negmine.paths import printable
 from negmine.structures import Image
 
@@ -67,9 +68,9 @@ def picture(bank: Bank, negative: Negative) -> Image:
         [H, W, 3] uint8 BGR.
 
     Raises:
-        ImageError: where its file is gone, or is no image.
+        ImageError: where its file is gone, has changed, or is no image.
     """
-    image = _read(bank.folder, negative).copy()
+    image = decode_image(read_negative(bank.folder, negative.sha256)).copy()
     width = max(1, round(max(image.shape[:2]) / 160))
     for finding in findings(bank, negative):
         box = in_crop(finding.box_xyxy, negative.rect, (image.shape[1], image.shape[0])) if finding.is_here else None
@@ -117,16 +118,6 @@ def write_sheet(
         tiles.append(_tile(image, lines))
     _write(out, _arranged(tiles))
     return SheetResult(out, len(negatives), found, tuple(unreadable))
-
-
-def _read(folder: Path, negative: Negative) -> Image:
-    try:
-        name = negative.path.relative_to(folder).as_posix()
-        return decode_image(read_plain(inside(folder, name)))
-    except FileNotFoundError as error:
-        raise ImageError("its file is gone") from error
-    except OSError as error:
-        raise ImageError(reason_of(error)) from error
 
 
 def _tile(image: Image | None, lines: Sequence[str]) -> Image:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from negmine.bank.filters import ReviewState
+from negmine.bank.negative_files import read_negative
 from negmine.boxes import Rect
 from negmine.matching import Kind
 from negmine.notebook import gallery, table
@@ -145,6 +147,10 @@ class Negative:
     review: ReviewState
     unlabelled: float | None = None
 
+    def figure(self) -> tuple[Callable[[], bytes], str]:
+        """What reads its file, and a line about it, for a gallery."""
+        return partial(read_negative, self.path.parents[2], self.sha256), f"{self.score:.2f} {self.class_name}"
+
     def _repr_html_(self) -> str:
         """The picture and what is known of it, in a notebook."""
         known = (
@@ -155,7 +161,7 @@ class Negative:
             ("cut at", tuple(self.rect)),
             ("file", self.path),
         )
-        return gallery([(self.path, f"{self.score:.2f} {self.class_name}")]) + table(self.sha256[:7], (), known)
+        return gallery([self.figure()]) + table(self.sha256[:7], (), known)
 
 
 @dataclass(frozen=True, slots=True)

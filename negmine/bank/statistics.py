@@ -29,6 +29,8 @@ class BankStatistics:
         images: that were scanned.
         classes: negatives by the class that the detector took them for, the most frequent first.
         states: negatives by verdict.
+        held_back: of all negatives, those that are not trained on, since they look like targets without a label.
+        waiting: images that show a target which has no label yet.
         folders: negatives by the folder that their source is in, the most frequent first.
         detections: of all runs, by kind.
         runs: all of them, oldest first.
@@ -40,6 +42,8 @@ class BankStatistics:
     images: int
     classes: Mapping[str, int]
     states: Mapping[ReviewState, int]
+    held_back: int
+    waiting: int
     folders: Mapping[str, int]
     detections: Mapping[str, int]
     runs: tuple[RunSummary, ...]
@@ -54,6 +58,8 @@ class BankStatistics:
             "images": self.images,
             "classes": dict(self.classes),
             "states": dict(self.states),
+            "held_back": self.held_back,
+            "images_waiting_for_a_label": self.waiting,
             "folders": dict(self.folders),
             "detections": dict(self.detections),
             "runs": [
@@ -69,12 +75,13 @@ class BankStatistics:
         }
 
 
-def statistics(bank: Bank, which: NegativeFilter = EVERY_NEGATIVE) -> BankStatistics:
+def statistics(bank: Bank, which: NegativeFilter = EVERY_NEGATIVE, *, held_back: int, waiting: int) -> BankStatistics:
     """Count what a bank holds.
 
     Args:
         bank: open.
         which: negatives are counted by class, verdict and folder.
+        held_back, waiting: see `BankStatistics`; `negmine.trainable` knows them.
     """
     columns = {"class_name": TEXT, "state": REVIEW, "key": KEY}
     classes, states, keys = Counter[str](), Counter[ReviewState](), Counter[bytes]()
@@ -89,6 +96,8 @@ def statistics(bank: Bank, which: NegativeFilter = EVERY_NEGATIVE) -> BankStatis
         images=bank.scanned_count(),
         classes=_by_frequency(classes),
         states={state: states[state] for state in STATES},
+        held_back=held_back,
+        waiting=waiting,
         folders=_by_frequency(Counter({printable(os.fsdecode(key)): count for key, count in keys.items()})),
         detections=dict(bank.rows(_KINDS, {"kind": TEXT, "count": WHOLE})),
         runs=tuple(runs(bank)),

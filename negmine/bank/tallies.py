@@ -34,7 +34,8 @@ FROM detections WHERE kind IN ({_FALSE}) GROUP BY 1, 2 ORDER BY 1, 2
 """
 _SKIPS = "SELECT skipped, count(*) FROM detections WHERE skipped IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
 _BANKED = """
-SELECT count(*), count(negative_id), count(DISTINCT negative_id) FROM detections WHERE kind = 'background'
+SELECT count(*), count(negative_id), count(DISTINCT run_id || ' ' || negative_id) FROM detections
+WHERE kind = 'background'
 """
 _OF_RUNS = f"""
 SELECT r.id, coalesce(d.number, 0) FROM runs r
@@ -81,7 +82,7 @@ class Banked:
     Attributes:
         found: all of them.
         cropped: those that are in a negative.
-        negatives: that they share.
+        negatives: that they share; one that several runs found counts once for each.
         skipped: how many gave no negative, by reason.
     """
 

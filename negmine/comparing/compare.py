@@ -16,14 +16,12 @@ from negmine.comparing.result import CompareResult, Likely, Place
 from negmine.comparing.sight import Sight, by_hash, by_neck
 from negmine.comparing.targets import LabelledBoxes, boxes_of_data, known_boxes, spread
 from negmine.comparing.unlabelled import MIN_EXAMPLES
+from negmine.detectors.base import OnProgress, OnStep
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.ultralytics.regions import RegionReader
 from negmine.errors import ConfigError, NoNeckError
 from negmine.trainable import is_held_back
 from negmine.words import counted
-
-OnStep = Callable[[str], None]
-OnProgress = Callable[[str, int, int], None]  # what is counted, how many are done, of how many
 
 _MOST_LIKELY = 10
 

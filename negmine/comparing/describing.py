@@ -16,14 +16,14 @@ import cv2
 import numpy as np
 
 from negmine.bank.browsing import in_crop
-from negmine.bank.likenesses import Box, HardestFinding, Vector
-from negmine.boxes import Rect
+from negmine.bank.likenesses import HardestFinding, Vector
+from negmine.bank.negative_files import read_negative
+from negmine.boxes import Box, Rect
 from negmine.detectors.ultralytics.regions import RegionReader
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import BoxError, ImageError
-from negmine.files import reason_of, sha256_of
+from negmine.files import sha256_of
 from negmine.images import PAD, decode_image, read_image
-from negmine.inside import inside, read_plain
 from negmine.limits import MAX_PIXELS
 from negmine.structures import Image
 
@@ -141,21 +141,12 @@ def _add(described: Described, reader: RegionReader, wanted: Wanted, image: Imag
 def _add_remains(described: Described, reader: RegionReader, negative: HardestFinding, tally: Tally) -> None:
     """The vector of a negative whose source is gone."""
     try:
-        vectors = list(_vectors(reader, remains(negative, _negative_image(negative)), [negative.box_xyxy]))
+        crop = decode_image(read_negative(negative.path.parents[2], negative.sha256))
+        vectors = list(_vectors(reader, remains(negative, crop), [negative.box_xyxy]))
     except (BoxError, ImageError) as error:
         tally.skipped[negative.path] = str(error)
-    except (OSError, ValueError) as error:
-        tally.skipped[negative.path] = reason_of(error)
     else:
         described.negatives.append((negative, vectors[0]))
-
-
-def _negative_image(negative: HardestFinding) -> Image:
-    bank = negative.path.parents[2]
-    data = read_plain(inside(bank, negative.path.relative_to(bank).as_posix()))
-    if sha256_of(data) != negative.sha256:
-        raise ImageError("it has changed; `negmine verify` checks the bank")
-    return decode_image(data)
 
 
 def remains(negative: HardestFinding, crop: Image) -> Image:

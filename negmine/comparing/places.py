@@ -8,8 +8,8 @@ from itertools import product
 
 import numpy as np
 
-from negmine.bank.likenesses import Box, HardestFinding
-from negmine.boxes import box_iou
+from negmine.bank.likenesses import HardestFinding
+from negmine.boxes import Box, box_iou
 from negmine.comparing.clusters import Vectors
 from negmine.structures import FloatArray, IntArray
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from negmine.bank.likenesses import Box, HardestFinding, Likenesses, Vector
+from negmine.bank.likenesses import HardestFinding, Likenesses, Vector
+from negmine.boxes import Box
 from negmine.comparing.clusters import Vectors
 from negmine.comparing.config import CompareConfig
 from negmine.comparing.describing import Described, Tally, Wanted, describe, key_of

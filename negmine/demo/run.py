@@ -17,6 +17,7 @@ from negmine.bank.bank import Bank
 from negmine.demo.dataset import DemoDataset, write_demo_dataset
 from negmine.demo.sheet import contact_sheet
 from negmine.demo.training import DEMO_IMGSZ, train_demo_detector
+from negmine.detectors.base import OnProgress
 from negmine.detectors.config import DetectorConfig
 from negmine.errors import ConfigError
 from negmine.evaluating.evaluate import evaluate
@@ -32,7 +33,6 @@ from negmine.paths import printable
 from negmine.ratios.ratio import ratio
 from negmine.ratios.result import RatioResult
 from negmine.retraining.config import RetrainConfig
-from negmine.retraining.context import OnProgress
 from negmine.retraining.result import RetrainResult
 from negmine.retraining.retrain import retrain
 from negmine.training.config import TrainConfig

@@ -13,6 +13,7 @@ import numpy as np
 from negmine.structures import Detections, Image
 
 OnStep = Callable[[str], None]  # told in words what begins now
+OnProgress = Callable[[str, int, int], None]  # what is counted, how many are done, of how many
 
 
 @dataclass(frozen=True, slots=True)

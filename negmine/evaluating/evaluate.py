@@ -27,9 +27,10 @@ from negmine.evaluating.image_scores import GroupOf, ImageScores
 from negmine.evaluating.intervals import intervals_of_models
 from negmine.evaluating.match import MatchedDetections
 from negmine.evaluating.plot import require_plot_path, write_plot
-from negmine.evaluating.predict import OnCount, predict_and_match
+from negmine.evaluating.predict import predict_and_match
 from negmine.evaluating.result import EvalResult
 from negmine.grouping import GroupBy
+from negmine.images.contents import OnCount
 from negmine.paths import printable
 from negmine.terminal import count_progress
 

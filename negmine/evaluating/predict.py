@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from negmine.detectors.base import Detector
@@ -14,6 +14,7 @@ from negmine.evaluating.config import EvalConfig
 from negmine.evaluating.data import EvalImages
 from negmine.evaluating.findings import RepeatedImages
 from negmine.evaluating.match import EvalImage, ImageMatcher, MatchedDetections, MatchedImage
+from negmine.images.contents import OnCount
 from negmine.labels.base import Truth
 from negmine.mining.reading import DECODING_BYTES, Reader
 from negmine.mining.result import SkippedImage
@@ -22,8 +23,6 @@ from negmine.sources.base import ImageFile
 from negmine.words import did_you_mean
 
 _CHUNK = 8  # images handed to the detectors together, at least; two chunks are decoded in memory at a time
-
-OnCount = Callable[[int, int], None]  # images done, images in all
 
 
 def predict_and_match(

@@ -11,12 +11,11 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from negmine.boxes import Box
 from negmine.errors import LabelError
 from negmine.files import read_regular, reason_of
 from negmine.paths import printable
 from negmine.structures import GroundTruth
-
-Box = tuple[float, float, float, float]  # xyxy
 
 _LARGEST = 64 << 20  # bytes of one image's labels
 _RULES = 2  # counts up when negmine reads the same label differently, so that a bank reads its labels again

@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from negmine.boxes import Box
 from negmine.errors import LabelError
-from negmine.labels.checks import Box, is_placeholder
+from negmine.labels.checks import is_placeholder
 from negmine.labels.coco_json import Entry, Id, as_id, other_kind, shown
 
 _CROWD_FLAGS = ("iscrowd", "ignore", "IsGroupOf")  # of COCO; of Caltech, CityPersons and TinyPerson; of OpenImages

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from negmine.boxes import Box
 from negmine.errors import LabelError, TruthError
 from negmine.labels.checks import (
-    Box,
     clipped_box,
     judged_classes,
     objects_of,

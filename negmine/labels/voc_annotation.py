@@ -8,9 +8,9 @@ from pathlib import Path
 
 from lxml import etree
 
+from negmine.boxes import Box
 from negmine.errors import LabelError
 from negmine.labels.checks import (
-    Box,
     clipped_box,
     hash_of_label,
     is_placeholder,

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from negmine.boxes import Box
 from negmine.errors import LabelError
 from negmine.labels.checks import (
-    Box,
     clipped_shares,
     is_placeholder,
     number_in,

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import yaml
 
+from negmine.boxes import Box
 from negmine.errors import LabelError
 from negmine.files import sha256_of
 from negmine.labels.base import Feature
-from negmine.labels.checks import Box, at_least_a_pixel, clipped_box, read_label
+from negmine.labels.checks import at_least_a_pixel, clipped_box, read_label
 from negmine.labels.plan import Content, ExportImage, Header, Plan, SourceLabel, StoredFile
 from negmine.labels.splits import TRAIN
 from negmine.paths import printable

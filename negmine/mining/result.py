@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from negmine.bank.content_files import NEGATIVES, content_name
+from negmine.bank.negative_files import read_negative
 from negmine.bank.records import ScannedImage, Stored
 from negmine.detectors.base import Detector
 from negmine.matching import FALSE_POSITIVES, Kind
@@ -196,7 +197,7 @@ class ScanResult:
             *(("warning", warning) for warning in self.warnings),
         )
         hardest = (
-            (self.bank / content_name(NEGATIVES, each.sha256), f"{each.score:.2f} {each.class_name}")
+            (partial(read_negative, self.bank, each.sha256), f"{each.score:.2f} {each.class_name}")
             for each in self.hardest
         )
         return table(f"Scan into {self.bank}", (), counts) + gallery(hardest)

@@ -22,6 +22,8 @@ _STATES = {
     "target": "marked as a target without a label: never exported or trained on",
     "unreviewed": "not reviewed yet",
 }
+_HELD_BACK = "not reviewed, and held back as likely targets without a label: neither exported nor trained on"
+_WAITING = "Images that wait for the label of a target: not trained on, and none of their negatives"
 
 
 def tiles(facts: BankFacts, ratio: RatioResult | None) -> list[tuple[str, str]]:
@@ -92,12 +94,16 @@ def left_out_content(facts: BankFacts) -> list[tuple[str, int, bool]]:
     verdicts = [
         (f"{text}{_origins(facts.origins.get(state, {}))}", facts.states.get(state, 0))
         for state, text in _STATES.items()
+        if state != "unreviewed"
     ]
+    verdicts.append((_HELD_BACK, facts.held_back))
+    verdicts.append((_STATES["unreviewed"], facts.states.get("unreviewed", 0) - facts.held_back))
     return [
         ("False positives on background", banked.found, False),
         *((text, count, True) for text, count in parts if count > 0),
         ("Negatives in the bank", facts.negatives, False),
         *((text, count, True) for text, count in verdicts if count > 0),
+        *([(_WAITING, facts.waiting, False)] if facts.waiting else []),
     ]
 
 

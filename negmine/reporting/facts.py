@@ -28,6 +28,7 @@ from negmine.images.contents import OnCount
 from negmine.matching import FALSE_POSITIVES
 from negmine.paths import printable
 from negmine.reporting.groups import Groups, group
+from negmine.trainable import is_held_back, waiting_images
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ class BankFacts:
         negatives: in the bank.
         variants: in the bank.
         states: how many negatives have which verdict.
+        held_back: how many of those without one are not trained on, since they look like targets without a label.
+        waiting: how many images show a target, by a person's word, that has no label yet.
         origins: how many negatives have a verdict, by the verdict and where it was decided.
         clusters: how many negatives are in each cluster; {} where they have not been compared.
     """
@@ -89,6 +92,8 @@ class BankFacts:
     negatives: int
     variants: int
     states: Mapping[str, int]
+    held_back: int
+    waiting: int
     origins: Mapping[str, Mapping[str, int]]
     clusters: Mapping[int, int]
 
@@ -119,6 +124,8 @@ class BankFacts:
             "negatives": self.negatives,
             "variants": self.variants,
             "verdicts": dict(self.states),
+            "held_back": self.held_back,
+            "images_waiting_for_a_label": self.waiting,
             "verdict_origins": {state: dict(origins) for state, origins in self.origins.items()},
             "clusters": {str(number): size for number, size in self.clusters.items()},
             **self.groups.to_dict(),
@@ -158,6 +165,8 @@ def facts_of(bank: Bank, *, workers: int | None = None, on_progress: OnCount | N
         negatives=bank.negative_count(),
         variants=sum(bank.variant_counts().values()),
         states=counts(bank)["states"],
+        held_back=sum(map(is_held_back, bank.negatives())),
+        waiting=len(waiting_images(bank)),
         origins=verdict_origins(bank),
         clusters=cluster_sizes(bank),
     )

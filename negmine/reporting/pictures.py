@@ -6,7 +6,6 @@ somebody else made may name any file of the user.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +15,13 @@ import numpy as np
 
 from negmine.bank.bank import Bank
 from negmine.bank.browsing import findings, in_crop
+from negmine.bank.negative_files import read_negative
 from negmine.bank.records import Negative
-from negmine.boxes import Rect
+from negmine.boxes import Box, Rect
 from negmine.errors import ImageError
 from negmine.files import reason_of, sha256_of
-from negmine.images import decode_image, encode_jpeg, read_image
-from negmine.inside import inside, read_plain
+from negmine.images import decode_image, read_image
+from negmine.images.thumbnails import data_uri
 from negmine.structures import Image
 
 BUDGET = 4_400_000  # characters of all pictures together, so that a report stays under 5 MB
@@ -32,7 +32,6 @@ _CONTEXT = 3.0  # sides of the box that are shown of an image
 _LEAST_SIDE = 96  # pixels of an image that are shown at least
 _LARGEST = 4.0  # how far a small crop is enlarged at most
 
-Box = tuple[float, float, float, float]
 Colour = tuple[int, int, int]
 FALSE: Colour = (40, 90, 240)  # BGR: a false positive is orange
 OBJECT: Colour = (110, 190, 40)  # an object is green
@@ -74,10 +73,9 @@ class Pictures:
         here = (found.box_xyxy for found in findings(bank, negative) if found.is_here)
         boxes = [in_crop(box, negative.rect, negative.size_wh) for box in here]
         try:
-            file = inside(bank.folder, negative.path.relative_to(bank.folder).as_posix())
-            image = decode_image(read_plain(file))
-        except (ImageError, OSError, ValueError) as error:
-            return _missing(alt, "the file of this negative", error)
+            image = decode_image(read_negative(bank.folder, negative.sha256))
+        except ImageError as error:
+            return Picture(None, (1, 1), alt, f"this negative cannot be shown: {error}")
         return self._picture(image, [(box, FALSE) for box in boxes if box is not None], alt)
 
     def of_image(self, path: Path, sha256: str, box_xyxy: Box, colour: Colour, alt: str) -> Picture:
@@ -93,7 +91,7 @@ class Pictures:
         try:
             image = self._read(path, sha256)
         except (ImageError, OSError, ValueError) as error:
-            return _missing(alt, "the image", error)
+            return _missing(alt, error)
         rect = around(box_xyxy, (image.shape[1], image.shape[0]))
         part = image[rect.y1 : rect.y2, rect.x1 : rect.x2]
         x1, y1, x2, y2 = box_xyxy
@@ -113,7 +111,7 @@ class Pictures:
             self.left_out += 1
             return Picture(None, (1, 1), alt, "left out to keep this file small")
         small = _drawn(image, boxes)
-        uri = "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(small, quality=_QUALITY)).decode("ascii")
+        uri = data_uri(small, quality=_QUALITY)
         self._left -= len(uri)
         return Picture(uri, (small.shape[1], small.shape[0]), alt)
 
@@ -145,8 +143,8 @@ def _drawn(image: Image, boxes: Sequence[tuple[Box, Colour]]) -> Image:
     return small
 
 
-def _missing(alt: str, what: str, error: ImageError | OSError | ValueError) -> Picture:
+def _missing(alt: str, error: ImageError | OSError | ValueError) -> Picture:
     if isinstance(error, FileNotFoundError):
-        return Picture(None, (1, 1), alt, f"{what} is gone")
+        return Picture(None, (1, 1), alt, "the image is gone")
     reason = str(error) if isinstance(error, ImageError) else reason_of(error)
-    return Picture(None, (1, 1), alt, f"{what} cannot be shown: {reason}")
+    return Picture(None, (1, 1), alt, f"the image cannot be shown: {reason}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from negmine.bank.bank import Bank
 from negmine.bank.browsing import digits
+from negmine.detectors.base import OnStep
 from negmine.errors import ConfigError
 from negmine.files import open_regular, reason_of, replace_file
 from negmine.images.contents import OnCount
@@ -42,8 +43,6 @@ from negmine.reporting.result import ReportResult, RetrainingFacts
 from negmine.reporting.retrained import retraining_content, retraining_facts
 from negmine.retraining.finished import FinishedRetraining, read_finished
 from negmine.retraining.folder import RetrainFolder
-
-OnStep = Callable[[str], None]
 
 _HEAD = 1024  # bytes of a report that hold its mark
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from negmine.detectors.base import Detector, OnStep
+from negmine.detectors.base import Detector, OnProgress, OnStep
 from negmine.detectors.config import DetectorConfig
 from negmine.evaluating.data import EvalImages
 from negmine.images.contents import OnCount
@@ -16,7 +16,6 @@ from negmine.retraining.training_set import PlacedImages
 from negmine.trainable import KnownImages
 from negmine.training.base import Trainer
 
-OnProgress = Callable[[str, int, int], None]  # what, how many are done, of how many
 OpenDetector = Callable[[DetectorConfig], Detector]
 OpenTrainers = Callable[[int], Sequence[Trainer]]  # for so many members, a trainer for each
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from negmine.detectors.base import OnStep
+from negmine.detectors.base import OnProgress, OnStep
 from negmine.detectors.open import open_detector as open_with_framework
 from negmine.detectors.weights_files import find_weights, written_suffix
 from negmine.errors import ConfigError
@@ -17,7 +17,7 @@ from negmine.paths import printable
 from negmine.ratios.target import Ratio
 from negmine.retraining.advice import Evidence, advise
 from negmine.retraining.config import DEFAULT_OUT, RetrainConfig
-from negmine.retraining.context import Listener, OnProgress, OpenDetector, OpenTrainers, Ports, Run
+from negmine.retraining.context import Listener, OpenDetector, OpenTrainers, Ports, Run
 from negmine.retraining.cross_fit import report_on_others
 from negmine.retraining.folder import LockedFolder, RetrainFolder, folder_errors
 from negmine.retraining.prepare import RetrainInputs, prepare

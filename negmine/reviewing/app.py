@@ -83,13 +83,14 @@ class _Site:
         self._templates = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
 
     async def page(self, request: Request) -> Response:
-        """The page, which keeps the token."""
+        """The page. It holds the token where the address did; later, the script has kept it."""
+        token = request.query_params.get("token")
         text = self._templates.get_template("review.html").render(
-            bank=printable(self._bank.folder), token=self._access.token, header=TOKEN_HEADER,
-            read_only=self._bank.read_only,
+            bank=printable(self._bank.folder), token=token if self._access.knows(token) else "", header=TOKEN_HEADER,
+            read_only=self._bank.read_only, bank_key=self._bank.key,
         )  # fmt: skip
         response = HTMLResponse(text)
-        response.set_cookie(self._access.cookie, self._access.token, path="/", httponly=True, samesite="strict")
+        response.set_cookie(self._access.cookie, self._access.cookie_value, path="/", httponly=True, samesite="strict")
         return response
 
     async def facets(self, request: Request) -> Response:
@@ -105,7 +106,8 @@ class _Site:
         return JSONResponse(await self._progress())
 
     async def list(self, request: Request) -> Response:
-        """Which negatives are shown: the numbers of each, its cluster and its place, in 32 bits, little-endian."""
+        """Which negatives are shown: the number of each, its cluster, its place
+        and the first digits of its hash, in 32 bits each, little-endian."""
         asked = request.query_params
         which, order = questions.negative_filter(asked), questions.sort(asked)
         chosen = await self._bank.select(which, order, questions.whole(asked.get("since", "0"), "since"))
@@ -124,12 +126,13 @@ class _Site:
     async def decide(self, request: Request) -> Response:
         """Store a verdict."""
         wanted = await questions.verdict(request)
-        done = await self._bank.decide(wanted.negative_ids, wanted.state)
+        done = await self._bank.decide(wanted.prefixes, wanted.state)
         return JSONResponse({"act": documents.act(done), **await self._progress()})
 
     async def undo(self, request: Request) -> Response:
         """Take a verdict back."""
-        done = await self._bank.undo(await questions.act_id(request))
+        wanted = await questions.undoing(request)
+        done = await self._bank.undo(wanted.act_id, wanted.bank_key)
         return JSONResponse({"act": documents.act(done), **await self._progress()})
 
     async def thumbnail(self, request: Request) -> Response:

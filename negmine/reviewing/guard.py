@@ -2,8 +2,9 @@
 
 Any web page that a person has open can send requests to 127.0.0.1. It can also have its own name stand for 127.0.0.1
 (DNS rebinding), so that the browser takes the answer for its own. Three things stop both: `Host` and `Origin` are each
-in a fixed list, and no page of another site knows the token. It comes in the address that is printed at the start,
-then in a cookie that is sent from this site's pages alone, and in a header with whatever changes something.
+in a fixed list, and no page of another site knows the token. It comes in the address that is printed at the start, and
+in a header with whatever changes something. A cookie opens the rest. The browser sends it to all servers of this
+computer, since cookies do not tell ports apart, so it is not the token, nor does it lead to it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from __future__ import annotations
 import hmac
 import socket
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -43,7 +46,7 @@ class Access:
     Attributes:
         hosts: values of `Host`, one of which it must have.
         token: that it must know.
-        cookie: the name of the cookie that the token is kept in; cookies do not tell ports apart.
+        cookie: the name of the cookie that is enough to read.
     """
 
     hosts: tuple[str, ...]
@@ -56,6 +59,15 @@ class Access:
         hosts = [host for name in names for host in ((name, f"{name}:{port}") if port == 80 else (f"{name}:{port}",))]
         return cls(tuple(hosts), token, f"negmine-{port}")
 
+    @property
+    def cookie_value(self) -> str:
+        """What the cookie holds: it follows from the token, but the token not from it."""
+        return hmac.new(self.token.encode(), b"read", "sha256").hexdigest()
+
+    def knows(self, given: str | None) -> bool:
+        """Whether somebody gave the token."""
+        return _is(given, self.token)
+
     def refusal(self, request: Request) -> tuple[int, str] | None:
         """The status and text for a request that gets no answer; None for one that does."""
         headers, changes = request.headers, request.method not in _SAFE
@@ -67,14 +79,10 @@ class Access:
         if request.url.path.startswith(_OPEN) and not changes:
             return None
         if changes:
-            return None if self._knows(headers.get(TOKEN_HEADER)) else (403, _STRANGER)
-        given = [request.cookies.get(self.cookie)]
-        if request.url.path == "/":
-            given.append(request.query_params.get("token"))
-        return None if any(map(self._knows, given)) else (403, _STRANGER)
-
-    def _knows(self, given: str | None) -> bool:
-        return given is not None and hmac.compare_digest(given.encode(), self.token.encode())
+            return None if self.knows(headers.get(TOKEN_HEADER)) else (403, _STRANGER)
+        if request.url.path == "/" and self.knows(request.query_params.get("token")):
+            return None
+        return None if _is(request.cookies.get(self.cookie), self.cookie_value) else (403, _STRANGER)
 
 
 class Guard:
@@ -110,6 +118,7 @@ class Guard:
 
 def names_of(host: str) -> Sequence[str]:
     """What a browser may call a server that listens at an address, as it writes it in `Host`; the best name first."""
+    host = _as_browsers_write(host)
     if _bracketed(host) in _LOOPBACK_NAMES:
         return tuple(dict.fromkeys((_bracketed(host), *_LOOPBACK_NAMES)))
     if host not in ("0.0.0.0", "::"):
@@ -121,6 +130,19 @@ def names_of(host: str) -> Sequence[str]:
         addresses = set()
     names = [own.lower(), socket.getfqdn().lower(), *sorted(map(_bracketed, addresses)), *_LOOPBACK_NAMES]
     return tuple(dict.fromkeys(names))
+
+
+def _as_browsers_write(host: str) -> str:
+    """A name in small letters, or an address in its shortest form."""
+    with suppress(OSError):
+        return socket.inet_ntoa(socket.inet_aton(host))
+    with suppress(ValueError):
+        return str(ip_address(host))
+    return host.lower()
+
+
+def _is(given: str | None, secret: str) -> bool:
+    return given is not None and hmac.compare_digest(given.encode(), secret.encode())
 
 
 def _bracketed(name: str) -> str:

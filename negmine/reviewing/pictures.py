@@ -5,22 +5,17 @@ What is shown is found by its hash, and only where the bytes still have that has
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from negmine.bank.content_files import NEGATIVES, content_name
+from negmine.bank.negative_files import read_negative
 from negmine.engines.budget import Budget
 from negmine.errors import ImageError
 from negmine.files import reason_of, sha256_of
 from negmine.images import decode_image, encode_jpeg, read_image
 from negmine.images.header import decoding_bytes
-from negmine.inside import inside, read_plain
+from negmine.images.thumbnails import shrunk
 from negmine.paths import printable
 from negmine.reviewing.thumbnails import Thumbnails
-from negmine.structures import Image
 
 _THUMBNAIL_SIDE = 256  # pixels of the longer side
 _THUMBNAIL_QUALITY = 82
@@ -54,13 +49,13 @@ class Pictures:
         kept = self._thumbnails.read(sha256)
         if kept is not None:
             return kept
-        made = self._encode(self._crop(sha256), _THUMBNAIL_SIDE, _THUMBNAIL_QUALITY)
+        made = self._encode(read_negative(self._bank, sha256), _THUMBNAIL_SIDE, _THUMBNAIL_QUALITY)
         self._thumbnails.write(sha256, made)
         return made
 
     def crop(self, sha256: str) -> bytes:
         """A JPEG of a negative; see `thumbnail`."""
-        return self._encode(self._crop(sha256), _SHOWN_SIDE, _SHOWN_QUALITY)
+        return self._encode(read_negative(self._bank, sha256), _SHOWN_SIDE, _SHOWN_QUALITY)
 
     def source(self, path: Path, sha256: str) -> bytes:
         """A JPEG of an image that was scanned.
@@ -72,37 +67,20 @@ class Pictures:
         Raises:
             ImageError: where the file is gone, has changed since, or cannot be decoded.
         """
-        return self._encode(_read(path, sha256, read_image, "the source image"), _SHOWN_SIDE, _SHOWN_QUALITY)
-
-    def _crop(self, sha256: str) -> bytes:
-        try:
-            path = inside(self._bank, content_name(NEGATIVES, sha256))
-        except OSError as error:
-            raise ImageError(f"the negative cannot be read: {reason_of(error)}") from error
-        return _read(path, sha256, read_plain, "the negative")
+        return self._encode(_read_source(path, sha256), _SHOWN_SIDE, _SHOWN_QUALITY)
 
     def _encode(self, data: bytes, side: int, quality: int) -> bytes:
         with self._budget.hold(decoding_bytes(data)):
-            return encode_jpeg(_within(decode_image(data), side), quality=quality)
+            return encode_jpeg(shrunk(decode_image(data), side), quality=quality)
 
 
-def _read(path: Path, sha256: str, read: Callable[[Path], bytes], what: str) -> bytes:
+def _read_source(path: Path, sha256: str) -> bytes:
     try:
-        data = read(path)
+        data = read_image(path)
     except FileNotFoundError as error:
-        raise ImageError(f"{what} is gone: {printable(path)}") from error
+        raise ImageError(f"the source image is gone: {printable(path)}") from error
     except (OSError, ValueError) as error:
-        raise ImageError(f"{what} cannot be read: {reason_of(error)} ({printable(path)})") from error
+        raise ImageError(f"the source image cannot be read: {reason_of(error)} ({printable(path)})") from error
     if sha256_of(data) != sha256:
-        raise ImageError(f"{what} has changed since it was scanned: {printable(path)}")
+        raise ImageError(f"the source image has changed since it was scanned: {printable(path)}")
     return data
-
-
-def _within(image: Image, side: int) -> Image:
-    """An image [H, W, 3], made smaller where its longer side has more pixels than `side`."""
-    height, width = image.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return image
-    size_wh = max(round(width * scale), 1), max(round(height * scale), 1)
-    return np.asarray(cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, get_args
@@ -14,20 +16,35 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from negmine.bank.filters import SORTS, NegativeFilter, ReviewState, Sort
+from negmine.bank.index import HASH_DIGITS
 from negmine.errors import ConfigError
 
 _T = TypeVar("_T", bound=str)
 _MOST_ROWS = 500
-_MOST_BYTES = 4 << 20  # of a body: the numbers of a few hundred thousand negatives
+_MOST_BYTES = 8 << 20  # of a body: the numbers and hashes of a few hundred thousand negatives
+_PREFIX = re.compile(rf"[0-9a-f]{{{HASH_DIGITS},64}}")
 _LARGEST = 2**53
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was decided about which negatives."""
+    """What was decided about which negatives.
 
-    negative_ids: tuple[int, ...]
+    Attributes:
+        prefixes: how the sha256 of each negative begins, by its number.
+        state: the verdict.
+    """
+
+    prefixes: Mapping[int, str]
     state: ReviewState
+
+
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """Which act is to be taken back, in the bank that the page shows."""
+
+    act_id: int
+    bank_key: str
 
 
 def negative_filter(asked: QueryParams) -> NegativeFilter:
@@ -78,21 +95,33 @@ async def verdict(request: Request) -> Verdict:
         ConfigError: where the body is something else.
     """
     body = await _body(request)
-    ids, state = body.get("ids"), body.get("state")
+    ids, sha256s, state = body.get("ids"), body.get("sha256s"), body.get("state")
     if not isinstance(ids, list) or not all(type(each) is int and 0 <= each < _LARGEST for each in ids):
         raise ConfigError("expected a list of whole numbers in ids")
+    if not isinstance(sha256s, list) or len(sha256s) != len(ids) or not all(map(_is_prefix, sha256s)):
+        raise ConfigError(f"expected the first {HASH_DIGITS} or more hex digits of a hash in sha256s for each of ids")
     if not isinstance(state, str):
         raise ConfigError("expected text in state")
-    return Verdict(tuple(ids), _one_of(get_args(ReviewState), state, "state"))
+    return Verdict(dict(zip(ids, sha256s, strict=True)), _one_of(get_args(ReviewState), state, "state"))
 
 
-async def act_id(request: Request) -> int:
-    """The number of the act that is to be taken back."""
+async def undoing(request: Request) -> Undoing:
+    """What is to be taken back.
+
+    Raises:
+        ConfigError: where the body is something else.
+    """
     body = await _body(request)
-    found = body.get("act")
-    if type(found) is not int or not 0 <= found < _LARGEST:
+    act_id, bank_key = body.get("act"), body.get("bank")
+    if type(act_id) is not int or not 0 <= act_id < _LARGEST:
         raise ConfigError("expected a whole number in act")
-    return found
+    if not isinstance(bank_key, str):
+        raise ConfigError("expected text in bank")
+    return Undoing(act_id, bank_key)
+
+
+def _is_prefix(value: object) -> bool:
+    return isinstance(value, str) and _PREFIX.fullmatch(value) is not None
 
 
 async def _body(request: Request) -> dict[str, object]:

@@ -7,8 +7,10 @@ writer, such as a scan, no longer than that takes to store one batch.
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -17,14 +19,18 @@ from typing import TypeVar
 import numpy as np
 
 from negmine.bank.bank import Bank
+from negmine.bank.cells import SHA256, TEXT, WHOLE
+from negmine.bank.connection import DATABASE
 from negmine.bank.filters import NegativeFilter, ReviewState, Sort
 from negmine.bank.index import Index, Stamp, content_stamp, decided_states, decision_stamp
 from negmine.bank.verdicts import Act, ActSummary, Verdicts, decided_since, last_act, last_undoable
 from negmine.errors import BankError, BankLockedError, BankVersionError
+from negmine.files import sha256_of
 from negmine.structures import IntArray
 
 _T = TypeVar("_T")
 _ORIGIN = "review"
+_HASHES = "SELECT id, sha256 FROM negatives WHERE id IN (SELECT value FROM json_each(?))"
 _SHARE = 5  # a new index is begun after this many times as long as the last took, so that a scan has the processor
 
 
@@ -35,6 +41,7 @@ class ReviewedBank:
         folder: of the bank.
 
     Attributes:
+        key: of the database: another one at the same path has another.
         read_only: why nothing can be decided; None where it can.
 
     Raises:
@@ -65,6 +72,7 @@ class ReviewedBank:
         except BankError as error:
             self.read_only = str(error)
         self._bank = self._connect(self._reading, Bank)
+        self.key = self._reading.submit(_key, self._bank).result()
         self._index_bank = self._connect(self._indexing, Bank)
         self._version = 1
         self._content = self._reading.submit(content_stamp, self._bank).result()
@@ -116,7 +124,7 @@ class ReviewedBank:
         return "-".join(f"{number:.0f}" for number in self._decisions)
 
     async def select(self, which: NegativeFilter, sort: Sort, since: int) -> IntArray:
-        """The numbers, clusters and places [N, 3] of the negatives that are meant, in order.
+        """The numbers, clusters, places and first digits of hashes [N, 4] of the negatives that are meant, in order.
 
         Args:
             which: of them. What was decided after the act `since` stays, whatever its state is now.
@@ -126,15 +134,34 @@ class ReviewedBank:
         index = await self.index()
         also = await self.read(lambda bank: decided_since(bank, since)) if which.states else ()
         at = await asyncio.to_thread(index.select, which, sort, also=also)
-        return np.stack([index.ids[at], index.clusters[at], index.places[at]], axis=1)
+        hashes = index.hashes[at].view(np.int32)
+        return np.stack([index.ids[at], index.clusters[at], index.places[at], hashes], axis=1)
 
-    async def decide(self, negative_ids: Sequence[int], state: ReviewState) -> Act | None:
-        """Store a verdict; see `Verdicts.decide`."""
-        return await self._change(lambda verdicts: verdicts.decide(negative_ids, state, origin=_ORIGIN))
+    async def decide(self, prefixes: Mapping[int, str], state: ReviewState) -> Act | None:
+        """Store a verdict; see `Verdicts.decide`.
 
-    async def undo(self, act_id: int) -> Act | None:
-        """Take back an act; see `Verdicts.undo`."""
-        return await self._change(lambda verdicts: verdicts.undo(act_id))
+        Args:
+            prefixes: how the sha256 of each negative begins, by its number.
+            state: the verdict.
+
+        Raises:
+            BankError: where a number is of no negative, or of another one by now; then nothing is stored.
+        """
+        return await self._change(lambda verdicts: _decide(verdicts, prefixes, state))
+
+    async def undo(self, act_id: int, bank_key: str) -> Act | None:
+        """Take back an act of a review; see `Verdicts.undo`.
+
+        Args:
+            act_id: its number.
+            bank_key: of the bank that it is in.
+
+        Raises:
+            BankError: where that is another bank, or something else than a review decided it.
+        """
+        if bank_key != self.key:
+            raise BankError("this page shows another bank; load it again")
+        return await self._change(lambda verdicts: _undo(verdicts, act_id))
 
     async def last_acts(self) -> tuple[int, ActSummary | None]:
         """The number of the last act, 0 for none; and the last of any review that was not taken back."""
@@ -188,3 +215,26 @@ class ReviewedBank:
         index.set_states(decided_states(self._bank), others=True)  # some may be newer than the index
         self._index, self._version = index, self._version + 1
         self._rested = time.monotonic() + _SHARE * seconds
+
+
+def _key(bank: Bank) -> str:
+    """What a database has that a new one at its path has not: the place on the disk, and the first run."""
+    file = (bank.folder / DATABASE).stat()
+    columns = {"key": TEXT, "versions": TEXT}
+    first_run = next(bank.rows("SELECT key, versions FROM runs ORDER BY id LIMIT 1", columns), None)
+    return sha256_of(repr((os.fsencode(bank.folder.resolve()), file.st_dev, file.st_ino, first_run)).encode())[:16]
+
+
+def _decide(verdicts: Verdicts, prefixes: Mapping[int, str], state: ReviewState) -> Act | None:
+    asked = json.dumps(list(prefixes))
+    sha256s: dict[int, str] = dict(verdicts.rows(_HASHES, {"id": WHOLE, "sha256": SHA256}, (asked,)))
+    if any(not sha256.startswith(prefixes[number]) for number, sha256 in sha256s.items()):
+        raise BankError("the negatives have changed since they were shown, so nothing is decided; look again")
+    return verdicts.decide(list(prefixes), state, origin=_ORIGIN)
+
+
+def _undo(verdicts: Verdicts, act_id: int) -> Act | None:
+    row = next(verdicts.rows("SELECT origin FROM acts WHERE id = ?", {"origin": TEXT}, (act_id,)), None)
+    if row is not None and row[0] != _ORIGIN:
+        raise BankError(f"no review decided act {act_id}; `negmine bank undo --act {act_id}` takes it back")
+    return verdicts.undo(act_id)

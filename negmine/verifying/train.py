@@ -13,7 +13,7 @@ import numpy as np
 from negmine._version import __version__
 from negmine.bank.bank import Bank
 from negmine.bank.records import Cut
-from negmine.detectors.base import OnStep, versions_of
+from negmine.detectors.base import OnProgress, OnStep, versions_of
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.ultralytics.regions import RegionReader
 from negmine.detectors.verifier import Verifier, combined, logits
@@ -33,8 +33,6 @@ from negmine.verifying.fitting import Examples, Linear, cross_validate, fit
 from negmine.verifying.regions import BackgroundParts, Regions, collect_regions, folds_of
 from negmine.verifying.result import ClassVerifier, Validation, VerifierResult
 from negmine.words import counted
-
-OnProgress = Callable[[str, int, int], None]  # what is counted, how many are done, of how many
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -98,7 +98,7 @@ def use(folder: Path, out: Path) -> None:
         writer.backgrounds()
     with Bank(folder) as bank:
         list_negatives(bank, sort="cluster")
-        statistics(bank)
+        statistics(bank, held_back=0, waiting=0)
         marked_images(bank)
     merge_banks(empty_bank(out.parent / "into"), [folder])
     verify(folder, repair=True)

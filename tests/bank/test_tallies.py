@@ -79,7 +79,7 @@ def test_kinds_scores_and_labels(filled: BankWriter) -> None:
 
 
 def test_what_became_of_false_positives(filled: BankWriter) -> None:
-    assert banked(filled) == Banked(found=5, cropped=4, negatives=2, skipped={"too_small": 1})
+    assert banked(filled) == Banked(found=5, cropped=4, negatives=4, skipped={"too_small": 1})
     filled.review(1, "rejected")
     assert verdict_origins(filled)["rejected"].popitem()[1] == 1
 

@@ -36,7 +36,10 @@ def test_json_is_one_document_and_the_file_is_there_too(run: Run, small_bank: Pa
 
 def test_missing_pictures_are_said(run: Run, small_bank: Path) -> None:
     next((small_bank / "negatives").rglob("*.jpg")).unlink()
-    assert "1 picture missing: the file of this negative is gone" in run("report", "--bank", small_bank).stdout
+    assert (
+        "1 picture missing: this negative cannot be shown: its file is gone"
+        in run("report", "--bank", small_bank).stdout
+    )
 
 
 @pytest.mark.parametrize(

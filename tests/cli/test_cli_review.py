@@ -106,12 +106,11 @@ def test_a_read_only_bank_can_be_looked_at(
     assert process.stdout is not None and process.stderr is not None
     assert "decide nothing" in process.stderr.readline()
     host = process.stdout.readline().split("/")[2]
-    headers = {"cookie": f"negmine-{host.split(':')[1]}=0123456789abcdef"}
     with closing(http.client.HTTPConnection(host)) as connection:
-        connection.request("GET", "/", headers=headers)
+        connection.request("GET", "/?token=0123456789abcdef")
         assert "You can look, but decide nothing" in connection.getresponse().read().decode()
-        headers |= {"origin": f"http://{host}", "negmine-token": "0123456789abcdef", "content-type": "application/json"}
-        connection.request("POST", "/api/decide", '{"ids": [1], "state": "rejected"}', headers)
+        headers = {"origin": f"http://{host}", "negmine-token": "0123456789abcdef", "content-type": "application/json"}
+        connection.request("POST", "/api/decide", '{"ids": [1], "sha256s": ["00000000"], "state": "rejected"}', headers)
         answer = connection.getresponse()
         assert answer.status == 409 and b"nothing can be decided" in answer.read()
     process.send_signal(signal.SIGINT)

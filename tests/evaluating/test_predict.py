@@ -20,7 +20,8 @@ from negmine.errors import ConfigError, DetectorError, TruthError
 from negmine.evaluating.config import EvalConfig
 from negmine.evaluating.data import EvalImages
 from negmine.evaluating.match import MatchedDetections
-from negmine.evaluating.predict import OnCount, predict_and_match
+from negmine.evaluating.predict import predict_and_match
+from negmine.images.contents import OnCount
 from negmine.structures import Detections, Image
 
 CONFIG = EvalConfig(workers=2)

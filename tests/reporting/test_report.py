@@ -161,7 +161,7 @@ def test_a_negative_whose_file_is_gone_or_damaged_is_said(make_bank: MakeBank, t
     damaged.write_bytes(b"no image")
     result = report(bank, tmp_path / "r.html")
     assert result.pictures == 1 and len(result.missing) == 2
-    assert "the file of this negative is gone" in Page(result.out).text
+    assert "this negative cannot be shown: its file is gone" in Page(result.out).text
 
 
 def test_a_file_of_a_bank_that_is_a_link_is_not_shown(small_bank: Path, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def browser(bank: ReviewedBank, thumbnails: Path, *, knows: bool = True) -> Test
     access = Access.at(["127.0.0.1", "localhost"], 8765, TOKEN)
     app = make_app(bank, access, Thumbnails(thumbnails))
     known = {TOKEN_HEADER: TOKEN, "origin": f"http://{HOST}"} if knows else {}
-    cookies = {access.cookie: TOKEN} if knows else {}
+    cookies = {access.cookie: access.cookie_value} if knows else {}
     return TestClient(app, base_url=f"http://{HOST}", headers=known, cookies=cookies)
 
 

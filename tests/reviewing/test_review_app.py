@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import struct
@@ -12,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from banks import RUN, MakeBank, make_image
+from httpx import Response
 from killing import until
 from starlette.testclient import TestClient
 
@@ -19,19 +21,27 @@ from negmine.bank.bank import Bank
 from negmine.bank.verdicts import Verdicts
 from negmine.bank.writer import BankWriter
 from negmine.images import encode_jpeg
+from negmine.reviewing.reviewed_bank import ReviewedBank
 
 Visit = Callable[[Path], TestClient]
 
 
 def listed(page: TestClient, query: str = "") -> list[int]:
     """The numbers of the negatives that are listed."""
-    return [number for number, _, _ in struct.iter_unpack("<iii", page.get(f"/api/list?{query}").content)]
+    return [number for number, *_ in struct.iter_unpack("<iiiI", page.get(f"/api/list?{query}").content)]
 
 
 def decide(page: TestClient, ids: list[int], state: str) -> dict[str, object]:
-    answer = page.post("/api/decide", json={"ids": ids, "state": state})
+    known = {row["id"]: row["sha256"] for row in page.get(f"/api/rows?ids={','.join(map(str, ids))}").json()}
+    answer = page.post("/api/decide", json={"ids": ids, "sha256s": [known[each] for each in ids], "state": state})
     assert answer.status_code == 200, answer.text
     return answer.json()  # type: ignore[no-any-return]
+
+
+def undo(page: TestClient, act: int, *, bank_key: str | None = None) -> Response:
+    shown = re.search('data-bank-key="([0-9a-f]+)"', page.get("/").text)
+    assert shown is not None
+    return page.post("/api/undo", json={"act": act, "bank": bank_key or shown[1]})
 
 
 def states(bank: Path) -> dict[int, str]:
@@ -92,9 +102,10 @@ def test_a_question_without_sense_is_answered_with_what_was_expected(asking: Tes
 
 @pytest.mark.parametrize(
     "body",
-    ['{"ids": 1, "state": "rejected"}', '{"ids": [true], "state": "rejected"}', '{"ids": [1], "state": "gone"}',
-     '{"ids": [1.5], "state": "rejected"}', '{"ids": [1]}', "[]", "{", "[" * 100_000,
-     '{"ids": [99], "state": "target"}'],
+    ['{"ids": 1, "state": "rejected"}', '{"ids": [true], "state": "rejected"}', '{"ids": [1.5], "state": "rejected"}',
+     '{"ids": [1], "sha256s": ["%s"], "state": "gone"}' % ("0" * 64), '{"ids": [1]}', "[]", "{", "[" * 100_000,
+     '{"ids": [99], "sha256s": ["00000000"], "state": "target"}', '{"ids": [1], "state": "target"}',
+     '{"ids": [1], "sha256s": [""], "state": "target"}', '{"ids": [1], "sha256s": [], "state": "target"}'],
 )  # fmt: skip
 def test_a_verdict_without_sense_is_refused_and_nothing_stored(asking: TestClient, body: str, three: Path) -> None:
     answer = asking.post("/api/decide", content=body, headers={"content-type": "application/json"})
@@ -103,9 +114,9 @@ def test_a_verdict_without_sense_is_refused_and_nothing_stored(asking: TestClien
 
 
 def test_a_body_has_an_end(asking: TestClient) -> None:
-    body = b'{"ids": [' + b"1," * (2 << 20) + b'1], "state": "rejected"}'
+    body = b'{"ids": [' + b"1," * (4 << 20) + b'1], "state": "rejected"}'
     answer = asking.post("/api/decide", content=body, headers={"content-type": "application/json"})
-    assert answer.status_code == 409 and "4 MiB" in answer.json()["error"]
+    assert answer.status_code == 409 and "8 MiB" in answer.json()["error"]
 
 
 def test_a_tile_has_the_box_on_the_crop(asking: TestClient) -> None:
@@ -137,13 +148,59 @@ def test_verdicts_are_stored_at_once_and_undone_one_by_one(page: TestClient, tmp
     assert second["states"] == {"unreviewed": 0, "accepted": 0, "rejected": 3, "target": 0}
     assert second["act"] == {"id": 2, "state": "rejected", "ids": [1, 2, 3]}
     assert page.get("/api/changes").json()["undoable"] == {"id": 2, "state": "rejected", "count": 3}
-    undone = page.post("/api/undo", json={"act": 2}).json()
+    undone = undo(page, 2).json()
     assert undone["act"]["ids"] == [1, 2, 3] and undone["states"]["accepted"] == 1
     assert states(tmp_path / "bank") == {1: "unreviewed", 2: "unreviewed", 3: "accepted"}
-    assert page.post("/api/undo", json={"act": 2}).json()["act"] is None  # it was taken back before
-    page.post("/api/undo", json={"act": first["act"]["id"]})  # type: ignore[index]
+    assert undo(page, 2).json()["act"] is None  # it was taken back before
+    undo(page, first["act"]["id"])  # type: ignore[index]
     assert set(states(tmp_path / "bank").values()) == {"unreviewed"}
     assert page.get("/api/changes").json()["undoable"] is None
+
+
+def test_a_page_takes_back_nothing_of_another_bank_or_command(page: TestClient, tmp_path: Path) -> None:
+    with Verdicts(tmp_path / "bank") as command:
+        act = command.decide([2], "target", origin="bank")
+    assert act is not None
+    answer = undo(page, act.id)
+    assert answer.status_code == 409 and f"negmine bank undo --act {act.id}" in answer.json()["error"]
+    decided = decide(page, [1], "rejected")["act"]
+    answer = undo(page, decided["id"], bank_key="0" * 16)  # type: ignore[index]
+    assert answer.status_code == 409 and "another bank" in answer.json()["error"]
+    assert states(tmp_path / "bank") == {1: "rejected", 2: "target", 3: "unreviewed"}
+
+
+def test_a_bank_that_was_made_anew_has_another_key(three: Path, tmp_path: Path) -> None:
+    shutil.copytree(three, tmp_path / "bank")
+    keys = [_key_of(tmp_path / "bank"), _key_of(tmp_path / "bank")]
+    (tmp_path / "bank").rename(tmp_path / "old")
+    shutil.copytree(three, tmp_path / "bank")
+    keys.append(_key_of(tmp_path / "bank"))
+    assert keys[0] == keys[1] != keys[2]
+
+
+def _key_of(bank: Path) -> str:
+    opened = ReviewedBank(bank)
+    try:
+        return opened.key
+    finally:
+        opened.close()
+
+
+def test_a_verdict_is_about_what_was_shown_though_its_number_is_another_ones_now(
+    page: TestClient, tmp_path: Path
+) -> None:
+    (shown,) = page.get("/api/rows?ids=2").json()
+    before = page.get("/api/list").content
+    with BankWriter(tmp_path / "bank", purpose="a test") as writer:
+        list(writer.query("UPDATE negatives SET sha256 = ? WHERE id = 2", ("0" * 64,)))
+    until(lambda: page.get("/api/changes").json()["version"] == "2")
+    assert page.get("/api/list").content != before
+    body = {"ids": [1, 2], "sha256s": [page.get("/api/rows?ids=1").json()[0]["sha256"], shown["sha256"][:8]]}
+    answer = page.post("/api/decide", json={**body, "state": "rejected"})
+    assert answer.status_code == 409 and "look again" in answer.json()["error"]
+    assert set(states(tmp_path / "bank").values()) == {"unreviewed"}
+    decide(page, [2], "rejected")
+    assert states(tmp_path / "bank")[2] == "rejected"
 
 
 def test_the_same_verdict_again_is_no_act(page: TestClient) -> None:
@@ -191,7 +248,7 @@ def test_clusters_and_places_come_with_the_list(make_bank: MakeBank, visit: Visi
     with BankWriter(bank, purpose="a test") as writer:
         list(writer.query("INSERT INTO likenesses VALUES (1, 0.5, 7, 1), (2, 0.9, 7, 1), (3, NULL, 8, 2)"))
     page = visit(bank)
-    assert list(struct.iter_unpack("<iii", page.get("/api/list?sort=unlabelled").content)) == [
+    assert [each[:3] for each in struct.iter_unpack("<iiiI", page.get("/api/list?sort=unlabelled").content)] == [
         (2, 7, 1),
         (1, 7, 1),
         (3, 8, 2),

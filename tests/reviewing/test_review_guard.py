@@ -27,8 +27,20 @@ def test_the_address_with_the_token_opens_the_rest(stranger: TestClient) -> None
     page = stranger.get(f"/?token={TOKEN}")
     assert page.status_code == 200
     cookie = page.headers["set-cookie"]
-    assert re.fullmatch(f"negmine-8765={TOKEN}; HttpOnly; Path=/; SameSite=strict", cookie)
+    assert re.fullmatch("negmine-8765=[0-9a-f]{64}; HttpOnly; Path=/; SameSite=strict", cookie)
     assert stranger.get("/api/changes").json()["states"]["unreviewed"] == 3
+
+
+def test_the_cookie_reads_and_decides_nothing(stranger: TestClient) -> None:
+    """Other servers of this computer get it too."""
+    assert f'content="{TOKEN}"' in stranger.get(f"/?token={TOKEN}").text
+    for answer in (stranger.get("/"), stranger.get("/api/changes"), stranger.get("/?token=x")):
+        assert answer.status_code == 200 and TOKEN not in answer.text + str(answer.headers)
+    (value,) = stranger.cookies.values()
+    body = {"ids": [1], "sha256s": ["0" * 8], "state": "rejected"}
+    for given in (value, ""):
+        headers = {"origin": OWN, TOKEN_HEADER: given}
+        assert stranger.post("/api/decide", json=body, headers=headers).status_code == 403
 
 
 def test_the_token_in_an_address_opens_the_page_alone(stranger: TestClient) -> None:
@@ -113,6 +125,16 @@ def test_names_of_an_address() -> None:
     assert names_of("192.168.1.5") == ("192.168.1.5",)
     assert names_of("fe80::1") == ("[fe80::1]",)
     assert {"127.0.0.1", "localhost"} < {*names_of("0.0.0.0")} and "0.0.0.0" not in names_of("0.0.0.0")
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [("LocalHost", "localhost"), ("Box.Local", "box.local"), ("0:0:0:0:0:0:0:1", "[::1]"), ("FE80::0:1", "[fe80::1]"),
+     ("127.1", "127.0.0.1")],
+)  # fmt: skip
+def test_names_are_as_browsers_write_them(given: str, written: str) -> None:
+    assert names_of(given)[0] == written
+    assert names_of("0:0:0:0:0:0:0:0") == names_of("::")
 
 
 def test_the_usual_port_may_be_left_out() -> None:

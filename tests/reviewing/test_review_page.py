@@ -360,6 +360,56 @@ def test_two_windows_and_a_scan_lose_nothing(make_bank, serve, drivers, tmp_path
     assert one.errors() == two.errors() == []
 
 
+def test_a_verdict_is_about_the_picture_though_its_number_is_anothers_now(serve, drivers, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    bank = many_negatives(tmp_path / "bank", 2)
+    url = serve(bank).url
+    page = Page(drivers[0], url)
+    number = page.at()
+    page.driver.execute_script(
+        "const ask = fetch; window.fetch = (url, how) => url === '/api/changes' ? new Promise(() => {}) : ask(url, how)"
+    )
+    first = exchange(bank, number, 10)
+    page.press("a")
+    until(lambda: "look again" in page.text("#said"))
+    assert decided(bank) == {}
+    page = Page(drivers[0], url)
+    page.press(" ")
+    shown = "return document.querySelector('#large img')?.getAttribute('src')"
+    until(lambda: page.driver.execute_script(shown) == f"/crops/{first}.jpg")
+    second = exchange(bank, number, 250)
+    until(lambda: page.driver.execute_script(shown) == f"/crops/{second}.jpg")  # though nobody moves
+    page.press("a")
+    until(lambda: stored(bank)[number] == "accepted")
+
+
+def test_another_bank_at_the_same_address_is_not_undone(serve, drivers, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    one, two = (many_negatives(tmp_path / name, 2) for name in ("one", "two"))
+    server = serve(one)
+    page = Page(drivers[0], server.url)
+    page.press("a")
+    until(lambda: decided(one) == {"accepted": 1})
+    server.kill()
+    with Verdicts(two) as command:
+        command.decide([1], "target", origin="bank")
+    server.bank = two
+    server.start()
+    page = Page(drivers[0], server.url)
+    page.press("u")
+    until(lambda: "nothing to undo" in page.text("#said"))
+    assert decided(two) == {"target": 1}
+
+
+def exchange(bank: Path, number: int, grey: int) -> str:
+    """As if the negative was withdrawn, and another had its number; the sha256 of that."""
+    data = encode_jpeg(np.full((48, 64, 3), grey, np.uint8))
+    sha256 = sha256_of(data)
+    (bank / content_name(NEGATIVES, sha256)).parent.mkdir(exist_ok=True)
+    (bank / content_name(NEGATIVES, sha256)).write_bytes(data)
+    with BankWriter(bank, purpose="a test") as writer:
+        list(writer.query("UPDATE negatives SET sha256 = ? WHERE id = ?", (sha256, number)))
+    return sha256
+
+
 def test_ten_thousand_negatives(serve, drivers, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     bank = many_negatives(tmp_path / "bank", 10_000)
     page = Page(drivers[0], serve(bank).url)

@@ -35,9 +35,11 @@ def command(bank: str, which: NegativeFilter, as_json: bool) -> None:
     """
     from negmine.bank.bank import Bank
     from negmine.bank.statistics import statistics
+    from negmine.trainable import is_held_back, waiting_images
 
     with Bank(bank) as opened:
-        found = statistics(opened, which)
+        held_back, waiting = sum(map(is_held_back, opened.negatives())), len(waiting_images(opened))
+        found = statistics(opened, which, held_back=held_back, waiting=waiting)
     if as_json:
         print_json(found.to_dict())
     else:
@@ -48,6 +50,10 @@ def _render(found: BankStatistics) -> None:
     out = console()
     scanned, variants = counted(found.images, "image"), counted(found.variants, "variant")
     say(out, f"{printable(found.bank)}: {counted(found.negatives, 'negative')} of {scanned}, {variants}")
+    if found.held_back:
+        say(out, f"{counted(found.held_back, 'negative')} held back as likely targets without a label until accepted")
+    if found.waiting:
+        say(out, f"{counted(found.waiting, 'image')} not trained on until the targets in them are labelled")
     _table("class", found.classes)
     _table("verdict", {str(state): count for state, count in found.states.items()})
     _table("folder of the source", found.folders)

@@ -15,6 +15,8 @@ const HOVER = 450; // ms until a tile under the pointer is shown large
 const byId = (id) => document.getElementById(id);
 const grid = byId("grid"), canvas = byId("canvas"), large = byId("large"), peek = byId("peek");
 const tokenMeta = document.querySelector("meta[name=negmine-token]");
+if (tokenMeta.content) sessionStorage.setItem("token", tokenMeta.content); // a reload brings none
+const token = sessionStorage.getItem("token") ?? "";
 
 // ---- talking to the server ------------------------------------------------------------------------------------------
 
@@ -39,7 +41,7 @@ async function ask(path, options = {}) {
 const askJson = async (path, options) => (await ask(path, options)).json();
 
 function change(path, body) {
-  const headers = { "content-type": "application/json", [tokenMeta.name]: tokenMeta.content };
+  const headers = { "content-type": "application/json", [tokenMeta.name]: token };
   return askJson(path, { method: "POST", headers, body: JSON.stringify(body) });
 }
 
@@ -80,9 +82,10 @@ const view = {
 let facets = { classes: [], runs: [], folders: [], known: {}, digits: 7, compare: "" };
 let seenDecisions = ""; // that the tiles show; those of others are noticed by the difference
 let progress = { version: "", decisions: "", states: {}, last_act: 0, undoable: null };
-let list = new Int32Array(0); // id, cluster and place of each negative, in order
+let list = new Int32Array(0); // id, cluster, place and hash (see `hashAt`) of each negative, in order
 let lines = []; // of the grid: each an array of positions in the list
 let lineOf = new Map(); // by the id of each negative in it
+let positionOf = new Map(); // in the list, by id
 let rows = new Map(); // what tiles show, by id
 let wanted = new Set(); // ids that were asked for
 let selected = new Set(); // ids
@@ -90,9 +93,12 @@ let at = 0, anchor = 0; // lines
 let largeOpen = false;
 let listing = 0; // counts requests, so that a late answer is not shown
 
-const idAt = (position) => list[3 * position];
-const clusterAt = (position) => list[3 * position + 1];
-const placeAt = (position) => list[3 * position + 2];
+const FIELDS = 4; // of each negative
+const HASH_DIGITS = 8;
+const idAt = (position) => list[FIELDS * position];
+const clusterAt = (position) => list[FIELDS * position + 1];
+const placeAt = (position) => list[FIELDS * position + 2];
+const hashAt = (position) => (list[FIELDS * position + 3] >>> 0).toString(16).padStart(HASH_DIGITS, "0");
 const idsOf = (line) => (lines[line] ?? []).map(idAt);
 const headOf = (line) => (line in lines ? idAt(lines[line][0]) : undefined);
 
@@ -123,12 +129,13 @@ async function loadList({ renewed }) {
   const isSame = answer.length === list.length && answer.every((number, index) => number === list[index]);
   if (isSame && !renewed) return;
   const kept = headOf(at), keptAnchor = headOf(anchor), above = Math.floor(at / columns); // somebody may have moved on meanwhile
+  const chosen = new Map([...selected].map((id) => [id, hashAt(positionOf.get(id))]));
   list = answer;
   layLines();
   const line = lineOf.get(kept);
   at = line ?? (renewed ? 0 : Math.min(at, Math.max(lines.length - 1, 0)));
   anchor = lineOf.get(keptAnchor) ?? at;
-  for (const id of [...selected]) if (!lineOf.has(id)) selected.delete(id);
+  for (const [id, hash] of chosen) if (!lineOf.has(id) || hashAt(positionOf.get(id)) !== hash) selected.delete(id);
   layOut();
   if (renewed) { if (line === undefined) grid.scrollTop = 0; else scrollTo(at); }
   else grid.scrollTop += (Math.floor(at / columns) - above) * lineHeight; // the tiles in view stay where they are
@@ -141,7 +148,8 @@ function layLines() {
   const first = new Map();
   lines = [];
   lineOf = new Map();
-  for (let position = 0; position < list.length / 3; position++) {
+  positionOf = new Map();
+  for (let position = 0; position < list.length / FIELDS; position++) {
     const group = groupAt ? groupAt(position) : NO_GROUP;
     let line = group === NO_GROUP ? undefined : first.get(group);
     if (line === undefined) {
@@ -151,6 +159,7 @@ function layLines() {
     }
     lines[line].push(position);
     lineOf.set(idAt(position), line);
+    positionOf.set(idAt(position), position);
   }
 }
 
@@ -288,12 +297,14 @@ function goTo(line, { extend = false } = {}) {
 
 const pending = new Map(); // id to how many verdicts about it are not stored yet
 let queue = Promise.resolve(); // verdicts are stored one after the other, in their order
-let ownActs = JSON.parse(sessionStorage.getItem("acts") ?? "[]"); // of this window, to undo; it survives a reload
+const bankKey = document.body.dataset.bankKey;
+const ACTS = `acts ${bankKey}`; // another bank may be reviewed at the same address
+let ownActs = JSON.parse(sessionStorage.getItem(ACTS) ?? "[]"); // of this window, to undo; it survives a reload
 let armed = 0; // an act of another window, which the next undo takes back
 
 function rememberAct(id) {
   ownActs.push(id);
-  sessionStorage.setItem("acts", JSON.stringify(ownActs));
+  sessionStorage.setItem(ACTS, JSON.stringify(ownActs));
 }
 
 function decide(state) {
@@ -301,6 +312,7 @@ function decide(state) {
   const isSelection = selected.size > 0;
   const ids = isSelection ? [...selected] : idsOf(at);
   if (!ids.length) return;
+  const sha256s = hashesOf(ids);
   const before = new Map(ids.map((id) => [id, rows.get(id)?.state]));
   for (const id of ids) {
     pending.set(id, (pending.get(id) ?? 0) + 1);
@@ -311,7 +323,7 @@ function decide(state) {
   if (!isSelection) goTo(at + 1); else { draw(); showCounts(); if (largeOpen) showLarge(); }
   queue = queue.then(async () => {
     try {
-      const done = await change("/api/decide", { ids, state });
+      const done = await change("/api/decide", { ids, sha256s, state });
       showProblem(null);
       if (done.act) { rememberAct(done.act.id); noteOwn(done); }
       const count = done.act ? done.act.ids.length : 0;
@@ -322,10 +334,18 @@ function decide(state) {
       release(ids);
       for (const [id, old] of before) if (rows.has(id) && old !== undefined) rows.get(id).state = old;
       showProblem(error);
+      say(error.message);
+      progress.listed = ""; // what is there now is loaded with the next poll
     }
     draw();
     if (largeOpen) showLarge();
   });
+}
+
+// How the hashes begin of what is on the screen: a number may belong to another negative by now.
+function hashesOf(ids) {
+  const shown = (id) => (largeOpen && shownLarge?.id === id ? shownLarge : rows.get(id));
+  return ids.map((id) => (shown(id)?.sha256 ?? hashAt(positionOf.get(id))).slice(0, HASH_DIGITS));
 }
 
 // Where nobody else decided anything since, the tiles are as they should be.
@@ -346,9 +366,9 @@ function undo() {
       while (true) {
         const act = ownActs.at(-1) ?? armed;
         if (!act) { offerOthers(); return; }
-        const done = await change("/api/undo", { act });
+        const done = await change("/api/undo", { act, bank: bankKey });
         ownActs.pop();
-        sessionStorage.setItem("acts", JSON.stringify(ownActs));
+        sessionStorage.setItem(ACTS, JSON.stringify(ownActs));
         armed = 0;
         showProblem(null);
         if (done.act) { await undone(done); return; }
@@ -392,7 +412,7 @@ function selectAlike() {
   const alike = (groupAt) => {
     const found = [];
     if (groupAt(head) !== NO_GROUP) {
-      for (let position = 0; position < list.length / 3; position++) if (groupAt(position) === groupAt(head)) found.push(idAt(position));
+      for (let position = 0; position < list.length / FIELDS; position++) if (groupAt(position) === groupAt(head)) found.push(idAt(position));
     }
     return found;
   };
@@ -411,6 +431,7 @@ const compareHint = () => `Nobody has compared these negatives yet: run "${facet
 // ---- the large view -------------------------------------------------------------------------------------------------
 
 let showing = 0; // counts requests, as `listing` does
+let shownLarge = null; // what is known of the negative in it
 
 async function showLarge() {
   const id = headOf(at), turn = ++showing;
@@ -418,6 +439,7 @@ async function showLarge() {
   try {
     const details = await askJson(`/api/negatives/${id}`);
     if (turn !== showing) return;
+    shownLarge = details;
     fillLarge(large, details);
     const next = rows.get(headOf(at + 1));
     if (next) new Image().src = `/crops/${next.sha256}.jpg`; // most people go on to the next one
@@ -587,7 +609,7 @@ function showProgress(now) {
 }
 
 function showCounts() {
-  const negatives = list.length / 3, what = { none: "", place: "place", cluster: "cluster" }[view.group];
+  const negatives = list.length / FIELDS, what = { none: "", place: "place", cluster: "cluster" }[view.group];
   const shown = what ? `${counted(lines.length, "line")} of ${counted(negatives, "negative")}` : counted(negatives, "negative");
   byId("shown").textContent = selected.size ? `${shown}, ${selected.size.toLocaleString("en")} selected` : shown;
 }
@@ -613,6 +635,14 @@ function relay(changed) {
 
 // ---- what others change ---------------------------------------------------------------------------------------------
 
+async function refresh() {
+  await loadList({ renewed: false });
+  const inView = new Set([...tiles.keys()].map(headOf));
+  for (const id of rows.keys()) if (!inView.has(id)) rows.delete(id);
+  await fetchRows({ again: true });
+  if (largeOpen) showLarge();
+}
+
 async function poll() {
   if (document.visibilityState === "visible") {
     try {
@@ -624,15 +654,10 @@ async function poll() {
         facets = await askJson("/api/facets");
         showProgress(now);
         showFilters();
-        await loadList({ renewed: false });
-        await fetchRows({ again: true });
+        await refresh();
       } else if (isDecided) {
         showProgress(now);
-        await loadList({ renewed: false });
-        const inView = new Set([...tiles.keys()].map(headOf));
-        for (const id of rows.keys()) if (!inView.has(id)) rows.delete(id);
-        await fetchRows({ again: true });
-        if (largeOpen) showLarge();
+        await refresh();
       }
     } catch (error) { showProblem(error); }
   }
