@@ -84,7 +84,7 @@ class Verdicts(SharedBank):
             negative_ids: which.
             state: the verdict; `unreviewed` takes one back.
             origin: where it was decided, for the record: `review`, `bank`, ...
-            sha256s: the hash that each had when it was looked at; a scan may have given its number to another since.
+            sha256s: how the hash of each began when it was looked at, by its number, which may be another's since.
 
         Returns:
             The act; None where all of them were in that state before.
@@ -100,7 +100,7 @@ class Verdicts(SharedBank):
         """Raise BankError unless each number is that of the negative that was looked at."""
         question = "SELECT id, sha256 FROM negatives WHERE id IN (SELECT value FROM json_each(?))"
         now: dict[int, str] = dict(self.rows(question, {"id": WHOLE, "sha256": SHA256}, (json.dumps(list(sha256s)),)))
-        changed = [number for number, sha256 in sha256s.items() if now.get(number) != sha256]
+        changed = [number for number, prefix in sha256s.items() if not now.get(number, prefix).startswith(prefix)]
         if changed:
             raise BankError(
                 f"bank {printable(self.folder)}: {counted(len(changed), 'negative')} changed meanwhile; look again"

@@ -45,7 +45,7 @@ class Known(TypedDict):
 def facets(bank: Bank, index: Index) -> Document:
     """What can be filtered by, and how many negatives each choice has; it changes with the index alone."""
     return {
-        "compare": f"negmine bank compare --bank {shlex.quote(printable(bank.folder))}",
+        "compare": f"negmine bank compare --weights W --data DATA --bank {shlex.quote(printable(bank.folder))}",
         "digits": digits(bank),
         "classes": [_choice(name, one_line(name), count) for name, count in index.class_counts().items()],
         "runs": [_run(run) for run in runs(bank)],

@@ -7,7 +7,6 @@ writer, such as a scan, no longer than that takes to store one batch.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -19,7 +18,7 @@ from typing import TypeVar
 import numpy as np
 
 from negmine.bank.bank import Bank
-from negmine.bank.cells import SHA256, TEXT, WHOLE
+from negmine.bank.cells import TEXT
 from negmine.bank.connection import DATABASE
 from negmine.bank.filters import NegativeFilter, ReviewState, Sort
 from negmine.bank.index import Index, Stamp, content_stamp, decided_states, decision_stamp
@@ -30,7 +29,6 @@ from negmine.structures import IntArray
 
 _T = TypeVar("_T")
 _ORIGIN = "review"
-_HASHES = "SELECT id, sha256 FROM negatives WHERE id IN (SELECT value FROM json_each(?))"
 _SHARE = 5  # a new index is begun after this many times as long as the last took, so that a scan has the processor
 
 
@@ -147,7 +145,9 @@ class ReviewedBank:
         Raises:
             BankError: where a number is of no negative, or of another one by now; then nothing is stored.
         """
-        return await self._change(lambda verdicts: _decide(verdicts, prefixes, state))
+        return await self._change(
+            lambda verdicts: verdicts.decide(list(prefixes), state, origin=_ORIGIN, sha256s=prefixes)
+        )
 
     async def undo(self, act_id: int, bank_key: str) -> Act | None:
         """Take back an act of a review; see `Verdicts.undo`.
@@ -223,14 +223,6 @@ def _key(bank: Bank) -> str:
     columns = {"key": TEXT, "versions": TEXT}
     first_run = next(bank.rows("SELECT key, versions FROM runs ORDER BY id LIMIT 1", columns), None)
     return sha256_of(repr((os.fsencode(bank.folder.resolve()), file.st_dev, file.st_ino, first_run)).encode())[:16]
-
-
-def _decide(verdicts: Verdicts, prefixes: Mapping[int, str], state: ReviewState) -> Act | None:
-    asked = json.dumps(list(prefixes))
-    sha256s: dict[int, str] = dict(verdicts.rows(_HASHES, {"id": WHOLE, "sha256": SHA256}, (asked,)))
-    if any(not sha256.startswith(prefixes[number]) for number, sha256 in sha256s.items()):
-        raise BankError("the negatives have changed since they were shown, so nothing is decided; look again")
-    return verdicts.decide(list(prefixes), state, origin=_ORIGIN)
 
 
 def _undo(verdicts: Verdicts, act_id: int) -> Act | None:

@@ -584,9 +584,9 @@ function showFilters() {
   const { unlabelled, clusters, places } = facets.known;
   byId("hint").hidden = unlabelled && clusters && places;
   byId("hint").textContent = clusters || places
-    ? "Likely unlabelled targets are known only where labelled images were scanned too."
+    ? "Likely unlabelled targets are not known yet. This command finds them, with labelled images to compare with: "
     : "Likely unlabelled targets, clusters and places are not known yet. This command finds them: ";
-  if (!clusters && !places) byId("hint").append(make("code", { textContent: facets.compare }));
+  if (!byId("hint").hidden) byId("hint").append(make("code", { textContent: facets.compare }));
 }
 
 function showStates() {
@@ -749,7 +749,7 @@ try {
   showProgress(await askJson("/api/changes"));
   seenDecisions = progress.decisions;
   facets = await askJson("/api/facets");
-  view.group ||= facets.known.places ? "place" : "none"; // the same box in many frames is one line
+  view.group ||= "none"; // one key decides about what is seen
   rememberView();
   showFilters();
   await loadList({ renewed: true });
