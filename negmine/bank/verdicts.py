@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from negmine.bank.bank import Bank
-from negmine.bank.cells import REVIEW, SHA256, TEXT, WHOLE, checked
+from negmine.bank.cells import REVIEW, TEXT, WHOLE, checked
 from negmine.bank.filters import ReviewState
+from negmine.bank.identity import sha256s_of
 from negmine.bank.kept_doubts import forget_doubts
 from negmine.bank.shared import SharedBank
 from negmine.errors import BankError
@@ -98,8 +99,7 @@ class Verdicts(SharedBank):
 
     def _require_same(self, sha256s: Mapping[int, str]) -> None:
         """Raise BankError unless each number is that of the negative that was looked at."""
-        question = "SELECT id, sha256 FROM negatives WHERE id IN (SELECT value FROM json_each(?))"
-        now: dict[int, str] = dict(self.rows(question, {"id": WHOLE, "sha256": SHA256}, (json.dumps(list(sha256s)),)))
+        now = sha256s_of(self, list(sha256s))
         changed = [number for number, prefix in sha256s.items() if not now.get(number, prefix).startswith(prefix)]
         if changed:
             raise BankError(

@@ -7,7 +7,6 @@ writer, such as a scan, no longer than that takes to store one batch.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,13 +17,11 @@ from typing import TypeVar
 import numpy as np
 
 from negmine.bank.bank import Bank
-from negmine.bank.cells import TEXT
-from negmine.bank.connection import DATABASE
 from negmine.bank.filters import NegativeFilter, ReviewState, Sort
+from negmine.bank.identity import database_key, origin_of
 from negmine.bank.index import Index, Stamp, content_stamp, decided_states, decision_stamp
 from negmine.bank.verdicts import Act, ActSummary, Verdicts, decided_since, last_act, last_undoable
 from negmine.errors import BankError, BankLockedError, BankVersionError
-from negmine.files import sha256_of
 from negmine.structures import IntArray
 
 _T = TypeVar("_T")
@@ -70,7 +67,7 @@ class ReviewedBank:
         except BankError as error:
             self.read_only = str(error)
         self._bank = self._connect(self._reading, Bank)
-        self.key = self._reading.submit(_key, self._bank).result()
+        self.key = self._reading.submit(database_key, self._bank).result()
         self._index_bank = self._connect(self._indexing, Bank)
         self._version = 1
         self._content = self._reading.submit(content_stamp, self._bank).result()
@@ -217,16 +214,7 @@ class ReviewedBank:
         self._rested = time.monotonic() + _SHARE * seconds
 
 
-def _key(bank: Bank) -> str:
-    """What a database has that a new one at its path has not: the place on the disk, and the first run."""
-    file = (bank.folder / DATABASE).stat()
-    columns = {"key": TEXT, "versions": TEXT}
-    first_run = next(bank.rows("SELECT key, versions FROM runs ORDER BY id LIMIT 1", columns), None)
-    return sha256_of(repr((os.fsencode(bank.folder.resolve()), file.st_dev, file.st_ino, first_run)).encode())[:16]
-
-
 def _undo(verdicts: Verdicts, act_id: int) -> Act | None:
-    row = next(verdicts.rows("SELECT origin FROM acts WHERE id = ?", {"origin": TEXT}, (act_id,)), None)
-    if row is not None and row[0] != _ORIGIN:
+    if origin_of(verdicts, act_id) not in (None, _ORIGIN):
         raise BankError(f"no review decided act {act_id}; `negmine bank undo --act {act_id}` takes it back")
     return verdicts.undo(act_id)
