@@ -8,6 +8,7 @@ are taken first, some images at a time, then negatives, and then the verdicts on
 from __future__ import annotations
 
 import json
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -34,6 +35,7 @@ _T = TypeVar("_T")
 _PURPOSE = "negmine bank merge"
 _AT_ONCE = 100  # images, or variants, in a transaction: a reviewer's verdict waits for its end
 _LABELS_AT_ONCE = 1000  # images whose labels are taken in one; no file is written there
+_TURN, _PAUSE = 0.4, 0.11  # seconds: SQLite looks every 0.1 s at the latest whether it may write
 _SAFETY: tuple[ReviewState, ...] = ("unreviewed", "accepted", "rejected", "target")  # the safest last
 _OWN_OBJECTS = """
 SELECT s.sha256, o.x1, o.y1, o.x2, o.y2
@@ -99,6 +101,7 @@ class _Merge:
         own = writer.rows("SELECT sha256, id FROM negatives", {"sha256": SHA256, "id": WHOLE})
         self._own = {self._hashes[sha256]: number for sha256, number in own if sha256 in self._hashes}
         self._unusable: dict[str, str] = {}
+        self._since = time.monotonic()
         self._sources = self._agreed_sources()
         self._unplaced = self._without_place()
         self._refused = self._touching()
@@ -196,6 +199,7 @@ class _Merge:
                 ready[number].staged.path.unlink(missing_ok=True)
             done += len(sources)
             self._report(done, len(self._sources))
+            self._give_way()
 
     def _ready(self, sources: Sequence[OtherSource], known: Mapping[int, int]) -> dict[int, ReadyNegative]:
         """The negatives of some images that are new and whose files are sound."""
@@ -229,10 +233,17 @@ class _Merge:
         for sources in _in_parts(self._sources, _LABELS_AT_ONCE):
             with self._writer.transaction():
                 withdrawn |= self._withdraw({number for source in sources for number in store.label(source)})
+            self._give_way()
         for part in _in_parts([own for number, own in self._own.items() if number in self._refused], _AT_ONCE):
             with self._writer.transaction():
                 withdrawn |= self._withdraw(set(part))
         return withdrawn
+
+    def _give_way(self) -> None:
+        """Let those who wait with a verdict write; one transaction right behind the other would keep them out."""
+        if time.monotonic() - self._since > _TURN:
+            time.sleep(_PAUSE)
+            self._since = time.monotonic()
 
     def _withdraw(self, negatives: set[int]) -> dict[int, str]:
         question = "SELECT id, sha256 FROM negatives WHERE id IN (SELECT value FROM json_each(?))"
