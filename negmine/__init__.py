@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from negmine.augmenting.config import AugmentConfig
     from negmine.augmenting.operations import average_blur, gaussian_blur, linear_contrast, median_blur, sharpen
     from negmine.bank.bank import Bank
+    from negmine.bank.merging import merge_banks
+    from negmine.bank.pictures import write_sheet
+    from negmine.bank.pruning import prune
+    from negmine.bank.vacuuming import vacuum
     from negmine.bank.verdicts import Verdicts
     from negmine.bank.verify import verify
     from negmine.comparing.compare import compare
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from negmine.evaluating.evaluate import evaluate
     from negmine.exporting.config import ExportConfig
     from negmine.exporting.export import export
+    from negmine.exporting.targets import export_targets
     from negmine.mining.config import CropConfig, ScanConfig
     from negmine.mining.scan import scan
     from negmine.ratios.ratio import ratio
@@ -73,11 +78,14 @@ __all__ = [
     "compare",
     "evaluate",
     "export",
+    "export_targets",
     "gaussian_blur",
     "linear_contrast",
     "median_blur",
+    "merge_banks",
     "open_detector",
     "open_truth",
+    "prune",
     "ratio",
     "report",
     "retrain",
@@ -86,7 +94,9 @@ __all__ = [
     "scan",
     "sharpen",
     "train_verifier",
+    "vacuum",
     "verify",
+    "write_sheet",
 ]
 
 _WHERE = {
@@ -116,11 +126,14 @@ _WHERE = {
     "compare": "negmine.comparing.compare",
     "evaluate": "negmine.evaluating.evaluate",
     "export": "negmine.exporting.export",
+    "export_targets": "negmine.exporting.targets",
     "gaussian_blur": "negmine.augmenting.operations",
     "linear_contrast": "negmine.augmenting.operations",
     "median_blur": "negmine.augmenting.operations",
+    "merge_banks": "negmine.bank.merging",
     "open_detector": "negmine.detectors.open",
     "open_truth": "negmine.datasets.open",
+    "prune": "negmine.bank.pruning",
     "ratio": "negmine.ratios.ratio",
     "report": "negmine.reporting.report",
     "retrain": "negmine.retraining.retrain",
@@ -129,7 +142,9 @@ _WHERE = {
     "scan": "negmine.mining.scan",
     "sharpen": "negmine.augmenting.operations",
     "train_verifier": "negmine.verifying.train",
+    "vacuum": "negmine.bank.vacuuming",
     "verify": "negmine.bank.verify",
+    "write_sheet": "negmine.bank.pictures",
 }
 
 

@@ -59,5 +59,5 @@ def _report(verdicts: Verdicts, undone: Act, *, as_json: bool) -> None:
         return
     names = named((each.sha256 for each in changed), digits(verdicts))
     states = ", ".join(f"{count} {state}" for state, count in sorted(Counter(each.review for each in changed).items()))
-    now = f": {names}; now {states}" if changed else "; all of them were decided again later"
+    now = f": {names}; now {states}" if changed else "; all of them were decided again or withdrawn since"
     say(console(), f"decision {undone.id} taken back ({undone.state}, {counted(len(changed), 'negative')}){now}")
