@@ -25,9 +25,11 @@ from negmine.bank.browsing import (
     source_image,
 )
 from negmine.bank.index import NO_GROUP, Index
+from negmine.bank.records import Negative
 from negmine.bank.verdicts import Act
 from negmine.errors import BankError
 from negmine.paths import printable
+from negmine.trainable import is_held_back
 from negmine.words import one_line
 
 _MOST_FOLDERS = 300  # that are offered to filter by
@@ -74,6 +76,7 @@ def rows(bank: Bank, negative_ids: Sequence[int]) -> list[Document]:
             "box": in_crop(boxes[negative.id], negative.rect, negative.size_wh) if negative.id in boxes else None,
             "state": negative.review,
             "source": printable(negative.source.name),
+            **_likeness(negative),
         }
         for negative in in_order(bank, negative_ids)
     ]
@@ -99,6 +102,7 @@ def details(bank: Bank, negative_id: int) -> Document:
         "size": negative.size_wh,
         "state": negative.review,
         "source": printable(negative.source),
+        **_likeness(negative),
         "source_sha256": negative.source_sha256,
         "source_size": None if source is None else source.size_wh,
         "rect": tuple(negative.rect),
@@ -115,6 +119,11 @@ def details(bank: Bank, negative_id: int) -> Document:
             for each in labelled_objects(bank, negative)
         ],
     }
+
+
+def _likeness(negative: Negative) -> Document:
+    """How much a negative looks like a target without a label, and whether it is kept from training for that."""
+    return {"unlabelled": negative.unlabelled, "held_back": is_held_back(negative)}
 
 
 def act(done: Act | None) -> Document | None:

@@ -18,6 +18,7 @@ from killing import until
 from starlette.testclient import TestClient
 
 from negmine.bank.bank import Bank
+from negmine.bank.likenesses import Likeness, Likenesses
 from negmine.bank.verdicts import Verdicts
 from negmine.bank.writer import BankWriter
 from negmine.images import encode_jpeg
@@ -340,3 +341,14 @@ def test_a_bank_that_is_open_leaves_nothing_that_verify_names(page: TestClient, 
     page.get(f"/thumbnails/{row['sha256']}.jpg")
     decide(page, [1], "accepted")
     assert verify(tmp_path / "bank").ok
+
+
+def test_what_is_held_back_says_so(visit: Visit, three: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(three, tmp_path / "copy"))
+    with Likenesses(copy) as bank:
+        numbers = {each.id: each.sha256 for each in bank.negatives()}
+        bank.keep_likenesses([Likeness(1, numbers[1], 0.99, 1, 1), Likeness(2, numbers[2], 0.5, 2, 2)])
+    page = visit(copy)
+    said = {row["id"]: (row["unlabelled"], row["held_back"]) for row in page.get("/api/rows?ids=1,2,3").json()}
+    assert said == {1: (0.99, True), 2: (0.5, False), 3: (None, False)}
+    assert page.get("/api/negatives/1").json()["held_back"] is True

@@ -256,10 +256,11 @@ function fill(line) {
     tile.dataset.sha256 = row.sha256;
     place(tile.querySelector("img"), tile.querySelector(".box"), row);
     tile.querySelector(".score").textContent = row.score.toFixed(2);
-    tile.querySelector(".name").textContent = row.class;
   }
+  const doubt = row.held_back ? ", held back" : view.sort === "unlabelled" && row.unlabelled !== null ? `, likely ${row.unlabelled.toFixed(2)}` : "";
+  tile.querySelector(".name").textContent = `${row.class}${doubt}`;
   const alike = count < 2 ? "" : view.group === "place" ? `, fires here in ${count} frames` : `, ${count} alike`;
-  tile.setAttribute("aria-label", `${row.class}, score ${row.score.toFixed(2)}, ${CALLED[row.state]}${alike}, from ${row.source}`);
+  tile.setAttribute("aria-label", `${row.class}, score ${row.score.toFixed(2)}, ${CALLED[row.state]}${doubt}${alike}, from ${row.source}`);
 }
 
 function place(image, box, row) {
@@ -515,6 +516,7 @@ function facts(details) {
   const runs = [...new Set(details.detections.filter((each) => each.is_here).map((each) => run(each.run)))];
   const pairs = [
     ["Hardest", `${details.class}, score ${details.score.toFixed(3)}`], ["Verdict", CALLED[details.state]],
+    ...(details.unlabelled === null ? [] : [["Like a target without a label", `${details.unlabelled.toFixed(2)}${details.held_back ? ", held back from training until you accept it" : ""}`]]),
     ["Id", details.sha256.slice(0, facets.digits)], ["File", details.file], ["Source", details.source],
     ["Cut at", `${details.rect[0]}, ${details.rect[1]} to ${details.rect[2]}, ${details.rect[3]}`], ["Found by", runs.join("; ")],
   ];
