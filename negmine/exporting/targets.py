@@ -106,7 +106,9 @@ def export_targets(
 def _require_any(waiting: Sequence[MarkedImage], marked: Sequence[MarkedImage], bank: str | Path, out: Path) -> None:
     if waiting or os.path.exists(out / MANIFEST):  # noqa: PTH110  (it raises for no path)
         return
-    why = f"all {len(marked)} images with one are labelled by now" if marked else "no negative is marked as a target"
+    why = (
+        f"{counted(len(marked), 'image')} with one: labelled by now" if marked else "no negative is marked as a target"
+    )
     raise ExportError(
         f"bank {printable(bank)} has no target that waits for its label ({why}); mark some with `negmine bank target` "
         "or on the page of `negmine review`"

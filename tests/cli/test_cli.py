@@ -230,6 +230,7 @@ def test_what_a_detector_notes_while_it_runs_is_said_and_in_the_document(
     assert json.loads(run("scan", backgrounds, *arguments).stdout)["notes"] == []
 
 
+@pytest.mark.slow
 def test_the_table_says_what_happened_and_what_to_do_next(run: Run, backgrounds: Path, firing_weights: Path) -> None:
     done = run("scan", backgrounds, "--weights", firing_weights, "--imgsz", "96", "--bank", "my bank")
     assert done.returncode == 0, done.stderr
@@ -250,6 +251,7 @@ def test_a_reader_that_leaves_is_no_error(backgrounds: Path, tmp_path: Path) -> 
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_interrupted_is_130_and_the_same_command_goes_on(
     run: Run, backgrounds: Path, firing_weights: Path, tmp_path: Path
 ) -> None:

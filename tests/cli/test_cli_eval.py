@@ -62,6 +62,7 @@ def test_usage_errors(run: Run, options: list[str], message: str) -> None:
     assert done.returncode == 2 and done.stdout == "" and message in done.stderr
 
 
+@pytest.mark.slow
 def test_the_tables_and_the_checks(shell: Run, firing_weights: Path, drawn: DemoDataset, tmp_path: Path) -> None:
     (broken := tmp_path / "broken.png").write_bytes(b"no picture")
     given = ["--weights", firing_weights, "--data", drawn.data_yaml, "--backgrounds", drawn.backgrounds, broken]

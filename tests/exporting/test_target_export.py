@@ -148,7 +148,7 @@ def test_the_loop_closes_when_the_labels_are_read(bank: Path, tmp_path: Path) ->
     export_targets(bank, tmp_path / "out")
     scan(tmp_path / "out" / "JPEGImages", square_detector(), bank=bank, truth=open_truth(tmp_path / "out"),
          config=ScanConfig(crop=CROP))  # fmt: skip
-    with pytest.raises(ExportError, match="no negative is marked"):
+    with pytest.raises(ExportError, match="no target that waits for its label"):
         export_targets(bank, tmp_path / "again")
     with Bank(bank) as opened:  # the two with an object in them are withdrawn
         assert sorted(each.score for each in opened.negatives()) == [0.5, 0.9]

@@ -60,7 +60,7 @@ def test_a_scan_takes_openvino_and_what_it_resolves_to_is_the_run(
     assert scan(backgrounds, config(firing_weights, backend="torch"), bank=bank, config=IMAGE).scanned == 7
 
 
-@pytest.mark.slow_after(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 4])
 def test_a_broken_model_is_refused_before_the_first_image_and_torch_used(
     backgrounds: Path, converted: Path, firing_weights: Path, tmp_path: Path, workers: int
@@ -74,6 +74,7 @@ def test_a_broken_model_is_refused_before_the_first_image_and_torch_used(
     assert (refused.scanned, torch.unchanged) == (7, 7), "the run is that of torch"
 
 
+@pytest.mark.slow
 def test_an_evaluation_runs_the_weights_themselves_unless_asked(
     backgrounds: Path, converted: Path, firing_weights: Path, tmp_path: Path
 ) -> None:

@@ -216,6 +216,7 @@ def test_another_number_of_classes_is_named(mobilenet: Callable[[], Path], tmp_p
         open_detector(DetectorConfig(str(tmp_path / "one.safetensors"), device="cpu"))
 
 
+@pytest.mark.slow
 def test_the_same_checkpoint_gives_the_same_bytes(mobilenet: Callable[[], Path], tmp_path: Path) -> None:
     checkpoint = read_checkpoint(mobilenet())
     for number in range(8):

@@ -72,6 +72,7 @@ def test_importing_looks_nothing_up_writes_nothing_and_changes_nothing(tmp_path:
     assert files_in(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_a_plain_import_does_all_of_it_so_the_test_above_can_fail(tmp_path: Path) -> None:
     found, printed = probe("plain", tmp_path)
     assert found["lookups"] == ["one.one.one.one", "dns.google"]
@@ -81,6 +82,7 @@ def test_a_plain_import_does_all_of_it_so_the_test_above_can_fail(tmp_path: Path
     assert files_in(tmp_path) == [".config/Ultralytics/settings.json"]
 
 
+@pytest.mark.slow
 def test_the_users_settings_are_read_and_left_as_they_are(tmp_path: Path) -> None:
     file = tmp_path / ".config/Ultralytics/settings.json"
     file.parent.mkdir(parents=True)

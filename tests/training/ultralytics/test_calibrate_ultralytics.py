@@ -91,6 +91,7 @@ def test_every_logit_moves_by_exactly_the_shift_of_its_class_at_half_precision(f
         assert (new.double() - old.double()).tolist() == [300 * STEP, 0.0, 7 * STEP]
 
 
+@pytest.mark.slow
 def test_nothing_but_the_biases_changes_and_the_same_shifts_give_the_same_bytes(tmp_path: Path) -> None:
     weights = write_half(tmp_path / "w.pt", "yolo11n")
     original = weights.read_bytes()
