@@ -29,6 +29,7 @@ from negmine.labels.plan import ExportImage, Plan, StoredFile
 from negmine.paths import printable, real_path
 from negmine.structures import BoolArray, FloatArray, GroundTruth, as_boxes_xyxy
 from negmine.trainable import LABELLED_IOU, waits_for_label
+from negmine.words import counted
 
 _GONE = "it is gone"
 _CHANGED = "it has changed since it was scanned"
