@@ -233,7 +233,7 @@ def test_pruning_names_first(run: Run, bank: Path, hardest: list[Negative]) -> N
     hardest[0].path.unlink()
     said = run("bank", "prune").stdout
     assert f"negative {hardest[0].sha256[:10]} (rejected): its file is gone" in said
-    assert "1 negative or variant would be removed; --yes removes them" in said and "verdicts that go with" in said
+    assert "1 negative or variant would be removed; --yes removes them" in said and "with a verdict: " in said
     assert len(states(bank)) == 4
     assert json.loads(run("bank", "prune", "--yes", "--files-only", "--json").stdout)["removed"] is True
     assert len(states(bank)) == 3 and run("verify").returncode == 0

@@ -62,7 +62,7 @@ def _render(result: PruneResult) -> None:
     say(out, f"{printable(result.bank)}: {what} {end}")
     judged = sum(each.state != "unreviewed" for each in result.prunable if not each.is_variant)
     if judged:
-        say(out, f"verdicts that go with them: {judged}")
+        say(out, f"with a verdict: {judged}; rejected and target also hold for what a scan finds there later")
     for each in result.unreadable[:_ROWS]:
         say(out, f"kept: {_line(each)}")
     if len(result.unreadable) > _ROWS:
