@@ -251,7 +251,7 @@ def test_a_soup_is_the_average_of_trainings_with_other_seeds(
         torch.testing.assert_close(value, expected, rtol=2e-3, atol=1e-6)  # kept in half precision
     first = averaged.read_bytes()
     averaged.unlink()  # killed before it was written: the members are not trained again
-    assert train().read_bytes() == first and len(told) == 4
+    assert train().read_bytes() == first and len(told) == 12
     blend = tmp_path / "blend.pt"
     trainer.average(
         [averaged, untrained("yolo11n")], blend, shares=(0.75, 0.25)
