@@ -44,6 +44,18 @@ def workers_option(command: _F) -> _F:
     )(command)
 
 
+def device_option(command: _F) -> _F:
+    """`--device`."""
+    return option(
+        "Speed",
+        "--device",
+        default=_DETECTOR.device,
+        show_default=True,
+        metavar="auto|cpu|N",
+        help="Where the detector runs.",
+    )(command)
+
+
 def detector_options(command: _F) -> _F:
     """How weights are run, and what describes weights or predictions that do not describe themselves."""
     return options(
@@ -100,14 +112,7 @@ def speed_options(default: Backend, why: str) -> Callable[[_F], _F]:
             is_flag=True,
             help="Run 8-bit weights on OpenVINO: faster, but scores differ. Needs negmine[int8].",
         ),
-        option(
-            "Speed",
-            "--device",
-            default=_DETECTOR.device,
-            show_default=True,
-            metavar="auto|cpu|N",
-            help="Where the detector runs.",
-        ),
+        device_option,
         option(
             "Speed",
             "--batch",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 from negmine.files import read_regular
@@ -25,14 +26,15 @@ def labels_beside(paths: Sequence[Path]) -> str | None:
     A label has the name of its image, and lies in the same folder or in one
     such as `labels` or `Annotations` beside a folder above it.
     """
-    folders = {parent: _label_folders(parent) for parent in {path.parent for path in paths}}
+    names = cache(_names)
+    folders = {parent: _label_folders(parent, names) for parent in {path.parent for path in paths}}
     found = [label for path in paths if (label := _label(path, folders[path.parent])) is not None]
     if not found:
         return None
     return (
         f"{len(found)} of {counted(len(paths), 'image')} looked at have a label with objects (such as "
-        f"{printable(found[0])}), and without --truth every image is taken for background: their "
-        f"targets become negatives. Scan into a new bank with --truth {printable(found[0].parent)}"
+        f"{printable(found[0])}), and without --truth every image is taken for background. If these objects are "
+        f"targets, they become negatives: scan into a new bank with --truth {printable(found[0].parent)}"
     )
 
 
@@ -52,16 +54,17 @@ def fires_on_most(scanned: int, confident: int) -> str | None:
     )
 
 
-def _label_folders(folder: Path) -> list[Path]:
+def _label_folders(folder: Path, names: Callable[[Path], list[str]]) -> list[Path]:
     """Where labels of the images in a folder may be: `data/labels/train` for `data/images/train`."""
     found = [folder]
     for above in [folder, *folder.parents[:_LEVELS]]:
         below = folder.relative_to(above).parts[1:]
-        found += [above.joinpath(name, *below) for name in _names(above) if is_for_labels(name)]
+        found += [above.joinpath(name, *below) for name in names(above) if is_for_labels(name)]
     return found
 
 
 def _names(folder: Path) -> list[str]:
+    """The folders in a folder."""
     try:
         with os.scandir(folder) as entries:
             return sorted(entry.name for entry in entries if entry.is_dir())

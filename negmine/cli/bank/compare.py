@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from negmine.cli._command import Command, option
-from negmine.cli._options import bank_option, json_option, label_options, workers_option
+from negmine.cli._options import bank_option, device_option, json_option, label_options, workers_option
 from negmine.cli._output import print_json, quoted, say_skipped, table
 from negmine.comparing.config import CompareConfig
 from negmine.datasets.config import LabelConfig
@@ -58,14 +58,7 @@ _PLACES, _NAMED = 5, 10  # places that are listed, and negatives that are named;
     show_default=True,
     help="IoU from which boxes in images of one folder are at one place.",
 )
-@option(
-    "Speed",
-    "--device",
-    default=_DEFAULT.device,
-    show_default=True,
-    metavar="auto|cpu|N",
-    help="Where the detector runs.",
-)
+@device_option
 @workers_option
 @json_option
 def command(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from negmine.cli._command import Command, option
-from negmine.cli._options import bank_option, json_option, label_options, workers_option
+from negmine.cli._options import bank_option, device_option, json_option, label_options, workers_option
 from negmine.cli._output import print_json, quoted, table
 from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
@@ -61,14 +61,7 @@ _CLASSES = 20  # that are listed; --json has all
 )
 @option("Training", "--folds", default=_DEFAULT.folds, show_default=True, help="Parts of the cross-validation.")
 @option("Training", "--seed", default=_DEFAULT.seed, show_default=True, help="Of the split, the parts and the boxes.")
-@option(
-    "Speed",
-    "--device",
-    default=_DEFAULT.device,
-    show_default=True,
-    metavar="auto|cpu|N",
-    help="Where the detector runs.",
-)
+@device_option
 @workers_option
 @option("Output", "--out", default=DEFAULT_OUT, show_default=True, metavar="FILE", help="The verifier's file.")
 @json_option

@@ -257,10 +257,10 @@ function fill(line) {
     place(tile.querySelector("img"), tile.querySelector(".box"), row);
     tile.querySelector(".score").textContent = row.score.toFixed(2);
   }
-  const doubt = row.held_back ? ", held back" : view.sort === "unlabelled" && row.unlabelled !== null ? `, likely ${row.unlabelled.toFixed(2)}` : "";
-  tile.querySelector(".name").textContent = `${row.class}${doubt}`;
+  const doubt = row.held_back ? "held back, " : view.sort === "unlabelled" && row.unlabelled !== null ? `likely ${row.unlabelled.toFixed(2)}, ` : "";
+  tile.querySelector(".name").textContent = `${doubt}${row.class}`;
   const alike = count < 2 ? "" : view.group === "place" ? `, fires here in ${count} frames` : `, ${count} alike`;
-  tile.setAttribute("aria-label", `${row.class}, score ${row.score.toFixed(2)}, ${CALLED[row.state]}${doubt}${alike}, from ${row.source}`);
+  tile.setAttribute("aria-label", `${doubt}${row.class}, score ${row.score.toFixed(2)}, ${CALLED[row.state]}${alike}, from ${row.source}`);
 }
 
 function place(image, box, row) {
