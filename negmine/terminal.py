@@ -161,7 +161,7 @@ def count_progress(what: str) -> Iterator[Callable[[int, int], None]]:
 def step_progress() -> Iterator[StepShows]:
     """Two callables: one announces a step, one shows how much of something is done."""
     err = console(stderr=True)
-    with _step_bars(err) if is_live(err) else _step_lines(err) as shows:
+    with _step_bars(err) if is_live(err) else step_lines(err) as shows:
         yield shows
 
 
@@ -186,7 +186,8 @@ def _step_bars(err: Console) -> Iterator[StepShows]:
 
 
 @contextmanager
-def _step_lines(err: Console) -> Iterator[StepShows]:
+def step_lines(err: Console) -> Iterator[StepShows]:
+    """`step_progress` in plain lines: each step, and now and then how much is done."""
     last = time.monotonic()
 
     def step(text: str) -> None:

@@ -65,8 +65,8 @@ def doubts_of(connection: sqlite3.Connection, negative_ids: Collection[int]) -> 
 def keep_doubts(connection: sqlite3.Connection, doubts: Iterable[Doubt]) -> None:
     """Keep what was said of negatives that are about to go. What was accepted may be asked again."""
     connection.executemany(
-        "INSERT OR IGNORE INTO doubts (source_id, state, unlabelled, class_name, score, x1, y1, x2, y2)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO doubts (source_id, state, unlabelled, class_name, score, x1, y1, x2, y2)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         [
             (each.source, each.state, each.unlabelled, each.class_name, each.score, *each.box_xyxy)
             for each in doubts

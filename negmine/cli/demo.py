@@ -9,7 +9,7 @@ from negmine.cli._options import json_option
 from negmine.cli._output import print_json
 from negmine.cli._rounds import render_rounds
 from negmine.paths import printable
-from negmine.terminal import console, say, scan_progress
+from negmine.terminal import console, say, scan_progress, step_lines
 from negmine.words import counted
 
 
@@ -36,14 +36,14 @@ def command(out: str, seed: int, as_json: bool) -> None:
     from negmine.cli import eval as eval_command
     from negmine.demo.run import run_demo
 
-    err, screen = console(stderr=True), console()
-    with scan_progress() as (_, on_progress):
+    screen = console()
+    with scan_progress() as (_, on_progress), step_lines(console(stderr=True)) as (on_step, on_count):
         result = run_demo(
             out,
             seed=seed,
-            on_step=lambda text: say(err, f"demo: {text}"),
+            on_step=lambda text: on_step(f"demo: {text}"),
             on_progress=on_progress,
-            on_count=lambda what, done, total: err.print(f"{done} of {total} {what}") if what == "steps" else None,
+            on_count=on_count,
         )
     if as_json:
         print_json(result.to_dict())

@@ -16,6 +16,7 @@ from blobs import draw, find_squares, square_detector, voc_xml
 from negmine.bank.bank import Bank
 from negmine.bank.verify import verify
 from negmine.datasets.config import LabelConfig
+from negmine.datasets.open import open_truth
 from negmine.detectors.function import FunctionDetector
 from negmine.errors import DetectorError, SourceError, TruthError
 from negmine.images import decode_image
@@ -55,6 +56,28 @@ def test_every_false_positive_becomes_a_negative_that_shows_it(backgrounds: Path
             found = find_squares(picture)
             assert len(found) == 1 and np.allclose(found.boxes_xyxy, [[20, 20, 40, 40]], atol=2)
     assert verify(tmp_path / "bank").ok
+
+
+def test_it_is_said_where_each_false_positive_went(tmp_path: Path) -> None:
+    """Two squares share the whole image as their crop; the same image then gives another detector the same bytes."""
+    draw(tmp_path / "in" / "a.png", [(20, 20, 40, 40, 60), (120, 60, 140, 80, 50)])
+    config = ScanConfig(crop=CropConfig(crop="image"))
+    first = scan(tmp_path / "in", square_detector(), bank=tmp_path / "bank", config=config)
+    assert (first.kinds[Kind.BACKGROUND], first.added, first.sharing, first.known) == (2, 1, 1, 0)
+    second = scan(tmp_path / "in", square_detector(key="2"), bank=tmp_path / "bank", config=config)
+    assert (second.kinds[Kind.BACKGROUND], second.added, second.sharing, second.known) == (2, 0, 1, 1)
+    assert second.to_dict()["negatives"] == {"added": 0, "known": 1, "withdrawn": 0, "total": 1}
+
+
+def test_a_scan_that_is_sure_of_most_images_warns_and_one_with_labels_does_not(tmp_path: Path) -> None:
+    for number in range(20):
+        draw(tmp_path / "in" / f"{number}.png", [(60, 40, 80, 60, 90)] if number < 10 else [], seed=number)
+        voc_xml(tmp_path / "in" / f"{number}.xml", f"{number}.png", [("lamp", 1, 1, 9, 9)] if number == 19 else [])
+    beside, many = scan(tmp_path / "in", square_detector(), bank=tmp_path / "bank").warnings
+    assert beside.startswith("1 of 20 images looked at have a label with objects")
+    assert many.startswith("10 of 20 images have a false positive of 0.5 or more.")
+    truth = open_truth(tmp_path / "in")
+    assert scan(tmp_path / "in", square_detector(), bank=tmp_path / "other", truth=truth).warnings == ()
 
 
 def test_a_bank_is_not_scanned_into_itself(backgrounds: Path, tmp_path: Path) -> None:
