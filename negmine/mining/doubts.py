@@ -17,6 +17,7 @@ LOOKED_AT = 200  # images beside which labels are looked for; they are spread ov
 _LEVELS = 3  # folders above an image that may have one of labels beside them
 _MOST = 1 << 16  # bytes of a label that are looked at
 _FEWEST = 20  # images that say something of a scan
+_MOST_IMAGES = 0.75  # share of them; look-alikes alone may make a detector fire on half
 _COCO = "_annotations.coco.json"  # as Roboflow's exports have it in the folder of the images
 
 
@@ -45,7 +46,7 @@ def fires_on_most(scanned: int, confident: int) -> str | None:
         scanned: images that the detector saw.
         confident: those in which it found a background false positive of a score of `CONFIDENT` or more.
     """
-    if scanned < _FEWEST or 2 * confident < scanned:
+    if scanned < _FEWEST or confident < _MOST_IMAGES * scanned:
         return None
     return (
         f"{confident} of {scanned} images have a false positive of {CONFIDENT:g} or more. If they are not background, "
