@@ -28,7 +28,6 @@ class NegativeFilter:
         folder: that its source is in, at any depth.
         cluster: number of the cluster that it is in.
         place: number of the place that it is at.
-        negatives: numbers of negatives, where only these are meant.
     """
 
     classes: tuple[str, ...] = ()
@@ -39,7 +38,6 @@ class NegativeFilter:
     folder: Path | None = None
     cluster: int | None = None
     place: int | None = None
-    negatives: tuple[int, ...] | None = None
 
     @property
     def below(self) -> bytes | None:
@@ -64,10 +62,6 @@ class NegativeFilter:
             ("substr(s.key, 1, length(?)) = ?", self.below),
             ("l.cluster = ?", self.cluster),
             ("l.place = ?", self.place),
-            (
-                "n.id IN (SELECT value FROM json_each(?))",
-                None if self.negatives is None else json.dumps(self.negatives),
-            ),
         ]
         conditions, values = [], []
         for condition, value in every:

@@ -197,8 +197,6 @@ class Index:
         for number, groups in ((which.cluster, self.clusters), (which.place, self.places)):
             if number is not None:
                 meant &= groups == number
-        if which.negatives is not None:
-            meant &= np.isin(self.ids, which.negatives)
         return meant
 
     def _under(self, below: bytes) -> BoolArray:

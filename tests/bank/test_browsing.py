@@ -67,8 +67,6 @@ def test_an_empty_bank_has_nothing(bank: BankWriter) -> None:
         (NegativeFilter(min_score=0.8, max_score=0.8), [2, 4]),
         (NegativeFilter(folder=Path("/pictures/night")), [3, 4, 5]),
         (NegativeFilter(folder=Path("/pictures/nig")), []),
-        (NegativeFilter(negatives=(5, 1)), [1, 5]),
-        (NegativeFilter(negatives=()), []),
         (NegativeFilter(cluster=0), []),
     ],
 )

@@ -32,8 +32,6 @@ FILTERS = [
     NegativeFilter(folder=Path("/pictures/night")),
     NegativeFilter(folder=Path("/pictures/nig")),
     NegativeFilter(folder=Path("/")),
-    NegativeFilter(negatives=(5, 1)),
-    NegativeFilter(negatives=()),
     NegativeFilter(cluster=1),
     NegativeFilter(place=9),
 ]
