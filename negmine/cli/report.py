@@ -6,6 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from negmine.cli._command import Command, option
 from negmine.cli._options import json_option, label_options, workers_option
@@ -41,7 +42,9 @@ if TYPE_CHECKING:
 @label_options("Ratio", "DATA")
 @workers_option
 @json_option
+@click.pass_context
 def command(
+    ctx: click.Context,
     bank: str | None,
     retrain: str | None,
     out: str,
@@ -67,6 +70,10 @@ def command(
     """
     from negmine.reporting.report import report
 
+    of_data = ("split", "target", "images", "missing_is_empty", "ignore_orphans", "class_map")
+    given = [name for name in of_data if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if data is None and given:
+        raise click.UsageError(f"expected --data with --{given[0].replace('_', '-')}, found none")
     config = ReportConfig(
         hardest=pictures,
         target=target,

@@ -35,7 +35,7 @@ _DEFAULTS = ReviewConfig(Path(DEFAULT_BANK))
     metavar="ADDRESS",
     help="Address to listen at. Any but this computer's own needs --token.",
 )
-@option("Page", "--token", metavar="TEXT", help="What the page's address ends with.  [default: new at each start]")
+@option("Page", "--token", metavar="TEXT", help="Secret that ends the page's address.  [default: new at each start]")
 def command(bank: str, port: int, opens: bool | None, host: str, token: str | None) -> None:
     """Look at the negatives on a local web page, hardest first, and decide: accepted, rejected, or a target that has no
     label. Each verdict is stored at once. Ctrl-C ends the server; scans and other windows may run meanwhile.

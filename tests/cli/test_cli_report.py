@@ -51,7 +51,7 @@ def test_missing_pictures_are_said(run: Run, small_bank: Path) -> None:
         (["--pictures", "101"], "expected 0 to 100 pictures in a row, found 101"),
         (["--retrain", "nowhere"], "expected the folder of a retraining, found no retrain.json in nowhere"),
         (["--data", "nowhere"], "nowhere does not exist"),
-        (["--target", "1:0"], "expected a target of P:N"),
+        (["--target", "1:0", "--data", "x"], "expected a target of P:N"),
     ],
 )
 def test_bad_input_is_one_line(run: Run, small_bank: Path, tmp_path: Path, arguments: list[str], said: str) -> None:
@@ -71,3 +71,10 @@ def test_help_needs_no_bank(run: Run) -> None:
 def _over_a_thesis(run: Run) -> subprocess.CompletedProcess[str]:
     Path("thesis.html").write_text("years of work")
     return run("report", "--out", "thesis.html")
+
+
+@pytest.mark.parametrize("option", [("--target", "1:1"), ("--split", "val"), ("--missing-is-empty",)])
+def test_what_is_about_data_is_refused_without_it(run: Run, small_bank: Path, option: tuple[str, ...]) -> None:
+    done = run("report", "--bank", str(small_bank), "--out", "r.html", *option)
+    assert done.returncode == 2 and f"expected --data with {option[0]}" in done.stderr
+    assert not Path("r.html").exists()

@@ -11,14 +11,14 @@ _COMMANDS = {
     "show": "Show what is known of one negative.",
     "sheet": "Draw negatives as one image.",
     "accept": "Say that negatives hold no target.",
-    "reject": "Leave negatives out of all that follows.",
+    "reject": "Keep negatives out of exports and training.",
     "target": "Say that negatives show a target without a label.",
     "undo": "Take back what was decided.",
     "compare": "Find likely targets without labels, clusters and places.",
     "stats": "Count negatives by class, verdict, run and folder.",
     "merge": "Add the negatives and verdicts of other banks.",
     "prune": "Remove negatives whose file or source is gone.",
-    "vacuum": "Give unused space of the database back.",
+    "vacuum": "Give unused space back to the disk.",
 }
 
 
