@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from negmine.errors import TrainingError
+from negmine.training import side_by_side
 from negmine.training.base import OnSteps, TrainingSet, TrainProgress
 from negmine.training.side_by_side import Training, fit_at_once, train_all
 
@@ -128,10 +129,24 @@ def test_a_training_ends_with_the_process_that_started_it(tmp_path: Path) -> Non
     _wait_for(lambda: not any(_runs(path) for path in tmp_path.glob("*/pid")))
 
 
-def test_as_many_run_as_the_memory_holds_and_none_is_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("trainings", "cores", "at_once"),
+    [(1, 2, 1), (2, 2, 2), (3, 2, 3), (4, 2, 2), (5, 2, 3), (3, 1, 1), (3, 3, 3), (3, 8, 3), (5, 16, 5)],
+)
+def test_as_many_run_as_leaves_no_core_idle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trainings: int, cores: int, at_once: int
+) -> None:
     weights = tmp_path / "start.pt"
     weights.write_bytes(bytes(5_000_000))
-    assert fit_at_once(3, weights, imgsz=320, batch=16) in (1, 3)
+    monkeypatch.setattr(side_by_side, "usable_cores", lambda: cores)
+    monkeypatch.setattr(side_by_side, "usable_memory", lambda: 64e9)
+    monkeypatch.setattr("torch.get_num_threads", lambda: 16)
+    assert fit_at_once(trainings, weights, imgsz=320, batch=16) == at_once
+
+
+def test_no_more_run_than_the_memory_holds(tmp_path: Path) -> None:
+    weights = tmp_path / "start.pt"
+    weights.write_bytes(bytes(5_000_000))
     assert fit_at_once(1, weights, imgsz=320, batch=16) == 1
     assert fit_at_once(3, weights, imgsz=100_000, batch=16) == 1  # a hundred terabytes
     assert fit_at_once(3, tmp_path / "gone.pt", imgsz=320, batch=16) == 1
