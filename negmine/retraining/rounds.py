@@ -209,14 +209,15 @@ def _average(run: Run, number: int) -> None:
     gather_negatives(run.folder, folder, [run.home(number, member) for member in members])
     write_data_yaml(folder, data.images, data.class_names, channels=data.channels, negatives=True)
     run.step(number, f"averaging the weights of {len(members)} members")
-    _average_members(run, number)
+    _average_members(run, [number])
 
 
-def _average_members(run: Run, number: int) -> None:
-    """Write the weights of a round; those of a member that is alone are the round's already."""
-    folder, members = run.folder.round(number), run.members
+def _average_members(run: Run, numbers: Sequence[int]) -> None:
+    """Write the weights of the last of some rounds, from the members of all; a member that is alone is the round."""
+    folder, members = run.folder.round(numbers[-1]), run.members
     if len(members) > 1 and not folder.weights.is_file():
-        members[0].trainer.average([run.weights_of(number, member) for member in members], folder.weights)
+        averaged = [run.weights_of(number, member) for number in numbers for member in members]
+        members[0].trainer.average(averaged, folder.weights)
 
 
 def _blend(run: Run, number: int, of: int, start_share: float, at_recall: float) -> RoundResult:
@@ -225,9 +226,14 @@ def _blend(run: Run, number: int, of: int, start_share: float, at_recall: float)
     Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022: what is between a model and its fine-tuned
     weights can be better than both. Where few images are labelled, a training forgets targets that the start finds, and
     the average finds them again.
+
+    With folds, a member is measured with the whole share of the start, and their average has half of it: averaging
+    several trainings does a part of what the start is for. Measured alone, members asked for more of the start than
+    their average was better with.
     """
     began, folder, source = run.ports.clock(), run.folder.round(number), run.folder.round(of)
-    counts = RoundCounts(0, 0, 0, 0, blended=of, start_share=start_share)
+    several = (f"the average of the members has {50 * start_share:g}% of the start",) if len(run.members) > 1 else ()
+    counts = RoundCounts(0, 0, 0, 0, several, blended=of, start_share=start_share)
     title = title_of(number, of, start_share)
     run.listener.on_step(f"{title}: averaging the weights")
     start = run.folder.round(0).weights
@@ -241,5 +247,5 @@ def _blend(run: Run, number: int, of: int, start_share: float, at_recall: float)
         copy_file(path, folder.path / path.name)
     write_file(folder.counts, (json.dumps(asdict(counts), indent=1) + "\n").encode())
     found = match_round(run, number, title)
-    _average_members(run, number)
+    _average_members(run, [of, number])
     return measure_round(run, number, found, counts, at_recall, began)
