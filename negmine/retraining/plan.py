@@ -21,6 +21,7 @@ from negmine.training.side_by_side import Training, train_all
 from negmine.words import counted
 
 _TIMED = 8  # steps that are trained to time them
+_TIMED_EACH = 4  # of each of several members
 _WORTH_TIMING = 100  # steps in all; fewer are over before they are timed
 _MEMBERS_SHARE = 0.75  # of the steps of a training that is alone; three of 112 steps take ten minutes on two cores
 _FEWEST, _MOST = 25, 2000  # steps of a training that a budget may come to
@@ -116,7 +117,8 @@ def _note_on(run: Run, affordable: int, trainings: int) -> str:
 
 def _seconds_per_step(run: Run, learning: Sequence[tuple[Member, TrainingSet]]) -> float:
     """Train a few steps of members that train at the same time in a folder of their own, and remove it."""
-    run.listener.on_step(f"timing {counted(_TIMED, 'step')} of training")
+    steps = _TIMED if len(learning) == 1 else _TIMED_EACH
+    run.listener.on_step(f"timing {counted(steps * len(learning), 'step')} of training")
     scratch, clock = run.folder.out / "timing", run.ports.clock
     shutil.rmtree(scratch, ignore_errors=True)
     reports: list[tuple[float, int]] = []
@@ -127,12 +129,12 @@ def _seconds_per_step(run: Run, learning: Sequence[tuple[Member, TrainingSet]]) 
     start = run.folder.round(0).weights
     began = clock()
     train_all(
-        [Training(member.trainer, start, data, scratch / str(member.number), _TIMED) for member, data in learning],
+        [Training(member.trainer, start, data, scratch / str(member.number), steps) for member, data in learning],
         at_once=len(learning),
         on_steps=tell,
     )
     shutil.rmtree(scratch, ignore_errors=True)
     if len(reports) < 2:
-        return (clock() - began) / (_TIMED * len(learning))
+        return (clock() - began) / (steps * len(learning))
     (first, done), (last, all_done) = reports[0], reports[-1]  # the first steps include the start
     return (last - first) / (all_done - done)
