@@ -28,6 +28,7 @@ from negmine.trainable import waiting_images
 from negmine.words import counted
 
 _ROUNDS = 2  # of one training each
+_IMGSZ = 640  # of weights that do not say
 _SHOWN = 5  # classes in a message
 
 
@@ -70,6 +71,7 @@ def prepare(
     locked.claim(_depends_on(inputs, replace(config, rounds=rounds), labelled, backgrounds, division))
     _write_lists(folder, division)
     parts = division.parts(labelled)
+    imgsz = config.train.imgsz or detector.trained_imgsz or _IMGSZ
     placed = place_labelled(folder, parts, labelled.class_ids, listener.counts("labelled images placed"))
     hashes = {image.sha256: image.phash for image in labelled.images}
     hashes |= {image.sha256: image.phash for image in backgrounds.images}
@@ -83,6 +85,7 @@ def prepare(
             _names_in_order(detector), detector.channels, _all_images(division, placed), hashes, division.groups
         ),
         members=_members(division, labelled, placed, ports),
+        at_once=ports.fit_at_once(len(division.folds), imgsz),
         ports=ports,
         listener=listener,
     )

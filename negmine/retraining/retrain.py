@@ -28,7 +28,7 @@ from negmine.retraining.verdict import compare_config
 from negmine.retraining.vouching import vouched_for
 from negmine.terminal import step_progress
 from negmine.training.base import Trainer
-from negmine.training.open import open_members, open_trainer
+from negmine.training.open import fit_at_once, open_members, open_trainer
 
 
 def retrain(
@@ -115,8 +115,7 @@ def retrain(
         opener = open_detector or open_with_framework
         if locked.begun:
             config = vouched_for(config, folder, inputs.weights, opener)
-        trainers = _trainers(config, inputs.weights) if trainer is None else _all_the_same(trainer)
-        ports = Ports(trainers, opener, clock)
+        ports = _ports(config, inputs.weights, trainer, opener, clock)
         run, notes = prepare(inputs, config, locked, ports, listener)
         made = run_rounds(run)
         result = _result(run, made, inputs.weights, notes, began)
@@ -162,8 +161,21 @@ def _trainers(config: RetrainConfig, weights: Path) -> OpenTrainers:
     return open_all
 
 
-def _all_the_same(trainer: Trainer) -> OpenTrainers:
-    return lambda members: (trainer,) * members
+def _ports(
+    config: RetrainConfig,
+    weights: Path,
+    trainer: Trainer | None,
+    open_detector: OpenDetector,
+    clock: Callable[[], float],
+) -> Ports:
+    """A trainer of the caller's own trains all members, one after the other."""
+    if trainer is not None:
+        return Ports(lambda members: (trainer,) * members, lambda *_: 1, open_detector, clock)
+
+    def fit(trainings: int, imgsz: int) -> int:
+        return fit_at_once(config.train, weights, trainings, imgsz=imgsz) if trainings > 1 else 1
+
+    return Ports(_trainers(config, weights), fit, open_detector, clock)
 
 
 def _evidence(run: Run, made: Rounds) -> Evidence:
