@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from banks import RUN, contents, make_image
+from banks import RUN, contents, judge, make_image
 from needs import NAMED_PIPES
 
 from negmine.augmenting.augment import augment
@@ -43,7 +43,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with bank.transaction():
             bank.store(run, make_image("a.jpg", negatives=(b"one", b"two"), truth=truth, truth_hash="t"))
             bank.add_variant(1, bank.stage(b"blurred"), (40, 40), "blur", {"sigma": 1.0})
-        bank.review(2, "accepted")
+        judge(bank.folder, 2, "accepted")
         return bank.folder
 
 
