@@ -76,4 +76,5 @@ byId("filters").addEventListener("reset", (event) => {
 byId("filters-button").addEventListener("click", () => {
   const isOpen = document.body.classList.toggle("filtering");
   byId("filters-button").setAttribute("aria-expanded", isOpen);
+  byId("filters-button").textContent = isOpen ? "Done" : "Filters";
 });

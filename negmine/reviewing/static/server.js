@@ -7,13 +7,15 @@ const tokenMeta = document.querySelector("meta[name=negmine-token]");
 if (tokenMeta.content) sessionStorage.setItem("token", tokenMeta.content); // a reload brings none
 const token = sessionStorage.getItem("token") ?? "";
 
+const GONE = "The server does not answer. Start `negmine review` again, and open the address that it prints in this window.";
+
 export async function ask(path, options = {}) {
   let answer;
   try {
     answer = await fetch(path, { credentials: "same-origin", ...options });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Unreachable("The server does not answer. Start `negmine review` again, and open the address that it prints in this window.");
+    throw new Unreachable(GONE);
   }
   if (answer.ok) return answer;
   if (answer.status === 403) throw new Unreachable("The server was started again since. Open the address that it printed last in this window.");
@@ -23,7 +25,10 @@ export async function ask(path, options = {}) {
   throw new Refused(said || `The server answered ${answer.status}.`);
 }
 
-export const askJson = async (path, options) => (await ask(path, options)).json();
+export async function askJson(path, options) {
+  const answer = await ask(path, options);
+  return answer.json().catch(() => { throw new Unreachable(GONE); }); // it went away in the middle
+}
 
 export function change(path, body) {
   const headers = { "content-type": "application/json", [tokenMeta.name]: token };

@@ -18,7 +18,7 @@ let isStuck = false; // nobody answers
 let wentBack = 0; // when the frame last went back; a key that was meant for another tile may follow
 let queue = Promise.resolve();
 
-const inTurn = (task) => { queue = queue.then(task); };
+const inTurn = (task) => { queue = queue.then(task).catch(showProblem); };
 const keepActs = () => sessionStorage.setItem(ACTS, JSON.stringify(ownActs));
 
 export function decide(state) {
