@@ -67,10 +67,10 @@ def _render(out: Console, merged: MergedBank) -> None:
     )
     if merged.refused:
         shown = named(merged.refused, _DIGITS)
-        say(out, f"{counted(len(merged.refused), 'negative')} left out, with a labelled object in it: {shown}")
+        say(out, f"{counted(len(merged.refused), 'negative')} left out for a labelled object inside: {shown}")
     if merged.withdrawn:
         shown = named(merged.withdrawn, _DIGITS)
-        say(out, f"{counted(len(merged.withdrawn), 'negative')} withdrawn, with a labelled object in it: {shown}")
+        say(out, f"{counted(len(merged.withdrawn), 'negative')} withdrawn for a labelled object inside: {shown}")
     for conflict in merged.conflicts[:_CONFLICTS]:
         said = f"{conflict.own} here, {conflict.theirs} there; {conflict.kept} holds"
         say(out, f"conflict about {conflict.sha256[:_DIGITS]}: {said}")
