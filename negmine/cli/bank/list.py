@@ -41,12 +41,12 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with which a spreadsheet's formul
 @json_option
 def command(bank: str, which: NegativeFilter, sort: Sort, limit: int | None, as_csv: bool, as_json: bool) -> None:
     """List the negatives of a bank, hardest first: the short hash that names each, its score, class and verdict, and
-    the image that it was cut from. In a pipe, each is one line of these, with tabs between them.
+    the image that it was cut from. In a pipe, each is one line of these, with tabs between them: what `negmine bank
+    accept -` reads.
 
     \b
     negmine bank list --state unreviewed --min-score 0.5
     negmine bank list --class dog --csv
-    negmine bank list --max-score 0.3 | negmine bank accept -
     """
     from negmine.bank.bank import Bank
     from negmine.bank.listing import list_negatives
