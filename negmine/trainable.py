@@ -21,12 +21,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
 
 from negmine.bank.bank import Bank
+from negmine.bank.filters import EVERY_NEGATIVE, NegativeFilter
 from negmine.bank.marked import MarkedImage, marked_images
 from negmine.bank.records import Cut, Negative, Variant
 from negmine.boxes import Rect, box_area, box_intersection, box_iou
@@ -201,6 +202,11 @@ def is_refused(negative: Negative) -> bool:
 def is_held_back(negative: Negative) -> bool:
     """Whether a negative very likely shows a target without a label, and nobody decided about it."""
     return negative.review == "unreviewed" and (negative.unlabelled or 0) >= LIKELY_UNLABELLED
+
+
+def held_back(which: NegativeFilter = EVERY_NEGATIVE) -> NegativeFilter:
+    """Those of the negatives that are meant which `is_held_back` holds for, whatever verdicts are asked for."""
+    return replace(which, states=("unreviewed",), min_unlabelled=LIKELY_UNLABELLED)
 
 
 def trainable(bank: Bank, objects: Mapping[str, FloatArray] | None = None) -> tuple[list[Negative], list[Variant]]:

@@ -14,7 +14,9 @@ import numpy as np
 from blobs import Square, draw, square_detector
 
 from negmine.bank.bank import Bank
+from negmine.bank.filters import ReviewState
 from negmine.bank.records import ItemRecord, JudgedDetection, NewNegative, RunRecord, ScannedImage
+from negmine.bank.verdicts import Verdicts
 from negmine.boxes import Rect
 from negmine.files import sha256_of
 from negmine.matching import Kind
@@ -91,6 +93,12 @@ def make_image(
         ),
         negatives=tuple(NewNegative(data, (40, 40), "0" * 16, Rect(10, 10, 50, 50)) for data in negatives),
     )
+
+
+def judge(bank: Path, number: int, state: ReviewState) -> None:
+    """Store a verdict on a negative, as a person would."""
+    with Verdicts(bank) as verdicts:
+        verdicts.decide([number], state, origin="a test")
 
 
 def contents(bank: Path) -> dict[str, object]:

@@ -56,13 +56,17 @@ def _explain(message: str) -> str:
     if "could not decode" in lower:  # the message goes on with the text
         return f"{DATABASE} is damaged: it holds text that is no UTF-8; restore it from a copy"
     if "interrupted" in lower:
-        return f"a question takes longer than its size explains, so {DATABASE} may be damaged; restore it from a copy"
+        return (
+            f"reading it takes far longer than its size explains, so {DATABASE} may be damaged; restore it from a copy"
+        )
     if "full" in lower or "no space" in lower or "quota" in lower or "file too large" in lower or "disk i/o" in lower:
         return f"{message}: nothing of this batch was stored; free some space and run the same command again to resume"
-    if "readonly" in lower or "read-only" in lower or "permission" in lower or "unable to open" in lower:
-        return f"{message}: it cannot be written or opened here; check its permissions, or name another with --bank"
+    if "readonly" in lower or "read-only" in lower:
+        return "it is read-only for you, so nothing was stored; copy it, and name the copy with --bank"
+    if "permission" in lower or "unable to open" in lower:
+        return "you have no permission to read or change it; ask its owner, or name another with --bank"
     if "locked" in lower:
-        return f"{message}: another program has bank.db open for writing; close it and run the same command again"
+        return f"another program is writing to {DATABASE}; close it and run the same command again"
     if "no such column" in lower or "no such table" in lower:
         return f"{message}: compare it with negmine.bank.schema; if another negmine changed the bank, open it again"
     return message

@@ -28,6 +28,7 @@ class NegativeFilter:
         folder: that its source is in, at any depth.
         cluster: number of the cluster that it is in.
         place: number of the place that it is at.
+        min_unlabelled: how much it looks like a target without a label, at least; what nobody compared is left out.
     """
 
     classes: tuple[str, ...] = ()
@@ -38,6 +39,7 @@ class NegativeFilter:
     folder: Path | None = None
     cluster: int | None = None
     place: int | None = None
+    min_unlabelled: float | None = None
 
     @property
     def below(self) -> bytes | None:
@@ -62,6 +64,7 @@ class NegativeFilter:
             ("substr(s.key, 1, length(?)) = ?", self.below),
             ("l.cluster = ?", self.cluster),
             ("l.place = ?", self.place),
+            ("l.unlabelled >= ?", self.min_unlabelled),
         ]
         conditions, values = [], []
         for condition, value in every:

@@ -161,6 +161,10 @@ class Index:
         }
         return chosen[np.lexsort(keys[sort]()[::-1])]  # stable, so equal ones stay in the order of their numbers
 
+    def count(self, which: NegativeFilter) -> int:
+        """How many negatives are meant."""
+        return int(self._meant(which, ()).sum())
+
     def class_counts(self) -> dict[str, int]:
         """How many negatives each class has, the most frequent first."""
         counted = np.bincount(self.classes, minlength=len(self.class_names)).tolist()
@@ -197,6 +201,8 @@ class Index:
         for number, groups in ((which.cluster, self.clusters), (which.place, self.places)):
             if number is not None:
                 meant &= groups == number
+        if which.min_unlabelled is not None:
+            meant &= self.unlabelled >= which.min_unlabelled
         return meant
 
     def _under(self, below: bytes) -> BoolArray:

@@ -121,15 +121,6 @@ class BankWriter(Catalogue):
         """
         return ImageStore(self._connection, self._put).register(item, sha256, size_wh, truth)
 
-    def review(self, negative_id: int, state: ReviewState) -> None:
-        """Store what a person says of a negative.
-
-        Raises:
-            BankError: where there is no such negative.
-        """
-        with self.transaction():
-            self.decide([negative_id], state, origin="python")
-
     def decide(self, negative_ids: Sequence[int], state: ReviewState, *, origin: str) -> None:
         """Store a verdict on negatives, as one act. In a transaction.
 

@@ -27,7 +27,7 @@ _ROWS = 10  # of each table; --json has all
 @filter_options
 @json_option
 def command(bank: str, which: NegativeFilter, as_json: bool) -> None:
-    """Count the negatives of a bank by class, verdict, folder of the source image and run.
+    """Count the negatives of a bank by class, verdict, folder of the source image, and run.
 
     \b
     negmine bank stats
@@ -51,12 +51,15 @@ def _render(found: BankStatistics) -> None:
     scanned, variants = counted(found.images, "image"), counted(found.variants, "variant")
     say(out, f"{printable(found.bank)}: {counted(found.negatives, 'negative')} of {scanned}, {variants}")
     if found.held_back:
-        say(out, f"{counted(found.held_back, 'negative')} held back as likely targets without a label until accepted")
+        say(
+            out,
+            f"{counted(found.held_back, 'negative')} held back as likely targets without a label (--held-back)",
+        )
     if found.waiting:
         say(out, f"{counted(found.waiting, 'image')} not trained on until the targets in them are labelled")
     _table("class", found.classes)
     _table("verdict", {str(state): count for state, count in found.states.items()})
-    _table("folder of the source", found.folders)
+    _table("source folder", found.folders)
     _table("detections of all runs", found.detections)
     runs = table("", ("run", "weights", "images", "negatives"), plain=True)
     runs.title = None
