@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from negmine.bank.bank import Bank
-from negmine.bank.browsing import digits, findings, first, in_crop, in_order
+from negmine.bank.browsing import digits, find, findings, first, in_crop, in_order
 from negmine.bank.filters import EVERY_NEGATIVE, NegativeFilter, Sort
 from negmine.bank.negative_files import read_negative
 from negmine.bank.records import Negative
@@ -78,6 +78,18 @@ def picture(bank: Bank, negative: Negative) -> Image:
             x1, y1, x2, y2 = (round(value) for value in box)
             cv2.rectangle(image, (x1, y1), (max(x2 - 1, x1), max(y2 - 1, y1)), _BOX, width)
     return image
+
+
+def picture_in(folder: Path, sha256: str) -> Image:
+    """`picture`, of a negative in a bank that is not open.
+
+    Raises:
+        BankError: where the bank cannot be read, or does not have it.
+        ImageError: as `picture`.
+    """
+    with Bank(folder) as bank:
+        (negative,) = bank.negatives([find(bank, sha256)])
+        return picture(bank, negative)
 
 
 def write_sheet(
