@@ -149,8 +149,8 @@ def _choice(done: FinishedRetraining) -> str | None:
         )
     return (
         f"One half of the held-out images chose {first}, the other {second}. The figures at equal recall in the "
-        "verdict are in the last two rows: each half measures what the other half chose. The rows above them are "
-        "of all images, which also chose the result, and flatter it a little."
+        "verdict are in the last two rows: each half measures what the other half chose. All other figures are of "
+        "all images, which also chose the result: they flatter it a little."
     )
 
 
