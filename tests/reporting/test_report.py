@@ -44,6 +44,7 @@ def test_the_numbers_of_a_bank(make_bank: MakeBank, tmp_path: Path) -> None:
     assert document["schema_version"] == 1 and document["bytes"] == len(page.bytes) and document["pictures"] == 3
     found = document["bank"]
     assert (found["images"], found["false_positives"], found["negatives"]) == (3, 3, 3)
+    assert (found["folder"], found["images_below"]) == (str(bank), str(tmp_path / "bank-in"))
     assert found["kinds_by_class"] == {"lamp": {"background": 3}}
     assert sum(found["scores_by_class"]["lamp"]) == 3
     assert found["background_false_positives"] == {"found": 3, "in_a_negative": 3, "skipped": {}}
