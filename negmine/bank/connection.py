@@ -115,8 +115,13 @@ def against_writers(folder: Path, *, purpose: str) -> Iterator[None]:
 def is_older(folder: Path) -> bool:
     """Whether an older negmine wrote the bank, so that opening it for writing adds tables."""
     with closing(connect(folder, write=False)) as connection:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-    return bool(version < len(MIGRATIONS))
+        return format_of(connection) < len(MIGRATIONS)
+
+
+def format_of(connection: sqlite3.Connection) -> int:
+    """The format that a bank has now: how many of the migrations it has seen."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
 
 
 def _open(path: Path, *, write: bool) -> sqlite3.Connection:
@@ -233,7 +238,7 @@ def _check(connection: sqlite3.Connection, folder: Path, *, may_be_new: bool) ->
 
 def _migrate(connection: sqlite3.Connection) -> None:
     """Apply what the database has not seen, each migration wholly or not at all."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    version = format_of(connection)
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
         connection.executescript(
             f"BEGIN IMMEDIATE;\n{script}\n"
@@ -243,7 +248,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
 
 def _read_as_current(connection: sqlite3.Connection) -> None:
     """Give an older bank's tables their present names, for this connection, and let it change nothing."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    version = format_of(connection)
     if version < RENAMED_IN:
         connection.executescript(OLDER_TABLES)
     if version < ADDED_IN:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from negmine.bank.bank import Bank
-from negmine.bank.browsing import digits, findings, first, in_crop, in_order
+from negmine.bank.browsing import digits, find, findings, first, in_crop, in_order
 from negmine.bank.filters import EVERY_NEGATIVE, NegativeFilter, ReviewState, Sort
 from negmine.bank.negative_files import read_negative
 from negmine.bank.records import Negative
@@ -81,6 +81,18 @@ def picture(bank: Bank, negative: Negative) -> Image:
         if box is not None:
             draw_box(image, box, _BOX, width=width)
     return image
+
+
+def picture_in(folder: Path, sha256: str) -> Image:
+    """`picture`, of a negative in a bank that is not open.
+
+    Raises:
+        BankError: where the bank cannot be read, or does not have it.
+        ImageError: as `picture`.
+    """
+    with Bank(folder) as bank:
+        (negative,) = bank.negatives([find(bank, sha256)])
+        return picture(bank, negative)
 
 
 def write_sheet(

@@ -138,6 +138,11 @@ class BankWriter(Catalogue):
         """
         return self._files.stage(data)
 
+    def settle(self) -> None:
+        """Bring what is staged to disk before the transaction that takes it up, so that this one is short."""
+        with bank_errors(self.folder):
+            self._files.settle()
+
     def add_variant(
         self, negative_id: int, staged: StagedFile, size_wh: tuple[int, int], operation: str, parameters: Parameters
     ) -> bool:

@@ -15,6 +15,7 @@ from negmine.structures import FloatArray, IntArray
 
 _Cell = tuple[int, int, int, int]  # octaves of width and height, and the centre in steps of these
 _STEPS = tuple(product((-1, 0, 1), repeat=2))
+_FEWEST, _ENOUGH, _SHARE = 3, 10, 0.05  # images at a place: see `of_fixed_cameras`
 
 
 def _cell(box_xyxy: Box, wide: int, high: int) -> _Cell:
@@ -57,8 +58,7 @@ def places(findings: Sequence[HardestFinding], vectors: Vectors, *, iou: float, 
     place_of: dict[int, int] = {}
     numbers = np.zeros(len(findings), dtype=np.int64)
     for index, finding in enumerate(findings):
-        camera = (finding.source.parent, finding.source_wh, finding.class_name)
-        leaders = cameras.setdefault(camera, {})
+        leaders = cameras.setdefault((_camera(finding), finding.class_name), {})
         near = sorted(leader for cell in _cells_near(finding.box_xyxy) for leader in leaders.get(cell, ()))
         leader = _best(index, near, boxes, vectors, iou, likeness)
         if leader is None:
@@ -67,6 +67,38 @@ def places(findings: Sequence[HardestFinding], vectors: Vectors, *, iou: float, 
             leader = index
         numbers[index] = place_of[leader]
     return numbers
+
+
+def of_fixed_cameras(findings: Sequence[HardestFinding], numbers: IntArray) -> IntArray:
+    """Number negatives anew, so that only those have the same number that a fixed camera explains.
+
+    Two photographs of one scene are no fixed camera. A place is in three images at least, and, of the images of its
+    folder and size that gave a negative, in one of twenty; ten are enough anywhere.
+
+    Args:
+        findings: hardest first.
+        numbers: [N] of `places`.
+
+    Returns:
+        [N] from 1, in the order of the hardest.
+    """
+    of_camera: dict[Hashable, set[str]] = {}
+    at_place: dict[int, set[str]] = {}
+    for finding, number in zip(findings, numbers.tolist(), strict=True):
+        of_camera.setdefault(_camera(finding), set()).add(finding.source_sha256)
+        at_place.setdefault(number, set()).add(finding.source_sha256)
+    anew: dict[tuple[int, int], int] = {}
+    found = np.zeros(len(findings), dtype=np.int64)
+    for index, (finding, number) in enumerate(zip(findings, numbers.tolist(), strict=True)):
+        needed = min(max(_FEWEST, math.ceil(_SHARE * len(of_camera[_camera(finding)]))), _ENOUGH)
+        own = -1 if len(at_place[number]) >= needed else index
+        found[index] = anew.setdefault((number, own), len(anew) + 1)
+    return found
+
+
+def _camera(finding: HardestFinding) -> Hashable:
+    """What images of one camera have in common."""
+    return finding.source.parent, finding.source_wh
 
 
 def _best(

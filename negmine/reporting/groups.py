@@ -75,7 +75,7 @@ class Groups:
     def to_dict(self) -> dict[str, object]:
         """JSON values."""
         return {
-            "folder": self.folder,
+            "images_below": self.folder,
             "folders": [each.to_dict() for each in self.folders],
             "hours": [each.to_dict() for each in self.hours],
             "cameras": [each.to_dict() for each in self.cameras],

@@ -112,6 +112,43 @@ def test_a_merge_adds_what_is_new_and_again_nothing(banks: tuple[Path, Path]) ->
     assert (again.added, again.known, contents(first), contents(second)) == (0, 2, after, other)
 
 
+def test_banks_are_merged_into_a_new_one(banks: tuple[Path, Path], tmp_path: Path) -> None:
+    first, second = banks
+    review(second, "c.png", "rejected")
+    result = merge_banks(tmp_path / "sites" / "new", [first, second])
+    assert result.is_new and [each.added for each in result.merged] == [2, 1]
+    merge_banks(first, [second])
+    assert facts(tmp_path / "sites" / "new") == facts(first) and verify(tmp_path / "sites" / "new").ok
+    assert not merge_banks(tmp_path / "sites" / "new", [second]).is_new
+
+
+def test_no_bank_is_made_where_nothing_can_be_merged(banks: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "third" / "bank.db").write_bytes(b"no database" * 99)
+    for other in ("none", "third"):
+        with pytest.raises(BankError, match=f"{other}"):
+            merge_banks(tmp_path / "new", [banks[0], tmp_path / other])
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").touch()
+    with pytest.raises(BankError, match="is not a bank and holds other things"):
+        merge_banks(tmp_path / "full", [banks[0]])
+
+
+@pytest.mark.parametrize("at_once", [1, 5000])
+def test_verdicts_are_taken_some_at_a_time(
+    banks: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    first, second = banks
+    review(first, "a.png", "accepted")
+    review(second, "a.png", "target")
+    whole = copied(first, "whole")
+    merge_banks(whole, [second])
+    monkeypatch.setattr("negmine.bank.merging._VERDICTS_AT_ONCE", at_once)
+    merged = [merge_banks(first, [second]).merged[0] for _ in range(2)]
+    assert [(each.verdicts, len(each.conflicts)) for each in merged] == [(1, 1), (0, 0)]
+    assert facts(first) == facts(whole)
+
+
 def test_a_merged_bank_is_the_same_whichever_comes_first(banks: tuple[Path, Path]) -> None:
     first, second = banks
     review(first, "a.png", "accepted")

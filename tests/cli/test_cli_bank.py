@@ -303,6 +303,12 @@ def test_merging_says_what_was_taken(run: Run, bank: Path) -> None:
     assert [each["added"] for each in document["merged"]] == [0] and document["negatives"] == 5
 
 
+def test_banks_are_merged_into_one_that_was_not_there(run: Run, bank: Path) -> None:
+    done = run("bank", "merge", "negmine-bank", "other", "--bank", "both")
+    assert done.returncode == 0 and done.stdout.endswith(" in both, a new bank\n")
+    assert json.loads(run("bank", "merge", "other", "--bank", "both", "--json").stdout)["new"] is False
+
+
 def test_a_vacuum_says_what_it_gave_back(run: Run, bank: Path) -> None:
     assert run("bank", "vacuum").stdout.startswith("negmine-bank: bank.db is 0.")
     document = json.loads(run("bank", "vacuum", "--json").stdout)

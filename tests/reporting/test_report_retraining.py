@@ -64,6 +64,44 @@ def test_what_a_retraining_changed(done: Path, tmp_path: Path) -> None:
     assert result.missing == () and result.pictures > 0
 
 
+def _rows(page: Page) -> dict[str, str]:
+    """The table of rounds: what is said of each, by its name."""
+    table = "//h2[@id='retraining']/following-sibling::div[@class='scroll'][1]/table"
+    return {row.xpath("string(th)"): " ".join(row.xpath("td//text()")) for row in page.tree.xpath(f"{table}/tbody/tr")}
+
+
+def test_the_figures_of_the_verdict_are_in_the_table(done: Path, tmp_path: Path) -> None:
+    found = json.loads((done / "result.json").read_text())
+    page, report_of = Page(report(None, tmp_path / "r.html", retrain=done).out), found["report"]
+    assert set(report_of["chosen_by_halves"]) == {found["best"]}
+    rows = _rows(page)
+    assert list(rows) == ["the start", "round 1 (result)"]
+    for row, key in zip(rows.values(), ("fppi_before", "fppi_after"), strict=True):
+        figure = f"{report_of[key]:.3g}"
+        assert figure in found["verdict"] and figure in row.split()
+    assert "Each half of the held-out images, by itself, chose this result" in page.section("retraining")
+
+
+@pytest.mark.parametrize(
+    ("halves", "last", "said"),
+    [
+        ([0, 1], ["9.87", "6.54"], "in the last two rows: each half measures what the other half chose"),
+        ([0, 0], [], "by itself, chose the start; all of them together chose the result"),
+        ([], [], "too few held-out images to split them"),
+    ],
+)
+def test_where_the_verdict_is_of_other_images_than_the_table_this_is_said(
+    done: Path, tmp_path: Path, halves: list[int], last: list[str], said: str
+) -> None:
+    out = copy_tree(done, tmp_path / "out")
+    document = json.loads((out / "result.json").read_text())
+    document["report"] |= {"chosen_by_halves": halves, "fppi_before": 9.87, "fppi_after": 6.54}
+    (out / "result.json").write_text(json.dumps(document))
+    page = Page(report(None, tmp_path / "r.html", retrain=out).out)
+    assert said in page.section("retraining")
+    assert [row.split()[0] for row in list(_rows(page).values())[2:]] == last
+
+
 def test_the_numbers_of_a_retraining(done: Path, tmp_path: Path) -> None:
     document = json.loads(json.dumps(report(None, tmp_path / "r.html", retrain=done).to_dict()))["retraining"]
     start, after = (json.loads((done / f"round-{number}" / "metrics.json").read_text()) for number in (0, 1))

@@ -41,10 +41,11 @@ def command(others: tuple[str, ...], bank: str, conflicts: ConflictRule, workers
     """Add the negatives of other banks, with their variants, verdicts, labels and sources.
 
     Merging again adds nothing. A negative that shows an object which any of the banks knows is left out. Files are
-    checked against their hashes; a damaged one is left out and named. OTHER does not change.
+    checked against their hashes; a damaged one is left out and named. OTHER does not change. Where there is no bank
+    yet, a new one is made.
 
     \b
-    negmine bank merge site-a/negmine-bank site-b/negmine-bank
+    negmine bank merge site-a/negmine-bank site-b/negmine-bank --bank all-sites
     """
     from negmine.bank.merging import merge_banks
 
@@ -56,7 +57,8 @@ def command(others: tuple[str, ...], bank: str, conflicts: ConflictRule, workers
     out = console()
     for merged in result.merged:
         _render(out, merged)
-    say(out, f"{counted(result.negatives, 'negative')} in {printable(result.bank)}")
+    new = ", a new bank" if result.is_new else ""
+    say(out, f"{counted(result.negatives, 'negative')} in {printable(result.bank)}{new}")
 
 
 def _render(out: Console, merged: MergedBank) -> None:
