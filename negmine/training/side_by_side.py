@@ -116,7 +116,7 @@ def _time(trainings: int, at_once: int, cores: int) -> float:
     threads = max(cores // at_once, 1)
     full, rest = divmod(trainings, at_once)
     groups = [at_once] * full + [rest] * (rest > 0)
-    speeds = [min(group * threads**_SPEED_UP, cores) for group in groups]
+    speeds = [min(group * math.pow(threads, _SPEED_UP), cores) for group in groups]
     return sum(group / speed for group, speed in zip(groups, speeds, strict=True))
 
 
