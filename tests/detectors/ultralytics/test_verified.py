@@ -80,7 +80,7 @@ def test_a_box_is_described_by_the_mean_of_each_map_in_it() -> None:
     columns = torch.arange(16.0).expand(1, 1, 16, 16)
     maps = [torch.cat([columns, torch.ones_like(columns)], 1)]
     features = RegionFeatures((FeatureMap(8, 2),), (1.0, 2.0))
-    found = region_features(maps, torch.tensor([[32.0, 32, 64, 64]]), features).numpy()
+    found = region_features(maps, torch.tensor([[32.0, 32, 64, 64]]), torch.zeros(1), features).numpy()
     ratios = found.reshape(2, 2)
     assert ratios[:, 0] / ratios[:, 1] == pytest.approx([5.5, 5.5])  # 48 / 8 - 0.5, the box and the grown box alike
     assert np.linalg.norm(ratios, axis=1) == pytest.approx([1, 1], abs=1e-5)
