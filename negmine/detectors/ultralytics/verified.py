@@ -48,7 +48,14 @@ class SecondStage:
         self._conf = 0.0  # that the user asked for
 
     def attach(self, model: YOLO) -> None:
-        """Have it called at each prediction of a model from now on."""
+        """Have it called at each prediction of a model from now on.
+
+        Raises:
+            ConfigError: where there is a verifier behind the model already: scores would be multiplied twice.
+        """
+        before = (getattr(each, "__self__", None) for each in model.callbacks["on_predict_start"])
+        if any(isinstance(each, SecondStage) for each in before):
+            raise ConfigError("expected a model without a verifier, found one behind it; open the weights again")
         model.add_callback("on_predict_start", self.start)
         model.add_callback("on_predict_postprocess_end", self.rescore)
 
@@ -56,9 +63,11 @@ class SecondStage:
         """Ask the model for all that may reach the user's threshold.
 
         Raises:
-            ConfigError: where it runs at another imgsz than the verifier was trained at.
+            ConfigError: where it runs at another imgsz than the verifier was trained at, or more than once an image.
         """
         require_imgsz(self._verifier, max(predictor.imgsz))
+        if predictor.args.augment:
+            raise ConfigError("a verifier looks at one run of the model, found augment=True; leave it out")
         self._neck.watch(predictor.model.backend.model)
         self._conf = predictor.args.conf
         predictor.args.conf = self._verifier.detector_conf(self._conf)
@@ -90,13 +99,14 @@ def attach_verifier(model: YOLO, verifier: str | Path) -> None:
         negmine.attach_verifier(model, "verifier.safetensors")
         results = model.predict("street.jpg", conf=0.25)
 
-    A `predict` at another imgsz than the verifier was trained at raises ConfigError.
+    A `predict` at another imgsz than the verifier was trained at, or with `augment=True`, raises ConfigError.
 
     Args:
         model: opened with Ultralytics, from the weights that the verifier was trained for.
         verifier: a file of `negmine verifier train`.
 
     Raises:
+        ConfigError: where there is a verifier behind the model already.
         WeightsError: where the file cannot be read, was trained for other weights, or does not fit the model.
     """
     opened, weights = read_verifier(verifier), getattr(model, "ckpt_path", None)

@@ -194,6 +194,37 @@ def test_weights_and_verifiers_that_do_not_fit_are_refused(weights: Path, tmp_pa
         open_detector(config(weights, verifier=written(short, tmp_path)))
 
 
+def test_scores_hold_at_the_size_of_the_training_only(weights: Path, tmp_path: Path) -> None:
+    """The weights were trained at 96 pixels, this verifier at 128: that is what runs unless another size is named."""
+    verifier = replace(verifier_for(weights), imgsz=128)
+    path = written(verifier, tmp_path)
+    assert open_detector(config(weights, verifier=path)).identity.settings["imgsz"] == 128
+    message = r"expected imgsz 128, at which the verifier of best\.pt was trained, found 96; use that, or train"
+    with pytest.raises(ConfigError, match=message):
+        open_detector(config(weights, verifier=path, imgsz=96))
+    with quiet_ultralytics():
+        from ultralytics import YOLO
+
+        model = YOLO(weights)
+        negmine.attach_verifier(model, path)
+        with pytest.raises(ConfigError, match=message):
+            model.predict(pictures(1)[0], device="cpu", verbose=False)
+        assert len(model.predict(pictures(1)[0], imgsz=128, device="cpu", verbose=False)) == 1
+
+
+def test_scores_are_not_multiplied_twice(weights: Path, tmp_path: Path) -> None:
+    path = written(verifier_for(weights), tmp_path)
+    with quiet_ultralytics():
+        from ultralytics import YOLO
+
+        model = YOLO(weights)
+        negmine.attach_verifier(model, path)
+        with pytest.raises(ConfigError, match="expected a model without a verifier, found one behind it"):
+            negmine.attach_verifier(model, path)
+        with pytest.raises(ConfigError, match="found augment=True; leave it out"):
+            model.predict(pictures(1)[0], augment=True, imgsz=96, device="cpu", verbose=False)
+
+
 @pytest.mark.parametrize("settings", [{"backend": "openvino"}, {"backend": "onnx"}, {"int8": True}])
 def test_only_torch_has_feature_maps(weights: Path, tmp_path: Path, settings: dict[str, object]) -> None:
     path = written(verifier_for(weights), tmp_path)

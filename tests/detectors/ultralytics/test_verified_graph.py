@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -137,7 +138,7 @@ def test_the_same_arguments_give_the_same_bytes_which_say_what_they_are(
 def test_negmine_scans_with_it_and_says_where_it_ends(export: Callable[[str], Exported]) -> None:
     """On square images the letterboxes of both are the same; a lower threshold than that of the file is noted."""
     made = export("yolo11n")
-    square = [np.ascontiguousarray(np.resize(image, (96, 96, 3))) for image in pictures(5)]
+    square = [np.asarray(cv2.resize(image, (96, 96)), dtype=np.uint8) for image in pictures(5)]
     detector = open_detector(DetectorConfig(str(made.out), device="cpu"))
     assert isinstance(detector, OnnxDetector) and detector.notes == ()
     assert (detector.identity.settings["imgsz"], detector.class_names) == ([96, 96], {0: "lamp", 1: "sign"})
