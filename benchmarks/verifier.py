@@ -102,7 +102,7 @@ def timed_images(sources: Sequence[str]) -> list[Image]:
     return [image for image in found if image.shape == shape][:_TIMED]
 
 
-def torch_sides(args: argparse.Namespace, sides: Mapping[str, negmine.DetectorConfig]) -> dict[str, Run]:
+def torch_sides(sides: Mapping[str, negmine.DetectorConfig]) -> dict[str, Run]:
     """Both sides through negmine, on the CPU."""
     detectors = {name: negmine.open_detector(replace(each, batch=1, device="cpu")) for name, each in sides.items()}
     return {f"torch, {name}": partial(_predict, each) for name, each in detectors.items()}
@@ -118,8 +118,10 @@ def onnx_sides(args: argparse.Namespace, verifier: Path, threads: int) -> dict[s
 
     def run_alone(image: Image) -> None:
         output = alone.run(None, {"image": letterbox(image, detector.imgsz)[None]})[0][0]
-        pick = top_scores if detector.checkpoint.end2end else partial(nms_raw, iou=0.7)
-        pick(output, conf=args.conf, class_ids=None, most=300)
+        if detector.checkpoint.end2end:
+            top_scores(output, args.conf, None, 300)
+        else:
+            nms_raw(output, args.conf, 0.7, None, 300)
 
     def run_verified(image: Image) -> None:
         padded = letterbox(image, detector.imgsz)[None, :, :, ::-1].transpose(0, 3, 1, 2)
@@ -146,7 +148,7 @@ def costs(args: argparse.Namespace, sides: Mapping[str, negmine.DetectorConfig],
     """What each side takes on each number of threads, and its ratio to the detector alone."""
     images, rows = timed_images(args.held_out), []
     for threads in args.threads:
-        runs = {**torch_sides(args, sides), **onnx_sides(args, verifier, threads)}
+        runs = {**torch_sides(sides), **onnx_sides(args, verifier, threads)}
         found = milliseconds(runs, images, args.rounds, threads)
         for name, (clock, processor) in found.items():
             alone, alone_cpu = found[f"{name.split(',')[0]}, detector"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from negmine.detectors.letterbox import STRIDE, whole_strides
 from negmine.detectors.onnx.session import VERIFIER
 from negmine.detectors.ultralytics.checkpoint import iou_of
 from negmine.detectors.ultralytics.detector import UltralyticsDetector
+from negmine.detectors.ultralytics.loading import one_line
 from negmine.detectors.ultralytics.verified import open_stages
 from negmine.detectors.verifier import Verifier
 from negmine.detectors.weights_files import hash_weights
@@ -37,7 +38,7 @@ class VerifierExport:
         weights: of the detector.
         verifier: its second stage.
         imgsz: longer side of the input that both were made for, pixels.
-        conf: no detection scores less.
+        conf: every detection scores more.
         iou: overlap above which its NMS drops the lower score.
         bytes: size of the file.
     """
@@ -97,9 +98,9 @@ def export_verifier(
     if find_spec("onnx") is None:
         raise WeightsError("exporting needs the package onnx, which is not installed; pip install 'negmine[onnx]'")
     config = DetectorConfig(
-        str(weights), iou=iou, device="cpu", backend="torch", trust_weights=trust_weights, verifier=str(verifier),
-        **({} if conf is None else {"conf": conf}),
-    )  # fmt: skip
+        str(weights), iou=iou, device="cpu", backend="torch", trust_weights=trust_weights, verifier=str(verifier)
+    )
+    config = config if conf is None else replace(config, conf=conf)
     step = on_step or (lambda text: None)
     step("opening the detector and its verifier")
     detector, stage = open_stages(config)
@@ -141,4 +142,7 @@ def _graph(detector: UltralyticsDetector, stage: Verifier, path: Path, conf: flo
         VERIFIER: hash_weights(path),
         "made_by": f"negmine {__version__}",
     }
-    return to_verified_onnx(graph, metadata)
+    try:
+        return to_verified_onnx(graph, metadata)
+    except Exception as error:  # the tracer and the exporter raise whatever they stumble over
+        raise WeightsError(f"{printable(detector.identity.name)} cannot be exported: {one_line(error)}") from error

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @option("Detector", "--weights", required=True, metavar="W", help="A .pt of Ultralytics that detects.")
 @option("Detector", "--verifier", required=True, metavar="FILE", help="Its second stage, of `negmine verifier train`.")
 @option("Detector", "--trust-weights", is_flag=True, help="Open a .pt even if it would run code from outside torch.")
-@option("Output", "--conf", type=float, help="Leave out detections that score less.  [default: that of the training]")
+@option("Output", "--conf", type=float, help="Keep detections that score more.  [default: as trained]")
 @option("Output", "--iou", type=float, help="Overlap above which the NMS drops the lower score.  [default: 0.7]")
 @option("Output", "--out", required=True, metavar="FILE", help="The ONNX file.")
 @json_option
@@ -59,6 +59,6 @@ def _render(result: VerifierExport) -> None:
     say(out, f"exported: {printable(result.out)} ({result.bytes / 1e6:.1f} MB)")
     say(out, "input:    images [N, 3, H, W], RGB 0 to 1, letterboxed with grey of 114")
     say(out, "output:   output0 [N, 300, 6]: x1, y1, x2, y2 in pixels of the input, score, class")
-    say(out, f"for:      imgsz {result.imgsz}, conf {result.conf:g} or more, NMS at iou {result.iou:g}")
+    say(out, f"for:      imgsz {result.imgsz}, scores over {result.conf:g}, NMS at iou {result.iou:g}")
     words = ("negmine", "scan", "SOURCE", "--weights", str(result.out), "--conf", f"{result.conf:g}")
     say(out, f"next:     {quoted(*words)}")
