@@ -20,6 +20,8 @@ def main(model: str, *images: str) -> None:
     names, side = ast.literal_eval(about["names"]), max(ast.literal_eval(about["imgsz"]))
     for path in images:
         image = cv2.imread(path)
+        if image is None:
+            raise SystemExit(f"cannot read {path}")
         scale = side / max(image.shape[:2])
         small = cv2.resize(image, None, fx=scale, fy=scale)
         padded = np.full((side, side, 3), 114, dtype=np.uint8)

@@ -112,7 +112,7 @@ def imgsz_inside(session: Any) -> int | None:
     """The longer side of the input that an export says it was made for, pixels; None where it says none."""
     with contextlib.suppress(ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         stated = ast.literal_eval(metadata_inside(session).get("imgsz", "None"))
-        sides = stated if isinstance(stated, (list, tuple)) else [stated]
+        sides: Sequence[int] = stated if isinstance(stated, (list, tuple)) else [stated]
         if sides and all(type(side) is int and 32 <= side <= MAX_IMGSZ for side in sides):
             return max(sides)
     return None
