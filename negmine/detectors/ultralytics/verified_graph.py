@@ -81,7 +81,7 @@ class VerifiedGraph(torch.nn.Module):
         boxes = torch.cat([centre - half, centre + half], 1).transpose(1, 2)  # [N, A, 4]
         best, labels = by_class.max(1)  # [N, A]
         own = by_class * (labels[:, None] == self.classes[:, None])  # [N, C, A]
-        found: Tensor = _Suppress.apply(boxes, own, self._iou, self._detector_conf)  # type: ignore[no-untyped-call]
+        found: Tensor = _Suppress.apply(boxes, own, self._iou, self._detector_conf)
         where = (found[:, 0], found[:, 2])
         scores, places = _padded(torch.zeros_like(best).index_put(where, best[where])).topk(MOST_DETECTIONS, 1)
         return _taken(_padded(boxes), places), scores, _taken(_padded(labels[..., None]), places)[..., 0]
