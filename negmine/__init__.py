@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from negmine.structures import Detections, GroundTruth
     from negmine.training.config import TrainConfig
     from negmine.verifying.config import VerifierConfig
+    from negmine.verifying.export import export_verifier
     from negmine.verifying.train import train_verifier
 
 __all__ = [
@@ -79,6 +80,7 @@ __all__ = [
     "evaluate",
     "export",
     "export_targets",
+    "export_verifier",
     "gaussian_blur",
     "linear_contrast",
     "median_blur",
@@ -127,6 +129,7 @@ _WHERE = {
     "evaluate": "negmine.evaluating.evaluate",
     "export": "negmine.exporting.export",
     "export_targets": "negmine.exporting.targets",
+    "export_verifier": "negmine.verifying.export",
     "gaussian_blur": "negmine.augmenting.operations",
     "linear_contrast": "negmine.augmenting.operations",
     "median_blur": "negmine.augmenting.operations",
