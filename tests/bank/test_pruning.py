@@ -154,7 +154,7 @@ def test_a_pruned_image_that_comes_back_is_mined_again(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.EACCES])
-@pytest.mark.parametrize("opens", ["open_plain", "open_regular"])
+@pytest.mark.parametrize("opens", ["hash_plain", "read_image"])
 def test_what_cannot_be_read_now_is_named_and_kept(
     folder: Path, monkeypatch: pytest.MonkeyPatch, opens: str, number: int
 ) -> None:
@@ -166,7 +166,7 @@ def test_what_cannot_be_read_now_is_named_and_kept(
 
     monkeypatch.setattr(f"negmine.bank.pruning.{opens}", failing)
     result = prune(folder, remove=True, missing_folders=True)
-    ground = {"open_plain": "file-unreadable", "open_regular": "source-unreadable"}[opens]
+    ground = {"hash_plain": "file-unreadable", "read_image": "source-unreadable"}[opens]
     assert [each.ground for each in result.unreadable] == [ground] * 3
     assert (result.prunable, result.kept, len(negatives(folder))) == ((), (), 3)
 
