@@ -139,6 +139,8 @@ def _check(verdict: Verdict, rounds: Sequence[RoundResult], against: Sequence[Ag
         raise ValueError("its rounds are not numbered from 0")
     if verdict.best not in numbers:
         raise ValueError("the best is none of its rounds")
+    if verdict.conf is not None and not 0 <= verdict.conf <= 1:
+        raise ValueError("expected conf from 0 to 1")
 
 
 def _seen(path: Path) -> tuple[SeenImage, ...] | None:
