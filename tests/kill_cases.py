@@ -98,7 +98,7 @@ def retraining_left(out: Path) -> Left:
     for path in out.glob("round-*/metrics.json"):
         found[str(path.relative_to(out))] = json.loads(path.read_text()) | {"seconds": 0}
     for path in (out / "result.json", *out.glob("round-*/detections.json"), *out.glob("round-*/scores.json")):
-        found[str(path.relative_to(out))] = _SECONDS.sub("", path.read_text().replace(f"{out}/", ""))
+        found[str(path.relative_to(out))] = _SECONDS.sub("", path.read_text().replace(str(out), "out"))
     found["data"] = sorted(str(path.relative_to(out)) for path in (out / "data").rglob("*"))
     return found | contents(out / "bank")
 
