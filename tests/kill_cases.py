@@ -253,9 +253,7 @@ class Killer:
         undisturbed = self._new("undisturbed")
         self._finish(undisturbed)  # the first also starts the server
         self._expected = CASES[name].left(undisturbed)
-        started = time.perf_counter()
-        self._finish(self._new("timed"))
-        self._whole = time.perf_counter() - started
+        self._whole = min(self._timed() for _ in range(3))  # later than the end, nothing is killed
 
     def trials(self, count: int) -> Iterator[Trial]:
         """Kill so many runs, each once, at a random moment, and finish each."""
@@ -273,6 +271,12 @@ class Killer:
             except AssertionError as error:
                 difference = str(error)
             yield Trial(was_killed, difference, time.perf_counter() - started)
+
+    def _timed(self) -> float:
+        work = self._new("timed")
+        started = time.perf_counter()
+        self._finish(work)
+        return time.perf_counter() - started
 
     def _new(self, name: str) -> Path:
         work = self._folder / name
