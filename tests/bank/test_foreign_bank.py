@@ -316,6 +316,17 @@ def test_a_pipe_keeps_nobody_waiting(folder: Path, name: str, tmp_path: Path) ->
             assert "\n" not in str(error)
 
 
+def test_an_error_that_quotes_bytes_is_one_line(folder: Path) -> None:
+    change(
+        folder,
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_master SET name = CAST(x'ff' AS TEXT), sql = 'x' WHERE name = 'sources'",
+    )
+    for repair in (False, True):
+        with pytest.raises(BankError, match="it holds text that is no UTF-8"):
+            verify(folder, repair=repair)
+
+
 _TOO_LARGE = 3 << 30  # bytes of a file of a bank
 
 
