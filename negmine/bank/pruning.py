@@ -156,7 +156,8 @@ def prune(
     find = partial(_find, files_only=files_only, missing_folders=missing_folders, workers=workers)
     with Bank(bank) as opened:
         found = find(opened)
-    if not remove or not found.prunable:
+        half_done = opened.scalar("SELECT count(*) FROM removals")  # files that a killed process had still to remove
+    if not remove or not (found.prunable or half_done):
         return found
     with BankWriter(bank, purpose="negmine bank prune") as writer:
         named = {(each.is_variant, each.id, each.sha256) for each in found.prunable}

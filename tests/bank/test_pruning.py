@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from banks import NATIVE, MakeBank, bank_maker, contents, copy_banks
 from blobs import square_detector
+from killing import Killed
 
 from negmine.bank.bank import Bank
+from negmine.bank.content_files import ContentFiles
 from negmine.bank.pruning import Ground, prune
 from negmine.bank.records import Negative
 from negmine.bank.vacuuming import vacuum
@@ -94,6 +96,26 @@ def test_a_damaged_crop_goes_too(folder: Path) -> None:
     negatives(folder)["000.png"].path.write_bytes(b"damaged")
     assert grounds(folder, remove=True) == {"000.png": "file-damaged"}
     assert verify(folder).ok and sorted(negatives(folder)) == ["001.png", "002.png"]
+
+
+def test_a_prune_that_was_killed_before_it_removed_files_is_finished(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged = next(iter(negatives(folder).values())).path
+    damaged.write_bytes(b"damaged")
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ContentFiles, "remove", killed)
+        with pytest.raises(Killed):
+            prune(folder, remove=True)
+    assert damaged.exists() and damaged not in [each.path for each in negatives(folder).values()]
+    prune(folder)
+    assert damaged.exists()
+    prune(folder, remove=True)
+    assert not damaged.exists() and verify(folder).ok
 
 
 def test_a_variant_whose_file_is_gone_goes_alone(folder: Path) -> None:
