@@ -31,6 +31,8 @@ _NAMES_ANOTHER = bytes.fromhex("d9d505f920a163d7")  # the end of a journal that 
 _STEPS = 5_000_000  # of SQLite's machine, between two looks at how many a statement has taken
 _MOST_STEPS = 200_000_000, 200  # of a statement: so many, and so many more for each byte of the bank
 
+_NO_TEXT = f"{DATABASE} is damaged: it holds text that is no UTF-8; restore it from a copy"
+
 
 @contextmanager
 def bank_errors(folder: Path) -> Iterator[None]:
@@ -45,6 +47,8 @@ def bank_errors(folder: Path) -> Iterator[None]:
             f"bank {printable(folder)}: {DATABASE} is damaged or not an SQLite file ({why}); restore it from a copy, "
             "or name another folder with --bank"
         ) from error
+    except UnicodeDecodeError as error:  # a message of SQLite that quotes the bank
+        raise BankError(f"bank {printable(folder)}: {_NO_TEXT}") from error
     except OSError as error:
         what = printable(error.filename) if error.filename else "the bank"
         raise BankError(f"bank {printable(folder)}: {_explain(error.strerror or str(error))} ({what})") from error
@@ -54,7 +58,7 @@ def _explain(message: str) -> str:
     """What to do about an error of SQLite or the file system, by what its message says."""
     lower = message.lower()
     if "could not decode" in lower:  # the message goes on with the text
-        return f"{DATABASE} is damaged: it holds text that is no UTF-8; restore it from a copy"
+        return _NO_TEXT
     if "interrupted" in lower:
         return (
             f"reading it takes far longer than its size explains, so {DATABASE} may be damaged; restore it from a copy"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import floor, isfinite
+from math import floor
 
 from negmine.paths import printable
 from negmine.reporting.changes import Changes, changes_between
@@ -14,6 +14,8 @@ from negmine.reporting.result import RetrainingFacts
 from negmine.retraining.finished import AgainstStart, FinishedRetraining
 from negmine.retraining.result import RoundResult
 from negmine.words import counted
+
+_FAR = 1e9  # more than any figure
 
 
 def retraining_facts(done: FinishedRetraining) -> RetrainingFacts:
@@ -106,7 +108,9 @@ def _figure(value: float | None, interval: object, digits: str = ".3g") -> tuple
         return "not reached", ""
     if not isinstance(interval, list | tuple) or len(interval) != 2:
         return f"{value:{digits}}", ""
-    low, high = (f"{end:{digits}}" if isinstance(end, int | float) and isfinite(end) else "no end" for end in interval)
+    low, high = (
+        f"{end:{digits}}" if isinstance(end, int | float) and abs(end) < _FAR else "no end" for end in interval
+    )
     return f"{value:{digits}}", f"{low} to {high}"
 
 

@@ -144,6 +144,8 @@ def _check(
         raise ValueError("the best is none of its rounds")
     if len(on_others.chosen_by_halves) not in (0, 2) or not set(on_others.chosen_by_halves) <= set(numbers):
         raise ValueError("what a half chose is none of its rounds")
+    if verdict.conf is not None and not 0 <= verdict.conf <= 1:
+        raise ValueError("expected conf from 0 to 1")
 
 
 def _seen(path: Path) -> tuple[SeenImage, ...] | None:

@@ -15,6 +15,7 @@ from negmine.retraining.cross_fit import Report
 from negmine.retraining.documents import as_record
 
 SCHEMA_VERSION = 2
+_SHARES = ("conf", "recall", "precision", "at_recall", "threshold_at_recall", "map50", "map50_95", "start_share")
 _KEYS = {"background_images": "held_out"}  # in JSON, where that differs from the name here
 
 
@@ -107,7 +108,12 @@ class RoundResult:
         Raises:
             ValueError, KeyError, TypeError: where it is something else.
         """
-        return as_record(cls, {each.name: document[_KEYS.get(each.name, each.name)] for each in fields(cls)})
+        found = as_record(cls, {each.name: document[_KEYS.get(each.name, each.name)] for each in fields(cls)})
+        for name in _SHARES:
+            value = getattr(found, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"expected {name} from 0 to 1")
+        return found
 
 
 @dataclass(frozen=True, slots=True)

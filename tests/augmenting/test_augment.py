@@ -167,10 +167,10 @@ def test_a_damaged_negative_is_skipped_and_named(make_bank: MakeBank) -> None:
     data = hardest.read_bytes()
     hardest.write_bytes(data[:-9])
     result = run(bank, per_negative=40)  # more than one unit
-    assert [(each.path, "does not have the hash" in each.reason) for each in result.skipped] == [(hardest, True)]
+    assert [(each.path, "its file has changed" in each.reason) for each in result.skipped] == [(hardest, True)]
     assert spread(bank) == [0, 40, 40]
     hardest.unlink()
-    assert "cannot be read" in run(bank, per_negative=1).skipped[0].reason
+    assert "is gone" in run(bank, per_negative=1).skipped[0].reason
     hardest.write_bytes(data)
     run(bank, per_negative=40)
     assert spread(bank) == [40, 40, 40] and verify(bank).ok

@@ -9,6 +9,7 @@ import pytest
 from banks import RUN, judge
 
 from negmine.bank.filters import ReviewState
+from negmine.bank.kept_doubts import Doubt, _at
 from negmine.bank.likenesses import Likeness, Likenesses
 from negmine.bank.marked import marked_images
 from negmine.bank.records import ScannedImage
@@ -138,3 +139,11 @@ def test_a_number_that_belongs_to_another_negative_by_now_is_refused(
             verdicts.decide([1], "accepted", origin="review", sha256s={1: "ab" * 32})
         assert states(bank) == ["unreviewed"]
         assert verdicts.decide([1], "accepted", origin="review", sha256s={1: negative.sha256}) is not None
+
+
+def test_any_number_of_doubts_fits_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    doubts = [Doubt(0, 1, "target", None, "cat", 0.5, (x, 0.0, x + 10.0, 10.0)) for x in map(float, range(0, 200, 20))]
+    places = [(1.0, 0.0, 11.0, 10.0), (100.0, 0.0, 110.0, 10.0), (500.0, 0.0, 510.0, 10.0)]
+    monkeypatch.setattr("negmine.bank.kept_doubts.MAX_PAIRS", 7)  # two doubts at a time
+    assert _at(doubts, places) == [doubts[0], doubts[5]]
+    assert _at([], places) == _at(doubts, []) == []

@@ -83,7 +83,7 @@ def test_a_damaged_negative_is_named_and_skipped(run: Run, bank: Path) -> None:
     assert done.returncode == 0 and "4 negatives with 3 variants" in done.stdout
     assert "1 variant fewer than asked: negatives could not be read" in done.stdout
     assert "nothing to make" not in run("augment", "--per-negative", "1").stdout
-    assert f"skipped {first.relative_to(bank.parent)}: it does not have the hash" in done.stderr
+    assert f"skipped {first.relative_to(bank.parent)}: its file has changed" in done.stderr
 
 
 @pytest.mark.parametrize(
