@@ -31,9 +31,9 @@ from negmine.bank.marked import MarkedImage, marked_images
 from negmine.bank.records import Cut, Negative, Variant
 from negmine.boxes import Rect, box_area, box_intersection, box_iou
 from negmine.held_out import HeldOut
-from negmine.images.contents import read_contents
 from negmine.images.near_duplicates import near_any
 from negmine.structures import FloatArray, as_boxes_xyxy
+from negmine.videos.contents import read_contents
 
 # With a tenth of the labels of 164 photographs hidden, 20 of the 83 hidden objects in banks were at or over it, and 18
 # of about 3,600 other negatives (benchmarks/unlabelled.py).

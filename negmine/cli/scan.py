@@ -26,6 +26,7 @@ from negmine.mining.config import CropConfig, CropPolicy, OutputSize, ScanConfig
 from negmine.paths import printable
 from negmine.terminal import console, say
 from negmine.thresholds import MatchConfig
+from negmine.videos.config import Every, VideoConfig, parse_time_ms
 from negmine.words import counted
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from negmine.mining.result import ScanResult
 
-_DETECTOR, _CROP = DetectorConfig(weights=""), CropConfig()
+_DETECTOR, _CROP, _VIDEO = DetectorConfig(weights=""), CropConfig(), VideoConfig()
 _CLASSES = 10  # of the detector that are listed; --json has all
 
 
@@ -47,6 +48,17 @@ _CLASSES = 10  # of the detector that are listed; --json has all
 )
 @label_options("Images", "--truth")
 @option("Images", "--split", metavar="NAME", help="Scan only this split of a data.yaml: train, val or test.")
+@option(
+    "Videos",
+    "--every",
+    default=str(_VIDEO.every),
+    show_default=True,
+    metavar="TIME|N",
+    help="Scan a frame in so much time (1s, 0.5s, 2m), or every Nth.",
+)
+@option("Videos", "--start", metavar="TIME", help="Begin here: 90, 1.5s, 10m or 1:02:30.  [default: first frame]")
+@option("Videos", "--end", metavar="TIME", help="Stop before this time.  [default: last frame]")
+@option("Videos", "--keyframes", is_flag=True, help="Scan only frames that are stored whole, the fastest to decode.")
 @bank_option
 @option(
     "Detector",
@@ -116,6 +128,10 @@ def command(
     truth: str | None,
     labels: LabelConfig,
     split: str | None,
+    every: str,
+    start: str | None,
+    end: str | None,
+    keyframes: bool,
     conf: float,
     iou: float | None,
     imgsz: int | None,
@@ -139,11 +155,12 @@ def command(
 ) -> None:
     """Run a detector over images and bank its false positives on background.
 
-    SOURCE is an image, a folder (searched recursively), a glob in quotes, a .txt list, or a data.yaml. Without --truth
-    no image may hold a target. A repeated scan changes nothing; run an interrupted one again to resume it.
+    SOURCE is an image, a video, a folder (searched recursively), a glob in quotes, a .txt list, or a data.yaml. Without
+    --truth no image may hold a target. A repeated scan changes nothing; run an interrupted one again to resume it.
 
     \b
     negmine scan backgrounds/ --weights best.pt
+    negmine scan clip.mp4 --every 2s --weights best.pt
     negmine scan data.yaml --split train --truth data.yaml --weights best.pt --imgsz 320
     negmine scan backgrounds/ --predictions results.json --predictions-images images.json
     """
@@ -176,6 +193,12 @@ def command(
         max_per_image=max_per_image,
         classes=names_in(classes),
         labels=labels,
+        video=VideoConfig(
+            Every.parse(every),
+            0 if start is None else parse_time_ms(start),
+            None if end is None else parse_time_ms(end),
+            keyframes,
+        ),
         workers=workers,
     )
     from negmine.mining.scan import scan

@@ -11,6 +11,7 @@ from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
 from negmine.limits import MAX_PIXELS, MAX_SIDE
 from negmine.thresholds import MatchConfig
+from negmine.videos.config import VideoConfig
 
 CropPolicy = Literal["context", "region", "image"]
 DEFAULT_BANK = "negmine-bank"
@@ -95,8 +96,8 @@ class CropConfig:
 class ScanConfig:
     """All that decides which negatives a scan stores, apart from the detector and the images.
 
-    `workers` changes the speed only, and `labels` which labels an image is taken to have: neither is part of
-    the settings that the bank files a run under.
+    `workers` changes the speed only, `labels` which labels an image is taken to have, and `video` which images there
+    are: none of them is part of the settings that the bank files a run under.
 
     Raises:
         ConfigError: where a value is out of its range.
@@ -110,6 +111,7 @@ class ScanConfig:
         str, ...
     ] = ()  # of the detector, to mine; crops keep clear of what it finds of the others. () for all
     labels: LabelConfig = field(default_factory=LabelConfig)  # how labels are understood
+    video: VideoConfig = field(default_factory=VideoConfig)  # which frames of videos are scanned
     workers: int | None = None  # threads that read and decode; None for one per core
     quality: int = 95  # JPEG quality of the negatives
 

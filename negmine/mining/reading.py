@@ -18,7 +18,7 @@ from negmine.labels.base import Truth
 from negmine.mining.result import SkippedImage
 from negmine.sources.base import SourceItem
 from negmine.structures import GroundTruth, Image
-from negmine.videos import Frame
+from negmine.videos.video import Frame
 
 DECODING_BYTES = 1 << 29  # that decoding may take at the same time; one image always may be decoded
 _KEPT = 8 << 20  # bytes of an encoded image that are kept until it is decoded

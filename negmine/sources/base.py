@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from negmine.images import read_image
 from negmine.structures import FileStamp
-from negmine.videos import Frame
+from negmine.videos.video import Frame
 
 
 class SourceItem(Protocol):

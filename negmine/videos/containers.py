@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-VIDEO_SUFFIXES = frozenset(".3gp .avi .m2ts .m4v .mkv .mov .mp4 .mts .ts .webm".split())
-KINDS = "mp4, mov, mkv, webm, avi, ts, gif"
+# By the names that videos have. A file named explicitly may have any name; those of other kinds are refused by content.
+VIDEO_SUFFIXES = frozenset(".3gp .asf .avi .flv .gifv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ts .webm .wmv".split())
+_KINDS = "mp4, mov, mkv, webm, avi, ts or gif"
+NO_VIDEO = f"its content is not a video that is read: expected {_KINDS}; convert others, such as with ffmpeg"
 HEAD = 1024  # bytes that tell a kind
 _MOV = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot"})
 _TS_PACKETS = ((0, 188), (4, 192), (0, 204))  # where the first sync byte is, and how far apart they are
@@ -78,16 +80,16 @@ def open_container(file: BufferedReader) -> Iterator[tuple[InputContainer, Video
 
     kind = container_kind(file.read(HEAD))
     if kind is None:
-        raise VideoError(f"it is not a video: expected {KINDS}, by its content")
+        raise VideoError(NO_VIDEO)
     file.seek(0)
     try:
-        container = av.open(file, format=kind, options=_options(), buffer_size=_BUFFER, io_open=_open_nothing)
+        container = av.open(file, "r", format=kind, options=_options(), buffer_size=_BUFFER, io_open=_open_nothing)
     except av.error.FFmpegError as error:
         raise VideoError(f"the video cannot be opened: {_reason(error)}; it may be cut short or damaged") from error
     with container:
         streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
         if not streams:
-            raise VideoError("it has no video stream")
+            raise VideoError("it has no video stream, or is cut short before that begins")
         _check(streams[0])
         yield container, streams[0]
 
@@ -106,8 +108,8 @@ def _check(stream: VideoStream) -> None:
         raise VideoError("no decoder is known for its video stream")
     if context.codec_tag in ("encv", "drmi"):
         raise VideoError("it is encrypted (DRM)")
-    if context.width < 1 or context.height < 1:
-        raise VideoError(f"its frames are of {context.width} x {context.height} pixels")
+    if context.width < 1 or context.height < 1:  # which is also what FFmpeg says of more than it is allowed
+        raise VideoError(f"its frames state no size, or one over the limit of {MAX_PIXELS // 10**6} megapixels")
     if context.width * context.height > MAX_PIXELS:
         raise VideoError(
             f"its frames are of {context.width} x {context.height} pixels, over the limit of {MAX_PIXELS // 10**6} "

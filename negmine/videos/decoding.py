@@ -1,8 +1,9 @@
-"""Decoding the frames of a video: forward where that is shorter, and from the frame stored whole before them where not.
+"""Decoding the frames of a video: forward where that is shorter, else from the frame before them that is stored whole.
 
-A frame is the same wherever decoding began. What depends on damaged data is no frame: from the first packet of a group
-that cannot be decoded, up to the next frame that is stored whole, none is returned. With several threads FFmpeg tells
-of damage late, so a group in which it does is decoded again by one.
+A frame is the same wherever decoding began, and whoever else decodes. What depends on damaged data is no frame: from
+the first packet of a group that cannot be decoded, up to the next frame that is stored whole, none is returned.
+FFmpeg's own threads would make the frames near damage differ from time to time, so each group is decoded by one thread,
+and several groups at the same time.
 """
 
 from __future__ import annotations
@@ -22,8 +23,27 @@ from negmine.videos.passes import DecodingPass
 if TYPE_CHECKING:
     from av import VideoFrame
 
+_MOST_OPEN = 32
 _DAMAGED = "the video is damaged here: the frame, or one that it is made from, cannot be decoded"
 _MISSING = "the video is damaged or cut short here: nothing is shown at {:.3f} s"
+
+
+class _OpenDecoders:
+    """The decoders that have a file open, of which there are only a few: a folder may hold thousands of videos."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._all: list[FrameDecoder] = []  # the one that was used last comes last
+
+    def use(self, decoder: FrameDecoder) -> None:
+        """Note that a decoder is going to be used, and close those that are used least, but for any that is busy."""
+        with self._lock:
+            self._all = [each for each in self._all if each is not decoder] + [decoder]
+            closed = [each for each in self._all[:-_MOST_OPEN] if each.close_if_idle()]
+            self._all = [each for each in self._all if each not in closed]
+
+
+_OPEN_DECODERS = _OpenDecoders()
 
 
 class FrameDecoder:
@@ -40,7 +60,7 @@ class FrameDecoder:
         self._lock = Lock()
         self._wanted: set[int] = set()
         self._done: dict[int, Image | ImageError] = {}
-        self._damaged: set[int] = set()  # the first frames of groups in which there is damage
+        self._pending: dict[int, VideoFrame] = {}  # came out, and may yet turn out to be damaged
         self._pass: DecodingPass | None = None
 
     def read(self, frame: int, *, alone: bool = True) -> Image:
@@ -53,6 +73,7 @@ class FrameDecoder:
         Raises:
             ImageError: where it cannot be decoded.
         """
+        _OPEN_DECODERS.use(self)
         self._wanted.add(frame)  # before waiting, so that it is kept by a thread that decodes past it
         with self._lock:
             try:
@@ -66,12 +87,18 @@ class FrameDecoder:
             raise found
         return found
 
-    def close(self) -> None:
-        """Let go of the file; it is opened again where that is needed."""
-        with self._lock:
+    def close_if_idle(self) -> bool:
+        """Let go of the file, which is opened again where that is needed; False where a thread is decoding."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
             self._drop()
+        finally:
+            self._lock.release()
+        return True
 
     def _drop(self) -> None:
+        self._pending.clear()
         if self._pass is not None:
             self._pass.close()
             self._pass = None
@@ -80,12 +107,9 @@ class FrameDecoder:
         """Find out what a frame is, and what those are that are wanted on the way."""
         key = self._index.key_before(frame)
         try:
-            while frame not in self._done:
-                is_careful = key in self._damaged
-                if self._pass is None or self._pass.is_careful != is_careful:
-                    self._drop()
-                    self._pass = DecodingPass(self._path, self._index, is_careful=is_careful)
-                self._advance(self._pass, frame, key, alone)
+            if self._pass is None:
+                self._pass = DecodingPass(self._path, self._index)
+            self._advance(self._pass, frame, key, alone)
         except (OSError, ValueError) as error:
             self._drop()
             self._done[frame] = ImageError(f"the video cannot be read: {reason_of(error)}")
@@ -94,17 +118,20 @@ class FrameDecoder:
             self._done[frame] = error
 
     def _advance(self, way: DecodingPass, frame: int, key: int, alone: bool) -> None:
-        """Decode until a frame is there, or is known to be missing, or its group turns out to be damaged."""
-        way.go_to(frame, key)
-        while way.shown < frame and not way.is_ended:
-            for at, picture in way.step(frame if alone else None):
-                if at in self._wanted or at == frame:
-                    self._done[at] = ImageError(_DAMAGED) if way.is_bad(at) else upright(picture)
-            if way.has_failed:
-                self._damaged.update(way.groups())
-                self._done.pop(frame, None)
-                self._drop()
-                return
+        """Decode until a frame is there, or is known to be missing.
+
+        It is there once those came out that it may be made from: only then is it known to be whole.
+        """
+        if frame not in self._pending:
+            self._pending.clear()
+            way.go_to(frame, key)
+        while not way.is_ended and way.shown < self._index.certain[frame]:
+            self._pending.update(
+                (at, picture) for at, picture in way.step(frame if alone else None) if at in self._wanted or at == frame
+            )
+            for at in [at for at in self._pending if way.is_ended or way.shown >= self._index.certain[at]]:
+                picture = self._pending.pop(at)
+                self._done[at] = ImageError(_DAMAGED) if way.is_bad(at) else upright(picture)
         self._done.setdefault(frame, ImageError(_MISSING.format(self._index.time_ms[frame] / 1000)))
 
 

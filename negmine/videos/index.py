@@ -45,6 +45,14 @@ class FrameIndex:
         """The frames that are stored whole."""
         return np.flatnonzero(self.is_key)
 
+    @cached_property
+    def certain(self) -> IntArray:
+        """For each frame, the one that is shown last of all that are decoded no later: it may be made from that one."""
+        by_order = np.argsort(self.order, kind="stable")
+        found = np.empty_like(by_order)
+        found[by_order] = np.maximum.accumulate(by_order)
+        return found
+
     def key_before(self, frame: int) -> int:
         """The last frame, up to this one, that decoding can begin with."""
         return int(self.keys[np.searchsorted(self.keys, frame, side="right") - 1])
@@ -64,7 +72,8 @@ class FrameIndex:
             numbers = frames if not config.keyframes else np.arange(len(frames))
             return frames[(numbers - (numbers[0] if len(numbers) else 0)) % config.every.frames == 0]
         step = (times - config.start_ms) // (config.every.ms or 1)
-        return frames[np.diff(step, prepend=-1) > 0]
+        chosen: IntArray = frames[np.diff(step, prepend=-1) > 0]
+        return chosen
 
 
 def read_index(path: Path) -> FrameIndex:

@@ -45,6 +45,18 @@ def frame_name(path: str | os.PathLike[str]) -> FrameName | None:
     return FrameName(Path(video), int(match[1]) * 1000 + int(match[2]), int(match[3]))
 
 
+def stem_of(path: Path) -> str:
+    """The stem of an image's name: of a frame `clip-t12.480-f312`."""
+    name = frame_name(path)
+    return path.stem if name is None else f"{name.video.stem}-t{name.time_ms / 1000:.3f}-f{name.number}"
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file is there: the image itself, or the video that it is a frame of."""
+    name = frame_name(path)
+    return os.path.isfile(path if name is None else name.video)
+
+
 def short_name(path: Path) -> str:
     """The name of an image for people, without folders: that of the file, and of a frame that of its video too."""
     return printable(path.name if frame_name(path) is None else Path(path.parent.name, path.name))

@@ -15,8 +15,9 @@ from negmine.videos.index import FrameIndex
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
+    from av.video.stream import VideoStream
 
-_READ_OVER = 600  # packets that are read over rather than sought over
+_READ_OVER = 100  # packets that are read over rather than sought over
 _EARLIER_S = (0, 2, 10, 60)  # before a frame, where seeking for it is tried
 
 
@@ -26,29 +27,28 @@ class DecodingPass:
     Args:
         path: the video.
         index: of it.
-        is_careful: decode with one thread, so that it is certain which packet is damaged.
 
     Attributes:
         shown: the last frame that came out.
         is_ended: whether nothing more comes out without a jump.
-        has_failed: whether something is damaged, and nobody knows what.
 
     Raises:
         VideoError: where it cannot be opened.
         OSError: where it cannot be read.
     """
 
-    def __init__(self, path: Path, index: FrameIndex, *, is_careful: bool) -> None:
-        self.is_careful = is_careful
+    def __init__(self, path: Path, index: FrameIndex) -> None:
         self.shown = -1
         self.is_ended = True
-        self.has_failed = False
         self._path = path
         self._index = index
-        self._first = 0  # the frame that decoding began with
         self._fed = -1  # the place of the last packet that was decoded, among all
-        self._damage: set[int] = set()  # places of packets that cannot be decoded
+        self._damage: set[int] = set()  # frames that cannot be decoded
+        self._resources = ExitStack()
         self._open()
+
+    def __del__(self) -> None:
+        self.close()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -61,11 +61,15 @@ class DecodingPass:
             ImageError: where that is not found.
         """
         index = self._index
-        if not self.is_ended and self.shown < frame and self._fed >= index.order[key]:
+        is_sound = all(at >= key for at in self._damage)
+        if is_sound and not self.is_ended and self.shown < frame and self._fed >= index.order[key]:
             return
+        if self._damage:  # a decoder that has met damage gives other pixels later, even from a frame stored whole on
+            self.close()
+            self._open()
         gap = int(index.order[key]) - self._fed
         is_near = not self.is_ended and 0 < gap < _READ_OVER
-        self._first, self.shown, self.is_ended = key, key - 1, False
+        self.shown, self.is_ended = key - 1, False
         self._fed = int(index.order[key]) - 1
         if not ((is_near and self._find(key)) or any(self._seek(key, earlier) for earlier in _EARLIER_S)):
             self.close()
@@ -87,7 +91,7 @@ class DecodingPass:
         if at is not None:
             self._fed = max(self._fed, int(self._index.order[at]))
             if packet is not None and packet.is_corrupt:  # cut short
-                self._damage.add(int(self._index.order[at]))
+                self._damage.add(at)
                 return []
         numbered = []
         for picture in self._decoded(packet, at):
@@ -96,59 +100,44 @@ class DecodingPass:
                 self.shown = number
                 numbered.append((number, picture))
                 if picture.is_corrupt:
-                    self._note(number)
+                    self._damage.add(number)
         return numbered
 
     def is_bad(self, frame: int) -> bool:
         """Whether a frame is decoded from something that is damaged."""
-        begin, end = self._index.order[self._index.key_before(frame)], self._index.order[frame]
-        return any(begin <= place <= end for place in self._damage)
-
-    def groups(self) -> set[int]:
-        """The first frames of the groups that are decoded at the moment."""
-        index = self._index
-        fed = [at for at in index.keys.tolist() if index.order[at] <= self._fed]
-        shown = index.key_before(max(self.shown, self._first))
-        return {shown, *(at for at in fed if at >= shown)}
+        first, order = self._index.key_before(frame), self._index.order
+        return any(first <= at and order[at] <= order[frame] for at in self._damage)
 
     def _open(self) -> None:
+        self.is_ended = True
+        self._damage.clear()
         with ExitStack() as stack:
             file = stack.enter_context(open_regular(self._path))
             self._container, self._stream = stack.enter_context(open_container(file))
-            if self.is_careful:
-                self._stream.codec_context.thread_count = 1
-            else:
-                self._stream.thread_type = "AUTO"
-            self._packets: Iterator[Packet] = self._container.demux(self._stream)
+            self._stream.codec_context.thread_count = 1  # with more, damage spreads to frames before it
+            self._packets: Iterator[Packet[VideoStream]] = self._container.demux(self._stream)
             self._resources = stack.pop_all()
 
-    def _decoded(self, packet: Packet | None, at: int | None) -> list[VideoFrame]:
+    def _decoded(self, packet: Packet[VideoStream] | None, at: int | None) -> list[VideoFrame]:
         import av
 
         try:
             return self._stream.codec_context.decode(packet)
         except av.error.FFmpegError:
-            if packet is None or (at is not None and at >= self._first):  # not what belongs to frames before the first
-                self._note(at)
+            if at is not None:
+                self._damage.add(at)
             return []
-
-    def _note(self, at: int | None) -> None:
-        """Note that the frame of a packet cannot be decoded; None for one that nobody knows."""
-        if not self.is_careful:
-            self.has_failed = True
-        elif at is not None:
-            self._damage.add(int(self._index.order[at]))
 
     def _number(self, picture: VideoFrame) -> int | None:
         if self._index.by_order:
             return self.shown + 1
         return None if picture.pts is None else self._index.at_pts(picture.pts)
 
-    def _frame_of(self, packet: Packet) -> int | None:
+    def _frame_of(self, packet: Packet[VideoStream]) -> int | None:
         pts = packet.pts if packet.pts is not None else packet.dts
         return None if pts is None else self._index.at_pts(pts)
 
-    def _next(self) -> Packet | None:
+    def _next(self) -> Packet[VideoStream] | None:
         """The next packet that has a picture; None at the end."""
         import av
 

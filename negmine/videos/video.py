@@ -9,6 +9,9 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import Lock
 
+import numpy as np
+
+from negmine.cores import usable_cores
 from negmine.errors import ImageError, VideoError
 from negmine.files import open_regular, reason_of, sha256_of
 from negmine.structures import FileStamp, Image, IntArray
@@ -18,6 +21,7 @@ from negmine.videos.index import FrameIndex, read_index
 from negmine.videos.names import FrameName
 
 _OPEN = 4  # videos that are kept open
+_MOST_DECODERS = 8  # groups of frames of one video that are decoded at the same time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +55,7 @@ class Video:
         self.path = path
         self.stamp = stamp_of(path)
         self.index: FrameIndex = read_index(path)
-        self._decoder = FrameDecoder(path, self.index)
+        self._decoders = [FrameDecoder(path, self.index) for _ in range(min(usable_cores(), _MOST_DECODERS))]
         self._hashing = Lock()
 
     @property
@@ -108,11 +112,8 @@ class Video:
                 raise ImageError("the video has changed since it was opened")
         except OSError as error:
             raise ImageError(reason_of(error)) from error
-        return self._decoder.read(at, alone=alone)
-
-    def close(self) -> None:
-        """Let go of the file; it is opened again where that is needed."""
-        self._decoder.close()
+        group = int(np.searchsorted(self.index.keys, at, side="right"))
+        return self._decoders[group % len(self._decoders)].read(at, alone=alone)
 
 
 def stamp_of(path: Path) -> FileStamp:
