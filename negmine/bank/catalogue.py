@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from negmine.bank.bank import Bank
-from negmine.bank.cells import BOX, FLAG, KEY, SHA256, STAMP, TEXT, TEXT_OR_NULL, Cell, Row
+from negmine.bank.cells import BOX, FLAG, KEY, PHASH, SHA256, STAMP, TEXT, TEXT_OR_NULL, Cell, Row
 from negmine.bank.records import ItemRecord, KnownItem, KnownSource
+from negmine.boxes import Box
 from negmine.structures import FileStamp, GroundTruth
 
 _ITEM = {"key": KEY, "size": STAMP, "mtime_ns": STAMP, "truth_hash": TEXT_OR_NULL, "sha256": SHA256, "done": FLAG}
@@ -27,6 +30,30 @@ SELECT s.sha256, x.truth_key IS s.truth_key, s.truth_key != ''
 FROM sources s LEFT JOIN scans x ON x.run_id = ? AND x.source_id = s.id
 WHERE s.sha256 IN ({})
 """
+
+
+_PLACED = """
+SELECT s.key, d.class_name, d.x1, d.y1, d.x2, d.y2, n.phash
+FROM sources s JOIN detections d ON d.source_id = s.id JOIN negatives n ON n.id = d.negative_id
+WHERE s.key > ? AND s.key < ? AND d.run_id = ? ORDER BY d.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedNegative:
+    """A false positive of a video, and the perceptual hash of the negative around it.
+
+    Attributes:
+        key: of the frame.
+        class_name: what the detector took it for.
+        box_xyxy: pixels of the frame.
+        phash: of the negative.
+    """
+
+    key: str
+    class_name: str
+    box_xyxy: Box
+    phash: int
 
 
 class Catalogue(Bank):
@@ -49,6 +76,17 @@ class Catalogue(Bank):
         """What the bank knows of each content, by its hash, wherever it was found; unknown ones are left out."""
         rows = self._in_batches(_SOURCES, _SOURCE, run_id, sha256s)
         return {sha256: KnownSource(bool(done), bool(labelled)) for sha256, done, labelled in rows}
+
+    def placed(self, run_id: int, video: Path) -> list[PlacedNegative]:
+        """The negatives that a run has cut from frames of a video, in the order in which they came."""
+        prefix = os.fsencode(video) + os.fsencode(os.sep)
+        columns = {"key": KEY, "class_name": TEXT, **BOX, "phash": PHASH}
+        return [
+            PlacedNegative(os.fsdecode(key), class_name, (x1, y1, x2, y2), int(phash, 16))
+            for key, class_name, x1, y1, x2, y2, phash in self.rows(
+                _PLACED, columns, (prefix, prefix + b"\xff", run_id)
+            )
+        ]
 
     def has_labels(self) -> bool:
         """Whether the bank holds the labels of any image."""

@@ -44,7 +44,7 @@ _CLASSES = 10  # of the detector that are listed; --json has all
     "Images",
     "--truth",
     metavar="PATH",
-    help="Labels of the images: Pascal VOC, YOLO or COCO.  [default: every image is background]",
+    help="Labels of the images: Pascal VOC, YOLO or COCO; of a video CVAT XML or MOT.  [default: all are background]",
 )
 @label_options("Images", "--truth")
 @option("Images", "--split", metavar="NAME", help="Scan only this split of a data.yaml: train, val or test.")
@@ -59,6 +59,14 @@ _CLASSES = 10  # of the detector that are listed; --json has all
 @option("Videos", "--start", metavar="TIME", help="Begin here: 90, 1.5s, 10m or 1:02:30.  [default: first frame]")
 @option("Videos", "--end", metavar="TIME", help="Stop before this time.  [default: last frame]")
 @option("Videos", "--keyframes", is_flag=True, help="Scan only frames that are stored whole, the fastest to decode.")
+@option(
+    "Videos",
+    "--per-place",
+    default="1",
+    show_default=True,
+    metavar="N|all",
+    help="Negatives of what looks the same at one place of a video, an hour apart.",
+)
 @bank_option
 @option(
     "Detector",
@@ -132,6 +140,7 @@ def command(
     start: str | None,
     end: str | None,
     keyframes: bool,
+    per_place: str,
     conf: float,
     iou: float | None,
     imgsz: int | None,
@@ -191,6 +200,7 @@ def command(
         crop=CropConfig(crop, context, OutputSize.parse(size), min_side),
         confirm=confirm,
         max_per_image=max_per_image,
+        per_place=_per_place(per_place),
         classes=names_in(classes),
         labels=labels,
         video=VideoConfig(
@@ -218,6 +228,16 @@ def command(
         print_json(result.to_dict())
     else:
         render(result)
+
+
+def _per_place(text: str) -> int | None:
+    if text == "all":
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise click.BadParameter(
+            f"expected all or a whole number of 1 or more, found {text!r}", param_hint="--per-place"
+        )
+    return int(text)
 
 
 def render(result: ScanResult) -> None:

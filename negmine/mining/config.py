@@ -107,6 +107,7 @@ class ScanConfig:
     crop: CropConfig = field(default_factory=CropConfig)
     confirm: bool = False  # keep only crops on which the detector still fires
     max_per_image: int | None = None  # the hardest so many negatives of one image
+    per_place: int | None = 1  # negatives of what looks alike at one place of a video, an hour apart; None for all
     classes: tuple[
         str, ...
     ] = ()  # of the detector, to mine; crops keep clear of what it finds of the others. () for all
@@ -118,6 +119,8 @@ class ScanConfig:
     def __post_init__(self) -> None:
         if self.max_per_image is not None and self.max_per_image < 1:
             raise ConfigError(f"expected at least 1 negative per image, found {self.max_per_image}")
+        if self.per_place is not None and self.per_place < 1:
+            raise ConfigError(f"expected at least 1 negative per place, found {self.per_place}")
         if self.workers is not None and self.workers < 1:
             raise ConfigError(f"expected at least 1 worker, found {self.workers}")
         if not 1 <= self.quality <= 100:
@@ -130,5 +133,8 @@ class ScanConfig:
             | asdict(self.crop)
             | {"size": str(self.crop.size)}
             | {"confirm": self.confirm, "max_per_image": self.max_per_image, "quality": self.quality}
+            | (
+                {"per_place": self.per_place} if self.per_place != 1 else {}
+            )  # not in runs from before there were videos
             | ({"classes": sorted(self.classes)} if self.classes else {})
         )

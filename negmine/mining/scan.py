@@ -13,6 +13,7 @@ from negmine.bank.content_files import NEGATIVES, VARIANTS
 from negmine.bank.records import RunRecord
 from negmine.bank.writer import BankWriter
 from negmine.datasets.config import LabelConfig
+from negmine.datasets.frame_truth import FrameTruth
 from negmine.datasets.open import open_truth
 from negmine.datasets.truth import PairedTruth
 from negmine.detectors.base import Detector, OnStep, opening_notes, silent
@@ -197,7 +198,7 @@ def _notes(truth: Truth | None, classes: Classes) -> tuple[str, ...]:
     if truth is None:
         return ()
     judged = [classes.model_names[number] for number in sorted(classes.truth_names)]
-    pairing = truth.notes if isinstance(truth, PairedTruth) else ()
+    pairing = truth.notes if isinstance(truth, PairedTruth | FrameTruth) else ()
     note = f"truth: {truth.format_name}; judged classes: {', '.join(judged)}"
     unjudged = len(classes.model_names) - len(judged)
     return (

@@ -1,0 +1,103 @@
+"""Static cameras: what comes again and again at one place of a video gives a few negatives, not one for each frame.
+
+A place is a box of one class, and what the crop around it looks like: by night the same lamp is another place. Frames are
+judged by this in their order, and by what the bank has of the frames before, so that a scan that is resumed goes on the
+same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from negmine.bank.catalogue import Catalogue, PlacedNegative
+from negmine.bank.records import JudgedDetection, ScannedImage
+from negmine.boxes import Box
+from negmine.images.near_duplicates import is_distinctive
+from negmine.mining.crop import CropSkip
+from negmine.mining.judge import renumbered
+from negmine.places import ALIKE_BITS, PlaceIndex
+from negmine.videos.names import frame_name
+
+APART_MS = 3_600_000  # between two negatives of one place that look alike: the light has changed
+
+
+@dataclass(slots=True, eq=False)
+class _Leader:
+    """What leads a place: its look, how many negatives are kept, and the times of the first and the last of them."""
+
+    phash: int
+    kept: int
+    last_ms: int
+
+
+@dataclass(slots=True, eq=False)
+class _Places:
+    index: PlaceIndex = field(default_factory=PlaceIndex)
+    leaders: list[_Leader] = field(default_factory=list)
+
+    def leader(self, box: Box, phash: int) -> _Leader | None:
+        place = self.index.find(box, lambda at: (self.leaders[at].phash ^ phash).bit_count() <= ALIKE_BITS)
+        return None if place is None or not is_distinctive(phash) else self.leaders[place]
+
+    def take(self, box: Box, phash: int, time_ms: int) -> None:
+        """Note that a negative is kept."""
+        leader = self.leader(box, phash)
+        if leader is None:
+            self.index.add(box)
+            self.leaders.append(_Leader(phash, 1, time_ms))
+        else:
+            leader.kept, leader.last_ms = leader.kept + 1, time_ms
+
+
+class PlaceRule:
+    """Decides which negatives of a video are kept.
+
+    Args:
+        bank: that they go into.
+        run_id: of the scan.
+        per_place: how many look-alikes of one place are kept, an hour apart.
+    """
+
+    def __init__(self, bank: Catalogue, run_id: int, per_place: int) -> None:
+        self._bank = bank
+        self._run_id = run_id
+        self._per_place = per_place
+        self._video: Path | None = None
+        self._by_class: dict[str, _Places] = {}
+
+    def thinned(self, image: ScannedImage) -> ScannedImage:
+        """A frame without the negatives whose places have enough; any other image as it is."""
+        name = frame_name(image.item.key)
+        if name is None or not image.negatives:
+            return image
+        if name.video != self._video:
+            self._video, self._by_class = name.video, {}
+            self._load(each for each in self._bank.placed(self._run_id, name.video) if each.key != image.item.key)
+        kept = []
+        for number, negative in enumerate(image.negatives):
+            inside = [each for each in image.detections if each.negative == number]
+            phash = int(negative.phash, 16)
+            if not all(self._has_enough(each, phash, name.time_ms) for each in inside):
+                kept.append(number)
+                for each in inside:
+                    self._places(each.class_name).take(each.box_xyxy, phash, name.time_ms)
+        if len(kept) == len(image.negatives):
+            return image
+        detections, kept = renumbered(image.detections, kept, CropSkip.SAME_PLACE)
+        return replace(image, detections=detections, negatives=tuple(image.negatives[number] for number in kept))
+
+    def _has_enough(self, detection: JudgedDetection, phash: int, time_ms: int) -> bool:
+        leader = self._places(detection.class_name).leader(detection.box_xyxy, phash)
+        return leader is not None and (leader.kept >= self._per_place or time_ms - leader.last_ms < APART_MS)
+
+    def _places(self, class_name: str) -> _Places:
+        return self._by_class.setdefault(class_name, _Places())
+
+    def _load(self, placed: Iterable[PlacedNegative]) -> None:
+        """Take up what the bank has of a video."""
+        for each in placed:
+            name = frame_name(each.key)
+            if name is not None:
+                self._places(each.class_name).take(each.box_xyxy, each.phash, name.time_ms)
