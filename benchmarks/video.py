@@ -23,6 +23,7 @@ from negmine.mining.config import ScanConfig
 from negmine.mining.scan import scan
 from negmine.sources.expand import expand_sources
 from negmine.sources.videos import FrameItem
+from negmine.structures import Image
 from negmine.videos.config import Every, VideoConfig
 
 _RATE, _SIZE_WH, _LOOP = 25, (1280, 720), 250
@@ -41,7 +42,7 @@ def encode(path: Path, minutes: float) -> None:
         packets = []
         for number in range(_LOOP):
             at = number * 2
-            picture = np.ascontiguousarray(wide[:, at : at + _SIZE_WH[0]])
+            picture: Image = np.ascontiguousarray(wide[:, at : at + _SIZE_WH[0]], dtype=np.uint8)
             packets += stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24"))
         packets += stream.encode()
         stored = [(bytes(packet), packet.is_keyframe, packet.time_base) for packet in packets]
