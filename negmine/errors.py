@@ -5,6 +5,7 @@
     ├── BoxError                boxes, scores or class ids are invalid
     ├── SourceError             a source is missing or holds no image
     ├── ImageError              an image cannot be read; a scan skips and counts it
+    │   └── VideoError          a video cannot be opened, or holds no frame
     ├── WeightsError            weights are missing, corrupt or unsupported
     │   ├── NoNeckError         weights have no feature maps that can be read
     │   └── UnsafeWeightsError  weights would run code, or cannot be opened without running it
@@ -47,6 +48,10 @@ class SourceError(NegmineError):
 
 class ImageError(NegmineError):
     """An image cannot be read. A scan skips the image, counts it and keeps this message."""
+
+
+class VideoError(ImageError):
+    """A video cannot be opened, or holds no frame that can be read."""
 
 
 class WeightsError(NegmineError):

@@ -32,9 +32,9 @@ from negmine.bank.marked import MarkedImage, marked_images
 from negmine.bank.records import Cut, Negative, Variant
 from negmine.boxes import Rect, box_area, box_intersection, box_iou
 from negmine.held_out import HeldOut
-from negmine.images.contents import read_contents
 from negmine.images.near_duplicates import near_any
 from negmine.structures import FloatArray, as_boxes_xyxy
+from negmine.videos.contents import read_contents
 
 # With a tenth of the labels hidden, 15 of 39 hidden kangaroos and 15 of 111 hidden faces in banks were at or over it,
 # and 17 of about 1,500 other negatives (benchmarks/unlabelled.py).

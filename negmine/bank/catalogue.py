@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from negmine.bank.bank import Bank
-from negmine.bank.cells import BOX, FLAG, KEY, SHA256, STAMP, TEXT, TEXT_OR_NULL, Cell, Row
+from negmine.bank.cells import BOX, FLAG, KEY, RECT, SHA256, STAMP, TEXT, TEXT_OR_NULL, Cell, Row
 from negmine.bank.records import ItemRecord, KnownItem, KnownSource
+from negmine.boxes import Box, Rect
 from negmine.structures import FileStamp, GroundTruth
 
 _ITEM = {"key": KEY, "size": STAMP, "mtime_ns": STAMP, "truth_hash": TEXT_OR_NULL, "sha256": SHA256, "done": FLAG}
@@ -27,6 +30,33 @@ SELECT s.sha256, x.truth_key IS s.truth_key, s.truth_key != ''
 FROM sources s LEFT JOIN scans x ON x.run_id = ? AND x.source_id = s.id
 WHERE s.sha256 IN ({})
 """
+
+
+_PLACED = """
+SELECT s.key, d.class_name, d.x1, d.y1, d.x2, d.y2, n.sha256, c.x1, c.y1, c.x2, c.y2
+FROM sources s JOIN detections d ON d.source_id = s.id JOIN negatives n ON n.id = d.negative_id
+JOIN crops c ON c.negative_id = n.id AND c.source_id = s.id
+WHERE s.key > ? AND s.key < ? AND d.run_id = ? ORDER BY d.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedNegative:
+    """A false positive of a video, and the negative around it.
+
+    Attributes:
+        key: of the frame.
+        class_name: what the detector took it for.
+        box_xyxy: pixels of the frame.
+        sha256: of the negative.
+        rect: where that was cut.
+    """
+
+    key: str
+    class_name: str
+    box_xyxy: Box
+    sha256: str
+    rect: Rect
 
 
 class Catalogue(Bank):
@@ -49,6 +79,19 @@ class Catalogue(Bank):
         """What the bank knows of each content, by its hash, wherever it was found; unknown ones are left out."""
         rows = self._in_batches(_SOURCES, _SOURCE, run_id, sha256s)
         return {sha256: KnownSource(bool(done), bool(labelled)) for sha256, done, labelled in rows}
+
+    def placed(self, run_id: int, video: Path) -> list[PlacedNegative]:
+        """The negatives that a run has cut from frames of a video, in the order in which they came."""
+        prefix = os.fsencode(video) + os.fsencode(os.sep)
+        columns = {"key": KEY, "class_name": TEXT, **BOX, "sha256": SHA256} | {
+            f"crop_{side}": cell for side, cell in RECT.items()
+        }
+        return [
+            PlacedNegative(os.fsdecode(key), class_name, (x1, y1, x2, y2), sha256, Rect(*rect))
+            for key, class_name, x1, y1, x2, y2, sha256, *rect in self.rows(
+                _PLACED, columns, (prefix, prefix + b"\xff", run_id)
+            )
+        ]
 
     def has_labels(self) -> bool:
         """Whether the bank holds the labels of any image."""

@@ -12,9 +12,8 @@ from negmine.bank.filters import ReviewState
 from negmine.bank.listing import LikenessRow, ListedNegative, likeness_of
 from negmine.bank.records import Cut, Negative
 from negmine.errors import BankError, ImageError
-from negmine.files import sha256_of
-from negmine.images.reading import read_image
 from negmine.paths import printable
+from negmine.videos.reading import read_source
 
 SCHEMA_VERSION = 1
 
@@ -146,7 +145,7 @@ def details(bank: Bank, number: int) -> NegativeDetails:
 
 def _state_of(negative: Negative) -> SourceState:
     try:
-        data = read_image(negative.source)
+        source = read_source(negative.source)
     except (OSError, ValueError, ImageError):
         return "gone"
-    return "there" if sha256_of(data) == negative.source_sha256 else "changed"
+    return "there" if source.sha256 == negative.source_sha256 else "changed"

@@ -28,9 +28,9 @@ from negmine.bank.writer import BankWriter
 from negmine.boxes import Rect, rect_touches, touched_pixels
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import BankError
-from negmine.images.contents import OnCount
 from negmine.paths import printable, real_path
 from negmine.structures import IntArray, as_boxes_xyxy
+from negmine.videos.contents import OnCount
 
 _T = TypeVar("_T")
 

@@ -26,6 +26,7 @@ from negmine.mining.config import CropConfig, CropPolicy, OutputSize, ScanConfig
 from negmine.paths import printable
 from negmine.terminal import console, say
 from negmine.thresholds import MatchConfig
+from negmine.videos.config import Every, VideoConfig, parse_time_ms
 from negmine.words import counted
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from negmine.mining.result import ScanResult
 
-_DETECTOR, _CROP = DetectorConfig(weights=""), CropConfig()
+_DETECTOR, _CROP, _VIDEO = DetectorConfig(weights=""), CropConfig(), VideoConfig()
 _CLASSES = 10  # of the detector that are listed; --json has all
 
 
@@ -43,10 +44,29 @@ _CLASSES = 10  # of the detector that are listed; --json has all
     "Images",
     "--truth",
     metavar="PATH",
-    help="Labels of the images: Pascal VOC, YOLO or COCO.  [default: every image is background]",
+    help="Labels of the images: Pascal VOC, YOLO or COCO; of a video CVAT XML or MOT.  [default: all are background]",
 )
 @label_options("Images", "--truth")
 @option("Images", "--split", metavar="NAME", help="Scan only this split of a data.yaml: train, val or test.")
+@option(
+    "Videos",
+    "--every",
+    default=str(_VIDEO.every),
+    show_default=True,
+    metavar="TIME|N",
+    help="Scan a frame in so much time (1s, 0.5s, 2m), or every Nth.",
+)
+@option("Videos", "--start", metavar="TIME", help="Begin here: 90, 1.5s, 10m or 1:02:30.  [default: first frame]")
+@option("Videos", "--end", metavar="TIME", help="Stop before this time.  [default: last frame]")
+@option("Videos", "--keyframes", is_flag=True, help="Scan only frames that are stored whole, the fastest to decode.")
+@option(
+    "Videos",
+    "--per-place",
+    default="1",
+    show_default=True,
+    metavar="N|all",
+    help="Negatives of what looks the same at one place of a video, an hour apart.",
+)
 @bank_option
 @option(
     "Detector",
@@ -116,6 +136,11 @@ def command(
     truth: str | None,
     labels: LabelConfig,
     split: str | None,
+    every: str,
+    start: str | None,
+    end: str | None,
+    keyframes: bool,
+    per_place: str,
     conf: float,
     iou: float | None,
     imgsz: int | None,
@@ -139,11 +164,12 @@ def command(
 ) -> None:
     """Run a detector over images and bank its false positives on background.
 
-    SOURCE is an image, a folder (searched recursively), a glob in quotes, a .txt list, or a data.yaml. Without --truth
-    no image may hold a target. A repeated scan changes nothing; run an interrupted one again to resume it.
+    SOURCE is an image, a video, a folder (searched recursively), a glob in quotes, a .txt list, or a data.yaml. Without
+    --truth no image may hold a target. A repeated scan changes nothing; run an interrupted one again to resume it.
 
     \b
     negmine scan backgrounds/ --weights best.pt
+    negmine scan clip.mp4 --every 2s --weights best.pt
     negmine scan data.yaml --split train --truth data.yaml --weights best.pt --imgsz 320
     negmine scan backgrounds/ --predictions results.json --predictions-images images.json
     """
@@ -174,8 +200,15 @@ def command(
         crop=CropConfig(crop, context, OutputSize.parse(size), min_side),
         confirm=confirm,
         max_per_image=max_per_image,
+        per_place=_per_place(per_place),
         classes=names_in(classes),
         labels=labels,
+        video=VideoConfig(
+            Every.parse(every),
+            0 if start is None else parse_time_ms(start),
+            None if end is None else parse_time_ms(end),
+            keyframes,
+        ),
         workers=workers,
     )
     from negmine.mining.scan import scan
@@ -195,6 +228,14 @@ def command(
         print_json(result.to_dict())
     else:
         render(result)
+
+
+def _per_place(text: str) -> int | None:
+    if text == "all":
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise click.UsageError(f"expected --per-place all or a whole number of 1 or more, found {text!r}")
+    return int(text)
 
 
 def render(result: ScanResult) -> None:

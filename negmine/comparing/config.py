@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
+from negmine.places import PLACE_IOU
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class CompareConfig:
     device: str = "auto"
     trust_weights: bool = False
     likeness: float = 0.96
-    place_iou: float = 0.7
+    place_iou: float = PLACE_IOU
     max_labelled: int = 2000
     labels: LabelConfig = field(default_factory=LabelConfig)
     workers: int | None = None

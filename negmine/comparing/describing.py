@@ -22,10 +22,10 @@ from negmine.boxes import Box, Rect
 from negmine.detectors.ultralytics.regions import RegionReader
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import BoxError, ImageError
-from negmine.files import sha256_of
-from negmine.images import PAD, decode_image, read_image
+from negmine.images import PAD, decode_image
 from negmine.limits import MAX_PIXELS
 from negmine.structures import Image
+from negmine.videos.reading import read_source
 
 _KEEP_EVERY = 32  # images, after which vectors are stored
 _RULES = 1  # counts up when the same image gives other vectors, so that all are computed again
@@ -118,9 +118,9 @@ def _read(wanted: Wanted) -> Image | None:
     """The image, from wherever it still is what it was; None where it is nowhere."""
     for path in wanted.paths:
         try:
-            data = read_image(path)
-            if sha256_of(data) == wanted.sha256:
-                return decode_image(data)
+            source = read_source(path)
+            if source.sha256 == wanted.sha256:
+                return source.decode()
         except (ImageError, OSError, ValueError):  # ValueError: a NUL in a name
             continue
     return None

@@ -1,41 +1,19 @@
-"""Places: where one false positive comes again and again in the frames of a camera."""
+"""The places of negatives: where one false positive comes again and again in the frames of a camera."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Sequence
-from itertools import product
+from collections.abc import Hashable, Sequence
+from functools import partial
 
 import numpy as np
 
 from negmine.bank.likenesses import HardestFinding
-from negmine.boxes import Box, box_iou
 from negmine.comparing.clusters import Vectors
-from negmine.structures import FloatArray, IntArray
+from negmine.places import PlaceIndex
+from negmine.structures import IntArray
 
-_Cell = tuple[int, int, int, int]  # octaves of width and height, and the centre in steps of these
-_STEPS = tuple(product((-1, 0, 1), repeat=2))
 _FEWEST, _ENOUGH, _SHARE = 3, 10, 0.05  # images at a place: see `of_fixed_cameras`
-
-
-def _cell(box_xyxy: Box, wide: int, high: int) -> _Cell:
-    """Where a box is in the grid of an octave."""
-    x1, y1, x2, y2 = box_xyxy
-    return wide, high, math.floor((x1 + x2) / 2 / 2 ** (wide + 1)), math.floor((y1 + y2) / 2 / 2 ** (high + 1))
-
-
-def _own_cell(box_xyxy: Box) -> _Cell:
-    x1, y1, x2, y2 = box_xyxy
-    return _cell(box_xyxy, *(math.floor(math.log2(max(side, 1.0))) for side in (x2 - x1, y2 - y1)))
-
-
-def _cells_near(box_xyxy: Box) -> Iterator[_Cell]:
-    """The cells of all boxes whose IoU with a box may be a half or more."""
-    own = _own_cell(box_xyxy)
-    for across, down in _STEPS:
-        wide, high, x, y = _cell(box_xyxy, own[0] + across, own[1] + down)
-        for dx, dy in _STEPS:
-            yield wide, high, x + dx, y + dy
 
 
 def places(findings: Sequence[HardestFinding], vectors: Vectors, *, iou: float, likeness: float) -> IntArray:
@@ -53,19 +31,20 @@ def places(findings: Sequence[HardestFinding], vectors: Vectors, *, iou: float, 
     Returns:
         [N] from 1, in the order of the leaders.
     """
-    boxes = np.array([each.box_xyxy for each in findings], dtype=np.float64).reshape(-1, 4)
-    cameras: dict[Hashable, dict[_Cell, list[int]]] = {}
-    place_of: dict[int, int] = {}
+    cameras: dict[Hashable, tuple[PlaceIndex, list[int]]] = {}
+    count = 0
     numbers = np.zeros(len(findings), dtype=np.int64)
     for index, finding in enumerate(findings):
-        leaders = cameras.setdefault((_camera(finding), finding.class_name), {})
-        near = sorted(leader for cell in _cells_near(finding.box_xyxy) for leader in leaders.get(cell, ()))
-        leader = _best(index, near, boxes, vectors, iou, likeness)
-        if leader is None:
-            leaders.setdefault(_own_cell(finding.box_xyxy), []).append(index)
-            place_of[index] = len(place_of) + 1
-            leader = index
-        numbers[index] = place_of[leader]
+        camera = (_camera(finding), finding.class_name)
+        known, leaders = cameras.setdefault(camera, (PlaceIndex(iou), []))
+        place = known.find(finding.box_xyxy, partial(_is_alike, vectors, leaders, index, likeness))
+        if place is None:
+            known.add(finding.box_xyxy)
+            leaders.append(index)
+            count += 1
+            numbers[index] = count
+        else:
+            numbers[index] = numbers[leaders[place]]
     return numbers
 
 
@@ -101,12 +80,5 @@ def _camera(finding: HardestFinding) -> Hashable:
     return finding.source.parent, finding.source_wh
 
 
-def _best(
-    index: int, leaders: Sequence[int], boxes: FloatArray, vectors: Vectors, iou: float, likeness: float
-) -> int | None:
-    """The leader whose box overlaps most among those that look alike, the hardest of equal ones; None without any."""
-    if not leaders:
-        return None
-    overlaps = box_iou(boxes[index : index + 1], boxes[leaders])[0]
-    enough = (int(at) for at in np.argsort(-overlaps, kind="stable") if overlaps[at] >= iou)
-    return next((leaders[at] for at in enough if vectors[leaders[at]] @ vectors[index] >= likeness), None)
+def _is_alike(vectors: Vectors, leaders: Sequence[int], index: int, likeness: float, place: int) -> bool:
+    return bool(vectors[leaders[place]] @ vectors[index] >= likeness)

@@ -17,9 +17,9 @@ from negmine.comparing.result import By
 from negmine.comparing.targets import LabelledBoxes
 from negmine.detectors.ultralytics.regions import RegionReader
 from negmine.images.near_duplicates import is_distinctive
+from negmine.places import ALIKE_BITS
 
 _HASH_BITS = 64
-_HASH_NEAR = 6  # of these, in which the perceptual hashes of look-alikes may differ
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +52,7 @@ def by_hash(findings: Sequence[HardestFinding]) -> Sight:
     vectors = (2 * bits.astype(np.float32) - 1) / np.float32(_HASH_BITS**0.5)
     vectors[[not is_distinctive(each.phash) for each in findings]] = 0
     nothing = np.zeros((0, _HASH_BITS), dtype=np.float32)
-    return Sight("perceptual hash", vectors, nothing, (), 1 - 2 * (_HASH_NEAR + 0.5) / _HASH_BITS)
+    return Sight("perceptual hash", vectors, nothing, (), 1 - 2 * (ALIKE_BITS + 0.5) / _HASH_BITS)
 
 
 def by_neck(

@@ -13,10 +13,10 @@ from negmine.comparing.config import CompareConfig
 from negmine.datasets.labelled import labelled_images
 from negmine.datasets.open import open_dataset
 from negmine.errors import LabelError
-from negmine.images.contents import OnCount, read_contents
 from negmine.labels.classes import match_class_names, paired_class_names
 from negmine.paths import first_few
 from negmine.structures import GroundTruth
+from negmine.videos.contents import OnCount, read_contents
 from negmine.words import counted
 
 _T = TypeVar("_T")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from negmine.datasets.config import LabelConfig
+from negmine.datasets.frame_truth import FrameTruth, open_frame_truth
 from negmine.datasets.pairing import Candidates, Pairing, pair
 from negmine.datasets.truth import PairedTruth
 from negmine.errors import SourceError, TruthError
@@ -111,11 +112,11 @@ def open_dataset(
 
 def open_truth(
     path: str | Path, *, config: LabelConfig | None = None, images: Iterable[str | Path] = ()
-) -> PairedTruth:
-    """Open the labels of a data set, for images that may be kept elsewhere.
+) -> PairedTruth | FrameTruth:
+    """Open the labels of a data set, for images that may be kept elsewhere; or those of a video, for its frames.
 
     Args:
-        path: as for `open_dataset`.
+        path: as for `open_dataset`; or CVAT's XML for video, or MOT's `gt.txt`.
         config: how its labels are understood.
         images: the images to be labelled, beside those that the data set keeps itself. All at once: which label an
             image has depends on which others there are.
@@ -123,8 +124,11 @@ def open_truth(
     Raises:
         TruthError: as for `open_dataset`.
     """
-    labels, config = open_labels(path), config or LabelConfig()
-    near = [os.fspath(image) for image in images]
+    config, near = config or LabelConfig(), [os.fspath(image) for image in images]
+    of_video = open_frame_truth(Path(path), near, config)
+    if of_video is not None:
+        return of_video
+    labels = open_labels(path)
     return _paired(labels, config, list(_own_images(labels, config)), near, labels.label_of)
 
 

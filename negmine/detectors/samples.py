@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from negmine.errors import ImageError
-from negmine.images import decode_image, read_image
 from negmine.structures import Image
+from negmine.videos.reading import read_source
 
 Samples = Callable[[int], Iterator[Image]]  # at most so many images, read one by one
 
@@ -31,7 +31,7 @@ def samples_of(paths: Sequence[Path]) -> Samples:
 def _first_readable(paths: Sequence[Path]) -> Image | None:
     for path in paths:
         try:
-            return decode_image(read_image(path))
+            return read_source(path).decode()
         except (ImageError, OSError, ValueError):  # ValueError: a NUL in a name
             continue
     return None

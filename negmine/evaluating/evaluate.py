@@ -30,9 +30,9 @@ from negmine.evaluating.plot import require_plot_path, write_plot
 from negmine.evaluating.predict import predict_and_match
 from negmine.evaluating.result import EvalResult
 from negmine.grouping import GroupBy
-from negmine.images.contents import OnCount
 from negmine.paths import printable
 from negmine.terminal import count_progress
+from negmine.videos.contents import OnCount
 
 DetectorLike = Detector | DetectorConfig | PredictionsConfig | str | Path
 

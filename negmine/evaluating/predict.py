@@ -14,12 +14,12 @@ from negmine.evaluating.config import EvalConfig
 from negmine.evaluating.data import EvalImages
 from negmine.evaluating.findings import RepeatedImages
 from negmine.evaluating.match import EvalImage, ImageMatcher, MatchedDetections, MatchedImage
-from negmine.images.contents import OnCount
 from negmine.labels.base import Truth
 from negmine.mining.reading import DECODING_BYTES, Reader
 from negmine.mining.result import SkippedImage
 from negmine.paths import printable
-from negmine.sources.base import ImageFile
+from negmine.sources.videos import item_at
+from negmine.videos.contents import OnCount
 from negmine.words import did_you_mean
 
 _CHUNK = 8  # images handed to the detectors together, at least; two chunks are decoded in memory at a time
@@ -178,7 +178,7 @@ class _Read:
         self._reader = reader
         self._path = path
         self._background = background
-        self._encoded = reader.read(ImageFile(str(path)))
+        self._encoded = reader.read(item_at(path))
 
     @property
     def nbytes(self) -> int:

@@ -15,11 +15,11 @@ from negmine.exporting.kept import is_same_format
 from negmine.exporting.merge import DataImages, SortedImages, read_data
 from negmine.exporting.negatives import BankNegatives, Withholding, known_images
 from negmine.exporting.result import ExportResult, MergeResult
-from negmine.images.contents import OnCount
 from negmine.labels.formats import label_format
 from negmine.labels.plan import ExportImage, Header
 from negmine.paths import printable, real_path
 from negmine.trainable import waiting_images
+from negmine.videos.contents import OnCount
 
 _NAMELESS = ("target",)  # Ultralytics asks for a class, and a detector may have none
 

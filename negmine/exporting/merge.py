@@ -17,7 +17,6 @@ from negmine.exporting.names import data_names
 from negmine.exporting.result import SplitCounts
 from negmine.files import reason_of, sha256_of
 from negmine.images.codecs import decode_image
-from negmine.images.contents import OnCount
 from negmine.images.header import read_header
 from negmine.images.reading import read_image
 from negmine.labels.base import Feature, LabelFormat
@@ -25,6 +24,7 @@ from negmine.labels.plan import ExportImage, Header, SourceLabel, StoredFile
 from negmine.labels.splits import TRAIN, UNLISTED, WHOLE
 from negmine.paths import RealPaths, printable, real_path
 from negmine.structures import GroundTruth
+from negmine.videos.contents import OnCount
 
 Problem = Literal["image", "label"]
 

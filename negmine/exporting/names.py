@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from negmine.bank.records import Negative, Variant
+from negmine.videos.names import stem_of
 
 _SHORT = 10  # hex digits of a hash in a name: 40 bits
 _LONGEST_STEM = 100  # file systems end at 255 bytes
@@ -57,5 +58,5 @@ def _free(name: str, used: set[str]) -> str:
 
 def _plain(path: Path) -> str:
     """The stem with every run of other characters than ASCII letters, digits, `.`, `_`, `-` turned into one `_`."""
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "_", path.stem).strip("._-")[:_LONGEST_STEM]
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "_", stem_of(path)).strip("._-")[:_LONGEST_STEM]
     return stem or "image"

@@ -19,16 +19,16 @@ from negmine.exporting.folder import MANIFEST, require_ours, write_plan
 from negmine.exporting.merge import IMAGE_SUFFIXES
 from negmine.exporting.names import data_names
 from negmine.exporting.result import TargetExportResult
-from negmine.files import reason_of, sha256_of
-from negmine.images.codecs import decode_image
+from negmine.files import reason_of
+from negmine.images import encode_jpeg
 from negmine.images.header import read_header
-from negmine.images.reading import read_image
 from negmine.labels.formats import label_format
 from negmine.labels.label_studio import LABEL_STUDIO, Task, plan_label_studio
-from negmine.labels.plan import ExportImage, Plan, StoredFile
+from negmine.labels.plan import Content, ExportImage, Plan, StoredFile
 from negmine.paths import printable, real_path
 from negmine.structures import BoolArray, FloatArray, GroundTruth, as_boxes_xyxy
 from negmine.trainable import LABELLED_IOU, waits_for_label
+from negmine.videos.reading import SourceImage, read_source
 from negmine.words import counted
 
 _GONE = "it is gone"
@@ -43,11 +43,13 @@ class _Found:
         path: where.
         size_wh: upright, pixels.
         suffix: by the type of its content.
+        file: what is exported; of a frame, which is no file, a JPEG.
     """
 
     path: Path
     size_wh: tuple[int, int]
     suffix: str
+    file: Content
 
 
 def export_targets(
@@ -135,7 +137,7 @@ def _find(image: MarkedImage, format_name: str) -> _Found | str:
     reason = _GONE
     for path in image.paths:
         try:
-            data = read_image(path)
+            source = read_source(path)
         except FileNotFoundError:
             continue
         except ImageError as error:
@@ -144,23 +146,28 @@ def _find(image: MarkedImage, format_name: str) -> _Found | str:
         except (OSError, ValueError) as error:
             reason = reason_of(error)
             continue
-        if sha256_of(data) != image.sha256:
+        if source.sha256 != image.sha256:
             reason = _CHANGED
             continue
-        return _described(path, data, format_name)
+        return _described(path, source, format_name)
     return reason
 
 
-def _described(path: Path, data: bytes, format_name: str) -> _Found | str:
+def _described(path: Path, source: SourceImage, format_name: str) -> _Found | str:
+    file: Content
     try:
-        suffix = IMAGE_SUFFIXES[read_header(data).format]
-        height, width, _ = decode_image(data).shape
+        pixels = source.decode()
+        if isinstance(source.content, bytes):
+            suffix = IMAGE_SUFFIXES[read_header(source.content).format]
+            file = StoredFile(path, source.sha256, in_bank=False)
+        else:
+            suffix, file = ".jpg", encode_jpeg(pixels)
     except ImageError as error:
         return str(error)
     allowed = None if format_name == LABEL_STUDIO else label_format(format_name).image_suffixes
     if allowed is not None and suffix not in allowed:
         return f"{label_format(format_name).title} has no images of type {suffix}; choose another --format"
-    return _Found(path, (width, height), suffix)
+    return _Found(path, (pixels.shape[1], pixels.shape[0]), suffix, file)
 
 
 def _tasks(images: Sequence[tuple[MarkedImage, _Found]]) -> list[Task]:
@@ -168,9 +175,8 @@ def _tasks(images: Sequence[tuple[MarkedImage, _Found]]) -> list[Task]:
     tasks = []
     for name, (image, found) in zip(names, images, strict=True):
         truth, scores = _proposed(image, found.size_wh)
-        file = StoredFile(found.path, image.sha256, in_bank=False)
-        shown = ExportImage(name, file, found.size_wh, suffix=found.suffix, database="negmine bank", truth=truth)
-        tasks.append(Task(shown, scores, printable(found.path)))
+        shown = ExportImage(name, found.file, found.size_wh, suffix=found.suffix, database="negmine bank", truth=truth)
+        tasks.append(Task(shown, scores, printable(found.path), image.sha256))
     return tasks
 
 

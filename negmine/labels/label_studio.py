@@ -33,11 +33,13 @@ class Task:
         image: with the boxes to begin with as its `truth`.
         scores: of the detector, for each of them; None for one that a person labelled.
         source: where the image is from, for people.
+        sha256: that the bank knows it by.
     """
 
     image: ExportImage
     scores: tuple[float | None, ...]
     source: str
+    sha256: str
 
 
 def plan_label_studio(tasks: Sequence[Task], class_names: Sequence[str], folder: str) -> Plan:
@@ -89,7 +91,7 @@ def _task(task: Task, folder: str) -> dict[str, object]:
         "data": {
             "image": f"{_SERVED}{quote(f'{folder}/images/{_file(image)}')}",
             "source": task.source,
-            "sha256": image.file.sha256,
+            "sha256": task.sha256,
         },
         "predictions": [{"model_version": "negmine", "score": max(scores, default=0.0), "result": results}],
     }

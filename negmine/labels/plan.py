@@ -85,7 +85,7 @@ class ExportImage:
 
     Attributes:
         name: without suffix; unique in the export.
-        file: where its bytes are.
+        file: where its bytes are, or themselves, where there is no file of them.
         size_wh: of the upright image, pixels.
         accepted: a person looked at it and agreed that it holds no target.
         suffix: by the type of its content.
@@ -96,7 +96,7 @@ class ExportImage:
     """
 
     name: str
-    file: StoredFile
+    file: Content
     size_wh: tuple[int, int]
     accepted: bool = False
     suffix: str = ".jpg"

@@ -111,7 +111,7 @@ def parse_annotation(path: Path) -> VocAnnotation | NotVoc:
     except LabelError as error:
         return VocAnnotation(path, hash_of_label(data), broken=str(error))
     try:
-        root = _xml_root(data)
+        root = xml_root(data)
         kind = other_kind(root)
         if kind is not None:
             return NotVoc(path, hash_of_label(data), kind)
@@ -123,7 +123,7 @@ def parse_annotation(path: Path) -> VocAnnotation | NotVoc:
         return VocAnnotation(path, hash_of_label(data), image, broken=f"{printable(path)}: {error}")
 
 
-def _xml_root(data: bytes) -> etree._Element:
+def xml_root(data: bytes) -> etree._Element:
     """Parse XML that may come from anybody: no entity is expanded, nothing is loaded, a DTD is refused.
 
     Raises:

@@ -11,6 +11,7 @@ from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
 from negmine.limits import MAX_PIXELS, MAX_SIDE
 from negmine.thresholds import MatchConfig
+from negmine.videos.config import VideoConfig
 
 CropPolicy = Literal["context", "region", "image"]
 DEFAULT_BANK = "negmine-bank"
@@ -95,8 +96,8 @@ class CropConfig:
 class ScanConfig:
     """All that decides which negatives a scan stores, apart from the detector and the images.
 
-    `workers` changes the speed only, and `labels` which labels an image is taken to have: neither is part of
-    the settings that the bank files a run under.
+    `workers` changes the speed only, `labels` which labels an image is taken to have, and `video` which images there
+    are: none of them is part of the settings that the bank files a run under.
 
     Raises:
         ConfigError: where a value is out of its range.
@@ -106,16 +107,20 @@ class ScanConfig:
     crop: CropConfig = field(default_factory=CropConfig)
     confirm: bool = False  # keep only crops on which the detector still fires
     max_per_image: int | None = None  # the hardest so many negatives of one image
+    per_place: int | None = 1  # negatives of what looks alike at one place of a video, an hour apart; None for all
     classes: tuple[
         str, ...
     ] = ()  # of the detector, to mine; crops keep clear of what it finds of the others. () for all
     labels: LabelConfig = field(default_factory=LabelConfig)  # how labels are understood
+    video: VideoConfig = field(default_factory=VideoConfig)  # which frames of videos are scanned
     workers: int | None = None  # threads that read and decode; None for one per core
     quality: int = 95  # JPEG quality of the negatives
 
     def __post_init__(self) -> None:
         if self.max_per_image is not None and self.max_per_image < 1:
             raise ConfigError(f"expected at least 1 negative per image, found {self.max_per_image}")
+        if self.per_place is not None and self.per_place < 1:
+            raise ConfigError(f"expected at least 1 negative per place, found {self.per_place}")
         if self.workers is not None and self.workers < 1:
             raise ConfigError(f"expected at least 1 worker, found {self.workers}")
         if not 1 <= self.quality <= 100:
@@ -128,5 +133,6 @@ class ScanConfig:
             | asdict(self.crop)
             | {"size": str(self.crop.size)}
             | {"confirm": self.confirm, "max_per_image": self.max_per_image, "quality": self.quality}
+            | ({"per_place": self.per_place} if self.per_place != 1 else {})
             | ({"classes": sorted(self.classes)} if self.classes else {})
         )

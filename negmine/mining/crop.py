@@ -21,6 +21,7 @@ class CropSkip(StrEnum):
     NEAR_OTHER_CLASS = "near_other_class"  # no rectangle holds it without what is detected of a class that is not mined
     TOO_SMALL = "too_small"  # the rectangle is under the minimum side
     NOT_CONFIRMED = "not_confirmed"  # the detector does not fire on the finished crop
+    SAME_PLACE = "same_place"  # as many as asked are kept already of what comes again and again there in the video
     OVER_LIMIT = "over_limit"  # the image already gave as many harder negatives as asked
 
 
@@ -30,6 +31,7 @@ CROP_SKIP_MEANINGS: Mapping[str, str] = {
     CropSkip.NEAR_OTHER_CLASS: "a detection of another class is too near",
     CropSkip.TOO_SMALL: "the crop would be too small",
     CropSkip.NOT_CONFIRMED: "the detector does not fire on the crop",
+    CropSkip.SAME_PLACE: "the same place in the video gave enough",
     CropSkip.OVER_LIMIT: "the image gave enough harder ones",
 }
 

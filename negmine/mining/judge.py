@@ -128,7 +128,7 @@ def confirm_negatives(
             raise found
         if len(classes.split(canonical(found, negatives[index].size_wh))[0]):
             fires.append(index)
-    judged, kept = _renumbered(judged, fires, CropSkip.NOT_CONFIRMED)
+    judged, kept = renumbered(judged, fires, CropSkip.NOT_CONFIRMED)
     return _limited(judged, [negatives[i] for i in kept], config.max_per_image)
 
 
@@ -155,11 +155,11 @@ def _limited(
     judged: Sequence[JudgedDetection], things: Sequence[_T], limit: int | None
 ) -> tuple[tuple[JudgedDetection, ...], tuple[_T, ...]]:
     """Keep the first `limit`."""
-    judged, kept = _renumbered(judged, list(range(len(things)))[:limit], CropSkip.OVER_LIMIT)
+    judged, kept = renumbered(judged, list(range(len(things)))[:limit], CropSkip.OVER_LIMIT)
     return judged, tuple(things[i] for i in kept)
 
 
-def _renumbered(
+def renumbered(
     judged: Sequence[JudgedDetection], kept: list[int], reason: CropSkip
 ) -> tuple[tuple[JudgedDetection, ...], list[int]]:
     """Point the detections at the negatives that are kept, and give the others the reason."""

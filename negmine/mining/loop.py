@@ -28,6 +28,7 @@ from negmine.errors import BankError
 from negmine.mining.config import ScanConfig
 from negmine.mining.examining import Chunk, Content, Entry, Examiner
 from negmine.mining.judge import Classes
+from negmine.mining.places import PlaceRule
 from negmine.mining.reading import EncodedImage, ImageLabels, Reader
 from negmine.mining.result import ScanCounts, SkippedImage
 from negmine.sources.base import SourceItem
@@ -78,6 +79,7 @@ class ScanLoop:
         self._examiner = Examiner(
             detector, classes, config, has_truth=reader.has_truth, engine=self._engine, clock=clock
         )
+        self._places = None if config.per_place is None else PlaceRule(bank, run_id, config.per_place)
         self._labels_matter = reader.has_truth or bank.has_labels()
         self._pass = 0
         self._skipped: dict[str, SkippedImage] = {}  # by key: whose labels could not be registered
@@ -287,6 +289,8 @@ class ScanLoop:
         for entry in chunk.entries:
             outcome = entry if isinstance(entry, SkippedImage) else entry.content and entry.content.outcome
             if isinstance(outcome, ScannedImage) and isinstance(entry, Entry) and outcome.item is entry.image.record:
+                if self._places is not None:
+                    outcome = self._places.thinned(outcome)
                 self.counts.add(outcome, entry.image.path, self._bank.store(self._run_id, outcome))
                 del self._contents[outcome.sha256]
             elif self._pass and not (isinstance(entry, Entry) and entry.image.record.key in self._uncounted):

@@ -18,6 +18,7 @@ from negmine.labels.base import Truth
 from negmine.mining.result import SkippedImage
 from negmine.sources.base import SourceItem
 from negmine.structures import GroundTruth, Image
+from negmine.videos.video import Frame
 
 DECODING_BYTES = 1 << 29  # that decoding may take at the same time; one image always may be decoded
 _KEPT = 8 << 20  # bytes of an encoded image that are kept until it is decoded
@@ -32,15 +33,15 @@ class EncodedImage:
         record: what the catalogue keeps of it.
         sha256: of its bytes, hex.
         nbytes: what decoding it will take; 0 where that cannot be told, or the image is unchanged and was not read.
-        load: its bytes, which are read again where they are many. It raises an ImageError where they cannot be, or have
-            changed; None where the image was not read.
+        load: decodes it; bytes are read again where they are many. It raises an ImageError where it cannot be decoded,
+            or has changed; None where the image was not read.
     """
 
     path: Path
     record: ItemRecord
     sha256: str
     nbytes: int = 0
-    load: Callable[[], bytes] | None = None
+    load: Callable[[], Image] | None = None
 
     def decode(self) -> Image:
         """The pixels.
@@ -48,7 +49,9 @@ class EncodedImage:
         Raises:
             ImageError: where it cannot be decoded.
         """
-        return decode_image(self.load() if self.load else b"")
+        if self.load is None:
+            raise ImageError("it was not read")
+        return self.load()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,11 +130,14 @@ class Reader:
             return SkippedImage(item.path, "unreadable", str(error))
         except (OSError, ValueError) as error:  # ValueError: a NUL in a name from a list
             return SkippedImage(item.path, "unreadable", reason_of(error))
-        sha256 = sha256_of(data)
+        sha256 = data.sha256 if isinstance(data, Frame) else sha256_of(data)
         if not self.has_truth and known is not None and known.sha256 == sha256:
             truth_hash = known.record.truth_hash
-        load = partial(bytes, data) if len(data) <= _KEPT else partial(_read_again, item, sha256)
-        return EncodedImage(item.path, ItemRecord(item.key, stamp, truth_hash), sha256, decoding_bytes(data), load)
+        record = ItemRecord(item.key, stamp, truth_hash)
+        if isinstance(data, Frame):
+            return EncodedImage(item.path, record, sha256, data.nbytes, data.decode)
+        load = partial(decode_image, data) if len(data) <= _KEPT else partial(_decode_again, item, sha256)
+        return EncodedImage(item.path, record, sha256, decoding_bytes(data), load)
 
     def decode(self, encoded: EncodedImage) -> DecodedImage | SkippedImage:
         """Decode the pixels, and read the objects."""
@@ -174,8 +180,8 @@ class Reader:
         return GroundTruth.empty() if truth is None else truth
 
 
-def _read_again(item: SourceItem, sha256: str) -> bytes:
-    """The bytes that an item had.
+def _decode_again(item: SourceItem, sha256: str) -> Image:
+    """The pixels that an item had.
 
     Raises:
         ImageError: where it has others now, or cannot be read.
@@ -184,6 +190,6 @@ def _read_again(item: SourceItem, sha256: str) -> bytes:
         data = item.read()
     except (OSError, ValueError) as error:
         raise ImageError(reason_of(error)) from error
-    if sha256_of(data) != sha256:
+    if isinstance(data, Frame) or sha256_of(data) != sha256:
         raise ImageError("it changed while it was scanned")
-    return data
+    return decode_image(data)

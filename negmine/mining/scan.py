@@ -13,6 +13,7 @@ from negmine.bank.content_files import NEGATIVES, VARIANTS
 from negmine.bank.records import RunRecord
 from negmine.bank.writer import BankWriter
 from negmine.datasets.config import LabelConfig
+from negmine.datasets.frame_truth import FrameTruth
 from negmine.datasets.open import open_truth
 from negmine.datasets.truth import PairedTruth
 from negmine.detectors.base import Detector, OnStep, opening_notes, silent
@@ -32,9 +33,10 @@ from negmine.mining.loop import ScanLoop
 from negmine.mining.reading import Reader
 from negmine.mining.result import Device, ScanCounts, ScanProgress, ScanResult
 from negmine.paths import printable, real_path
-from negmine.sources.base import Source, SourceItem
+from negmine.sources.base import ImageFile, Source, SourceItem
 from negmine.sources.expand import expand_sources
 from negmine.terminal import scan_progress
+from negmine.videos.config import VideoConfig
 from negmine.words import counted, is_unicode
 
 
@@ -57,7 +59,7 @@ def scan(
     resumes where it was. The result does not depend on the number of workers.
 
     Args:
-        sources: image files, folders, globs, `.txt` lists or `data.yaml` files; or a source of another kind.
+        sources: image and video files, folders, globs, `.txt` lists or `data.yaml` files; or a source of another kind.
         detector: a detector, the settings to open one with, predictions, or weights to open with the defaults.
         bank: the bank's folder; made where there is none.
         truth: labels for the images, or where they are; None says that no image holds a target.
@@ -84,7 +86,7 @@ def scan(
                 clock=clock,
             )  # fmt: skip
     config = config or ScanConfig()
-    items, in_bank = _items(sources, split, Path(bank))
+    items, in_bank = _items(sources, split, config.video, Path(bank))
     labels = _labels(truth, config.labels, items)
     model = _detector(detector, items, on_step)
     if config.confirm and model.needs_files:
@@ -118,16 +120,19 @@ def scan(
 
 
 def _items(
-    sources: str | Path | Sequence[str | Path] | Source, split: str | None, bank: Path
+    sources: str | Path | Sequence[str | Path] | Source, split: str | None, video: VideoConfig, bank: Path
 ) -> tuple[Sequence[SourceItem], tuple[str, ...]]:
     """The images of the sources, and a note on those that are left out: negatives are not mined from a bank's own.
 
     Raises:
         SourceError: where there are no others.
+        ConfigError: where frames are chosen, and no source is a video.
     """
     if isinstance(sources, Source):
         return sources.items(), ()
-    files = expand_sources([sources] if isinstance(sources, (str, Path)) else sources, split=split)
+    files = expand_sources([sources] if isinstance(sources, (str, Path)) else sources, split=split, video=video)
+    if video != VideoConfig() and all(isinstance(each, ImageFile) for each in files):
+        raise ConfigError("every, start, end and keyframes choose frames of videos, found images alone; leave them out")
     homes = [real_path(bank / kind) for kind in (NEGATIVES, VARIANTS)]
     is_own = cache(lambda folder: any(real_path(folder).is_relative_to(home) for home in homes))
     others = [each for each in files if not is_own(os.path.dirname(each.key))]  # noqa: PTH120  (a million of them)
@@ -193,7 +198,7 @@ def _notes(truth: Truth | None, classes: Classes) -> tuple[str, ...]:
     if truth is None:
         return ()
     judged = [classes.model_names[number] for number in sorted(classes.truth_names)]
-    pairing = truth.notes if isinstance(truth, PairedTruth) else ()
+    pairing = truth.notes if isinstance(truth, PairedTruth | FrameTruth) else ()
     note = f"truth: {truth.format_name}; judged classes: {', '.join(judged)}"
     unjudged = len(classes.model_names) - len(judged)
     return (

@@ -16,9 +16,9 @@ from negmine.bank.records import Negative, Variant
 from negmine.datasets.labelled import labelled_images
 from negmine.datasets.open import Dataset
 from negmine.errors import LabelError
-from negmine.images.contents import read_contents
 from negmine.structures import FloatArray
 from negmine.trainable import trainable, waiting_images
+from negmine.videos.contents import read_contents
 
 _DOUBTS = ("rejected", "target")
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from negmine.datasets.labelled import LabelledImage
-from negmine.images.contents import Contents
 from negmine.images.near_duplicates import near_groups
 from negmine.labels.splits import UNLISTED, WHOLE
 from negmine.paths import sortable
 from negmine.ratios.bank_summary import BankSummary
 from negmine.ratios.findings import Finding, sorted_files
 from negmine.ratios.mix import kind_of
+from negmine.videos.contents import Contents
 
 MAX_DISTANCE = 4  # bits of 64
 _NO_SPLITS = (WHOLE, UNLISTED)  # names that stand for no split

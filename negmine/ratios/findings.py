@@ -9,10 +9,10 @@ from typing import Literal
 
 from negmine.datasets.labelled import LabelledImage
 from negmine.datasets.open import Dataset
-from negmine.images.contents import Contents
 from negmine.paths import printable, sortable
 from negmine.ratios.bank_summary import BankSummary
 from negmine.ratios.mix import kind_of
+from negmine.videos.contents import Contents
 from negmine.words import counted
 
 FindingKind = Literal[

@@ -12,10 +12,10 @@ from negmine.datasets.config import LabelConfig
 from negmine.datasets.labelled import LabelledImage, labelled_images
 from negmine.datasets.open import open_dataset
 from negmine.errors import TruthError
-from negmine.images.contents import read_contents
 from negmine.labels.checks import judged_classes
 from negmine.paths import printable
 from negmine.ratios.bank_summary import BankSummary, read_bank
+from negmine.videos.contents import read_contents
 from negmine.words import counted
 
 

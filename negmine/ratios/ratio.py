@@ -11,7 +11,6 @@ from negmine.datasets.config import LabelConfig
 from negmine.datasets.labelled import LabelledImage, labelled_images
 from negmine.datasets.open import Dataset, open_dataset
 from negmine.errors import ConfigError
-from negmine.images.contents import OnCount, read_contents
 from negmine.ratios.advice import advise, advise_class
 from negmine.ratios.bank_summary import BankSummary, read_bank
 from negmine.ratios.duplicates import duplicate_findings
@@ -27,6 +26,7 @@ from negmine.ratios.mix import (
 )
 from negmine.ratios.result import RatioResult
 from negmine.ratios.target import DEFAULT_TARGET, Target
+from negmine.videos.contents import OnCount, read_contents
 
 By = Literal["class"]
 

@@ -24,11 +24,11 @@ from negmine.bank.tallies import (
     verdict_origins,
 )
 from negmine.errors import BankError
-from negmine.images.contents import OnCount
 from negmine.matching import FALSE_POSITIVES
 from negmine.paths import printable
 from negmine.reporting.groups import Groups, group
 from negmine.trainable import is_held_back, waiting_images
+from negmine.videos.contents import OnCount
 
 _FIRST, _LAST = -62_135_596_800, 253_402_300_799  # seconds of the years 1 and 9999
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from negmine.bank.tallies import ScannedSource
 from negmine.engines.threads import ThreadEngine
 from negmine.files import open_regular
-from negmine.images.contents import OnCount
 from negmine.images.taken import HEAD, NOTHING, Taken, taken
 from negmine.paths import printable
+from negmine.videos.contents import OnCount
 
 _DATE = r"(?:19|20)\d\d[-_.]?(?:0[1-9]|1[0-2])[-_.]?(?:0[1-9]|[12]\d|3[01])"
 _TIME = r"([01]\d|2[0-3])[-_.:h]?[0-5]\d(?:[-_.:m]?[0-5]\d\d{0,6})?"

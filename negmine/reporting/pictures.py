@@ -19,11 +19,12 @@ from negmine.bank.negative_files import read_negative
 from negmine.bank.records import Negative
 from negmine.boxes import Box, Rect
 from negmine.errors import ImageError
-from negmine.files import reason_of, sha256_of
-from negmine.images import decode_image, read_image
+from negmine.files import reason_of
+from negmine.images import decode_image
 from negmine.images.drawing import Colour, draw_box
 from negmine.images.thumbnails import data_uri
 from negmine.structures import Image
+from negmine.videos.reading import read_source
 
 BUDGET = 4_400_000  # characters of all pictures together, so that a report stays under 5 MB
 
@@ -99,10 +100,10 @@ class Pictures:
     def _read(self, path: Path, sha256: str) -> Image:
         """The image; the last one is kept, since several boxes of one image follow each other."""
         if path != self._path or self._image is None:
-            data = read_image(path)
-            if sha256_of(data) != sha256:
+            source = read_source(path)
+            if source.sha256 != sha256:
                 raise ImageError("it has changed since it was measured on")
-            self._path, self._image = path, decode_image(data)
+            self._path, self._image = path, source.decode()
         return self._image
 
     def _picture(self, image: Image, boxes: Sequence[tuple[Box, Colour]], alt: str) -> Picture:

@@ -12,7 +12,6 @@ from negmine.bank.browsing import digits
 from negmine.detectors.base import OnStep
 from negmine.errors import ConfigError
 from negmine.files import open_regular, reason_of, replace_file
-from negmine.images.contents import OnCount
 from negmine.mining.config import DEFAULT_BANK
 from negmine.paths import printable
 from negmine.ratios.ratio import ratio
@@ -43,6 +42,7 @@ from negmine.reporting.result import ReportResult, RetrainingFacts
 from negmine.reporting.retrained import retraining_content, retraining_facts
 from negmine.retraining.finished import FinishedRetraining, read_finished
 from negmine.retraining.folder import RetrainFolder
+from negmine.videos.contents import OnCount
 
 _HEAD = 1024  # bytes of a report that hold its mark
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +9,12 @@ from pathlib import Path
 from negmine.bank.bank import Bank
 from negmine.datasets.truth import may_hold_objects
 from negmine.errors import ConfigError, SourceError
-from negmine.images.contents import Contents, OnCount, read_contents
 from negmine.images.near_duplicates import near_any
 from negmine.paths import first_few, printable, sortable
 from negmine.retraining.labelled import LabelledData
 from negmine.sources.expand import expand_sources
+from negmine.videos.contents import Contents, OnCount, read_contents
+from negmine.videos.names import is_there
 from negmine.words import counted
 
 _EXPECTED = "expected backgrounds: name images without targets with --backgrounds"
@@ -109,7 +109,7 @@ def _mined_into(bank: Path | None) -> dict[Path, str]:
         raise ConfigError(f"{_EXPECTED}, or a bank that was mined from some with --bank")
     with Bank(bank) as opened:
         scanned = opened.backgrounds()
-    there = {path: scanned[path] for path in sorted(scanned, key=sortable) if os.path.isfile(path)}  # noqa: PTH113
+    there = {path: scanned[path] for path in sorted(scanned, key=sortable) if is_there(path)}
     if not there:
         found = f"the {len(scanned)} that it was mined from are gone" if scanned else "it was mined from none"
         raise SourceError(f"{_EXPECTED}; bank {printable(bank)} has none: {found}")

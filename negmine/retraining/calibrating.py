@@ -17,13 +17,13 @@ from negmine.evaluating.config import EvalConfig
 from negmine.evaluating.match import MatchedDetections, merge_matched
 from negmine.evaluating.predict import predict_and_match
 from negmine.files import write_file
-from negmine.images.contents import OnCount
 from negmine.labels.classes import match_class_names
 from negmine.paths import printable
 from negmine.retraining.context import Member, Run
 from negmine.retraining.documents import as_record, reading
 from negmine.training.base import CalibratingTrainer
 from negmine.training.calibration import Calibration
+from negmine.videos.contents import OnCount
 from negmine.words import counted
 
 # The lowest score of detections that are going to be moved, the last place of a score: after a shift of up to 4.6

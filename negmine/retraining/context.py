@@ -9,12 +9,12 @@ from pathlib import Path
 from negmine.detectors.base import Detector, OnProgress, OnStep
 from negmine.detectors.config import DetectorConfig
 from negmine.evaluating.data import EvalImages
-from negmine.images.contents import OnCount
 from negmine.retraining.config import RetrainConfig
 from negmine.retraining.folder import RetrainFolder, RoundFolder
 from negmine.retraining.training_set import PlacedImages
 from negmine.trainable import KnownImages
 from negmine.training.base import Trainer
+from negmine.videos.contents import OnCount
 
 OpenDetector = Callable[[DetectorConfig], Detector]
 OpenTrainers = Callable[[int], Sequence[Trainer]]  # for so many members, a trainer for each

@@ -12,12 +12,12 @@ from negmine.datasets.open import Dataset, open_dataset
 from negmine.errors import LabelError, TruthError
 from negmine.grouping import GroupBy
 from negmine.held_out import HeldOut, HoldoutSplit, hold_out_split
-from negmine.images.contents import Contents, OnCount, read_contents
 from negmine.labels.base import Truth
 from negmine.labels.classes import how_to_rename, listed, paired_class_names
 from negmine.paths import first_few, printable
 from negmine.structures import FloatArray, GroundTruth
 from negmine.trainable import KnownImages
+from negmine.videos.contents import Contents, OnCount, read_contents
 from negmine.words import counted
 
 _TRAIN, _VAL = ("train", "trainval"), ("val", "test")  # names of splits, the preferred one first

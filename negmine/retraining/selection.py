@@ -21,7 +21,6 @@ from negmine.bank.bank import Bank
 from negmine.bank.records import Negative, Variant
 from negmine.bank.writer import BankWriter
 from negmine.files import write_file
-from negmine.images.contents import OnCount
 from negmine.images.near_duplicates import without_near
 from negmine.mining.config import ScanConfig
 from negmine.mining.scan import scan
@@ -30,6 +29,7 @@ from negmine.retraining.context import Member, Run
 from negmine.retraining.documents import read_record
 from negmine.retraining.training_set import place_negatives, write_data_yaml
 from negmine.trainable import BankHashes, Refusal, TrainingRule, is_held_back, trainable
+from negmine.videos.contents import OnCount
 from negmine.words import counted
 
 _QUALITY = 95  # of the JPEG files of variants

@@ -21,7 +21,6 @@ from negmine.errors import ConfigError
 from negmine.exporting.names import data_names, negative_name, variant_name
 from negmine.exporting.staging import checked
 from negmine.files import copy_file, flush, replace_file, write_file
-from negmine.images import decode_image, read_image
 from negmine.images.codecs import encode_jpeg
 from negmine.inside import inside, read_plain
 from negmine.labels.plan import StoredFile
@@ -31,6 +30,7 @@ from negmine.paths import printable, real_path, sortable
 from negmine.retraining.folder import RetrainFolder, RoundFolder
 from negmine.retraining.labelled import ImageWithTruth
 from negmine.training.base import channels_entry
+from negmine.videos.reading import read_source
 
 _JPEG, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 # By their names; Ultralytics passes over a file of any other.
@@ -227,7 +227,7 @@ def place_image(source: Path, target: Path, *, home: Path) -> None:
     target.unlink(missing_ok=True)  # a link to nothing, or to something else
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.suffix.lower() not in _TRAINABLE:
-        write_file(target, encode_jpeg(decode_image(read_image(source)), quality=100))
+        write_file(target, encode_jpeg(read_source(source).decode(), quality=100))
         return
     if _would_be_rewritten(source):
         copy_file(source, target)

@@ -11,11 +11,11 @@ from negmine.bank.negative_files import read_negative
 from negmine.engines.budget import Budget
 from negmine.errors import ImageError
 from negmine.files import reason_of, sha256_of
-from negmine.images import decode_image, encode_jpeg, read_image
-from negmine.images.header import decoding_bytes
+from negmine.images import encode_jpeg
 from negmine.images.thumbnails import shrunk
 from negmine.paths import printable
 from negmine.reviewing.thumbnails import Thumbnails
+from negmine.videos.reading import SourceImage, read_source
 
 _THUMBNAIL_SIDE = 256  # pixels of the longer side
 _THUMBNAIL_QUALITY = 82
@@ -49,13 +49,13 @@ class Pictures:
         kept = self._thumbnails.read(sha256)
         if kept is not None:
             return kept
-        made = self._encode(read_negative(self._bank, sha256), _THUMBNAIL_SIDE, _THUMBNAIL_QUALITY)
+        made = self._of_bytes(read_negative(self._bank, sha256), _THUMBNAIL_SIDE, _THUMBNAIL_QUALITY)
         self._thumbnails.write(sha256, made)
         return made
 
     def crop(self, sha256: str) -> bytes:
         """A JPEG of a negative; see `thumbnail`."""
-        return self._encode(read_negative(self._bank, sha256), _SHOWN_SIDE, _SHOWN_QUALITY)
+        return self._of_bytes(read_negative(self._bank, sha256), _SHOWN_SIDE, _SHOWN_QUALITY)
 
     def source(self, path: Path, sha256: str) -> bytes:
         """A JPEG of an image that was scanned.
@@ -67,20 +67,23 @@ class Pictures:
         Raises:
             ImageError: where the file is gone, has changed since, or cannot be decoded.
         """
-        return self._encode(_read_source(path, sha256), _SHOWN_SIDE, _SHOWN_QUALITY)
+        return self._encode(_unchanged(path, sha256), _SHOWN_SIDE, _SHOWN_QUALITY)
 
-    def _encode(self, data: bytes, side: int, quality: int) -> bytes:
-        with self._budget.hold(decoding_bytes(data)):
-            return encode_jpeg(shrunk(decode_image(data), side), quality=quality)
+    def _of_bytes(self, data: bytes, side: int, quality: int) -> bytes:
+        return self._encode(SourceImage(sha256_of(data), data), side, quality)
+
+    def _encode(self, image: SourceImage, side: int, quality: int) -> bytes:
+        with self._budget.hold(image.nbytes):
+            return encode_jpeg(shrunk(image.decode(), side), quality=quality)
 
 
-def _read_source(path: Path, sha256: str) -> bytes:
+def _unchanged(path: Path, sha256: str) -> SourceImage:
     try:
-        data = read_image(path)
+        source = read_source(path)
     except FileNotFoundError as error:
         raise ImageError(f"the source image is gone: {printable(path)}") from error
     except (OSError, ValueError) as error:
         raise ImageError(f"the source image cannot be read: {reason_of(error)} ({printable(path)})") from error
-    if sha256_of(data) != sha256:
+    if source.sha256 != sha256:
         raise ImageError(f"the source image has changed since it was scanned: {printable(path)}")
-    return data
+    return source

@@ -1,4 +1,4 @@
-"""The port behind which every kind of image source is: files today; frames, tiles, objects in a store as they come."""
+"""The port behind which every kind of image source is: files and frames of videos today, whatever else as it comes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from negmine.images import read_image
 from negmine.structures import FileStamp
+from negmine.videos.video import Frame
 
 
 class SourceItem(Protocol):
@@ -22,7 +23,7 @@ class SourceItem(Protocol):
 
     @property
     def path(self) -> Path:
-        """The file that it is in. Labels and predictions are looked up by this path."""
+        """Where it is: a file, or a path of its own below one. Labels and predictions are looked up by this path."""
         ...
 
     def stamp(self) -> FileStamp:
@@ -34,8 +35,8 @@ class SourceItem(Protocol):
         """
         ...
 
-    def read(self) -> bytes:
-        """The encoded image, in any format that `negmine.images` decodes.
+    def read(self) -> bytes | Frame:
+        """The encoded image, in any format that `negmine.images` decodes; or a frame, whose pixels are asked for later.
 
         Raises:
             ImageError: where it is too large to be read.

@@ -1,51 +1,60 @@
-"""Turning what a user types (files, folders, globs, lists, data sets) into a list of images."""
+"""Turning what a user types (files, videos, folders, globs, lists, data sets) into a list of images."""
 
 from __future__ import annotations
 
 import glob
 import os
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 from negmine.errors import SourceError
 from negmine.files import read_regular, reason_of
 from negmine.paths import printable, sortable
-from negmine.sources.base import ImageFile
+from negmine.sources.base import SourceItem
 from negmine.sources.data_yaml import data_root, missing_advice, moved, read_data_yaml, split_entries
 from negmine.sources.folders import IMAGE_SUFFIXES, images_under, names_under, suffixes
+from negmine.sources.videos import items_of
+from negmine.videos.config import VideoConfig
+from negmine.videos.containers import VIDEO_SUFFIXES
 from negmine.walking import folders_under, is_litter
 
-VIDEO_SUFFIXES = frozenset(".asf .avi .gifv .m4v .mkv .mov .mp4 .mpeg .mpg .ts .webm .wmv".split())
 _YAML_SUFFIXES = frozenset({".yaml", ".yml"})
 _LARGEST = 1 << 30  # bytes of a list
 _BLANKS = " \t\r"  # around a line of a list
-_EXPECTED = "name an image, folder, glob, .txt list or data.yaml"
+_EXPECTED = "name an image, video, folder, glob, .txt list or data.yaml"
+_SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES
 
 
-def expand_sources(sources: Sequence[str | Path], *, split: str | None = None) -> list[ImageFile]:
-    """List the images that sources stand for.
+def expand_sources(
+    sources: Sequence[str | Path], *, split: str | None = None, video: VideoConfig | None = None
+) -> list[SourceItem]:
+    """List the images that sources stand for; of a video, frames.
 
     The order is that of the sources, and by the bytes of the path inside each, so it is the same on every machine. A
     file that is reached twice, be it through a link, is listed once, by the name it was first reached by. Images named
-    in a list need not exist: a scan skips and counts them.
+    in a list need not exist, and videos in folders, globs and lists need not be whole: a scan skips and counts them.
 
     Args:
-        sources: image files (of any name), folders (searched recursively, hidden ones left out), globs (`**` too),
-            `.txt` lists (one path a line; `./` means the folder of the list), `data.yaml` files.
+        sources: image and video files (of any name), folders (searched recursively, hidden ones left out), globs (`**`
+            too), `.txt` lists (one path a line; `./` means the folder of the list), `data.yaml` files.
         split: which split of a `data.yaml`; all that it has where None.
+        video: which frames of a video; the default where None.
 
     Raises:
         SourceError: where a source is missing, has no images, or cannot be read.
     """
-    found: dict[str, ImageFile] = {}
+    config = video or VideoConfig()
+    found: dict[str, Sequence[SourceItem]] = {}
     real_folders: dict[str, str] = {}
-    for source in sources:
-        for path, is_link in _expand(str(source), split):
+    for source in map(str, sources):
+        for path, is_link in _expand(source, split):
             absolute = os.path.abspath(path)
             real = os.path.realpath(absolute) if is_link else _real(absolute, real_folders)
             if real not in found:
-                found[absolute if real == absolute else real] = ImageFile(absolute)  # one text for both, not two alike
-    return list(found.values())
+                items = items_of(absolute, config, is_named=path == str(Path(source)))
+                found[absolute if real == absolute else real] = items  # one text for both, not two alike
+    return list(chain.from_iterable(found.values()))
 
 
 def _real(path: str, real_folders: dict[str, str]) -> str:
@@ -61,7 +70,7 @@ def _expand(source: str, split: str | None) -> list[tuple[str, bool]]:
     if not source:
         raise SourceError(f"a source is empty; {_EXPECTED}")
     if os.path.isdir(source):
-        return names_under(str(Path(source)))
+        return names_under(str(Path(source)), _SUFFIXES)
     if os.path.exists(source):
         return [(str(path), os.path.islink(path)) for path in _file(Path(source), split)]
     if glob.has_magic(source):
@@ -80,11 +89,6 @@ def _file(path: Path, split: str | None) -> list[Path]:
         root = data_root(path, document)
         entries = split_entries(path, document, split)
         return [image for entry in entries for image in images_of_entry(entry, path, root)]
-    if suffix in VIDEO_SUFFIXES:
-        raise SourceError(
-            f"source {printable(path)} is a video, and this version reads images only; extract frames first, such as "
-            "with: ffmpeg -i VIDEO -vf fps=1 FOLDER/%06d.png"
-        )
     return _listed(path) if suffix == ".txt" else [path]
 
 
@@ -113,7 +117,7 @@ def _glob(pattern: str) -> list[Path]:
     asked_for = set(Path(pattern).parts)
     every = [Path(match) for match in _matches(pattern, set())]
     matches = [path for path in every if not any(map(is_litter, set(path.parts) - asked_for))]
-    images = [path for path in matches if path.suffix.lower() in IMAGE_SUFFIXES and os.path.isfile(path)]
+    images = [path for path in matches if path.suffix.lower() in _SUFFIXES and os.path.isfile(path)]
     if not images:
         what = "nothing" if not matches else f"{len(matches)} paths and no image (looked for {suffixes()})"
         raise SourceError(f"source {printable(pattern)} matches {what}; check the pattern and the quotes around it")

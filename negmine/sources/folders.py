@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from negmine.errors import SourceError
@@ -26,13 +27,13 @@ def images_under(folder: Path) -> list[Path]:
     return [Path(name) for name, _ in names_under(str(folder))]
 
 
-def names_under(folder: str) -> list[tuple[str, bool]]:
-    """What `images_under` lists, as text, each with whether it is a link itself.
+def names_under(folder: str, wanted: Collection[str] = IMAGE_SUFFIXES) -> list[tuple[str, bool]]:
+    """What `images_under` lists, as text, each with whether it is a link itself; or files of other suffixes.
 
     Raises:
         SourceError: where a folder cannot be searched, or there is no image.
     """
-    images = files_under(folder, IMAGE_SUFFIXES)
+    images = files_under(folder, wanted)
     if not images:
         raise SourceError(
             f"source {printable(folder)} holds no image (looked for {suffixes()}): {_there(Path(folder))}"

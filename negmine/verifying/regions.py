@@ -13,13 +13,12 @@ from negmine.detectors.ultralytics.regions import Describe, RegionReader
 from negmine.detectors.verifier import Features, logits
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import BoxError, ImageError
-from negmine.files import sha256_of
-from negmine.images import decode_image, read_image
-from negmine.images.contents import OnCount
 from negmine.matching import Kind, match_detections
 from negmine.retraining.labelled import ImageWithTruth
 from negmine.structures import BoolArray, Detections, FloatArray, GroundTruth, Image, IntArray
 from negmine.verifying.config import VerifierConfig
+from negmine.videos.contents import OnCount
+from negmine.videos.reading import read_source
 
 _SHIFT = 0.12  # of a jittered box, in its width and height
 _ZOOM = 0.15  # of its sides, as a natural logarithm
@@ -142,8 +141,8 @@ def _read(file: tuple[Path, str]) -> Image | str:
     """An image, or why it cannot be used."""
     path, sha256 = file
     try:
-        data = read_image(path)
-        return decode_image(data) if sha256_of(data) == sha256 else "it has changed"
+        source = read_source(path)
+        return source.decode() if source.sha256 == sha256 else "it has changed"
     except OSError as error:
         return error.strerror or str(error)
     except ImageError as error:

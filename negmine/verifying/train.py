@@ -21,7 +21,6 @@ from negmine.detectors.verifier_files import require_suffix, write_verifier
 from negmine.detectors.weights_files import hash_weights
 from negmine.errors import TruthError
 from negmine.held_out import HeldOut, hold_out_share
-from negmine.images.contents import read_contents
 from negmine.images.near_duplicates import near_groups
 from negmine.paths import first_few, printable
 from negmine.retraining.labelled import ImageWithTruth, read_labelled
@@ -32,6 +31,7 @@ from negmine.verifying.config import DEFAULT_OUT, VerifierConfig
 from negmine.verifying.fitting import Examples, Linear, cross_validate, fit
 from negmine.verifying.regions import BackgroundParts, Regions, collect_regions, folds_of
 from negmine.verifying.result import ClassVerifier, Validation, VerifierResult
+from negmine.videos.contents import read_contents
 from negmine.words import counted
 
 

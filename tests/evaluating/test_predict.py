@@ -21,8 +21,8 @@ from negmine.evaluating.config import EvalConfig
 from negmine.evaluating.data import EvalImages
 from negmine.evaluating.match import MatchedDetections
 from negmine.evaluating.predict import predict_and_match
-from negmine.images.contents import OnCount
 from negmine.structures import Detections, Image
+from negmine.videos.contents import OnCount
 
 CONFIG = EvalConfig(workers=2)
 

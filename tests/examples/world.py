@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from clips import encode
 from firing import pictures, write_firing_checkpoint
 
 from negmine.detectors.base import Detector
@@ -16,6 +17,13 @@ from negmine.detectors.config import DetectorConfig
 from negmine.detectors.open import open_detector
 from negmine.structures import Image
 
+_CVAT = (
+    "<annotations><meta><task><size>20</size><mode>interpolation</mode><start_frame>0</start_frame><labels><label>"
+    "<name>sign</name></label></labels><source>clip.mp4</source></task></meta><track id='0' label='sign'>"
+    "<box frame='5' keyframe='1' outside='0' xtl='10' ytl='10' xbr='40' ybr='40'/>"
+    "<box frame='8' keyframe='1' outside='1' xtl='10' "
+    "ytl='10' xbr='40' ybr='40'/></track></annotations>"
+)
 ROOT = Path(__file__).parents[2]
 NAME = "sign"
 
@@ -35,6 +43,8 @@ def make_world(folder: Path) -> Path:
     _write_images(folder / "new-backgrounds", _images(4, seed=3))
     _write_images(folder / "backgrounds", backgrounds := _images(10, seed=4))
     _write_predictions(folder, backgrounds, detector)
+    encode(folder / "clip.mp4", _images(40, seed=5), options={"b": "4000000"})
+    (folder / "clip.xml").write_text(_CVAT)
     _write_onnx(folder / "model.onnx")
     _write_detr(folder / "my-detr")
     return folder

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from blobs import draw
 
-from negmine.images import contents, decode_image, perceptual_hash
-from negmine.images.contents import ImageContent, read_contents
+from negmine.images import decode_image, perceptual_hash
+from negmine.videos import reading
+from negmine.videos.contents import ImageContent, read_contents
 
 
 def test_no_files_have_no_contents() -> None:
@@ -35,7 +36,7 @@ def test_a_content_is_decoded_once_whatever_it_is_called(tmp_path: Path, monkeyp
         decoded.append(len(data))
         return decode_image(data)
 
-    monkeypatch.setattr(contents, "decode_image", counted)
+    monkeypatch.setattr(reading, "decode_image", counted)
     first, other = draw(tmp_path / "a.png", seed=1), draw(tmp_path / "b.png", seed=2)
     copies = [Path(shutil.copy(first, tmp_path / f"copy{i}.png")) for i in range(20)]
     read = read_contents([first, other, *copies, first], pixels=True, workers=4)

@@ -1,4 +1,4 @@
-"""The contents of image files: the hash of their bytes, their size, and their perceptual hash."""
+"""The contents of source images: what they are known by, their size, and their perceptual hash."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from threading import Lock
 from negmine.engines.budget import Budget
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import ImageError
-from negmine.files import reason_of, sha256_of
-from negmine.images.codecs import decode_image
-from negmine.images.header import decoding_bytes, read_header
+from negmine.files import reason_of
+from negmine.images.header import read_header
 from negmine.images.perceptual_hash import perceptual_hash
-from negmine.images.reading import read_image
+from negmine.videos.reading import SourceImage, read_source
 
 _DECODING_BYTES = 1 << 30  # that decoding may take at the same time; one image always may be decoded
 
@@ -41,7 +40,7 @@ class Contents:
     """What is in files.
 
     Attributes:
-        sha256: hex, by path; without the files that cannot be read.
+        sha256: hex, by path; without what cannot be read. See `SourceImage`.
         images: by sha256, so that each distinct content is there once.
         unreadable: why a file cannot be read, by path.
     """
@@ -99,25 +98,25 @@ class _Reader:
     def read(self, path: Path) -> tuple[Path, str | None, str]:
         """The path with its sha256, or with the reason why it cannot be read."""
         try:
-            data = read_image(path)
+            source = read_source(path)
         except ImageError as error:
             return path, None, str(error)
         except (OSError, ValueError) as error:  # ValueError: a NUL in a name out of a list
             return path, None, reason_of(error)
-        sha256 = sha256_of(data)
+        sha256 = source.sha256
         with self._lock:
             is_new = sha256 not in self._taken
             self._taken.add(sha256)
         if is_new:
-            self.images[sha256] = self._look(data)
+            self.images[sha256] = self._look(source)
         return path, sha256, ""
 
-    def _look(self, data: bytes) -> ImageContent:
+    def _look(self, source: SourceImage) -> ImageContent:
         try:
-            if not self._pixels:
-                return ImageContent(read_header(data).size_wh, None)
-            with self._budget.hold(decoding_bytes(data)):
-                image = decode_image(data)
+            if not self._pixels and isinstance(source.content, bytes):
+                return ImageContent(read_header(source.content).size_wh, None)
+            with self._budget.hold(source.nbytes):
+                image = source.decode()
                 return ImageContent((image.shape[1], image.shape[0]), perceptual_hash(image))
         except ImageError as error:
             return ImageContent(None, None, str(error))
