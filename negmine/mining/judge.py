@@ -57,7 +57,7 @@ def canonical(detections: Detections, size_wh: tuple[int, int]) -> Detections:
     Rounding keeps the last bits of the arithmetic, which differ from machine to machine, out of the bank.
     """
     boxes = np.round(clip_boxes(detections.boxes_xyxy, size_wh), 2)
-    rounded = Detections(boxes, np.round(detections.scores, 5), detections.class_ids)
+    rounded = Detections(boxes, np.round(detections.scores, 5), detections.class_ids, detections.views)
     return rounded.select(box_area(boxes) > 0)
 
 

@@ -7,16 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 from negmine.bank.records import ItemRecord, KnownItem
 from negmine.engines.budget import Budget
 from negmine.errors import ImageError, LabelError
-from negmine.files import reason_of, sha256_of
+from negmine.files import reason_of, sha256_of, sha256_of_file
 from negmine.images import decode_image
 from negmine.images.header import decoding_bytes
+from negmine.images.windows import MEMORY, LargeFile, WindowedImage, large_file
 from negmine.labels.base import Truth
 from negmine.mining.result import SkippedImage
-from negmine.sources.base import SourceItem
+from negmine.sources.base import ImageFile, SourceItem
 from negmine.structures import GroundTruth, Image
 
 DECODING_BYTES = 1 << 29  # that decoding may take at the same time; one image always may be decoded
@@ -34,6 +36,7 @@ class EncodedImage:
         nbytes: what decoding it will take; 0 where that cannot be told, or the image is unchanged and was not read.
         load: its bytes, which are read again where they are many. It raises an ImageError where they cannot be, or have
             changed; None where the image was not read.
+        large: where it is too large to be decoded as a whole; parts of it are read then.
     """
 
     path: Path
@@ -41,13 +44,16 @@ class EncodedImage:
     sha256: str
     nbytes: int = 0
     load: Callable[[], bytes] | None = None
+    large: LargeFile | None = None
 
     def decode(self) -> Image:
-        """The pixels.
+        """The pixels; of an image that is too large, a file of which parts are read.
 
         Raises:
             ImageError: where it cannot be decoded.
         """
+        if self.large is not None:
+            return cast(Image, WindowedImage(self.path, self.large))  # only a detector that reads parts gets it
         return decode_image(self.load() if self.load else b"")
 
 
@@ -88,9 +94,11 @@ class Reader:
 
     Args:
         truth: the labels; None where every image is background.
+        in_parts: whether whoever gets the images reads parts of them, so that they may be too large to be decoded.
     """
 
-    def __init__(self, truth: Truth | None) -> None:
+    def __init__(self, truth: Truth | None, *, in_parts: bool = False) -> None:
+        self._in_parts = in_parts
         self.has_truth = truth is not None
         self._truth = truth
         self._budget = Budget(DECODING_BYTES)
@@ -120,18 +128,22 @@ class Reader:
             truth_hash = self._truth_hash(item.path)
             if self.has_truth and truth_hash is None:
                 return SkippedImage(item.path, "unlabelled", "the truth has no label for it (empty is not missing)")
-            stamp, data = item.stamp(), item.read()
+            large = large_file(item.path) if self._in_parts and isinstance(item, ImageFile) else None
+            stamp, data = item.stamp(), b"" if large else item.read()
+            sha256 = sha256_of_file(item.path) if large else sha256_of(data)
         except LabelError as error:
             return SkippedImage(item.path, "label", str(error))
         except ImageError as error:
             return SkippedImage(item.path, "unreadable", str(error))
         except (OSError, ValueError) as error:  # ValueError: a NUL in a name from a list
             return SkippedImage(item.path, "unreadable", reason_of(error))
-        sha256 = sha256_of(data)
         if not self.has_truth and known is not None and known.sha256 == sha256:
             truth_hash = known.record.truth_hash
+        record = ItemRecord(item.key, stamp, truth_hash)
+        if large is not None:
+            return EncodedImage(item.path, record, sha256, MEMORY, large=large)
         load = partial(bytes, data) if len(data) <= _KEPT else partial(_read_again, item, sha256)
-        return EncodedImage(item.path, ItemRecord(item.key, stamp, truth_hash), sha256, decoding_bytes(data), load)
+        return EncodedImage(item.path, record, sha256, decoding_bytes(data), load)
 
     def decode(self, encoded: EncodedImage) -> DecodedImage | SkippedImage:
         """Decode the pixels, and read the objects."""
