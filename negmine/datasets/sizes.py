@@ -1,8 +1,8 @@
-"""How large the labelled objects of images are; of the images only the headers are read."""
+"""How large the labelled objects of images are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,32 +11,40 @@ from negmine.detectors.tiling.auto import ObjectSizes
 from negmine.errors import ImageError, LabelError
 from negmine.images.windows import upright_size
 from negmine.labels.base import Truth
-from negmine.structures import FloatArray
+from negmine.structures import GroundTruth
 
-_LOOKED_AT = 1000  # images; they are spread over all
+LOOKED_AT = 1000  # images whose headers are read; they are spread over all
+SizeOf = Callable[[Path], tuple[int, int]]  # width and height of an image, pixels
 
 
-def object_sizes(truth: Truth, images: Sequence[Path]) -> ObjectSizes:
-    """The sizes of the objects in images; what cannot be read is left out, as is a crowd.
+def object_sizes(
+    truth: Truth, images: Sequence[Path], *, most: int | None = LOOKED_AT, size_of: SizeOf = upright_size
+) -> ObjectSizes:
+    """The sizes of the objects in images. Crowds are left out, and whatever cannot be read.
 
     Args:
         truth: the labels.
-        images: of many, a thousand are looked at.
+        images: that have them.
+        most: images that are looked at, spread over all; None for all.
+        size_of: tells the size of an image; by default its header is read.
     """
-    sides, wholes = [np.zeros((0, 2))], [np.zeros((0, 2))]
-    for sides_wh, size_wh in _each(truth, images[:: max(len(images) // _LOOKED_AT, 1)]):
-        sides.append(sides_wh)
-        wholes.append(np.tile(np.array(size_wh, dtype=np.float64), (len(sides_wh), 1)))
-    return ObjectSizes(np.concatenate(sides), np.concatenate(wholes))
+    sides, wholes, names = [np.zeros((0, 2))], [np.zeros((0, 2))], list[str]()
+    some = images if most is None else images[:: max(len(images) // most, 1)]
+    for found, size_wh in _each(truth, some, size_of):
+        wanted = ~found.crowd
+        boxes = found.boxes_xyxy[wanted]
+        sides.append(boxes[:, 2:] - boxes[:, :2])
+        wholes.append(np.tile(np.array(size_wh, dtype=np.float64), (len(boxes), 1)))
+        names += [name for name, is_wanted in zip(found.class_names, wanted, strict=True) if is_wanted]
+    return ObjectSizes(np.concatenate(sides), np.concatenate(wholes), tuple(names))
 
 
-def _each(truth: Truth, images: Sequence[Path]) -> Iterable[tuple[FloatArray, tuple[int, int]]]:
+def _each(truth: Truth, images: Sequence[Path], size_of: SizeOf) -> Iterator[tuple[GroundTruth, tuple[int, int]]]:
     for path in images:
         try:
-            size_wh = upright_size(path)
+            size_wh = size_of(path)
             found = truth.read(path, size_wh)
         except (ImageError, LabelError, OSError, ValueError):  # whoever uses the image says what is wrong with it
             continue
         if found is not None and len(found):
-            boxes = found.boxes_xyxy[~found.crowd]
-            yield boxes[:, 2:] - boxes[:, :2], size_wh
+            yield found, size_wh

@@ -166,7 +166,9 @@ class WindowedImage:
                 f"it is a {large.format} of {len(names)} bands ({', '.join(names[:4])}; {file.dtypes[0]}); expected "
                 "grey or red, green and blue of 8 or 16 bits, to read parts of it"
             )
-        block = max(height * width for height, width in file.block_shapes) * len(names) * np.dtype(file.dtypes[0]).itemsize
+        block = (
+            max(height * width for height, width in file.block_shapes) * len(names) * np.dtype(file.dtypes[0]).itemsize
+        )
         if block > _BLOCK:
             raise ImageError(
                 f"it is compressed in blocks of {block >> 20} MiB, which are decoded as a whole; save it with tiles of "

@@ -12,10 +12,11 @@ from negmine.detectors.base import Detector
 from negmine.detectors.tiling.config import AUTO, MAX_TILE, MIN_TILE, TileConfig
 from negmine.detectors.tiling.detector import TiledDetector
 from negmine.errors import ConfigError
-from negmine.structures import FloatArray
+from negmine.structures import BoolArray, FloatArray
 from negmine.words import counted
 
 SMALL_PX = 32  # of a side: COCO calls an object small that covers less than 32 x 32 pixels
+SMALL_SHARE = 0.1  # of the sides of the image
 _SMALLEST, _LARGEST = 10, 90  # percentiles of the objects that tiles are made for
 _ROOM = 2.0  # sides of a tile, in longer sides of a large object
 _STEP = 32  # pixels; tiles are a multiple of it
@@ -29,13 +30,25 @@ class ObjectSizes:
     Attributes:
         sides_wh: [N, 2] of the objects, pixels.
         images_wh: [N, 2] of the image of each, pixels.
+        names: N, their classes; () where these do not matter.
     """
 
     sides_wh: FloatArray
     images_wh: FloatArray
+    names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.sides_wh)
+
+    @property
+    def under_px(self) -> BoolArray:
+        """[N] those that cover less than 32 x 32 pixels, COCO's small ones."""
+        return self.sides_wh.prod(axis=1) < SMALL_PX**2
+
+    @property
+    def under_share(self) -> BoolArray:
+        """[N] those that are under a tenth of their image in width and in height."""
+        return (self.sides_wh < self.images_wh * SMALL_SHARE).all(axis=1)
 
 
 ReadSizes = Callable[[], ObjectSizes]

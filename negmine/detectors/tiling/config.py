@@ -73,6 +73,17 @@ class TileConfig:
             return None
         return cls(_size(tile), overlap, full_pass, (1.0,) if scales is None else _scales(scales))
 
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What `parse` reads, as it is typed."""
+        size = "x".join(map(str, self.size_wh)) if isinstance(self.size_wh, tuple) else self.size_wh
+        return (
+            *(() if size is None else ("--tile", size)),
+            *("--overlap", f"{self.overlap:g}"),
+            *(() if self.full_pass else ("--no-full-pass",)),
+            *(() if self.scales == (1.0,) else ("--scales", _listed(self.scales))),
+        )
+
     def settings(self) -> Mapping[str, object]:
         """What decides on the detections, as JSON values by name of the option."""
         return {

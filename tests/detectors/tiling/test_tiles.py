@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from negmine.errors import BoxError, ConfigError, TilesError
 from negmine.structures import Detections, Image, View
 
 SIDES = st.integers(1, 300)
+SCALES = st.lists(st.sampled_from([0.5, 1.0, 1.7, 2.0]), min_size=1, max_size=3, unique=True)
 
 
 def find_squares(image: Image) -> Detections:
@@ -56,12 +58,12 @@ def test_spans_cover_a_side_and_lie_inside(length: int, tile: int, overlap: floa
     assert len(found) == tile_count(length, tile, overlap)
     assert found[0][0] == 0 and found[-1][1] == length
     assert all(end - start == min(tile, length) for start, end in found)
-    for (_, end), (start, _) in zip(found, found[1:], strict=False):
+    for (_, end), (start, _) in itertools.pairwise(found):
         assert start <= end - int(min(tile, length) * overlap) or start + tile == length
 
 
 @settings(deadline=None, max_examples=25)
-@given(SIDES, SIDES, st.integers(32, 120), st.floats(0, 0.9), st.lists(st.sampled_from([0.5, 1.0, 1.7, 2.0]), min_size=1, max_size=3, unique=True))  # fmt: skip
+@given(SIDES, SIDES, st.integers(32, 120), st.floats(0, 0.9), SCALES)
 def test_the_tiles_of_each_scale_cover_every_pixel(
     width: int, height: int, side: int, overlap: float, scales: list[float]
 ) -> None:
