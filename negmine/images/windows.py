@@ -27,7 +27,7 @@ from negmine.limits import MAX_DECODING, MAX_PIXELS
 from negmine.structures import FileStamp, Image
 
 MEMORY = 256 << 20  # bytes that an open file takes: blocks that GDAL keeps, and one that it decodes
-_CACHE = "128"  # MiB of blocks that GDAL keeps, of all files
+_CACHE = 128 << 20  # bytes of blocks that GDAL keeps, of all files
 _BLOCK = 128 << 20  # bytes of the largest block
 _DRIVERS = {"TIFF": "GTiff", "JPEG 2000": "JP2OpenJPEG"}
 _MOST = {"TIFF": MAX_PIXELS, "JPEG 2000": MAX_DECODING // JPEG_2000_MEMORY}  # pixels that are decoded as a whole
@@ -39,6 +39,8 @@ _OPTIONS = {
 }
 _TIFF = (b"II*\0", b"II+\0", b"MM\0*", b"MM\0+")
 _JPEG_2000 = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
+_COLOUR = (("red", "green", "blue"), ("undefined",) * 3)
+_GREY = ("gray", "palette")
 _INSTALL = "reading parts of it needs rasterio: pip install 'negmine[large]', or cut it into files"
 
 
@@ -136,12 +138,17 @@ class WindowedImage:
 
     @property
     def _bands(self) -> list[int]:
-        return [1, 2, 3] if self._file.count >= 3 else [1]
+        return [1, 2, 3] if self._names[:3] in _COLOUR else [1]
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """What the bands are, as GDAL calls it."""
+        return tuple(each.name for each in self._file.colorinterp)
 
     @cached_property
     def _colours(self) -> npt.NDArray[np.uint8] | None:
         """[256, 3] the colours of a palette, BGR; None where there is none."""
-        if self._file.colorinterp[0].name != "palette":
+        if self._names[0] != "palette":
             return None
         table = self._file.colormap(1)
         return np.array([table.get(value, (0, 0, 0))[2::-1] for value in range(256)], dtype=np.uint8)
@@ -152,15 +159,15 @@ class WindowedImage:
         if self._file.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES":
             bands = 255 - bands
         if self._colours is not None:
-            return self._colours[bands[0]]
+            return np.asarray(self._colours[bands[0]], dtype=np.uint8)
         return np.ascontiguousarray(np.broadcast_to(bands[::-1], (3, *bands.shape[1:])).transpose(1, 2, 0))
 
     def _require_known(self, large: LargeFile) -> None:
         """Refuse what is not grey, colour or a palette, or whose blocks are so large that a part takes too much."""
-        file, names = self._file, [each.name for each in self._file.colorinterp]
+        file, names = self._file, self._names
         if (file.width, file.height) != large.size_wh:
             raise ImageError(f"its header states {large.size_wh[0]} x {large.size_wh[1]} pixels, and it holds others")
-        known = names[0] in ("gray", "palette") or names[:3] == ["red", "green", "blue"]
+        known = names[:3] in _COLOUR or names[0] in _GREY or (names[0] == "undefined" and len(names) < 3)
         if not known or set(file.dtypes) - {"uint8", "uint16"}:
             raise ImageError(
                 f"it is a {large.format} of {len(names)} bands ({', '.join(names[:4])}; {file.dtypes[0]}); expected "

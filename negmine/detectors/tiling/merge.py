@@ -172,6 +172,6 @@ def _without_cut(
 
 def _may_be_cut(found: Detections, tile_ids: IntArray, tiles: Sequence[Tile], image_wh: tuple[int, int]) -> BoolArray:
     edges = np.array([tile.inner_edges(image_wh) for tile in tiles], dtype=np.float64)[tile_ids].reshape(-1, 4)
-    cut: BoolArray = (found.boxes_xyxy[:, :2] < edges[:, :2]).any(axis=1)
-    cut |= (found.boxes_xyxy[:, 2:] > edges[:, 2:]).any(axis=1)
+    reaches = np.concatenate([found.boxes_xyxy[:, :2] < edges[:, :2], found.boxes_xyxy[:, 2:] > edges[:, 2:]], axis=1)
+    cut: BoolArray = np.any(reaches, axis=1)
     return cut
