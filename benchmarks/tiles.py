@@ -190,7 +190,7 @@ def accuracy(arguments: argparse.Namespace) -> None:
     sides = {
         "whole images": None,
         f"tiles of {arguments.tile}": TileConfig(side, _OVERLAP),
-        f"tiles of {arguments.tile}, scales 1,2": TileConfig(side, _OVERLAP, scales=(1.0, 2.0)),
+        "scales 1,2": TileConfig(scales=(1.0, 2.0)),
     }
     configs = [
         DetectorConfig(
@@ -205,7 +205,7 @@ def accuracy(arguments: argparse.Namespace) -> None:
     )  # fmt: skip
     for name, each in zip(sides, result.models, strict=True):
         print(
-            f"{name:28} {each.images} labelled images, {each.objects} objects, recall {each.recall:.3f}, FPPI "
+            f"{name:14} {each.images} labelled images, {each.objects} objects, recall {each.recall:.3f}, FPPI "
             f"{each.fppi:.3f} over {each.fppi_over}, mAP50 {each.map50:.3f}, FPPI at recall {each.at_recall:.3f}: "
             f"{each.fppi_at_recall}"
         )

@@ -126,7 +126,7 @@ def _written(
         label = label_path(target)
         if not label.is_file() or label.read_bytes() != lines:
             write_file(label, lines, durable=False)
-        if not target.is_file():
+        if target.is_symlink() or not target.is_file():
             pixels = decode_image(read_image(image.path)) if pixels is None else pixels
             write_file(target, encode_jpeg(_pixels_of(tile, pixels), quality=_QUALITY))
         yield target

@@ -21,6 +21,8 @@ def write(path: Path, bands: np.ndarray, driver: str = "GTiff", **options: Any) 
     count, height, width = bands.shape
     profile = {"driver": driver, "count": count, "height": height, "width": width, "dtype": bands.dtype, **options}
     with rasterio.open(path, "w", **profile) as file:
+        if driver != "GTiff":
+            file.colorinterp = [rasterio.enums.ColorInterp[name] for name in ("red", "green", "blue")]
         file.write(bands)
     return path
 

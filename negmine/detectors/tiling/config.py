@@ -75,7 +75,9 @@ class TileConfig:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """What `parse` reads, as it is typed."""
+        """What `parse` reads, as it is typed; nothing for whole images alone."""
+        if self.size_wh is None and self.scales == (1.0,):
+            return ()
         size = "x".join(map(str, self.size_wh)) if isinstance(self.size_wh, tuple) else self.size_wh
         return (
             *(() if size is None else ("--tile", size)),
