@@ -193,11 +193,9 @@ def accuracy(arguments: argparse.Namespace) -> None:
         "scales 1,2": TileConfig(scales=(1.0, 2.0)),
     }
     configs = [
-        DetectorConfig(
-            arguments.weights, imgsz=arguments.imgsz, device="cpu", backend=arguments.backend, tiles=tiles  # type: ignore[arg-type]
-        )
+        DetectorConfig(arguments.weights, imgsz=arguments.imgsz, device="cpu", backend=arguments.backend, tiles=tiles)
         for tiles in sides.values()
-    ]  # fmt: skip
+    ]
     classes = tuple(name for name in arguments.classes.split(",") if name)
     result = evaluate(
         configs, arguments.data, backgrounds=[arguments.backgrounds] if arguments.backgrounds else [],

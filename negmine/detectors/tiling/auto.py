@@ -43,12 +43,14 @@ class ObjectSizes:
     @property
     def under_px(self) -> BoolArray:
         """[N] those that cover less than 32 x 32 pixels, COCO's small ones."""
-        return self.sides_wh.prod(axis=1) < SMALL_PX**2
+        small: BoolArray = self.sides_wh.prod(axis=1) < SMALL_PX**2
+        return small
 
     @property
     def under_share(self) -> BoolArray:
         """[N] those that are under a tenth of their image in width and in height."""
-        return (self.sides_wh < self.images_wh * SMALL_SHARE).all(axis=1)
+        small: BoolArray = np.all(self.sides_wh < self.images_wh * SMALL_SHARE, axis=1)
+        return small
 
 
 ReadSizes = Callable[[], ObjectSizes]
