@@ -44,8 +44,10 @@ class SmallObjects:
             for each in sizes
             for name, px, share in zip(each.names, each.under_px, each.under_share, strict=True)
         ]
-        names = dict.fromkeys(name for name, *_ in rows)
-        classes = {name: cls._counted([row for row in rows if row[0] == name], {}) for name in names}
+        by_name: dict[str, list[tuple[str, bool, bool]]] = {}
+        for row in rows:
+            by_name.setdefault(row[0], []).append(row)
+        classes = {name: cls._counted(members, {}) for name, members in by_name.items()}
         return cls._counted(rows, dict(sorted(classes.items(), key=lambda each: (-each[1].either, each[0]))))
 
     @classmethod
