@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from negmine.detectors.function import FunctionDetector
     from negmine.detectors.open import open_detector
     from negmine.detectors.samples import samples_of
+    from negmine.detectors.tiling.config import TileConfig
+    from negmine.detectors.tiling.detector import TiledDetector
     from negmine.detectors.torchvision.checkpoints import save_torchvision
     from negmine.detectors.ultralytics.verified import attach_verifier
     from negmine.detectors.wrapper import DetectorWrapper
@@ -69,6 +71,8 @@ __all__ = [
     "ReportConfig",
     "RetrainConfig",
     "ScanConfig",
+    "TileConfig",
+    "TiledDetector",
     "TrainConfig",
     "Verdicts",
     "VerifierConfig",
@@ -119,6 +123,8 @@ _WHERE = {
     "ReportConfig": "negmine.reporting.config",
     "RetrainConfig": "negmine.retraining.config",
     "ScanConfig": "negmine.mining.config",
+    "TileConfig": "negmine.detectors.tiling.config",
+    "TiledDetector": "negmine.detectors.tiling.detector",
     "TrainConfig": "negmine.training.config",
     "Verdicts": "negmine.bank.verdicts",
     "VerifierConfig": "negmine.verifying.config",

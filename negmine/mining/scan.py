@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from negmine._version import __version__
@@ -15,6 +15,7 @@ from negmine.bank.writer import BankWriter
 from negmine.datasets.config import LabelConfig
 from negmine.datasets.frame_truth import FrameTruth
 from negmine.datasets.open import open_truth
+from negmine.datasets.sizes import object_sizes
 from negmine.datasets.truth import PairedTruth
 from negmine.detectors.base import Detector, OnStep, opening_notes, silent
 from negmine.detectors.batches import failed_on_every_image
@@ -88,14 +89,14 @@ def scan(
     config = config or ScanConfig()
     items, in_bank = _items(sources, split, config.video, Path(bank))
     labels = _labels(truth, config.labels, items)
-    model = _detector(detector, items, on_step)
+    model = _detector(detector, items, labels, on_step)
     if config.confirm and model.needs_files:
         raise ConfigError("confirm runs the detector on its crops and needs a model, found predictions; leave it out")
     model.check_paths([item.path for item in items])
     classes = _classes(model, labels, config.classes)
     with BankWriter(bank, purpose="negmine scan") as writer:
         run_id = writer.begin_run(_run_record(model, config))
-        reader = Reader(labels)
+        reader = Reader(labels, in_parts=model.reads_parts)
         loop = ScanLoop(writer, run_id, model, reader, classes, config, clock)
         sample = items[:: max(len(items) // LOOKED_AT, 1)]
         beside = labels_beside([item.path for item in sample]) if labels is None else None
@@ -154,12 +155,17 @@ def _labels(truth: Truth | str | Path | None, config: LabelConfig, items: Sequen
 
 
 def _detector(
-    detector: Detector | DetectorConfig | PredictionsConfig | str | Path, items: Sequence[SourceItem], on_step: OnStep
+    detector: Detector | DetectorConfig | PredictionsConfig | str | Path,
+    items: Sequence[SourceItem],
+    labels: Truth | None,
+    on_step: OnStep,
 ) -> Detector:
     if isinstance(detector, (str, Path)):
         detector = DetectorConfig(str(detector))
     if isinstance(detector, DetectorConfig | PredictionsConfig):
-        return open_detector(detector, lambda most: samples_of([item.path for item in items])(most), on_step)
+        paths = [item.path for item in items]
+        sizes = None if labels is None else partial(object_sizes, labels, paths)
+        return open_detector(detector, samples_of(paths), on_step, sizes)
     return detector
 
 

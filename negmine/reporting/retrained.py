@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from math import floor
 
 from negmine.paths import printable
+from negmine.ratios.small import WHAT_TO_DO
+from negmine.reporting.by_size import FoundOfSize, found_by_size
 from negmine.reporting.changes import Changes, changes_between
 from negmine.reporting.charts import Axis, Chart, chart, linear, logarithmic
 from negmine.reporting.curves import BandPoint, curves_of
@@ -23,7 +25,7 @@ def retraining_facts(done: FinishedRetraining) -> RetrainingFacts:
     shown = done.shown
     wanted = [done.scores[0], done.scores[shown]] if shown else [done.scores[0]]
     curves = curves_of(wanted, conf=done.rounds[0].conf, seed=done.seed)
-    return RetrainingFacts(done, curves[0], curves[1] if shown else None, _changes(done))
+    return RetrainingFacts(done, curves[0], curves[1] if shown else None, _changes(done), _by_size(done))
 
 
 def retraining_content(facts: RetrainingFacts, galleries: Sequence[Gallery]) -> dict[str, object]:
@@ -48,6 +50,8 @@ def retraining_content(facts: RetrainingFacts, galleries: Sequence[Gallery]) -> 
         "after": None if facts.after is None else _after(done, shown),
         "charts": _charts(facts),
         "compared": _compared(facts),
+        "by_size": [_found(each) for each in facts.by_size],
+        "small": WHAT_TO_DO,
         "galleries": galleries,
     }
 
@@ -58,6 +62,23 @@ def _changes(done: FinishedRetraining) -> Changes | None:
     if not shown or before is None or after is None:
         return None
     return changes_between(before, after, conf_before=done.conf_of(0), conf_after=done.conf_of(shown))
+
+
+def _by_size(done: FinishedRetraining) -> tuple[FoundOfSize, ...]:
+    shown = done.shown
+    before, after = done.seen[0], done.seen[shown]
+    if before is None or after is None:
+        return ()
+    conf_before, conf_after = done.conf_of(0), done.conf_of(shown)
+    return found_by_size(before, after if shown else None, conf_before=conf_before, conf_after=conf_after)
+
+
+def _found(each: FoundOfSize) -> tuple[str, int, str, str]:
+    """A row: the size, the objects, and how many of them are found before and after."""
+    before, after = (
+        "-" if count is None else f"{count} ({count / each.objects:.0%})" for count in (each.before, each.after)
+    )
+    return each.name, each.objects, before, after
 
 
 def _use(done: FinishedRetraining) -> str:

@@ -8,6 +8,7 @@ from math import floor
 from pathlib import Path
 from typing import Self
 
+from negmine.detectors.tiling.config import TileConfig
 from negmine.evaluating.comparing import Comparison
 from negmine.notebook import table
 from negmine.paths import printable
@@ -135,6 +136,7 @@ class RetrainResult:
         held_out_list: a file that lists the backgrounds that were measured on.
         imgsz: of training and measuring, pixels; None for the size that the weights were trained at.
         seconds: for the whole run.
+        tiles: that were scanned, trained and measured on; None for whole images alone.
         folds: how many members each round has. With one, nothing was trained on what was measured on; with more, the
             result was trained on all of it, by way of the other members, but for a split `val` of the user's own data.
     """
@@ -153,6 +155,7 @@ class RetrainResult:
     held_out_list: Path
     imgsz: int | None
     seconds: float
+    tiles: TileConfig | None = None
     folds: int = 1
 
     @property
@@ -229,5 +232,6 @@ class RetrainResult:
             "held_out": printable(self.held_out_list),
             "folds": self.folds,
             "imgsz": self.imgsz,
+            "tiles": None if self.tiles is None else self.tiles.settings(),
             "seconds": round(self.seconds, 3),
         }

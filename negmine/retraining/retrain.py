@@ -10,6 +10,7 @@ from pathlib import Path
 
 from negmine.detectors.base import OnProgress, OnStep
 from negmine.detectors.open import open_detector as open_with_framework
+from negmine.detectors.tiling.auto import with_tiles
 from negmine.detectors.weights_files import find_weights, written_suffix
 from negmine.errors import ConfigError
 from negmine.files import write_file
@@ -112,7 +113,7 @@ def retrain(
     with folder_errors(folder.out), LockedFolder(folder, resume=resume) as locked:
         if resume and not locked.begun:
             listener.on_step(f"nothing to resume in {printable(folder.out)}: this is a new run")
-        opener = open_detector or open_with_framework
+        opener = _with_tiles(open_detector or open_with_framework)
         if locked.begun:
             config = vouched_for(config, folder, inputs.weights, opener)
         ports = _ports(config, inputs.weights, trainer, opener, clock)
@@ -121,6 +122,11 @@ def retrain(
         result = _result(run, made, inputs.weights, notes, began)
         write_file(folder.result, (json.dumps(result.to_dict(), indent=1) + "\n").encode())
     return result
+
+
+def _with_tiles(opener: OpenDetector) -> OpenDetector:
+    """Run what is opened on the tiles of the settings, whoever opens it."""
+    return lambda config: with_tiles(opener(replace(config, tiles=None)), config.tiles)
 
 
 def _result(run: Run, made: Rounds, start: Path, notes: Sequence[str], began: float) -> RetrainResult:
@@ -146,6 +152,7 @@ def _result(run: Run, made: Rounds, start: Path, notes: Sequence[str], began: fl
         data_yaml=folder.round(best).data_yaml,
         held_out_list=folder.held_out_list,
         imgsz=run.config.train.imgsz,
+        tiles=run.config.tiles,
         seconds=run.ports.clock() - began,
         folds=len(run.members),
     )
