@@ -17,6 +17,7 @@ from negmine.held_out import HeldOut
 from negmine.labels.plan import ExportImage, StoredFile
 from negmine.structures import FloatArray
 from negmine.trainable import KnownImages, TrainingRule, is_refused, trainable
+from negmine.videos.names import frame_name, short_name
 
 PRESENT = "they are in the data set already"
 
@@ -91,14 +92,23 @@ class BankNegatives:
         """Each of them, negatives first."""
         by_id = {negative.id: negative for negative in self.negatives}
         negatives = [
-            ExportImage(negative_name(n), StoredFile(n.path, n.sha256), n.size_wh, n.review == "accepted")
+            ExportImage(
+                negative_name(n), StoredFile(n.path, n.sha256), n.size_wh, n.review == "accepted", frame=_frame(n)
+            )
             for n in self.negatives
         ]
         return negatives + [
-            ExportImage(variant_name(n, v), StoredFile(v.path, v.sha256), v.size_wh, n.review == "accepted")
+            ExportImage(
+                variant_name(n, v), StoredFile(v.path, v.sha256), v.size_wh, n.review == "accepted", frame=_frame(n)
+            )
             for v in self.variants
             for n in (by_id[v.negative_id],)
         ]
+
+
+def _frame(negative: Negative) -> str:
+    """The frame that it was cut from; "" where its source is no video."""
+    return "" if frame_name(negative.source) is None else short_name(negative.source)
 
 
 class Withholding:

@@ -91,6 +91,7 @@ class ExportImage:
         suffix: by the type of its content.
         splits: the splits that it is in.
         database: where it is from, for people.
+        frame: the video, time and number that it was cut from, for people; "" where it is from no video.
         truth: its objects.
         label: its label in the format that is written, which then stays as it is; None where `truth` is all there is.
     """
@@ -102,5 +103,6 @@ class ExportImage:
     suffix: str = ".jpg"
     splits: tuple[str, ...] = (TRAIN,)
     database: str = "negmine"
+    frame: str = ""
     truth: GroundTruth = field(default_factory=GroundTruth.empty)
     label: SourceLabel | None = None

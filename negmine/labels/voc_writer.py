@@ -57,6 +57,7 @@ def _label(image: ExportImage, folder: str) -> Content:
             folder=folder,
             filename=name,
             database=image.database,
+            frame=image.frame,
             size_whd=(*image.size_wh, _CHANNELS),
             verified=image.accepted,
             truth=image.truth,
@@ -108,6 +109,7 @@ def voc_annotation(
     folder: str,
     filename: str,
     database: str,
+    frame: str = "",
     size_whd: tuple[int, int, int],
     verified: bool = False,
     truth: GroundTruth | None = None,
@@ -118,6 +120,7 @@ def voc_annotation(
         folder: name of the data set's folder.
         filename: name of the image, with suffix.
         database: where the image is from.
+        frame: of a video that it was cut from, named as the `<image>` of its source; "" for none.
         size_whd: width, height and number of channels, in pixels.
         verified: a person has looked at it; marked as labelImg does.
         truth: its objects; none where None. VOC has no crowds: one is written as difficult.
@@ -129,7 +132,10 @@ def voc_annotation(
     root = etree.Element("annotation", {"verified": "yes"} if verified else {})
     _add(root, "folder", folder)
     _add(root, "filename", filename)
-    _add(etree.SubElement(root, "source"), "database", database)
+    source = etree.SubElement(root, "source")
+    _add(source, "database", database)
+    if frame:
+        _add(source, "image", frame)
     size = etree.SubElement(root, "size")
     for tag, value in (("width", width), ("height", height), ("depth", depth)):
         _add(size, tag, str(int(value)))

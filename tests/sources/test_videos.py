@@ -11,12 +11,14 @@ import pytest
 from banks import contents
 from blobs import draw, find_squares, square_detector
 from clips import encode
+from lxml import etree
 
 from negmine.bank.bank import Bank
 from negmine.bank.details import details
 from negmine.bank.verify import verify
 from negmine.detectors.function import FunctionDetector
 from negmine.errors import ConfigError, SourceError
+from negmine.exporting.export import export
 from negmine.mining.config import ScanConfig
 from negmine.mining.scan import scan
 from negmine.sources.expand import expand_sources
@@ -80,6 +82,15 @@ def test_a_scan_files_frames_under_their_times_and_reads_them_again(tmp_path: Pa
         assert details(bank, 1).source == "changed"
         clip.unlink()
         assert details(bank, 1).source == "gone"
+
+
+def test_an_annotation_names_the_frame_that_a_negative_is_of(tmp_path: Path, clip: Path) -> None:
+    draw(clip.parent / "b.png", [(20, 20, 60, 60, 80)])
+    scan(clip.parent, square_detector(), bank=tmp_path / "bank", config=ScanConfig(video=VideoConfig(end_ms=50)))
+    export(tmp_path / "bank", tmp_path / "voc")
+    written = [etree.parse(path).find("source") for path in sorted((tmp_path / "voc" / "Annotations").iterdir())]
+    found = {source.findtext("image") for source in written if source is not None}
+    assert found == {None, "clip.mp4/t=0.000,frame=0"}
 
 
 def test_a_list_of_frames_stands_for_these_frames(tmp_path: Path, clip: Path) -> None:
