@@ -56,6 +56,14 @@ class PlacedNegative:
     phash: int
 
 
+_PLACED_LIVE = """
+SELECT s.key, d.class_name, d.x1, d.y1, d.x2, d.y2, n.phash, f.taken_ms
+FROM frames f JOIN sources s ON s.id = f.source_id JOIN detections d ON d.source_id = f.source_id
+JOIN negatives n ON n.id = d.negative_id
+WHERE f.camera = ? AND d.run_id = ? ORDER BY f.taken_ms, d.id
+"""
+
+
 class Catalogue(Bank):
     """The questions of a scan to the bank; each costs a few look-ups in an index, however large the bank is."""
 
@@ -86,6 +94,14 @@ class Catalogue(Bank):
             for key, class_name, x1, y1, x2, y2, phash in self.rows(
                 _PLACED, columns, (prefix, prefix + b"\xff", run_id)
             )
+        ]
+
+    def placed_live(self, run_id: int, camera: str) -> list[tuple[PlacedNegative, int]]:
+        """The negatives that a run has cut from frames of a camera, each with its time, in their order."""
+        columns = {"key": KEY, "class_name": TEXT, **BOX, "phash": PHASH, "taken_ms": STAMP}
+        return [
+            (PlacedNegative(os.fsdecode(key), class_name, (x1, y1, x2, y2), int(phash, 16)), taken_ms)
+            for key, class_name, x1, y1, x2, y2, phash, taken_ms in self.rows(_PLACED_LIVE, columns, (camera, run_id))
         ]
 
     def has_labels(self) -> bool:

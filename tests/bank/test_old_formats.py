@@ -21,7 +21,7 @@ from negmine.trainable import trainable
 _OLD_NAMES = {"items": "files"}
 
 
-@pytest.fixture(params=[1, 2])
+@pytest.fixture(params=[1, 2, 4])
 def old(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A bank of a labelled scan in an older format: its tables are made by the migrations of that time."""
     for i in range(4):
@@ -38,7 +38,8 @@ def old(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         connection.execute("ATTACH ? AS new", (str(tmp_path / "new.db"),))
         connection.execute("PRAGMA foreign_keys = OFF")
         for (name,) in connection.execute("SELECT name FROM new.sqlite_master WHERE type = 'table'").fetchall():
-            if (old_name := _OLD_NAMES.get(name, name)) in there:
+            old_name = name if name in there else _OLD_NAMES.get(name, name)
+            if old_name in there:
                 older = len(connection.execute(f"PRAGMA main.table_info({old_name})").fetchall())
                 columns = [row[1] for row in connection.execute(f"PRAGMA new.table_info({name})")][:older]
                 connection.execute(f"INSERT INTO main.{old_name} SELECT {', '.join(columns)} FROM new.{name}")
