@@ -516,7 +516,8 @@ function facts(details) {
   const runs = [...new Set(details.detections.filter((each) => each.is_here).map((each) => run(each.run)))];
   const pairs = [
     ["Hardest", `${details.class}, score ${details.score.toFixed(3)}`], ["Verdict", CALLED[details.state]],
-    ...(details.unlabelled === null ? [] : [["Like a target without a label", `${details.unlabelled.toFixed(2)}${details.held_back ? ", held back from training until you accept it" : ""}`]]),
+    ...(details.unlabelled === null ? [] : [["Like a target without a label", details.unlabelled.toFixed(2)]]),
+    ...(details.held_back ? [["Held back", "not trained on until you accept it"]] : []),
     ["Id", details.sha256.slice(0, facets.digits)], ["File", details.file], ["Source", details.source],
     ["Cut at", `${details.rect[0]}, ${details.rect[1]} to ${details.rect[2]}, ${details.rect[3]}`], ["Found by", runs.join("; ")],
   ];
