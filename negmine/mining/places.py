@@ -64,7 +64,7 @@ class PlaceRule:
         self._bank = bank
         self._run_id = run_id
         self._per_place = per_place
-        self._video: Path | None = None
+        self._of: Path | str | None = None  # the video or camera of which places are known
         self._by_class: dict[str, _Places] = {}
 
     def thinned(self, image: ScannedImage) -> ScannedImage:
@@ -72,17 +72,34 @@ class PlaceRule:
         name = frame_name(image.item.key)
         if name is None or not image.negatives:
             return image
-        if name.video != self._video:
-            self._video, self._by_class = name.video, {}
+        if name.video != self._of:
+            self._of, self._by_class = name.video, {}
             self._load(each for each in self._bank.placed(self._run_id, name.video) if each.key != image.item.key)
+        return self._thinned(image, name.time_ms)
+
+    def thinned_live(self, image: ScannedImage, camera: str, taken_ms: int) -> ScannedImage:
+        """A frame of a camera without the negatives whose places have enough.
+
+        Args:
+            image: the frame.
+            camera: that it is of, always the same one.
+            taken_ms: when it came, in milliseconds since 1970.
+        """
+        if self._of is None:
+            self._of = camera
+            for each, time_ms in self._bank.placed_live(self._run_id, camera):
+                self._places(each.class_name).take(each.box_xyxy, each.phash, time_ms)
+        return self._thinned(image, taken_ms)
+
+    def _thinned(self, image: ScannedImage, time_ms: int) -> ScannedImage:
         kept = []
         for number, negative in enumerate(image.negatives):
             inside = [each for each in image.detections if each.negative == number]
             phash = int(negative.phash, 16)
-            if not all(self._has_enough(each, phash, name.time_ms) for each in inside):
+            if not all(self._has_enough(each, phash, time_ms) for each in inside):
                 kept.append(number)
                 for each in inside:
-                    self._places(each.class_name).take(each.box_xyxy, phash, name.time_ms)
+                    self._places(each.class_name).take(each.box_xyxy, phash, time_ms)
         if len(kept) == len(image.negatives):
             return image
         detections, kept = renumbered(image.detections, kept, CropSkip.SAME_PLACE)
