@@ -9,6 +9,7 @@ from itertools import product
 import numpy as np
 
 from negmine.boxes import Box, box_iou
+from negmine.structures import as_boxes_xyxy
 
 PLACE_IOU = 0.7  # of two boxes, from which they are at one place if they also look alike
 ALIKE_BITS = 6  # of 64, in which the perceptual hashes of look-alikes may differ
@@ -46,7 +47,7 @@ class PlaceIndex:
         near = sorted(number for cell in _cells_near(box_xyxy) for number in self._cells.get(cell, ()))
         if not near:
             return None
-        overlaps = box_iou(np.array([box_xyxy]), np.array([self._boxes[number] for number in near]))[0]
+        overlaps = box_iou(as_boxes_xyxy([box_xyxy]), as_boxes_xyxy([self._boxes[number] for number in near]))[0]
         enough = (int(at) for at in np.argsort(-overlaps, kind="stable") if overlaps[at] >= self._iou)
         return next((near[at] for at in enough if is_alike(near[at])), None)
 

@@ -266,9 +266,7 @@ def _per_place(text: str) -> int | None:
     if text == "all":
         return None
     if not (text.isascii() and text.isdigit()):
-        raise click.BadParameter(
-            f"expected all or a whole number of 1 or more, found {text!r}", param_hint="--per-place"
-        )
+        raise click.UsageError(f"expected --per-place all or a whole number of 1 or more, found {text!r}")
     return int(text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -28,18 +29,21 @@ def places(findings: Sequence[HardestFinding], vectors: Vectors, *, iou: float, 
         [N] from 1, in the order of the leaders.
     """
     cameras: dict[Hashable, tuple[PlaceIndex, list[int]]] = {}
+    count = 0
     numbers = np.zeros(len(findings), dtype=np.int64)
     for index, finding in enumerate(findings):
         camera = (finding.source.parent, finding.source_wh, finding.class_name)
         known, leaders = cameras.setdefault(camera, (PlaceIndex(iou), []))
-        vector = vectors[index]
-        place = known.find(
-            finding.box_xyxy, lambda at, led=leaders, seen=vector: bool(vectors[led[at]] @ seen >= likeness)
-        )
+        place = known.find(finding.box_xyxy, partial(_is_alike, vectors, leaders, index, likeness))
         if place is None:
             known.add(finding.box_xyxy)
             leaders.append(index)
-            numbers[index] = numbers.max() + 1
+            count += 1
+            numbers[index] = count
         else:
             numbers[index] = numbers[leaders[place]]
     return numbers
+
+
+def _is_alike(vectors: Vectors, leaders: Sequence[int], index: int, likeness: float, place: int) -> bool:
+    return bool(vectors[leaders[place]] @ vectors[index] >= likeness)

@@ -144,9 +144,7 @@ class ScanConfig:
             | asdict(self.crop)
             | {"size": str(self.crop.size)}
             | {"confirm": self.confirm, "max_per_image": self.max_per_image, "quality": self.quality}
-            | (
-                {"per_place": self.per_place} if self.per_place != 1 else {}
-            )  # not in runs from before there were videos
+            | ({"per_place": self.per_place} if self.per_place != 1 else {})
             | ({"classes": sorted(self.classes)} if self.classes else {})
             | self._flicker_settings()
         )

@@ -1,25 +1,32 @@
 """Static cameras: what comes again and again at one place of a video gives a few negatives, not one for each frame.
 
-A place is a box of one class, and what the crop around it looks like: by night the same lamp is another place. Frames are
-judged by this in their order, and by what the bank has of the frames before, so that a scan that is resumed goes on the
-same way.
+A place is a box of one class, and what the crop around it looks like: by night the same lamp is another place. Frames
+are judged by this in their order, and by what the bank has of the frames before, so that a scan that is resumed goes on
+the same way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from negmine.bank.browsing import in_crop
 from negmine.bank.catalogue import Catalogue, PlacedNegative
+from negmine.bank.negative_files import read_negative
 from negmine.bank.records import JudgedDetection, ScannedImage
-from negmine.boxes import Box
+from negmine.boxes import Box, Rect
+from negmine.errors import ImageError
+from negmine.images import decode_image, perceptual_hash
 from negmine.images.near_duplicates import is_distinctive
 from negmine.mining.crop import CropSkip
 from negmine.mining.judge import renumbered
-from negmine.places import ALIKE_BITS, PlaceIndex
+from negmine.places import PlaceIndex
+from negmine.structures import Image
 from negmine.videos.names import frame_name
 
+_AROUND = 0.25  # of the box's sides, that is looked at on each side: a plain box is told by its border
+_ALIKE_BITS = 12  # of 64 that may differ, twice what look-alikes anywhere may: noise, at the same place
 APART_MS = 3_600_000  # between two negatives of one place that look alike: the light has changed
 
 
@@ -27,7 +34,7 @@ APART_MS = 3_600_000  # between two negatives of one place that look alike: the 
 class _Leader:
     """What leads a place: its look, how many negatives are kept, and the times of the first and the last of them."""
 
-    phash: int
+    look: int
     kept: int
     last_ms: int
 
@@ -37,16 +44,16 @@ class _Places:
     index: PlaceIndex = field(default_factory=PlaceIndex)
     leaders: list[_Leader] = field(default_factory=list)
 
-    def leader(self, box: Box, phash: int) -> _Leader | None:
-        place = self.index.find(box, lambda at: (self.leaders[at].phash ^ phash).bit_count() <= ALIKE_BITS)
-        return None if place is None or not is_distinctive(phash) else self.leaders[place]
+    def leader(self, box: Box, look: int) -> _Leader | None:
+        place = self.index.find(box, lambda at: _is_alike(self.leaders[at].look, look))
+        return None if place is None else self.leaders[place]
 
-    def take(self, box: Box, phash: int, time_ms: int) -> None:
+    def take(self, box: Box, look: int, time_ms: int) -> None:
         """Note that a negative is kept."""
-        leader = self.leader(box, phash)
+        leader = self.leader(box, look)
         if leader is None:
             self.index.add(box)
-            self.leaders.append(_Leader(phash, 1, time_ms))
+            self.leaders.append(_Leader(look, 1, time_ms))
         else:
             leader.kept, leader.last_ms = leader.kept + 1, time_ms
 
@@ -88,25 +95,26 @@ class PlaceRule:
         if self._of is None:
             self._of = camera
             for each, time_ms in self._bank.placed_live(self._run_id, camera):
-                self._places(each.class_name).take(each.box_xyxy, each.phash, time_ms)
+                self._load_one(each, time_ms)
         return self._thinned(image, taken_ms)
 
     def _thinned(self, image: ScannedImage, time_ms: int) -> ScannedImage:
         kept = []
         for number, negative in enumerate(image.negatives):
             inside = [each for each in image.detections if each.negative == number]
-            phash = int(negative.phash, 16)
-            if not all(self._has_enough(each, phash, time_ms) for each in inside):
+            looks = looks_in(decode_image(negative.data), negative.rect, [each.box_xyxy for each in inside])
+            both = list(zip(inside, looks, strict=True))
+            if not all(self._has_enough(each, look, time_ms) for each, look in both):
                 kept.append(number)
-                for each in inside:
-                    self._places(each.class_name).take(each.box_xyxy, phash, time_ms)
+                for each, look in both:
+                    self._places(each.class_name).take(each.box_xyxy, look, time_ms)
         if len(kept) == len(image.negatives):
             return image
         detections, kept = renumbered(image.detections, kept, CropSkip.SAME_PLACE)
         return replace(image, detections=detections, negatives=tuple(image.negatives[number] for number in kept))
 
-    def _has_enough(self, detection: JudgedDetection, phash: int, time_ms: int) -> bool:
-        leader = self._places(detection.class_name).leader(detection.box_xyxy, phash)
+    def _has_enough(self, detection: JudgedDetection, look: int, time_ms: int) -> bool:
+        leader = self._places(detection.class_name).leader(detection.box_xyxy, look)
         return leader is not None and (leader.kept >= self._per_place or time_ms - leader.last_ms < APART_MS)
 
     def _places(self, class_name: str) -> _Places:
@@ -117,4 +125,39 @@ class PlaceRule:
         for each in placed:
             name = frame_name(each.key)
             if name is not None:
-                self._places(each.class_name).take(each.box_xyxy, each.phash, name.time_ms)
+                self._load_one(each, name.time_ms)
+
+    def _load_one(self, placed: PlacedNegative, time_ms: int) -> None:
+        try:
+            crop = decode_image(read_negative(self._bank.folder, placed.sha256))
+        except ImageError:
+            return  # `negmine verify` names it
+        (look,) = looks_in(crop, placed.rect, [placed.box_xyxy])
+        self._places(placed.class_name).take(placed.box_xyxy, look, time_ms)
+
+
+def looks_in(crop: Image, rect: Rect, boxes_xyxy: Sequence[Box]) -> list[int]:
+    """The perceptual hash of each false positive and a little around it, as a negative has them.
+
+    Args:
+        crop: the negative [H, W, 3].
+        rect: where it was cut.
+        boxes_xyxy: of the false positives, pixels of the frame.
+    """
+    return [_look(crop, rect, box) for box in boxes_xyxy]
+
+
+def _look(crop: Image, rect: Rect, box_xyxy: Box) -> int:
+    x1, y1, x2, y2 = box_xyxy
+    more_x, more_y = (x2 - x1) * _AROUND, (y2 - y1) * _AROUND
+    place = in_crop((x1 - more_x, y1 - more_y, x2 + more_x, y2 + more_y), rect, (crop.shape[1], crop.shape[0]))
+    if place is None:
+        return perceptual_hash(crop)
+    left, top, right, bottom = map(round, place)
+    return perceptual_hash(crop[top : max(bottom, top + 1), left : max(right, left + 1)])
+
+
+def _is_alike(look: int, other: int) -> bool:
+    if not is_distinctive(look) or not is_distinctive(other):
+        return is_distinctive(look) == is_distinctive(other)
+    return (look ^ other).bit_count() <= _ALIKE_BITS

@@ -48,8 +48,8 @@ class FrameIndex:
     @cached_property
     def certain(self) -> IntArray:
         """For each frame, the one that is shown last of all that are decoded no later: it may be made from that one."""
-        by_order = np.argsort(self.order, kind="stable")
-        found = np.empty_like(by_order)
+        by_order: IntArray = np.argsort(self.order, kind="stable")
+        found: IntArray = np.empty_like(by_order)
         found[by_order] = np.maximum.accumulate(by_order)
         return found
 
@@ -70,7 +70,8 @@ class FrameIndex:
         frames, times = frames[inside], times[inside]
         if config.every.frames is not None:
             numbers = frames if not config.keyframes else np.arange(len(frames))
-            return frames[(numbers - (numbers[0] if len(numbers) else 0)) % config.every.frames == 0]
+            every_nth: IntArray = frames[(numbers - (numbers[0] if len(numbers) else 0)) % config.every.frames == 0]
+            return every_nth
         step = (times - config.start_ms) // (config.every.ms or 1)
         chosen: IntArray = frames[np.diff(step, prepend=-1) > 0]
         return chosen

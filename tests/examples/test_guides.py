@@ -55,6 +55,7 @@ def test_there_is_a_guide_for_every_job() -> None:
     jobs = {
         "mine.md",
         "labelled-data.md",
+        "video.md",
         "review.md",
         "bank.md",
         "ratio-and-export.md",

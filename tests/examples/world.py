@@ -22,6 +22,12 @@ from negmine.mining.scan import scan
 from negmine.structures import Image
 from negmine.videos.config import Every, VideoConfig
 
+_CVAT = (
+    "<annotations><meta><task><size>20</size><mode>interpolation</mode><start_frame>0</start_frame><labels><label>"
+    "<name>sign</name></label></labels><source>clip.mp4</source></task></meta><track id='0' label='sign'>"
+    "<box frame='5' keyframe='1' outside='0' xtl='10' ytl='10' xbr='40' ybr='40'/>"
+    "<box frame='8' keyframe='1' outside='1' xtl='10' ytl='10' xbr='40' ybr='40'/></track></annotations>"
+)
 ROOT = Path(__file__).parents[2]
 NAME = "sign"
 
@@ -43,6 +49,8 @@ def make_world(folder: Path) -> Path:
     _write_images(folder / "new-backgrounds", _images(4, seed=3))
     _write_images(folder / "backgrounds", backgrounds := _images(10, seed=4))
     _write_predictions(folder, backgrounds, detector)
+    encode(folder / "clip.mp4", _images(40, seed=5), options={"b": "4000000"})
+    (folder / "clip.xml").write_text(_CVAT)
     _write_onnx(folder / "model.onnx")
     _write_detr(folder / "my-detr")
     _write_traffic(folder)

@@ -24,7 +24,7 @@ from negmine.structures import Detections, Image
 from negmine.videos import passes, video
 from negmine.videos.config import Every, VideoConfig
 
-EVERY_FRAME = ScanConfig(video=VideoConfig(every=Every(frames=1)))
+EVERY_FRAME = ScanConfig(video=VideoConfig(every=Every(frames=1)), per_place=None)
 
 
 class Stopped(Exception):
@@ -105,7 +105,7 @@ def test_more_frames_of_a_known_video_are_scanned_alone(tmp_path: Path, clip: Pa
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_a_scan_that_stops_anywhere_ends_with_the_same_bank(tmp_path: Path, clip: Path, workers: int) -> None:
-    config = ScanConfig(video=EVERY_FRAME.video, workers=workers)
+    config = ScanConfig(video=EVERY_FRAME.video, per_place=None, workers=workers)
     scan(clip, square_detector(batch_size=3), bank=tmp_path / "whole", config=EVERY_FRAME)
     for after in (0, 3, 5):
         left = iter(range(after))
