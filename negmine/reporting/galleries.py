@@ -14,6 +14,7 @@ from negmine.paths import printable
 from negmine.reporting.changes import Change, Changes, What
 from negmine.reporting.facts import BankFacts, false_count
 from negmine.reporting.pictures import FALSE, OBJECT, Picture, Pictures
+from negmine.videos.names import short_name
 
 _CLASSES = 10  # that get a row of their own, those with the most false positives
 _CLUSTERS = 10  # the largest
@@ -119,7 +120,7 @@ def _galleries(rows: NegativeRows, wanted: Sequence[tuple[str, NegativeFilter]])
 
 
 def _of_negative(rows: NegativeRows, negative: Negative) -> Figure:
-    name, source = printable(negative.class_name), printable(negative.source.name)
+    name, source = printable(negative.class_name), short_name(negative.source)
     alt = f"A part of {source} that the detector took for {name} with a score of {negative.score:.2f}"
     picture = rows.pictures.of_negative(rows.bank, negative, alt)
     state = None if negative.review == "unreviewed" else negative.review

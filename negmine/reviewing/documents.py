@@ -30,6 +30,7 @@ from negmine.bank.verdicts import Act
 from negmine.errors import BankError
 from negmine.paths import printable
 from negmine.trainable import is_held_back
+from negmine.videos.names import short_name
 from negmine.words import one_line
 
 _MOST_FOLDERS = 300  # that are offered to filter by
@@ -75,7 +76,7 @@ def rows(bank: Bank, negative_ids: Sequence[int]) -> list[Document]:
             "size": negative.size_wh,
             "box": in_crop(boxes[negative.id], negative.rect, negative.size_wh) if negative.id in boxes else None,
             "state": negative.review,
-            "source": printable(negative.source.name),
+            "source": short_name(negative.source),
             **_likeness(negative),
         }
         for negative in in_order(bank, negative_ids)

@@ -93,6 +93,7 @@ def test_rtsp_from_a_real_server(firing_weights: Path, run: Run, tmp_path: Path)
         assert json.loads(done.stdout)["cameras"][0]["looked_at"] >= 1 and "s3cret" not in done.stdout + done.stderr
     finally:
         server.kill()
+        server.communicate()
 
 
 def _wait_for(port: int) -> None:

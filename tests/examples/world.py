@@ -26,7 +26,8 @@ _CVAT = (
     "<annotations><meta><task><size>20</size><mode>interpolation</mode><start_frame>0</start_frame><labels><label>"
     "<name>sign</name></label></labels><source>clip.mp4</source></task></meta><track id='0' label='sign'>"
     "<box frame='5' keyframe='1' outside='0' xtl='10' ytl='10' xbr='40' ybr='40'/>"
-    "<box frame='8' keyframe='1' outside='1' xtl='10' ytl='10' xbr='40' ybr='40'/></track></annotations>"
+    "<box frame='8' keyframe='1' outside='1' xtl='10' "
+    "ytl='10' xbr='40' ybr='40'/></track></annotations>"
 )
 ROOT = Path(__file__).parents[2]
 NAME = "sign"

@@ -14,6 +14,7 @@ from negmine.datasets.config import LabelConfig
 from negmine.mining.config import DEFAULT_BANK
 from negmine.paths import printable
 from negmine.terminal import console, say, step_progress
+from negmine.videos.names import short_name
 from negmine.words import counted
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _say_likely(result: CompareResult) -> None:
             f"{each.unlabelled:.2f}",
             f"{each.score:.2f}",
             printable(each.class_name),
-            printable(each.source.name),
+            short_name(each.source),
         )
     out.print(rows)
     bank = _bank_option(result.bank)
