@@ -35,7 +35,7 @@ def server() -> Iterator[LiveServer]:
         yield made
 
 
-def watch(*sources: str, bank: Path, for_ms: int = 500, every_ms: int = 50, per_place: int | None = None) -> ScanResult:
+def watch(*sources: str, bank: Path, for_ms: int = 300, every_ms: int = 50, per_place: int | None = None) -> ScanResult:
     camera = CameraConfig(for_ms=for_ms, timeout_s=5, pause_s=0.05)
     config = ScanConfig(crop=CROP, video=VideoConfig(Every(ms=every_ms)), camera=camera, per_place=per_place)
     return scan(list(sources), square_detector(), bank=bank, config=config)
@@ -127,6 +127,7 @@ def test_what_a_camera_cannot_have_is_refused(server: LiveServer, tmp_path: Path
     assert server.connections == 0 and not bank.exists()
 
 
+@pytest.mark.slow  # waits for a camera
 def test_a_camera_that_goes_away_and_comes_back_is_looked_at_again(server: LiveServer, tmp_path: Path) -> None:
     server.pictures = 6
     said = list[str]()
