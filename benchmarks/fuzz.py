@@ -31,7 +31,7 @@ from fuzz_readers import READERS, prepared
 from negmine.errors import NegmineError
 
 SECONDS, MIB = 2.0, 1024  # of one input, CPU time; and memory above what the process began with
-_HANGS_S = 20.0  # without a sign of life
+_HANGS_S = 20.0  # without a sign of life, on a machine that is not busy with something else
 _PATIENCE_S = 180.0  # while a reader imports what it needs, and makes its first inputs
 
 
@@ -59,23 +59,23 @@ class Tally:
     failures: tuple[Failure, ...] = ()
 
 
-def fuzz(reader: str, *, count: int, seed: int, seconds: float | None = None) -> Tally:
+def fuzz(reader: str, *, count: int, seed: int, seconds: float | None = None, patience: float = _HANGS_S) -> Tally:
     """Give a reader `count` inputs, or as many as it takes in so many seconds."""
     tally, at = Tally(reader), 0
     end = None if seconds is None else time.monotonic() + seconds
     while at < count and (end is None or time.monotonic() < end):
-        at = _watched(tally, at, count, seed, end)
+        at = _watched(tally, at, count, seed, end, patience)
     return tally
 
 
-def _watched(tally: Tally, start: int, count: int, seed: int, end: float | None) -> int:
+def _watched(tally: Tally, start: int, count: int, seed: int, end: float | None, patience: float) -> int:
     """Run a process until it is done or has to be stopped; the number of the next input."""
     ours, theirs = multiprocessing.Pipe()
     context = multiprocessing.get_context("spawn")
     process = context.Process(target=_work, args=(theirs, tally.reader, start, count, seed, end), daemon=True)
     process.start()
     theirs.close()
-    at, waits = start, _PATIENCE_S
+    at, waits = start, max(_PATIENCE_S, patience)
     try:
         while ours.poll(waits):
             try:
@@ -86,7 +86,7 @@ def _watched(tally: Tally, start: int, count: int, seed: int, end: float | None)
                     return at  # all of them; or it grew, or time is up
                 tally.failures += (Failure(at, f"the process died with status {process.exitcode}"),)
                 return at + 1
-            at, waits = number + 1, _HANGS_S
+            at, waits = number + 1, patience
             tally.done, tally.slowest_s = tally.done + 1, max(tally.slowest_s, spent_s)
             tally.refused += what == ""
             if what:
@@ -154,6 +154,9 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=1000, help="inputs for each reader")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, help="at most so long for each reader")
+    parser.add_argument(
+        "--patience", type=float, default=_HANGS_S, help="seconds without a sign of life that are a hang"
+    )
     parser.add_argument("--only", type=int, metavar="NUMBER", help="one input, here, with its traceback")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     given = parser.parse_args()
@@ -164,7 +167,7 @@ def main() -> int:
         return 0
     tallies = []
     for name in names:
-        tally = fuzz(name, count=given.count, seed=given.seed, seconds=given.seconds)
+        tally = fuzz(name, count=given.count, seed=given.seed, seconds=given.seconds, patience=given.patience)
         tallies.append(tally)
         if not given.json:
             print(f"{name:12} {tally.done:7} inputs, {tally.refused:7} refused, slowest {tally.slowest_s:.2f} s, "

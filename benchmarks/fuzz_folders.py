@@ -6,7 +6,9 @@ import json
 import random
 import shutil
 import sqlite3
+import sys
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -116,21 +118,40 @@ def manifest(folder: Path) -> Read:
 
 
 def retrain(folder: Path) -> Read:
-    """The settings of a retraining."""
-    from negmine.retraining.folder import LockedFolder, RetrainFolder
+    """All that a finished retraining wrote down, read by a resume and by a report."""
+    from negmine.reporting.retrained import retraining_content, retraining_facts
+    from negmine.retraining.finished import read_finished
+    from negmine.retraining.retrain import retrain as run
 
-    home = RetrainFolder(folder / "run")
-    settings: Mapping[str, object] = {"rounds": 2, "seed": 0, "weights": "ab" * 32, "conf": 0.25}
-    with LockedFolder(home, resume=True) as locked:
-        locked.claim(settings)
-    text = home.state.read_text()
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+    toy = import_module("toy")
+    world, seed, changed = toy.make_world(folder / "world", backgrounds=8), folder / "run", folder / "changed"
+
+    def resume(out: Path) -> None:
+        config = toy.toy_config(rounds=1, ratio="1:1", workers=1)
+        run(world.weights, world.data, backgrounds=world.backgrounds, out=out, config=config, resume=True,
+            trainer=toy.ToyTrainer(), open_detector=toy.open_toy)  # fmt: skip
+
+    resume(seed)
+    written = sorted(
+        path.relative_to(seed)
+        for path in (*seed.glob("*.*"), *seed.glob("round-*/*.*"))
+        if path.suffix in (".json", ".jsonl", ".txt", ".yaml")
+    )
 
     def read(rng: random.Random) -> None:
+        shutil.rmtree(changed, ignore_errors=True)
+        shutil.copytree(seed, changed, symlinks=True)
+        for name in rng.sample(written, rng.choice((1, 1, 2))):
+            data = (changed / name).read_bytes()
+            if name.suffix == ".json" and rng.random() < 0.7:
+                data = json.dumps(changed_tree(rng, json.loads(data), 0.02)).encode()
+            else:
+                data = changed_bytes(rng, data)
+            (changed / name).write_bytes(data)
         if rng.random() < 0.5:
-            home.state.write_text(json.dumps(changed_tree(rng, json.loads(text), 0.1)))
+            resume(changed)
         else:
-            home.state.write_bytes(changed_bytes(rng, text.encode()))
-        with LockedFolder(home, resume=True) as locked:
-            locked.claim(settings)
+            retraining_content(retraining_facts(read_finished(changed)), [])
 
     return read

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from negmine.detectors.function import FunctionDetector
     from negmine.detectors.open import open_detector
     from negmine.detectors.samples import samples_of
+    from negmine.detectors.tiling.config import TileConfig
+    from negmine.detectors.tiling.detector import TiledDetector
     from negmine.detectors.torchvision.checkpoints import save_torchvision
     from negmine.detectors.ultralytics.verified import attach_verifier
     from negmine.detectors.wrapper import DetectorWrapper
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from negmine.structures import Detections, GroundTruth
     from negmine.training.config import TrainConfig
     from negmine.verifying.config import VerifierConfig
+    from negmine.verifying.export import export_verifier
     from negmine.verifying.train import train_verifier
 
 __all__ = [
@@ -72,6 +75,8 @@ __all__ = [
     "ReportConfig",
     "RetrainConfig",
     "ScanConfig",
+    "TileConfig",
+    "TiledDetector",
     "TrainConfig",
     "Verdicts",
     "VerifierConfig",
@@ -83,6 +88,7 @@ __all__ = [
     "evaluate",
     "export",
     "export_targets",
+    "export_verifier",
     "gaussian_blur",
     "linear_contrast",
     "median_blur",
@@ -123,6 +129,8 @@ _WHERE = {
     "ReportConfig": "negmine.reporting.config",
     "RetrainConfig": "negmine.retraining.config",
     "ScanConfig": "negmine.mining.config",
+    "TileConfig": "negmine.detectors.tiling.config",
+    "TiledDetector": "negmine.detectors.tiling.detector",
     "TrainConfig": "negmine.training.config",
     "Verdicts": "negmine.bank.verdicts",
     "VerifierConfig": "negmine.verifying.config",
@@ -133,6 +141,7 @@ _WHERE = {
     "evaluate": "negmine.evaluating.evaluate",
     "export": "negmine.exporting.export",
     "export_targets": "negmine.exporting.targets",
+    "export_verifier": "negmine.verifying.export",
     "gaussian_blur": "negmine.augmenting.operations",
     "linear_contrast": "negmine.augmenting.operations",
     "median_blur": "negmine.augmenting.operations",

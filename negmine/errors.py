@@ -3,6 +3,7 @@
     NegmineError                what a caller may catch; the CLI prints it as one line and exits with status 2
     ├── ConfigError             a setting is out of its range or contradicts another
     ├── BoxError                boxes, scores or class ids are invalid
+    │   └── TilesError          an image would be cut into too many tiles; a scan skips and counts it
     ├── SourceError             a source is missing or holds no image
     ├── ImageError              an image cannot be read; a scan skips and counts it
     │   └── VideoError          a video cannot be opened, or holds no frame
@@ -40,6 +41,10 @@ class ConfigError(NegmineError):
 
 class BoxError(NegmineError):
     """Boxes, scores or class ids are invalid."""
+
+
+class TilesError(BoxError):
+    """An image would be cut into too many tiles. A scan skips the image, counts it and keeps this message."""
 
 
 class SourceError(NegmineError):

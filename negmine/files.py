@@ -53,10 +53,20 @@ def read_regular(path: Path, *, most: int = 64 << 20, follow: bool = True) -> by
         ValueError: for a NUL in the path.
     """
     with open_regular(path, follow=follow) as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > most:
-            raise OSError(errno.EFBIG, f"it has over {most >> 20} MiB, which is not expected of such a file", str(path))
-        return file.read(size)
+        return file.read(require_size(file, most))
+
+
+def require_size(file: BufferedReader, most: int) -> int:
+    """The bytes of an open file.
+
+    Raises:
+        OSError: where it has more than `most`.
+    """
+    size = os.fstat(file.fileno()).st_size
+    if size > most:
+        what = f"it has over {most >> 20} MiB, which is not expected of such a file"
+        raise OSError(errno.EFBIG, what, str(file.name))
+    return size
 
 
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)

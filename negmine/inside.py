@@ -8,13 +8,14 @@ for any file of the user, and a pipe or a device could keep the reader waiting f
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
 
-from negmine.files import open_regular, read_regular
+from negmine.files import open_regular, read_regular, require_size
 
 _NO_FOLDER = "expected a folder, found a link or a file; put the folder itself there"
 _NO_FILE = "expected a plain file, found a link, a folder, a pipe or a device; remove it"
@@ -85,6 +86,17 @@ def read_plain(path: Path) -> bytes:
         OSError: as `open_plain`, and where it is larger than anything that negmine writes and reads whole.
     """
     return read_regular(path, most=_LARGEST, follow=False)
+
+
+def hash_plain(path: Path) -> str:
+    """The hex SHA-256 of a plain file.
+
+    Raises:
+        OSError: as `read_plain`; a sparse file of terabytes takes hours to read.
+    """
+    with open_plain(path) as file:
+        require_size(file, _LARGEST)
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def links_and_others(folder: Path, *, may_link: Callable[[str], bool] = lambda _: False) -> Iterator[Path]:

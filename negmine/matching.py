@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
 from negmine.boxes import box_ioa, box_iou
+from negmine.limits import MAX_PAIRS
 from negmine.structures import BoolArray, Detections, FloatArray, GroundTruth, IntArray
 from negmine.thresholds import MatchConfig
 
@@ -76,29 +77,43 @@ def match_detections(
         config: the thresholds; None for `MatchConfig()`.
     """
     config = config or MatchConfig()
-    iou = box_iou(detections.boxes_xyxy, truth.boxes_xyxy)  # [N, M]
     ignored = truth.difficult | truth.crowd
-    ignored_overlap = np.where(truth.crowd[None, :], box_ioa(detections.boxes_xyxy, truth.boxes_xyxy), iou)
     names = [class_names.get(int(c)) for c in detections.class_ids]
-    own_class = np.array([[name == other for other in truth.class_names] for name in names], dtype=np.bool_)
-    own_class = own_class.reshape(iou.shape)
 
     kinds = [Kind.UNJUDGED] * len(detections)
     objects = np.full(len(detections), -1, dtype=np.int64)
     taken = np.zeros(len(truth), dtype=np.bool_)
-    for index in np.argsort(-detections.scores, kind="stable"):
+    order = np.argsort(-detections.scores, kind="stable")
+    for index, iou, ignored_overlap, own in _rows(detections, truth, names, order):
         if judged is not None and names[index] not in judged:
             continue
-        own = own_class[index]
-        match = _highest(iou[index], own & ~ignored & ~taken, config.match_iou)
-        ignored_match = _highest(ignored_overlap[index], own & ignored, config.match_iou)
+        match = _highest(iou, own & ~ignored & ~taken, config.match_iou)
+        ignored_match = _highest(ignored_overlap, own & ignored, config.match_iou)
         if match >= 0:
             kinds[index], objects[index], taken[match] = Kind.TRUE_POSITIVE, match, True
         elif ignored_match >= 0:
             kinds[index], objects[index] = Kind.IGNORED, ignored_match
         else:
-            kinds[index] = _false_positive_kind(iou[index], own, own & taken, config)
+            kinds[index] = _false_positive_kind(iou, own, own & taken, config)
     return Matches(tuple(kinds), objects, ~taken & ~ignored)
+
+
+def _rows(
+    detections: Detections, truth: GroundTruth, names: Sequence[str | None], order: IntArray
+) -> Iterator[tuple[int, FloatArray, FloatArray, BoolArray]]:
+    """Each detection in an order, with what it has in common with the M objects: IoU, the overlap that counts with
+    ignored ones, and whether the class is the same. A few at a time: files can state any number of both."""
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(truth.class_names))}
+    of_objects = np.array([numbers[name] for name in truth.class_names], dtype=np.int64)
+    at_once = max(MAX_PAIRS // max(len(truth), 1), 1)
+    for start in range(0, len(order), at_once):
+        part = order[start : start + at_once]
+        boxes = detections.boxes_xyxy[part]
+        iou = box_iou(boxes, truth.boxes_xyxy)  # [n, M]
+        ignored_overlap = np.where(truth.crowd[None, :], box_ioa(boxes, truth.boxes_xyxy), iou)
+        for row, index in enumerate(part.tolist()):
+            name = names[index]
+            yield index, iou[row], ignored_overlap[row], of_objects == (-1 if name is None else numbers.get(name, -1))
 
 
 def _highest(overlap: FloatArray, allowed: BoolArray, threshold: float) -> int:

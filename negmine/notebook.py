@@ -6,10 +6,10 @@ import html
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
-from negmine.errors import ImageError
-from negmine.images import decode_image
+from negmine.errors import NegmineError
 from negmine.images.thumbnails import data_uri, shrunk
 from negmine.paths import printable
+from negmine.structures import Image
 
 _SIDE = 128  # of a picture, pixels
 _CELL = "text-align:left;padding:1px 8px"
@@ -31,17 +31,17 @@ def facts(title: str, document: Mapping[str, object]) -> str:
     return table(title, (), _leaves(document, ""))
 
 
-def gallery(pictures: Iterable[tuple[Callable[[], bytes], str]]) -> str:
+def gallery(pictures: Iterable[tuple[Callable[[], Image], str]]) -> str:
     """Pictures side by side, each with a line below it; where one cannot be read, the line alone.
 
     Args:
-        pictures: each what reads the file of an image, or raises ImageError, and the line.
+        pictures: each what reads an image [H, W, 3], or raises NegmineError, and the line.
     """
     figures = []
     for read, caption in pictures:
         image, text = "", _text(caption)
-        with suppress(ImageError):
-            small = data_uri(shrunk(decode_image(read()), _SIDE))
+        with suppress(NegmineError):
+            small = data_uri(shrunk(read(), _SIDE))
             image = f'<img src="{small}" alt="{text}" style="{_PICTURE}">'
         figures.append(f'<figure style="{_FIGURE}">{image}<figcaption>{text}</figcaption></figure>')
     return f"<div>{''.join(figures)}</div>" if figures else ""

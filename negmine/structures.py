@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,33 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 Image = npt.NDArray[np.uint8]  # [H, W, 3], BGR
+
+
+class Pixels(Protocol):
+    """An `Image`, or a file that is too large for one and of which parts are read."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Height, width, channels."""
+
+    def __getitem__(self, part: tuple[slice, slice], /) -> Image:
+        """The rows and columns of a part; their ends are inside."""
+
+
+class View(NamedTuple):
+    """The part of an image that a detector was shown.
+
+    Attributes:
+        x1, y1, x2, y2: pixels of the image, right and bottom exclusive.
+        scale: pixels that it was shown for each pixel of the image; for the whole image beside tiles, as if it had been
+            fitted into a tile.
+    """
+
+    x1: int
+    y1: int
+    x2: int
+    y2: int
+    scale: float
 
 
 def as_boxes_xyxy(boxes: npt.ArrayLike, *, what: str = "box") -> FloatArray:
@@ -52,6 +80,7 @@ class Detections:
         boxes_xyxy: [N, 4] float64, pixels.
         scores: [N] float64 in [0, 1].
         class_ids: [N] int64, indices into the detector's class names.
+        views: N, what the detector saw each in; None where that is the whole image, as it is.
 
     Raises:
         BoxError: where a value is not finite, a box is inverted, a score leaves [0, 1], or the lengths differ.
@@ -60,6 +89,7 @@ class Detections:
     boxes_xyxy: FloatArray
     scores: FloatArray
     class_ids: IntArray
+    views: tuple[View, ...] | None = None
 
     def __post_init__(self) -> None:
         boxes = as_boxes_xyxy(self.boxes_xyxy, what="detection")
@@ -76,6 +106,8 @@ class Detections:
             raise BoxError(f"detection {index} has a score outside [0, 1]: {float(scores[index])}")
         if len(class_ids) and not np.equal(np.mod(class_ids, 1), 0).all():
             raise BoxError(f"class ids must be whole numbers, found {class_ids.dtype}")
+        if self.views is not None and len(self.views) != len(boxes):
+            raise BoxError(f"expected as many views as boxes, found {len(self.views)} and {len(boxes)}")
         object.__setattr__(self, "boxes_xyxy", boxes)
         object.__setattr__(self, "scores", scores)
         object.__setattr__(self, "class_ids", class_ids.astype(np.int64))
@@ -90,7 +122,10 @@ class Detections:
 
     def select(self, which: BoolArray | IntArray) -> Detections:
         """Return the rows that a mask or an index array names, in that order."""
-        return Detections(self.boxes_xyxy[which], self.scores[which], self.class_ids[which])
+        views = self.views
+        if views is not None:
+            views = tuple(views[index] for index in np.arange(len(self))[which])
+        return Detections(self.boxes_xyxy[which], self.scores[which], self.class_ids[which], views)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,7 +14,9 @@ import numpy as np
 from blobs import Square, draw, square_detector
 
 from negmine.bank.bank import Bank
+from negmine.bank.filters import ReviewState
 from negmine.bank.records import ItemRecord, JudgedDetection, NewNegative, RunRecord, ScannedImage
+from negmine.bank.verdicts import Verdicts
 from negmine.boxes import Rect
 from negmine.files import sha256_of
 from negmine.matching import Kind
@@ -93,6 +95,12 @@ def make_image(
     )
 
 
+def judge(bank: Path, number: int, state: ReviewState) -> None:
+    """Store a verdict on a negative, as a person would."""
+    with Verdicts(bank) as verdicts:
+        verdicts.decide([number], state, origin="a test")
+
+
 def contents(bank: Path) -> dict[str, object]:
     """Every row and every file of a bank."""
     with Bank(bank) as opened:
@@ -100,6 +108,29 @@ def contents(bank: Path) -> dict[str, object]:
         rows: dict[str, object] = {t: sorted(map(repr, opened.query(f"SELECT * FROM {t}"))) for t in tables}
     files = {p.relative_to(bank).as_posix(): p.read_bytes() for p in bank.rglob("*.jpg")}
     return rows | files
+
+
+def facts(folder: Path) -> dict[str, object]:
+    """All that a bank says, whatever the numbers of its rows."""
+    questions = {
+        "negatives": "SELECT n.sha256, n.file, n.phash, coalesce(r.state, '') FROM negatives n"
+        " LEFT JOIN reviews r ON r.negative_id = n.id",
+        "crops": "SELECT n.sha256, s.sha256, c.x1, c.y1, c.x2, c.y2 FROM crops c"
+        " JOIN negatives n ON n.id = c.negative_id JOIN sources s ON s.id = c.source_id",
+        "detections": "SELECT r.key, s.sha256, d.class_name, d.score, d.x1, d.kind, n.sha256 FROM detections d"
+        " JOIN runs r ON r.id = d.run_id JOIN sources s ON s.id = d.source_id"
+        " LEFT JOIN negatives n ON n.id = d.negative_id",
+        "scans": "SELECT r.key, s.sha256, x.truth_key FROM scans x JOIN runs r ON r.id = x.run_id"
+        " JOIN sources s ON s.id = x.source_id",
+        "items": "SELECT i.key, i.truth_hash, s.sha256 FROM items i JOIN sources s ON s.id = i.source_id",
+        "objects": "SELECT s.sha256, t.hash, o.class_name, o.x1 FROM objects o JOIN truths t ON t.id = o.truth_id"
+        " JOIN sources s ON s.id = t.source_id",
+        "variants": "SELECT n.sha256, v.sha256, v.operation, v.parameters FROM variants v"
+        " JOIN negatives n ON n.id = v.negative_id",
+    }
+    with Bank(folder) as bank:
+        rows: dict[str, object] = {name: sorted(map(repr, bank.query(sql))) for name, sql in questions.items()}
+    return rows | {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.jpg")}
 
 
 def copy_banks(made: Path, to: Path) -> None:

@@ -3,11 +3,42 @@
 from __future__ import annotations
 
 import re
+from html.parser import HTMLParser
 from pathlib import Path
 
 from lxml import html
 
 _WORD = re.compile(r"url\(|@import|http")
+
+
+_ALONE = {"meta", "img", "br", "line", "path", "polygon", "polyline", "rect"}  # elements without an end
+
+
+class _Strict(HTMLParser):
+    """Takes only pages whose every element ends, in order, and has no attribute twice and no bare `<` or `&`."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=False)
+        self._open: list[str] = []
+
+    def check(self, source: str) -> None:
+        self.feed(source)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len(attrs) == len(dict(attrs)), (tag, self.getpos())
+        if tag not in _ALONE:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in _ALONE and "svg" in self._open, (tag, self.getpos())
+
+    def handle_endtag(self, tag: str) -> None:
+        assert tag in _ALONE or self._open.pop() == tag, (tag, self.getpos())
+
+    def handle_data(self, data: str) -> None:
+        assert self._open[-1:] == ["style"] or not re.search("[<&]", data), (data, self.getpos())
 
 
 class Page:
@@ -16,6 +47,7 @@ class Page:
     def __init__(self, path: Path) -> None:
         self.bytes = path.read_bytes()
         self.source = self.bytes.decode("utf-8")
+        _Strict().check(self.source)
         self.tree = html.document_fromstring(self.bytes, parser=html.HTMLParser(encoding="utf-8"))
         assert all(each.startswith("data:image/jpeg;base64,") for each in self.tree.xpath("//@src"))
         assert not self.tree.xpath("//@srcset | //@action | //@background | //*[contains(@style, 'url')]")

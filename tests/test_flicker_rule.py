@@ -9,21 +9,26 @@ import cv2
 import numpy as np
 import pytest
 from banks import RUN, make_image
+from click.testing import CliRunner
 
 import negmine
 from negmine.bank.bank import Bank
+from negmine.bank.browsing import browse
+from negmine.bank.index import Index
 from negmine.bank.merging import merge_banks
 from negmine.bank.records import ItemRecord, LikelyMiss, NewNegative
 from negmine.bank.verdicts import Verdicts
 from negmine.bank.verify import verify
 from negmine.bank.writer import BankWriter
 from negmine.boxes import Rect
+from negmine.cli.bank.list import command as list_negatives
+from negmine.cli.bank.stats import command as stats
 from negmine.errors import ConfigError, ExportError
 from negmine.exporting.config import ExportConfig, TargetExportConfig
 from negmine.images import encode_jpeg
 from negmine.matching import Kind
 from negmine.structures import FileStamp
-from negmine.trainable import HeldBack, is_refused, trainable, why_held_back
+from negmine.trainable import HeldBack, held_back, is_refused, trainable, why_held_back
 
 
 def flicker(bank: Path, image: Path, *, kind: Kind = Kind.FLICKER, weights: str = "best.pt") -> None:
@@ -62,6 +67,24 @@ def test_it_is_held_back_until_it_is_accepted_or_all_are(tmp_path: Path) -> None
     with Bank(bank) as opened:
         assert len(trainable(opened)[0]) == 1
     assert verify(bank).ok
+
+
+def test_what_is_held_back_is_listed_as_often_as_it_is_counted(tmp_path: Path) -> None:
+    bank = tmp_path / "bank"
+    for name in "abc":
+        flicker(bank, tmp_path / f"{name}.png")
+    flicker(bank, tmp_path / "d.png", kind=Kind.BACKGROUND)
+    flicker(bank, tmp_path / "c.png", kind=Kind.BACKGROUND, weights="other.pt")
+    with Verdicts(bank) as verdicts:
+        verdicts.decide([1], "accepted", origin="a test")
+    with Bank(bank) as opened:
+        index = Index.read(opened)
+        assert index.flickers.tolist() == [each.is_flicker for each in sorted(opened.negatives(), key=lambda n: n.id)]
+        assert browse(opened, held_back()) == index.ids[index.select(held_back(), "score")].tolist() == [2]
+    lines = CliRunner().invoke(stats, ["--bank", str(bank)]).stdout.splitlines()
+    assert "1 negative held back as likely targets without a label, or flickers (--held-back)" in lines
+    listed = CliRunner().invoke(list_negatives, ["--bank", str(bank), "--held-back"]).stdout
+    assert listed.count("held back") == 1
 
 
 def test_one_that_likely_shows_a_target_is_not_accepted_with_the_others(tmp_path: Path) -> None:

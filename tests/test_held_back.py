@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 import negmine
 from negmine.bank.bank import Bank
+from negmine.bank.browsing import browse
 from negmine.bank.likenesses import Likeness, Likenesses
 from negmine.bank.verdicts import Verdicts
 from negmine.cli.bank.stats import command as stats
@@ -19,7 +20,7 @@ from negmine.errors import ExportError
 from negmine.ratios.bank_summary import read_bank
 from negmine.reporting.content import left_out_content
 from negmine.reporting.facts import facts_of
-from negmine.trainable import LIKELY_UNLABELLED, is_held_back, is_refused, trainable
+from negmine.trainable import LIKELY_UNLABELLED, held_back, is_held_back, is_refused, trainable
 
 
 def compared(bank: Path, *unlabelled: float | None) -> None:
@@ -50,6 +51,7 @@ def test_what_is_very_likely_is_held_back_until_it_is_accepted(make_bank: MakeBa
     assert usable(bank) == everything[2:]
     with Bank(bank) as opened:
         assert [is_held_back(each) for each in opened.negatives()] == [True, True, False, False]
+        assert browse(opened, held_back()) == [each.id for each in opened.negatives() if is_held_back(each)]
     assert negmine.export(bank, tmp_path / "out").left_out == 2
     assert [each.id for each in read_bank(bank).negatives] == everything[2:] and read_bank(bank).doubted == {}
     with Verdicts(bank) as verdicts:
@@ -74,7 +76,7 @@ def test_the_report_and_the_statistics_say_what_is_held_back_and_waits(make_bank
     assert [count for count, text in said if "not reviewed yet" in text] == [1]
     assert [count for count, text in said if "wait for the label" in text] == [1]
     lines = CliRunner().invoke(stats, ["--bank", str(bank)]).stdout.splitlines()
-    assert "2 negatives held back until accepted: likely targets without a label, or flickers" in lines
+    assert "2 negatives held back as likely targets without a label, or flickers (--held-back)" in lines
     assert "1 image not trained on until the targets in them are labelled" in lines
 
 

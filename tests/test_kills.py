@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from kill_cases import CASES, Killer, make_inputs
 
-_KILLS = 5
+_KILLS = 4
 
 
 @pytest.fixture(scope="module")

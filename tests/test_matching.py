@@ -140,3 +140,19 @@ def test_the_order_of_detections_with_distinct_scores_does_not_matter(found: lis
     straight = _match(_detections(*rows), truth).kinds
     shuffled = _match(_detections(*[rows[i] for i in order]), truth).kinds
     assert [straight[i] for i in order] == list(shuffled)
+
+
+def test_any_number_of_objects_and_detections_fits_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    corners = rng.uniform(0, 90, (60, 2))
+    boxes = np.concatenate([corners, corners + rng.uniform(5, 30, (60, 2))], axis=1)
+    detections = Detections(boxes[:40], rng.uniform(0, 1, 40), rng.integers(0, 3, 40))
+    truth = GroundTruth.of([tuple(box) for box in boxes[30:].tolist()], [["cat", "dog"][i % 2] for i in range(30)])
+    names = {0: "cat", 1: "dog"}
+    whole = match_detections(detections, truth, names)
+    monkeypatch.setattr("negmine.matching.MAX_PAIRS", 70)  # two rows at a time
+    parts = match_detections(detections, truth, names)
+    assert (
+        parts.kinds == whole.kinds and (parts.objects == whole.objects).all() and (parts.missed == whole.missed).all()
+    )
+    assert len({*whole.kinds}) >= 4

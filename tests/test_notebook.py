@@ -26,6 +26,10 @@ def pictures(page: str) -> list[np.ndarray]:
     return [cv2.imdecode(np.frombuffer(each, np.uint8), cv2.IMREAD_COLOR) for each in data]
 
 
+def no_image() -> np.ndarray:
+    raise ImageError("it is gone")
+
+
 def test_nothing_to_show() -> None:
     assert gallery([]) == ""
     assert table("Empty", (), []) == "<table><caption>Empty</caption><tbody></tbody></table>"
@@ -33,7 +37,7 @@ def test_nothing_to_show() -> None:
 
 def test_names_and_captions_are_escaped() -> None:
     odd = "<script>alert(1)</script>\x1b[2J"
-    page = table(odd, [odd], [[odd]]) + facts(odd, {odd: odd}) + gallery([(lambda: b"no image", odd)])
+    page = table(odd, [odd], [[odd]]) + facts(odd, {odd: odd}) + gallery([(no_image, odd)])
     assert "<script" not in page and "\x1b" not in page
     assert page.count("&lt;script&gt;") == 7
 
@@ -59,6 +63,13 @@ def test_a_bank_shows_its_hardest_negatives(make_bank: MakeBank) -> None:
     assert len(pictures(page)) == 12 and ">14</td>" in page
     (small,) = pictures(own)
     assert max(small.shape) <= 128 and str(hardest.source) in own
+    assert all(is_red(each).any() for each in pictures(page)) and is_red(small).any()
+
+
+def is_red(image: np.ndarray) -> np.ndarray:
+    """Where a box is drawn: the images are grey and white."""
+    blue, green, red = image.astype(int).transpose(2, 0, 1)
+    return (red > 150) & (red - blue > 80) & (red - green > 80)
 
 
 def test_a_link_in_a_bank_is_not_followed(make_bank: MakeBank, tmp_path: Path) -> None:
@@ -85,7 +96,8 @@ def test_another_image_in_its_place_is_not_shown(make_bank: MakeBank) -> None:
 def test_a_scan_shows_counts_and_pictures(make_bank: MakeBank, tmp_path: Path) -> None:
     make_bank(3)
     result = scan(tmp_path / "bank-in", square_detector(), bank=tmp_path / "other", progress=True)
-    assert len(pictures(result._repr_html_())) == result.added == 3
+    shown = pictures(result._repr_html_())
+    assert len(shown) == result.added == 3 and all(is_red(each).any() for each in shown)
 
 
 def test_rows_have_names(make_bank: MakeBank) -> None:

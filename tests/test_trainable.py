@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from banks import judge
 from toy import NATIVE, draw, open_toy, write_weights
 
 from negmine.augmenting.augment import augment
@@ -17,7 +18,6 @@ from negmine.bank.filters import ReviewState
 from negmine.bank.likenesses import Likeness, Likenesses
 from negmine.bank.marked import MarkedBox, MarkedImage
 from negmine.bank.records import Negative
-from negmine.bank.writer import BankWriter
 from negmine.datasets.open import open_truth
 from negmine.detectors.config import DetectorConfig
 from negmine.exporting.config import ExportConfig
@@ -130,8 +130,7 @@ def itself(split: str, row: str) -> Prepare:
 
 def reviewed(state: ReviewState) -> Prepare:
     def review(world: World) -> None:
-        with BankWriter(world.bank, purpose="a test") as bank:
-            bank.review(world.first().id, state)
+        judge(world.bank, world.first().id, state)
 
     return review
 
@@ -245,9 +244,9 @@ def two(world: World) -> tuple[Path, str]:
     path = draw(world.root / "two" / "two.png", [(20, 20, 60, 60, 1, 85), (100, 60, 140, 100, 2, 75)], seed=9)
     detector = open_toy(DetectorConfig(str(world.root / "weights.json")))
     scan(path, detector, bank=world.bank, config=ScanConfig(crop=CropConfig("context", 1.0, NATIVE.size)))
-    with BankWriter(world.bank, purpose="a test") as bank:
+    with Bank(world.bank) as bank:
         hard, soft = [each for each in bank.negatives() if each.source == path]
-        bank.review(hard.id, "target")
+        judge(bank.folder, hard.id, "target")
     return path, negative_name(soft)
 
 

@@ -20,11 +20,11 @@ import numpy as np
 from negmine.augmenting.draws import Draw, drawn
 from negmine.bank.bank import Bank, as_json
 from negmine.bank.content_files import StagedFile
+from negmine.bank.negative_files import read_negative
 from negmine.bank.records import Negative
 from negmine.bank.writer import BankWriter
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import ImageError
-from negmine.files import sha256_of
 from negmine.images import decode_image, encode_jpeg
 from negmine.structures import Image
 
@@ -58,14 +58,7 @@ class NegativeImage:
             self._image = None
 
     def _read(self) -> Image:
-        advice = "`negmine verify` lists all that is wrong with the bank"
-        try:
-            data = self._negative.path.read_bytes()
-        except OSError as error:
-            raise ImageError(f"it cannot be read: {error.strerror}; {advice}") from error
-        if sha256_of(data) != self._negative.sha256:
-            raise ImageError(f"it does not have the hash that is its name; {advice}")
-        return decode_image(data)
+        return decode_image(read_negative(self._negative.path.parents[2], self._negative.sha256))
 
 
 class VariantTask:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import sqlite3
 from collections import Counter, namedtuple
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -31,9 +32,10 @@ from negmine.bank.cells import (
     Row,
     checked,
 )
-from negmine.bank.connection import DATABASE, bank_errors, connect
+from negmine.bank.connection import DATABASE, bank_errors, connect, format_of
 from negmine.bank.content_files import source_path
 from negmine.bank.records import Cut, Negative, Parameters, Variant
+from negmine.bank.schema import MIGRATIONS
 from negmine.boxes import Rect
 from negmine.errors import BankError
 from negmine.notebook import gallery, table
@@ -78,10 +80,13 @@ class Bank:
         BankVersionError: where a newer negmine wrote it.
     """
 
+    _format = len(MIGRATIONS)  # that it had when it was opened; a writer opens none but the present one
+    _former: tuple[sqlite3.Connection, ...] = ()
+
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         require_bank(self.folder)
-        self._connection = connect(self.folder, write=False)
+        self._open_for_reading()
 
     def __enter__(self) -> Self:
         return self
@@ -100,7 +105,22 @@ class Bank:
 
     def close(self) -> None:
         """Let go of the database."""
-        self._connection.close()
+        for each in (*self._former, self._connection):
+            each.close()
+
+    def _open_for_reading(self) -> None:
+        self._connection = connect(self.folder, write=False)
+        self._format = format_of(self._connection)
+
+    def _now(self) -> sqlite3.Connection:
+        """The connection; a new one where a writer has brought an old bank up to date since.
+
+        What gives the tables of an old bank their present names would hide the new ones.
+        """
+        if self._format < len(MIGRATIONS) and format_of(self._connection) != self._format:
+            self._former = (*self._former, self._connection)  # rows of it may still be read
+            self._open_for_reading()
+        return self._connection
 
     def negatives(self, numbers: Sequence[int] | None = None) -> Iterator[Negative]:
         """Every negative, or those with these numbers; hardest first (equal scores: the older first)."""
@@ -221,7 +241,7 @@ class Bank:
             BankError: where SQLite refuses it.
         """
         with bank_errors(self.folder):
-            cursor = self._connection.execute(sql, parameters)
+            cursor = self._now().execute(sql, parameters)
             names = [column for column, *_ in cursor.description or ()]
             row = namedtuple("Row", names, rename=True)  # type: ignore[misc]
             yield from (row(*values) for values in cursor)
@@ -233,7 +253,7 @@ class Bank:
             BankError: where one holds something else, or SQLite refuses the query.
         """
         with bank_errors(self.folder):
-            yield from checked(self._connection.execute(sql, parameters), columns)
+            yield from checked(self._now().execute(sql, parameters), columns)
 
     def scalar(self, sql: str, parameters: tuple[object, ...] = ()) -> str | int | float | None:
         """The first column of the first row of any SQL query, for notebooks; None where there is no row."""

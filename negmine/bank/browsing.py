@@ -185,7 +185,9 @@ def find(bank: Bank, prefix: str) -> int:
         several = ", ".join(sha256[: len(text) + 4] for _, sha256 in rows[:5]) + (", ..." if len(rows) > 5 else "")
         raise BankError(f"{text} is the beginning of several negatives ({several}); give more digits")
     if not rows:
-        raise BankError(f"bank {printable(bank.folder)} has no negative {text}; `negmine bank list` shows all")
+        raise BankError(
+            f"bank {printable(bank.folder)} has no negative {text}; `negmine bank list --limit 0` lists all"
+        )
     return int(rows[0][0])
 
 

@@ -11,6 +11,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import call
 from typing import Any
 
 from negmine.bank.content_files import CONTENTS, FRAMES, NEGATIVES, VARIANTS, is_content_name
@@ -102,14 +103,21 @@ def checked(rows: Iterable[Row], columns: Mapping[str, Cell]) -> Iterator[Row]:
     """
     names = list(columns)
     corners = [names.index(name) for name in BOX] if columns.items() >= BOX.items() else None
-    cells = [(name, cell.holds) for name, cell in columns.items()]
+    holds = [cell.holds for cell in columns.values()]
     for row in rows:
-        for value, (name, holds) in zip(row, cells, strict=True):
-            if not holds(value):
-                found = "NULL" if value is None else f"another {type(value).__name__}"
-                raise sqlite3.DataError(f"expected {columns[name].said} in column {name}, found {found}")
+        if not all(map(call, holds, row)) or len(row) != len(holds):
+            raise sqlite3.DataError(_wrong(row, columns))
         if corners is not None:
             x1, y1, x2, y2 = (row[index] for index in corners)
             if x1 > x2 or y1 > y2:
                 raise sqlite3.DataError("expected a box, found an inverted one (x2 < x1 or y2 < y1)")
         yield row
+
+
+def _wrong(row: Row, columns: Mapping[str, Cell]) -> str:
+    """What is wrong with a row, by its first cell that is."""
+    for value, (name, cell) in zip(row, columns.items(), strict=True):
+        if not cell.holds(value):
+            found = "NULL" if value is None else f"another {type(value).__name__}"
+            return f"expected {cell.said} in column {name}, found {found}"
+    raise AssertionError("no cell of the row is wrong")

@@ -41,6 +41,8 @@ _NAMES_ANOTHER = bytes.fromhex("d9d505f920a163d7")  # the end of a journal that 
 _STEPS = 5_000_000  # of SQLite's machine, between two looks at how many a statement has taken
 _MOST_STEPS = 200_000_000, 200  # of a statement: so many, and so many more for each byte of the bank
 
+_NO_TEXT = f"{DATABASE} is damaged: it holds text that is no UTF-8; restore it from a copy"
+
 
 @contextmanager
 def bank_errors(folder: Path) -> Iterator[None]:
@@ -55,6 +57,8 @@ def bank_errors(folder: Path) -> Iterator[None]:
             f"bank {printable(folder)}: {DATABASE} is damaged or not an SQLite file ({why}); restore it from a copy, "
             "or name another folder with --bank"
         ) from error
+    except UnicodeDecodeError as error:  # a message of SQLite that quotes the bank
+        raise BankError(f"bank {printable(folder)}: {_NO_TEXT}") from error
     except OSError as error:
         what = printable(error.filename) if error.filename else "the bank"
         raise BankError(f"bank {printable(folder)}: {_explain(error.strerror or str(error))} ({what})") from error
@@ -64,15 +68,19 @@ def _explain(message: str) -> str:
     """What to do about an error of SQLite or the file system, by what its message says."""
     lower = message.lower()
     if "could not decode" in lower:  # the message goes on with the text
-        return f"{DATABASE} is damaged: it holds text that is no UTF-8; restore it from a copy"
+        return _NO_TEXT
     if "interrupted" in lower:
-        return f"a question takes longer than its size explains, so {DATABASE} may be damaged; restore it from a copy"
+        return (
+            f"reading it takes far longer than its size explains, so {DATABASE} may be damaged; restore it from a copy"
+        )
     if "full" in lower or "no space" in lower or "quota" in lower or "file too large" in lower or "disk i/o" in lower:
         return f"{message}: nothing of this batch was stored; free some space and run the same command again to resume"
-    if "readonly" in lower or "read-only" in lower or "permission" in lower or "unable to open" in lower:
-        return f"{message}: it cannot be written or opened here; check its permissions, or name another with --bank"
+    if "readonly" in lower or "read-only" in lower:
+        return "it is read-only for you, so nothing was stored; copy it, and name the copy with --bank"
+    if "permission" in lower or "unable to open" in lower:
+        return "you have no permission to read or change it; ask its owner, or name another with --bank"
     if "locked" in lower:
-        return f"{message}: another program has bank.db open for writing; close it and run the same command again"
+        return f"another program is writing to {DATABASE}; close it and run the same command again"
     if "no such column" in lower or "no such table" in lower:
         return f"{message}: compare it with negmine.bank.schema; if another negmine changed the bank, open it again"
     return message
@@ -121,8 +129,13 @@ def against_writers(folder: Path, *, purpose: str) -> Iterator[None]:
 def is_older(folder: Path) -> bool:
     """Whether an older negmine wrote the bank, so that opening it for writing adds tables."""
     with closing(connect(folder, write=False)) as connection:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-    return bool(version < len(MIGRATIONS))
+        return format_of(connection) < len(MIGRATIONS)
+
+
+def format_of(connection: sqlite3.Connection) -> int:
+    """The format that a bank has now: how many of the migrations it has seen."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
 
 
 def _open(path: Path, *, write: bool) -> sqlite3.Connection:
@@ -239,7 +252,7 @@ def _check(connection: sqlite3.Connection, folder: Path, *, may_be_new: bool) ->
 
 def _migrate(connection: sqlite3.Connection) -> None:
     """Apply what the database has not seen, each migration wholly or not at all."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    version = format_of(connection)
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
         connection.executescript(
             f"BEGIN IMMEDIATE;\n{script}\n"
@@ -249,7 +262,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
 
 def _read_as_current(connection: sqlite3.Connection) -> None:
     """Give an older bank's tables their present names, for this connection, and let it change nothing."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    version = format_of(connection)
     if version < RENAMED_IN:
         connection.executescript(OLDER_TABLES)
     if version < ADDED_IN:

@@ -96,6 +96,10 @@ class ContentFiles:
             raise
         return StagedFile(path, sha256)
 
+    def settle(self) -> None:
+        """Bring what is staged to disk; `flush` has little to wait for then."""
+        flush_file_system(self._folder)
+
     def place(self, name: str, staged: StagedFile) -> None:
         """Give a staged file its name; both survive a power cut once `flush` returned.
 

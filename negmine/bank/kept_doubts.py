@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from negmine.bank.cells import BOX, NUMBER, NUMBER_OR_NULL, REVIEW, TEXT, WHOLE, checked
 from negmine.bank.filters import ReviewState
 from negmine.boxes import box_iou
+from negmine.limits import MAX_PAIRS
 from negmine.structures import as_boxes_xyxy
 
 SAME_PLACE_IOU = 0.5  # of two false positives in one image
@@ -106,7 +107,8 @@ def inherited(
     if not new_ids:
         return {}
     others = _read(connection.execute(_OF_NEGATIVES.format("d.source_id = ?"), (source_id,)))
-    known = [each for each in others if each.negative not in {*new_ids}]
+    new = {*new_ids}
+    known = [each for each in others if each.negative not in new]
     known += _read(connection.execute(_KEPT, (source_id,)))
     if not known:
         return {}
@@ -134,8 +136,13 @@ def _at(doubts: Sequence[Doubt], boxes: Sequence[Box]) -> list[Doubt]:
     """Those whose box is at the place of one of the boxes."""
     if not doubts or not boxes:
         return []
-    overlaps = box_iou(as_boxes_xyxy([each.box_xyxy for each in doubts]), as_boxes_xyxy(boxes))
-    return [doubt for doubt, overlap in zip(doubts, overlaps.max(axis=1), strict=True) if overlap >= SAME_PLACE_IOU]
+    places, found = as_boxes_xyxy(boxes), []
+    at_once = max(MAX_PAIRS // len(boxes), 1)  # somebody else's bank may hold any number of both
+    for start in range(0, len(doubts), at_once):
+        part = doubts[start : start + at_once]
+        overlaps = box_iou(as_boxes_xyxy([each.box_xyxy for each in part]), places).max(axis=1)
+        found += [doubt for doubt, overlap in zip(part, overlaps, strict=True) if overlap >= SAME_PLACE_IOU]
+    return found
 
 
 def _read(cursor: sqlite3.Cursor) -> list[Doubt]:

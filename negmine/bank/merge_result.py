@@ -80,11 +80,13 @@ class BankMergeResult:
 
     Attributes:
         bank: the folder of the bank that was added to.
+        is_new: whether it was made.
         negatives: that it holds now.
         merged: what was taken from each of the others.
     """
 
     bank: Path
+    is_new: bool
     negatives: int
     merged: tuple[MergedBank, ...]
 
@@ -93,6 +95,7 @@ class BankMergeResult:
         return {
             "schema_version": SCHEMA_VERSION,
             "bank": printable(self.bank),
+            "new": self.is_new,
             "negatives": self.negatives,
             "merged": [each.to_dict() for each in self.merged],
         }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from negmine.bank.cells import WHOLE, checked
@@ -35,6 +35,25 @@ class ReadyNegative:
     negative: OtherNegative
     staged: StagedFile
     phash: str
+
+
+def doubts_of(source: OtherSource, other: OtherBank, known: Mapping[int, int]) -> list[Doubt]:
+    """What another bank says of places in an image whose negatives are not here.
+
+    Args:
+        source: the image, whose number here is not known yet.
+        other: the bank.
+        known: its negatives that are here, by number there.
+    """
+    doubts = [
+        Doubt(0, 0, state, likeness, name, score, (x1, y1, x2, y2))
+        for state, likeness, name, score, x1, y1, x2, y2 in source.doubts
+    ]
+    for name, score, x1, y1, x2, y2, _, negative, _ in chain.from_iterable(source.detections.values()):
+        said = None if negative in known else other.negatives.get(negative)
+        if said is not None and said.is_doubted_or_judged:
+            doubts.append(Doubt(0, 0, said.state, said.unlabelled, name, score, (x1, y1, x2, y2)))
+    return doubts
 
 
 class MergeStore:
@@ -153,29 +172,14 @@ class MergeStore:
         hash_labels(self._connection, source_id)
         return touching_negatives(self._connection, source_id)
 
-    def doubt(self, source: OtherSource, others: Mapping[int, OtherNegative], known: Mapping[int, int]) -> int:
-        """Keep what the other bank says of places in an image whose negatives are not here.
-
-        Args:
-            source: the image.
-            others: the negatives of the other bank, by number.
-            known: those that are here, by number there.
+    def doubt(self, source: OtherSource, doubts: Sequence[Doubt]) -> int:
+        """Keep what the other bank says of places in an image; see `doubts_of`.
 
         Returns:
             How many negatives here, that nobody had decided about, got a verdict by their place.
         """
         source_id = self._source(source)
-        doubts = [
-            Doubt(0, source_id, state, likeness, name, score, (x1, y1, x2, y2))
-            for state, likeness, name, score, x1, y1, x2, y2 in source.doubts
-        ]
-        for name, score, x1, y1, x2, y2, _, negative, _ in chain.from_iterable(source.detections.values()):
-            other = None if negative in known else others.get(negative)
-            if other is not None and (other.state != "unreviewed" or other.unlabelled is not None):
-                doubts.append(Doubt(0, source_id, other.state, other.unlabelled, name, score, (x1, y1, x2, y2)))
-        if not doubts:
-            return 0
-        keep_doubts(self._connection, doubts)
+        keep_doubts(self._connection, [replace(each, source=source_id) for each in doubts])
         question = (
             "SELECT DISTINCT negative_id FROM detections d WHERE source_id = ? AND negative_id IS NOT NULL"
             " AND NOT EXISTS (SELECT 1 FROM reviews r WHERE r.negative_id = d.negative_id) ORDER BY 1"

@@ -11,15 +11,17 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from negmine.bank.bank import Bank, require_bank
-from negmine.bank.cells import BOX, RECT, REVIEW, SHA256, SIDE, WHOLE, Row
-from negmine.bank.connection import against_writers
+from negmine.bank.bank import Bank
+from negmine.bank.cells import BOX, RECT, SHA256, SIDE, WHOLE, Row
+from negmine.bank.connection import DATABASE, against_writers, bank_errors
 from negmine.bank.filters import ConflictRule, ReviewState
+from negmine.bank.index import decided_states
 from negmine.bank.merge_result import BankMergeResult, Conflict, MergedBank
-from negmine.bank.merge_store import ReadyNegative
+from negmine.bank.merge_store import ReadyNegative, doubts_of
 from negmine.bank.other_bank import OtherBank, OtherNegative, OtherSource, OtherVariant, read_other
 from negmine.bank.other_files import CheckedFile, OtherFiles
 from negmine.bank.writer import BankWriter
@@ -34,8 +36,9 @@ _T = TypeVar("_T")
 
 _PURPOSE = "negmine bank merge"
 _AT_ONCE = 100  # images, or variants, in a transaction: a reviewer's verdict waits for its end
-_LABELS_AT_ONCE = 1000  # images whose labels are taken in one; no file is written there
-_TURN, _PAUSE = 0.4, 0.11  # seconds: SQLite looks every 0.1 s at the latest whether it may write
+_LABELS_AT_ONCE = 500  # images whose labels are taken in one; no file is written there
+_VERDICTS_AT_ONCE = 5000  # negatives that are here already; what is decided in one transaction is one act
+_TURN, _PAUSE = 0.3, 0.11  # seconds: SQLite looks every 0.1 s at the latest whether it may write
 _SAFETY: tuple[ReviewState, ...] = ("unreviewed", "accepted", "rejected", "target")  # the safest last
 _OWN_OBJECTS = """
 SELECT s.sha256, o.x1, o.y1, o.x2, o.y2
@@ -61,7 +64,7 @@ def merge_banks(
     are taken by their hashes; one that is missing or damaged is left out and named.
 
     Args:
-        bank: the folder of the bank that is added to.
+        bank: the folder of the bank that is added to; a new or empty one becomes a bank.
         others: folders of banks, which are left as they are.
         conflicts: which verdict holds where both banks have one and they differ: the safer (target, then rejected, then
             accepted), the own, or theirs.
@@ -69,14 +72,16 @@ def merge_banks(
         on_progress: called with how many images of the others are done, of how many.
 
     Raises:
-        BankError: where a folder is not a bank, is the bank itself, or another process writes to it.
+        BankError: where one of the others is no bank, or is the bank itself, where `bank` holds something else, or
+            another process writes to one of them.
     """
     folder, report = Path(bank), on_progress or (lambda done, total: None)
-    require_bank(folder)
     for other in map(Path, others):
-        require_bank(other)
+        Bank(other).close()  # before a bank is made for it
         if real_path(other) == real_path(folder):
             raise BankError(f"bank {printable(other)} cannot be merged into itself; name another")
+    with bank_errors(folder):
+        is_new = not (folder / DATABASE).exists()
     merged = []
     with (
         BankWriter(folder, purpose=_PURPOSE) as writer,
@@ -86,7 +91,7 @@ def merge_banks(
             with against_writers(other, purpose=_PURPOSE), Bank(other) as opened:
                 data = read_other(opened)
             merged.append(_Merge(writer, other, data, engine, report).run(conflicts))
-        return BankMergeResult(folder, writer.negative_count(), tuple(merged))
+        return BankMergeResult(folder, is_new, writer.negative_count(), tuple(merged))
 
 
 class _Merge:
@@ -113,9 +118,7 @@ class _Merge:
         both = {number: own for number, own in at_first.items() if own not in withdrawn}
         known = {number: own for number, own in both.items() if number not in self._unplaced}
         self._take(known)
-        with self._writer.transaction():
-            self._hold(both)
-            decided, found = self._decide(both, conflicts)
+        decided, found = self._decide(both, conflicts)
         decided += self._doubt(known)
         variants = self._take_variants(known)
         return MergedBank(
@@ -187,12 +190,14 @@ class _Merge:
     def _take(self, known: dict[int, int]) -> None:
         """Take images with what runs found in them, and the negatives that are not here yet."""
         store = self._writer.merge_store()
-        with self._writer.transaction():
+        with self._transaction():
             runs = store.runs(self._other)
         done = 0
         for sources in _in_parts(self._sources, _AT_ONCE):
             ready, frames = self._ready(sources, known), self._frames(sources)
-            with self._writer.transaction():
+            if ready or frames:
+                self._writer.settle()
+            with self._transaction():
                 for source in sources:
                     store.take(source, runs, known, ready)
                 unused = [file for source, file in frames if not store.frame(source, file.staged)]
@@ -202,7 +207,6 @@ class _Merge:
                 ready[number].staged.path.unlink(missing_ok=True)
             done += len(sources)
             self._report(done, len(self._sources))
-            self._give_way()
 
     def _ready(self, sources: Sequence[OtherSource], known: Mapping[int, int]) -> dict[int, ReadyNegative]:
         """The negatives of some images that are new and whose files are sound."""
@@ -249,16 +253,21 @@ class _Merge:
         """Take labels, and withdraw the negatives here that show an object; their hashes, by number."""
         store, withdrawn = self._writer.merge_store(), dict[int, str]()
         for sources in _in_parts(self._sources, _LABELS_AT_ONCE):
-            with self._writer.transaction():
+            with self._transaction():
                 withdrawn |= self._withdraw({number for source in sources for number in store.label(source)})
-            self._give_way()
         for part in _in_parts([own for number, own in self._own.items() if number in self._refused], _AT_ONCE):
-            with self._writer.transaction():
+            with self._transaction():
                 withdrawn |= self._withdraw(set(part))
         return withdrawn
 
-    def _give_way(self) -> None:
-        """Let those who wait with a verdict write; one transaction right behind the other would keep them out."""
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """A transaction, after which those who wait with a verdict may write.
+
+        One right behind the other would keep them out.
+        """
+        with self._writer.transaction():
+            yield
         if time.monotonic() - self._since > _TURN:
             time.sleep(_PAUSE)
             self._since = time.monotonic()
@@ -270,19 +279,32 @@ class _Merge:
         self._writer.merge_store().withdraw(set(named))
         return named
 
-    def _hold(self, both: Mapping[int, int]) -> None:
-        """Hold back what the other holds back, of the negatives that are in both."""
-        likely = {own: self._other.negatives[number].unlabelled for number, own in both.items()}
+    def _decide(self, both: Mapping[int, int], conflicts: ConflictRule) -> tuple[int, list[Conflict]]:
+        """Store the verdicts of the other on negatives that are in both, and hold back what it holds back.
+
+        Returns:
+            How many verdicts changed, and what contradicts.
+        """
+        decided, found = 0, list[Conflict]()
+        by_hash = sorted(both.items(), key=lambda each: self._other.negatives[each[0]].file.sha256)
+        said = [pair for pair in by_hash if self._other.negatives[pair[0]].is_doubted_or_judged]
+        for part in _in_parts(said, _VERDICTS_AT_ONCE):
+            with self._transaction():
+                self._hold(part)
+                changed, conflicting = self._decide_part(part, conflicts)
+            decided += changed
+            found += conflicting
+        return decided, found
+
+    def _hold(self, both: Sequence[tuple[int, int]]) -> None:
+        likely = {own: self._other.negatives[number].unlabelled for number, own in both}
         self._writer.merge_store().hold({own: value for own, value in likely.items() if value is not None})
 
-    def _decide(self, both: Mapping[int, int], conflicts: ConflictRule) -> tuple[int, list[Conflict]]:
-        """Store the verdicts of the other on negatives that are in both; how many changed, and what contradicts."""
-        states: dict[int, ReviewState] = dict(
-            self._writer.rows("SELECT negative_id, state FROM reviews", {"negative_id": WHOLE, "state": REVIEW})
-        )
-        found, changed = [], defaultdict[ReviewState, list[int]](list)
-        for number, own in sorted(both.items(), key=lambda each: self._other.negatives[each[0]].file.sha256):
-            negative, ours = self._other.negatives[number], states.get(own, "unreviewed")
+    def _decide_part(self, both: Sequence[tuple[int, int]], conflicts: ConflictRule) -> tuple[int, list[Conflict]]:
+        states = decided_states(self._writer, [own for _, own in both])
+        found, changed = list[Conflict](), defaultdict[ReviewState, list[int]](list)
+        for number, own in both:
+            negative, ours = self._other.negatives[number], states[own]
             kept = _settled(ours, negative.state, conflicts)
             if kept != ours:
                 changed[kept].append(own)
@@ -295,9 +317,10 @@ class _Merge:
     def _doubt(self, known: Mapping[int, int]) -> int:
         """Keep the other's doubts about places whose negatives are not here; how many negatives here got a verdict."""
         store, decided = self._writer.merge_store(), 0
-        for sources in _in_parts(self._sources, _AT_ONCE):
-            with self._writer.transaction():
-                decided += sum(store.doubt(source, self._other.negatives, known) for source in sources)
+        doubted = [(source, found) for source in self._sources if (found := doubts_of(source, self._other, known))]
+        for part in _in_parts(doubted, _AT_ONCE):
+            with self._transaction():
+                decided += sum(store.doubt(source, found) for source, found in part)
         return decided
 
     def _take_variants(self, known: Mapping[int, int]) -> int:
@@ -311,11 +334,11 @@ class _Merge:
         taken = 0
         for part in _in_parts(wanted, _AT_ONCE):
             files = list(self._engine.map(self._files.check, [each.file for each in part]))
-            with self._writer.transaction():
+            with self._transaction():
                 for variant, file in zip(part, files, strict=True):
                     taken += self._add(variant, file, known[variant.negative])
         for repeats in _in_parts(self._other.repeats, _LABELS_AT_ONCE):
-            with self._writer.transaction():
+            with self._transaction():
                 for negative, operation, parameters in repeats:
                     if negative in known and (operation, parameters) not in self._writer.tried(known[negative]):
                         self._writer.add_repeat(known[negative], operation, json.loads(parameters))

@@ -96,6 +96,11 @@ class OtherNegative:
     state: ReviewState
     unlabelled: float | None
 
+    @property
+    def is_doubted_or_judged(self) -> bool:
+        """Whether anything is said of it."""
+        return self.state != "unreviewed" or self.unlabelled is not None
+
 
 @dataclass(frozen=True, slots=True)
 class OtherVariant:

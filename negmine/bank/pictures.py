@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isqrt
 from pathlib import Path
@@ -11,13 +11,14 @@ import cv2
 import numpy as np
 
 from negmine.bank.bank import Bank
-from negmine.bank.browsing import digits, findings, first, in_crop, in_order
-from negmine.bank.filters import EVERY_NEGATIVE, NegativeFilter, Sort
+from negmine.bank.browsing import digits, find, findings, first, in_crop, in_order
+from negmine.bank.filters import EVERY_NEGATIVE, NegativeFilter, ReviewState, Sort
 from negmine.bank.negative_files import read_negative
 from negmine.bank.records import Negative
 from negmine.errors import BankError, ImageError
 from negmine.files import reason_of, write_file
 from negmine.images.codecs import decode_image
+from negmine.images.drawing import Colour, draw_box
 from negmine.images.header import read_header
 from negmine.images.resizing import resize_without_stretching
 from negmine.inside import read_plain
@@ -29,9 +30,12 @@ MOST_TILES = 1000  # on a sheet
 _SUFFIXES = (".jpg", ".png")
 _TILE_WH, _TEXT_PX = (240, 180), 40
 _MARGIN = 6  # pixels around a tile
-_BOX = (0, 0, 255)  # BGR
+_BOX: Colour = (0, 0, 255)
 _FONT, _FONT_SCALE, _FONT_CHARACTERS = cv2.FONT_HERSHEY_SIMPLEX, 0.42, 32  # that fit beneath a tile
 _GREY = 200
+_BADGE = 26  # pixels
+_WHITE: Colour = (255, 255, 255)
+_VERDICTS: Mapping[ReviewState, Colour] = {"accepted": (70, 125, 30), "rejected": (38, 38, 180), "target": (0, 95, 160)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +79,28 @@ def picture(bank: Bank, negative: Negative) -> Image:
     for finding in findings(bank, negative):
         box = in_crop(finding.box_xyxy, negative.rect, (image.shape[1], image.shape[0])) if finding.is_here else None
         if box is not None:
-            x1, y1, x2, y2 = (round(value) for value in box)
-            cv2.rectangle(image, (x1, y1), (max(x2 - 1, x1), max(y2 - 1, y1)), _BOX, width)
+            draw_box(image, box, _BOX, width=width)
     return image
+
+
+def picture_in(folder: Path, sha256: str) -> Image:
+    """`picture`, of a negative in a bank that is not open.
+
+    Raises:
+        BankError: where the bank cannot be read, or does not have it.
+        ImageError: as `picture`.
+    """
+    with Bank(folder) as bank:
+        (negative,) = bank.negatives([find(bank, sha256)])
+        return picture(bank, negative)
 
 
 def write_sheet(
     bank: Bank, out: str | Path, which: NegativeFilter = EVERY_NEGATIVE, sort: Sort = "score", *, limit: int = 20
 ) -> SheetResult:
-    """Draw negatives with their boxes on one sheet, each above its short hash, its class and its score.
+    """Draw negatives with their boxes on one sheet, each above its short hash, its score and its class.
+
+    A negative with a verdict has the sign and the word for it, and a frame of its colour.
 
     The same bank gives the same bytes.
 
@@ -104,7 +121,9 @@ def write_sheet(
         raise ImageError(f"expected 1 to {MOST_TILES} negatives on a sheet, found {limit}; draw several sheets")
     numbers, found = first(bank, which, sort, limit=limit)
     if not numbers:
-        raise BankError(f"bank {printable(bank.folder)} has no such negative to draw; choose others")
+        raise BankError(
+            f"bank {printable(bank.folder)} has no such negative to draw; `negmine bank stats` shows what it has"
+        )
     negatives, short = in_order(bank, numbers), digits(bank)
     unreadable: list[tuple[str, str]] = []
     tiles = []
@@ -114,10 +133,36 @@ def write_sheet(
         except ImageError as error:
             unreadable.append((negative.path.name, str(error)))
             image = None
-        lines = (f"{negative.sha256[:short]}  {negative.score:.2f}", negative.class_name)
-        tiles.append(_tile(image, lines))
+        tiles.append(_tile(image, _lines(negative, short)))
+        if negative.review in _VERDICTS:
+            _mark(tiles[-1], negative.review)
     _write(out, _arranged(tiles))
     return SheetResult(out, len(negatives), found, tuple(unreadable))
+
+
+def _lines(negative: Negative, short: int) -> tuple[str, str]:
+    """What is written beneath a negative."""
+    verdict = "" if negative.review == "unreviewed" else f"  {negative.review}"
+    return f"{negative.sha256[:short]}  {negative.score:.2f}{verdict}", negative.class_name
+
+
+def _mark(tile: Image, state: ReviewState) -> None:
+    """Put a verdict's frame around the picture, and its sign in the corner: a tick, a cross or a ring with a dot."""
+    (width, height), colour = _TILE_WH, _VERDICTS[state]
+    cv2.rectangle(tile, (3, 3), (2 * _MARGIN + width - 4, 2 * _MARGIN + height - 4), colour, 3)
+    cv2.rectangle(tile, (2, 2), (2 + _BADGE, 2 + _BADGE), colour, -1)
+
+    def stroke(*points: tuple[int, int]) -> None:
+        cv2.polylines(tile, [np.array(points, dtype=np.int32)], False, _WHITE, 2, cv2.LINE_AA)
+
+    if state == "accepted":
+        stroke((8, 16), (13, 21), (22, 9))
+    elif state == "rejected":
+        stroke((9, 9), (21, 21))
+        stroke((21, 9), (9, 21))
+    else:
+        cv2.circle(tile, (15, 15), 8, _WHITE, 2, cv2.LINE_AA)
+        cv2.circle(tile, (15, 15), 3, _WHITE, -1, cv2.LINE_AA)
 
 
 def _tile(image: Image | None, lines: Sequence[str]) -> Image:
@@ -157,7 +202,9 @@ def _require_image(out: Path) -> None:
         if out.is_symlink() or out.exists():
             read_header(read_plain(out))
     except (OSError, ImageError) as error:
-        raise ImageError(f"{where} is there and no image that may be replaced; name another with --out") from error
+        raise ImageError(
+            f"{where} exists and is not an image, so it is not replaced; name another with --out"
+        ) from error
 
 
 def _write(out: Path, sheet: Image) -> None:

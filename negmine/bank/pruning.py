@@ -9,7 +9,6 @@ that fails, may be sound: it is named and never removed.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,8 +22,10 @@ from negmine.bank.content_files import source_path
 from negmine.bank.filters import ReviewState
 from negmine.bank.writer import BankWriter
 from negmine.engines.threads import ThreadEngine
-from negmine.files import open_regular
-from negmine.inside import inside, open_plain
+from negmine.errors import ImageError
+from negmine.files import sha256_of
+from negmine.images.reading import read_image
+from negmine.inside import hash_plain, inside
 from negmine.paths import printable
 
 SCHEMA_VERSION = 1
@@ -42,7 +43,7 @@ GROUND_MEANINGS: Mapping[Ground, str] = {
     "folder-gone": "the folder of its image is gone or empty",
 }
 _UNREADABLE: tuple[Ground, ...] = ("file-unreadable", "source-unreadable")
-_NO_FILE = (errno.EINVAL, errno.ENOTDIR)  # something else is there; see `inside` and `open_plain`
+_NO_FILE = (errno.EINVAL, errno.ENOTDIR, errno.EFBIG)  # something else is there; see `inside` and `hash_plain`
 _AT_ONCE = 200  # that are removed in a transaction
 _FILES = """
 SELECT 'negative', n.id, n.file, n.sha256, coalesce(r.state, 'unreviewed')
@@ -156,7 +157,8 @@ def prune(
     find = partial(_find, files_only=files_only, missing_folders=missing_folders, workers=workers)
     with Bank(bank) as opened:
         found = find(opened)
-    if not remove or not found.prunable:
+        half_done = opened.scalar("SELECT count(*) FROM removals")  # files that a killed process had still to remove
+    if not remove or not (found.prunable or half_done):
         return found
     with BankWriter(bank, purpose="negmine bank prune") as writer:
         named = {(each.is_variant, each.id, each.sha256) for each in found.prunable}
@@ -200,8 +202,7 @@ def _without_file(bank: Bank, engine: ThreadEngine) -> list[Groundless]:
 
 def _ground_of_file(folder: Path, name: str, sha256: str) -> Ground | None:
     try:
-        with open_plain(inside(folder, name)) as file:
-            return None if hashlib.file_digest(file, "sha256").hexdigest() == sha256 else "file-damaged"
+        return None if hash_plain(inside(folder, name)) == sha256 else "file-damaged"
     except FileNotFoundError:
         return "file-gone"
     except OSError as error:
@@ -243,8 +244,10 @@ def _state_of(sha256: str, paths: Sequence[_Path], is_empty: _IsEmpty) -> _There
         path = Path(os.fsdecode(key))
         try:
             stat = path.stat()
-            if (stat.st_size, stat.st_mtime_ns) == (size, mtime_ns) or _hash_of(path) == sha256:
+            if (stat.st_size, stat.st_mtime_ns) == (size, mtime_ns) or sha256_of(read_image(path)) == sha256:
                 return "there"
+            found.add("source-changed")
+        except ImageError:  # far larger than any image
             found.add("source-changed")
         except FileNotFoundError:
             continue
@@ -256,11 +259,6 @@ def _state_of(sha256: str, paths: Sequence[_Path], is_empty: _IsEmpty) -> _There
         return "folder-gone" if all(is_empty(os.path.dirname(key)) for key, _, _ in paths) else "source-gone"  # noqa: PTH120
     except OSError:
         return "source-unreadable"
-
-
-def _hash_of(path: Path) -> str:
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_empty(folder: bytes) -> bool:

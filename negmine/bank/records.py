@@ -10,12 +10,11 @@ from functools import partial
 from pathlib import Path
 
 from negmine.bank.filters import ReviewState
-from negmine.bank.negative_files import read_negative
 from negmine.boxes import Box, Rect
 from negmine.matching import Kind
 from negmine.notebook import gallery, table
 from negmine.paths import printable
-from negmine.structures import FileStamp, GroundTruth
+from negmine.structures import FileStamp, GroundTruth, Image
 
 Parameters = Mapping[str, int | float]  # of an operation, by their names
 
@@ -194,9 +193,11 @@ class Negative:
     unlabelled: float | None = None
     is_flicker: bool = False
 
-    def figure(self) -> tuple[Callable[[], bytes], str]:
-        """What reads its file, and a line about it, for a gallery."""
-        return partial(read_negative, self.path.parents[2], self.sha256), f"{self.score:.2f} {self.class_name}"
+    def figure(self) -> tuple[Callable[[], Image], str]:
+        """What draws it with its boxes, and a line about it, for a gallery."""
+        from negmine.bank.pictures import picture_in  # it opens the bank, whose rows these are
+
+        return partial(picture_in, self.path.parents[2], self.sha256), f"{self.score:.2f} {self.class_name}"
 
     def _repr_html_(self) -> str:
         """The picture and what is known of it, in a notebook."""

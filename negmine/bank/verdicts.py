@@ -102,9 +102,7 @@ class Verdicts(SharedBank):
         now = sha256s_of(self, list(sha256s))
         changed = [number for number, prefix in sha256s.items() if not now.get(number, prefix).startswith(prefix)]
         if changed:
-            raise BankError(
-                f"bank {printable(self.folder)}: {counted(len(changed), 'negative')} changed meanwhile; look again"
-            )
+            raise BankError(f"{counted(len(changed), 'negative')} changed since the page was drawn; look again")
 
     def undo(self, act_id: int | None = None) -> Act | None:
         """Take an act back, and give each negative the state that it had before. What was decided later stays.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from negmine.bank.connection import against_writers, bank_errors
 from negmine.bank.content_files import CONTENTS, TEMPORARY, is_content_name, is_half_written
 from negmine.bank.writer import BankWriter
 from negmine.boxes import Rect, rect_touches, touched_pixels
-from negmine.inside import inside, is_real_folder, open_plain
+from negmine.inside import hash_plain, inside, is_real_folder
 from negmine.notebook import facts
 from negmine.paths import printable, sortable
 from negmine.structures import as_boxes_xyxy
@@ -159,8 +158,7 @@ def _is_leftover(folder: Path, name: str) -> bool:
 def _hash_of(folder: Path, name: str) -> str | None:
     """The hash of the bytes of a file of the bank; None where it is no plain file, or cannot be read."""
     try:
-        with open_plain(inside(folder, name)) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return hash_plain(inside(folder, name))
     except OSError:
         return None
 

@@ -132,15 +132,6 @@ class BankWriter(Catalogue):
             (name, frame.camera, frame.taken_ms, frame.sha256),
         )
 
-    def review(self, negative_id: int, state: ReviewState) -> None:
-        """Store what a person says of a negative.
-
-        Raises:
-            BankError: where there is no such negative.
-        """
-        with self.transaction():
-            self.decide([negative_id], state, origin="python")
-
     def decide(self, negative_ids: Sequence[int], state: ReviewState, *, origin: str) -> None:
         """Store a verdict on negatives, as one act. In a transaction.
 
@@ -157,6 +148,11 @@ class BankWriter(Catalogue):
             OSError: where it cannot be written.
         """
         return self._files.stage(data)
+
+    def settle(self) -> None:
+        """Bring what is staged to disk before the transaction that takes it up, so that this one is short."""
+        with bank_errors(self.folder):
+            self._files.settle()
 
     def add_variant(
         self, negative_id: int, staged: StagedFile, size_wh: tuple[int, int], operation: str, parameters: Parameters

@@ -12,12 +12,13 @@ import click
 from negmine.cli._command import option, options
 from negmine.datasets.config import LabelConfig
 from negmine.detectors.config import Backend, DetectorConfig, OnnxLayout
+from negmine.detectors.tiling.config import TileConfig
 from negmine.labels.classes import parse_class_map
 from negmine.mining.config import DEFAULT_BANK
 from negmine.thresholds import MatchConfig
 
 _F = TypeVar("_F", bound=Callable[..., object])
-_DETECTOR, _MATCH = DetectorConfig(weights=""), MatchConfig()
+_DETECTOR, _MATCH, _TILES = DetectorConfig(weights=""), MatchConfig(), TileConfig()
 
 
 def bank_option(command: _F) -> _F:
@@ -88,6 +89,54 @@ def detector_options(command: _F) -> _F:
             "Detector", "--trust-weights", is_flag=True, help="Open a .pt even if it would run code from outside torch."
         ),
     )(command)
+
+
+def tile_options(of: str) -> Callable[[_F], _F]:
+    """`--tile`, `--overlap`, `--full-pass` and `--scales`: the command gets a `TileConfig` or None as `tiles`.
+
+    Args:
+        of: what objects `--tile auto` looks at, for the help: `--truth`.
+    """
+
+    def decorate(command: _F) -> _F:
+        @wraps(command)
+        def with_tiles(
+            *args: object, tile: str | None, overlap: float, full_pass: bool, scales: str | None, **others: object
+        ) -> object:
+            tiles = TileConfig.parse(tile, scales=scales, overlap=overlap, full_pass=full_pass)
+            return command(*args, tiles=tiles, **others)
+
+        return declare(with_tiles)  # type: ignore[return-value]
+
+    declare = options(
+        option(
+            "Large images",
+            "--tile",
+            metavar="N|WxH|auto",
+            help=f"Detect in tiles of so many pixels; auto suits the objects of {of}.",
+        ),
+        option(
+            "Large images",
+            "--overlap",
+            default=_TILES.overlap,
+            show_default=True,
+            help="Share of a tile that its neighbour covers too.",
+        ),
+        option(
+            "Large images",
+            "--full-pass/--no-full-pass",
+            default=_TILES.full_pass,
+            show_default=True,
+            help="Detect in the whole image too.",
+        ),
+        option(
+            "Large images",
+            "--scales",
+            metavar="A,B",
+            help="Detect in the image resized by each of these, such as 0.5,1,2.",
+        ),
+    )
+    return decorate
 
 
 def speed_options(default: Backend, why: str) -> Callable[[_F], _F]:

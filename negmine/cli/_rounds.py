@@ -67,8 +67,9 @@ def _name(each: RoundResult) -> str:
 def _next(result: RetrainResult) -> str:
     """The command that compares start and result in full; with folds, on images of which the user has to name some."""
     imgsz = () if result.imgsz is None else ("--imgsz", str(result.imgsz))
+    tiles = () if result.tiles is None else result.tiles.options
     if result.folds > 1:
         images: tuple[str | Path, ...] = ("--data", "DATA", "--backgrounds", "SOURCE")
     else:
         images = ("--data", result.data_yaml, "--split", "val", "--backgrounds", result.held_out_list)
-    return quoted("negmine", "eval", "--weights", result.start, "--weights", result.weights, *images, *imgsz)
+    return quoted("negmine", "eval", "--weights", result.start, "--weights", result.weights, *images, *imgsz, *tiles)

@@ -19,10 +19,12 @@ from negmine.cli._options import (
     names_in,
     require_one_kind,
     speed_options,
+    tile_options,
 )
 from negmine.cli._output import print_json, say_skipped, table
 from negmine.datasets.config import LabelConfig
 from negmine.detectors.config import Backend, DetectorConfig, OnnxLayout, PredictionsConfig
+from negmine.detectors.tiling.config import TileConfig
 from negmine.errors import ConfigError
 from negmine.evaluating.config import EvalConfig
 from negmine.paths import printable
@@ -70,6 +72,7 @@ _FILES = 5  # of a finding that are named
     help="Measure the weights that it was trained for with this second stage too; repeatable.",
 )
 @detector_options
+@tile_options("DATA")
 @match_options
 @option(
     "Checks",
@@ -108,6 +111,7 @@ def command(
     fail_if: tuple[str, ...],
     plot: str | None,
     verifier: tuple[str, ...],
+    tiles: TileConfig | None,
     workers: int | None,
     trust_weights: bool,
     as_json: bool,
@@ -140,6 +144,7 @@ def command(
     require_one_kind(
         weights, predictions, predictions_images, onnx_layout=onnx_layout, iou=iou, imgsz=imgsz,
         backend=None if backend == "torch" else backend, int8=int8 or None, verifier=verifier or None,
+        tile=tiles,
     )  # fmt: skip
     detector = DetectorConfig(
         "",
@@ -152,6 +157,7 @@ def command(
         class_names=class_names,
         backend="auto" if int8 and backend == "torch" else backend,
         int8=int8,
+        tiles=tiles,
     )
     config = EvalConfig(
         conf=conf,

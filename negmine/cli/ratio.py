@@ -73,6 +73,8 @@ def command(
     one image in ten without objects: "We recommend about 0-10% background images to help reduce FPs" (Tips for Best
     Training Results, docs.ultralytics.com).
 
+    Small objects are counted by both definitions in use: under 32 x 32 pixels, and under a tenth of the image's sides.
+
     Findings do not change the exit status. They list images that are in two splits, or both positive and negative
     (equal bytes, or perceptual hashes within 4 of 64 bits), negatives under 32 px, empty labels of images on which the
     detector of the bank fires, images without a label, and broken labels and images.
@@ -107,6 +109,7 @@ def render(result: RatioResult) -> None:
             say(out, note)
     _images(out, result)
     _classes(out, result)
+    _small(out, result)
     _bars(out, result)
     _verdict(out, result)
     _findings(out, result)
@@ -148,6 +151,19 @@ def _classes(out: Console, result: RatioResult) -> None:
     out.print(rows)
     if len(names) > _CLASSES:
         say(out, f"and {counted(len(names) - _CLASSES, 'more class', 'more classes')}; --json has all")
+
+
+def _small(out: Console, result: RatioResult) -> None:
+    """How many objects are small, by class, and what to do about it."""
+    from negmine.ratios.small import WHAT_TO_DO
+
+    if not result.small.either:
+        return
+    say(out, result.small.line)
+    classes = {name: each for name, each in result.small.per_class.items() if each.either}
+    for name, each in list(classes.items())[:_CLASSES] if len(classes) > 1 else ():
+        say(out, f"  {printable(name)}: {each.line}")
+    say(out, WHAT_TO_DO)
 
 
 def _bars(out: Console, result: RatioResult) -> None:

@@ -10,10 +10,11 @@ import click
 from click.core import ParameterSource
 
 from negmine.cli._command import Command, option
-from negmine.cli._options import json_option, label_options
+from negmine.cli._options import json_option, label_options, tile_options
 from negmine.cli._output import print_json
 from negmine.cli._rounds import render_rounds
 from negmine.datasets.config import LabelConfig
+from negmine.detectors.tiling.config import TileConfig
 from negmine.errors import ConfigError
 from negmine.mining.config import CropPolicy
 from negmine.retraining.config import DEFAULT_HOLDOUT, DEFAULT_OUT, RetrainConfig, seconds_of
@@ -79,6 +80,14 @@ _TRAIN = _DEFAULT.train
 @option("Detector", "--imgsz", type=int, help="Input size in pixels.  [default: as trained]")
 @option("Detector", "--device", default=_TRAIN.device, show_default=True, metavar="auto|cpu|N", help="Where to train.")
 @option("Detector", "--trust-weights", is_flag=True, help="Open a .pt even if it would run code from outside torch.")
+@tile_options("DATA")
+@option(
+    "Large images",
+    "--min-visible",
+    default=_DEFAULT.min_visible,
+    show_default=True,
+    help="Share of an object that a tile must show to train on it; what shows less is left out.",
+)
 @option("Rounds", "--rounds", type=int, help="Most rounds; fewer if they stop helping.  [default: 2, or 1 with folds]")
 @option("Rounds", "--conf", default=_DEFAULT.conf, show_default=True, help="Score from which a detection counts.")
 @option(
@@ -235,6 +244,8 @@ def command(
     budget: str | None,
     epochs: int | None,
     imgsz: int | None,
+    tiles: TileConfig | None,
+    min_visible: float,
     batch: int | None,
     ratio: str,
     negatives: int,
@@ -299,6 +310,8 @@ def command(
         accept_flicker=accept_flicker,
         max_per_source=max_per_source,
         labels=labels,
+        tiles=tiles,
+        min_visible=min_visible,
         crop=replace(_DEFAULT.crop, crop=crop),
         train=replace(
             _TRAIN,

@@ -22,10 +22,15 @@ _DEFAULTS = ReviewConfig(Path(DEFAULT_BANK))
 @click.command("review", cls=Command)
 @bank_option
 @option(
-    "Page", "--port", default=_DEFAULTS.port, show_default=True, metavar="N", help="Port of the page; 0 for a free one."
+    "Page",
+    "--port",
+    default=_DEFAULTS.port,
+    show_default=True,
+    metavar="N",
+    help="Port of the page; 0 for any free one.",
 )
 @option(
-    "Page", "--open/--no-open", "opens", default=None, help="Open it in a browser.  [default: where there is a screen]"
+    "Page", "--open/--no-open", "opens", default=None, help="Open it in a browser.  [default: if there is a screen]"
 )
 @option(
     "Page",
@@ -33,12 +38,15 @@ _DEFAULTS = ReviewConfig(Path(DEFAULT_BANK))
     default=_DEFAULTS.host,
     show_default=True,
     metavar="ADDRESS",
-    help="Address to listen at. Any but this computer's own needs --token.",
+    help="Address to listen on. Any that others can reach needs --token.",
 )
-@option("Page", "--token", metavar="TEXT", help="Secret that ends the page's address.  [default: new at each start]")
+@option(
+    "Page", "--token", metavar="TEXT", help="Secret at the end of the page's address.  [default: new at each start]"
+)
 def command(bank: str, port: int, opens: bool | None, host: str, token: str | None) -> None:
-    """Look at the negatives on a local web page, hardest first, and decide: accepted, rejected, or a target that has no
-    label. Each verdict is stored at once. Ctrl-C ends the server; scans and other windows may run meanwhile.
+    """Look at the negatives on a local web page, hardest first, and judge each: accept, reject, or target (a real
+    object without a label). Each verdict is stored at once. Scans and other windows may run meanwhile; Ctrl-C ends the
+    server.
 
     \b
     negmine review --bank negmine-bank
@@ -49,12 +57,12 @@ def command(bank: str, port: int, opens: bool | None, host: str, token: str | No
 
     def on_ready(serving: Serving) -> None:
         if serving.read_only is not None:
-            say(err, f"You can look at this bank, but decide nothing: {serving.read_only}")
+            say(err, f"You can look, but not decide: {serving.read_only}")
         if not config.is_local:
             say(
                 err,
                 f"Open to others: whoever reaches {host} and has this address can see every negative and its source "
-                "image, and decide. The connection is not encrypted.",
+                "image, and judge them. The connection is not encrypted.",
             )
         say(err, f"Reviewing {printable(bank)}; Ctrl-C ends it.")
         click.echo(serving.url)

@@ -19,10 +19,12 @@ from negmine.cli._options import (
     names_in,
     require_one_kind,
     speed_options,
+    tile_options,
 )
 from negmine.cli._output import print_json, quoted, say_skipped, table
 from negmine.datasets.config import LabelConfig
 from negmine.detectors.config import Backend, DetectorConfig, OnnxLayout, PredictionsConfig
+from negmine.detectors.tiling.config import TileConfig
 from negmine.mining.config import CropConfig, CropPolicy, OutputSize, ScanConfig
 from negmine.mining.flicker.config import FlickerConfig
 from negmine.paths import printable
@@ -112,6 +114,7 @@ _CLASSES = 10  # of the detector that are listed; --json has all
 )
 @detector_options
 @option("Detector", "--verifier", metavar="FILE", help="Second stage for these weights, of `negmine verifier train`.")
+@tile_options("--truth")
 @match_options
 @option(
     "Crops",
@@ -183,6 +186,7 @@ def command(
     confirm: bool,
     max_per_image: int | None,
     verifier: str | None,
+    tiles: TileConfig | None,
     workers: int | None,
     trust_weights: bool,
     as_json: bool,
@@ -206,6 +210,7 @@ def command(
     require_one_kind(
         weights, predictions, predictions_images, onnx_layout=onnx_layout, iou=iou, imgsz=imgsz,
         backend=None if backend == "auto" else backend, int8=int8 or None, verifier=verifier,
+        tile=tiles,
     )  # fmt: skip
     detector: DetectorConfig | PredictionsConfig
     if predictions is not None:
@@ -224,6 +229,7 @@ def command(
             backend=backend,
             int8=int8,
             verifier=verifier,
+            tiles=tiles,
         )
     config = ScanConfig(
         match=MatchConfig(match_iou, background_iou),

@@ -9,7 +9,7 @@ import numpy as np
 from negmine.bank.likenesses import HardestFinding, Likeness
 from negmine.comparing.clusters import clusters
 from negmine.comparing.config import CompareConfig
-from negmine.comparing.places import places
+from negmine.comparing.places import of_fixed_cameras, places
 from negmine.comparing.sight import Sight
 from negmine.comparing.unlabelled import Side, deal_folds, likely_unlabelled
 from negmine.structures import FloatArray, IntArray
@@ -26,13 +26,14 @@ def judge(findings: Sequence[HardestFinding], sight: Sight, config: CompareConfi
     of_clusters = clusters(sight.negatives, sight.likeness)
     of_places = places(findings, sight.negatives, iou=config.place_iou, likeness=sight.likeness)
     unlabelled = _unlabelled(findings, sight, of_places)
+    of_cameras = of_fixed_cameras(findings, of_places)
     return [
         Likeness(
             each.id,
             each.sha256,
             None if unlabelled is None or not sight.negatives[index].any() else float(unlabelled[index]),
             int(of_clusters[index]),
-            int(of_places[index]),
+            int(of_cameras[index]),
         )
         for index, each in enumerate(findings)
     ]

@@ -4,11 +4,14 @@ A linear discriminant tells the vectors of labelled targets from those of negati
 Measurements in Taxonomic Problems", 1936; the covariance shrunk towards its diagonal as in Friedman, "Regularized
 Discriminant Analysis", 1989). Each is judged by a discriminant that was made without its image, so that a target among
 the negatives does not teach that it is none. The margins become log-odds by a logistic function of one variable (Platt,
-1999), to which the detector's own are added.
+1999), to which the detector's own are added. Where many negatives seem to be targets, each is more likely one: their
+share is estimated from all of them (Saerens et al., "Adjusting the Outputs of a Classifier to New a Priori
+Probabilities", 2002).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,6 +27,9 @@ _SHRINKAGE = 0.2  # share of the covariances that is dropped
 _TINY = 1e-9  # variance of a number that never changes
 _SLOPE_PENALTY = 1e-3  # keeps the slope finite where the sides do not overlap
 _SURE = 0.1  # scores count as if they kept so far away from 0 and 1: none alone makes a negative likely
+_FIRST_SHARE, _STEPS = 0.1, 100  # of the estimate of how many are targets
+_RARE = math.log(0.98 / 0.02) - math.log(0.8 / 0.2)  # where targets are not rare, 0.98 means a probability of 0.8
+_MOST = 1.4  # that this adds to log-odds: with the surest score, the vectors still have to say 4 to 3 for 0.98
 _ROWS = 8192  # at once
 _DIGITS = 4
 
@@ -76,8 +82,27 @@ def likely_unlabelled(negatives: Side, targets: Side, scores: FloatArray) -> Flo
             of_side[own] = _times(side.vectors[own], slope) - middle
     surely = np.clip(scores, _SURE, 1 - _SURE)
     odds = _log_odds(margins[0], margins, (negatives.weights, targets.weights)) + np.log(surely / (1 - surely))
+    share = share_of_targets(odds, negatives.weights)
+    odds += min(max(math.log(share / (1 - share)) + _RARE, 0.0), _MOST)
     found: FloatArray = np.round(1 / (1 + np.exp(-np.clip(odds, -50, 50))), _DIGITS)
     return found
+
+
+def share_of_targets(odds: FloatArray, weights: FloatArray) -> float:
+    """About how much of some examples are targets.
+
+    Args:
+        odds: [N] log-odds of each, if half of them were.
+        weights: [N] how much each counts.
+
+    Returns:
+        From almost 0 to almost 1.
+    """
+    likelihoods, share = np.exp(np.clip(odds, -50, 50)), _FIRST_SHARE
+    for _ in range(_STEPS):
+        parts = share * likelihoods / (share * likelihoods + 1 - share)
+        share = float(np.average(parts, weights=weights))
+    return min(max(share, _TINY), 1 - _TINY)
 
 
 def deal_folds(groups: Sequence[str], with_targets: frozenset[str]) -> dict[str, int]:

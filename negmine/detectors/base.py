@@ -76,6 +76,10 @@ class Detector(Protocol):
     def needs_files(self) -> bool:
         """Whether it knows images by their files alone, so that it cannot be run on crops or frames."""
 
+    @property
+    def reads_parts(self) -> bool:
+        """Whether an image may be a file of which parts are read (`Pixels`), such as one too large to be decoded."""
+
     def check_paths(self, paths: Sequence[Path]) -> None:
         """Look at the list of all images, before the first of them is predicted on.
 
@@ -168,6 +172,11 @@ class BaseDetector:
     @property
     def needs_files(self) -> bool:
         """Whether it knows images by their files alone; False by default."""
+        return False
+
+    @property
+    def reads_parts(self) -> bool:
+        """Whether an image may be a file of which parts are read; False by default."""
         return False
 
     def check_paths(self, paths: Sequence[Path]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from negmine.detectors.tiling.config import TileConfig
 from negmine.errors import ConfigError
 from negmine.paths import printable
 
@@ -42,6 +43,7 @@ class DetectorConfig:
             `torch` where there are no images to compare on.
         int8: run with 8-bit weights on OpenVINO, calibrated on the user's images; int8 results differ.
         verifier: a file of `negmine verifier train` for these weights, whose scores replace the detector's.
+        tiles: run on tiles of each image, or on the image at several scales; None for whole images.
 
     Raises:
         ConfigError: where a value is out of its range.
@@ -60,6 +62,7 @@ class DetectorConfig:
     backend: Backend = "auto"
     int8: bool = False
     verifier: str | None = None
+    tiles: TileConfig | None = None
 
     def __post_init__(self) -> None:
         _check_share("conf", self.conf)

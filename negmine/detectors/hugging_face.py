@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,21 +20,24 @@ from negmine.detectors.config import DetectorConfig
 from negmine.detectors.devices import open_device
 from negmine.detectors.weights_files import hash_named, require_finite
 from negmine.errors import ConfigError, WeightsError
-from negmine.files import sha256_of_file
+from negmine.files import read_regular, sha256_of_file
 from negmine.paths import printable
 from negmine.structures import Detections, Image
 
 PREFIX = "hf:"
 _ON_HUB = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?")
 _ACCELERATOR_BATCH = 8
+_MOST_SETTINGS = 1 << 22  # bytes of a config.json
+_KERNELS = frozenset({"attn_implementation", "experts_implementation"})
 _HASHED = (".safetensors", "config.json")  # config.json and preprocessor_config.json
 
 
 class HuggingFaceDetector(BaseDetector):
     """Detects as `processor.post_process_object_detection(model(**processor(image)), threshold=conf)` does.
 
-    The weights are a folder or a name on the hub, in safetensors only; no code that comes with them is run. Images of
-    one shape run together, so that none is padded for another. Boxes without area are dropped.
+    The weights are a folder or a name on the hub, in safetensors only. No code that comes with them is run, and nothing
+    that they name is fetched. Images of one shape run together, so that none is padded for another. Boxes without area
+    are dropped.
 
     Raises:
         ConfigError: for a device that does not exist here, a class that the model does not have, or
@@ -93,7 +97,6 @@ def _open(name: str) -> tuple[Any, Any, Path]:
     where = f"{PREFIX}{printable(name)}"
     try:
         from transformers import AutoImageProcessor, AutoModelForObjectDetection
-        from transformers.utils import cached_file
     except ModuleNotFoundError as error:
         raise WeightsError(
             f"{where} needs the package transformers, which is not installed; pip install 'negmine[hf]'"
@@ -102,15 +105,62 @@ def _open(name: str) -> tuple[Any, Any, Path]:
         raise WeightsError(f"no folder of weights at {printable(name)!r}, and it does not look like a name on the hub")
     try:
         with _quiet():
-            processor = AutoImageProcessor.from_pretrained(name, trust_remote_code=False)
-            model = AutoModelForObjectDetection.from_pretrained(name, use_safetensors=True, trust_remote_code=False)
-            folder = Path(str(cached_file(name, "config.json"))).parent
+            folder = Path(name) if Path(name).is_dir() else _fetched(name)
+            _require_plain(folder, where)
+            with _offline():
+                processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+                model = AutoModelForObjectDetection.from_pretrained(
+                    folder, use_safetensors=True, trust_remote_code=False, local_files_only=True
+                )
+    except WeightsError:
+        raise
     except ImportError as error:  # a backbone or processor of a package that is not there
         raise WeightsError(f"{where} needs a package that is not installed: {_line(error)}") from error
     except Exception as error:  # transformers, safetensors and the hub all have their own
         raise WeightsError(f"{where} cannot be opened as a detector: {_line(error)}") from error
     require_finite(model.state_dict(), where)
     return processor, model.eval(), folder
+
+
+def _fetched(name: str) -> Path:
+    """The folder with what the hub has under a name: settings and safetensors. What is in the cache is not fetched."""
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors"], ignore_patterns=["*/*"]))
+
+
+def _require_plain(folder: Path, where: str) -> None:
+    """Refuse what makes transformers run code of the hub, or open other weights than these.
+
+    Raises:
+        WeightsError: where the settings name attention kernels, or the weights are an adapter for others.
+    """
+    if (folder / "adapter_config.json").is_file():
+        raise WeightsError(f"{where} is an adapter for other weights, not a detector; merge it into them first")
+    waiting = [json.loads(read_regular(folder / "config.json", most=_MOST_SETTINGS))]
+    while waiting:
+        found = waiting.pop()
+        values = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
+        for key, value in values:
+            if str(key).lstrip("_") in _KERNELS and "/" in (asked := json.dumps(value)):
+                raise WeightsError(
+                    f"{where} asks for code of the hub, {printable(asked[:80])}, which is not run; take {key} out of "
+                    "its config.json"
+                )
+            waiting.append(value)
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """No request of the hub's library leaves the machine: a config may name a backbone to fetch."""
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from negmine.detectors.base import Detector, OnStep, silent
 from negmine.detectors.config import DetectorConfig, PredictionsConfig, require_no_backend
+from negmine.detectors.tiling.auto import ReadSizes, with_tiles
 from negmine.detectors.torchvision.builders import is_torchvision
 from negmine.errors import ConfigError
 from negmine.paths import printable
@@ -18,7 +19,10 @@ HUGGING_FACE = "hf:"
 
 
 def open_detector(
-    config: DetectorConfig | PredictionsConfig, samples: Samples | None = None, on_step: OnStep = silent
+    config: DetectorConfig | PredictionsConfig,
+    samples: Samples | None = None,
+    on_step: OnStep = silent,
+    sizes: ReadSizes | None = None,
 ) -> Detector:
     """Open weights with their framework, or predictions that another program wrote.
 
@@ -27,6 +31,7 @@ def open_detector(
         samples: gives so many of the images that the detector is for, such as `samples_of(paths)`. A faster backend is
             compared with the weights on them; without them `backend="auto"` is torch. An ONNX layout is tried on them.
         on_step: told in words what takes long, such as a conversion.
+        sizes: reads the sizes of the labelled objects that tiles of the size `auto` are for.
 
     Raises:
         ConfigError: for a device that does not exist here, a class or an imgsz that the model does not have, a layout
@@ -41,6 +46,8 @@ def open_detector(
         from negmine.detectors.predictions.detector import PredictionsDetector
 
         return PredictionsDetector(config)
+    if config.tiles is not None:
+        return with_tiles(open_detector(replace(config, tiles=None), samples, on_step), config.tiles, sizes)
     if config.verifier is not None:
         from negmine.detectors.ultralytics.verified import open_verified
 

@@ -19,7 +19,8 @@ from negmine.structures import FloatArray, IntArray
 Features = npt.NDArray[np.float32]
 
 CONTEXTS = (1.0, 2.0)  # the box itself, and the box with what is around it
-_TINY = 1e-9  # scores and probabilities keep so far away from 0 and 1
+TINY_SCORE = 1e-9  # scores and probabilities keep so far away from 0 and 1
+MARGIN_LIMIT = 60.0  # what is beyond it is as certain
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +114,15 @@ class Verifier:
 
 def combined(scores: FloatArray, margins: FloatArray, shift: float) -> FloatArray:
     """Multiply scores [N] with the probabilities of margins [N], and shift the logits of the products."""
-    products = np.clip(scores / (1 + np.exp(-np.clip(margins, -60, 60))), _TINY, 1 - _TINY)
+    probabilities = 1 / (1 + np.exp(-np.clip(margins, -MARGIN_LIMIT, MARGIN_LIMIT)))
+    products = np.clip(scores * probabilities, TINY_SCORE, 1 - TINY_SCORE)
     shifted: FloatArray = 1 / (1 + (1 / products - 1) * math.exp(-shift))
     return shifted
 
 
 def logits(scores: FloatArray) -> FloatArray:
     """The logits of scores [N], finite for 0 and 1 too."""
-    inside = np.clip(scores, _TINY, 1 - _TINY)
+    inside = np.clip(scores, TINY_SCORE, 1 - TINY_SCORE)
     found: FloatArray = np.log(inside) - np.log1p(-inside)
     return found
 

@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from negmine.detectors.config import DetectorConfig
+from negmine.detectors.letterbox import whole_strides
 from negmine.detectors.verifier import FeatureMap, RegionFeatures, Verifier
 from negmine.detectors.weights_files import find_weights, hash_weights
-from negmine.errors import WeightsError
+from negmine.errors import ConfigError, WeightsError
 from negmine.files import write_file
 from negmine.paths import printable
 
@@ -115,6 +116,19 @@ def require_weights(verifier: Verifier, where: str | Path, name: str, sha256: st
             f"{printable(where)} was trained for {printable(verifier.weights)} with sha256 "
             f"{verifier.weights_sha256[:12]}..., found {printable(name)} with {sha256[:12]}...; train a verifier for "
             "these weights with `negmine verifier train`"
+        )
+
+
+def require_imgsz(verifier: Verifier, imgsz: int) -> None:
+    """Refuse an input size at which boxes look other than those that a verifier was trained on.
+
+    Raises:
+        ConfigError: where it differs, rounded up to whole strides.
+    """
+    if whole_strides(imgsz) != whole_strides(verifier.imgsz):
+        raise ConfigError(
+            f"expected imgsz {verifier.imgsz}, at which the verifier of {printable(verifier.weights)} was trained, "
+            f"found {imgsz}; use that, or train a verifier with --imgsz {imgsz}"
         )
 
 

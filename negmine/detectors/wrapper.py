@@ -81,6 +81,11 @@ class DetectorWrapper:
         """As the wrapped detector."""
         return self.detector.needs_files
 
+    @property
+    def reads_parts(self) -> bool:
+        """Whether an image may be a file of which parts are read; False, since a subclass gets the images itself."""
+        return False
+
     def check_paths(self, paths: Sequence[Path]) -> None:
         """Pass the list of all images on."""
         self.detector.check_paths(paths)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from negmine.datasets.sizes import object_sizes
 from negmine.detectors.base import Detector, imgsz_warning
 from negmine.detectors.config import DetectorConfig, PredictionsConfig
 from negmine.detectors.open import open_detector
@@ -164,7 +166,8 @@ def _open_detectors(given: Sequence[DetectorLike], images: EvalData, config: Eva
         if isinstance(each, DetectorConfig) and each.backend == "auto" and not (each.int8 or config.auto_backend):
             each = replace(each, backend="torch")
         if isinstance(each, DetectorConfig | PredictionsConfig):
-            each = open_detector(replace(each, conf=config.floor), samples)
+            sizes = partial(object_sizes, images.dataset.truth, images.labelled)
+            each = open_detector(replace(each, conf=config.floor), samples, sizes=sizes)
         opened.append(each)
     for detector in opened:
         detector.check_paths([*paths, *images.with_targets])

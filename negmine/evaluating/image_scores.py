@@ -20,6 +20,8 @@ from negmine.structures import BoolArray, FloatArray, IntArray
 
 GroupOf = Callable[[MatchedImage], str]  # images of one group are not independent: frames of a clip, near-duplicates
 
+_MOST_OBJECTS = 1 << 30  # of an image
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageScores:
@@ -127,8 +129,8 @@ class ImageScores:
         true, true_images = _falling(*_rows(rows, "true"))
         false, false_images = _falling(*_rows(rows, "false"))
         objects = np.array([row["objects"] for row in rows], dtype=np.int64)
-        if (objects < 0).any():
-            raise ValueError("expected 0 objects or more in each image")
+        if (objects < np.bincount(true_images, minlength=len(rows))).any() or (objects > _MOST_OBJECTS).any():
+            raise ValueError("expected as many objects in each image as are found in it, or more")
         return cls(
             keys=tuple(str(row["sha256"]) for row in rows),
             paths=tuple(str(row["path"]) for row in rows),

@@ -53,7 +53,8 @@ def predict_and_match(
     done, total = 0, len(images.labelled) + len(images.backgrounds)
     report(done, total)
     with ThreadEngine(config.workers, name="negmine-eval") as engine:
-        for chunk in _read_chunks(engine, images, config, _chunk_size(detectors)):
+        in_parts = all(detector.reads_parts for detector in detectors)
+        for chunk in _read_chunks(engine, images, config, _chunk_size(detectors), in_parts):
             evaluation.add(engine, chunk)
             done += len(chunk)
             report(done, total)
@@ -149,11 +150,11 @@ def _chunk_size(detectors: Sequence[Detector]) -> int:
 
 
 def _read_chunks(
-    engine: Engine, images: EvalImages, config: EvalConfig, size: int
+    engine: Engine, images: EvalImages, config: EvalConfig, size: int, in_parts: bool
 ) -> Iterator[list[EvalImage | SkippedImage]]:
     """Chunks of images, in order; the next is decoded while detectors work on one. Large images come in few."""
-    labelled = Reader(images.truth)
-    background = Reader(None)
+    labelled = Reader(images.truth, in_parts=in_parts)
+    background = Reader(None, in_parts=in_parts)
     wanted = [(labelled, path, False) for path in images.labelled]
     wanted += [(background, path, True) for path in images.backgrounds]
     ahead = size + 1  # a chunk ahead of the one that was taken

@@ -84,7 +84,7 @@ class SeenImage:
             path=str(document["path"]),
             counted=bool(document["counted"]),
             objects=tuple(_of_row(row) for row in _rows(document["objects"])),
-            false_positives=tuple(_of_row(row) for row in _rows(document["false_positives"])),
+            false_positives=tuple(_of_row(row) for row in _rows(document["false_positives"], most=_MOST)),
         )
 
 
@@ -166,9 +166,11 @@ def _of_row(row: object) -> Seen:
     return Seen(name, _box(box), score)
 
 
-def _rows(value: object) -> Iterable[object]:
+def _rows(value: object, *, most: int | None = None) -> Iterable[object]:
     if not isinstance(value, list):
         raise TypeError("expected a list")
+    if most is not None and len(value) > most:  # all are compared with all
+        raise ValueError(f"expected {most} rows at most")
     return value
 
 

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 
 from negmine.errors import BankError, ExportError
 from negmine.exporting.config import CopyMethod
-from negmine.files import PART, can_flush_file_system, flush, flush_file_system, sha256_of, sha256_of_file
+from negmine.files import (
+    PART,
+    can_flush_file_system,
+    flush,
+    flush_file_system,
+    open_regular,
+    reason_of,
+    sha256_of,
+)
 from negmine.labels.plan import Content, StoredFile
 from negmine.paths import printable, real_path
 
 _BLOCK = 1 << 20  # bytes that are copied at a time
+_LARGEST = 2 << 30  # bytes of a file that is copied: an image may have 200 megapixels of 8 bytes
+_MENDING = "`negmine verify` lists all damage, and `negmine bank prune` mends it"
 
 
 def content_sha256(content: Content) -> str:
@@ -89,10 +102,9 @@ class StagedFiles:
 
 def _copy(stored: StoredFile, part: Path) -> None:
     """Copy a file, and check its hash on the way."""
-    _require_exists(stored)
     digest = hashlib.sha256()
-    with stored.path.open("rb") as source, part.open("wb") as file:
-        while block := source.read(_BLOCK):
+    with _opened(stored) as source, part.open("wb") as file:
+        for block in _blocks(source, stored):
             digest.update(block)
             file.write(block)
     _require_hash(stored, digest.hexdigest())
@@ -106,20 +118,38 @@ def checked(stored: StoredFile) -> Path:
         BankError: where a file of the bank is missing or damaged.
         ExportError: where a file of the data set is gone, or has changed since it was read.
     """
-    _require_exists(stored)
-    _require_hash(stored, sha256_of_file(stored.path))
+    digest = hashlib.sha256()
+    with _opened(stored) as source:
+        for block in _blocks(source, stored):
+            digest.update(block)
+    _require_hash(stored, digest.hexdigest())
     return stored.path
 
 
-def _require_exists(stored: StoredFile) -> None:
-    if stored.path.is_file():
-        return
+def _opened(stored: StoredFile) -> BufferedReader:
+    """A file of a data set, or a plain file of the bank, which may be somebody else's."""
     where = printable(stored.path)
-    if stored.in_bank:
-        raise BankError(
-            f"{where} is gone from the bank; `negmine verify` lists all damage, and `negmine bank prune` mends it"
-        )
-    raise ExportError(f"{where} is gone since it was read; run the same command again")
+    try:
+        return open_regular(stored.path, follow=not stored.in_bank)
+    except FileNotFoundError as error:
+        if stored.in_bank:
+            raise BankError(f"{where} is gone from the bank; {_MENDING}") from error
+        raise ExportError(f"{where} is gone since it was read; run the same command again") from error
+    except OSError as error:
+        if stored.in_bank and error.errno == errno.EINVAL:
+            raise BankError(f"{where} is damaged: {reason_of(error)}; {_MENDING}") from error
+        raise
+
+
+def _blocks(file: BufferedReader, stored: StoredFile) -> Iterator[bytes]:
+    """The bytes that a file has by its size: what goes on beyond it, as some files of /proc do, has no end."""
+    left = os.fstat(file.fileno()).st_size
+    if left > _LARGEST:
+        kind = BankError if stored.in_bank else ExportError
+        raise kind(f"{printable(stored.path)} has {left >> 20} MiB, which is not expected of such a file; {_MENDING}")
+    while block := file.read(min(left, _BLOCK)):
+        left -= len(block)
+        yield block
 
 
 def _require_hash(stored: StoredFile, sha256: str) -> None:
@@ -127,8 +157,5 @@ def _require_hash(stored: StoredFile, sha256: str) -> None:
         return
     where = printable(stored.path)
     if stored.in_bank:
-        raise BankError(
-            f"{where} is damaged: its content does not have the hash in its name; `negmine verify` lists all "
-            "damage, and `negmine bank prune` mends it"
-        )
+        raise BankError(f"{where} is damaged: its content does not have the hash in its name; {_MENDING}")
     raise ExportError(f"{where} has changed since it was read; run the same command again")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +69,8 @@ def export_targets(
 
     Raises:
         BankError: where the folder is not a bank.
-        ExportError: where there is nothing to label, or `out` holds something that no such export put there.
+        ExportError: where there is nothing to label, none of the images can be written, or `out` holds something that
+            no such export put there.
     """
     config, out = config or TargetExportConfig(), Path(out)
     with Bank(bank) as opened:
@@ -83,6 +84,7 @@ def export_targets(
         found = list(engine.map(lambda image: _find(image, config.format), waiting))
     there = [(image, each) for image, each in zip(waiting, found, strict=True) if isinstance(each, _Found)]
     skipped = {image.paths[0]: each for image, each in zip(waiting, found, strict=True) if isinstance(each, str)}
+    _require_image(there, skipped, bank)
     tasks = _tasks(there)
     done = write_plan(
         _plan(tasks, class_names, out, config.format),
@@ -128,6 +130,18 @@ def _require_any(
     raise ExportError(
         f"bank {printable(bank)} has no target that waits for its label ({why}); mark some with `negmine bank target` "
         "or on the page of `negmine review`"
+    )
+
+
+def _require_image(there: Sequence[object], skipped: Mapping[Path, str], bank: str | Path) -> None:
+    """Refuse to export nothing, and to empty an earlier export, where all images are unusable."""
+    if there or not skipped:
+        return
+    path, reason = next(iter(skipped.items()))
+    more = f", and {len(skipped) - 1} more" if len(skipped) > 1 else ""
+    raise ExportError(
+        f"bank {printable(bank)}: {counted(len(skipped), 'image')} with a target that waits for its label, and none "
+        f"can be written ({printable(path)}: {reason}{more}); put the images back, or scan them where they are now"
     )
 
 

@@ -35,9 +35,10 @@ from negmine.images.png import read_png, read_png_size
 from negmine.images.tiff import View, read_tiff
 
 _EXIF_ORIENTATION = 0x0112
-_HEAD = 1 << 16  # bytes in which the size is, but for TIFF
+HEAD = 1 << 16  # bytes in which the size is, but for TIFF
+JPEG_2000_MEMORY = 16  # bytes that decoding takes for each pixel
 _ReadSize = Callable[[bytes], tuple[int, int]]
-_DAMAGED = (  # what readers raise for a header that is cut short or makes no sense
+DAMAGED = (  # what readers raise for a header that is cut short or makes no sense
     *(OSError, SyntaxError, EOFError, ValueError, LookupError, TypeError, OverflowError, RuntimeError, struct.error),
     *(PillowImage.DecompressionBombError, Warning),  # Pillow's own limit; a warning, where the user made them errors
 )
@@ -72,7 +73,7 @@ def read_header(data: bytes) -> Header:
         if each.magic.match(data):
             try:
                 return each.read(data)
-            except _DAMAGED as error:
+            except DAMAGED as error:
                 raise ImageError(cut_short(each.name, len(data))) from error
     raise ImageError(  # whose bytes are not told: it may be anybody's file
         f"it is not an image in a format that negmine reads ({len(data)} bytes); convert it to JPEG or PNG"
@@ -102,13 +103,13 @@ def stated_size(data: View) -> tuple[int, int] | None:
     Raises:
         ImageError: where it does not state them.
     """
-    head = data[:_HEAD]
+    head = data[:HEAD]
     each = next((each for each in _FORMATS if each.magic.match(head)), None)
     if each is None or each.read_size is None:
         return None
     try:
         return each.read_size(data)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise ImageError(cut_short(each.name, len(data))) from error
 
 
@@ -150,7 +151,7 @@ class _Format:
 
 def _single(name: str, magic: bytes, read_size: _ReadSize, *, may_be_large: bool = False, memory: int = 6) -> _Format:
     """A format that holds one image."""
-    early = (lambda data: read_size(data[:_HEAD])) if may_be_large else None
+    early = (lambda data: read_size(data[:HEAD])) if may_be_large else None
     return _Format(name, re.compile(magic, re.DOTALL), lambda data: Header(name, read_size(data), memory=memory), early)
 
 
@@ -175,14 +176,14 @@ _HEIC = "it is a HEIC image, which OpenCV does not read; convert it to JPEG or P
 _PFM = "it is a PFM of floating-point samples, whose range nobody knows; save it with 8 or 16 bits a sample"
 _FORMATS = (
     _Format("JPEG", re.compile(rb"\xff\xd8\xff"), _jpeg),
-    _several("PNG", rb"\x89PNG\r\n\x1a\n", read_png, lambda data: read_png_size(data[:_HEAD])),
+    _several("PNG", rb"\x89PNG\r\n\x1a\n", read_png, lambda data: read_png_size(data[:HEAD])),
     _several("TIFF", rb"II[*+]\0|MM\0[*+]", read_tiff, lambda data: read_tiff(data)[0]),
     _several("WebP", rb"RIFF.{4}WEBP", read_webp),
     _several("GIF", rb"GIF8[79]a", read_gif),
     _single("BMP", rb"BM", _by_pillow(BmpImageFile), may_be_large=True),
     _Format("AVIF", re.compile(rb".{4}ftyp(.{4}){0,15}?avi[fs]", re.DOTALL), _avif),
     _refused("HEIC", rb".{4}ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)", _HEIC),
-    _single("JPEG 2000", rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", read_jpeg_2000, memory=16),
+    _single("JPEG 2000", rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", read_jpeg_2000, memory=JPEG_2000_MEMORY),
     _single("PNM", rb"P[1-6][\s#]", read_pnm_size, may_be_large=True),
     _single("PAM", rb"P7\s", read_pam_size, may_be_large=True),
     _refused("PFM", rb"P[Ff]\s", _PFM),

@@ -16,7 +16,7 @@ _COMPRESSED = 256 << 20  # bytes that one of a compressing format may have
 _PIXEL = 8  # bytes of the largest pixel, of four samples of 16 bits
 
 
-class _Parts:
+class FileParts:
     """A file of which parts are read."""
 
     def __init__(self, file: BufferedReader, size: int) -> None:
@@ -43,12 +43,12 @@ def read_image(path: Path) -> bytes:
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > _SMALL:
-            _require_proportion(_Parts(file, size))
+            _require_proportion(FileParts(file, size))
             file.seek(0)
         return file.read(size)
 
 
-def _require_proportion(data: _Parts) -> None:
+def _require_proportion(data: FileParts) -> None:
     size_wh = stated_size(data)
     pixels = None if size_wh is None else size_wh[0] * size_wh[1]
     most = _COMPRESSED if pixels is None else _SMALL + _PIXEL * min(pixels, MAX_PIXELS)

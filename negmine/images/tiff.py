@@ -9,6 +9,7 @@ from typing import Protocol
 from negmine.errors import ImageError
 
 _WIDTH, _HEIGHT, _SUBFILE_TYPE, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 254, 322, 323
+_ORIENTATION = 274
 _WANTED = frozenset({_WIDTH, _HEIGHT, _SUBFILE_TYPE, _TILE_WIDTH, _TILE_HEIGHT})
 _REDUCED = 1  # bit of the subfile type: a smaller copy of another page, such as a thumbnail or a map's overview
 _VALUE_FORMATS = {3: "H", 4: "I", 16: "Q"}  # by type: SHORT, LONG, LONG8
@@ -101,3 +102,21 @@ def read_tiff(data: View) -> tuple[tuple[int, int], int]:
     if pages[0].get(_TILE_WIDTH, 1) * pages[0].get(_TILE_HEIGHT, 1) > max(_TILE, 2 * width * height):
         raise ValueError("a tile is far larger than its page")
     return (width, height), max(own, 1)
+
+
+def tiff_orientation(data: View) -> int:
+    """The orientation of the first page, 1 to 8.
+
+    Raises:
+        ValueError, struct.error: where it is cut short.
+    """
+    is_big = 43 in data[2:4]
+    reader = _Reader(data, "<" if data[:1] == b"I" else ">", is_big)
+    (offset,) = reader.numbers("Q" if is_big else "I", 8 if is_big else 4)
+    (count,) = reader.numbers("Q" if is_big else "H", offset)
+    first, width, value_at = (offset + 8, 20, 12) if is_big else (offset + 2, 12, 8)
+    for entry in range(first, first + min(count, _MAX_ENTRIES) * width, width):
+        if reader.numbers("H", entry)[0] == _ORIENTATION:
+            (found,) = reader.numbers("H", entry + value_at)
+            return found if found in range(1, 9) else 1
+    return 1

@@ -7,10 +7,10 @@ from enum import StrEnum
 
 import numpy as np
 
-from negmine.boxes import Rect, cover, free_span, largest_free_rect, touched_pixels
+from negmine.boxes import Rect, cover, free_span, largest_free_rect, rect_touches, touched_pixels
 from negmine.images import resize_without_stretching
 from negmine.mining.config import CropConfig
-from negmine.structures import FloatArray, Image, IntArray
+from negmine.structures import FloatArray, Image, IntArray, Pixels, View
 
 
 class CropSkip(StrEnum):
@@ -37,7 +37,11 @@ CROP_SKIP_MEANINGS: Mapping[str, str] = {
 
 
 def crop_rect(
-    box_xyxy: FloatArray, targets_xyxy: FloatArray, image_wh: tuple[int, int], config: CropConfig
+    box_xyxy: FloatArray,
+    targets_xyxy: FloatArray,
+    image_wh: tuple[int, int],
+    config: CropConfig,
+    view: View | None = None,
 ) -> Rect | CropSkip:
     """Choose the rectangle to keep for one false positive.
 
@@ -48,27 +52,33 @@ def crop_rect(
 
     It is then grown to the output's aspect ratio as far as the image and the targets allow.
 
+    Where the detector saw the false positive in a tile, the tile takes the place of the image for the last two; with
+    the size `original` for `context` too, so that a negative is what the detector saw, clear of targets.
+
     Args:
         box_xyxy: [4] float pixels, the false positive.
         targets_xyxy: [M, 4] float pixels, every object of the image, of any class, difficult and crowd ones too.
         image_wh: width and height of the image, in pixels.
         config: policy, context, output size, minimum side.
+        view: what the detector saw it in; None for the whole image.
 
     Returns:
         The rectangle in whole pixels, or the reason why there is none.
     """
     blocked, whole = touched_pixels(targets_xyxy), Rect(0, 0, *image_wh)
+    seen = whole if view is None else Rect(*view[:4])
     if config.crop == "image":
-        if len(blocked):
+        if len(blocked) if view is None else rect_touches(seen, blocked):
             return CropSkip.HOLDS_TARGET
-        rect: Rect | None = whole
+        rect: Rect | None = seen
     else:
         hold = cover(box_xyxy, image_wh)
-        window = whole if config.crop == "region" else _context_window(box_xyxy, hold, whole, config)
+        is_seen = config.crop == "region" or (view is not None and config.size.mode == "original")
+        window = seen if is_seen else _context_window(box_xyxy, hold, whole, config)
         rect = largest_free_rect(window, hold, blocked)
     if rect is None:
         return CropSkip.TOUCHES_TARGET
-    output_wh = config.size.resolve(image_wh)
+    output_wh = _output_wh(rect, image_wh, config, view)
     if output_wh is not None:
         rect = grow_to_aspect(rect, output_wh, whole, blocked)
     return rect if min(rect.size_wh) >= config.min_side_px else CropSkip.TOO_SMALL
@@ -110,8 +120,24 @@ def grow_to_aspect(rect: Rect, output_wh: tuple[int, int], whole: Rect, blocked_
     return Rect(start, rect.y1, end, rect.y2) if axis == 0 else Rect(rect.x1, start, rect.x2, end)
 
 
-def cut(image: Image, rect: Rect, config: CropConfig) -> Image:
+def _output_wh(rect: Rect, image_wh: tuple[int, int], config: CropConfig, view: View | None) -> tuple[int, int] | None:
+    """Width and height of the negative; None where it keeps the size of its rectangle.
+
+    One that a detector saw in a tile keeps the scale of the tile where others get the size of their image: blown up to
+    that, a small object would have a size that it never has.
+    """
+    if view is None or config.size.mode != "original":
+        return config.size.resolve(image_wh)
+    return None if view.scale == 1 else _scaled(rect.size_wh, view.scale)
+
+
+def _scaled(size_wh: tuple[int, int], scale: float) -> tuple[int, int]:
+    """A width and height times a scale, in whole pixels."""
+    return max(round(size_wh[0] * scale), 1), max(round(size_wh[1] * scale), 1)
+
+
+def cut(image: Pixels, rect: Rect, config: CropConfig, view: View | None = None) -> Image:
     """Cut a rectangle out of an image [H, W, 3] and bring it to the output's size, letterboxed, never stretched."""
     crop = image[rect.y1 : rect.y2, rect.x1 : rect.x2]
-    output_wh = config.size.resolve((image.shape[1], image.shape[0]))
+    output_wh = _output_wh(rect, (image.shape[1], image.shape[0]), config, view)
     return np.ascontiguousarray(crop) if output_wh is None else resize_without_stretching(crop, output_wh)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
@@ -17,9 +17,10 @@ from negmine.images import decode_image, encode_jpeg, perceptual_hash
 from negmine.matching import MINED, Kind, match_detections
 from negmine.mining.config import CropConfig, ScanConfig
 from negmine.mining.crop import CropSkip, crop_rect, cut
-from negmine.structures import Detections, FloatArray, GroundTruth, Image
+from negmine.structures import Detections, FloatArray, GroundTruth, Pixels, View
 
 _T = TypeVar("_T")
+_Crop: TypeAlias = tuple[Rect, View | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +58,16 @@ def canonical(detections: Detections, size_wh: tuple[int, int]) -> Detections:
     Rounding keeps the last bits of the arithmetic, which differ from machine to machine, out of the bank.
     """
     boxes = np.round(clip_boxes(detections.boxes_xyxy, size_wh), 2)
-    rounded = Detections(boxes, np.round(detections.scores, 5), detections.class_ids)
+    rounded = Detections(boxes, np.round(detections.scores, 5), detections.class_ids, detections.views)
     return rounded.select(box_area(boxes) > 0)
 
 
 def judge(
-    image: Image, detections: Detections, truth: GroundTruth, classes: Classes, config: ScanConfig
+    image: Pixels, detections: Detections, truth: GroundTruth, classes: Classes, config: ScanConfig
 ) -> tuple[tuple[JudgedDetection, ...], tuple[NewNegative, ...]]:
     """Say what each detection is, and cut a negative around each background false positive.
 
-    False positives whose rectangles coincide share one negative. Of an image that gives more than
+    False positives whose rectangles coincide, at one scale, share one negative. Of an image that gives more than
     `config.max_per_image`, the hardest are kept; with `confirm`, `confirm_negatives` limits instead.
 
     Args:
@@ -85,7 +86,7 @@ def judge(
 
 
 def cut_negatives(
-    image: Image,
+    image: Pixels,
     detections: Detections,
     kinds: Sequence[Kind],
     avoid: tuple[FloatArray, FloatArray],
@@ -104,9 +105,10 @@ def cut_negatives(
     """
     targets_xyxy, others_xyxy = avoid
     size_wh = (image.shape[1], image.shape[0])
+    views = detections.views or (None,) * len(detections)
     rects: list[Rect | CropSkip | None] = [
-        _rect(box, targets_xyxy, others_xyxy, size_wh, config.crop) if kind in MINED else None
-        for box, kind in zip(detections.boxes_xyxy, kinds, strict=True)
+        _rect(box, targets_xyxy, others_xyxy, size_wh, config.crop, view) if kind in MINED else None
+        for box, kind, view in zip(detections.boxes_xyxy, kinds, views, strict=True)
     ]
     judged = tuple(
         JudgedDetection(
@@ -118,11 +120,11 @@ def cut_negatives(
         )
         for i, (rect, (x1, y1, x2, y2)) in enumerate(zip(rects, detections.boxes_xyxy, strict=True))
     )
-    wanted = {i: rect for i, rect in enumerate(rects) if isinstance(rect, Rect)}
-    order = sorted(set(wanted.values()), key=lambda rect: (-_hardness(rect, wanted, judged), rect))
+    wanted = {i: (rect, views[i]) for i, rect in enumerate(rects) if isinstance(rect, Rect)}
+    order = sorted(set(wanted.values()), key=lambda crop: (-_hardness(crop, wanted, judged), crop[0], crop[1] or ()))
     judged = tuple(replace(d, negative=order.index(wanted[i])) if i in wanted else d for i, d in enumerate(judged))
     judged, kept = _limited(judged, order, None if config.confirm else config.max_per_image)
-    return judged, tuple(_negative(image, rect, config) for rect in kept)
+    return judged, tuple(_negative(image, *crop, config) for crop in kept)
 
 
 def confirm_negatives(
@@ -160,17 +162,18 @@ def _rect(
     others_xyxy: FloatArray,
     size_wh: tuple[int, int],
     config: CropConfig,
+    view: View | None,
 ) -> Rect | CropSkip:
     """The rectangle to keep for a false positive, clear of targets, and of what may be a target of another class."""
-    rect = crop_rect(box_xyxy, np.concatenate([targets_xyxy, others_xyxy]), size_wh, config)
+    rect = crop_rect(box_xyxy, np.concatenate([targets_xyxy, others_xyxy]), size_wh, config, view)
     if isinstance(rect, Rect) or not len(others_xyxy):
         return rect
-    without = crop_rect(box_xyxy, targets_xyxy, size_wh, config)
+    without = crop_rect(box_xyxy, targets_xyxy, size_wh, config, view)
     return CropSkip.NEAR_OTHER_CLASS if isinstance(without, Rect) else without
 
 
-def _hardness(rect: Rect, wanted: Mapping[int, Rect], judged: Sequence[JudgedDetection]) -> float:
-    return max(judged[i].score for i, other in wanted.items() if other == rect)
+def _hardness(crop: _Crop, wanted: Mapping[int, _Crop], judged: Sequence[JudgedDetection]) -> float:
+    return max(judged[i].score for i, other in wanted.items() if other == crop)
 
 
 def _limited(
@@ -194,8 +197,8 @@ def renumbered(
     ), kept
 
 
-def _negative(image: Image, rect: Rect, config: ScanConfig) -> NewNegative:
-    crop = cut(image, rect, config.crop)
+def _negative(image: Pixels, rect: Rect, view: View | None, config: ScanConfig) -> NewNegative:
+    crop = cut(image, rect, config.crop, view)
     return NewNegative(
         data=encode_jpeg(crop, quality=config.quality),
         size_wh=(crop.shape[1], crop.shape[0]),

@@ -7,16 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 from negmine.bank.records import ItemRecord, KnownItem
 from negmine.engines.budget import Budget
 from negmine.errors import ImageError, LabelError
-from negmine.files import reason_of, sha256_of
+from negmine.files import reason_of, sha256_of, sha256_of_file
 from negmine.images import decode_image
 from negmine.images.header import decoding_bytes
+from negmine.images.windows import MEMORY, LargeFile, WindowedImage, large_file
 from negmine.labels.base import Truth
 from negmine.mining.result import SkippedImage
-from negmine.sources.base import SourceItem
+from negmine.sources.base import ImageFile, SourceItem
 from negmine.structures import GroundTruth, Image
 from negmine.videos.video import Frame
 
@@ -33,8 +35,9 @@ class EncodedImage:
         record: what the catalogue keeps of it.
         sha256: of its bytes, hex.
         nbytes: what decoding it will take; 0 where that cannot be told, or the image is unchanged and was not read.
-        load: decodes it; bytes are read again where they are many. It raises an ImageError where it cannot be decoded,
-            or has changed; None where the image was not read.
+        load: decodes it; bytes are read again where they are many. What is too large to be decoded whole is opened, and
+            parts of it are read. It raises an ImageError where that fails, or the image has changed; None where the
+            image was not read.
     """
 
     path: Path
@@ -44,7 +47,7 @@ class EncodedImage:
     load: Callable[[], Image] | None = None
 
     def decode(self) -> Image:
-        """The pixels.
+        """The pixels; of an image that is too large, a file of which parts are read.
 
         Raises:
             ImageError: where it cannot be decoded.
@@ -91,9 +94,11 @@ class Reader:
 
     Args:
         truth: the labels; None where every image is background.
+        in_parts: whether whoever gets the images reads parts of them, so that they may be too large to be decoded.
     """
 
-    def __init__(self, truth: Truth | None) -> None:
+    def __init__(self, truth: Truth | None, *, in_parts: bool = False) -> None:
+        self._in_parts = in_parts
         self.has_truth = truth is not None
         self._truth = truth
         self._budget = Budget(DECODING_BYTES)
@@ -123,17 +128,20 @@ class Reader:
             truth_hash = self._truth_hash(item.path)
             if self.has_truth and truth_hash is None:
                 return SkippedImage(item.path, "unlabelled", "the truth has no label for it (empty is not missing)")
-            stamp, data = item.stamp(), item.read()
+            large = large_file(item.path) if self._in_parts and isinstance(item, ImageFile) else None
+            stamp, data = item.stamp(), b"" if large else item.read()
+            sha256 = sha256_of_file(item.path) if large else _hash_of(data)
         except LabelError as error:
             return SkippedImage(item.path, "label", str(error))
         except ImageError as error:
             return SkippedImage(item.path, "unreadable", str(error))
         except (OSError, ValueError) as error:  # ValueError: a NUL in a name from a list
             return SkippedImage(item.path, "unreadable", reason_of(error))
-        sha256 = data.sha256 if isinstance(data, Frame) else sha256_of(data)
         if not self.has_truth and known is not None and known.sha256 == sha256:
             truth_hash = known.record.truth_hash
         record = ItemRecord(item.key, stamp, truth_hash)
+        if large is not None:
+            return EncodedImage(item.path, record, sha256, MEMORY, partial(_in_parts, item.path, large))
         if isinstance(data, Frame):
             return EncodedImage(item.path, record, sha256, data.nbytes, data.decode)
         load = partial(decode_image, data) if len(data) <= _KEPT else partial(_decode_again, item, sha256)
@@ -178,6 +186,15 @@ class Reader:
     def _read_truth(self, path: Path, size_wh: tuple[int, int]) -> GroundTruth:
         truth = None if self._truth is None else self._truth.read(path, size_wh)
         return GroundTruth.empty() if truth is None else truth
+
+
+def _hash_of(data: bytes | Frame) -> str:
+    return data.sha256 if isinstance(data, Frame) else sha256_of(data)
+
+
+def _in_parts(path: Path, large: LargeFile) -> Image:
+    """A file of which parts are read: only a detector that reads parts gets it."""
+    return cast(Image, WindowedImage(path, large))
 
 
 def _decode_again(item: SourceItem, sha256: str) -> Image:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from negmine.bank.negative_files import read_negative
+from negmine.bank.pictures import picture_in
 from negmine.bank.records import ScannedImage, Stored
 from negmine.detectors.base import Detector
 from negmine.matching import FALSE_POSITIVES, Kind
@@ -231,7 +231,7 @@ class ScanResult:
             *(("warning", warning) for warning in self.warnings),
         )
         hardest = (
-            (partial(read_negative, self.bank, each.sha256), f"{each.score:.2f} {each.class_name}")
+            (partial(picture_in, self.bank, each.sha256), f"{each.score:.2f} {each.class_name}")
             for each in self.hardest
         )
         return table(f"Scan into {self.bank}", (), counts) + gallery(hardest)

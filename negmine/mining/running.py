@@ -47,7 +47,8 @@ class ScanLoops:
         clock: Callable[[], float],
     ) -> None:
         given = (detector, classes, config)
-        self._plain = ScanLoop(bank, run_id, detector, Reader(labels), classes, config, clock)
+        reader = Reader(labels, in_parts=detector.reads_parts)
+        self._plain = ScanLoop(bank, run_id, detector, reader, classes, config, clock)
         self.counts = self._plain.counts
         self._live = LiveLoop(bank, run_id, *given, self.counts, clock)
         self._flicker = None

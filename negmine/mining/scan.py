@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from negmine._version import __version__
@@ -17,6 +17,7 @@ from negmine.cameras.camera import Camera
 from negmine.datasets.config import LabelConfig
 from negmine.datasets.frame_truth import FrameTruth
 from negmine.datasets.open import open_truth
+from negmine.datasets.sizes import object_sizes
 from negmine.datasets.truth import PairedTruth
 from negmine.detectors.base import Detector, OnStep, opening_notes, silent
 from negmine.detectors.batches import failed_on_every_image
@@ -94,7 +95,7 @@ def scan(
     check_sources(items, addresses, has_labels=truth is not None, config=config)
     labels = _labels(truth, config.labels, items)
     with open_cameras(addresses, config.camera, on_step) as cameras:
-        model = _detector(detector, items, cameras, on_step)
+        model = _detector(detector, items, cameras, labels, on_step)
         if config.confirm and model.needs_files:
             raise ConfigError(
                 "confirm runs the detector on its crops and needs a model, found predictions; leave it out"
@@ -194,6 +195,7 @@ def _detector(
     detector: Detector | DetectorConfig | PredictionsConfig | str | Path,
     items: Sequence[SourceItem],
     cameras: Sequence[Camera],
+    labels: Truth | None,
     on_step: OnStep,
 ) -> Detector:
     """Open the detector.
@@ -205,8 +207,10 @@ def _detector(
     if isinstance(detector, (str, Path)):
         detector = DetectorConfig(str(detector))
     if isinstance(detector, DetectorConfig | PredictionsConfig):
-        few = (lambda most: samples_of([item.path for item in items])(most)) if items else live_samples(cameras)
-        detector = open_detector(detector, few, on_step)
+        paths = [item.path for item in items]
+        few = samples_of(paths) if paths else live_samples(cameras)
+        sizes = None if labels is None else partial(object_sizes, labels, paths)
+        detector = open_detector(detector, few, on_step, sizes)
     if cameras and detector.needs_files:
         raise ConfigError(f"a camera is looked at by a model, found predictions for {cameras[0].address.shown}")
     return detector

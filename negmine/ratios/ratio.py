@@ -25,6 +25,7 @@ from negmine.ratios.mix import (
     require_objects,
 )
 from negmine.ratios.result import RatioResult
+from negmine.ratios.small import small_objects
 from negmine.ratios.target import DEFAULT_TARGET, Target
 from negmine.videos.contents import OnCount, read_contents
 
@@ -106,6 +107,7 @@ def ratio(
             *lost_labels(datasets),
         ),
         compared=duplicates,
+        small=small_objects(datasets, images, contents, compared=duplicates),
     )
 
 

@@ -11,6 +11,7 @@ from negmine.notebook import facts
 from negmine.paths import printable
 from negmine.ratios.findings import Finding
 from negmine.ratios.mix import ImageCounts, Mix
+from negmine.ratios.small import SmallObjects
 from negmine.ratios.target import Target
 
 
@@ -33,6 +34,7 @@ class RatioResult:
         advice: what to do, one line each; empty if `ok`.
         findings: what is suspicious; this does not change `ok`.
         compared: whether images were compared with each other.
+        small: how many objects are small.
     """
 
     data: tuple[Path, ...]
@@ -49,6 +51,7 @@ class RatioResult:
     advice: tuple[str, ...]
     findings: tuple[Finding, ...]
     compared: bool
+    small: SmallObjects
 
     @property
     def ratio(self) -> Fraction:
@@ -91,6 +94,7 @@ class RatioResult:
             "splits": {name: _split(counts) for name, counts in self.splits.items()},
             "advice": list(self.advice),
             "compared": self.compared,
+            "small_objects": self.small.to_dict(),
             "findings": [finding.to_dict() for finding in self.findings],
         }
 

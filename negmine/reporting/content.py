@@ -9,6 +9,7 @@ from negmine.matching import FALSE_POSITIVES, Kind
 from negmine.mining.crop import CROP_SKIP_MEANINGS
 from negmine.paths import printable
 from negmine.ratios.result import RatioResult
+from negmine.ratios.small import WHAT_TO_DO
 from negmine.reporting.charts import Histogram, histogram
 from negmine.reporting.facts import BankFacts, RunFacts, false_count
 from negmine.words import counted
@@ -127,6 +128,7 @@ def ratio_content(ratio: RatioResult) -> dict[str, object]:
         "found_share": _percent(mix.negatives, most),
         "parts": ", ".join(f"{count} {what}" for count, what in parts if count) or "none",
         "advice": ratio.advice,
+        "small": f"{ratio.small.line}; {WHAT_TO_DO}." if ratio.small.either else None,
     }
 
 

@@ -30,6 +30,8 @@ from negmine.reporting.groups import Groups, group
 from negmine.trainable import is_held_back, waiting_images
 from negmine.videos.contents import OnCount
 
+_FIRST, _LAST = -62_135_596_800, 253_402_300_799  # seconds of the years 1 and 9999
+
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
@@ -154,7 +156,7 @@ def facts_of(bank: Bank, *, workers: int | None = None, on_progress: OnCount | N
     classes = sorted(kinds, key=lambda name: (-false_count(kinds[name]), name))
     return BankFacts(
         folder=bank.folder,
-        written=datetime.fromtimestamp(int((bank.folder / DATABASE).stat().st_mtime), UTC),
+        written=_moment((bank.folder / DATABASE).stat().st_mtime),
         runs=tuple(RunFacts(each, found.get(each.id, 0)) for each in runs(bank)),
         images=len(sources),
         dated=_dated(sources),
@@ -177,5 +179,9 @@ def _dated(sources: Sequence[ScannedSource]) -> tuple[datetime, datetime] | None
     times = [each.stamp.mtime_ns // 10**9 for each in sources if each.stamp is not None]
     if not times:
         return None
-    first, last = (datetime.fromtimestamp(time, UTC) for time in (min(times), max(times)))
-    return first, last
+    return _moment(min(times)), _moment(max(times))
+
+
+def _moment(seconds: float) -> datetime:
+    """The time of a file; file systems keep years that Python does not have."""
+    return datetime.fromtimestamp(min(max(int(seconds), _FIRST), _LAST), UTC)

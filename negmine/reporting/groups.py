@@ -75,7 +75,7 @@ class Groups:
     def to_dict(self) -> dict[str, object]:
         """JSON values."""
         return {
-            "folder": self.folder,
+            "images_below": self.folder,
             "folders": [each.to_dict() for each in self.folders],
             "hours": [each.to_dict() for each in self.hours],
             "cameras": [each.to_dict() for each in self.cameras],
@@ -148,7 +148,7 @@ def _common(folders: Sequence[Path]) -> str:
 
 def _below(path: Path, top: str) -> str:
     """The folder of a file, from the last part of `top` on."""
-    return printable(path.parent if not top else path.parent.relative_to(Path(top).parent))
+    return printable(path.parent if not top else os.path.relpath(path.parent, Path(top).parent))
 
 
 def _grouped(sources: Iterable[ScannedSource], names: Iterable[str | None]) -> list[Group]:

@@ -21,6 +21,7 @@ from negmine.boxes import Box, Rect
 from negmine.errors import ImageError
 from negmine.files import reason_of
 from negmine.images import decode_image
+from negmine.images.drawing import Colour, draw_box
 from negmine.images.thumbnails import data_uri
 from negmine.structures import Image
 from negmine.videos.reading import read_source
@@ -33,10 +34,8 @@ _CONTEXT = 3.0  # sides of the box that are shown of an image
 _LEAST_SIDE = 96  # pixels of an image that are shown at least
 _LARGEST = 4.0  # how far a small crop is enlarged at most
 
-Colour = tuple[int, int, int]
 FALSE: Colour = (40, 90, 240)  # BGR: a false positive is orange
 OBJECT: Colour = (110, 190, 40)  # an object is green
-_EDGE: Colour = (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +135,8 @@ def _drawn(image: Image, boxes: Sequence[tuple[Box, Colour]]) -> Image:
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     small = np.ascontiguousarray(cv2.resize(image, size, interpolation=method), dtype=np.uint8)
     for box, colour in boxes:
-        x1, y1, x2, y2 = (
-            min(max(round(value * scale), 1), side - 2) for value, side in zip(box, size * 2, strict=True)
-        )
-        cv2.rectangle(small, (x1, y1), (x2, y2), _EDGE, 4)
-        cv2.rectangle(small, (x1, y1), (x2, y2), colour, 2)
+        x1, y1, x2, y2 = (value * scale for value in box)
+        draw_box(small, (x1, y1, x2, y2), colour)
     return small
 
 

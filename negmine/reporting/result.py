@@ -8,6 +8,7 @@ from pathlib import Path
 
 from negmine.paths import printable
 from negmine.ratios.result import RatioResult
+from negmine.reporting.by_size import FoundOfSize
 from negmine.reporting.changes import Changes
 from negmine.reporting.curves import Curves
 from negmine.reporting.facts import BankFacts
@@ -25,12 +26,14 @@ class RetrainingFacts:
         before, after: the curves of the start and of the round that is shown; those of the start alone where no round
             was made.
         changes: what that round changed; None where the retraining did not write down what it found where.
+        by_size: how many objects of each size are found; () where it did not.
     """
 
     finished: FinishedRetraining
     before: Curves
     after: Curves | None
     changes: Changes | None
+    by_size: tuple[FoundOfSize, ...]
 
     def to_dict(self) -> dict[str, object]:
         """JSON values."""
@@ -56,6 +59,7 @@ class RetrainingFacts:
                 "after": None if self.after is None else self.after.to_dict(),
             },
             "changes": None if self.changes is None else self.changes.to_dict(),
+            "by_size": [each.to_dict() for each in self.by_size],
         }
 
 

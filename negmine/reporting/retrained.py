@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import floor, isfinite
+from math import floor
 
 from negmine.paths import printable
+from negmine.ratios.small import WHAT_TO_DO
+from negmine.reporting.by_size import FoundOfSize, found_by_size
 from negmine.reporting.changes import Changes, changes_between
 from negmine.reporting.charts import Axis, Chart, chart, linear, logarithmic
 from negmine.reporting.curves import BandPoint, curves_of
@@ -15,13 +17,15 @@ from negmine.retraining.finished import AgainstStart, FinishedRetraining
 from negmine.retraining.result import RoundResult
 from negmine.words import counted
 
+_FAR = 1e9  # more than any figure
+
 
 def retraining_facts(done: FinishedRetraining) -> RetrainingFacts:
     """Compare the start with the round that is shown."""
     shown = done.shown
     wanted = [done.scores[0], done.scores[shown]] if shown else [done.scores[0]]
     curves = curves_of(wanted, conf=done.rounds[0].conf, seed=done.seed)
-    return RetrainingFacts(done, curves[0], curves[1] if shown else None, _changes(done))
+    return RetrainingFacts(done, curves[0], curves[1] if shown else None, _changes(done), _by_size(done))
 
 
 def retraining_content(facts: RetrainingFacts, galleries: Sequence[Gallery]) -> dict[str, object]:
@@ -41,10 +45,13 @@ def retraining_content(facts: RetrainingFacts, galleries: Sequence[Gallery]) -> 
         "measured": _measured(done),
         "conf": f"{start.conf:g}",
         "at_recall": f"{start.at_recall:.2f}",
-        "rounds": [_round(done, each) for each in done.rounds],
+        "rounds": [*(_round(done, each) for each in done.rounds), *_by_halves(done)],
+        "choice": _choice(done),
         "after": None if facts.after is None else _after(done, shown),
         "charts": _charts(facts),
         "compared": _compared(facts),
+        "by_size": [_found(each) for each in facts.by_size],
+        "small": WHAT_TO_DO,
         "galleries": galleries,
     }
 
@@ -55,6 +62,23 @@ def _changes(done: FinishedRetraining) -> Changes | None:
     if not shown or before is None or after is None:
         return None
     return changes_between(before, after, conf_before=done.conf_of(0), conf_after=done.conf_of(shown))
+
+
+def _by_size(done: FinishedRetraining) -> tuple[FoundOfSize, ...]:
+    shown = done.shown
+    before, after = done.seen[0], done.seen[shown]
+    if before is None or after is None:
+        return ()
+    conf_before, conf_after = done.conf_of(0), done.conf_of(shown)
+    return found_by_size(before, after if shown else None, conf_before=conf_before, conf_after=conf_after)
+
+
+def _found(each: FoundOfSize) -> tuple[str, int, str, str]:
+    """A row: the size, the objects, and how many of them are found before and after."""
+    before, after = (
+        "-" if count is None else f"{count} ({count / each.objects:.0%})" for count in (each.before, each.after)
+    )
+    return each.name, each.objects, before, after
 
 
 def _use(done: FinishedRetraining) -> str:
@@ -85,7 +109,7 @@ def _round(done: FinishedRetraining, found: RoundResult) -> dict[str, object]:
         "best": found.number == done.verdict.best,
         "negatives": found.negatives if found.number and found.blended is None else "",
         "figures": [
-            _figure(found.recall, found.intervals.get("recall")),
+            _figure(found.recall, found.intervals.get("recall"), ".2f"),
             _figure(found.fppi, found.intervals.get("fppi")),
             _figure(found.fppi_at_recall, found.intervals.get("fppi_at_recall")),
         ],
@@ -99,14 +123,60 @@ def _against(found: AgainstStart) -> tuple[str, str]:
     return f"{found.outcome}: {found.fppi_ratio:.2g} times the false positives", f"{low:.2g} to {high:.2g}"
 
 
-def _figure(value: float | None, interval: object) -> tuple[str, str]:
-    """A figure and its interval, which comes out of a folder that may be somebody else's."""
+def _figure(value: float | None, interval: object, digits: str = ".3g") -> tuple[str, str]:
+    """A figure, in the digits of the verdict, and its interval, which comes out of a folder that may be anybody's."""
     if value is None:
         return "not reached", ""
-    if not isinstance(interval, list) or len(interval) != 2:
-        return f"{value:.3f}", ""
-    low, high = (f"{end:.3f}" if isinstance(end, int | float) and isfinite(end) else "no end" for end in interval)
-    return f"{value:.3f}", f"{low} to {high}"
+    if not isinstance(interval, list | tuple) or len(interval) != 2:
+        return f"{value:{digits}}", ""
+    low, high = (
+        f"{end:{digits}}" if isinstance(end, int | float) and abs(end) < _FAR else "no end" for end in interval
+    )
+    return f"{value:{digits}}", f"{low} to {high}"
+
+
+def _by_halves(done: FinishedRetraining) -> list[dict[str, object]]:
+    """The rows of the figures at equal recall that the verdict names, where those of all images are others."""
+    others = done.on_others
+    if not done.verdict.improved or len(set(others.chosen_by_halves)) < 2:
+        return []
+    first, second = (done.rounds[number].title for number in others.chosen_by_halves)
+    after = _figure(others.fppi_after, others.fppi_after_interval)
+    nothing = ("", "")
+    rows = [
+        ("the start, half by half", _figure(others.fppi_before, None)),
+        (f"{first} and {second}, each on the half that did not choose it", after),
+    ]
+    empty = {"best": False, "negatives": "", "map50": "", "against": None}
+    return [{"title": title, "figures": [nothing, nothing, figure], **empty} for title, figure in rows]
+
+
+def _choice(done: FinishedRetraining) -> str | None:
+    """Whether the images that the result was measured on have chosen it too; None where nothing was chosen."""
+    chosen, best = done.on_others.chosen_by_halves, done.verdict.best
+    if not best:
+        return None
+    if not chosen:
+        return (
+            "There are too few held-out images to split them: those that chose the result also measured it, which "
+            "flatters it."
+        )
+    if set(chosen) == {best}:
+        return (
+            "Each half of the held-out images, by itself, chose this result: its figures do not come from a lucky "
+            "choice."
+        )
+    first, second = (done.rounds[number].title for number in chosen)
+    if first == second:
+        return (
+            f"Each half of the held-out images, by itself, chose {first}; all of them together chose the result. The "
+            f"figures at equal recall in the verdict are those of {first}, since no image chose it for itself."
+        )
+    return (
+        f"One half of the held-out images chose {first}, the other {second}. The figures at equal recall in the "
+        "verdict are in the last two rows: each half measures what the other half chose. All other figures are of "
+        "all images, which also chose the result: they flatter it a little."
+    )
 
 
 def _after(done: FinishedRetraining, shown: RoundResult) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from negmine.datasets.config import LabelConfig
+from negmine.detectors.tiling.config import TileConfig
 from negmine.errors import ConfigError
 from negmine.evaluating.config import EvalConfig
 from negmine.grouping import NEAR_DUPLICATE, GroupBy
@@ -65,6 +66,9 @@ class RetrainConfig:
         crop: what is cut out around a false positive.
         train: settings of each training. The split and the variants use its seed too; its ratio is ignored.
         workers: threads that read images; one per core where None.
+        tiles: scan, measure and train on tiles of the images too; None for whole images alone.
+        min_visible: share of an object that must be inside a tile for its part to be trained on, over 0, up to 1. What
+            shows less of an object is not trained on.
 
     Raises:
         ConfigError: where a value is out of its range.
@@ -93,6 +97,8 @@ class RetrainConfig:
     crop: CropConfig = field(default_factory=lambda: CropConfig(crop="image"))
     train: TrainConfig = field(default_factory=TrainConfig)
     workers: int | None = None
+    tiles: TileConfig | None = None
+    min_visible: float = 0.3
 
     def __post_init__(self) -> None:
         ratio, batch = float(Ratio.parse(self.ratio).per_positive), self.train.batch
@@ -136,6 +142,8 @@ class RetrainConfig:
             number = getattr(self, name)
             if number is not None and number < low:
                 raise ConfigError(f"expected {name} of {low} or more, found {number}")
+        if not 0 < self.min_visible <= 1:
+            raise ConfigError(f"expected min_visible over 0, up to 1, found {self.min_visible}")
         if not 0 <= self.near_bits < 64:
             raise ConfigError(f"expected near_bits from 0 to 63, found {self.near_bits}")
 
@@ -151,13 +159,16 @@ class RetrainConfig:
 
     def settings(self) -> Mapping[str, object]:
         """All that the result depends on but the folds, which images may decide; JSON values by name of the option."""
-        apart = ("crop", "train", "labels", "folds", *(() if self.accept_flicker else ("accept_flicker",)))
+        apart = {"crop", "train", "labels", "folds", "tiles", "min_visible"}
+        if not self.accept_flicker:
+            apart.add("accept_flicker")
         own = {name: value for name, value in asdict(self).items() if name not in apart} | {"holdout": self.share}
         crop = {f"crop_{name}": value for name, value in asdict(self.crop).items() if name != "crop"}
         train = {name: value for name, value in asdict(self.train).items() if name not in _DERIVED}
         train["settings"] = {name: train["settings"][name] for name in sorted(train["settings"])}
         every = {
             **own,
+            **({} if self.tiles is None else {**self.tiles.settings(), "min_visible": self.min_visible}),
             **self.labels.settings(),
             "crop": self.crop.crop,
             **crop,

@@ -18,6 +18,7 @@ from negmine.videos.contents import OnCount
 
 OpenDetector = Callable[[DetectorConfig], Detector]
 OpenTrainers = Callable[[int], Sequence[Trainer]]  # for so many members, a trainer for each
+FitAtOnce = Callable[[int, int], int]  # of so many trainings at an input size in pixels, how many run at the same time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,6 +26,7 @@ class Ports:
     """What a caller may replace: who trains, what opens weights as a detector, and a clock in seconds."""
 
     open_trainers: OpenTrainers
+    fit_at_once: FitAtOnce
     open_detector: OpenDetector
     clock: Callable[[], float]
 
@@ -93,6 +95,7 @@ class Run:
         detector: the start weights and how they are opened; weights and score are replaced for each use.
         data: the images.
         members: one for each fold; the result of a round is the average of their weights.
+        at_once: members that train at the same time, where their trainings are long enough.
         ports: what opens weights, and the like.
         listener: who is told how far it is.
     """
@@ -104,6 +107,7 @@ class Run:
     detector: DetectorConfig
     data: RunData
     members: tuple[Member, ...]
+    at_once: int
     ports: Ports
     listener: Listener
 

@@ -48,6 +48,7 @@ class AgainstStart:
 class OnOthers:
     """What the retraining brings on images that did not choose the round; see `cross_fit.Report`."""
 
+    chosen_by_halves: tuple[int, ...]
     at_recall: float
     fppi_before: float | None
     fppi_after: float | None
@@ -115,7 +116,7 @@ def read_finished(out: str | Path) -> FinishedRetraining:
             on_others = as_record(OnOthers, document["report"])
             rounds = tuple(RoundResult.from_dict(each) for each in document["rounds"])
             against = tuple(None if each is None else _against(each) for each in document["comparisons"])
-            _check(verdict, rounds, against)
+            _check(verdict, on_others, rounds, against)
         seen = tuple(_seen(folder.round(each.number).detections) for each in rounds)
         scores = tuple(scores_in(folder.round(each.number).scores) for each in rounds)
         return FinishedRetraining(folder.out, verdict, on_others, rounds, against, scores, seen, _seed(folder.state))
@@ -133,12 +134,18 @@ def _against(document: Mapping[str, object]) -> AgainstStart:
     return found
 
 
-def _check(verdict: Verdict, rounds: Sequence[RoundResult], against: Sequence[AgainstStart | None]) -> None:
+def _check(
+    verdict: Verdict, on_others: OnOthers, rounds: Sequence[RoundResult], against: Sequence[AgainstStart | None]
+) -> None:
     numbers = [each.number for each in rounds]
     if not rounds or numbers != list(range(len(rounds))) or len(against) != len(rounds) or against[0] is not None:
         raise ValueError("its rounds are not numbered from 0")
     if verdict.best not in numbers:
         raise ValueError("the best is none of its rounds")
+    if len(on_others.chosen_by_halves) not in (0, 2) or not set(on_others.chosen_by_halves) <= set(numbers):
+        raise ValueError("what a half chose is none of its rounds")
+    if verdict.conf is not None and not 0 <= verdict.conf <= 1:
+        raise ValueError("expected conf from 0 to 1")
 
 
 def _seen(path: Path) -> tuple[SeenImage, ...] | None:

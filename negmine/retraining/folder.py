@@ -3,6 +3,7 @@
 OUT/retrain.json                 the settings; retrain.lock keeps other processes out
 OUT/data/images/{train,val}      the labelled images, and labels beside them in data/labels
 OUT/data/images/fold-K           those that all members of a round are trained on but member K
+OUT/data/images/tiles-{train,fold-K}  with --tile, tiles of the images in these
 OUT/data/images/negatives        negatives of all rounds
 OUT/bank                         unless another is named
 OUT/round-0/at-conf.json         what the start has at the user's score, by class; rounds are calibrated by it

@@ -6,9 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from negmine.datasets.config import LabelConfig
 from negmine.datasets.labelled import LabelledImage, labelled_images
 from negmine.datasets.open import Dataset, open_dataset
+from negmine.detectors.tiling.auto import ObjectSizes
 from negmine.errors import LabelError, TruthError
 from negmine.grouping import GroupBy
 from negmine.held_out import HeldOut, HoldoutSplit, hold_out_split
@@ -177,6 +180,16 @@ def read_labelled(
         skipped=skipped,
         notes=tuple(notes),
     )
+
+
+def sizes_of(labelled: LabelledData) -> ObjectSizes:
+    """How large the objects are that are trained on; a crowd is none."""
+    sides, wholes = [np.zeros((0, 2))], [np.zeros((0, 2))]
+    for image in labelled.train:
+        boxes = image.truth.boxes_xyxy[~image.truth.crowd]
+        sides.append(boxes[:, 2:] - boxes[:, :2])
+        wholes.append(np.tile(np.array(image.size_wh, dtype=np.float64), (len(boxes), 1)))
+    return ObjectSizes(np.concatenate(sides), np.concatenate(wholes))
 
 
 def split_labelled(

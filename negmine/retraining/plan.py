@@ -17,9 +17,11 @@ from negmine.retraining.context import Member, Run
 from negmine.retraining.documents import read_record
 from negmine.training.base import Trainer, TrainingSet, TrainProgress
 from negmine.training.schedule import ENOUGH_STEPS
+from negmine.training.side_by_side import Training, train_all
 from negmine.words import counted
 
 _TIMED = 8  # steps that are trained to time them
+_TIMED_EACH = 4  # of each of several members
 _WORTH_TIMING = 100  # steps in all; fewer are over before they are timed
 _MEMBERS_SHARE = 0.75  # of the steps of a training that is alone; three of 112 steps take ten minutes on two cores
 _FEWEST, _MOST = 25, 2000  # steps of a training that a budget may come to
@@ -31,26 +33,33 @@ class Plan:
 
     Attributes:
         steps: optimizer steps of each training; None for those of the settings.
-        seconds_per_step: that a step takes; None where there are too few of them to be timed.
+        seconds_per_step: that a step takes, a part of it where several members train at the same time; None where there
+            are too few of them to be timed.
         note: what the user may want to know; "" for nothing.
+        at_once: members that train at the same time.
     """
 
     steps: int | None
     seconds_per_step: float | None
     note: str = ""
+    at_once: int = 1
 
     def steps_of(self, trainer: Trainer, data: TrainingSet) -> int:
         """The optimizer steps that a member takes in a round."""
         return trainer.steps_of(data) if self.steps is None else self.steps * trainer.trainings
 
     def in_words(self, trainer: Trainer, data: TrainingSet) -> str:
-        """How many steps a member takes in a round, and for how long."""
+        """How many steps a member takes in a round, and for how long where it trains alone."""
         steps = self.steps_of(trainer, data)
         text = f"{trainer.trainings} times {counted(steps // trainer.trainings, 'step')}"
         text = counted(steps, "step") if trainer.trainings == 1 else text
+        return text if self.at_once > 1 else f"{text}{self.minutes_of(steps)}"
+
+    def minutes_of(self, steps: int) -> str:
+        """How long some steps take, as the end of a sentence; "" where that is not known."""
         if self.seconds_per_step is None:
-            return text
-        return f"{text}, about {counted(max(round(steps * self.seconds_per_step / 60), 1), 'minute')}"
+            return ""
+        return f", about {counted(max(round(steps * self.seconds_per_step / 60), 1), 'minute')}"
 
 
 def plan_trainings(run: Run, data: Sequence[TrainingSet | None], *, measuring_s: float, choosing_s: float) -> Plan:
@@ -75,13 +84,14 @@ def _planned(run: Run, learning: Sequence[tuple[Member, TrainingSet]], per_round
     budget = run.config.budget
     if budget is None and sum(member.trainer.steps_of(each) for member, each in learning) < _WORTH_TIMING:
         return Plan(None, None)
-    per_step = _seconds_per_step(run, *learning[0])
+    at_once = min(run.at_once, len(learning))
+    per_step = _seconds_per_step(run, learning[:at_once])
     if budget is None:
-        return Plan(_steps_of_a_member(run, learning), per_step)
+        return Plan(_steps_of_a_member(run, learning), per_step, at_once=at_once)
     trainings = sum(member.trainer.trainings for member, _ in learning)
     measured = run.rounds + 1 + (len(START_SHARES) if run.config.blend else 0)  # the start is measured too
     affordable = int((budget - per_round * measured) / (per_step * trainings * run.rounds))
-    return Plan(min(max(affordable, _FEWEST), _MOST), per_step, _note_on(run, affordable, trainings))
+    return Plan(min(max(affordable, _FEWEST), _MOST), per_step, _note_on(run, affordable, trainings), at_once)
 
 
 def _steps_of_a_member(run: Run, learning: Sequence[tuple[Member, TrainingSet]]) -> int | None:
@@ -105,9 +115,10 @@ def _note_on(run: Run, affordable: int, trainings: int) -> str:
     )
 
 
-def _seconds_per_step(run: Run, member: Member, data: TrainingSet) -> float:
-    """Train a few steps in a folder of their own, and remove it."""
-    run.listener.on_step(f"timing {counted(_TIMED, 'step')} of training")
+def _seconds_per_step(run: Run, learning: Sequence[tuple[Member, TrainingSet]]) -> float:
+    """Train a few steps of members that train at the same time in a folder of their own, and remove it."""
+    steps = _TIMED if len(learning) == 1 else _TIMED_EACH
+    run.listener.on_step(f"timing {counted(steps * len(learning), 'step')} of training")
     scratch, clock = run.folder.out / "timing", run.ports.clock
     shutil.rmtree(scratch, ignore_errors=True)
     reports: list[tuple[float, int]] = []
@@ -115,10 +126,15 @@ def _seconds_per_step(run: Run, member: Member, data: TrainingSet) -> float:
     def tell(now: TrainProgress) -> None:
         reports.append((clock(), now.step))
 
+    start = run.folder.round(0).weights
     began = clock()
-    member.trainer.train(run.folder.round(0).weights, data, scratch, steps=_TIMED, on_steps=tell)
+    train_all(
+        [Training(member.trainer, start, data, scratch / str(member.number), steps) for member, data in learning],
+        at_once=len(learning),
+        on_steps=tell,
+    )
     shutil.rmtree(scratch, ignore_errors=True)
     if len(reports) < 2:
-        return (clock() - began) / _TIMED
+        return (clock() - began) / (steps * len(learning))
     (first, done), (last, all_done) = reports[0], reports[-1]  # the first steps include the start
     return (last - first) / (all_done - done)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +10,8 @@ from negmine.bank.bank import Bank
 from negmine.bank.connection import DATABASE
 from negmine.detectors.base import Detector, imgsz_warning
 from negmine.detectors.config import DetectorConfig
+from negmine.detectors.tiling.auto import with_tiles
+from negmine.detectors.tiling.detector import TiledDetector
 from negmine.detectors.weights_files import hash_weights
 from negmine.evaluating.data import EvalImages
 from negmine.grouping import GroupBy
@@ -22,12 +24,14 @@ from negmine.retraining.config import RetrainConfig
 from negmine.retraining.context import Listener, Member, Ports, Run, RunData
 from negmine.retraining.folder import LockedFolder, RetrainFolder, hash_of_lines
 from negmine.retraining.folds import Division, divide, folds_where_few
-from negmine.retraining.labelled import LabelledData, read_labelled
+from negmine.retraining.labelled import LabelledData, read_labelled, sizes_of
+from negmine.retraining.tiles import place_tiles
 from negmine.retraining.training_set import PlacedImages, place_labelled
 from negmine.trainable import waiting_images
 from negmine.words import counted
 
 _ROUNDS = 2  # of one training each
+_IMGSZ = 640  # of weights that do not say
 _SHOWN = 5  # classes in a message
 
 
@@ -63,6 +67,8 @@ def prepare(
     names = detector.class_names
     ports.open_trainers(1)[0].check(inputs.weights, _names_in_order(detector))
     labelled, backgrounds = _read(inputs, config, names, listener)
+    tiled = with_tiles(detector, config.tiles, lambda: sizes_of(labelled))
+    config = replace(config, tiles=tiled.config if isinstance(tiled, TiledDetector) else None)
     by = GroupBy(config.group_by)
     holdout = HoldoutConfig(share=config.share, seed=config.seed, sources=inputs.held_out, group_by=by)
     division = divide(labelled, backgrounds, holdout, folds=_folds(config, labelled, backgrounds, by))
@@ -70,7 +76,12 @@ def prepare(
     locked.claim(_depends_on(inputs, replace(config, rounds=rounds), labelled, backgrounds, division))
     _write_lists(folder, division)
     parts = division.parts(labelled)
+    imgsz = config.train.imgsz or detector.trained_imgsz or _IMGSZ
     placed = place_labelled(folder, parts, labelled.class_ids, listener.counts("labelled images placed"))
+    tiles: Mapping[str, Sequence[Path]] = {}
+    if config.tiles is not None:
+        count = listener.counts("labelled images cut into tiles")
+        tiles = place_tiles(folder, parts, labelled.class_ids, config.tiles, config.min_visible, count)
     hashes = {image.sha256: image.phash for image in labelled.images}
     hashes |= {image.sha256: image.phash for image in backgrounds.images}
     run = Run(
@@ -78,17 +89,19 @@ def prepare(
         config=config,
         rounds=rounds,
         bank=inputs.bank or folder.bank,
-        detector=replace(settings, classes=_only(names, labelled)),
+        detector=replace(settings, classes=_only(names, labelled), tiles=config.tiles),
         data=RunData(
-            _names_in_order(detector), detector.channels, _all_images(division, placed), hashes, division.groups
+            _names_in_order(detector), detector.channels, _all_images(division, placed, tiles), hashes, division.groups
         ),
-        members=_members(division, labelled, placed, ports),
+        members=_members(division, labelled, placed, tiles, ports),
+        at_once=ports.fit_at_once(len(division.folds), imgsz),
         ports=ports,
         listener=listener,
     )
     size = imgsz_warning(detector)
     notes = (
-        *([size] if size else []), *labelled.notes, *backgrounds.notes, *division.notes, *_unlisted(names, labelled),
+        *([size] if size else []), *tiled.notes[len(detector.notes) :], *_on_tiles(tiles),
+        *labelled.notes, *backgrounds.notes, *division.notes, *_unlisted(names, labelled),
         *calibration_notes(run),
     )  # fmt: skip
     for note in notes:
@@ -159,13 +172,17 @@ def _write_lists(folder: RetrainFolder, division: Division) -> None:
 
 
 def _members(
-    division: Division, labelled: LabelledData, placed: Mapping[str, Path], ports: Ports
+    division: Division,
+    labelled: LabelledData,
+    placed: Mapping[str, Path],
+    tiles: Mapping[str, Sequence[Path]],
+    ports: Ports,
 ) -> tuple[Member, ...]:
     trainers = ports.open_trainers(len(division.folds))
     return tuple(
         Member(
             number=number,
-            images=PlacedImages.of(fold.train, fold.val, placed),
+            images=PlacedImages.of(fold.train, fold.val, placed, tiles),
             mined=fold.mined,
             known=fold.known,
             measured=EvalImages([image.path for image in fold.val], labelled.truth, fold.backgrounds.paths),
@@ -175,10 +192,16 @@ def _members(
     )
 
 
-def _all_images(division: Division, placed: Mapping[str, Path]) -> PlacedImages:
+def _all_images(division: Division, placed: Mapping[str, Path], tiles: Mapping[str, Sequence[Path]]) -> PlacedImages:
     """The labelled images that any member is trained on, and those that any is measured on."""
     train = {image.sha256: image for fold in division.folds for image in fold.train}
-    return PlacedImages.of(train.values(), [image for fold in division.folds for image in fold.val], placed)
+    return PlacedImages.of(train.values(), [image for fold in division.folds for image in fold.val], placed, tiles)
+
+
+def _on_tiles(tiles: Mapping[str, Sequence[Path]]) -> list[str]:
+    """How many tiles are trained on."""
+    count = sum(map(len, tiles.values()))
+    return [f"trained on {counted(count, 'tile')} with objects too"] if count else []
 
 
 def _names_in_order(detector: Detector) -> tuple[str, ...]:

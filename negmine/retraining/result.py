@@ -8,6 +8,7 @@ from math import floor
 from pathlib import Path
 from typing import Self
 
+from negmine.detectors.tiling.config import TileConfig
 from negmine.evaluating.comparing import Comparison
 from negmine.notebook import table
 from negmine.paths import printable
@@ -15,6 +16,7 @@ from negmine.retraining.cross_fit import Report
 from negmine.retraining.documents import as_record
 
 SCHEMA_VERSION = 2
+_SHARES = ("conf", "recall", "precision", "at_recall", "threshold_at_recall", "map50", "map50_95", "start_share")
 _KEYS = {"background_images": "held_out"}  # in JSON, where that differs from the name here
 
 
@@ -107,7 +109,12 @@ class RoundResult:
         Raises:
             ValueError, KeyError, TypeError: where it is something else.
         """
-        return as_record(cls, {each.name: document[_KEYS.get(each.name, each.name)] for each in fields(cls)})
+        found = as_record(cls, {each.name: document[_KEYS.get(each.name, each.name)] for each in fields(cls)})
+        for name in _SHARES:
+            value = getattr(found, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"expected {name} from 0 to 1")
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +136,7 @@ class RetrainResult:
         held_out_list: a file that lists the backgrounds that were measured on.
         imgsz: of training and measuring, pixels; None for the size that the weights were trained at.
         seconds: for the whole run.
+        tiles: that were scanned, trained and measured on; None for whole images alone.
         folds: how many members each round has. With one, nothing was trained on what was measured on; with more, the
             result was trained on all of it, by way of the other members, but for a split `val` of the user's own data.
     """
@@ -147,6 +155,7 @@ class RetrainResult:
     held_out_list: Path
     imgsz: int | None
     seconds: float
+    tiles: TileConfig | None = None
     folds: int = 1
 
     @property
@@ -223,5 +232,6 @@ class RetrainResult:
             "held_out": printable(self.held_out_list),
             "folds": self.folds,
             "imgsz": self.imgsz,
+            "tiles": None if self.tiles is None else self.tiles.settings(),
             "seconds": round(self.seconds, 3),
         }

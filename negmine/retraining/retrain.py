@@ -10,6 +10,7 @@ from pathlib import Path
 
 from negmine.detectors.base import OnProgress, OnStep
 from negmine.detectors.open import open_detector as open_with_framework
+from negmine.detectors.tiling.auto import with_tiles
 from negmine.detectors.weights_files import find_weights, written_suffix
 from negmine.errors import ConfigError
 from negmine.files import write_file
@@ -28,7 +29,7 @@ from negmine.retraining.verdict import compare_config
 from negmine.retraining.vouching import vouched_for
 from negmine.terminal import step_progress
 from negmine.training.base import Trainer
-from negmine.training.open import open_members, open_trainer
+from negmine.training.open import fit_at_once, open_members, open_trainer
 
 
 def retrain(
@@ -112,16 +113,20 @@ def retrain(
     with folder_errors(folder.out), LockedFolder(folder, resume=resume) as locked:
         if resume and not locked.begun:
             listener.on_step(f"nothing to resume in {printable(folder.out)}: this is a new run")
-        opener = open_detector or open_with_framework
+        opener = _with_tiles(open_detector or open_with_framework)
         if locked.begun:
             config = vouched_for(config, folder, inputs.weights, opener)
-        trainers = _trainers(config, inputs.weights) if trainer is None else _all_the_same(trainer)
-        ports = Ports(trainers, opener, clock)
+        ports = _ports(config, inputs.weights, trainer, opener, clock)
         run, notes = prepare(inputs, config, locked, ports, listener)
         made = run_rounds(run)
         result = _result(run, made, inputs.weights, notes, began)
         write_file(folder.result, (json.dumps(result.to_dict(), indent=1) + "\n").encode())
     return result
+
+
+def _with_tiles(opener: OpenDetector) -> OpenDetector:
+    """Run what is opened on the tiles of the settings, whoever opens it."""
+    return lambda config: with_tiles(opener(replace(config, tiles=None)), config.tiles)
 
 
 def _result(run: Run, made: Rounds, start: Path, notes: Sequence[str], began: float) -> RetrainResult:
@@ -147,6 +152,7 @@ def _result(run: Run, made: Rounds, start: Path, notes: Sequence[str], began: fl
         data_yaml=folder.round(best).data_yaml,
         held_out_list=folder.held_out_list,
         imgsz=run.config.train.imgsz,
+        tiles=run.config.tiles,
         seconds=run.ports.clock() - began,
         folds=len(run.members),
     )
@@ -162,8 +168,21 @@ def _trainers(config: RetrainConfig, weights: Path) -> OpenTrainers:
     return open_all
 
 
-def _all_the_same(trainer: Trainer) -> OpenTrainers:
-    return lambda members: (trainer,) * members
+def _ports(
+    config: RetrainConfig,
+    weights: Path,
+    trainer: Trainer | None,
+    open_detector: OpenDetector,
+    clock: Callable[[], float],
+) -> Ports:
+    """A trainer of the caller's own trains all members, one after the other."""
+    if trainer is not None:
+        return Ports(lambda members: (trainer,) * members, lambda *_: 1, open_detector, clock)
+
+    def fit(trainings: int, imgsz: int) -> int:
+        return fit_at_once(config.train, weights, trainings, imgsz=imgsz) if trainings > 1 else 1
+
+    return Ports(_trainers(config, weights), fit, open_detector, clock)
 
 
 def _evidence(run: Run, made: Rounds) -> Evidence:

@@ -38,7 +38,8 @@ from negmine.retraining.training_set import (
     write_data_yaml,
 )
 from negmine.retraining.verdict import Standings, compare_config, reason_to_stop
-from negmine.training.base import TrainingSet, TrainProgress
+from negmine.training.base import TrainingSet
+from negmine.training.side_by_side import Training, train_all
 from negmine.words import counted
 
 
@@ -150,10 +151,12 @@ def _round(run: Run, number: int, before: int, start: RoundResult) -> RoundResul
         for member, of_member in zip(run.members, counts, strict=True)
     ]
     plan = plan_trainings(run, data, measuring_s=start.seconds, choosing_s=run.ports.clock() - began)
-    steps = 0
-    for member, of_member in zip(run.members, data, strict=True):
-        steps += 0 if of_member is None else plan.steps_of(member.trainer, of_member)
-        _train(run, number, member, run.weights_of(before, member), of_member, plan)
+    learning = [(member, each) for member, each in zip(run.members, data, strict=True) if each is not None]
+    steps = sum(plan.steps_of(member.trainer, each) for member, each in learning)
+    _train(run, number, before, learning, plan)
+    for member, each in zip(run.members, data, strict=True):
+        if each is None and not (kept := trained_weights(run, number, member)).is_file():
+            copy_file(run.weights_of(before, member), kept)  # it had nothing to learn from
     found = match_round(run, number)
     _average(run, number)
     of_round = replace(RoundCounts.of_members(counts), steps=steps)
@@ -171,22 +174,30 @@ def _training_set(run: Run, number: int, member: Member) -> TrainingSet:
     return TrainingSet(images.positives, negatives, images.val, run.data.class_names)
 
 
-def _train(run: Run, number: int, member: Member, current: Path, data: TrainingSet | None, plan: Plan) -> None:
-    """Train a member, unless that is done; one with nothing to learn from keeps its weights."""
-    home, done = run.home(number, member), trained_weights(run, number, member)
-    if done.is_file():
-        return
-    if data is None:
-        copy_file(current, done)
-        return
-    what = f"{counted(len(data.positives), 'image')} with objects and {len(data.negatives)} without"
-    run.step(number, f"training on {what}: {plan.in_words(member.trainer, data)}", member)
-
-    def tell(now: TrainProgress) -> None:
-        run.listener.on_progress("steps", now.step, now.steps)
-
-    trained = member.trainer.train(current, data, home.training, steps=plan.steps, on_steps=tell)
-    copy_file(trained, done)
+def _train(run: Run, number: int, before: int, learning: Sequence[tuple[Member, TrainingSet]], plan: Plan) -> None:
+    """Train the members that are not trained yet, as many at the same time as planned."""
+    missing = [(each, data) for each, data in learning if not trained_weights(run, number, each).is_file()]
+    for first in range(0, len(missing), plan.at_once):
+        together, steps = missing[first : first + plan.at_once], 0
+        for member, data in together:
+            what = f"{counted(len(data.positives), 'image')} with objects and {len(data.negatives)} without"
+            run.step(number, f"training on {what}: {plan.in_words(member.trainer, data)}", member)
+            steps += plan.steps_of(member.trainer, data)
+        if plan.at_once > 1:
+            run.step(number, f"{counted(len(together), 'member')} train at the same time{plan.minutes_of(steps)}")
+        trainings = [
+            Training(
+                member.trainer, run.weights_of(before, member), data, run.home(number, member).training, plan.steps
+            )
+            for member, data in together
+        ]
+        trained = train_all(
+            trainings,
+            at_once=plan.at_once,
+            on_steps=lambda now: run.listener.on_progress("steps", now.step, now.steps),
+        )
+        for (member, _), weights in zip(together, trained, strict=True):
+            copy_file(weights, trained_weights(run, number, member))
 
 
 def _average(run: Run, number: int) -> None:
@@ -198,14 +209,15 @@ def _average(run: Run, number: int) -> None:
     gather_negatives(run.folder, folder, [run.home(number, member) for member in members])
     write_data_yaml(folder, data.images, data.class_names, channels=data.channels, negatives=True)
     run.step(number, f"averaging the weights of {len(members)} members")
-    _average_members(run, number)
+    _average_members(run, [number])
 
 
-def _average_members(run: Run, number: int) -> None:
-    """Write the weights of a round; those of a member that is alone are the round's already."""
-    folder, members = run.folder.round(number), run.members
+def _average_members(run: Run, numbers: Sequence[int]) -> None:
+    """Write the weights of the last of some rounds, from the members of all; a member that is alone is the round."""
+    folder, members = run.folder.round(numbers[-1]), run.members
     if len(members) > 1 and not folder.weights.is_file():
-        members[0].trainer.average([run.weights_of(number, member) for member in members], folder.weights)
+        averaged = [run.weights_of(number, member) for number in numbers for member in members]
+        members[0].trainer.average(averaged, folder.weights)
 
 
 def _blend(run: Run, number: int, of: int, start_share: float, at_recall: float) -> RoundResult:
@@ -214,9 +226,14 @@ def _blend(run: Run, number: int, of: int, start_share: float, at_recall: float)
     Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022: what is between a model and its fine-tuned
     weights can be better than both. Where few images are labelled, a training forgets targets that the start finds, and
     the average finds them again.
+
+    With folds, a member is measured with the whole share of the start, and their average has half of it: averaging
+    several trainings does a part of what the start is for. Measured alone, members asked for more of the start than
+    their average was better with.
     """
     began, folder, source = run.ports.clock(), run.folder.round(number), run.folder.round(of)
-    counts = RoundCounts(0, 0, 0, 0, blended=of, start_share=start_share)
+    several = (f"the average of the members has {50 * start_share:g}% of the start",) if len(run.members) > 1 else ()
+    counts = RoundCounts(0, 0, 0, 0, several, blended=of, start_share=start_share)
     title = title_of(number, of, start_share)
     run.listener.on_step(f"{title}: averaging the weights")
     start = run.folder.round(0).weights
@@ -230,5 +247,5 @@ def _blend(run: Run, number: int, of: int, start_share: float, at_recall: float)
         copy_file(path, folder.path / path.name)
     write_file(folder.counts, (json.dumps(asdict(counts), indent=1) + "\n").encode())
     found = match_round(run, number, title)
-    _average_members(run, number)
+    _average_members(run, [of, number])
     return measure_round(run, number, found, counts, at_recall, began)

@@ -46,17 +46,26 @@ class PlacedImages:
     val: tuple[Path, ...]
 
     @classmethod
-    def of(cls, train: Iterable[ImageWithTruth], val: Iterable[ImageWithTruth], placed: Mapping[str, Path]) -> Self:
+    def of(
+        cls,
+        train: Iterable[ImageWithTruth],
+        val: Iterable[ImageWithTruth],
+        placed: Mapping[str, Path],
+        tiles: Mapping[str, Sequence[Path]] | None = None,
+    ) -> Self:
         """The images of one training.
 
         Args:
             train: trained on.
             val: to validate on.
             placed: where images are, by sha256; the others are left out.
+            tiles: where the tiles of images are, by sha256; each has an object.
         """
+        train = list(train)
         there = [image for image in train if image.sha256 in placed]
+        parts = (tile for image in train for tile in (tiles or {}).get(image.sha256, ()))
         return cls(
-            _sorted(placed[image.sha256] for image in there if image.is_positive),
+            _sorted([*(placed[image.sha256] for image in there if image.is_positive), *parts]),
             _sorted(placed[image.sha256] for image in there if not image.is_positive),
             _sorted(placed[image.sha256] for image in val if image.sha256 in placed),
         )

@@ -27,6 +27,7 @@ from negmine.reviewing.guard import TOKEN_HEADER, Access, Guard
 from negmine.reviewing.pictures import Pictures
 from negmine.reviewing.reviewed_bank import ReviewedBank
 from negmine.reviewing.thumbnails import Thumbnails
+from negmine.trainable import held_back
 
 _HERE = Path(__file__).parent
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -150,7 +151,7 @@ class _Site:
         sha256 = _sha256(request)
         found = await self._bank.read(lambda bank: source_image(bank, sha256))
         if found is None:
-            raise ImageError("the bank knows no image with this hash")
+            raise ImageError("the bank has no image with this hash")
         return _jpeg(await run_in_threadpool(self._pictures.source, found.path, sha256), _FOR_MINUTES)
 
     async def _progress(self) -> documents.Document:
@@ -160,6 +161,7 @@ class _Site:
             "version": self._bank.version,
             "decisions": self._bank.decisions,
             "states": index.state_counts(),
+            "held_back": index.count(held_back()),
             "last_act": last,
             "undoable": None if undoable is None else asdict(undoable),
         }

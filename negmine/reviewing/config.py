@@ -38,13 +38,13 @@ class ReviewConfig:
         if self.token is not None and not _TOKEN.fullmatch(self.token):
             raise ConfigError(
                 "expected --token of 16 to 200 letters, digits, - and _, found "
-                f"{'another sign in it' if len(self.token) >= 16 else f'one of {len(self.token)}'}"
+                f"{'other characters' if 16 <= len(self.token) <= 200 else f'one of {len(self.token)}'}"
             )
         if self.token is None and not self.is_local:
             raise ConfigError(
                 f"expected --token with --host {self.host}: whoever reaches this computer's port {self.port} and knows "
-                "the token can see every negative and the images that they were cut from, and decide; choose one of "
-                "16 or more letters and digits"
+                "the token can see every negative and its source image, and judge them; choose a token of 16 or more "
+                "letters and digits"
             )
 
     @property

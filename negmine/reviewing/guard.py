@@ -36,7 +36,7 @@ _HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
-_STRANGER = "Open the address that `negmine review` printed when it started: it holds this start's token.\n"
+_STRANGER = "Open the address that `negmine review` printed when it started; it ends in the token.\n"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from negmine.bank.filters import SORTS, NegativeFilter, ReviewState, Sort
 from negmine.bank.index import HASH_DIGITS
 from negmine.errors import ConfigError
+from negmine.trainable import held_back
 
 _T = TypeVar("_T", bound=str)
 _MOST_ROWS = 500
@@ -54,7 +55,7 @@ def negative_filter(asked: QueryParams) -> NegativeFilter:
         ConfigError: where a value is none that it could have.
     """
     folder = asked.get("folder")
-    return NegativeFilter(
+    which = NegativeFilter(
         classes=tuple(asked.getlist("class")),
         states=tuple(_one_of(get_args(ReviewState), text, "state") for text in asked.getlist("state")),
         runs=tuple(whole(text, "run") for text in asked.getlist("run")),
@@ -62,6 +63,7 @@ def negative_filter(asked: QueryParams) -> NegativeFilter:
         max_score=_number(asked.get("max"), "max"),
         folder=Path(os.fsdecode(unquote_to_bytes(folder))) if folder else None,
     )
+    return held_back(which) if asked.get("held") else which
 
 
 def sort(asked: QueryParams) -> Sort:

@@ -166,7 +166,7 @@ class ReviewedBank:
 
     async def _change(self, change: Callable[[Verdicts], Act | None]) -> Act | None:
         if self._verdicts is None or self.read_only is not None:
-            raise BankError(f"nothing can be decided: {self.read_only}")
+            raise BankError(f"nothing was stored: {self.read_only}")
         return await asyncio.wrap_future(self._deciding.submit(change, self._verdicts))
 
     def _notice_decisions(self) -> None:

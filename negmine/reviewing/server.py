@@ -90,7 +90,7 @@ def _listening(config: ReviewConfig) -> socket.socket:
 
 def _why(error: OSError, config: ReviewConfig) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"port {config.port} is in use, perhaps by another review; close it, or give another with --port"
+        return f"port {config.port} is in use, perhaps by another review; end that, or name another port with --port"
     if error.errno == errno.EADDRNOTAVAIL:
         return f"expected --host with an address of this computer, found {config.host!r}"
-    return f"cannot listen at port {config.port} of {config.host}: {error.strerror}; give another with --port"
+    return f"cannot listen on port {config.port} of {config.host}: {error.strerror}; name another port with --port"

@@ -77,6 +77,18 @@ def data_root(path: Path, document: Mapping[str, object]) -> Path:
     return root if os.path.exists(root) else path.parent
 
 
+def missing_advice(path: Path) -> str:
+    """What to do where the images that a `data.yaml` names are not there. Its `download` is text that Ultralytics runs:
+    as a URL, a command of the shell, or Python."""
+    try:
+        document = read_data_yaml(path)
+    except SourceError:  # another kind of file names the images
+        document = {}
+    if document.get("download"):
+        return "correct its path or split, or get the images yourself: its `download` is never fetched or run"
+    return "correct its path or split"
+
+
 def moved(stated: str, home: Path) -> Path | None:
     """Where a path of another machine is below a folder; None where it is not there, and for a relative path."""
     return tail_below(stated, home) if PureWindowsPath(ntpath.normpath(stated)).root else None

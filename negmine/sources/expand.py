@@ -13,7 +13,7 @@ from negmine.errors import SourceError
 from negmine.files import read_regular, reason_of
 from negmine.paths import printable, sortable
 from negmine.sources.base import SourceItem
-from negmine.sources.data_yaml import data_root, moved, read_data_yaml, split_entries
+from negmine.sources.data_yaml import data_root, missing_advice, moved, read_data_yaml, split_entries
 from negmine.sources.folders import IMAGE_SUFFIXES, images_under, names_under, suffixes
 from negmine.sources.videos import items_of
 from negmine.videos.config import VideoConfig
@@ -115,7 +115,7 @@ def images_of_entry(entry: Path, data_yaml: Path, root: Path) -> list[Path]:
     if os.path.isfile(entry) and entry.suffix.lower() not in _YAML_SUFFIXES:
         return _listed(entry, root) if entry.suffix.lower() == ".txt" else _file(entry, None)
     found = "is not a folder, list or image" if os.path.exists(entry) else "does not exist"
-    raise SourceError(f"{printable(data_yaml)} names {printable(entry)}, which {found}; correct its path or split")
+    raise SourceError(f"{printable(data_yaml)} names {printable(entry)}, which {found}; {missing_advice(data_yaml)}")
 
 
 def _glob(pattern: str) -> list[Path]:

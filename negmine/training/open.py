@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from negmine.detectors.devices import open_device
 from negmine.detectors.torchvision.builders import is_torchvision
 from negmine.detectors.torchvision.checkpoints import read_checkpoint
+from negmine.training import side_by_side
 from negmine.training.base import CalibratingTrainer
 from negmine.training.config import MAX_SEED, TrainConfig
 from negmine.training.losses import Family, default_loss, family_of_builder
@@ -58,14 +60,32 @@ def open_members(config: TrainConfig, weights: str | Path | None, count: int) ->
         WeightsError: for a checkpoint of torchvision that cannot be read.
     """
     family = Family.ULTRALYTICS if weights is None else family_of(weights)
-    train = _framework(family)
-    if config.batch is None:
-        needed = 1 + max(config.ratio, 1 / config.ratio) if config.ratio else 1
-        batch = _REGIONS_BATCH if family is Family.FASTER_RCNN else _BATCH
-        config = replace(config, batch=max(batch, math.ceil(needed)))
+    train, config = _framework(family), replace(config, batch=_batch(config, family))
     config = replace(config, loss=config.loss or default_loss(family))
     seeds = [(config.seed + number * _SEEDS_APART) % (MAX_SEED + 1) for number in range(count)]
     return tuple(train(replace(config, seed=seed)) for seed in seeds)
+
+
+def fit_at_once(config: TrainConfig, weights: str | Path, trainings: int, *, imgsz: int) -> int:
+    """How many of several trainings best run at the same time: one on a GPU; else see `side_by_side.fit_at_once`.
+
+    Args:
+        config: of each training; see `open_trainer`.
+        weights: the detector to train.
+        trainings: how many there are.
+        imgsz: side of its input, pixels.
+    """
+    if open_device(config.device).type != "cpu":
+        return 1
+    return side_by_side.fit_at_once(trainings, Path(weights), imgsz=imgsz, batch=_batch(config, family_of(weights)))
+
+
+def _batch(config: TrainConfig, family: Family) -> int:
+    """Images of a step: as many as are asked for, else what the family takes and the ratio needs."""
+    if config.batch is not None:
+        return config.batch
+    needed = 1 + max(config.ratio, 1 / config.ratio) if config.ratio else 1
+    return max(_REGIONS_BATCH if family is Family.FASTER_RCNN else _BATCH, math.ceil(needed))
 
 
 def _framework(family: Family) -> Callable[[TrainConfig], CalibratingTrainer]:

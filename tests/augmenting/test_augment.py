@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from banks import MakeBank, contents
+from banks import MakeBank, contents, judge
 from blobs import draw, voc_xml
 
 from negmine.augmenting.augment import augment
@@ -51,8 +51,7 @@ def test_no_negatives_is_an_error_and_makes_no_bank(tmp_path: Path, make_bank: M
     with pytest.raises(BankError, match="has no negatives to make variants of"):
         run(make_bank({"a.png": []}, "empty"), count=1)
     bank = make_bank(1, "reviewed")
-    with BankWriter(bank, purpose="a test") as writer:
-        writer.review(1, "rejected")
+    judge(bank, 1, "rejected")
     with pytest.raises(BankError, match="1 in it, none that a reviewer left"):
         run(bank, count=1)
 
@@ -168,10 +167,10 @@ def test_a_damaged_negative_is_skipped_and_named(make_bank: MakeBank) -> None:
     data = hardest.read_bytes()
     hardest.write_bytes(data[:-9])
     result = run(bank, per_negative=40)  # more than one unit
-    assert [(each.path, "does not have the hash" in each.reason) for each in result.skipped] == [(hardest, True)]
+    assert [(each.path, "its file has changed" in each.reason) for each in result.skipped] == [(hardest, True)]
     assert spread(bank) == [0, 40, 40]
     hardest.unlink()
-    assert "cannot be read" in run(bank, per_negative=1).skipped[0].reason
+    assert "is gone" in run(bank, per_negative=1).skipped[0].reason
     hardest.write_bytes(data)
     run(bank, per_negative=40)
     assert spread(bank) == [40, 40, 40] and verify(bank).ok
@@ -179,13 +178,11 @@ def test_a_damaged_negative_is_skipped_and_named(make_bank: MakeBank) -> None:
 
 def test_rejected_negatives_have_none_and_lose_theirs_in_exports(make_bank: MakeBank, tmp_path: Path) -> None:
     bank = make_bank(3)
-    with BankWriter(bank, purpose="a test") as writer:
-        writer.review(read(bank)[0][1].id, "target")
+    judge(bank, read(bank)[0][1].id, "target")
     assert run(bank, per_negative=2).left_out == 1
     assert spread(bank) == [2, 0, 2]
     assert export(bank, tmp_path / "out").variants == 4
-    with BankWriter(bank, purpose="a test") as writer:
-        writer.review(read(bank)[0][0].id, "rejected")
+    judge(bank, read(bank)[0][0].id, "rejected")
     exported = export(bank, tmp_path / "out")
     assert (exported.negatives, exported.variants) == (1, 2) and exported.removed == 2 * 3
     assert len(list((tmp_path / "out" / "JPEGImages").iterdir())) == 3

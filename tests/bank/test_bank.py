@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from banks import judge
 from needs import NOT_ROOT, PROC
 
 from negmine import files
@@ -183,10 +184,10 @@ def test_a_run_is_done_with_a_file_until_its_labels_change(bank: BankWriter, sto
 def test_reviews_are_kept_and_change(bank: BankWriter, store: Store, image: Make) -> None:
     store(image("a.jpg", negatives=(b"one",)))
     for state in ("accepted", "rejected", "unreviewed", "target"):
-        bank.review(1, state)  # type: ignore[arg-type]
+        judge(bank.folder, 1, state)  # type: ignore[arg-type]
         assert next(bank.negatives()).review == state
     with pytest.raises(BankError, match="no negative 7"):
-        bank.review(7, "accepted")
+        judge(bank.folder, 7, "accepted")
 
 
 def test_variants_go_with_their_negative(bank: BankWriter, store: Store, image: Make) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from banks import RUN
+from banks import RUN, judge
 
 from negmine.bank.browsing import (
     browse,
@@ -44,8 +44,8 @@ def filled(bank: BankWriter, store: Store, image: Make) -> BankWriter:
         replace(other, detections=(other.detections[0], dog, other.detections[2])),
         record=replace(RUN, weights="2.pt", weights_sha256="cd" * 32),
     )
-    bank.review(2, "rejected")
-    bank.review(4, "target")
+    judge(bank.folder, 2, "rejected")
+    judge(bank.folder, 4, "target")
     return bank
 
 

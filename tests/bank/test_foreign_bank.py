@@ -11,8 +11,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from banks import RUN, contents, make_image
-from needs import NAMED_PIPES
+from banks import RUN, contents, judge, make_image
+from needs import NAMED_PIPES, PROC
 
 from negmine.augmenting.augment import augment
 from negmine.augmenting.config import AugmentConfig
@@ -21,6 +21,7 @@ from negmine.bank.content_files import content_name
 from negmine.bank.listing import list_negatives
 from negmine.bank.marked import marked_images
 from negmine.bank.merging import merge_banks
+from negmine.bank.pruning import prune
 from negmine.bank.schema import MIGRATIONS
 from negmine.bank.statistics import statistics
 from negmine.bank.verify import verify
@@ -43,7 +44,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with bank.transaction():
             bank.store(run, make_image("a.jpg", negatives=(b"one", b"two"), truth=truth, truth_hash="t"))
             bank.add_variant(1, bank.stage(b"blurred"), (40, 40), "blur", {"sigma": 1.0})
-        bank.review(2, "accepted")
+        judge(bank.folder, 2, "accepted")
         return bank.folder
 
 
@@ -315,6 +316,73 @@ def test_a_pipe_keeps_nobody_waiting(folder: Path, name: str, tmp_path: Path) ->
             assert "\n" not in str(error)
 
 
+def test_an_error_that_quotes_bytes_is_one_line(folder: Path) -> None:
+    change(
+        folder,
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_master SET name = CAST(x'ff' AS TEXT), sql = 'x' WHERE name = 'sources'",
+    )
+    for repair in (False, True):
+        with pytest.raises(BankError, match="it holds text that is no UTF-8"):
+            verify(folder, repair=repair)
+
+
+_TOO_LARGE = 3 << 30  # bytes of a file of a bank
+
+
+def _pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _sparse(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(_TOO_LARGE)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "harm",
+    [
+        pytest.param(_pipe, marks=NAMED_PIPES),
+        lambda path: path.symlink_to("/dev/zero"),
+        pytest.param(lambda path: path.symlink_to("/proc/self/pagemap"), marks=PROC),  # goes on for 256 GB
+        _sparse,
+    ],
+)
+@pytest.mark.parametrize("command", ["augment", "export", "verify", "prune", "merge"])
+def test_a_negative_without_an_end_costs_nothing(
+    folder: Path, tmp_path: Path, harm: Callable[[Path], None], command: str
+) -> None:
+    path = folder / content_name("negatives", sha256_of(b"one"))
+    path.unlink()
+    harm(path)
+    if command == "augment":
+        skipped = augment(folder, config=AugmentConfig(per_negative=2)).skipped
+        assert path in [each.path for each in skipped]
+    elif command == "export":
+        with pytest.raises(NegmineError, match=r"is damaged|is gone|expected of such a file"):
+            export(folder, tmp_path / "out")
+        assert sum(each.stat().st_size for each in (tmp_path / "out").rglob("*.jpg*")) < 1000
+    elif command == "verify":
+        assert path.relative_to(folder).as_posix() in " ".join(each.what for each in verify(folder).problems)
+    elif command == "prune":
+        assert [each.ground for each in prune(folder).prunable if each.sha256 == path.stem] == ["file-damaged"]
+    else:
+        (merged,) = merge_banks(empty_bank(tmp_path / "into"), [folder]).merged
+        assert path.relative_to(folder).as_posix() in merged.unusable
+
+
+@PROC
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("source", ["/proc/self/pagemap", "/dev/zero", "{sparse}"])
+def test_an_image_without_an_end_is_not_read_to_be_pruned(folder: Path, tmp_path: Path, source: str) -> None:
+    _sparse(tmp_path / "sparse.jpg")
+    source = source.format(sparse=tmp_path / "sparse.jpg")
+    change(folder, "DELETE FROM items")
+    change(folder, "UPDATE sources SET key = ?", parameters=(source.encode(),))
+    assert {each.ground for each in prune(folder).prunable} <= {"file-damaged", "source-changed", "source-gone"}
+
+
 def test_a_journal_that_names_a_file_to_be_deleted_is_refused(folder: Path, precious: Path) -> None:
     """SQLite plays such a journal back as soon as it opens the database, and then deletes the file that it names."""
     change(folder, "PRAGMA journal_mode = DELETE")
@@ -336,7 +404,7 @@ def test_a_journal_that_names_a_file_to_be_deleted_is_refused(folder: Path, prec
 def test_a_question_to_pages_that_lead_round_and_round_ends(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("negmine.bank.connection._STEPS", 1000)
     monkeypatch.setattr("negmine.bank.connection._MOST_STEPS", (100_000, 0))
-    with Bank(folder) as bank, pytest.raises(BankError, match="takes longer than its size explains"):
+    with Bank(folder) as bank, pytest.raises(BankError, match="takes far longer than its size explains"):
         list(bank.query(ENDLESS))
     with Bank(folder) as bank:
         for _ in range(200):  # each by itself is short

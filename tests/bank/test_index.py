@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from banks import RUN
+from banks import RUN, judge
 
 from negmine.bank.browsing import browse, counts
 from negmine.bank.filters import SORTS, NegativeFilter
@@ -31,6 +31,8 @@ FILTERS = [
     NegativeFilter(min_score=0.8, max_score=0.8),
     NegativeFilter(folder=Path("/pictures/night")),
     NegativeFilter(folder=Path("/pictures/nig")),
+    NegativeFilter(min_unlabelled=0.6),
+    NegativeFilter(min_unlabelled=0.6, or_flicker=True),
     NegativeFilter(folder=Path("/")),
     NegativeFilter(cluster=1),
     NegativeFilter(place=9),
@@ -47,8 +49,8 @@ def filled(bank: BankWriter, store: Store, image: Make) -> BankWriter:
     record = replace(RUN, weights="2.pt", weights_sha256="cd" * 32)
     store(replace(other, detections=(other.detections[0], dog, bird)), record=record)
     store(image("a.jpg", negatives=(b"one", b"six")), record=record)  # the first negative again
-    bank.review(2, "rejected")
-    bank.review(4, "target")
+    judge(bank.folder, 2, "rejected")
+    judge(bank.folder, 4, "target")
     compared = "(1, 0.5, 3, 9), (2, 0.9, 1, 9), (3, NULL, 1, 8), (4, 0.9, 3, 7)"
     list(bank.query(f"INSERT INTO likenesses VALUES {compared}"))
     return bank
@@ -100,7 +102,7 @@ def test_states_can_be_set(filled: BankWriter) -> None:
 
 def test_a_stamp_tells_content_from_decisions(filled: BankWriter, store: Store, image: Make) -> None:
     content, decisions = content_stamp(filled), decision_stamp(filled)
-    filled.review(1, "accepted")
+    judge(filled.folder, 1, "accepted")
     assert content_stamp(filled) == content and decision_stamp(filled) != decisions
     decisions = decision_stamp(filled)
     store(image("new.jpg", negatives=(b"new",)))

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from banks import RUN
+from banks import RUN, judge
 
 from negmine.bank.filters import ReviewState
+from negmine.bank.kept_doubts import Doubt, _at
 from negmine.bank.likenesses import Likeness, Likenesses
 from negmine.bank.marked import marked_images
 from negmine.bank.records import ScannedImage
@@ -48,7 +49,7 @@ def test_a_negative_that_comes_back_has_its_doubt(
     bank: BankWriter, store: Store, image: Make, said: ReviewState, after: ReviewState
 ) -> None:
     store(image("a.jpg", negatives=(b"one",)))
-    bank.review(1, said)
+    judge(bank.folder, 1, said)
     with bank.transaction():
         bank.drop([1])
     assert bool(marked_images(bank)) == (said == "target")
@@ -62,7 +63,7 @@ def test_another_run_that_fires_at_the_same_place_inherits_the_doubt(
 ) -> None:
     """Two boxes of 10 x 10 that lie a pixel apart in both directions have an IoU of 81/119; two pixels, of 64/136."""
     store(image("a.jpg", negatives=(b"one",)))
-    bank.review(1, "rejected")
+    judge(bank.folder, 1, "rejected")
     other = image("a.jpg", negatives=(b"another cut",))
     store(moved(other, by), record=OTHER)
     assert states(bank) == ["rejected", state]
@@ -70,7 +71,7 @@ def test_another_run_that_fires_at_the_same_place_inherits_the_doubt(
 
 def test_a_run_that_no_longer_fires_leaves_the_doubt(bank: BankWriter, store: Store, image: Make) -> None:
     store(image("a.jpg", negatives=(b"one",)))
-    bank.review(1, "target")
+    judge(bank.folder, 1, "target")
     store(image("a.jpg"))
     assert states(bank) == []
     assert waiting_images(bank) == {marked_images(bank)[0].sha256}
@@ -83,7 +84,7 @@ def test_a_label_beside_the_target_ends_the_negative_and_not_the_waiting(
 ) -> None:
     """The crop is (10, 10, 50, 50), the marked box (20, 20, 30, 30)."""
     store(image("a.jpg", negatives=(b"one",)))
-    bank.review(1, "target")
+    judge(bank.folder, 1, "target")
     neighbour = GroundTruth.of([(40, 40, 60, 60)], ["cat"])
     store(image("a.jpg", truth=neighbour, truth_hash="1"))
     assert states(bank) == [] and len(waiting_images(bank)) == 1
@@ -94,11 +95,11 @@ def test_a_label_beside_the_target_ends_the_negative_and_not_the_waiting(
 
 def test_who_accepts_a_negative_settles_the_doubt_of_its_place(bank: BankWriter, store: Store, image: Make) -> None:
     store(image("a.jpg", negatives=(b"one",)))
-    bank.review(1, "target")
+    judge(bank.folder, 1, "target")
     store(image("a.jpg"))
     store(image("a.jpg", negatives=(b"another cut",)))
     (negative,) = bank.negatives()
-    bank.review(negative.id, "accepted")
+    judge(bank.folder, negative.id, "accepted")
     assert marked_images(bank) == []
 
 
@@ -111,7 +112,7 @@ def test_what_looked_like_a_target_does_so_in_another_crop(
     with Likenesses(bank.folder) as opened:
         opened.keep_likenesses([Likeness(negative.id, negative.sha256, 0.99, 1, 1)])
     if accepted:
-        bank.review(1, "accepted")
+        judge(bank.folder, 1, "accepted")
     store(moved(image("a.jpg", negatives=(b"another cut",)), 1), record=OTHER)
     assert [each.unlabelled for each in bank.negatives()] == [0.99, inherits]
 
@@ -134,7 +135,15 @@ def test_a_number_that_belongs_to_another_negative_by_now_is_refused(
     store(image("a.jpg", negatives=(b"one",)))
     (negative,) = bank.negatives()
     with Verdicts(bank.folder) as verdicts:
-        with pytest.raises(BankError, match="1 negative changed meanwhile; look again"):
+        with pytest.raises(BankError, match="1 negative changed since the page was drawn; look again"):
             verdicts.decide([1], "accepted", origin="review", sha256s={1: "ab" * 32})
         assert states(bank) == ["unreviewed"]
         assert verdicts.decide([1], "accepted", origin="review", sha256s={1: negative.sha256}) is not None
+
+
+def test_any_number_of_doubts_fits_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    doubts = [Doubt(0, 1, "target", None, "cat", 0.5, (x, 0.0, x + 10.0, 10.0)) for x in map(float, range(0, 200, 20))]
+    places = [(1.0, 0.0, 11.0, 10.0), (100.0, 0.0, 110.0, 10.0), (500.0, 0.0, 510.0, 10.0)]
+    monkeypatch.setattr("negmine.bank.kept_doubts.MAX_PAIRS", 7)  # two doubts at a time
+    assert _at(doubts, places) == [doubts[0], doubts[5]]
+    assert _at([], places) == _at(doubts, []) == []

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from banks import RUN
+from banks import RUN, judge
 
 from negmine.bank.bank import Bank
 from negmine.bank.browsing import browse
@@ -43,7 +43,7 @@ def test_an_empty_bank_has_nothing(bank: BankWriter) -> None:
 
 
 def test_every_negative_is_known_by_its_hardest_false_positive(opened: Likenesses, bank: BankWriter) -> None:
-    bank.review(2, "target")
+    judge(bank.folder, 2, "target")
     found = opened.hardest()
     assert [each.score for each in found] == [0.9, 0.9, 0.8]
     assert [each.sha256 for each in found[:2]] == sorted(sha256_of(data) for data in (b"one", b"three"))

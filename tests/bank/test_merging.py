@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from banks import NATIVE, bank_maker, contents, copy_banks
+from banks import NATIVE, bank_maker, contents, copy_banks, facts
 from blobs import draw, square_detector
 from killing import Killed
 
@@ -54,29 +54,6 @@ def banks(made: Path, tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "first", tmp_path / "second"
 
 
-def facts(folder: Path) -> dict[str, object]:
-    """All that a bank says, whatever the numbers of its rows."""
-    questions = {
-        "negatives": "SELECT n.sha256, n.file, n.phash, coalesce(r.state, '') FROM negatives n"
-        " LEFT JOIN reviews r ON r.negative_id = n.id",
-        "crops": "SELECT n.sha256, s.sha256, c.x1, c.y1, c.x2, c.y2 FROM crops c"
-        " JOIN negatives n ON n.id = c.negative_id JOIN sources s ON s.id = c.source_id",
-        "detections": "SELECT r.key, s.sha256, d.class_name, d.score, d.x1, d.kind, n.sha256 FROM detections d"
-        " JOIN runs r ON r.id = d.run_id JOIN sources s ON s.id = d.source_id"
-        " LEFT JOIN negatives n ON n.id = d.negative_id",
-        "scans": "SELECT r.key, s.sha256, x.truth_key FROM scans x JOIN runs r ON r.id = x.run_id"
-        " JOIN sources s ON s.id = x.source_id",
-        "items": "SELECT i.key, i.truth_hash, s.sha256 FROM items i JOIN sources s ON s.id = i.source_id",
-        "objects": "SELECT s.sha256, t.hash, o.class_name, o.x1 FROM objects o JOIN truths t ON t.id = o.truth_id"
-        " JOIN sources s ON s.id = t.source_id",
-        "variants": "SELECT n.sha256, v.sha256, v.operation, v.parameters FROM variants v"
-        " JOIN negatives n ON n.id = v.negative_id",
-    }
-    with Bank(folder) as bank:
-        rows: dict[str, object] = {name: sorted(map(repr, bank.query(sql))) for name, sql in questions.items()}
-    return rows | {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.jpg")}
-
-
 def states(folder: Path) -> dict[str, str]:
     with Bank(folder) as bank:
         return {negative.source.name: negative.review for negative in bank.negatives()}
@@ -110,6 +87,43 @@ def test_a_merge_adds_what_is_new_and_again_nothing(banks: tuple[Path, Path]) ->
     after = contents(first)
     (again,) = merge_banks(first, [second]).merged
     assert (again.added, again.known, contents(first), contents(second)) == (0, 2, after, other)
+
+
+def test_banks_are_merged_into_a_new_one(banks: tuple[Path, Path], tmp_path: Path) -> None:
+    first, second = banks
+    review(second, "c.png", "rejected")
+    result = merge_banks(tmp_path / "sites" / "new", [first, second])
+    assert result.is_new and [each.added for each in result.merged] == [2, 1]
+    merge_banks(first, [second])
+    assert facts(tmp_path / "sites" / "new") == facts(first) and verify(tmp_path / "sites" / "new").ok
+    assert not merge_banks(tmp_path / "sites" / "new", [second]).is_new
+
+
+def test_no_bank_is_made_where_nothing_can_be_merged(banks: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "third" / "bank.db").write_bytes(b"no database" * 99)
+    for other in ("none", "third"):
+        with pytest.raises(BankError, match=f"{other}"):
+            merge_banks(tmp_path / "new", [banks[0], tmp_path / other])
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").touch()
+    with pytest.raises(BankError, match="is not a bank and holds other things"):
+        merge_banks(tmp_path / "full", [banks[0]])
+
+
+@pytest.mark.parametrize("at_once", [1, 5000])
+def test_verdicts_are_taken_some_at_a_time(
+    banks: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    first, second = banks
+    review(first, "a.png", "accepted")
+    review(second, "a.png", "target")
+    whole = copied(first, "whole")
+    merge_banks(whole, [second])
+    monkeypatch.setattr("negmine.bank.merging._VERDICTS_AT_ONCE", at_once)
+    merged = [merge_banks(first, [second]).merged[0] for _ in range(2)]
+    assert [(each.verdicts, len(each.conflicts)) for each in merged] == [(1, 1), (0, 0)]
+    assert facts(first) == facts(whole)
 
 
 def test_a_merged_bank_is_the_same_whichever_comes_first(banks: tuple[Path, Path]) -> None:

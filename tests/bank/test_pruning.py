@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from banks import NATIVE, MakeBank, bank_maker, contents, copy_banks
 from blobs import square_detector
+from killing import Killed
 
 from negmine.bank.bank import Bank
+from negmine.bank.content_files import ContentFiles
 from negmine.bank.pruning import Ground, prune
 from negmine.bank.records import Negative
 from negmine.bank.vacuuming import vacuum
@@ -96,6 +98,26 @@ def test_a_damaged_crop_goes_too(folder: Path) -> None:
     assert verify(folder).ok and sorted(negatives(folder)) == ["001.png", "002.png"]
 
 
+def test_a_prune_that_was_killed_before_it_removed_files_is_finished(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged = next(iter(negatives(folder).values())).path
+    damaged.write_bytes(b"damaged")
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ContentFiles, "remove", killed)
+        with pytest.raises(Killed):
+            prune(folder, remove=True)
+    assert damaged.exists() and damaged not in [each.path for each in negatives(folder).values()]
+    prune(folder)
+    assert damaged.exists()
+    prune(folder, remove=True)
+    assert not damaged.exists() and verify(folder).ok
+
+
 def test_a_variant_whose_file_is_gone_goes_alone(folder: Path) -> None:
     with BankWriter(folder, purpose="a test") as writer, writer.transaction():
         for number in (1, 2):
@@ -154,7 +176,7 @@ def test_a_pruned_image_that_comes_back_is_mined_again(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.EACCES])
-@pytest.mark.parametrize("opens", ["open_plain", "open_regular"])
+@pytest.mark.parametrize("opens", ["hash_plain", "read_image"])
 def test_what_cannot_be_read_now_is_named_and_kept(
     folder: Path, monkeypatch: pytest.MonkeyPatch, opens: str, number: int
 ) -> None:
@@ -166,7 +188,7 @@ def test_what_cannot_be_read_now_is_named_and_kept(
 
     monkeypatch.setattr(f"negmine.bank.pruning.{opens}", failing)
     result = prune(folder, remove=True, missing_folders=True)
-    ground = {"open_plain": "file-unreadable", "open_regular": "source-unreadable"}[opens]
+    ground = {"hash_plain": "file-unreadable", "read_image": "source-unreadable"}[opens]
     assert [each.ground for each in result.unreadable] == [ground] * 3
     assert (result.prunable, result.kept, len(negatives(folder))) == ((), (), 3)
 

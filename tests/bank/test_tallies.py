@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from banks import RUN
+from banks import RUN, judge
 
 from negmine.bank.bank import Bank
 from negmine.bank.records import JudgedDetection, ScannedImage
@@ -80,7 +80,7 @@ def test_kinds_scores_and_labels(filled: BankWriter) -> None:
 
 def test_what_became_of_false_positives(filled: BankWriter) -> None:
     assert banked(filled) == Banked(found=5, cropped=4, negatives=4, skipped={"too_small": 1})
-    filled.review(1, "rejected")
+    judge(filled.folder, 1, "rejected")
     assert verdict_origins(filled)["rejected"].popitem()[1] == 1
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from banks import judge
 
 from negmine.bank.bank import Bank
 from negmine.bank.records import ScannedImage
@@ -40,7 +41,7 @@ def test_nothing_decided_is_no_act(verdicts: Verdicts) -> None:
 def test_a_verdict_is_seen_by_others_at_once_and_beside_a_writer(verdicts: Verdicts, bank: BankWriter) -> None:
     assert verdicts.decide([1, 3], "rejected", origin="review") == Act(1, "rejected", (1, 3))
     assert states(verdicts.folder) == {1: "rejected", 2: "unreviewed", 3: "rejected"}
-    bank.review(2, "accepted")
+    judge(bank.folder, 2, "accepted")
     assert states(verdicts.folder) == {1: "rejected", 2: "accepted", 3: "rejected"}
 
 

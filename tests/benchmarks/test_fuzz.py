@@ -16,9 +16,9 @@ from negmine.errors import NegmineError
 
 FAST = [
     *("jpeg", "png", "tiff", "webp", "gif", "bmp", "avif", "jpeg2000", "netpbm", "hdr", "sun"),
-    *("voc", "yolo", "coco", "data.yaml", "list", "predictions", "retrain"),
+    *("voc", "yolo", "coco", "data.yaml", "list", "predictions"),
 ]
-SLOW = ["checkpoint", "safetensors", "onnx", "bank", "manifest"]
+SLOW = ["checkpoint", "safetensors", "onnx", "bank", "manifest", "retrain"]
 
 
 @pytest.fixture

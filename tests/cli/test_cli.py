@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 BANK = "list show sheet accept reject target undo compare stats merge prune vacuum".split()
 COMMANDS = [
     "scan", "review", "augment", "ratio", "export", "retrain", "eval", "report", *(f"bank {name}" for name in BANK),
-    "verifier train", "verify", "demo",
+    "verifier train", "verifier export", "verify", "demo",
 ]  # fmt: skip
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -8,13 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from banks import MakeBank
+from banks import MakeBank, judge
 from blobs import draw, voc_xml
 from commands import one_line
 
 from negmine.bank.bank import Bank
 from negmine.bank.verify import verify
-from negmine.bank.writer import BankWriter
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -71,8 +70,7 @@ def test_exported_with_their_operation_in_the_name(run: Run, bank: Path, tmp_pat
 def test_what_is_rejected_later_leaves_the_export(run: Run, bank: Path, tmp_path: Path) -> None:
     run("augment", "--per-negative", "2")
     run("export", "--out", "out")
-    with BankWriter(bank, purpose="a test") as writer:
-        writer.review(1, "rejected")
+    judge(bank, 1, "rejected")
     exported = json.loads(run("export", "--out", "out", "--json").stdout)
     assert (exported["negatives"], exported["variants"], exported["files"]["removed"]) == (3, 6, 6)
 
@@ -85,7 +83,7 @@ def test_a_damaged_negative_is_named_and_skipped(run: Run, bank: Path) -> None:
     assert done.returncode == 0 and "4 negatives with 3 variants" in done.stdout
     assert "1 variant fewer than asked: negatives could not be read" in done.stdout
     assert "nothing to make" not in run("augment", "--per-negative", "1").stdout
-    assert f"skipped {first.relative_to(bank.parent)}: it does not have the hash" in done.stderr
+    assert f"skipped {first.relative_to(bank.parent)}: its file has changed" in done.stderr
 
 
 @pytest.mark.parametrize(

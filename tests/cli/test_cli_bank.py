@@ -58,6 +58,9 @@ def states(bank: Path) -> list[str]:
 
 def test_the_list_fits_a_terminal(run: Run, hardest: list[Negative], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")  # a terminal, to rich
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
     done = run("bank", "list")
     assert done.returncode == 0 and done.stderr == ""
     lines = done.stdout.splitlines()
@@ -120,13 +123,13 @@ def test_a_verdict_names_what_changed_and_can_be_taken_back(
     assert done.returncode == 0 and done.stdout.startswith("2 negatives ")
     assert done.stdout.endswith(f": {first}, {second}\n")
     assert states(bank) == [state, state, "unreviewed", "unreviewed"]
-    assert run("bank", verdict, first).stdout.startswith("already ")
+    assert run("bank", verdict, first).stdout.startswith("1 negative already ")
     assert json.loads(run("bank", verdict, hardest[2].sha256, first, "--json").stdout) == {
         "schema_version": 1, "act": 2, "changed": [{"id": hardest[2].sha256, "state": state}], "unchanged": 1,
     }  # fmt: skip
     assert run("bank", "undo").returncode == run("bank", "undo").returncode == 0
     assert states(bank) == ["unreviewed"] * 4
-    assert "no decision of `negmine bank` to take back" in one_line(run("bank", "undo"))
+    assert "no decision made with `negmine bank` to take back" in one_line(run("bank", "undo"))
 
 
 def test_one_decision_of_several_is_taken_back(run: Run, bank: Path, hardest: list[Negative]) -> None:
@@ -148,6 +151,55 @@ def test_a_list_is_judged_through_a_pipe(run: Run, bank: Path, monkeypatch: pyte
     assert states(bank) == ["unreviewed", "unreviewed", "rejected", "rejected"]
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert run("bank", "reject", "-").returncode == 2
+
+
+def test_a_plain_list_in_a_pipe_is_what_reject_reads(
+    run: Run, bank: Path, hardest: list[Negative], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = run("bank", "list", "--limit", "2")
+    assert [line.split("\t") for line in listed.stdout.splitlines()] == [
+        [each.sha256[:7], f"{each.score:.2f}", "lamp", "unreviewed", str(each.source)] for each in hardest[:2]
+    ]
+    assert listed.stderr == "2 of 4 negatives; --limit 0 lists all\n"
+    monkeypatch.setattr("sys.stdin", io.StringIO(listed.stdout))
+    assert run("bank", "reject", "-").stdout.startswith("2 negatives rejected: ")
+    assert states(bank) == ["rejected", "rejected", "unreviewed", "unreviewed"]
+
+
+@pytest.mark.parametrize("wrong", ["─────── ─────", "4 of 4 negatives", '{"schema_version": 1}', "no negative"])
+def test_what_is_no_list_on_stdin_stores_nothing(
+    run: Run, bank: Path, hardest: list[Negative], monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"id  score\n{hardest[0].sha256}  0.23\n{wrong}\n"))
+    assert "expected an ID at the start of line 3 of stdin" in one_line(run("bank", "reject", "-"))
+    assert states(bank) == ["unreviewed"] * 4
+
+
+def test_what_is_held_back_is_listed_drawn_and_counted_alone(run: Run, bank: Path) -> None:
+    with BankWriter(bank, purpose="a test") as writer:
+        list(writer.query("INSERT INTO likenesses VALUES (1, 0.99, 1, 1), (2, 0.5, 2, 2), (3, 0.98, 3, 3)"))
+        numbers = {each.sha256[:7]: each.id for each in writer.negatives()}
+    listed = [line.split("\t") for line in run("bank", "list", "--held-back").stdout.splitlines()]
+    assert [(numbers[row[0]], row[3]) for row in listed] == [(3, "held back"), (1, "held back")]
+    assert json.loads(run("bank", "stats", "--held-back", "--json").stdout)["negatives"] == 2
+    assert run("bank", "sheet", "--held-back", "--out", "sheet.png").stdout == "2 of 2 negatives drawn on sheet.png\n"
+    assert "expected --held-back or --state" in one_line(run("bank", "list", "--held-back", "--state", "accepted"))
+    run("bank", "accept", listed[0][0])
+    assert len(run("bank", "list", "--held-back").stdout.splitlines()) == 1
+
+
+def test_a_sheet_shows_verdicts_without_colours_too(run: Run, hardest: list[Negative], tmp_path: Path) -> None:
+    run("bank", "sheet", "--out", "sheet.png")
+    plain = cv2.imread(str(tmp_path / "sheet.png"), cv2.IMREAD_GRAYSCALE)
+    for verdict, each in zip(("accept", "reject", "target"), hardest, strict=False):
+        run("bank", verdict, each.sha256)
+    run("bank", "sheet", "--out", "sheet.png")
+    marked = cv2.imread(str(tmp_path / "sheet.png"), cv2.IMREAD_GRAYSCALE)
+    assert plain is not None and marked is not None
+    height, width = (side // 2 for side in marked.shape)
+    corners = [(marked[y : y + 30, x : x + 30] > 150).tobytes() for y in (0, height) for x in (0, width)]
+    assert len({*corners}) == 4  # a tick, a cross, a ring, and nothing
+    assert (plain[height:, width:] == marked[height:, width:]).all()  # nobody judged the last
 
 
 def test_an_id_that_is_none_stores_nothing(run: Run, bank: Path, hardest: list[Negative]) -> None:
@@ -196,7 +248,7 @@ def test_a_picture_is_drawn_where_the_terminal_can(
     run: Run, bank: Path, hardest: list[Negative], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = run("bank", "show", hardest[0].sha256, "--picture")
-    assert done.returncode == 0 and "no picture: standard output is no terminal" in done.stderr
+    assert done.returncode == 0 and "no picture: it needs a terminal" in done.stderr
     for name, value in {"FORCE_COLOR": "1", "COLORTERM": "truecolor", "TERM": "xterm-256color"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -209,14 +261,14 @@ def test_a_picture_is_drawn_where_the_terminal_can(
 
 def test_a_sheet_is_the_same_again_and_replaces_an_image_alone(run: Run, bank: Path, tmp_path: Path) -> None:
     done = run("bank", "sheet", "--out", "sheet.png", "--hardest", "3")
-    assert done.stdout == "3 of 4 negatives in sheet.png\n"
+    assert done.stdout == "3 of 4 negatives drawn on sheet.png\n"
     data = (tmp_path / "sheet.png").read_bytes()
     sheet = cv2.imread(str(tmp_path / "sheet.png"))
     assert sheet is not None and (sheet == (0, 0, 255)).all(axis=2).sum() > 100  # the boxes
     assert run("bank", "sheet", "--out", "sheet.png", "--hardest", "3").returncode == 0
     assert (tmp_path / "sheet.png").read_bytes() == data
     (tmp_path / "notes.png").write_text("mine")
-    assert "no image that may be replaced" in one_line(run("bank", "sheet", "--out", "notes.png"))
+    assert "exists and is not an image" in one_line(run("bank", "sheet", "--out", "notes.png"))
     assert "to end in .jpg or .png" in one_line(run("bank", "sheet", "--out", "notes.txt"))
     assert "no such negative to draw" in one_line(run("bank", "sheet", "--out", "a.png", "--class", "dog"))
     assert (tmp_path / "notes.png").read_text() == "mine" and not (tmp_path / "a.png").exists()
@@ -233,7 +285,7 @@ def test_pruning_names_first(run: Run, bank: Path, hardest: list[Negative]) -> N
     hardest[0].path.unlink()
     said = run("bank", "prune").stdout
     assert f"negative {hardest[0].sha256[:10]} (rejected): its file is gone" in said
-    assert "1 negative or variant would be removed; --yes removes them" in said and "with a verdict: " in said
+    assert "1 negative or variant would be removed; --yes removes them" in said and "1 of them judged; " in said
     assert len(states(bank)) == 4
     assert json.loads(run("bank", "prune", "--yes", "--files-only", "--json").stdout)["removed"] is True
     assert len(states(bank)) == 3 and run("verify").returncode == 0
@@ -244,15 +296,21 @@ def test_merging_says_what_was_taken(run: Run, bank: Path) -> None:
     with Bank(bank.parent / "other") as opened:
         next(opened.negatives()).path.write_bytes(b"damaged")
     done = run("bank", "merge", "other", "--conflicts", "own")
-    assert "other: 1 negative and 0 variants added, 0 here before, 0 verdicts changed" in done.stdout
+    assert "other: 1 negative and 0 variants added, 0 already here, 0 verdicts changed" in done.stdout
     assert "1 file left out: missing, damaged, or not as stated" in done.stdout and "skipped negatives/" in done.stderr
     assert len(states(bank)) == 5
     document = json.loads(run("bank", "merge", "other", "--json").stdout)
     assert [each["added"] for each in document["merged"]] == [0] and document["negatives"] == 5
 
 
+def test_banks_are_merged_into_one_that_was_not_there(run: Run, bank: Path) -> None:
+    done = run("bank", "merge", "negmine-bank", "other", "--bank", "both")
+    assert done.returncode == 0 and done.stdout.endswith(" in both, a new bank\n")
+    assert json.loads(run("bank", "merge", "other", "--bank", "both", "--json").stdout)["new"] is False
+
+
 def test_a_vacuum_says_what_it_gave_back(run: Run, bank: Path) -> None:
-    assert run("bank", "vacuum").stdout.startswith("negmine-bank: bank.db has 0.")
+    assert run("bank", "vacuum").stdout.startswith("negmine-bank: bank.db is 0.")
     document = json.loads(run("bank", "vacuum", "--json").stdout)
     assert document["before"] >= document["after"] > 0
 

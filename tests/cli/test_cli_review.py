@@ -61,7 +61,7 @@ def test_an_address_of_another_computer_is_one_line(run: Run, small_bank: Path) 
 
 def test_opening_it_to_others_asks_for_a_token_and_says_what_it_opens(run: Run, small_bank: Path) -> None:
     line = one_line(run("review", "--bank", small_bank, "--host", "0.0.0.0"))
-    assert "expected --token with --host 0.0.0.0" in line and "can see every negative" in line and "decide" in line
+    assert "expected --token with --host 0.0.0.0" in line and "can see every negative" in line and "judge" in line
 
 
 def test_no_bank_is_one_line(run: Run) -> None:
@@ -104,14 +104,14 @@ def test_a_read_only_bank_can_be_looked_at(
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
     process = start("--bank", bank, "--token", "0123456789abcdef")
     assert process.stdout is not None and process.stderr is not None
-    assert "decide nothing" in process.stderr.readline()
+    assert "You can look, but not decide: bank" in process.stderr.readline()
     host = process.stdout.readline().split("/")[2]
     with closing(http.client.HTTPConnection(host)) as connection:
         connection.request("GET", "/?token=0123456789abcdef")
-        assert "You can look, but decide nothing" in connection.getresponse().read().decode()
+        assert "You can look, but not decide" in connection.getresponse().read().decode()
         headers = {"origin": f"http://{host}", "negmine-token": "0123456789abcdef", "content-type": "application/json"}
         connection.request("POST", "/api/decide", '{"ids": [1], "sha256s": ["00000000"], "state": "rejected"}', headers)
         answer = connection.getresponse()
-        assert answer.status == 409 and b"nothing can be decided" in answer.read()
+        assert answer.status == 409 and b"nothing was stored" in answer.read()
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=20)

@@ -63,6 +63,12 @@ def test_train_scan_and_eval_work_together(run: Run, world: Path, tmp_path: Path
     models = json.loads(measured.stdout)["models"]
     assert [each["name"] for each in models] == ["best.pt", "best.pt + v.safetensors"]
     assert models[0]["curve"] != models[1]["curve"] and models[0]["sha256"] == models[1]["sha256"]
+    onnx = tmp_path / "verified.onnx"
+    exported = run("verifier", "export", *both[:2], *both[4:], "--out", str(onnx), "--json")
+    assert json.loads(exported.stdout)["bytes"] == onnx.stat().st_size, exported.stderr
+    words = run("verifier", "export", *both[:2], *both[4:], "--out", str(onnx), "--conf", "0.3").stdout
+    assert "output0 [N, 300, 6]" in words and f"negmine scan SOURCE --weights {onnx} --conf 0.3" in words
+    assert run("scan", backgrounds, "--weights", str(onnx), "--bank", str(tmp_path / "onnx-bank")).returncode == 0
     scanned = run("scan", backgrounds, *both, "--bank", str(tmp_path / "left"), "--json")
     assert scanned.returncode == 0, scanned.stderr
     with Bank(tmp_path / "left") as bank:
@@ -77,6 +83,11 @@ def test_train_scan_and_eval_work_together(run: Run, world: Path, tmp_path: Path
         (["verifier", "train", "--weights", "best.pt", "--data", "data.yaml", "--out", "v.pt"], "ends in .safetensors"),
         (["verifier", "train", "--weights", "b.pt", "--data", "d.yaml", "--conf", "1"], "expected conf over 0"),
         (["verifier", "train", "--weights", "b.pt", "--data", "d.yaml", "tests/"], "expected --held-out before"),
+        (["verifier", "export", "--weights", "best.pt", "--verifier", "v", "--out", "o.pt"], "ends in .onnx"),
+        (
+            ["verifier", "export", "--weights", "best.pt", "--verifier", "none", "--out", "o.onnx"],
+            "expected a verifier",
+        ),
     ],
 )
 def test_bad_input_is_one_line(run: Run, world: Path, arguments: list[str], message: str) -> None:

@@ -27,21 +27,21 @@ def test_an_empty_bank_is_compared(tmp_path: Path) -> None:
 
 
 def test_without_weights_look_alikes_are_told_by_their_hashes(make_bank: MakeBank) -> None:
-    """Two frames of one scene, and another scene."""
+    """Three frames of one scene, and another scene."""
     rng = np.random.default_rng(4)
     one, other = (np.kron(rng.integers(0, 120, (12, 20, 3)), np.ones((10, 10, 1))).astype(np.uint8) for _ in range(2))
-    brighter = one + 4
-    for image in (one, brighter, other):
+    frames = {f"{name}.png": one + 4 * step for step, name in enumerate("abc")}
+    for image in (*frames.values(), other):
         image[40:60, 60:80] = 255
-    bank = make_bank({"a.png": one, "b.png": brighter, "c.png": other})
+    bank = make_bank({**frames, "d.png": other})
     steps: list[str] = []
     result = negmine.compare(bank, on_step=steps.append)
-    assert (result.negatives, result.targets, result.computed, result.clusters, result.clustered) == (3, 0, 0, 1, 2)
+    assert (result.negatives, result.targets, result.computed, result.clusters, result.clustered) == (4, 0, 0, 1, 3)
     (place,) = result.places
-    assert (place.images, place.folder, place.class_name) == (2, bank.parent / "bank-in", "sign")
+    assert (place.images, place.folder, place.class_name) == (3, bank.parent / "bank-in", "sign")
     assert result.likely is None
     assert result.notes == ("without --weights, negatives are compared by their perceptual hashes alone",)
-    assert steps == ["comparing 3 negatives with 0 labelled targets"]
+    assert steps == ["comparing 4 negatives with 0 labelled targets"]
     before = contents(bank)
     negmine.compare(bank)
     assert contents(bank) == before

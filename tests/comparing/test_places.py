@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from negmine.bank.likenesses import Box, HardestFinding
 from negmine.boxes import box_iou
-from negmine.comparing.places import places
+from negmine.comparing.places import of_fixed_cameras, places
 
 
 def numbers(*findings: HardestFinding, vectors: list[list[float]] | None = None) -> list[int]:
@@ -46,6 +46,27 @@ def test_the_leader_that_overlaps_most_takes_a_box() -> None:
     """1 and 2 share 28 / 40 rows less a bit, so neither leads the other; the third is nearer to the second."""
     one, two, three = (finding((10, y, 50, y + 40), number=y) for y in (10, 18, 15))
     assert numbers(one, two, three) == [1, 2, 2]
+
+
+def fixed(*numbers: int, images: int | None = None) -> list[int]:
+    """Renumbered; every negative is of an image of its own, unless there are fewer images."""
+    found = [finding(source=f"/yard/{index % (images or len(numbers))}.jpg") for index in range(len(numbers))]
+    return of_fixed_cameras(found, np.array(numbers, dtype=np.int64)).tolist()
+
+
+def test_two_photographs_of_one_scene_are_no_fixed_camera() -> None:
+    assert fixed() == []
+    assert fixed(1, 2, 1) == [1, 2, 3]
+    assert fixed(1, 2, 1, 1) == [1, 2, 1, 1]
+    assert fixed(1, 1, 1, images=2) == [1, 2, 3]
+
+
+def test_of_many_images_three_are_few_and_ten_are_enough() -> None:
+    alone = range(100, 160)
+    assert fixed(*[1] * 4, *alone)[:4] == [1] * 4
+    assert fixed(*[1] * 3, *alone)[:4] == [1, 2, 3, 4]
+    assert fixed(*[1] * 10, *range(100, 400))[:11] == [*[1] * 10, 2]
+    assert fixed(*[1] * 9, *range(100, 400))[:9] == [*range(1, 10)]
 
 
 CORNERS, SIDES = st.floats(0, 300), st.floats(0.4, 200)

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from negmine.comparing.unlabelled import FOLDS, MIN_EXAMPLES, Side, deal_folds, likely_unlabelled
+from negmine.comparing.unlabelled import (
+    FOLDS,
+    MIN_EXAMPLES,
+    Side,
+    deal_folds,
+    likely_unlabelled,
+    share_of_targets,
+)
 from negmine.structures import FloatArray
+from negmine.trainable import LIKELY_UNLABELLED
 
 SIZE = 12
 
@@ -47,12 +56,36 @@ def test_hidden_targets_come_first() -> None:
     assert len(first & set(range(90, 100))) >= 9
 
 
+def test_where_many_negatives_are_targets_each_is_more_likely_one() -> None:
+    """They teach the discriminant that they are none; of these 40, it alone would make two so likely."""
+    negatives = side(np.concatenate([cloud(10, 1.5, 4), cloud(70, -1.5, 1), cloud(30, 1.5, 2)]))
+    found = likely_unlabelled(negatives, side(cloud(100, 1.5, 3)), np.full(110, 0.8))
+    assert found is not None
+    held_back = found >= LIKELY_UNLABELLED
+    assert held_back[:10].sum() + held_back[80:].sum() >= 10 and held_back[10:80].sum() == 0
+
+
+def test_the_share_of_targets() -> None:
+    ones = np.ones(1000)
+    assert share_of_targets(np.full(1000, -9.0), ones) < 1e-3
+    assert share_of_targets(np.full(1000, 9.0), ones) > 0.99
+    odds = np.repeat([4.0, -4.0], [250, 750])
+    assert share_of_targets(odds, ones) == pytest.approx(0.24, abs=0.02)
+    assert share_of_targets(odds, np.repeat([0.0, 1.0], [250, 750])) < 1e-3
+
+
 def test_the_score_of_the_detector_counts_too() -> None:
     """Vectors that tell nothing leave the order of the scores."""
     negatives, scores = side(cloud(80, 0, 1)), np.linspace(0.3, 0.95, 80)
     found = likely_unlabelled(negatives, side(cloud(80, 0, 2)), scores)
     assert found is not None and np.corrcoef(found, scores)[0, 1] > 0.8
     assert np.isfinite(found).all()
+
+
+@pytest.mark.parametrize("score", [0.5, 0.8, 0.99])
+def test_the_score_alone_never_makes_a_negative_so_likely(score: float) -> None:
+    found = likely_unlabelled(side(cloud(300, 0, 1)), side(cloud(300, 0, 2)), np.full(300, score))
+    assert found is not None and (found >= LIKELY_UNLABELLED).sum() <= 3
 
 
 def test_what_counts_nothing_is_judged_and_teaches_nothing() -> None:

@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from banks import MakeBank
+from banks import MakeBank, judge
 from blobs import draw, voc_xml
 
-from negmine.bank.writer import BankWriter
 from negmine.datasets.labelled import labelled_images
 from negmine.datasets.open import open_dataset
 from negmine.errors import SourceError
@@ -88,8 +87,7 @@ def test_a_yaml_without_splits_says_so_whatever_is_asked(tmp_path: Path) -> None
 
 
 def test_a_voc_export_is_a_data_set_without_classes(make_bank: MakeBank, tmp_path: Path) -> None:
-    with BankWriter(make_bank(1), purpose="a test") as writer:
-        writer.review(1, "accepted")
+    judge(make_bank(1), 1, "accepted")
     export(tmp_path / "bank", tmp_path / "out", config=ExportConfig(format="voc"))
     dataset = open_dataset(tmp_path / "out")
     assert (dataset.format_name, dataset.class_names, dataset.lost) == ("Pascal VOC", (), ())

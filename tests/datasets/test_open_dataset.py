@@ -8,10 +8,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from banks import MakeBank
+from banks import MakeBank, judge
 from blobs import draw, voc_xml
 
-from negmine.bank.writer import BankWriter
 from negmine.datasets.labelled import LabelledImage, labelled_images
 from negmine.datasets.open import open_dataset
 from negmine.errors import SourceError, TruthError
@@ -189,8 +188,7 @@ def test_coco_beside_its_images(tmp_path: Path) -> None:
 
 
 def test_an_export_is_a_data_set_of_empty_images(make_bank: MakeBank, tmp_path: Path) -> None:
-    with BankWriter(make_bank(1), purpose="a test") as writer:
-        writer.review(1, "accepted")
+    judge(make_bank(1), 1, "accepted")
     export(tmp_path / "bank", tmp_path / "out")
     ((split, _), names), *others = told(tmp_path / "out").items()
     assert (split, names, others) == ("train", (), [])

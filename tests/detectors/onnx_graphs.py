@@ -17,7 +17,7 @@ Array = npt.NDArray[np.float32]
 
 
 def graph(
-    path: Path, outputs: dict[str, Any], *, shape: tuple[object, ...] = (1, 3, 64, 64), names: str | None = None
+    path: Path, outputs: dict[str, Any], *, shape: tuple[object, ...] = (1, 3, 64, 64), **metadata: str | None
 ) -> Path:
     """Save a model whose outputs are constants; a text `y,x` among them is the image's pixel there, [1, 3, 1]."""
     from onnx import TensorProto, helper, numpy_helper
@@ -56,8 +56,7 @@ def graph(
         helper.make_graph(nodes, "tiny", [image], declared, constants),
         opset_imports=[helper.make_opsetid("", 17)], ir_version=8,
     )  # fmt: skip
-    if names is not None:
-        helper.set_model_props(built, {"names": names})
+    helper.set_model_props(built, {name: value for name, value in metadata.items() if value is not None})
     path.write_bytes(built.SerializeToString())
     return path
 

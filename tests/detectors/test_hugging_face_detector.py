@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,6 +92,17 @@ def opened(path: Path, **settings: Any) -> HuggingFaceDetector:
     return detector
 
 
+ASKED: list[str] = []  # what the process looked up or connected to, while a test watches
+
+
+def _watch(event: str, arguments: tuple[object, ...]) -> None:
+    if event in ("socket.getaddrinfo", "socket.connect"):
+        ASKED.append(f"{event} {arguments}")
+
+
+sys.addaudithook(_watch)
+
+
 def noise(seed: int, height: int = 90, width: int = 120) -> Image:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
@@ -173,6 +186,47 @@ def test_code_beside_the_weights_is_not_run(folder: Callable[..., Path], tmp_pat
     with pytest.raises(WeightsError, match=r"cannot be opened as a detector"):
         opened(tmp_path)
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"backbone": "somebody/else", "backbone_config": None, "use_timm_backbone": False},
+        {"backbone": "somebody/else", "backbone_config": None, "use_pretrained_backbone": True},
+        {"backbone": "resnet50", "backbone_config": None, "use_timm_backbone": True, "use_pretrained_backbone": True},
+        {"backbone_config": {"model_type": "timm_backbone", "backbone": "hf-hub:somebody/else"}},
+        {"quantization_config": {"quant_method": "bitsandbytes", "load_in_8bit": True}},
+        {"model_type": "foreign", "auto_map": {"AutoConfig": "somebody/else--code.C"}},
+        {"attn_implementation": "somebody/else"},
+        {"_attn_implementation": {"": "somebody/else:kernel"}},
+        {"backbone_config": {"model_type": "resnet", "attn_implementation": "somebody/else"}},
+    ],
+)
+def test_nothing_that_a_config_names_is_fetched(
+    folder: Callable[[str], Path], tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    shutil.copytree(folder("detr"), tmp_path, dirs_exist_ok=True)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | changes))
+    ASKED.clear()
+    with pytest.raises(WeightsError) as caught:
+        opened(tmp_path)
+    assert ASKED == [] and "\n" not in str(caught.value)
+    assert ("asks for code of the hub" in str(caught.value)) == ("attn_implementation" in json.dumps(changes))
+
+
+def test_an_adapter_does_not_open_the_weights_that_it_names(folder: Callable[..., Path], tmp_path: Path) -> None:
+    shutil.copytree(folder(), tmp_path, dirs_exist_ok=True)
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "somebody/else"}))
+    with pytest.raises(WeightsError, match="an adapter for other weights"):
+        opened(tmp_path)
+
+
+def test_the_hub_is_reached_again_after_weights_were_opened(folder: Callable[..., Path]) -> None:
+    from huggingface_hub import constants
+
+    opened(folder())
+    assert not constants.is_offline_mode()
 
 
 @pytest.mark.parametrize("name", ["", "./nowhere", "/no/where", "a/b/c"])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from banks import MakeBank
+from banks import MakeBank, judge
 from blobs import draw, square_detector
 from lxml import etree
 
@@ -76,10 +76,10 @@ def test_a_later_export_adds_what_is_new_and_takes_out_what_was_rejected(bank: P
     export(bank, tmp_path / "out")
     draw(tmp_path / "bank-in" / "new.png", [(60, 40, 80, 60, 90)], seed=9)
     scan(tmp_path / "bank-in", square_detector(), bank=bank)
-    with BankWriter(bank, purpose="a test") as writer:
-        hardest, second, *_ = list(writer.negatives())
-        writer.review(hardest.id, "accepted")
-        writer.review(second.id, "rejected")
+    with Bank(bank) as opened:
+        hardest, second, *_ = list(opened.negatives())
+        judge(opened.folder, hardest.id, "accepted")
+        judge(opened.folder, second.id, "rejected")
     result = export(bank, tmp_path / "out")
     assert (result.negatives, result.left_out, result.written, result.removed) == (3, 1, 3, 2)
     annotations = {p.stem: etree.parse(p).getroot() for p in (tmp_path / "out" / "Annotations").iterdir()}
@@ -182,9 +182,9 @@ def test_a_copy_after_links_is_a_copy(bank: Path, tmp_path: Path) -> None:
 
 def test_when_everything_is_rejected_an_earlier_export_is_emptied(bank: Path, tmp_path: Path) -> None:
     export(bank, tmp_path / "out")
-    with BankWriter(bank, purpose="a test") as writer:
-        for negative in list(writer.negatives()):
-            writer.review(negative.id, "rejected")
+    with Bank(bank) as opened:
+        for negative in list(opened.negatives()):
+            judge(opened.folder, negative.id, "rejected")
     result = export(bank, tmp_path / "out")
     assert (result.negatives, result.removed) == (0, 6)
     assert not (tmp_path / "out" / "JPEGImages").exists()

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from banks import judge
 from data_sets import CLASSES, SIZE_WH, Splits, write_coco, write_yolo
 from lxml import etree
 
-from negmine.bank.writer import BankWriter
+from negmine.bank.bank import Bank
 from negmine.datasets.open import open_dataset
 from negmine.detectors.ultralytics.quiet import quiet_ultralytics
 from negmine.exporting.config import ExportConfig
@@ -90,8 +91,8 @@ def test_supervision_reads_a_voc_merge(small_bank: Path, tmp_path: Path) -> None
 
 
 def test_objects_are_in_the_devkit_s_order(small_bank: Path, tmp_path: Path) -> None:
-    with BankWriter(small_bank, purpose="a test") as writer:
-        writer.review(next(writer.negatives()).id, "accepted")
+    with Bank(small_bank) as opened:
+        judge(opened.folder, next(opened.negatives()).id, "accepted")
     export(small_bank, tmp_path / "out", merge=write_coco(tmp_path / "data", SPLITS, crowd=True))
     root = etree.parse(tmp_path / "out" / "Annotations" / "a.xml").getroot()
     assert [child.tag for child in root] == ["folder", "filename", "source", "size", "segmented", "object"]

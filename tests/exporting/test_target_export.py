@@ -125,6 +125,22 @@ def test_an_image_that_is_gone_or_changed_is_named_and_the_others_are_written(ba
     assert dict(result.skipped) == {tmp_path / "bank-in" / "c.png": "it is gone"} and result.written == 0
 
 
+@pytest.mark.parametrize("before", [False, True])
+def test_where_all_images_are_gone_this_is_said_and_an_earlier_export_stays(
+    bank: Path, tmp_path: Path, before: bool
+) -> None:
+    mark(bank, "c.png", 1)
+    if before:
+        export_targets(bank, tmp_path / "out")
+    there = sorted(tmp_path.glob("out/**/*"))
+    for image in (tmp_path / "bank-in").iterdir():
+        image.unlink()
+    said = r"2 images with a target that waits for its label, and none can be written \(.*: it is gone, and 1 more\)"
+    with pytest.raises(ExportError, match=said):
+        export_targets(bank, tmp_path / "out")
+    assert sorted(tmp_path.glob("out/**/*")) == there
+
+
 def test_a_label_that_somebody_corrected_is_never_written_over(bank: Path, tmp_path: Path) -> None:
     export_targets(bank, tmp_path / "out")
     label = tmp_path / "out" / "Annotations" / "a_b.xml"

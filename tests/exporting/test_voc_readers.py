@@ -7,9 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from banks import MakeBank
+from banks import MakeBank, judge
 
-from negmine.bank.writer import BankWriter
 from negmine.exporting.export import export
 from negmine.mining.config import CropConfig
 
@@ -18,8 +17,7 @@ from negmine.mining.config import CropConfig
 def voc(make_bank: MakeBank, tmp_path: Path) -> Path:
     """An export of two negatives, one of which a reviewer accepted: its label says `verified="yes"`."""
     bank = make_bank(2, crop=CropConfig())
-    with BankWriter(bank, purpose="a test") as writer:
-        writer.review(1, "accepted")
+    judge(bank, 1, "accepted")
     export(bank, tmp_path / "VOCdevkit" / "VOC2012")
     return tmp_path / "VOCdevkit" / "VOC2012"
 

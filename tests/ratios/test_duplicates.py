@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from banks import judge
 
 from negmine.bank.bank import Bank
-from negmine.bank.writer import BankWriter
 from negmine.images import encode_jpeg
 from negmine.ratios.findings import Finding
 from negmine.ratios.ratio import ratio
@@ -119,8 +119,7 @@ def test_negatives_of_the_bank_contradict_positives_unless_rejected(make_yolo: M
     cv2.imwrite(str(data.parent / "images" / "train" / "b.png"), again)
     both = [("contradiction", ["bank", "train/a.png"]), ("contradiction", ["bank", "train/b.png"])]
     assert sorted(found(data, bank=bank), key=str) == both
-    with BankWriter(bank, purpose="test") as writer:
-        writer.review(first.id, "rejected")
+    judge(bank, first.id, "rejected")
     assert found(data, bank=bank) == both[1:]
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from banks import judge
 from blobs import draw
 
 from negmine.bank.bank import Bank
-from negmine.bank.writer import BankWriter
 from negmine.mining.config import CropConfig, OutputSize
 from negmine.ratios.ratio import ratio
 from negmine.ratios.result import RatioResult
@@ -57,9 +57,9 @@ def test_an_empty_label_that_a_reviewer_doubts_is_found(
     make_yolo: Make, make_bank: Make, state: str, words: str
 ) -> None:
     data, bank = make_yolo({"train": {"a": [0], "b": []}}), make_bank(1)
-    with BankWriter(bank, purpose="test") as writer:
-        (negative,) = writer.negatives()
-        writer.review(negative.id, state)  # type: ignore[arg-type]
+    with Bank(bank) as opened:
+        (negative,) = opened.negatives()
+        judge(opened.folder, negative.id, state)  # type: ignore[arg-type]
     shutil.copy(negative.path, data.parent / "images" / "train" / "b.png")
     found = of_kind(ratio(data, bank=bank), "hard-empty")
     assert [(files, words in message) for message, files in found] == ([(["b.png"], True)] if words else [])

@@ -9,13 +9,13 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from banks import judge
 from blobs import draw, voc_xml
 
 import negmine
 from negmine.augmenting.augment import augment
 from negmine.augmenting.config import AugmentConfig
 from negmine.bank.bank import Bank
-from negmine.bank.writer import BankWriter
 from negmine.errors import BankError, ConfigError, NegmineError, TruthError
 from negmine.ratios.mix import Mix, count_mix
 from negmine.ratios.ratio import ratio
@@ -25,8 +25,8 @@ Make = Callable[..., Path]
 
 def review(bank: Path, index: int, state: str) -> None:
     """Say something of the bank's negative at `index`, hardest first."""
-    with BankWriter(bank, purpose="test") as writer:
-        writer.review(list(writer.negatives())[index].id, state)  # type: ignore[arg-type]
+    with Bank(bank) as opened:
+        judge(opened.folder, list(opened.negatives())[index].id, state)  # type: ignore[arg-type]
 
 
 def test_no_data_is_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 from pathlib import Path
 
@@ -43,6 +44,7 @@ def test_the_numbers_of_a_bank(make_bank: MakeBank, tmp_path: Path) -> None:
     assert document["schema_version"] == 1 and document["bytes"] == len(page.bytes) and document["pictures"] == 3
     found = document["bank"]
     assert (found["images"], found["false_positives"], found["negatives"]) == (3, 3, 3)
+    assert (found["folder"], found["images_below"]) == (str(bank), str(tmp_path / "bank-in"))
     assert found["kinds_by_class"] == {"lamp": {"background": 3}}
     assert sum(found["scores_by_class"]["lamp"]) == 3
     assert found["background_false_positives"] == {"found": 3, "in_a_negative": 3, "skipped": {}}
@@ -95,6 +97,29 @@ def test_names_out_of_a_bank_are_text(tmp_path: Path) -> None:
     assert "</title><script>alert(1)</script>{{ 7 * 7 }}\\x1b[2J\\u202e" in page.text
     assert HOSTILE in page.text and "<svg onload=alert(1)>" in page.text and "<i> </style>" in page.text
     assert not page.tree.xpath("//b[text()='in']") and "<b>in</b>" in page.text
+
+
+def test_its_colours_can_be_told_in_light_in_dark_and_on_paper(small_bank: Path, tmp_path: Path) -> None:
+    """Contrast as WCAG 2 has it: 4.5 for text, 3 for what is drawn."""
+    report(small_bank, tmp_path / "r.html")
+    (style,) = Page(tmp_path / "r.html").tree.xpath("//style/text()")
+    light, dark, paper = (dict(re.findall(r"--(\w+): (#\w{6})", part)) for part in style.split(":root {")[1:])
+    for colours in (light, light | dark, light | paper):
+        for name in ("text", "soft", "accent"):
+            assert min(_contrast(colours[name], colours[under]) for under in ("page", "card")) >= 4.5, name
+        for name in ("before", "after", "bar", "good", "bad", "false", "object"):
+            assert _contrast(colours[name], colours["page"]) >= 3, name
+
+
+def _contrast(one: str, other: str) -> float:
+    low, high = sorted(map(_luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_verdicts_are_counted_shown_and_said_where_they_were_made(make_bank: MakeBank, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from negmine.bank.tallies import ScannedSource
+from negmine.reporting.facts import _moment
 from negmine.reporting.groups import Group, group, hour_in_name
 from negmine.structures import FileStamp
 
@@ -55,6 +56,12 @@ def test_folders_begin_with_what_they_have_in_common(tmp_path: Path) -> None:
     assert group(sources[:1]).folders == (Group("a", 2, 3),)
 
 
+@pytest.mark.parametrize("others", [[], ["/srv/x/b.jpg"], ["c.jpg"]])
+def test_a_path_with_two_slashes_has_a_folder(others: list[str]) -> None:
+    sources = [ScannedSource(Path(each), 1, 1, None) for each in ("//srv/x/a.jpg", *others)]
+    assert sum(each.images for each in group(sources, workers=1).folders) == len(sources)
+
+
 def test_a_name_says_the_hour_before_exif_does(tmp_path: Path) -> None:
     sources = [
         source(tmp_path / "2024-05-01T22-00-00.jpg", 2, time="09:00:00"),
@@ -79,3 +86,8 @@ def test_a_file_that_is_gone_or_another_one_now_says_nothing(tmp_path: Path) -> 
 def test_items_that_are_no_files_have_no_folder_in_common() -> None:
     found = group([ScannedSource(Path("/a/1.jpg"), 1, 1, None), ScannedSource(Path("store:b"), 1, 0, None)])
     assert found.folder == "" and [each.name for each in found.folders] == ["/a", "."]
+
+
+@pytest.mark.parametrize("seconds", [-1e18, 0, 1e18])
+def test_a_file_of_any_date_has_a_year(seconds: float) -> None:
+    assert 1 <= _moment(seconds).year <= 9999

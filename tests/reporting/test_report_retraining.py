@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from page_read import Page
 from toy import ToyTrainer, World, copy_tree, make_world, open_toy, toy_config, write_weights
 
-from negmine.errors import ConfigError
+from negmine.errors import ConfigError, NegmineError
 from negmine.evaluating.image_scores import ImageScores
 from negmine.reporting.curves import curves_of
 from negmine.reporting.report import report
@@ -64,6 +65,44 @@ def test_what_a_retraining_changed(done: Path, tmp_path: Path) -> None:
     assert result.missing == () and result.pictures > 0
 
 
+def _rows(page: Page) -> dict[str, str]:
+    """The table of rounds: what is said of each, by its name."""
+    table = "//h2[@id='retraining']/following-sibling::div[@class='scroll'][1]/table"
+    return {row.xpath("string(th)"): " ".join(row.xpath("td//text()")) for row in page.tree.xpath(f"{table}/tbody/tr")}
+
+
+def test_the_figures_of_the_verdict_are_in_the_table(done: Path, tmp_path: Path) -> None:
+    found = json.loads((done / "result.json").read_text())
+    page, report_of = Page(report(None, tmp_path / "r.html", retrain=done).out), found["report"]
+    assert set(report_of["chosen_by_halves"]) == {found["best"]}
+    rows = _rows(page)
+    assert list(rows) == ["the start", "round 1 (result)"]
+    for row, key in zip(rows.values(), ("fppi_before", "fppi_after"), strict=True):
+        figure = f"{report_of[key]:.3g}"
+        assert figure in found["verdict"] and figure in row.split()
+    assert "Each half of the held-out images, by itself, chose this result" in page.section("retraining")
+
+
+@pytest.mark.parametrize(
+    ("halves", "last", "said"),
+    [
+        ([0, 1], ["9.87", "6.54"], "in the last two rows: each half measures what the other half chose"),
+        ([0, 0], [], "by itself, chose the start; all of them together chose the result"),
+        ([], [], "too few held-out images to split them"),
+    ],
+)
+def test_where_the_verdict_is_of_other_images_than_the_table_this_is_said(
+    done: Path, tmp_path: Path, halves: list[int], last: list[str], said: str
+) -> None:
+    out = copy_tree(done, tmp_path / "out")
+    document = json.loads((out / "result.json").read_text())
+    document["report"] |= {"chosen_by_halves": halves, "fppi_before": 9.87, "fppi_after": 6.54}
+    (out / "result.json").write_text(json.dumps(document))
+    page = Page(report(None, tmp_path / "r.html", retrain=out).out)
+    assert said in page.section("retraining")
+    assert [row.split()[0] for row in list(_rows(page).values())[2:]] == last
+
+
 def test_the_numbers_of_a_retraining(done: Path, tmp_path: Path) -> None:
     document = json.loads(json.dumps(report(None, tmp_path / "r.html", retrain=done).to_dict()))["retraining"]
     start, after = (json.loads((done / f"round-{number}" / "metrics.json").read_text()) for number in (0, 1))
@@ -111,6 +150,59 @@ def test_a_retraining_of_an_older_negmine_has_curves_and_no_pictures_of_changes(
     assert result.retraining is not None and result.retraining.changes is None
     said = Page(result.out).section("retraining")
     assert "measured by an older negmine" in said and "Recall by score" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("round-0/scores.json", lambda text: text.replace('"true": [', '"true": [0.9, 0.9, 0.9, ', 1)),
+        ("round-0/scores.json", lambda text: text.replace('"objects": 1', '"objects": 4611686018427387904', 2)),
+        ("round-0/detections.json", lambda text: _many_false_positives(text)),
+        ("result.json", lambda text: text.replace('"conf": 0.25', '"conf": 1e308')),
+        ("result.json", lambda text: text.replace('"recall": ', '"recall": 7', 1)),
+    ],
+)
+def test_a_folder_that_somebody_else_made_is_refused_with_a_line(
+    done: Path, tmp_path: Path, name: str, change: Callable[[str], str]
+) -> None:
+    out = copy_tree(done, tmp_path / "out")
+    before = (out / name).read_text()
+    (out / name).write_text(change(before))
+    assert (out / name).read_text() != before
+    with pytest.raises(NegmineError, match=r"is damaged: expected what a retraining writes there") as caught:
+        report(None, tmp_path / "r.html", retrain=out)
+    assert "\n" not in str(caught.value)
+
+
+def _many_false_positives(text: str) -> str:
+    """Thousands in an image, all of which would be compared with all."""
+    document = json.loads(text)
+    document["images"][0]["false_positives"] = [["lamp", 1, 1, 9, 9, 0.9]] * 50_000
+    return json.dumps(document)
+
+
+def test_an_interval_of_somebody_else_has_no_end(done: Path, tmp_path: Path) -> None:
+    out = copy_tree(done, tmp_path / "out")
+    document = json.loads((out / "result.json").read_text())
+    document["rounds"][0]["intervals"] = {"recall": [10**400, -(10**400)], "fppi": [[], "<b>"], "fppi_at_recall": 7}
+    (out / "result.json").write_text(json.dumps(document))
+    report(None, tmp_path / "r.html", retrain=out)
+    assert "no end to no end" in Page(tmp_path / "r.html").text
+
+
+def test_names_of_somebody_else_are_text(done: Path, tmp_path: Path) -> None:
+    """In the page: class names, paths, verdicts, advice, outcomes."""
+    out = copy_tree(done, tmp_path / "out")
+    evil = "\"'><script>x</script><svg onload=x>{{ 1234 * 5678 }}"
+    for number in (0, 1):
+        path = out / f"round-{number}" / "detections.json"
+        path.write_text(path.read_text().replace('"lamp"', json.dumps(evil)))
+    document = json.loads((out / "result.json").read_text())
+    document |= {"verdict": evil, "advice": [evil], "notes": [evil], "start": evil, "weights": evil, "stopped": evil}
+    document["comparisons"][1]["outcome"] = evil
+    (out / "result.json").write_text(json.dumps(document))
+    page = Page(report(None, tmp_path / "r.html", retrain=out).out)
+    assert not page.tree.xpath("//script | //@onload") and evil in page.text and "7006652" not in page.text
 
 
 @pytest.mark.slow

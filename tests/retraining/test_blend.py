@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -78,10 +79,27 @@ def test_a_run_that_was_killed_in_the_blend_ends_as_another(world: World, tmp_pa
             assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-def test_with_folds_each_member_is_averaged_with_the_start(tmp_path: Path) -> None:
-    world = make_world(tmp_path / "world", val=False)
-    result = go(world, tmp_path / "out", ToyTrainer(), folds=2, holdout=None)
-    assert result.rounds[-1].blended is not None
-    number = result.rounds[-1].number
-    assert (tmp_path / "out" / f"round-{number}" / "member-2" / "weights.pt").is_file()
-    assert (tmp_path / "out" / f"round-{number}" / "weights.pt").is_file()
+@dataclass
+class Remembering(ToyTrainer):
+    """Remembers what each average was made of."""
+
+    averages: dict[str, list[str]] = field(default_factory=dict)
+
+    def average(self, checkpoints: Sequence[Path], averaged: Path, *, shares: Sequence[float] | None = None) -> None:
+        super().average(checkpoints, averaged, shares=shares)
+        self.averages[_in_run(averaged)] = [_in_run(path) for path in checkpoints]
+
+
+def _in_run(path: Path) -> str:
+    return path.as_posix().partition("/out/")[2].rpartition("/")[0]
+
+
+def test_with_folds_the_average_of_the_members_has_half_of_the_start(tmp_path: Path) -> None:
+    world, trainer = make_world(tmp_path / "world", val=False), Remembering()
+    result = go(world, tmp_path / "out", trainer, folds=2, holdout=None)
+    last = result.rounds[-1]
+    of, number = f"round-{last.blended}", f"round-{last.number}"
+    for member in ("member-1", "member-2"):
+        assert trainer.averages[f"{number}/{member}"] == [f"{of}/{member}", "round-0"]
+    assert trainer.averages[number] == [f"{each}/{name}" for each in (of, number) for name in ("member-1", "member-2")]
+    assert "the average of the members has 25% of the start" in last.notes

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from banks import judge
 from toy import NATIVE, draw, open_toy, sha256, write_weights
 
 from negmine.bank.bank import Bank
 from negmine.bank.records import Negative
-from negmine.bank.writer import BankWriter
 from negmine.detectors.config import DetectorConfig
 from negmine.held_out import HeldOut
 from negmine.images import decode_image
@@ -77,8 +77,8 @@ def test_what_the_current_weights_get_wrong_comes_before_what_is_settled(tmp_pat
 def test_what_a_reviewer_rejected_is_no_candidate(tmp_path: Path, state: str) -> None:
     three(tmp_path)
     weights = fill(tmp_path, 1, 2, 3)
-    with BankWriter(tmp_path / "bank", purpose="test") as bank:
-        bank.review(next(bank.negatives()).id, state)  # type: ignore[arg-type]
+    with Bank(tmp_path / "bank") as bank:
+        judge(bank.folder, next(bank.negatives()).id, state)  # type: ignore[arg-type]
     assert sources(list_of(tmp_path, weights).negatives) == ["2", "1"]
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from banks import bank_maker
@@ -14,6 +17,10 @@ from negmine.reviewing.app import make_app
 from negmine.reviewing.guard import TOKEN_HEADER, Access
 from negmine.reviewing.reviewed_bank import ReviewedBank
 from negmine.reviewing.thumbnails import Thumbnails
+
+if TYPE_CHECKING:
+    from selenium import webdriver
+    from windows import Server
 
 TOKEN = "a-token-of-this-start"
 HOST = "127.0.0.1:8765"
@@ -73,3 +80,47 @@ def visit(tmp_path: Path) -> Iterator[Visit]:
 def page(visit: Visit, three: Path, tmp_path: Path) -> TestClient:
     """The page of three negatives, in a bank of its own."""
     return visit(Path(shutil.copytree(three, tmp_path / "bank")))
+
+
+@pytest.fixture(scope="session")
+def drivers() -> Iterator[list[webdriver.Chrome]]:
+    """Two browsers that share nothing."""
+    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or chromedriver is None:
+        pytest.skip("no chromium and chromedriver here (Debian: apt-get install chromium chromium-driver)")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
+        options.add_argument(argument)
+    options.add_argument("--window-size=1280,800")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    with contextlib.ExitStack() as stack:
+        started = [webdriver.Chrome(options=options, service=Service(chromedriver)) for _ in range(2)]
+        for driver in started:
+            stack.callback(driver.quit)
+        yield started
+
+
+@pytest.fixture
+def serve(drivers: list[webdriver.Chrome]) -> Iterator[Callable[[Path], Server]]:
+    """Serve a bank; the browsers have forgotten all that they knew."""
+    from windows import Server
+
+    servers = []
+
+    def start(bank: Path) -> Server:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = int(free.getsockname()[1])
+        servers.append(Server(bank, port))
+        servers[-1].start()
+        return servers[-1]
+
+    yield start
+    for driver in drivers:
+        driver.get("about:blank")
+        driver.get_log("browser")
+    for server in servers:
+        server.kill()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from negmine import reviewing
 from negmine.bank.bank import Bank
 from negmine.reviewing.guard import TOKEN_HEADER, Access, names_of
 
@@ -109,7 +110,10 @@ def test_the_page_holds_no_script_or_style_of_its_own(asking: TestClient) -> Non
     text = asking.get("/").text
     assert re.findall(r"<script(?![^>]*\bsrc=)", text) == []
     assert re.findall(r"<style|\sstyle=|\son\w+=|javascript:", text) == []
-    script = asking.get("/static/review.js").text
+    modules = sorted(path.name for path in (Path(str(reviewing.__file__)).parent / "static").glob("*.js"))
+    assert "review.js" in modules and "grid.js" in modules
+    script = "".join(asking.get(f"/static/{name}").text for name in modules)
+    assert {*re.findall(r'(?:from|import) "\./(.+?)"', script)} <= {*modules}
     assert re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", script) == []
     assert re.findall(r"https?://(?!www\.w3\.org)", text + script + asking.get("/static/review.css").text) == []
 

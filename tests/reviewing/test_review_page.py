@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import signal
-import socket
-import sqlite3
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from banks import NATIVE, RUN, MakeBank
+from banks import NATIVE, MakeBank
 from blobs import draw, square_detector
 from killing import until
 
-from negmine.bank.bank import Bank
 from negmine.bank.content_files import NEGATIVES, content_name
 from negmine.bank.verdicts import Verdicts
 from negmine.bank.verify import verify
@@ -30,164 +20,14 @@ from negmine.images import encode_jpeg
 from negmine.mining.config import ScanConfig
 from negmine.mining.scan import scan
 
-webdriver = pytest.importorskip("selenium.webdriver")
-from selenium.webdriver.chrome.service import Service  # noqa: E402
-from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.remote.webelement import WebElement  # noqa: E402
-from selenium.webdriver.support.select import Select  # noqa: E402
+pytest.importorskip("selenium.webdriver")
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.select import Select
+from windows import Page, decided, many_negatives, stored
 
 pytestmark = pytest.mark.slow
-
-TOKEN = "a-token-of-this-test"
-
-
-@dataclass
-class Server:
-    """`negmine review` in a process of its own, always at the same port."""
-
-    bank: Path
-    port: int
-    process: subprocess.Popen[str] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/?token={TOKEN}"
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "negmine", "review", "--bank", self.bank, "--port", self.port]
-        self.process = subprocess.Popen(
-            [*map(str, command), "--no-open", "--token", TOKEN],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        )  # fmt: skip
-        assert self.process.stdout is not None and self.process.stdout.readline().strip() == self.url
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.communicate()
-
-
-class Page:
-    """One window."""
-
-    def __init__(self, driver: webdriver.Chrome, url: str) -> None:
-        self.driver = driver
-        driver.get(url)
-        self.wait_for_tiles()
-
-    def wait_for_tiles(self) -> None:
-        until(lambda: self.driver.find_elements(By.CSS_SELECTOR, ".tile[data-state]"))
-
-    def press(self, *keys: str, holding: str | None = None) -> None:
-        actions = ActionChains(self.driver)
-        if holding is None:
-            actions.send_keys(*keys).perform()
-        else:
-            actions.key_down(holding).send_keys(*keys).key_up(holding).perform()
-
-    def all(self, selector: str) -> list[WebElement]:
-        return list(self.driver.find_elements(By.CSS_SELECTOR, selector))
-
-    def text(self, selector: str) -> str:
-        return str(self.driver.execute_script("return document.querySelector(arguments[0])?.innerText ?? ''", selector))
-
-    def states(self) -> dict[int, str]:
-        """By the numbers of the negatives whose tiles are there."""
-        script = (
-            "return [...document.querySelectorAll('.tile[data-state]')].map((t) => [t.dataset.id, t.dataset.state])"
-        )
-        return {int(number): state for number, state in self.driver.execute_script(script)}
-
-    def at(self) -> int:
-        """The number of the negative with the frame."""
-        return int(self.driver.find_element(By.CSS_SELECTOR, ".tile.at").get_attribute("data-id"))
-
-    def errors(self) -> list[str]:
-        """What the browser complains about, such as a breach of the policy for scripts."""
-        return [
-            entry["message"] for entry in self.driver.get_log("browser") if "ERR_CONNECTION" not in entry["message"]
-        ]
-
-
-@pytest.fixture(scope="module")
-def drivers() -> Iterator[list[webdriver.Chrome]]:
-    """Two browsers that share nothing."""
-    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or chromedriver is None:
-        pytest.skip("no chromium and chromedriver here (Debian: apt-get install chromium chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
-        options.add_argument(argument)
-    options.add_argument("--window-size=1280,800")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with contextlib.ExitStack() as stack:
-        started = [webdriver.Chrome(options=options, service=Service(chromedriver)) for _ in range(2)]
-        for driver in started:
-            stack.callback(driver.quit)
-        yield started
-
-
-@pytest.fixture
-def serve(drivers: list[webdriver.Chrome]) -> Iterator[Callable[[Path], Server]]:
-    """Serve a bank; the browsers have forgotten all that they knew."""
-    servers = []
-
-    def start(bank: Path) -> Server:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = int(free.getsockname()[1])
-        servers.append(Server(bank, port))
-        servers[-1].start()
-        return servers[-1]
-
-    yield start
-    for driver in drivers:
-        driver.get("about:blank")
-        driver.get_log("browser")
-    for server in servers:
-        server.kill()
-
-
-def stored(bank: Path) -> dict[int, str]:
-    with Bank(bank) as opened:
-        return {each.id: each.review for each in opened.negatives()}
-
-
-def decided(bank: Path) -> dict[str, int]:
-    """How many have each verdict."""
-    with Bank(bank) as opened:
-        return dict(opened.query("SELECT state, count(*) FROM reviews GROUP BY state"))
-
-
-def many_negatives(bank: Path, count: int) -> Path:
-    """A bank as a scan makes it, but without the minutes that safe writing of so many files takes."""
-    with BankWriter(bank, purpose="a test") as writer:
-        writer.begin_run(RUN)
-    picture, numbers = np.full((48, 64, 3), 90, np.uint8), range(1, count + 1)
-    hashes = []
-    for number in numbers:
-        bits = np.array([number >> bit & 1 for bit in range(16)], np.uint8)  # blocks, so that all differ
-        picture[:32] = np.kron(bits.reshape(4, 4) * 200, np.ones((8, 16), np.uint8))[:, :, None]
-        data = encode_jpeg(picture)
-        hashes.append(sha256_of(data))
-        path = bank / content_name(NEGATIVES, hashes[-1])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    connection = sqlite3.connect(bank / "bank.db")
-    connection.execute("INSERT INTO sources VALUES (1, ?, '/a.jpg', CAST('/a.jpg' AS BLOB), 64, 48, '')", ("ab" * 32,))
-    for number, sha256 in zip(numbers, hashes, strict=True):
-        file = content_name(NEGATIVES, sha256)
-        connection.execute("INSERT INTO negatives VALUES (?, ?, ?, 64, 48, ?)", (number, sha256, file, "0" * 16))
-        connection.execute("INSERT INTO crops VALUES (?1, ?1, 1, 0, 0, 64, 48)", (number,))
-        connection.execute(
-            "INSERT INTO detections VALUES (?1, 1, 1, 'cat', ?2, 8, 8, 40, 32, 'background', ?1, NULL)",
-            (number, 0.9 - number / 20_000),
-        )
-    connection.commit()
-    connection.close()
-    return bank
 
 
 def test_decide_undo_and_reload(make_bank: MakeBank, serve, drivers) -> None:  # type: ignore[no-untyped-def]
@@ -197,7 +37,7 @@ def test_decide_undo_and_reload(make_bank: MakeBank, serve, drivers) -> None:  #
     assert page.at() == 6  # the hardest
     page.press("a", "r", "t")
     until(lambda: stored(bank) == {6: "accepted", 5: "rejected", 4: "target", **dict.fromkeys((3, 2, 1), "unreviewed")})
-    assert page.at() == 3 and page.states() == stored(bank)
+    until(lambda: page.at() == 3 and page.states() == stored(bank))
     until(lambda: page.text("#progress-text") == "3 of 6 decided: 1 accepted, 1 rejected, 1 target")
     page.driver.refresh()
     page.wait_for_tiles()
@@ -331,6 +171,55 @@ def test_filters_and_orders(make_bank: MakeBank, serve, drivers) -> None:  # typ
     assert page.errors() == []
 
 
+def test_what_is_held_back_alone(make_bank: MakeBank, serve, drivers) -> None:  # type: ignore[no-untyped-def]
+    bank = make_bank(4)
+    with BankWriter(bank, purpose="a test") as writer:
+        list(writer.query("INSERT INTO likenesses VALUES (1, 0.99, 1, 1), (2, 0.5, 2, 2), (3, 0.98, 3, 3)"))
+    page = Page(drivers[0], serve(bank).url)
+    assert page.text("#held-count") == "2"
+    page.driver.find_element(By.ID, "held").click()
+    until(lambda: list(page.states()) == [3, 1])
+    page.driver.refresh()
+    page.wait_for_tiles()
+    assert list(page.states()) == [3, 1] and page.driver.find_element(By.ID, "held").is_selected()
+    page.press("t")
+    until(lambda: page.text("#held-count") == "1" and page.states()[3] == "target")
+    assert page.errors() == []
+
+
+def test_a_phone(make_bank: MakeBank, serve, drivers) -> None:  # type: ignore[no-untyped-def]
+    bank = make_bank(6)
+    driver = drivers[0]
+    driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 480, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    )
+    try:
+        page = Page(driver, serve(bank).url)
+        reach = (
+            "return [document.documentElement.scrollWidth, ...[...document.querySelectorAll(arguments[0])]"
+            ".filter((e) => e.checkVisibility()).flatMap((e) => [e.getBoundingClientRect().right, e.offsetHeight])]"
+        )
+        width, *edges = driver.execute_script(reach, "header button, #tools button, #tools select")
+        assert width == 480 and max(edges[::2]) <= 480 and min(edges[1::2]) >= 40
+        assert len({tile.location["x"] for tile in page.all(".tile")}) in (2, 3)
+        page.all("[data-do=large]")[0].click()
+        until(lambda: "004.png" in page.text("#large") or "005.png" in page.text("#large"))
+        page.all("[data-do=next]")[0].click()
+        until(lambda: "004.png" in page.text("#large"))
+        page.all("[data-do=target]")[0].click()
+        until(lambda: stored(bank)[5] == "target")
+        page.all("[data-do=close]")[0].click()
+        page.all(".tile")[-1].click()
+        page.all("[data-do=rejected]")[0].click()
+        until(lambda: stored(bank)[1] == "rejected")
+        assert not driver.find_element(By.ID, "filters").is_displayed()
+        page.all("#filters-button")[0].click()
+        assert driver.find_element(By.ID, "filters").is_displayed()
+        assert page.errors() == []
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def test_two_windows_and_a_scan_lose_nothing(make_bank, serve, drivers, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     bank = make_bank(12)
     url = serve(bank).url
@@ -431,24 +320,3 @@ def test_ten_thousand_negatives(serve, drivers, tmp_path: Path) -> None:  # type
     page.press("u", "u")
     until(lambda: decided(bank) == {})
     assert page.errors() == []
-
-
-@pytest.mark.parametrize("presses", [1, 5, 12])
-def test_a_server_that_is_killed_loses_nothing_that_the_page_shows(make_bank, serve, drivers, presses: int) -> None:  # type: ignore[no-untyped-def]
-    bank = make_bank(20)
-    server = serve(bank)
-    page = Page(drivers[0], server.url)
-    page.press(*["r"] * presses)
-    server.kill()  # while it decides
-    page.press("a")
-    until(lambda: "does not answer" in page.text("#problem"))
-    until(lambda: not page.all(".tile[data-state=accepted]"))
-    known = stored(bank)
-    assert verify(bank).ok and "accepted" not in known.values()
-    shown = page.states()
-    assert all(known[number] == "rejected" for number, state in shown.items() if state == "rejected")
-    server.start()
-    until(lambda: not page.driver.find_element(By.ID, "problem").is_displayed())
-    until(lambda: page.states() == known)  # what was stored just before is seen too
-    page.press("t")
-    until(lambda: "target" in stored(bank).values())

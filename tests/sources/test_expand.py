@@ -326,6 +326,6 @@ def test_a_download_that_a_data_yaml_asks_for_is_not_made(tmp_path: Path, data_y
         data_yaml.write_text(f"{text}download: {asked!r}\n")
         assert names(tmp_path, data_yaml, split="val") == ["data/images/val/b.jpg"]
         data_yaml.write_text(f"names: [cat]\ntrain: gone\nval: gone\ndownload: {asked!r}\n")
-        with pytest.raises(SourceError):
+        with pytest.raises(SourceError, match=r"gone, which does not exist; .*`download` is never fetched or run"):
             names(tmp_path, data_yaml)
     assert not marker.exists()

@@ -8,23 +8,23 @@ from negmine.cli._command import LazyGroup
 
 _COMMANDS = {
     "list": "List negatives, hardest first.",
-    "show": "Show what is known of one negative.",
-    "sheet": "Draw negatives as one image.",
-    "accept": "Say that negatives hold no target.",
+    "show": "Show all that is known about one negative.",
+    "sheet": "Draw many negatives on one sheet.",
+    "accept": "Confirm that negatives show no target.",
     "reject": "Keep negatives out of exports and training.",
-    "target": "Say that negatives show a target without a label.",
-    "undo": "Take back what was decided.",
+    "target": "Mark negatives that show a target without a label.",
+    "undo": "Take back a verdict.",
     "compare": "Find likely targets without labels, clusters and places.",
     "stats": "Count negatives by class, verdict, run and folder.",
     "merge": "Add the negatives and verdicts of other banks.",
     "prune": "Remove negatives whose file or source is gone.",
-    "vacuum": "Give unused space back to the disk.",
+    "vacuum": "Shrink the database by its unused space.",
 }
 
 
 @click.group("bank", cls=LazyGroup, commands_help=_COMMANDS, package="negmine.cli.bank")
 def command() -> None:
-    """Look at the negatives of a bank, decide about them, and keep the bank in order.
+    """Look at the negatives of a bank, judge them, and keep the bank in order.
 
     \b
     negmine bank list --state unreviewed

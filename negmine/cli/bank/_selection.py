@@ -11,6 +11,7 @@ import click
 
 from negmine.bank.filters import SORTS, STATES, NegativeFilter, ReviewState
 from negmine.cli._command import option, options
+from negmine.errors import ConfigError
 
 if TYPE_CHECKING:
     from negmine.bank.bank import Bank
@@ -25,7 +26,7 @@ sort_option = option(
     type=click.Choice(SORTS),
     default="score",
     show_default=True,
-    help="Order. What `negmine bank compare` has not seen comes last by unlabelled and cluster.",
+    help="Order. With unlabelled and cluster, what `negmine bank compare` has not seen comes last.",
 )
 
 
@@ -43,20 +44,32 @@ def filter_options(command: _F) -> _F:
         folder: str | None,
         cluster: int | None,
         place: int | None,
+        only_held_back: bool,
         **others: object,
     ) -> object:
         below = None if folder is None else Path(folder)
         which = NegativeFilter(classes, states, runs, min_score, max_score, below, cluster, place)
+        if only_held_back:
+            from negmine.trainable import held_back
+
+            if states:
+                raise ConfigError("expected --held-back or --state, found both; what is held back is unreviewed")
+            which = held_back(which)
         return command(*args, which=which, **others)
 
     return _declare(with_filter)  # type: ignore[return-value]
 
 
 _declare = options(
-    option(_GROUP, "--class", "classes", multiple=True, metavar="NAME", help="What they were taken for; repeatable."),
     option(
-        _GROUP, "--state", "states", multiple=True, type=click.Choice(STATES), help="What a person said; repeatable."
+        _GROUP,
+        "--class",
+        "classes",
+        multiple=True,
+        metavar="NAME",
+        help="What they were taken for; repeatable.",
     ),
+    option(_GROUP, "--state", "states", multiple=True, type=click.Choice(STATES), help="Verdict; repeatable."),
     option(
         _GROUP,
         "--run",
@@ -70,6 +83,13 @@ _declare = options(
     option(_GROUP, "--max-score", type=float, metavar="S", help="Highest score of their hardest false positive."),
     option(_GROUP, "--folder", metavar="DIR", help="Folder that their source image is in, at any depth."),
     option(_GROUP, "--cluster", type=int, metavar="N", help="Number of their cluster."),
+    option(
+        _GROUP,
+        "--held-back",
+        "only_held_back",
+        is_flag=True,
+        help="Likely targets without a label, and flickers, which nobody has judged: not trained on.",
+    ),
     option(_GROUP, "--place", type=int, metavar="N", help="Number of their place in a fixed camera."),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -13,6 +14,8 @@ from negmine.cli._command import Command
 from negmine.cli._options import bank_option, json_option
 from negmine.cli._output import print_json
 from negmine.cli.bank._selection import found_all, named
+from negmine.errors import ConfigError
+from negmine.paths import printable
 from negmine.terminal import console, say
 from negmine.words import counted
 
@@ -25,6 +28,7 @@ _F = TypeVar("_F", bound=Callable[..., object])
 ORIGIN = "bank"  # of acts that are decided here
 _SCHEMA_VERSION = 1
 _STDIN = "-"
+_ID = re.compile(r"[0-9a-fA-F]{4,64}")  # as `find` takes it
 _DONE: Mapping[ReviewState, str] = {
     "accepted": "accepted",
     "rejected": "rejected",
@@ -66,19 +70,29 @@ def ids_argument(*, required: bool) -> Callable[[_F], _F]:
 def given(ids: Sequence[str]) -> list[str]:
     """The beginnings of hashes on the command line; `-` stands for those on stdin.
 
-    A line of stdin begins with one, and may go on after a comma or a blank, as those of `negmine bank list --csv` do.
+    A line of stdin begins with one, and may go on after a comma or a blank, as those of `negmine bank list` do.
     """
     found: list[str] = []
     for each in ids:
         found += _lines() if each == _STDIN else [each]
     if not found:
-        raise click.UsageError("expected IDs on stdin, one a line, found none")
+        raise ConfigError("expected IDs on stdin, one per line, found none")
     return found
 
 
 def _lines() -> list[str]:
     rows = [line.replace(",", " ").split() for line in sys.stdin or ()]
-    return [words[0] for words in rows if words and words[0] != "id"]  # the head of a CSV
+    found = []
+    for number, words in enumerate(rows, start=1):
+        if not words or words[0] == "id":  # the head of a CSV
+            continue
+        if not _ID.fullmatch(words[0]):
+            raise ConfigError(
+                f"expected an ID at the start of line {number} of stdin, found {printable(words[0][:40])!r}; "
+                "`negmine bank list`, in a pipe, prints lines that begin with one"
+            )
+        found.append(words[0])
+    return found
 
 
 def print_changed(act: Act | None, changed: Sequence[Negative], *, unchanged: int) -> None:
@@ -115,4 +129,4 @@ def report(verdicts: Verdicts, act: Act | None, state: ReviewState, *, asked: Se
         names = named((each.sha256 for each in changed), digits(verdicts))
         say(out, f"{counted(len(changed), 'negative')} {_DONE[state]}: {names}")
     if len(asked) > len(changed):
-        say(out, f"already {_ALREADY[state]}: {counted(len(asked) - len(changed), 'negative')}")
+        say(out, f"{counted(len(asked) - len(changed), 'negative')} already {_ALREADY[state]}")

@@ -28,14 +28,19 @@ _PLACES, _NAMED = 5, 10  # places that are listed, and negatives that are named;
 
 @click.command("compare", cls=Command)
 @bank_option
-@option("Detector", "--weights", metavar="W", help="A .pt of Ultralytics whose neck is read; else perceptual hashes.")
+@option(
+    "Detector",
+    "--weights",
+    metavar="W",
+    help="Ultralytics .pt whose neck is read. Without it, perceptual hashes are compared.",
+)
 @option("Detector", "--imgsz", type=int, help="Input size in pixels.  [default: as trained]")
 @option("Detector", "--trust-weights", is_flag=True, help="Open a .pt even if it would run code from outside torch.")
 @option(
     "Data",
     "--data",
     metavar="DATA",
-    help="Labelled images, beside those that scans with --truth know: VOC, YOLO (data.yaml) or COCO.",
+    help="Labelled images, besides those of scans with --truth: VOC, YOLO (data.yaml) or COCO.",
 )
 @label_options("Data", "DATA")
 @option(
@@ -43,7 +48,7 @@ _PLACES, _NAMED = 5, 10  # places that are listed, and negatives that are named;
     "--max-labelled",
     default=_DEFAULT.max_labelled,
     show_default=True,
-    help="Labelled images that are looked at, at most.",
+    help="Most labelled images to look at.",
 )
 @option(
     "Comparison",
@@ -78,9 +83,9 @@ def command(
 ) -> None:
     """Find negatives that look alike, places that fire again and again, and targets that nobody labelled.
 
-    Negatives are compared by what the detector's neck sees in the hardest false positive of each. What looks like the
-    labelled targets, and unlike the other negatives, is likely a target without a label: look at it first, with
-    `negmine review`, or `negmine bank list --sort unlabelled`.
+    Negatives are compared by what the detector's neck sees in the hardest false positive of each. One that looks like
+    the labelled targets, and unlike the other negatives, is likely a target without a label: look at those first, with
+    `negmine review` or `negmine bank list --sort unlabelled`.
 
     \b
     negmine bank compare --weights best.pt --data data.yaml
@@ -113,7 +118,8 @@ def _render(result: CompareResult) -> None:
         say(out, printable(note))
     say_skipped(((path, reason) for path, reason in result.skipped.items()), "negative")
     if result.from_crops:
-        say(out, f"{counted(result.from_crops, 'image')} gone or changed: their negatives alone were looked at")
+        gone = counted(result.from_crops, "source image")
+        say(out, f"{gone} gone or changed; only the crops from there were compared")
     with_targets = f" with {counted(result.targets, 'labelled target')}" if result.targets else ""
     say(out, f"compared {counted(result.negatives, 'negative')}{with_targets}, by their {_BY[result.by]}")
     say(out, f"{counted(result.clusters, 'cluster')} of look-alikes, with {counted(result.clustered, 'negative')}")

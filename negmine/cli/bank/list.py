@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _ROWS = 20  # of the table, unless asked for more
 _CLASS, _SOURCE = 16, 32  # characters that fit beside the other columns into 80
+_MEASURED = ("unlabelled", "cluster")  # orders with a column of their own
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with which a spreadsheet's formulas begin
 
 
@@ -34,13 +35,14 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with which a spreadsheet's formul
     "--limit",
     type=click.IntRange(min=0),
     metavar="N",
-    help=f"How many at most, 0 for all.  [default: {_ROWS} in the table, all with --json or --csv]",
+    help=f"How many at most, 0 for all.  [default: {_ROWS}, all with --json or --csv]",
 )
 @option("Output", "--csv", "as_csv", is_flag=True, help="Print all columns as CSV, whole hashes first.")
 @json_option
 def command(bank: str, which: NegativeFilter, sort: Sort, limit: int | None, as_csv: bool, as_json: bool) -> None:
-    """List the negatives of a bank, hardest first: a short hash to name each by, what it was taken for, what a person
-    said of it, and the image that it was cut from.
+    """List the negatives of a bank, hardest first: the short hash that names each, its score, class and verdict, and
+    the image that it was cut from. In a pipe, each is one line of these, with tabs between them: what `negmine bank
+    accept -` reads.
 
     \b
     negmine bank list --state unreviewed --min-score 0.5
@@ -58,35 +60,50 @@ def command(bank: str, which: NegativeFilter, sort: Sort, limit: int | None, as_
         print_json(listing.to_dict())
     elif as_csv:
         click.echo(_csv(listing), nl=False)
+    elif console().is_terminal:
+        _print_table(listing, sort)
+        say(console(), _summary(listing))
     else:
-        _render(listing, sort)
+        for row in listing.rows:
+            click.echo("\t".join(_cells(row, listing.digits, sort)))
+        say(console(stderr=True), _summary(listing))
 
 
-def _render(listing: Listing, sort: Sort) -> None:
-    measured = sort if sort in ("unlabelled", "cluster") else None
-    rows = table("", ("id", "score", "class", "verdict", *([measured] if measured else []), "source"), plain=True)
+def _print_table(listing: Listing, sort: Sort) -> None:
+    if not listing.rows:
+        return
+    measured = [sort] if sort in _MEASURED else []
+    rows = table("", ("id", "score", "class", "verdict", *measured, "source"), plain=True)
     rows.title = None
     for column in rows.columns[2:]:
         column.justify = "left"
     for row in listing.rows:
-        negative = row.negative
-        rows.add_row(
-            negative.sha256[: listing.digits],
-            f"{negative.score:.2f}",
-            _cut(printable(negative.class_name), _CLASS),
-            negative.review,
-            *([_measure(row, sort)] if measured else []),
-            _end(printable(negative.source), _SOURCE - (11 if measured else 0)),
-        )
-    out = console()
-    if listing.rows:
-        out.print(rows)
+        sha256, score, class_name, *between, source = _cells(row, listing.digits, sort)
+        end = _end(source, _SOURCE - (11 if measured else 0))
+        rows.add_row(sha256, score, _cut(class_name, _CLASS), *between, end)
+    console().print(rows)
+
+
+def _cells(row: ListedNegative, digits: int, sort: Sort) -> list[str]:
+    """What is printed of a negative."""
+    from negmine.trainable import is_held_back
+
+    negative = row.negative
+    return [
+        negative.sha256[:digits],
+        f"{negative.score:.2f}",
+        printable(negative.class_name),
+        "held back" if is_held_back(negative) else negative.review,
+        *([_measure(row, sort)] if sort in _MEASURED else []),
+        printable(negative.source),
+    ]
+
+
+def _summary(listing: Listing) -> str:
     if not listing.found:
-        say(out, "no negative matches; `negmine bank stats` shows classes, verdicts, runs and folders")
-        return
-    shown = f"{len(listing.rows)} of {counted(listing.found, 'negative')}"
+        return "no negative matches; `negmine bank stats` shows the classes, verdicts, runs and folders that there are"
     more = "; --limit 0 lists all" if len(listing.rows) < listing.found else ""
-    say(out, f"{shown}{more}")
+    return f"{len(listing.rows)} of {counted(listing.found, 'negative')}{more}"
 
 
 def _measure(row: ListedNegative, sort: Sort) -> str:

@@ -33,18 +33,19 @@ _DIGITS = 10  # of a hash
     type=click.Choice(CONFLICT_RULES),
     default="safer",
     show_default=True,
-    help="Which of two different verdicts holds: the safer (target, then rejected, then accepted), own or theirs.",
+    help="Which verdict holds where they differ: the safer (target, then rejected, then accepted), own or theirs.",
 )
 @workers_option
 @json_option
 def command(others: tuple[str, ...], bank: str, conflicts: ConflictRule, workers: int | None, as_json: bool) -> None:
-    """Add the negatives of other banks, with their variants, verdicts and labels and where they come from.
+    """Add the negatives of other banks, with their variants, verdicts, labels and sources.
 
-    Nothing is taken twice: merging again adds nothing. A negative that shows an object which any of the banks knows is
-    left out. Files are taken by their hashes; one that is damaged is left out and named. OTHER stays as it is.
+    Merging again adds nothing. A negative that shows an object which any of the banks knows is left out. Files are
+    checked against their hashes; a damaged one is left out and named. OTHER does not change. Where there is no bank
+    yet, a new one is made.
 
     \b
-    negmine bank merge site-a/negmine-bank site-b/negmine-bank
+    negmine bank merge site-a/negmine-bank site-b/negmine-bank --bank all-sites
     """
     from negmine.bank.merging import merge_banks
 
@@ -56,21 +57,22 @@ def command(others: tuple[str, ...], bank: str, conflicts: ConflictRule, workers
     out = console()
     for merged in result.merged:
         _render(out, merged)
-    say(out, f"{counted(result.negatives, 'negative')} in {printable(result.bank)}")
+    new = ", a new bank" if result.is_new else ""
+    say(out, f"{counted(result.negatives, 'negative')} in {printable(result.bank)}{new}")
 
 
 def _render(out: Console, merged: MergedBank) -> None:
     say(
         out,
         f"{printable(merged.other)}: {counted(merged.added, 'negative')} and {counted(merged.variants, 'variant')} "
-        f"added, {merged.known} here before, {counted(merged.verdicts, 'verdict')} changed",
+        f"added, {merged.known} already here, {counted(merged.verdicts, 'verdict')} changed",
     )
     if merged.refused:
         shown = named(merged.refused, _DIGITS)
-        say(out, f"{counted(len(merged.refused), 'negative')} left out, with a labelled object in it: {shown}")
+        say(out, f"{counted(len(merged.refused), 'negative')} left out for a labelled object inside: {shown}")
     if merged.withdrawn:
         shown = named(merged.withdrawn, _DIGITS)
-        say(out, f"{counted(len(merged.withdrawn), 'negative')} withdrawn, with a labelled object in it: {shown}")
+        say(out, f"{counted(len(merged.withdrawn), 'negative')} withdrawn for a labelled object inside: {shown}")
     for conflict in merged.conflicts[:_CONFLICTS]:
         said = f"{conflict.own} here, {conflict.theirs} there; {conflict.kept} holds"
         say(out, f"conflict about {conflict.sha256[:_DIGITS]}: {said}")

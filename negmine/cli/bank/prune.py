@@ -23,20 +23,20 @@ _DIGITS = 10  # of a hash
 
 @click.command("prune", cls=Command)
 @bank_option
-@option("Bank", "--yes", is_flag=True, help="Remove what is named. Without it nothing is changed.")
-@option("Bank", "--files-only", is_flag=True, help="Look at the bank's own files alone, not at the source images.")
+@option("Bank", "--yes", is_flag=True, help="Remove what is listed. Without it, nothing changes.")
+@option("Bank", "--files-only", is_flag=True, help="Check only the bank's own files, not the source images.")
 @option(
     "Bank",
     "--missing-folders",
     is_flag=True,
-    help="Remove negatives whose source folder is gone or empty, too. A disk may not be mounted.",
+    help="Also remove negatives whose source folder is gone or empty. Check first that its disk is mounted.",
 )
 @workers_option
 @json_option
 def command(bank: str, yes: bool, files_only: bool, missing_folders: bool, workers: int | None, as_json: bool) -> None:
-    """Name what has no ground any more, and remove it with --yes: negatives and variants whose file is gone or damaged,
-    and negatives whose source image is gone or has changed. The next scan of an image brings its negatives back. What
-    cannot be read now, for another reason than that it is gone, is named and kept.
+    """List negatives and variants whose file is gone or damaged, and negatives whose source image is gone or has
+    changed; with --yes, remove them. The next scan of an image brings its negatives back. What exists but cannot be
+    read now is listed and kept.
 
     \b
     negmine bank prune
@@ -56,22 +56,22 @@ def _render(result: PruneResult) -> None:
     for each in result.prunable[:_ROWS]:
         say(out, _line(each))
     if len(result.prunable) > _ROWS:
-        say(out, f"... and {len(result.prunable) - _ROWS} more; --json names them all")
+        say(out, f"... and {len(result.prunable) - _ROWS} more; --json lists them all")
     what = counted(len(result.prunable), "negative or variant", "negatives and variants")
     end = "removed" if result.is_done else "would be removed; --yes removes them" if result.prunable else "to remove"
     say(out, f"{printable(result.bank)}: {what} {end}")
     judged = sum(each.state != "unreviewed" for each in result.prunable if not each.is_variant)
     if judged:
-        say(out, f"with a verdict: {judged}; rejected and target also hold for what a scan finds there later")
+        say(out, f"{judged} of them judged; rejected and target will hold again for what a later scan finds there")
     for each in result.unreadable[:_ROWS]:
         say(out, f"kept: {_line(each)}")
     if len(result.unreadable) > _ROWS:
-        say(out, f"... and {len(result.unreadable) - _ROWS} more that cannot be read now; --json names them all")
+        say(out, f"... and {len(result.unreadable) - _ROWS} more that cannot be read now; --json lists them all")
     folders = Counter(printable(each.source.parent) for each in result.kept if each.source is not None)
     for folder, number in folders.most_common(_ROWS):
         say(out, f"kept: {counted(number, 'negative')} of {folder}, which is gone or empty; is a disk not mounted?")
     if result.kept:
-        say(out, "--missing-folders removes these too")
+        say(out, "--missing-folders --yes removes these too")
 
 
 def _line(each: Groundless) -> str:

@@ -13,6 +13,6 @@ command = verdict_command(
 
     \b
     negmine bank reject 3fa1b2c 9d04e5f
-    negmine bank list --folder site-b --csv | negmine bank reject -
+    negmine bank list --folder site-b --limit 0 | negmine bank reject -
     """,
 )

@@ -27,13 +27,13 @@ from negmine.words import counted
     default=20,
     show_default=True,
     metavar="N",
-    help="How many, the first by --sort.",
+    help="How many, the first in the order of --sort.",
 )
-@option("Output", "--out", required=True, metavar="FILE", help="A .png or .jpg; an image that is there is replaced.")
+@option("Output", "--out", required=True, metavar="FILE", help="A .png or .jpg; an existing image is replaced.")
 @json_option
 def command(bank: str, which: NegativeFilter, sort: Sort, limit: int, out: str, as_json: bool) -> None:
-    """Draw the negatives of a bank on one sheet, hardest first: each with the boxes of its false positives, above its
-    ID, its score and its class.
+    """Draw negatives on one sheet, hardest first: each with the boxes of its false positives, and its ID, score,
+    verdict and class beneath. The sign in the corner is a tick for accepted, a cross for rejected, a ring for target.
 
     \b
     negmine bank sheet --out sheet.png --hardest 20
@@ -47,5 +47,5 @@ def command(bank: str, which: NegativeFilter, sort: Sort, limit: int, out: str, 
     if as_json:
         print_json(result.to_dict())
         return
-    say(console(), f"{result.drawn} of {counted(result.found, 'negative')} in {printable(result.out)}")
+    say(console(), f"{result.drawn} of {counted(result.found, 'negative')} drawn on {printable(result.out)}")
     say_skipped(result.unreadable, "negative")

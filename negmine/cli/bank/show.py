@@ -29,11 +29,13 @@ _UPPER_HALF = "\u2580"
 @click.command("show", cls=Command)
 @click.argument("prefix", metavar="ID")
 @bank_option
-@option("Output", "--picture", is_flag=True, help="Draw it too, with its boxes, in a terminal of many colours.")
+@option(
+    "Output", "--picture", is_flag=True, help="Draw it too, with its boxes; needs a terminal with 256 colours or more."
+)
 @json_option
 def command(prefix: str, bank: str, picture: bool, as_json: bool) -> None:
-    """Show all that is known of a negative: its file and its source image, what the detector found in it and by which
-    run, the labels of the image, and what was decided.
+    """Show all that is known about a negative: its file, its source image, what the detector found in it and in which
+    run, the labels of the image, and the decisions about it.
 
     ID is the beginning of its hash, as `negmine bank list` shows it.
 
@@ -68,7 +70,7 @@ def _lines(found: NegativeDetails) -> Iterator[tuple[str, str]]:
     yield "file", f"{printable(negative.path)}{'' if found.is_file_there else ' (gone)'}"
     yield "size", f"{width} x {height} pixels"
     why = why_held_back(negative)
-    held = "" if why is None else f"; held back as {why} until it is accepted"
+    held = "" if why is None else f"; held back from training as {why} until you accept it"
     yield "verdict", f"{negative.review}{held}"
     yield "score", f"{negative.score:.2f} {printable(negative.class_name)}"
     missing = "" if found.source == "there" else f" ({found.source})"
@@ -125,7 +127,7 @@ def _draw(out: Console, bank: Bank, found: NegativeDetails) -> None:
 
     err = console(stderr=True)
     if out.no_color or out.color_system not in ("truecolor", "256") or not out.encoding.startswith("utf"):
-        say(err, "no picture: standard output is no terminal of many colours")
+        say(err, "no picture: it needs a terminal with 256 colours or more, and UTF-8")
         return
     try:
         image = picture(bank, found.negative)

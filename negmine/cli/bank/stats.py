@@ -27,7 +27,7 @@ _ROWS = 10  # of each table; --json has all
 @filter_options
 @json_option
 def command(bank: str, which: NegativeFilter, as_json: bool) -> None:
-    """Count the negatives of a bank by class, verdict, folder of the source image and run.
+    """Count the negatives of a bank by class, verdict, folder of the source image, and run.
 
     \b
     negmine bank stats
@@ -52,12 +52,12 @@ def _render(found: BankStatistics) -> None:
     say(out, f"{printable(found.bank)}: {counted(found.negatives, 'negative')} of {scanned}, {variants}")
     if found.held_back:
         held_back = counted(found.held_back, "negative")
-        say(out, f"{held_back} held back until accepted: likely targets without a label, or flickers")
+        say(out, f"{held_back} held back as likely targets without a label, or flickers (--held-back)")
     if found.waiting:
         say(out, f"{counted(found.waiting, 'image')} not trained on until the targets in them are labelled")
     _table("class", found.classes)
     _table("verdict", {str(state): count for state, count in found.states.items()})
-    _table("folder of the source", found.folders)
+    _table("source folder", found.folders)
     _table("detections of all runs", found.detections)
     runs = table("", ("run", "weights", "images", "negatives"), plain=True)
     runs.title = None

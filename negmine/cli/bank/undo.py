@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 @option("Bank", "--act", type=int, metavar="N", help="Take back this decision, by its number in `negmine bank show`.")
 @json_option
 def command(bank: str, ids: tuple[str, ...], act: int | None, as_json: bool) -> None:
-    """Take back the last decision of `negmine bank`, and each time the one before it. What was decided later about the
-    same negatives stays. With IDs, these negatives are unreviewed again.
+    """Take back the last decision made with `negmine bank`; run it again for the one before. What was decided later
+    about the same negatives stays. With IDs, these negatives become unreviewed.
 
     \b
     negmine bank undo
@@ -45,8 +45,8 @@ def command(bank: str, ids: tuple[str, ...], act: int | None, as_json: bool) -> 
         last = act if act is not None else next(reversed(verdicts.acts(ORIGIN)), None)
         undone = None if last is None else verdicts.undo(last)
         if undone is None:
-            which = "no decision of `negmine bank`" if act is None else f"no decision {act}"
-            raise BankError(f"{which} to take back; `negmine bank show ID` lists what was decided of a negative")
+            which = "no decision made with `negmine bank`" if act is None else f"no decision {act}"
+            raise BankError(f"{which} to take back; `negmine bank show ID` lists the decisions about a negative")
         _report(verdicts, undone, as_json=as_json)
 
 
@@ -59,5 +59,9 @@ def _report(verdicts: Verdicts, undone: Act, *, as_json: bool) -> None:
         return
     names = named((each.sha256 for each in changed), digits(verdicts))
     states = ", ".join(f"{count} {state}" for state, count in sorted(Counter(each.review for each in changed).items()))
-    now = f": {names}; now {states}" if changed else "; all of them were decided again or withdrawn since"
+    now = (
+        f": {names}; now {states}"
+        if changed
+        else "; none of them changed, as all were decided again or withdrawn since"
+    )
     say(console(), f"decision {undone.id} taken back ({undone.state}, {counted(len(changed), 'negative')}){now}")

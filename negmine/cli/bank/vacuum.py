@@ -15,7 +15,7 @@ from negmine.terminal import console, say
 @bank_option
 @json_option
 def command(bank: str, as_json: bool) -> None:
-    """Give the space back that deleted rows left in bank.db. It is written anew beside itself, so there must be room.
+    """Shrink bank.db by the space that deleted rows left. A copy is written first, so the disk needs room for one.
 
     \b
     negmine bank vacuum --bank negmine-bank
@@ -27,4 +27,4 @@ def command(bank: str, as_json: bool) -> None:
         print_json(result.to_dict())
         return
     before, after = (f"{size / 2**20:.1f} MiB" for size in (result.before, result.after))
-    say(console(), f"{printable(result.bank)}: bank.db has {after}, and had {before}")
+    say(console(), f"{printable(result.bank)}: bank.db is {after}, was {before}")

@@ -8,6 +8,7 @@ from negmine.cli._command import LazyGroup
 
 _COMMANDS = {
     "train": "Train a verifier on true and false positives of a detector.",
+    "export": "Write a detector and its verifier as one ONNX graph.",
 }
 
 
@@ -18,4 +19,5 @@ def command() -> None:
     \b
     negmine verifier train --weights best.pt --data data.yaml --bank negmine-bank --out verifier.safetensors
     negmine scan streets/ --weights best.pt --verifier verifier.safetensors
+    negmine verifier export --weights best.pt --verifier verifier.safetensors --out best.onnx
     """

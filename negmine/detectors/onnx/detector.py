@@ -70,6 +70,12 @@ class OnnxDetector(BaseDetector):
             versions=versions_of("onnxruntime"),
         )
 
+        if self._graph.conf is not None and config.conf < self._graph.conf:
+            self.note(
+                f"{self._graph.where} was exported at conf {self._graph.conf:g}, and finds nothing below it; for "
+                f"--conf {config.conf:g} export it again with that"
+            )
+
     def predict(self, images: Sequence[Image], paths: Sequence[Path] | None = None) -> list[Detections]:
         """Detect in each image; the result for one does not depend on the others.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from negmine.detectors.onnx.decoding import Outputs
 from negmine.detectors.onnx.layouts import GraphLayout
-from negmine.detectors.onnx.session import FLOATS, device_of, names_inside, only_input
+from negmine.detectors.onnx.session import FLOATS, conf_inside, device_of, imgsz_inside, names_inside, only_input
 from negmine.errors import ConfigError
 from negmine.paths import printable
 from negmine.structures import Image
@@ -23,6 +23,7 @@ class Graph:
         where: the file, for messages.
         device: what it runs on: `cpu`, `cuda`.
         names: the class names in it, by id; {} where there are none.
+        conf: the score that its detections exceed, where a verifier is inside; else None.
 
     Args:
         path: of the file.
@@ -40,6 +41,7 @@ class Graph:
         self._outputs = sorted(names, key=lambda name: "box" not in name.lower())  # boxes first, where they say so
         self.device = device_of(self._session)
         self.names: Mapping[int, str] = names_inside(self._session)
+        self.conf = conf_inside(self._session)
 
     @property
     def takes_batches(self) -> bool:
@@ -80,7 +82,7 @@ class Graph:
                     f"{self.where} takes images of {width}x{height} pixels only, found imgsz {imgsz}; leave it out"
                 )
             return width, height
-        side = imgsz or layout.imgsz
+        side = imgsz or imgsz_inside(self._session) or layout.imgsz
         return (width if isinstance(width, int) else side), (height if isinstance(height, int) else side)
 
 

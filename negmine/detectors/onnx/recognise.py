@@ -12,7 +12,7 @@ from negmine.detectors.config import DetectorConfig, OnnxLayout
 from negmine.detectors.onnx.decoding import Outputs
 from negmine.detectors.onnx.graph import Graph
 from negmine.detectors.onnx.layouts import LAYOUTS, ULTRALYTICS, GraphLayout
-from negmine.detectors.onnx.session import metadata_inside, open_session
+from negmine.detectors.onnx.session import VERIFIER, metadata_inside, open_session
 from negmine.detectors.samples import Samples
 from negmine.detectors.telemetry import import_quietly
 from negmine.errors import WeightsError
@@ -85,8 +85,8 @@ def try_out(graph: Graph, layout: GraphLayout, imgsz: int | None, samples: Sampl
 def told_layout(config: DetectorConfig, samples: Samples | None) -> OnnxLayout | None:
     """The layout of an ONNX file that the user gave none for; None where Ultralytics is to open it.
 
-    Ultralytics writes the task into its exports. YOLOv5 writes the names and the stride alone, as the first releases of
-    Ultralytics did, so there the outputs decide.
+    Ultralytics writes the task into its exports, and negmine names the verifier in its own. YOLOv5 writes the names and
+    the stride alone, as the first releases of Ultralytics did, so there the outputs decide.
 
     Raises:
         WeightsError: where the file names no classes, or its outputs may be of several layouts, or of none.
@@ -95,7 +95,10 @@ def told_layout(config: DetectorConfig, samples: Samples | None) -> OnnxLayout |
     if not path.is_file() or not _can_run():
         return None
     session = open_session(path, "cpu")
-    if "task" in metadata_inside(session):
+    metadata = metadata_inside(session)
+    if VERIFIER in metadata:
+        return "ultralytics"
+    if "task" in metadata:
         return None
     graph = Graph(path, session)
     trial = try_out(graph, ULTRALYTICS, config.imgsz, samples)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from negmine.detectors.config import MAX_IMGSZ
 from negmine.detectors.telemetry import import_quietly
 from negmine.errors import ConfigError, WeightsError
 from negmine.paths import printable
@@ -17,6 +19,8 @@ from negmine.paths import printable
 FLOATS: Mapping[str, type[np.floating[Any]]] = MappingProxyType(
     {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 )
+
+VERIFIER = "verifier"  # in the metadata of what `negmine verifier export` writes: the SHA-256 of the verifier
 
 
 def open_session(path: Path, device: str) -> Any:
@@ -102,6 +106,24 @@ def names_inside(session: Any) -> dict[int, str]:
         return {int(number): str(name) for number, name in pairs}
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         return {}
+
+
+def imgsz_inside(session: Any) -> int | None:
+    """The longer side of the input that an export says it was made for, pixels; None where it says none."""
+    with contextlib.suppress(ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        stated = ast.literal_eval(metadata_inside(session).get("imgsz", "None"))
+        sides: Sequence[int] = stated if isinstance(stated, (list, tuple)) else [stated]
+        if sides and all(type(side) is int and 32 <= side <= MAX_IMGSZ for side in sides):
+            return max(sides)
+    return None
+
+
+def conf_inside(session: Any) -> float | None:
+    """The score that every detection of an export with a verifier exceeds; None for other files."""
+    metadata = metadata_inside(session)
+    with contextlib.suppress(ValueError):
+        return float(metadata["conf"]) if VERIFIER in metadata and "conf" in metadata else None
+    return None
 
 
 def coco_names() -> list[str]:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     import torch
 
 _ZIP_MAGIC = b"PK\x03\x04"  # what torch.load itself goes by
-_DAMAGED = (OSError, zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, RuntimeError, EOFError)
+ZIP_DAMAGE = (  # what reading a zip archive raises where it is damaged
+    OSError, zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, RuntimeError, EOFError,
+)  # fmt: skip
 
 
 class Archive:
@@ -37,7 +39,7 @@ class Archive:
         _require_zip(path)
         try:
             self._zip = zipfile.ZipFile(path)
-        except _DAMAGED as error:
+        except ZIP_DAMAGE as error:
             raise self._damaged() from error
         names = self._zip.namelist()
         if any(name.endswith("/constants.pkl") for name in names):
@@ -104,7 +106,7 @@ class Archive:
             if self._left < 0:
                 raise self._damaged()
             return self._zip.read(member)
-        except (KeyError, *_DAMAGED) as error:
+        except (KeyError, *ZIP_DAMAGE) as error:
             raise self._damaged() from error
 
     def _damaged(self) -> WeightsError:

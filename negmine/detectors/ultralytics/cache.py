@@ -11,18 +11,17 @@ import io
 import json
 import uuid
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from negmine.detectors.ultralytics.archive import ZIP_DAMAGE
 from negmine.files import replace_file, sha256_of
 from negmine.inside import read_plain, require_plain
 from negmine.paths import cache_folder
 
 _FORMAT = 3  # raised when files of an older negmine must not be used
 _HOUR = 3600  # seconds
-_UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, RuntimeError, EOFError)
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same bytes whenever they are written
 
 
@@ -56,7 +55,7 @@ class ConvertedFile:
         try:
             with _opened(self.path) as file:
                 return {name: file.read(name) for name in file.namelist()}
-        except _UNREADABLE:
+        except ZIP_DAMAGE:
             return None
 
     def write(self, parts: Mapping[str, bytes]) -> str | None:
@@ -91,7 +90,7 @@ def kept_parts(weights_sha256: str, part: str) -> Iterator[bytes]:
     if folder is None:
         return
     for path in sorted(folder.glob(f"{weights_sha256[:16]}-*.zip")):
-        with contextlib.suppress(*_UNREADABLE, KeyError), _opened(path) as file:
+        with contextlib.suppress(*ZIP_DAMAGE, KeyError), _opened(path) as file:
             yield file.read(part)
 
 

@@ -44,6 +44,11 @@ class Neck:
     def _keep(self, head: nn.Module, inputs: tuple[Any, ...]) -> None:
         self._maps = list(inputs[0])
 
+    @property
+    def maps(self) -> list[Tensor]:
+        """The maps that last went in, each [N, C, H, W]."""
+        return self._maps
+
     def let_go(self) -> None:
         """Free the maps."""
         self._maps = []
@@ -72,16 +77,19 @@ class Neck:
         offset = np.array([place.left, place.top, place.left, place.top])
         with torch.inference_mode():
             boxes = torch.from_numpy((boxes_xyxy * scale + offset).astype(np.float32)).to(maps[0].device)
-            found: Features = region_features(maps, boxes, features).cpu().numpy()
+            found: Features = region_features(maps, boxes, torch.zeros_like(boxes[:, 0]), features).cpu().numpy()
         return found
 
 
-def region_features(maps: Sequence[Tensor], boxes_xyxy: Tensor, features: RegionFeatures) -> Tensor:
-    """Describe boxes by the maps of one image.
+def region_features(
+    maps: Sequence[Tensor], boxes_xyxy: Tensor, images: Tensor, features: RegionFeatures
+) -> Tensor:  # fmt: skip
+    """Describe boxes by the maps of their images.
 
     Args:
-        maps: each [1, C, H, W].
+        maps: each [B, C, H, W].
         boxes_xyxy: [N, 4] pixels of the input.
+        images: [N] the place in the batch of each box's image.
         features: which numbers.
 
     Returns:
@@ -94,7 +102,7 @@ def region_features(maps: Sequence[Tensor], boxes_xyxy: Tensor, features: Region
     columns = []
     for context in features.contexts:
         grown = torch.cat([centre - half * context, centre + half * context], 1)
-        rois = torch.cat([torch.zeros_like(grown[:, :1]), grown], 1)  # all of the first image
+        rois = torch.cat([images[:, None].to(grown.dtype), grown], 1)  # [N, 5]
         for each, about in zip(maps, features.maps, strict=True):
             pooled = roi_align(each.float(), rois, 1, 1 / about.stride, SAMPLES, aligned=True).flatten(1)  # [N, C]
             columns.append(pooled / (pooled.norm(dim=1, keepdim=True) + TINY))

@@ -83,7 +83,7 @@ def quiet_ultralytics(*, online: bool = False) -> Iterator[Callable[[], None]]:
     level, reporting, installing = LOGGER.level, events.enabled, checks.AUTOINSTALL
     changed: dict[str, object] = {name: False for name in _TRACKERS if name in SETTINGS}
     if not online:
-        changed |= dict.fromkeys(_FOLDERS, str(_private_folder()))
+        changed |= dict.fromkeys(_FOLDERS, str(private_folder()))
     before = {name: SETTINGS[name] for name in changed}
     offline = nullcontext() if online else _offline()
     with keep_threads() as restore_threads, _kept_environment(_ENVIRONMENT), no_reporting(), offline:
@@ -118,7 +118,7 @@ def _offline() -> Iterator[None]:
 
 
 @cache
-def _private_folder() -> Path:
+def private_folder() -> Path:
     """Where Ultralytics writes what nobody asked for; removed when the process ends."""
     folder = tempfile.TemporaryDirectory(prefix="negmine-")
     atexit.register(folder.cleanup)

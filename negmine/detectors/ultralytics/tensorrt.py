@@ -15,7 +15,7 @@ from negmine.detectors.samples import Samples
 from negmine.detectors.ultralytics.detector import UltralyticsDetector
 from negmine.detectors.ultralytics.gpu import open_verified
 from negmine.detectors.ultralytics.loading import one_line, open_model
-from negmine.detectors.ultralytics.quiet import quiet_ultralytics
+from negmine.detectors.ultralytics.quiet import private_folder, quiet_ultralytics
 from negmine.errors import ConfigError, WeightsError
 from negmine.paths import cache_folder, printable
 
@@ -43,6 +43,11 @@ def open_tensorrt(config: DetectorConfig, samples: Samples | None, on_step: OnSt
     return open_engine() if samples is None else open_verified(plain, open_engine, "on TensorRT", samples)
 
 
+def engines_folder() -> Path:
+    """Where engines are kept: never where others can write, since an engine is a program, and these are trusted."""
+    return cache_folder() or private_folder()
+
+
 def _engine(plain: UltralyticsDetector, config: DetectorConfig, on_step: OnStep) -> Path:
     """The engine of a checkpoint for this GPU; built if it is not in the cache folder."""
     import torch
@@ -50,7 +55,7 @@ def _engine(plain: UltralyticsDetector, config: DetectorConfig, on_step: OnStep)
     device, imgsz = plain.predictor.device, plain.predictor.imgsz
     made_by = [version_of("tensorrt"), version_of("ultralytics")]
     made_for = [torch.cuda.get_device_name(device), list(imgsz), plain.at_once]
-    folder = cache_folder() or Path(tempfile.gettempdir())
+    folder = engines_folder()
     key = hashlib.sha256(json.dumps([plain.identity.sha256, *made_by, *made_for]).encode()).hexdigest()[:16]
     target = folder / f"{plain.identity.sha256[:16]}-tensorrt-{key}.engine"
     if target.is_file():

@@ -35,16 +35,27 @@ class Traceable(torch.nn.Module):
             runtime: what will run it, by Ultralytics' name.
         """
         super().__init__()
-        self.module = copy.deepcopy(module).float().cpu().eval()
-        head: Any = self.module.model[-1]  # type: ignore[index]
-        head.export, head.dynamic, head.format = True, True, runtime
-        head.postprocess = _unchanged
+        self.module = exportable(module, runtime)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Prepare the image as Ultralytics' predictor does, and run the module."""
         images = image.permute(0, 3, 1, 2).flip(1).float() / 255  # [1, 3, H, W] RGB, 0 to 1
         output: torch.Tensor = self.module(images)
         return output
+
+
+def exportable(module: torch.nn.Module, runtime: str) -> torch.nn.Module:
+    """A copy of a fused module that gives its raw output alone, for inputs of any size.
+
+    Args:
+        module: as Ultralytics' predictor runs it.
+        runtime: what will run it, by Ultralytics' name.
+    """
+    copied = copy.deepcopy(module).float().cpu().eval()
+    head: Any = copied.model[-1]  # type: ignore[index]
+    head.export, head.dynamic, head.format = True, True, runtime
+    head.postprocess = _unchanged
+    return copied
 
 
 def _unchanged(output: torch.Tensor) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from negmine.detectors.ultralytics.cpu_copies import on_all_cores
 from negmine.detectors.ultralytics.detector import UltralyticsDetector
 from negmine.detectors.ultralytics.neck import Neck, require_features
 from negmine.detectors.verifier import Verifier
-from negmine.detectors.verifier_files import read_verifier, require_weights
+from negmine.detectors.verifier_files import read_verifier, require_imgsz, require_weights
 from negmine.detectors.weights_files import hash_weights
 from negmine.detectors.wrapper import DetectorWrapper
 from negmine.errors import ConfigError, WeightsError
@@ -47,12 +48,26 @@ class SecondStage:
         self._conf = 0.0  # that the user asked for
 
     def attach(self, model: YOLO) -> None:
-        """Have it called at each prediction of a model from now on."""
+        """Have it called at each prediction of a model from now on.
+
+        Raises:
+            ConfigError: where there is a verifier behind the model already: scores would be multiplied twice.
+        """
+        before = (getattr(each, "__self__", None) for each in model.callbacks["on_predict_start"])
+        if any(isinstance(each, SecondStage) for each in before):
+            raise ConfigError("expected a model without a verifier, found one behind it; open the weights again")
         model.add_callback("on_predict_start", self.start)
         model.add_callback("on_predict_postprocess_end", self.rescore)
 
     def start(self, predictor: BasePredictor) -> None:
-        """Ask the model for all that may reach the user's threshold."""
+        """Ask the model for all that may reach the user's threshold.
+
+        Raises:
+            ConfigError: where it runs at another imgsz than the verifier was trained at, or more than once an image.
+        """
+        require_imgsz(self._verifier, max(predictor.imgsz))
+        if predictor.args.augment:
+            raise ConfigError("a verifier looks at one run of the model, found augment=True; leave it out")
         self._neck.watch(predictor.model.backend.model)
         self._conf = predictor.args.conf
         predictor.args.conf = self._verifier.detector_conf(self._conf)
@@ -84,46 +99,62 @@ def attach_verifier(model: YOLO, verifier: str | Path) -> None:
         negmine.attach_verifier(model, "verifier.safetensors")
         results = model.predict("street.jpg", conf=0.25)
 
+    A `predict` at another imgsz than the verifier was trained at, or with `augment=True`, raises ConfigError.
+
     Args:
         model: opened with Ultralytics, from the weights that the verifier was trained for.
         verifier: a file of `negmine verifier train`.
 
     Raises:
+        ConfigError: where there is a verifier behind the model already.
         WeightsError: where the file cannot be read, was trained for other weights, or does not fit the model.
     """
     opened, weights = read_verifier(verifier), getattr(model, "ckpt_path", None)
     if not weights or not Path(weights).is_file():
         raise WeightsError(f"expected a model that was opened from a file of weights, found {weights!r}")
     require_weights(opened, verifier, Path(weights).name, hash_weights(Path(weights)))
-    _attach(model, opened, verifier)
+    _require_maps(model, opened, verifier)
+    SecondStage(opened).attach(model)
 
 
 def open_verified(config: DetectorConfig) -> Detector:
     """Open weights with the verifier that the settings name.
 
     Raises:
-        ConfigError: for a backend other than torch.
+        ConfigError: for a backend other than torch, or an imgsz other than the verifier's.
         WeightsError: where one of the two files cannot be used, or they do not belong together.
     """
-    path = Path(str(config.verifier))
     if config.backend not in ("auto", "torch") or config.int8:
         asked = "int8" if config.int8 else f"backend {config.backend}"
         raise ConfigError(f"a verifier reads the feature maps of torch, found {asked}; leave one of them out")
+    original, verifier = open_stages(config)
+    SecondStage(verifier).attach(original.model)
+    return VerifiedDetector(on_all_cores(original, config), hash_weights(Path(str(config.verifier))))
+
+
+def open_stages(config: DetectorConfig) -> tuple[UltralyticsDetector, Verifier]:
+    """Open weights, and the verifier that was trained for them, at the input size that it was trained at.
+
+    Raises:
+        ConfigError: for another imgsz, or other weights than a `.pt` of Ultralytics.
+        WeightsError: where one of the two files cannot be used, or they do not belong together.
+    """
+    path = Path(str(config.verifier))
     verifier = read_verifier(path)
     if Path(config.weights).suffix.lower() != ".pt":
         raise ConfigError(
             f"a verifier is for a .pt of Ultralytics, found {printable(config.weights)}; leave --verifier out"
         )
-    original = UltralyticsDetector(config)
+    require_imgsz(verifier, config.imgsz or verifier.imgsz)
+    original = UltralyticsDetector(replace(config, imgsz=verifier.imgsz))
     require_weights(verifier, path, original.identity.name, original.identity.sha256)
-    _attach(original.model, verifier, path)
-    return VerifiedDetector(on_all_cores(original, config), hash_weights(path))
+    _require_maps(original.model, verifier, path)
+    return original, verifier
 
 
-def _attach(model: Any, verifier: Verifier, where: str | Path) -> None:
+def _require_maps(model: Any, verifier: Verifier, where: str | Path) -> None:
     if verifier.features.maps != require_features(model.model, model.task, verifier.weights).maps:
         raise WeightsError(
             f"{printable(where)} does not fit {printable(verifier.weights)}: it was trained on other feature maps; "
             "train it again with `negmine verifier train`"
         )
-    SecondStage(verifier).attach(model)

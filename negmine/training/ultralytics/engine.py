@@ -85,6 +85,8 @@ class MixedTrainer(DetectionTrainer):  # type: ignore[misc]
         self._in_pass += 1
         self._images = tuple(batch.get("im_file", ()))
         prepared: dict[str, Any] = super().preprocess_batch(batch)
+        if self._channels_last:
+            prepared["img"] = prepared["img"].contiguous(memory_format=torch.channels_last)
         return prepared
 
     def optimizer_step(self) -> None:
@@ -154,6 +156,8 @@ class MixedTrainer(DetectionTrainer):  # type: ignore[misc]
         if getattr(model, "criterion", None) is None:
             model.criterion = model.init_criterion()
         install_criterion_loss(model.criterion, self._job.config)
+        if self._channels_last:
+            model.to(memory_format=torch.channels_last)
         if self._job.state is not None:
             self._restore(self._job.state)
         if self._batches is not None:
@@ -178,6 +182,11 @@ class MixedTrainer(DetectionTrainer):  # type: ignore[misc]
             schedule = self._job.schedule
             done = self.epoch * schedule.steps_per_pass + self._in_pass
             self._job.on_steps(TrainProgress(done, schedule.steps, losses))
+
+    @property
+    def _channels_last(self) -> bool:
+        """A CPU trains a tenth to a fifth faster with the channels of a pixel side by side."""
+        return bool(self.device.type == "cpu")
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         """Resume the tensors."""

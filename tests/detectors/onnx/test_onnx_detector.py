@@ -197,3 +197,24 @@ def test_bad_files_and_devices_are_one_line(tmp_path: Path, lamp: Callable[..., 
         open_detector(DetectorConfig(str(tmp_path / "w.onnx"), class_names="names.txt"))
     with pytest.raises(ConfigError, match=r"expected an onnx_layout of yolox, ultralytics, yolov5, ssd, found 'v7'"):
         DetectorConfig("w.onnx", onnx_layout="v7")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("imgsz", "conf", "expected", "noted"),
+    [("[96, 64]", "0.25", 96, True), ("128", "0.05", 128, False), ("[]", "x", 640, False), ("[1e9]", "", 640, False)],
+)
+def test_an_export_with_a_verifier_says_its_size_and_threshold(
+    tmp_path: Path, imgsz: str, conf: str, expected: int, noted: bool
+) -> None:
+    """Whatever Ultralytics' metadata are beside it, and if they are damaged."""
+    found = np.zeros((1, 300, 6), np.float32)
+    found[0, 0] = 8, 8, 24, 16, 0.9, 1
+    path = graph(
+        tmp_path / "v.onnx", {"output0": found}, shape=("batch", 3, "height", "width"), task="detect",
+        names="{0: 'lamp', 1: 'sign'}", imgsz=imgsz, conf=conf, verifier="ab" * 32,
+    )  # fmt: skip
+    detector = open_detector(DetectorConfig(str(path), conf=0.1, device="cpu"))
+    assert isinstance(detector, OnnxDetector) and detector.identity.settings["imgsz"] == [expected, expected]
+    assert any("was exported at conf 0.25, and finds nothing below it" in note for note in detector.notes) == noted
+    image = np.zeros((expected, expected, 3), np.uint8)
+    assert rows(detector.predict([image])[0]) == [([8, 8, 24, 16], 0.9, 1)]

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -26,7 +27,9 @@ from negmine.detectors.ultralytics import backends
 from negmine.detectors.ultralytics import converted as converted_module
 from negmine.detectors.ultralytics.cache import fingerprint, pack
 from negmine.detectors.ultralytics.detector import UltralyticsDetector
+from negmine.detectors.ultralytics.tensorrt import engines_folder
 from negmine.errors import ConfigError, WeightsError
+from negmine.paths import cache_folder
 from negmine.structures import Image
 
 openvino = pytest.importorskip("openvino")
@@ -181,6 +184,17 @@ def uninstall(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = metadata.Distribution.from_name
     monkeypatch.setattr(metadata.Distribution, "from_name", without)
     monkeypatch.setitem(sys.modules, package, None)
+
+
+def _no_home(*_: object, **__: object) -> Path:
+    raise RuntimeError  # as platformdirs does
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder of Windows belongs to its user anyway")
+def test_without_a_home_engines_are_not_kept_where_others_can_put_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platformdirs.user_cache_path", _no_home)
+    assert cache_folder() is None
+    assert engines_folder().stat().st_mode & 0o077 == 0 and engines_folder() != Path(tempfile.gettempdir())
 
 
 def test_without_openvino_it_is_torch(firing_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,7 @@ def test_a_box_is_described_by_the_mean_of_each_map_in_it() -> None:
     columns = torch.arange(16.0).expand(1, 1, 16, 16)
     maps = [torch.cat([columns, torch.ones_like(columns)], 1)]
     features = RegionFeatures((FeatureMap(8, 2),), (1.0, 2.0))
-    found = region_features(maps, torch.tensor([[32.0, 32, 64, 64]]), features).numpy()
+    found = region_features(maps, torch.tensor([[32.0, 32, 64, 64]]), torch.zeros(1), features).numpy()
     ratios = found.reshape(2, 2)
     assert ratios[:, 0] / ratios[:, 1] == pytest.approx([5.5, 5.5])  # 48 / 8 - 0.5, the box and the grown box alike
     assert np.linalg.norm(ratios, axis=1) == pytest.approx([1, 1], abs=1e-5)
@@ -192,6 +192,37 @@ def test_weights_and_verifiers_that_do_not_fit_are_refused(weights: Path, tmp_pa
     short = replace(verifier, features=half, coefficients=verifier.coefficients[:, : half.size])
     with pytest.raises(WeightsError, match="it was trained on other feature maps"):
         open_detector(config(weights, verifier=written(short, tmp_path)))
+
+
+def test_scores_hold_at_the_size_of_the_training_only(weights: Path, tmp_path: Path) -> None:
+    """The weights were trained at 96 pixels, this verifier at 128: that is what runs unless another size is named."""
+    verifier = replace(verifier_for(weights), imgsz=128)
+    path = written(verifier, tmp_path)
+    assert open_detector(config(weights, verifier=path)).identity.settings["imgsz"] == 128
+    message = r"expected imgsz 128, at which the verifier of best\.pt was trained, found 96; use that, or train"
+    with pytest.raises(ConfigError, match=message):
+        open_detector(config(weights, verifier=path, imgsz=96))
+    with quiet_ultralytics():
+        from ultralytics import YOLO
+
+        model = YOLO(weights)
+        negmine.attach_verifier(model, path)
+        with pytest.raises(ConfigError, match=message):
+            model.predict(pictures(1)[0], device="cpu", verbose=False)
+        assert len(model.predict(pictures(1)[0], imgsz=128, device="cpu", verbose=False)) == 1
+
+
+def test_scores_are_not_multiplied_twice(weights: Path, tmp_path: Path) -> None:
+    path = written(verifier_for(weights), tmp_path)
+    with quiet_ultralytics():
+        from ultralytics import YOLO
+
+        model = YOLO(weights)
+        negmine.attach_verifier(model, path)
+        with pytest.raises(ConfigError, match="expected a model without a verifier, found one behind it"):
+            negmine.attach_verifier(model, path)
+        with pytest.raises(ConfigError, match="found augment=True; leave it out"):
+            model.predict(pictures(1)[0], augment=True, imgsz=96, device="cpu", verbose=False)
 
 
 @pytest.mark.parametrize("settings", [{"backend": "openvino"}, {"backend": "onnx"}, {"int8": True}])
