@@ -29,7 +29,7 @@ class BankNegatives:
         negatives: that may be trained on, hardest first.
         variants: of these.
         in_bank: how many negatives the bank holds.
-        refused: how many of these a reviewer rejected or marked as a target, or are held back as likely ones or flickers.
+        refused: how many of these a reviewer rejected or marked as a target, or are held back.
         waiting: how many others were cut from an image with a target that waits for its label.
         class_names: that its detectors know, those of the first run first.
         cuts: what each negative was cut from, by its number.
