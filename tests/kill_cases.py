@@ -97,8 +97,10 @@ def retraining_left(out: Path) -> Left:
     found["rounds"] = [json.loads(line) | {"seconds": 0} for line in (out / "rounds.jsonl").read_text().splitlines()]
     for path in out.glob("round-*/metrics.json"):
         found[str(path.relative_to(out))] = json.loads(path.read_text()) | {"seconds": 0}
-    for path in (out / "result.json", *out.glob("round-*/detections.json"), *out.glob("round-*/scores.json")):
-        found[str(path.relative_to(out))] = _SECONDS.sub("", path.read_text().replace(str(out), "out"))
+    for path in (*out.glob("round-*/detections.json"), *out.glob("round-*/scores.json")):
+        found[str(path.relative_to(out))] = _SECONDS.sub("", path.read_text())
+    result = (out / "result.json").read_text()
+    found["result.json"] = _SECONDS.sub("", result.replace(json.loads(result)["out"], "out"))  # a copy names its origin
     found["data"] = sorted(str(path.relative_to(out)) for path in (out / "data").rglob("*"))
     return found | contents(out / "bank")
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from negmine.detectors.base import Detector, OnStep, silent
 from negmine.detectors.config import DetectorConfig, PredictionsConfig, require_no_backend
-from negmine.detectors.tiling.auto import ReadSizes, with_tiles
 from negmine.detectors.torchvision.builders import is_torchvision
 from negmine.errors import ConfigError
 from negmine.paths import printable
 
 if TYPE_CHECKING:
     from negmine.detectors.samples import Samples
+    from negmine.detectors.tiling.auto import ReadSizes
 
 HUGGING_FACE = "hf:"
 
@@ -47,6 +47,8 @@ def open_detector(
 
         return PredictionsDetector(config)
     if config.tiles is not None:
+        from negmine.detectors.tiling.auto import with_tiles
+
         return with_tiles(open_detector(replace(config, tiles=None), samples, on_step), config.tiles, sizes)
     if config.verifier is not None:
         from negmine.detectors.ultralytics.verified import open_verified

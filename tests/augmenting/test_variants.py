@@ -33,7 +33,7 @@ def test_a_negative_is_read_once_until_it_is_release(make_bank: MakeBank) -> Non
     negative.path.unlink()
     assert original.image() is first
     original.release()
-    with pytest.raises(ImageError, match="cannot be read"):
+    with pytest.raises(ImageError, match="its file is gone"):
         original.image()
     negative.path.write_bytes(data)
     assert np.array_equal(original.image(), first)

@@ -125,6 +125,7 @@ def test_predictions_are_not_run_on_tiles(tmp_path: Path) -> None:
         TiledDetector(Written(find_squares, ["lamp"]), TILES)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Dataset has no geotransform")  # of the writer here
 def test_an_image_too_large_to_be_decoded_is_scanned_in_parts(tmp_path: Path) -> None:
     rasterio = pytest.importorskip("rasterio")
