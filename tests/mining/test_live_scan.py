@@ -48,7 +48,7 @@ def test_what_is_found_is_kept_with_its_frame(server: LiveServer, tmp_path: Path
     assert 1 <= camera.looked_at <= camera.frames and camera.looked_at == result.scanned + result.duplicates
     assert result.added >= 1
     checked = verify(tmp_path / "bank")
-    assert checked.ok and checked.frames == result.added
+    assert checked.ok and checked.frames == result.scanned >= result.added  # two frames may give the same negative
     with Bank(tmp_path / "bank") as bank:
         for negative in bank.negatives():
             frame, crop = decode_image(negative.source.read_bytes()), decode_image(negative.path.read_bytes())
