@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from negmine.bank.bank import Bank
 from negmine.bank.verify import verify
 from negmine.cameras.config import CameraConfig
 from negmine.detectors.function import FunctionDetector
+from negmine.detectors.tiling.config import TileConfig
+from negmine.detectors.tiling.detector import TiledDetector
 from negmine.errors import ConfigError, SourceError
 from negmine.images import decode_image
 from negmine.mining.config import CropConfig, OutputSize, ScanConfig
@@ -35,9 +38,13 @@ def server() -> Iterator[LiveServer]:
         yield made
 
 
+CAMERA = CameraConfig(for_ms=300, timeout_s=5, pause_s=0.05)
+WATCHED = ScanConfig(crop=CROP, video=VideoConfig(Every(ms=50)), camera=CAMERA, per_place=None)
+
+
 def watch(*sources: str, bank: Path, for_ms: int = 300, every_ms: int = 50, per_place: int | None = None) -> ScanResult:
-    camera = CameraConfig(for_ms=for_ms, timeout_s=5, pause_s=0.05)
-    config = ScanConfig(crop=CROP, video=VideoConfig(Every(ms=every_ms)), camera=camera, per_place=per_place)
+    camera = replace(CAMERA, for_ms=for_ms)
+    config = replace(WATCHED, video=VideoConfig(Every(ms=every_ms)), camera=camera, per_place=per_place)
     return scan(list(sources), square_detector(), bank=bank, config=config)
 
 
@@ -102,6 +109,15 @@ def test_files_come_first_and_cameras_after(server: LiveServer, tmp_path: Path) 
     with Bank(tmp_path / "bank") as bank:
         sources = {negative.source for negative in bank.negatives()}
     assert image in sources and len(sources) == result.total
+
+
+def test_in_tiles_a_negative_stays_inside_its_tile(server: LiveServer, tmp_path: Path) -> None:
+    tiled = TiledDetector(square_detector(), TileConfig((64, 96), full_pass=False))
+    config = replace(WATCHED, crop=CropConfig("region", size=OutputSize("none")))
+    result = scan(server.url("live.mjpg"), tiled, bank=tmp_path / "bank", config=config)
+    assert result.added >= 1
+    with Bank(tmp_path / "bank") as bank:
+        assert {each.rect.x2 - each.rect.x1 for each in bank.negatives()} == {64}
 
 
 def test_only_what_the_user_typed_is_opened(server: LiveServer, tmp_path: Path) -> None:

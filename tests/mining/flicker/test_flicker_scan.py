@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from negmine.bank.records import Negative
 from negmine.bank.verify import verify
 from negmine.boxes import Rect, rect_touches, touched_pixels
 from negmine.detectors.function import FunctionDetector
+from negmine.detectors.tiling.config import TileConfig
+from negmine.detectors.tiling.detector import TiledDetector
 from negmine.errors import ConfigError
 from negmine.matching import Kind
 from negmine.mining.config import CropConfig, OutputSize, ScanConfig
@@ -77,6 +80,14 @@ def test_flickers_become_negatives_that_keep_clear_of_what_walks(clip: Path, tmp
         assert tuple(row) == ("lamp", 0.8, 10 + 4 * GAP, 20, 30 + 4 * GAP, 40)
     document = result.to_dict()
     assert (document["flickers"], document["likely_misses"], document["cameras"]) == (2, 1, [])
+
+
+def test_in_tiles_a_negative_stays_inside_its_tile(clip: Path, tmp_path: Path) -> None:
+    config = replace(CONFIG, crop=CropConfig("region", size=OutputSize("none")))
+    tiled = TiledDetector(square_detector(), TileConfig((80, 80), full_pass=False))
+    assert scan(clip, tiled, bank=tmp_path / "bank", config=config).kinds[Kind.FLICKER] == len(FLICKERS)
+    found = negatives(tmp_path / "bank")
+    assert found and all(max(each.rect.x2 - each.rect.x1, each.rect.y2 - each.rect.y1) <= 80 for each in found)
 
 
 def test_a_second_scan_changes_nothing_and_decodes_nothing(clip: Path, tmp_path: Path) -> None:
