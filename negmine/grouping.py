@@ -9,6 +9,7 @@ from pathlib import Path
 
 from negmine.errors import ConfigError
 from negmine.paths import printable
+from negmine.videos.names import frame_name
 
 NEAR_DUPLICATE, FOLDER = "near-duplicate", "folder"
 
@@ -18,8 +19,9 @@ class GroupBy:
     """What images of one group have in common, besides that near-duplicates always belong together.
 
     Attributes:
-        text: `near-duplicate` for nothing else; `folder` for their folder; else a regular expression that is searched
-            for in the path, and whose first group is the same for images that belong together.
+        text: `near-duplicate` for nothing else but the video that frames are of; `folder` for their folder; else a
+            regular expression that is searched for in the path, and whose first group is the same for images that
+            belong together.
 
     Raises:
         ConfigError: where it is none of these.
@@ -52,7 +54,10 @@ class GroupBy:
         """What an image has in common with the others of its group; None where its path does not say."""
         if self.text == FOLDER:
             return str(path.parent)
-        found = re.search(self.text, path.as_posix()) if self.is_regex else None
+        if not self.is_regex:
+            frame = frame_name(path)
+            return None if frame is None else str(frame.video)
+        found = re.search(self.text, path.as_posix())
         return None if found is None else found.group(1)
 
     def keys(self, paths: Iterable[Path]) -> frozenset[str]:

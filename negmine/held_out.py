@@ -184,7 +184,7 @@ def hold_out_share(
     groups = image_groups(images, by)
     ranks = sorted((seeded_rank(group[0], seed), index) for index, group in enumerate(groups))
     under = sum(rank < share for rank, _ in ranks)
-    if by.has_keys and len(groups) > 1:
+    if len(groups) > 1 and by.keys(image.path for image in images):
         under = min(max(under, 1), len(groups) - 1)
     chosen = {sha256 for _, index in ranks[:under] for sha256 in groups[index]}
     return _split(images, chosen | _grouped({i.sha256 for i in images if by.key(i.path) in keys}, groups), set())

@@ -19,6 +19,13 @@ def test_keys() -> None:
     assert GroupBy(r"x(y)?|clip").key(PATHS[0]) is None  # a group that takes no part
 
 
+def test_frames_of_a_video_belong_together_unless_a_rule_parts_them_by_time() -> None:
+    frames = [Path(f"day/clip.mp4/t={second}.000,frame={second * 25}") for second in (7, 112, 199, 201)]
+    assert GroupBy().keys(frames) == GroupBy("folder").keys(frames) == {str(Path("day/clip.mp4"))}
+    by_time = GroupBy(r"(.*/t=\d*?)\d{0,2}\.")  # in blocks of 100 seconds
+    assert [by_time.key(frame) for frame in frames] == [f"day/clip.mp4/t={block}" for block in ("", "1", "1", "2")]
+
+
 @pytest.mark.parametrize("text", ["folders", "(", r"clip\d+", "near-duplicates"])
 def test_what_is_no_rule_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"expected group-by folder, near-duplicate, or a regular expression with"):

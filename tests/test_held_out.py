@@ -170,6 +170,19 @@ def test_frames_of_a_clip_are_on_one_side_and_either_side_has_some(count: int, s
     assert found.rest and found.held_out and not folders(found.rest) & folders(found.held_out)
 
 
+@settings(deadline=None)
+@given(st.integers(2, 12), shares, seeds)
+def test_frames_of_a_video_are_on_one_side_without_being_asked(count: int, share: float, seed: int) -> None:
+    frames = [
+        Hashed(hashlib.sha256(f"{video} {second}".encode()).hexdigest(), video << 32 | second << 8, Path(path))
+        for video in range(count)
+        for second in range(5)
+        for path in [f"{video}.mp4/t={second}.000,frame={second}"]
+    ]
+    found = hold_out_share(frames, share=share, seed=seed)
+    assert found.rest and found.held_out and not folders(found.rest) & folders(found.held_out)
+
+
 def test_near_duplicates_link_clips() -> None:
     images = [
         Hashed("a", BASE, Path("1/a.png")),

@@ -295,7 +295,7 @@ def _require_both(mined: int, held_out: int, holdout: HoldoutConfig, learned: in
         return
     what = "to mine" if not mined else "to measure on"
     by = "the images named" if holdout.sources else f"--holdout {holdout.share:g}"
-    together = "groups" if holdout.group_by.has_keys else "near-duplicates"
+    together = "groups" if holdout.group_by.has_keys else "near-duplicates and frames of one video"
     why = f"; {learned} would be, but look like images that are trained on" if learned else ""
     raise SourceError(
         f"none of {mined + held_out} backgrounds is left {what} by {by} ({together} stay together{why}); give "

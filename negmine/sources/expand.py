@@ -18,6 +18,7 @@ from negmine.sources.folders import IMAGE_SUFFIXES, images_under, names_under, s
 from negmine.sources.videos import items_of
 from negmine.videos.config import VideoConfig
 from negmine.videos.containers import VIDEO_SUFFIXES
+from negmine.videos.names import frame_name, is_there
 from negmine.walking import folders_under, is_litter
 
 _YAML_SUFFIXES = frozenset({".yaml", ".yml"})
@@ -78,6 +79,8 @@ def _expand(source: str, split: str | None) -> list[tuple[str, bool]]:
         return names_under(str(Path(source)), _SUFFIXES)
     if os.path.exists(source):
         return [(str(path), os.path.islink(path)) for path in _file(Path(source), split)]
+    if frame_name(source) is not None and is_there(Path(source)):
+        return [(source, False)]
     if glob.has_magic(source):
         return [(str(path), os.path.islink(path)) for path in _glob(source)]
     if os.path.islink(source):
@@ -190,5 +193,5 @@ def _located(name: str, folder: Path, root: Path | None) -> Path:
         places += [Path(name), Path(bare), Path(slashes)]
     if root is not None:
         places.append(root / slashes)
-    found = next((place for place in places if os.path.exists(place)), None)
+    found = next((place for place in places if os.path.exists(place) or is_there(place)), None)
     return found or (moved(bare, root) if root is not None else None) or folder / bare

@@ -100,10 +100,10 @@ def frames_of(path: str, config: VideoConfig) -> list[FrameItem]:
 
 
 def items_of(path: str, config: VideoConfig, *, is_named: bool) -> list[SourceItem]:
-    """What a file is to a scan: one image, or frames of a video.
+    """What a path is to a scan: one image, frames of a video, or the frame that it names.
 
     Args:
-        path: of the file, absolute; it need not exist.
+        path: absolute; of a file, which need not exist, or of a frame as lists of negmine name it.
         config: which frames of a video.
         is_named: whether the user named it, rather than a folder, pattern or list that it is in.
 
@@ -111,6 +111,8 @@ def items_of(path: str, config: VideoConfig, *, is_named: bool) -> list[SourceIt
         SourceError: where it is named, and is a video that cannot be opened or has none of these frames.
     """
     suffix = os.path.splitext(path)[1].lower()
+    if frame_name(path) is not None:
+        return [_named_frame(path)]
     if suffix in _STILL or not (is_named or suffix == _GIF or suffix in VIDEO_SUFFIXES):
         return [ImageFile(path)]
     try:
@@ -130,6 +132,16 @@ def items_of(path: str, config: VideoConfig, *, is_named: bool) -> list[SourceIt
     if is_named:
         raise SourceError(f"source {printable(path)}: {reason}")
     return [UnreadableVideo(path, reason)]
+
+
+def _named_frame(path: str) -> SourceItem:
+    """A frame, or why it cannot be read."""
+    try:
+        return item_at(Path(path))
+    except VideoError as error:
+        return UnreadableVideo(path, str(error))
+    except (OSError, ValueError) as error:
+        return UnreadableVideo(path, reason_of(error))
 
 
 def _is_still(path: str) -> bool:

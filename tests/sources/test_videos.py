@@ -82,6 +82,19 @@ def test_a_scan_files_frames_under_their_times_and_reads_them_again(tmp_path: Pa
         assert details(bank, 1).source == "gone"
 
 
+def test_a_list_of_frames_stands_for_these_frames(tmp_path: Path, clip: Path) -> None:
+    frames = expand_sources([clip])
+    text = tmp_path / "held-out.txt"
+    gone = [f"{clip.parent / 'gone.mp4'}/t=1.000,frame=10", f"{text}/t=1.000,frame=10"]
+    text.write_text("\n".join([frames[2].key, "in/clip.mp4/t=1.000,frame=10", *gone]))
+    listed = expand_sources([text])
+    assert [item.key for item in listed] == [frames[2].key, frames[1].key, *gone]
+    assert isinstance(listed[0].read(), video.Frame) and listed[1].stamp() == frames[1].stamp()
+    result = scan(text, square_detector(), bank=tmp_path / "bank")
+    assert (result.scanned, len(result.skipped)) == (2, 2)
+    assert [item.key for item in expand_sources([frames[2].key])] == [frames[2].key]
+
+
 def test_an_unchanged_video_is_passed_over_without_decoding_or_hashing(
     tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
