@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from negmine.bank.vacuuming import vacuum
     from negmine.bank.verdicts import Verdicts
     from negmine.bank.verify import verify
+    from negmine.cameras.config import CameraConfig
     from negmine.comparing.compare import compare
     from negmine.comparing.config import CompareConfig
     from negmine.datasets.open import open_truth
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from negmine.exporting.export import export
     from negmine.exporting.targets import export_targets
     from negmine.mining.config import CropConfig, ScanConfig
+    from negmine.mining.flicker.config import FlickerConfig
     from negmine.mining.scan import scan
     from negmine.ratios.ratio import ratio
     from negmine.reporting.config import ReportConfig
@@ -57,6 +59,7 @@ __all__ = [
     "AugmentConfig",
     "Bank",
     "BaseDetector",
+    "CameraConfig",
     "CompareConfig",
     "CropConfig",
     "Detections",
@@ -64,6 +67,7 @@ __all__ = [
     "DetectorWrapper",
     "EvalConfig",
     "ExportConfig",
+    "FlickerConfig",
     "FunctionDetector",
     "GroundTruth",
     "NegmineError",
@@ -109,6 +113,7 @@ _WHERE = {
     "AugmentConfig": "negmine.augmenting.config",
     "Bank": "negmine.bank.bank",
     "BaseDetector": "negmine.detectors.base",
+    "CameraConfig": "negmine.cameras.config",
     "CompareConfig": "negmine.comparing.config",
     "CropConfig": "negmine.mining.config",
     "Detections": "negmine.structures",
@@ -116,6 +121,7 @@ _WHERE = {
     "DetectorWrapper": "negmine.detectors.wrapper",
     "EvalConfig": "negmine.evaluating.config",
     "ExportConfig": "negmine.exporting.config",
+    "FlickerConfig": "negmine.mining.flicker.config",
     "FunctionDetector": "negmine.detectors.function",
     "GroundTruth": "negmine.structures",
     "NegmineError": "negmine.errors",

@@ -24,8 +24,10 @@ class Kind(StrEnum):
     LOCALIZATION = "localization"
     DUPLICATE = "duplicate"
     CONFUSION = "confusion"
+    FLICKER = "flicker"  # alone in time, in a video that nobody labelled: likely false
 
 
+MINED = (Kind.BACKGROUND, Kind.FLICKER)  # a negative may be cut around these
 FALSE_POSITIVES = (Kind.BACKGROUND, Kind.LOCALIZATION, Kind.DUPLICATE, Kind.CONFUSION)
 
 

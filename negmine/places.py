@@ -10,8 +10,8 @@ import numpy as np
 
 from negmine.boxes import Box, box_iou
 from negmine.structures import as_boxes_xyxy
+from negmine.thresholds import PLACE_IOU
 
-PLACE_IOU = 0.7  # of two boxes, from which they are at one place if they also look alike
 ALIKE_BITS = 6  # of 64, in which the perceptual hashes of look-alikes may differ
 
 _Cell = tuple[int, int, int, int]  # octaves of width and height, and the centre in steps of these

@@ -27,6 +27,7 @@ StepShows: TypeAlias = "tuple[Callable[[str], None], Callable[[str, int, int], N
 _SECONDS_BETWEEN = 5  # between plain lines of a count
 _SECONDS_BETWEEN_STEPS = 10  # between those of work in several steps
 _PLAIN_LINES = 20  # of a whole scan
+_SECONDS_OF_CAMERAS = 60  # between those of a scan that nobody knows the end of
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -101,7 +102,7 @@ def _scan_bar(err: Console, before: str | None) -> Iterator[ScanShows]:
             elapsed = progress.tasks[0].elapsed or 0.0
             speed = f", {now.scanned / elapsed:.1f} images/s" if now.scanned and elapsed else ""
             found = f"false positives: {now.false_positives}, negatives: {now.negatives}"
-            images = f"{now.done}/{now.total}{speed}"
+            images = f"{now.done}{'' if now.total is None else f'/{now.total}'}{speed}"
             progress.update(task, total=now.total, completed=now.done, images=images, found=found)
 
         yield step, show
@@ -121,12 +122,16 @@ def _scan_lines(err: Console) -> Iterator[ScanShows]:
         if now.labels_read is not None:
             started = time.perf_counter()
             return
-        share = now.done * _PLAIN_LINES // max(now.total, 1)
+        seconds = time.perf_counter() - started
+        share = (
+            int(seconds / _SECONDS_OF_CAMERAS) if now.total is None else now.done * _PLAIN_LINES // max(now.total, 1)
+        )
         if share > said:
             said = share
-            speed = now.scanned / max(time.perf_counter() - started, 1e-9)
+            speed = now.scanned / max(seconds, 1e-9)
+            many = counted(now.done, "image") if now.total is None else f"{now.done} of {counted(now.total, 'image')}"
             err.print(
-                f"scanned {now.done} of {counted(now.total, 'image')}, {speed:.1f} images/s, "
+                f"scanned {many}, {speed:.1f} images/s, "
                 f"{counted(now.false_positives, 'false positive')}, {counted(now.negatives, 'negative')}",
                 soft_wrap=True,
             )

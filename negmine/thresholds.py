@@ -1,10 +1,12 @@
-"""The IoU thresholds of the matcher. Imports no NumPy, so that `--help` can read the defaults."""
+"""The IoU thresholds of the matcher and of places. Imports no NumPy, so that `--help` can read the defaults."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from negmine.errors import ConfigError
+
+PLACE_IOU = 0.7  # of two boxes, from which they are at one place if they also look alike
 
 
 @dataclass(frozen=True, slots=True)

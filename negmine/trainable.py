@@ -4,6 +4,7 @@ A negative may not be trained on where
 
 - a reviewer rejected it, or saw a target in it;
 - a comparison finds that it very likely shows a target without a label, and no reviewer accepted it;
+- it is a flicker, from a video that nobody labelled, and neither a reviewer nor `--accept-flicker` accepted it;
 - an image that it was cut from shows a target, by a reviewer's word, that is not labelled yet;
 - it, or an image that it was cut from, is held out, or is a near-duplicate of one that is;
 - the data set has an object there, or a label that cannot be read or is not used;
@@ -112,13 +113,15 @@ class TrainingRule:
     Args:
         known: what is held out, and what the data set says.
         hashes: of the bank; where None, bytes alone are compared.
+        accept_flicker: whether flickers are accepted unseen.
 
     Attributes:
-        known: the same.
+        known, accept_flicker: the same.
     """
 
-    def __init__(self, known: KnownImages, hashes: BankHashes | None = None) -> None:
+    def __init__(self, known: KnownImages, hashes: BankHashes | None = None, *, accept_flicker: bool = False) -> None:
         self.known = known
+        self.accept_flicker = accept_flicker
         self._hashes = hashes
         every = set() if hashes is None else {*hashes.negatives.values(), *hashes.sources.values()}
         self._near_held_out = known.held_out.near(every)
@@ -194,22 +197,45 @@ def waiting_images(bank: Bank, objects: Mapping[str, FloatArray] | None = None) 
     return frozenset(each.sha256 for each in marked_images(bank) if waits_for_label(each, known.get(each.sha256)))
 
 
-def is_refused(negative: Negative) -> bool:
+class HeldBack(StrEnum):
+    """Why a negative about which nobody decided is not trained on, in words that follow `held back as`."""
+
+    UNLABELLED = "a likely target without a label"
+    FLICKER = "a flicker"
+
+
+def is_refused(negative: Negative, *, accept_flicker: bool = False) -> bool:
     """Whether a reviewer rejected a negative, or saw a target in it, or it is held back until one accepts it."""
-    return negative.review in ("rejected", "target") or is_held_back(negative)
+    return negative.review in ("rejected", "target") or is_held_back(negative, accept_flicker=accept_flicker)
 
 
-def is_held_back(negative: Negative) -> bool:
-    """Whether a negative very likely shows a target without a label, and nobody decided about it."""
-    return negative.review == "unreviewed" and (negative.unlabelled or 0) >= LIKELY_UNLABELLED
+def is_held_back(negative: Negative, *, accept_flicker: bool = False) -> bool:
+    """Whether a negative is held back until somebody accepts it."""
+    return why_held_back(negative, accept_flicker=accept_flicker) is not None
+
+
+def why_held_back(negative: Negative, *, accept_flicker: bool = False) -> HeldBack | None:
+    """Why a negative is held back until somebody accepts it; None where it is not.
+
+    Args:
+        negative: of the bank.
+        accept_flicker: whether flickers are accepted unseen.
+    """
+    if negative.review != "unreviewed":
+        return None
+    if (negative.unlabelled or 0) >= LIKELY_UNLABELLED:
+        return HeldBack.UNLABELLED
+    return HeldBack.FLICKER if negative.is_flicker and not accept_flicker else None
 
 
 def held_back(which: NegativeFilter = EVERY_NEGATIVE) -> NegativeFilter:
     """Those of the negatives that are meant which `is_held_back` holds for, whatever verdicts are asked for."""
-    return replace(which, states=("unreviewed",), min_unlabelled=LIKELY_UNLABELLED)
+    return replace(which, states=("unreviewed",), min_unlabelled=LIKELY_UNLABELLED, or_flicker=True)
 
 
-def trainable(bank: Bank, objects: Mapping[str, FloatArray] | None = None) -> tuple[list[Negative], list[Variant]]:
+def trainable(
+    bank: Bank, objects: Mapping[str, FloatArray] | None = None, *, accept_flicker: bool = False
+) -> tuple[list[Negative], list[Variant]]:
     """The negatives that are not refused, hardest first, and their variants.
 
     Those that were cut from an image with a target that waits for its label are left out. So is a variant that is the
@@ -218,9 +244,10 @@ def trainable(bank: Bank, objects: Mapping[str, FloatArray] | None = None) -> tu
     Args:
         bank: open.
         objects: boxes [N, 4] that a data set has in images, by sha256, xyxy pixels.
+        accept_flicker: whether flickers are accepted unseen.
     """
     every = list(bank.negatives())
-    usable = [negative for negative in every if not is_refused(negative)]
+    usable = [negative for negative in every if not is_refused(negative, accept_flicker=accept_flicker)]
     if waiting := waiting_images(bank, objects):
         cuts = bank.cuts()
         usable = [each for each in usable if waiting.isdisjoint(cut.sha256 for cut in cuts[each.id])]

@@ -72,18 +72,18 @@ def test_the_report_and_the_statistics_say_what_is_held_back_and_waits(make_bank
     with Bank(bank) as opened:
         facts = facts_of(opened)
     said = [(count, text) for text, count, _ in left_out_content(facts)]
-    assert [count for count, text in said if "held back as likely targets" in text] == [2]
+    assert [count for count, text in said if "held back as likely targets or flickers" in text] == [2]
     assert [count for count, text in said if "not reviewed yet" in text] == [1]
     assert [count for count, text in said if "wait for the label" in text] == [1]
     lines = CliRunner().invoke(stats, ["--bank", str(bank)]).stdout.splitlines()
-    assert "2 negatives held back as likely targets without a label (--held-back)" in lines
+    assert "2 negatives held back as likely targets without a label, or flickers (--held-back)" in lines
     assert "1 image not trained on until the targets in them are labelled" in lines
 
 
 def test_a_bank_of_nothing_else_is_not_exported(make_bank: MakeBank, tmp_path: Path) -> None:
     bank = make_bank(1)
     compared(bank, 1.0)
-    with pytest.raises(ExportError, match="1 in it, all rejected, marked as a target, or likely one"):
+    with pytest.raises(ExportError, match="1 in it, all rejected, marked as a target, or held back until accepted"):
         negmine.export(bank, tmp_path / "out")
 
 

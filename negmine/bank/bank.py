@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import re
 import sqlite3
 from collections import Counter, namedtuple
@@ -15,6 +14,7 @@ from typing import Self
 
 from negmine.bank.cells import (
     CLASS_NAMES,
+    FLAG,
     KEY,
     NEGATIVE_FILE,
     NUMBER,
@@ -33,6 +33,7 @@ from negmine.bank.cells import (
     checked,
 )
 from negmine.bank.connection import DATABASE, bank_errors, connect, format_of
+from negmine.bank.content_files import source_path
 from negmine.bank.records import Cut, Negative, Parameters, Variant
 from negmine.bank.schema import MIGRATIONS
 from negmine.boxes import Rect
@@ -44,9 +45,10 @@ from negmine.paths import printable
 # question for each negative.
 _NEGATIVES = """
 SELECT n.id, n.file, n.sha256, n.width, n.height, d.score, d.class_name, s.key, s.sha256,
-       c.x1, c.y1, c.x2, c.y2, coalesce(r.state, 'unreviewed'), l.unlabelled
-FROM (SELECT min(every.id) AS id, every.negative_id FROM detections every
-      JOIN (SELECT negative_id, max(score) AS score FROM detections WHERE {} GROUP BY negative_id) most
+       c.x1, c.y1, c.x2, c.y2, coalesce(r.state, 'unreviewed'), l.unlabelled, h.is_flicker
+FROM (SELECT min(every.id) AS id, every.negative_id, most.is_flicker FROM detections every
+      JOIN (SELECT negative_id, max(score) AS score, min(kind = 'flicker') AS is_flicker FROM detections WHERE {}
+            GROUP BY negative_id) most
         ON most.negative_id = every.negative_id AND most.score = every.score
       GROUP BY every.negative_id) h
 JOIN detections d ON d.id = h.id
@@ -125,13 +127,13 @@ class Bank:
         columns = {
             "id": WHOLE, "file": NEGATIVE_FILE, "sha256": SHA256, "width": SIDE, "height": SIDE, "score": NUMBER,
             "class_name": TEXT, "key": KEY, "source": SHA256, **RECT, "state": REVIEW,
-            "unlabelled": NUMBER_OR_NULL,
+            "unlabelled": NUMBER_OR_NULL, "is_flicker": FLAG,
         }  # fmt: skip
         where = "negative_id IS NOT NULL" if numbers is None else "negative_id IN (SELECT value FROM json_each(?))"
         asked = () if numbers is None else (json.dumps(list(numbers)),)
         for row in self.rows(_NEGATIVES.format(where), columns, asked):
             number, file, sha256, width, height, score, class_name, path, source_sha256, *rest = row
-            *rect, review, unlabelled = rest
+            *rect, review, unlabelled, is_flicker = rest
             yield Negative(
                 id=number,
                 path=self.folder / file,
@@ -139,11 +141,12 @@ class Bank:
                 size_wh=(width, height),
                 score=score,
                 class_name=class_name,
-                source=Path(os.fsdecode(path)),
+                source=source_path(self.folder, path),
                 source_sha256=source_sha256,
                 rect=Rect(*rect),
                 review=review,
                 unlabelled=unlabelled,
+                is_flicker=bool(is_flicker),
             )
 
     def variants(self) -> Iterator[Variant]:
@@ -172,7 +175,7 @@ class Bank:
         columns = {"negative_id": WHOLE, "sha256": SHA256, "key": KEY, **RECT}
         found: dict[int, list[Cut]] = {}
         for number, sha256, path, *rect in self.rows(question, columns, asked):
-            found.setdefault(number, []).append(Cut(sha256, Path(os.fsdecode(path)), Rect(*rect)))
+            found.setdefault(number, []).append(Cut(sha256, source_path(self.folder, path), Rect(*rect)))
         return found
 
     def negative_count(self) -> int:
@@ -194,9 +197,12 @@ class Bank:
 
     def backgrounds(self) -> dict[Path, str]:
         """The files that were scanned without labels, which says that they are background; with their sha256 then."""
-        question = "SELECT i.key, s.sha256 FROM items i JOIN sources s ON s.id = i.source_id WHERE i.truth_hash IS NULL"
+        question = (
+            "SELECT i.key, s.sha256 FROM items i JOIN sources s ON s.id = i.source_id"
+            " WHERE i.truth_hash IS NULL AND i.is_background"
+        )
         rows = self.rows(question, {"key": KEY, "sha256": SHA256})
-        return {Path(os.fsdecode(name)): sha256 for name, sha256 in rows}
+        return {source_path(self.folder, name): sha256 for name, sha256 in rows}
 
     def scanned_count(self) -> int:
         """How many distinct images were scanned, by any run."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from negmine.bank.bank import Bank
 from negmine.bank.cells import BOX, FLAG, KEY, NUMBER, SHA256, SIDE, TEXT, TEXT_OR_NULL, WHOLE, Cell, Row
+from negmine.bank.content_files import source_path
 from negmine.bank.filters import EVERY_NEGATIVE, NegativeFilter, Sort
 from negmine.bank.records import Negative
 from negmine.boxes import Rect
@@ -219,7 +219,7 @@ def source_image(bank: Bank, sha256: str) -> SourceImage | None:
     """The scanned image with this hash; None where the bank knows none."""
     columns = {"key": KEY, "width": SIDE, "height": SIDE}
     row = next(bank.rows("SELECT key, width, height FROM sources WHERE sha256 = ?", columns, (sha256,)), None)
-    return None if row is None else SourceImage(Path(os.fsdecode(row[0])), (row[1], row[2]))
+    return None if row is None else SourceImage(source_path(bank.folder, row[0]), (row[1], row[2]))
 
 
 def findings(bank: Bank, negative: Negative) -> list[Finding]:

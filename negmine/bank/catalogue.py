@@ -31,13 +31,21 @@ FROM sources s LEFT JOIN scans x ON x.run_id = ? AND x.source_id = s.id
 WHERE s.sha256 IN ({})
 """
 
-
 _PLACED = """
 SELECT s.key, d.class_name, d.x1, d.y1, d.x2, d.y2, n.sha256, c.x1, c.y1, c.x2, c.y2
 FROM sources s JOIN detections d ON d.source_id = s.id JOIN negatives n ON n.id = d.negative_id
 JOIN crops c ON c.negative_id = n.id AND c.source_id = s.id
 WHERE s.key > ? AND s.key < ? AND d.run_id = ? ORDER BY d.id
 """
+_PLACED_LIVE = """
+SELECT s.key, d.class_name, d.x1, d.y1, d.x2, d.y2, n.sha256, c.x1, c.y1, c.x2, c.y2, f.taken_ms
+FROM frames f JOIN sources s ON s.id = f.source_id JOIN detections d ON d.source_id = s.id
+JOIN negatives n ON n.id = d.negative_id JOIN crops c ON c.negative_id = n.id AND c.source_id = s.id
+WHERE f.camera = ? AND d.run_id = ? ORDER BY f.taken_ms, d.id
+"""
+_PLACE = {"key": KEY, "class_name": TEXT, **BOX, "sha256": SHA256} | {
+    f"crop_{each}": cell for each, cell in RECT.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,11 @@ class PlacedNegative:
     box_xyxy: Box
     sha256: str
     rect: Rect
+
+
+def _placed(row: Row) -> PlacedNegative:
+    key, class_name, x1, y1, x2, y2, sha256, *rect = row
+    return PlacedNegative(os.fsdecode(key), class_name, (x1, y1, x2, y2), sha256, Rect(*rect))
 
 
 class Catalogue(Bank):
@@ -83,15 +96,12 @@ class Catalogue(Bank):
     def placed(self, run_id: int, video: Path) -> list[PlacedNegative]:
         """The negatives that a run has cut from frames of a video, in the order in which they came."""
         prefix = os.fsencode(video) + os.fsencode(os.sep)
-        columns = {"key": KEY, "class_name": TEXT, **BOX, "sha256": SHA256} | {
-            f"crop_{side}": cell for side, cell in RECT.items()
-        }
-        return [
-            PlacedNegative(os.fsdecode(key), class_name, (x1, y1, x2, y2), sha256, Rect(*rect))
-            for key, class_name, x1, y1, x2, y2, sha256, *rect in self.rows(
-                _PLACED, columns, (prefix, prefix + b"\xff", run_id)
-            )
-        ]
+        return [_placed(row) for row in self.rows(_PLACED, _PLACE, (prefix, prefix + b"\xff", run_id))]
+
+    def placed_live(self, run_id: int, camera: str) -> list[tuple[PlacedNegative, int]]:
+        """The negatives that a run has cut from frames of a camera, each with its time, in their order."""
+        rows = self.rows(_PLACED_LIVE, {**_PLACE, "taken_ms": STAMP}, (camera, run_id))
+        return [(_placed(row[:-1]), row[-1]) for row in rows]
 
     def has_labels(self) -> bool:
         """Whether the bank holds the labels of any image."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from operator import call
 from typing import Any
 
-from negmine.bank.content_files import NEGATIVES, VARIANTS, is_content_name
+from negmine.bank.content_files import CONTENTS, FRAMES, NEGATIVES, VARIANTS, is_content_name
 from negmine.bank.filters import STATES
 from negmine.matching import Kind
 
@@ -80,7 +80,8 @@ SHA256 = Cell("a sha256 in hex", _is_match("[0-9a-f]{64}"))
 PHASH = Cell("16 hex digits", _is_match("[0-9a-f]{16}"))
 NEGATIVE_FILE = Cell("the name of a negative's file", _is_file(NEGATIVES))
 VARIANT_FILE = Cell("the name of a variant's file", _is_file(VARIANTS))
-FILE = Cell("the name of a file of the bank", _is_file(NEGATIVES, VARIANTS))
+FRAME_FILE = Cell("the name of a frame's file", _is_file(FRAMES))
+FILE = Cell("the name of a file of the bank", _is_file(*CONTENTS))
 KIND = Cell("a kind of detection", lambda value: value in {*Kind})
 VECTOR = Cell("a vector", lambda value: type(value) is bytes and len(value) % 2 == 0)
 REVIEW = Cell("a review", lambda value: value in STATES)

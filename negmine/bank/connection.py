@@ -15,7 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from negmine.bank.own_schema import difference
-from negmine.bank.schema import ADDED_IN, APPLICATION_ID, LATER_TABLES, MIGRATIONS, OLDER_TABLES, RENAMED_IN
+from negmine.bank.schema import (
+    ADDED_IN,
+    APPLICATION_ID,
+    EXTENDED_IN,
+    ITEMS_THAT_ARE_BACKGROUND,
+    LATER_TABLES,
+    MIGRATIONS,
+    NEWEST_TABLES,
+    OLDER_TABLES,
+    RENAMED_IN,
+)
 from negmine.errors import BankError, BankLockedError, BankVersionError
 from negmine.inside import open_plain, require_plain
 from negmine.locks import FolderLock
@@ -257,4 +267,8 @@ def _read_as_current(connection: sqlite3.Connection) -> None:
         connection.executescript(OLDER_TABLES)
     if version < ADDED_IN:
         connection.executescript(LATER_TABLES)
+    if version < EXTENDED_IN:
+        connection.executescript(NEWEST_TABLES)
+        if version >= RENAMED_IN:
+            connection.executescript(ITEMS_THAT_ARE_BACKGROUND)
     connection.execute("PRAGMA query_only = ON")

@@ -6,6 +6,7 @@ Only names that a bank gives its files are ever touched, and none that a link le
 from __future__ import annotations
 
 import itertools
+import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -18,8 +19,10 @@ from negmine.inside import inside, is_real_folder
 
 NEGATIVES = "negatives"
 VARIANTS = "variants"
+FRAMES = "frames"  # of cameras
+CONTENTS = (NEGATIVES, VARIANTS, FRAMES)
 TEMPORARY = "tmp"
-_CONTENT = re.compile(r"(?P<kind>negatives|variants)/([0-9a-f]{2})/(\2[0-9a-f]{62})\.jpg")
+_CONTENT = re.compile(r"(?P<kind>negatives|variants|frames)/([0-9a-f]{2})/(\2[0-9a-f]{62})\.jpg")
 _HALF_WRITTEN = re.compile(r"[0-9a-f]{64}-\d+\.part")
 
 
@@ -38,6 +41,11 @@ def is_half_written(name: str) -> bool:
     """Whether a name, relative to the bank, is one that a writer gives to a file that is not whole yet."""
     folder, _, file = name.partition("/")
     return folder == TEMPORARY and _HALF_WRITTEN.fullmatch(file) is not None
+
+
+def source_path(folder: Path, key: bytes) -> Path:
+    """Where the image that a key names is: a key that is no absolute path is relative to the bank."""
+    return Path(folder, os.fsdecode(key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,7 @@ class ContentFiles:
         Raises:
             OSError: naming it.
         """
-        for kind in (NEGATIVES, VARIANTS, TEMPORARY):
+        for kind in (NEGATIVES, VARIANTS, FRAMES, TEMPORARY):
             inside(self._folder, f"{kind}/any")
 
     def stage(self, data: bytes, sha256: str | None = None) -> StagedFile:
@@ -125,7 +133,7 @@ class ContentFiles:
             OSError: where a link leads out of the bank.
         """
         for name in names:
-            if not (is_half_written(name) or is_content_name(name, NEGATIVES) or is_content_name(name, VARIANTS)):
+            if not (is_half_written(name) or any(is_content_name(name, kind) for kind in CONTENTS)):
                 continue
             path = inside(self._folder, name)
             path.unlink(missing_ok=True)

@@ -15,6 +15,8 @@ SORTS: tuple[Sort, ...] = get_args(Sort)
 ConflictRule = Literal["safer", "own", "theirs"]  # which of two verdicts holds, where banks are merged
 CONFLICT_RULES: tuple[ConflictRule, ...] = get_args(ConflictRule)
 
+_IS_FLICKER = "NOT EXISTS (SELECT 1 FROM detections x WHERE x.negative_id = n.id AND x.kind <> 'flicker')"
+
 
 @dataclass(frozen=True, slots=True)
 class NegativeFilter:
@@ -29,6 +31,7 @@ class NegativeFilter:
         cluster: number of the cluster that it is in.
         place: number of the place that it is at.
         min_unlabelled: how much it looks like a target without a label, at least; what nobody compared is left out.
+        or_flicker: whether flickers are meant beside those of `min_unlabelled`.
     """
 
     classes: tuple[str, ...] = ()
@@ -40,6 +43,7 @@ class NegativeFilter:
     cluster: int | None = None
     place: int | None = None
     min_unlabelled: float | None = None
+    or_flicker: bool = False
 
     @property
     def below(self) -> bytes | None:
@@ -64,7 +68,7 @@ class NegativeFilter:
             ("substr(s.key, 1, length(?)) = ?", self.below),
             ("l.cluster = ?", self.cluster),
             ("l.place = ?", self.place),
-            ("l.unlabelled >= ?", self.min_unlabelled),
+            (f"(l.unlabelled >= ? OR {_IS_FLICKER})" if self.or_flicker else "l.unlabelled >= ?", self.min_unlabelled),
         ]
         conditions, values = [], []
         for condition, value in every:

@@ -15,15 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from negmine.bank.bank import Bank
-from negmine.bank.cells import KEY, NUMBER, NUMBER_OR_NULL, REVIEW, SHA256, TEXT, WHOLE, WHOLE_OR_NULL
+from negmine.bank.cells import FLAG, KEY, NUMBER, NUMBER_OR_NULL, REVIEW, SHA256, TEXT, WHOLE, WHOLE_OR_NULL
 from negmine.bank.filters import STATES, NegativeFilter, ReviewState, Sort
 from negmine.structures import BoolArray, FloatArray, IntArray
 
 HASH_DIGITS = 8
 NO_GROUP = -1  # in place of the number of a cluster or place
 _NEGATIVES = """
-SELECT d.negative_id, n.sha256, d.score, d.class_name, d.source_id, l.unlabelled, l.cluster, l.place
-FROM (SELECT negative_id, max(score) AS score, class_name, source_id FROM detections
+SELECT d.negative_id, n.sha256, d.score, d.class_name, d.source_id, l.unlabelled, l.cluster, l.place, d.is_flicker
+FROM (SELECT negative_id, max(score) AS score, class_name, source_id, sum(kind <> 'flicker') = 0 AS is_flicker
+      FROM detections
       WHERE negative_id IS NOT NULL GROUP BY negative_id) d
 JOIN negatives n ON n.id = d.negative_id
 JOIN sources s ON s.id = d.source_id
@@ -80,6 +81,7 @@ class Index:
         states: [N], indices into `STATES`; changed in place by `set_states`.
         unlabelled: [N], how much each looks like a target that nobody labelled; NaN where nobody knows.
         clusters, places: [N], or NO_GROUP.
+        flickers: [N], whether all that speaks for each is that its detections are alone in time.
         runs: the numbers of the negatives that each run found, by its number.
     """
 
@@ -94,6 +96,7 @@ class Index:
     unlabelled: FloatArray
     clusters: IntArray
     places: IntArray
+    flickers: BoolArray
     runs: Mapping[int, IntArray]
     _folder_masks: dict[bytes, BoolArray] = field(default_factory=dict)
 
@@ -102,11 +105,11 @@ class Index:
         """Read a bank; about a second for 100,000 negatives."""
         columns = {
             "negative_id": WHOLE, "sha256": SHA256, "score": NUMBER, "class_name": TEXT, "source_id": WHOLE,
-            "unlabelled": NUMBER_OR_NULL, "cluster": WHOLE_OR_NULL, "place": WHOLE_OR_NULL,
+            "unlabelled": NUMBER_OR_NULL, "cluster": WHOLE_OR_NULL, "place": WHOLE_OR_NULL, "is_flicker": FLAG,
         }  # fmt: skip
         rows = list(bank.rows(_NEGATIVES, columns))
-        ids, sha256s, scores, names, source_ids, *compared = zip(*rows, strict=True) if rows else ((),) * 8
-        unlabelled, clusters, places = compared
+        ids, sha256s, scores, names, source_ids, *compared = zip(*rows, strict=True) if rows else ((),) * 9
+        unlabelled, clusters, places, flickers = compared
         class_names = tuple(sorted(set(names), key=str.encode))
         code = {name: number for number, name in enumerate(class_names)}
         sources = list(bank.rows(_SOURCES, {"id": WHOLE, "key": KEY}))
@@ -123,6 +126,7 @@ class Index:
             unlabelled=np.array([np.nan if value is None else value for value in unlabelled], dtype=np.float64),
             clusters=_groups(clusters),
             places=_groups(places),
+            flickers=np.array(flickers, dtype=bool),
             runs=_runs(bank),
         )
         index.set_states(decided_states(bank))
@@ -202,7 +206,7 @@ class Index:
             if number is not None:
                 meant &= groups == number
         if which.min_unlabelled is not None:
-            meant &= self.unlabelled >= which.min_unlabelled
+            meant &= (self.unlabelled >= which.min_unlabelled) | (self.flickers & which.or_flicker)
         return meant
 
     def _under(self, below: bytes) -> BoolArray:

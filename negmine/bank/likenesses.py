@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from negmine.bank.cells import BOX, KEY, NEGATIVE_FILE, NUMBER, PHASH, RECT, REVIEW, SHA256, SIDE, TEXT, VECTOR, WHOLE
+from negmine.bank.content_files import source_path
 from negmine.bank.filters import ReviewState
 from negmine.bank.shared import SharedBank
 from negmine.boxes import Box, Rect
@@ -132,7 +132,7 @@ class Likenesses(SharedBank):
                     class_name=class_name,
                     score=score,
                     box_xyxy=(box[0], box[1], box[2], box[3]),
-                    source=Path(os.fsdecode(key)),
+                    source=source_path(self.folder, key),
                     source_sha256=source,
                     source_wh=(row[15], row[16]),
                     rect=Rect(*row[17:]),
@@ -144,7 +144,7 @@ class Likenesses(SharedBank):
         """The labelled objects that the bank knows, without difficult ones and crowds."""
         columns = {"sha256": SHA256, "key": KEY, "width": SIDE, "height": SIDE, "class_name": TEXT, **BOX}
         return [
-            KnownObject(Path(os.fsdecode(key)), sha256, (width, height), class_name, (x1, y1, x2, y2))
+            KnownObject(source_path(self.folder, key), sha256, (width, height), class_name, (x1, y1, x2, y2))
             for sha256, key, width, height, class_name, x1, y1, x2, y2 in self.rows(_OBJECTS, columns)
         ]
 
@@ -153,7 +153,7 @@ class Likenesses(SharedBank):
         question = "SELECT s.sha256, i.key FROM items i JOIN sources s ON s.id = i.source_id ORDER BY i.key"
         found: dict[str, list[Path]] = {}
         for sha256, key in self.rows(question, {"sha256": SHA256, "key": KEY}):
-            found.setdefault(sha256, []).append(Path(os.fsdecode(key)))
+            found.setdefault(sha256, []).append(source_path(self.folder, key))
         return found
 
     def negative_vectors(self, key: str, size: int) -> dict[tuple[int, Box], Vector]:

@@ -1,8 +1,7 @@
-"""What a person marked as a target without a label: in which images, and where the detector fired there."""
+"""Targets without labels: marked by a person, or likely missed between two frames of a video; and in which images."""
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from negmine.bank.bank import Bank
 from negmine.bank.cells import BOX, FLAG, KEY, NUMBER, SHA256, SIDE, TEXT, WHOLE
+from negmine.bank.content_files import source_path
 from negmine.structures import GroundTruth
 
 _MARKED = """
@@ -21,15 +21,25 @@ SELECT s.sha256, s.width, s.height, 0, d.class_name, d.score, d.x1, d.y1, d.x2, 
 FROM doubts d JOIN sources s ON s.id = d.source_id WHERE d.state = 'target'
 ORDER BY 1, 6 DESC, 7, 8, 9, 10
 """
+_GAPS = """
+SELECT s.sha256, s.width, s.height, 0, g.class_name, g.score, g.x1, g.y1, g.x2, g.y2
+FROM gaps g JOIN sources s ON s.id = g.source_id
+UNION ALL
+SELECT s.sha256, s.width, s.height, 0, d.class_name, d.score, d.x1, d.y1, d.x2, d.y2
+FROM detections d JOIN sources s ON s.id = d.source_id
+WHERE d.kind = 'unjudged' AND EXISTS (SELECT 1 FROM gaps g WHERE g.source_id = d.source_id AND g.run_id = d.run_id)
+ORDER BY 1, 6 DESC, 7, 8, 9, 10
+"""
+_IMAGES_WITH_GAPS = "WITH marked AS (SELECT DISTINCT source_id AS id FROM gaps)"
 _IMAGES = """
 WITH marked AS (SELECT DISTINCT d.source_id AS id FROM reviews r JOIN detections d ON d.negative_id = r.negative_id
                 WHERE r.state = 'target' UNION SELECT source_id FROM doubts WHERE state = 'target')
 """
-_PATHS = f"""{_IMAGES}
+_PATHS = """{}
 SELECT s.sha256, s.key FROM sources s WHERE s.id IN (SELECT id FROM marked)
 UNION ALL SELECT s.sha256, i.key FROM items i JOIN sources s ON s.id = i.source_id WHERE s.id IN (SELECT id FROM marked)
 """
-_OBJECTS = f"""{_IMAGES}
+_OBJECTS = """{}
 SELECT DISTINCT s.sha256, o.class_name, o.difficult, o.crowd, o.x1, o.y1, o.x2, o.y2
 FROM objects o JOIN truths t ON t.id = o.truth_id JOIN sources s ON s.id = t.source_id
 WHERE s.id IN (SELECT id FROM marked) ORDER BY s.sha256, o.id
@@ -38,10 +48,10 @@ WHERE s.id IN (SELECT id FROM marked) ORDER BY s.sha256, o.id
 
 @dataclass(frozen=True, slots=True)
 class MarkedBox:
-    """A false positive in a negative that shows a target.
+    """A false positive in a negative that shows a target, or a box of a frame with a likely miss.
 
     Attributes:
-        negative: the number of the negative; 0 where it is gone.
+        negative: the number of the negative; 0 where it is gone, or there is none.
         class_name, score: as the detector gave them.
         box_xyxy: pixels of the source.
     """
@@ -54,13 +64,13 @@ class MarkedBox:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MarkedImage:
-    """An image that negatives with a target were cut from.
+    """An image with a target that nobody labelled.
 
     Attributes:
         sha256: of its bytes.
         paths: where it was found.
         size_wh: pixels, upright.
-        boxes: the false positives of these negatives, highest score first.
+        boxes: what the detector found of it, highest score first.
         objects: that the bank knows in it.
     """
 
@@ -73,31 +83,40 @@ class MarkedImage:
 
 def marked_images(bank: Bank) -> list[MarkedImage]:
     """The images of all negatives that are marked as targets, by hash, whether they are labelled by now or not."""
+    return _images(bank, _MARKED, _IMAGES)
+
+
+def gap_images(bank: Bank) -> list[MarkedImage]:
+    """The frames with likely misses, by hash: with these, and with what was found in them and confirmed by others."""
+    return _images(bank, _GAPS, _IMAGES_WITH_GAPS)
+
+
+def _images(bank: Bank, rows: str, which: str) -> list[MarkedImage]:
     boxes: dict[str, list[MarkedBox]] = defaultdict(list)
     sizes: dict[str, tuple[int, int]] = {}
     columns = {
         "sha256": SHA256, "width": SIDE, "height": SIDE, "negative_id": WHOLE, "class_name": TEXT, "score": NUMBER,
         **BOX,
     }  # fmt: skip
-    for sha256, width, height, negative, name, score, x1, y1, x2, y2 in bank.rows(_MARKED, columns):
+    for sha256, width, height, negative, name, score, x1, y1, x2, y2 in bank.rows(rows, columns):
         sizes[sha256] = (width, height)
         boxes[sha256].append(MarkedBox(negative, name, score, (x1, y1, x2, y2)))
     if not boxes:
         return []
     paths: dict[str, dict[Path, None]] = defaultdict(dict)
-    for sha256, key in bank.rows(_PATHS, {"sha256": SHA256, "key": KEY}):
-        paths[sha256][Path(os.fsdecode(key))] = None
-    objects = dict(_objects(bank))
+    for sha256, key in bank.rows(_PATHS.format(which), {"sha256": SHA256, "key": KEY}):
+        paths[sha256][source_path(bank.folder, key)] = None
+    objects = dict(_objects(bank, which))
     return [
         MarkedImage(sha256, tuple(paths[sha256]), sizes[sha256], tuple(each), objects.get(sha256, GroundTruth.empty()))
         for sha256, each in boxes.items()
     ]
 
 
-def _objects(bank: Bank) -> Iterator[tuple[str, GroundTruth]]:
+def _objects(bank: Bank, which: str) -> Iterator[tuple[str, GroundTruth]]:
     columns = {"sha256": SHA256, "class_name": TEXT, "difficult": FLAG, "crowd": FLAG, **BOX}
     rows = defaultdict(list)
-    for sha256, *row in bank.rows(_OBJECTS, columns):
+    for sha256, *row in bank.rows(_OBJECTS.format(which), columns):
         rows[sha256].append(row)
     for sha256, found in rows.items():
         yield (

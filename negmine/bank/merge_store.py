@@ -13,10 +13,14 @@ from negmine.bank.cells import WHOLE, checked
 from negmine.bank.content_files import NEGATIVES, StagedFile, content_name
 from negmine.bank.kept_doubts import Doubt, inherited, keep_doubts
 from negmine.bank.other_bank import OtherBank, OtherNegative, OtherSource
+from negmine.bank.records import frame_shown
 from negmine.bank.store import delete_negatives, hash_labels, touching_negatives
 from negmine.bank.verdicts import record
 from negmine.paths import printable
 
+_ITEMS = (
+    "INSERT INTO items (path, key, size, mtime_ns, source_id, truth_hash, is_background) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
 _HOLD = """
 INSERT INTO likenesses (negative_id, unlabelled) VALUES (?, ?) ON CONFLICT (negative_id)
 DO UPDATE SET unlabelled = max(coalesce(unlabelled, excluded.unlabelled), excluded.unlabelled)
@@ -98,6 +102,11 @@ class MergeStore:
                     "INSERT INTO scans (run_id, source_id, truth_key) VALUES (?, ?, ?)",
                     (runs[run], source_id, source.scans[run]),
                 )
+            self._connection.executemany(
+                "INSERT INTO gaps (run_id, source_id, class_name, score, x1, y1, x2, y2)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [(runs[run], source_id, *row) for row in source.gaps.get(run, ())],
+            )
             for *columns, negative, skipped in source.detections.get(run, ()):
                 if negative in ready and negative not in known:
                     known[negative] = self._negative(ready[negative])
@@ -116,6 +125,25 @@ class MergeStore:
             [(known[negative], source_id, *rect) for negative, rect in source.crops if negative in taken],
         )
 
+    def frame(self, source: OtherSource, staged: StagedFile) -> bool:
+        """Store the frame that an image of a camera is, if a negative here was cut from it; whether that was done."""
+        source_id, frame = self._source(source), source.frame
+        question = "SELECT 1 FROM crops WHERE source_id = ? LIMIT 1"
+        if frame is None or self._connection.execute(question, (source_id,)).fetchone() is None:
+            return False
+        self._place(frame.file.name, staged)
+        self._connection.execute(
+            "INSERT INTO frames (source_id, file, camera, taken_ms) VALUES (?, ?, ?, ?)",
+            (source_id, frame.file.name, frame.camera, frame.taken_ms),
+        )
+        key, shown = os.fsencode(frame.file.name), frame_shown(frame.camera, frame.taken_ms)
+        self._connection.executemany(
+            f"{_ITEMS} ON CONFLICT DO NOTHING",
+            [(shown, key, size, mtime_ns, source_id, None, is_background)
+             for name, size, mtime_ns, _, is_background in source.items if name == key],
+        )  # fmt: skip
+        return True
+
     def label(self, source: OtherSource) -> set[int]:
         """Store where an image was found and its labels; return the negatives here that touch an object by now."""
         source_id = self._source(source)
@@ -131,12 +159,11 @@ class MergeStore:
                     [(cursor.lastrowid, *row) for row in objects],
                 )
         self._connection.executemany(
-            "INSERT INTO items (path, key, size, mtime_ns, source_id, truth_hash) VALUES (?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (key) DO UPDATE SET truth_hash = excluded.truth_hash"
+            f"{_ITEMS} ON CONFLICT (key) DO UPDATE SET truth_hash = excluded.truth_hash"
             " WHERE items.source_id = excluded.source_id AND items.truth_hash IS NULL",
             [
-                (printable(os.fsdecode(key)), key, size, mtime_ns, source_id, truth_hash)
-                for key, size, mtime_ns, truth_hash in source.items
+                (printable(os.fsdecode(key)), key, size, mtime_ns, source_id, truth_hash, is_background)
+                for key, size, mtime_ns, truth_hash, is_background in (source.items if source.frame is None else ())
                 if truth_hash is None or truth_hash in source.labels
             ],
         )

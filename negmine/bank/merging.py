@@ -194,12 +194,15 @@ class _Merge:
             runs = store.runs(self._other)
         done = 0
         for sources in _in_parts(self._sources, _AT_ONCE):
-            ready = self._ready(sources, known)
-            if ready:
+            ready, frames = self._ready(sources, known), self._frames(sources)
+            if ready or frames:
                 self._writer.settle()
             with self._transaction():
                 for source in sources:
                     store.take(source, runs, known, ready)
+                unused = [file for source, file in frames if not store.frame(source, file.staged)]
+            for file in unused:
+                file.staged.path.unlink(missing_ok=True)
             for number in ready.keys() - known.keys():  # the same run has seen its image here
                 ready[number].staged.path.unlink(missing_ok=True)
             done += len(sources)
@@ -221,6 +224,21 @@ class _Merge:
             negative.id: ReadyNegative(negative, file.staged, file.agreed_phash(negative.phash))
             for negative, file in checked
         }
+
+    def _frames(self, sources: Sequence[OtherSource]) -> list[tuple[OtherSource, CheckedFile]]:
+        """The frames of cameras among some images that are not here yet and whose files are sound."""
+        question = "SELECT s.sha256 FROM frames f JOIN sources s ON s.id = f.source_id"
+        here = {sha256 for (sha256,) in self._writer.rows(question, {"sha256": SHA256})}
+        wanted = [(each, each.frame.file) for each in sources if each.frame is not None and each.sha256 not in here]
+        sound = []
+        for (source, file), found in zip(
+            wanted, self._engine.map(self._files.check, [file for _, file in wanted]), strict=True
+        ):
+            if isinstance(found, str):
+                self._unusable[file.name] = found
+            else:
+                sound.append((source, found))
+        return sound
 
     def _checked(self, wanted: Sequence[OtherNegative]) -> Iterator[tuple[OtherNegative, CheckedFile]]:
         for negative, file in zip(

@@ -12,6 +12,7 @@ from negmine.bank.cells import (
     BOX,
     CLASS_NAMES,
     FLAG,
+    FRAME_FILE,
     KEY,
     KIND,
     NEGATIVE_FILE,
@@ -46,6 +47,8 @@ _DETECTION: dict[str, Cell] = {
 _DOUBT: dict[str, Cell] = {
     "source_id": WHOLE, "state": REVIEW, "unlabelled": NUMBER_OR_NULL, "class_name": TEXT, "score": NUMBER, **BOX,
 }  # fmt: skip
+_GAP: dict[str, Cell] = {"source_id": WHOLE, "run_id": WHOLE, "class_name": TEXT, "score": NUMBER, **BOX}
+_FRAME: dict[str, Cell] = {"source_id": WHOLE, "file": FRAME_FILE, "camera": TEXT, "taken_ms": STAMP}
 _NEGATIVES = """
 SELECT n.id, n.sha256, n.file, n.width, n.height, n.phash, coalesce(r.state, 'unreviewed'), l.unlabelled
 FROM negatives n LEFT JOIN reviews r ON r.negative_id = n.id LEFT JOIN likenesses l ON l.negative_id = n.id
@@ -64,6 +67,15 @@ class OtherFile:
     name: str
     sha256: str
     size_wh: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class OtherFrame:
+    """A frame of a camera: its file, the camera, and when it came, in milliseconds since 1970."""
+
+    file: OtherFile
+    camera: str
+    taken_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +116,7 @@ class OtherVariant:
         return as_json(json.loads(self.parameters))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class OtherSource:
     """An image.
 
@@ -112,22 +124,26 @@ class OtherSource:
         sha256: of its bytes.
         key: the bytes of its first path.
         size_wh: pixels.
-        items: key, size, time and label of each file that it was found in.
+        items: key, size, time, label and whether it is background, of each file that it was found in.
         labels: the objects (class, difficult, crowd, box) of each label, by its hash.
         scans: the key of the labels that each run knew, by the run's number.
         detections: class, score, box, kind, number of the negative and why there is none; by the run's number.
         crops: number of the negative, and where it was cut.
+        gaps: class, score and box of likely misses; by the run's number.
+        frame: its file in the bank, for an image of a camera.
         doubts: verdict, likeness, class, score and box of false positives whose negatives are gone there.
     """
 
     sha256: str
     key: bytes
     size_wh: tuple[int, int]
-    items: list[tuple[bytes, int, int, str | None]] = field(default_factory=list)
+    items: list[tuple[bytes, int, int, str | None, int]] = field(default_factory=list)
     labels: dict[str, list[Row]] = field(default_factory=dict)
     scans: dict[int, str] = field(default_factory=dict)
     detections: dict[int, list[Row]] = field(default_factory=lambda: defaultdict(list))
     crops: list[tuple[int, Rect]] = field(default_factory=list)
+    gaps: dict[int, list[Row]] = field(default_factory=lambda: defaultdict(list))
+    frame: OtherFrame | None = None
     doubts: list[Row] = field(default_factory=list)
 
     def boxes(self) -> list[Row]:
@@ -221,6 +237,13 @@ def _sources(bank: Bank) -> tuple[OtherSource, ...]:
     for source, negative, *rect in bank.rows(f"SELECT {', '.join(crop)} FROM crops ORDER BY id", crop):
         if source in found:
             found[source].crops.append((negative, Rect(*rect)))
+    for source, run, *row in bank.rows(f"SELECT {', '.join(_GAP)} FROM gaps ORDER BY id", _GAP):
+        if source in found:
+            found[source].gaps[run].append(tuple(row))
+    for source, file, camera, taken_ms in bank.rows(f"SELECT {', '.join(_FRAME)} FROM frames", _FRAME):
+        if source in found:
+            image = found[source]
+            image.frame = OtherFrame(OtherFile(file, image.sha256, image.size_wh), camera, taken_ms)
     for source, *row in bank.rows(f"SELECT {', '.join(_DOUBT)} FROM doubts", _DOUBT):
         if source in found:
             found[source].doubts.append(tuple(row))
@@ -228,10 +251,14 @@ def _sources(bank: Bank) -> tuple[OtherSource, ...]:
 
 
 def _add_items_and_labels(bank: Bank, sources: Mapping[int, OtherSource]) -> None:
-    item = {"source_id": WHOLE, "key": KEY, "size": STAMP, "mtime_ns": STAMP, "truth_hash": TEXT_OR_NULL}
-    for source, key, size, mtime_ns, truth_hash in bank.rows(f"SELECT {', '.join(item)} FROM items ORDER BY key", item):
+    item = {
+        "source_id": WHOLE, "key": KEY, "size": STAMP, "mtime_ns": STAMP, "truth_hash": TEXT_OR_NULL,
+        "is_background": FLAG,
+    }  # fmt: skip
+    for source, *row in bank.rows(f"SELECT {', '.join(item)} FROM items ORDER BY key", item):
         if source in sources:
-            sources[source].items.append((key, size, mtime_ns, truth_hash))
+            key, size, mtime_ns, truth_hash, is_background = row
+            sources[source].items.append((key, size, mtime_ns, truth_hash, is_background))
     for source, truth_hash in bank.rows("SELECT source_id, hash FROM truths", {"source_id": WHOLE, "hash": TEXT}):
         if source in sources:
             sources[source].labels[truth_hash] = []

@@ -18,6 +18,7 @@ from typing import Literal
 
 from negmine.bank.bank import Bank
 from negmine.bank.cells import FILE, KEY, REVIEW, SHA256, STAMP, TEXT, WHOLE, Cell
+from negmine.bank.content_files import source_path
 from negmine.bank.filters import ReviewState
 from negmine.bank.writer import BankWriter
 from negmine.engines.threads import ThreadEngine
@@ -231,7 +232,8 @@ def _places(bank: Bank) -> dict[int, tuple[str, list[_Path]]]:
     columns = {"id": WHOLE, "sha256": SHA256, "key": KEY, "size": STAMP, "mtime_ns": STAMP}
     found: dict[int, tuple[str, list[_Path]]] = {}
     for number, sha256, key, size, mtime_ns in bank.rows(_PATHS, columns):
-        found.setdefault(number, (sha256, []))[1].append((key, size, mtime_ns))
+        path = os.fsencode(source_path(bank.folder, key))
+        found.setdefault(number, (sha256, []))[1].append((path, size, mtime_ns))
     return found
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from negmine.bank.filters import ReviewState
-from negmine.boxes import Rect
+from negmine.boxes import Box, Rect
 from negmine.matching import Kind
 from negmine.notebook import gallery, table
+from negmine.paths import printable
 from negmine.structures import FileStamp, GroundTruth, Image
 
 Parameters = Mapping[str, int | float]  # of an operation, by their names
@@ -46,11 +48,38 @@ class ItemRecord:
         key: what names it in every scan; the absolute path, for a file.
         stamp: the image is read again only where this differs.
         truth_hash: of the labels that belong to it; None for a background.
+        is_background: whether it is one by the user's word where it has no labels.
+        shown: its name for people; None where that is the key.
     """
 
     key: str
     stamp: FileStamp
     truth_hash: str | None
+    is_background: bool = True
+    shown: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CameraFrame:
+    """A frame of a camera, which cannot be read again.
+
+    Attributes:
+        data: a JPEG.
+        sha256: of that, hex.
+        camera: its address, without user, password and query.
+        taken_ms: when it came, in milliseconds since 1970.
+    """
+
+    data: bytes
+    sha256: str
+    camera: str
+    taken_ms: int
+
+
+def frame_shown(camera: str, taken_ms: int) -> str:
+    """What a frame of a camera is called."""
+    taken = datetime.fromtimestamp(taken_ms / 1000, UTC).isoformat(" ", "milliseconds")
+    return printable(f"{camera} {taken.removesuffix('+00:00')} UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +125,21 @@ class JudgedDetection:
     skipped: str | None = None  # why a background false positive gave none
 
 
+@dataclass(frozen=True, slots=True)
+class LikelyMiss:
+    """A thing that was found in the frames before and after, and not in this one.
+
+    Attributes:
+        class_name: what the detector takes it for.
+        score: the lower one of those beside it.
+        box_xyxy: where it must have been, pixels.
+    """
+
+    class_name: str
+    score: float
+    box_xyxy: Box
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ScannedImage:
     """All that a scan found out about one image."""
@@ -106,6 +150,7 @@ class ScannedImage:
     truth: GroundTruth | None  # of this item alone; None to leave what the bank has
     detections: tuple[JudgedDetection, ...]
     negatives: tuple[NewNegative, ...]
+    gaps: tuple[LikelyMiss, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +177,7 @@ class Negative:
         rect: where it was cut, pixels of the source.
         review: what a person said of it.
         unlabelled: 0 to 1, how much it looks like a target without a label; None where nobody compared it, or can tell.
+        is_flicker: whether all that speaks for it is that its detections are alone in time.
     """
 
     id: int
@@ -145,6 +191,7 @@ class Negative:
     rect: Rect
     review: ReviewState
     unlabelled: float | None = None
+    is_flicker: bool = False
 
     def figure(self) -> tuple[Callable[[], Image], str]:
         """What draws it with its boxes, and a line about it, for a gallery."""

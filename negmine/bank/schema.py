@@ -207,11 +207,37 @@ CREATE TABLE likenesses (
 ALTER TABLE truths ADD COLUMN is_merged INTEGER NOT NULL DEFAULT 0;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)
+_FIFTH = """
+-- 0 where nobody says that an image is background: a frame of a video in which flickers were looked for.
+ALTER TABLE items ADD COLUMN is_background INTEGER NOT NULL DEFAULT 1;
+
+-- Likely misses: where a thing was found in the frames before and after, and not in this one.
+CREATE TABLE gaps (
+    id INTEGER PRIMARY KEY,
+    run_id INTEGER NOT NULL REFERENCES runs (id),
+    source_id INTEGER NOT NULL REFERENCES sources (id),
+    class_name TEXT NOT NULL,
+    score REAL NOT NULL,             -- the lower one of those beside the gap
+    x1 REAL NOT NULL, y1 REAL NOT NULL, x2 REAL NOT NULL, y2 REAL NOT NULL
+) STRICT;
+CREATE INDEX gaps_scan ON gaps (source_id, run_id);
+
+-- Frames of cameras, which cannot be read again: those that a negative was cut from are kept in the bank. The key of
+-- such a source, and of its item, is the name of its file, relative to the bank.
+CREATE TABLE frames (
+    source_id INTEGER PRIMARY KEY REFERENCES sources (id),
+    file TEXT NOT NULL,              -- relative to the bank
+    camera TEXT NOT NULL,            -- its address, without user, password and query
+    taken_ms INTEGER NOT NULL        -- when it came, in milliseconds since 1970 (UTC)
+) STRICT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
 
 # A reader migrates nothing. These views give it the tables of an older bank under the names that they have today.
 OLDER_TABLES = """
-CREATE TEMP VIEW items AS SELECT id, path, path_bytes AS key, size, mtime_ns, source_id, truth_hash FROM main.files;
+CREATE TEMP VIEW items AS
+    SELECT id, path, path_bytes AS key, size, mtime_ns, source_id, truth_hash, 1 AS is_background FROM main.files;
 CREATE TEMP VIEW sources AS
     SELECT id, sha256, path, path_bytes AS key, width, height, truth_key FROM main.sources;
 """
@@ -230,3 +256,12 @@ CREATE TEMP VIEW object_features AS
 CREATE TEMP VIEW likenesses AS SELECT 0 AS negative_id, 0.0 AS unlabelled, 0 AS cluster, 0 AS place WHERE 0;
 """
 ADDED_IN = 4
+# What the fifth migration adds, for a bank that has not seen it; and the items, for one whose items have their name.
+NEWEST_TABLES = """
+CREATE TEMP VIEW gaps AS
+    SELECT 0 AS id, 0 AS run_id, 0 AS source_id, '' AS class_name, 0.0 AS score, 0.0 AS x1, 0.0 AS y1, 0.0 AS x2,
+           0.0 AS y2 WHERE 0;
+CREATE TEMP VIEW frames AS SELECT 0 AS source_id, '' AS file, '' AS camera, 0 AS taken_ms WHERE 0;
+"""
+ITEMS_THAT_ARE_BACKGROUND = "CREATE TEMP VIEW items AS SELECT *, 1 AS is_background FROM main.items;"
+EXTENDED_IN = 5

@@ -29,7 +29,8 @@ class BankStatistics:
         images: that were scanned.
         classes: negatives by the class that the detector took them for, the most frequent first.
         states: negatives by verdict.
-        held_back: of all negatives, those that are not trained on, since they look like targets without a label.
+        held_back: of all negatives, those that are not trained on, since they look like targets without a label
+            or are flickers.
         waiting: images that show a target which has no label yet.
         folders: negatives by the folder that their source is in, the most frequent first.
         detections: of all runs, by kind.

@@ -7,7 +7,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 
-from negmine.bank.cells import BOX, FILE, RECT, TEXT, WHOLE, checked
+from negmine.bank.cells import BOX, FILE, FRAME_FILE, RECT, TEXT, WHOLE, checked
 from negmine.bank.content_files import NEGATIVES, content_name
 from negmine.bank.kept_doubts import doubts_of, inherited, keep_doubts
 from negmine.bank.records import ItemRecord, NewNegative, ScannedImage, Stored
@@ -16,6 +16,7 @@ from negmine.boxes import Rect, rect_touches, touched_pixels
 from negmine.paths import printable
 from negmine.structures import GroundTruth, as_boxes_xyxy
 
+_FRAMES_OF = "SELECT DISTINCT f.source_id, f.file FROM crops c JOIN frames f USING (source_id) WHERE c.negative_id = ?"
 _ORIGIN = "scan"  # of a verdict that a negative inherits
 
 
@@ -50,6 +51,7 @@ class ImageStore:
         self._connection.execute("DELETE FROM detections WHERE run_id = ? AND source_id = ?", (run_id, source_id))
         stored = [self._negative(negative, source_id) for negative in image.negatives]
         self._detections(run_id, source_id, image, [number for number, _ in stored])
+        self._gaps(run_id, source_id, image)
         self._connection.execute(
             "INSERT OR REPLACE INTO scans (run_id, source_id, truth_key)"
             " SELECT ?, id, truth_key FROM sources WHERE id = ?",
@@ -77,7 +79,7 @@ class ImageStore:
             self._connection.execute(
                 "INSERT INTO sources (sha256, path, key, width, height, truth_key) VALUES (?, ?, ?, ?, ?, '')"
                 " ON CONFLICT DO NOTHING",
-                (sha256, printable(item.key), os.fsencode(item.key), *size_wh),
+                (sha256, item.shown or printable(item.key), os.fsencode(item.key), *size_wh),
             )
         return int(self._connection.execute("SELECT id FROM sources WHERE sha256 = ?", (sha256,)).fetchone()[0])
 
@@ -86,10 +88,19 @@ class ImageStore:
         key, stamp = os.fsencode(item.key), item.stamp
         was = self._connection.execute("SELECT source_id FROM items WHERE key = ?", (key,)).fetchone()
         self._connection.execute(
-            "INSERT INTO items (path, key, size, mtime_ns, source_id, truth_hash) VALUES (?, ?, ?, ?, ?, ?)"
+            "INSERT INTO items (path, key, size, mtime_ns, source_id, truth_hash, is_background)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (key) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns,"
-            " source_id = excluded.source_id, truth_hash = excluded.truth_hash",
-            (printable(item.key), key, stamp.size, stamp.mtime_ns, source_id, item.truth_hash),
+            " source_id = excluded.source_id, truth_hash = excluded.truth_hash, is_background = excluded.is_background",
+            (
+                item.shown or printable(item.key),
+                key,
+                stamp.size,
+                stamp.mtime_ns,
+                source_id,
+                item.truth_hash,
+                int(item.is_background),
+            ),
         )
         if truth is not None and item.truth_hash is not None:
             self._objects(source_id, item.truth_hash, truth)
@@ -152,6 +163,13 @@ class ImageStore:
                 (run_id, source_id, d.class_name, d.score, *d.box_xyxy, str(d.kind), negative_id, d.skipped),
             )
 
+    def _gaps(self, run_id: int, source_id: int, image: ScannedImage) -> None:
+        self._connection.execute("DELETE FROM gaps WHERE run_id = ? AND source_id = ?", (run_id, source_id))
+        self._connection.executemany(
+            "INSERT INTO gaps (run_id, source_id, class_name, score, x1, y1, x2, y2) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [(run_id, source_id, gap.class_name, gap.score, *gap.box_xyxy) for gap in image.gaps],
+        )
+
     def _negatives_of(self, run_id: int, source_id: int) -> set[int]:
         rows = self._connection.execute(
             "SELECT DISTINCT negative_id FROM detections"
@@ -176,7 +194,18 @@ def delete_negatives(connection: sqlite3.Connection, negative_ids: Iterable[int]
     for number in negative_ids:
         names = list(checked(connection.execute(files, (number,)), {"file": FILE}))
         connection.executemany("INSERT OR IGNORE INTO removals (file) VALUES (?)", names)
+        frames = list(checked(connection.execute(_FRAMES_OF, (number,)), {"source_id": WHOLE, "file": FRAME_FILE}))
         connection.execute("DELETE FROM negatives WHERE id = ?", (number,))
+        for source_id, name in frames:
+            _drop_frame(connection, source_id, name)
+
+
+def _drop_frame(connection: sqlite3.Connection, source_id: int, name: str) -> None:
+    """Let go of a frame of a camera that no negative is cut from any more; its labels and doubts are kept."""
+    if connection.execute("SELECT 1 FROM crops WHERE source_id = ? LIMIT 1", (source_id,)).fetchone() is None:
+        connection.execute("INSERT OR IGNORE INTO removals (file) VALUES (?)", (name,))
+        connection.execute("DELETE FROM frames WHERE source_id = ?", (source_id,))
+        connection.execute("DELETE FROM items WHERE source_id = ?", (source_id,))
 
 
 def hash_labels(connection: sqlite3.Connection, source_id: int) -> None:

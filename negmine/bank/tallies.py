@@ -6,13 +6,13 @@ its false positives, so that false positives per image hold.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from negmine.bank.bank import Bank
 from negmine.bank.cells import KEY, REVIEW, STAMP, TEXT, WHOLE, WHOLE_OR_NULL, Cell
+from negmine.bank.content_files import source_path
 from negmine.matching import FALSE_POSITIVES
 from negmine.structures import FileStamp
 
@@ -107,7 +107,7 @@ def scanned_sources(bank: Bank) -> list[ScannedSource]:
         "mtime_ns": Cell("a time or NULL", lambda value: value is None or STAMP.holds(value)),
     }  # fmt: skip
     return [
-        ScannedSource(Path(os.fsdecode(key)), scans, false, None if size is None else FileStamp(size, mtime))
+        ScannedSource(source_path(bank.folder, key), scans, false, None if size is None else FileStamp(size, mtime))
         for key, scans, false, size, mtime in bank.rows(_SOURCES, columns)
     ]
 

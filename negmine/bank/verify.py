@@ -11,7 +11,7 @@ from typing import Literal
 from negmine.bank.bank import Bank, require_bank
 from negmine.bank.cells import BOX, FILE, RECT, SHA256, SIDE, TEXT, WHOLE
 from negmine.bank.connection import against_writers, bank_errors
-from negmine.bank.content_files import NEGATIVES, TEMPORARY, VARIANTS, is_content_name, is_half_written
+from negmine.bank.content_files import CONTENTS, TEMPORARY, is_content_name, is_half_written
 from negmine.bank.writer import BankWriter
 from negmine.boxes import Rect, rect_touches, touched_pixels
 from negmine.inside import hash_plain, inside, is_real_folder
@@ -32,7 +32,7 @@ PROBLEM_MEANINGS: Mapping[ProblemKind, str] = {
     "unfounded": "a row without the rows that it stands on",
     "database": "damage that SQLite reports",
 }
-_KINDS = (NEGATIVES, VARIANTS, TEMPORARY)  # of folders
+_KINDS = (*CONTENTS, TEMPORARY)  # of folders
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class VerifyResult:
         bank: the bank's folder.
         negatives: rows checked.
         variants: rows checked.
+        frames: of cameras; rows checked.
         problems: what is wrong now.
         repaired: leftovers that were removed.
     """
@@ -62,6 +63,7 @@ class VerifyResult:
     bank: Path
     negatives: int
     variants: int
+    frames: int
     problems: tuple[Problem, ...]
     repaired: tuple[str, ...]
 
@@ -82,6 +84,7 @@ class VerifyResult:
             "ok": self.ok,
             "negatives": self.negatives,
             "variants": self.variants,
+            "frames": self.frames,
             "problems": [problem.to_dict() for problem in self.problems],
             "repaired": list(self.repaired),
         }
@@ -119,14 +122,17 @@ def _repaired(folder: Path) -> VerifyResult:
 def _check(bank: Bank, repaired: tuple[str, ...]) -> VerifyResult:
     rows = _rows(bank)
     problems = [*_damage(bank), *_files(bank.folder, rows), *_without_row(bank.folder, rows), *_crops(bank)]
-    variants = int(bank.scalar("SELECT count(*) FROM variants") or 0)
-    return VerifyResult(bank.folder, bank.negative_count(), variants, tuple(problems), repaired)
+    variants, frames = (int(bank.scalar(f"SELECT count(*) FROM {table}") or 0) for table in ("variants", "frames"))
+    return VerifyResult(bank.folder, bank.negative_count(), variants, frames, tuple(problems), repaired)
 
 
 def _rows(bank: Bank) -> dict[str, str]:
     """File to hash, for all that has a row."""
-    both = "SELECT file, sha256 FROM negatives UNION ALL SELECT file, sha256 FROM variants"
-    return dict(bank.rows(both, {"file": FILE, "sha256": SHA256}))
+    every = (
+        "SELECT file, sha256 FROM negatives UNION ALL SELECT file, sha256 FROM variants UNION ALL"
+        " SELECT f.file, s.sha256 FROM frames f JOIN sources s ON s.id = f.source_id"
+    )
+    return dict(bank.rows(every, {"file": FILE, "sha256": SHA256}))
 
 
 def _files_of(folder: Path, *kinds: str) -> list[str]:
@@ -145,7 +151,7 @@ def _is_leftover(folder: Path, name: str) -> bool:
     """Whether negmine wrote this file: it is named by the hash of its bytes, or half-written."""
     if is_half_written(name):
         return True
-    is_content = is_content_name(name, NEGATIVES) or is_content_name(name, VARIANTS)
+    is_content = any(is_content_name(name, kind) for kind in CONTENTS)
     return is_content and _hash_of(folder, name) == Path(name).stem
 
 
@@ -168,6 +174,11 @@ def _damage(bank: Bank) -> Iterator[Problem]:
         " OR NOT EXISTS (SELECT 1 FROM crops WHERE negative_id = n.id)"
     ):
         yield Problem("unfounded", f"negative {number}")
+    of_frames = (
+        "SELECT f.source_id FROM frames f JOIN sources s ON s.id = f.source_id WHERE s.key != CAST(f.file AS BLOB)"
+    )
+    for (number,) in bank.rows(of_frames, {"source_id": WHOLE}):
+        yield Problem("unfounded", f"frame of source {number}")
     question = (
         "SELECT path FROM items i WHERE truth_hash IS NOT NULL"
         " AND NOT EXISTS (SELECT 1 FROM truths WHERE source_id = i.source_id AND hash = i.truth_hash)"

@@ -13,10 +13,10 @@ from negmine.bank.bank import as_json
 from negmine.bank.catalogue import Catalogue
 from negmine.bank.cells import FILE, WHOLE_OR_NULL, checked
 from negmine.bank.connection import DATABASE, LOCK, bank_errors, connect, database_files
-from negmine.bank.content_files import VARIANTS, ContentFiles, StagedFile, content_name
+from negmine.bank.content_files import FRAMES, VARIANTS, ContentFiles, StagedFile, content_name
 from negmine.bank.filters import ReviewState
 from negmine.bank.merge_store import MergeStore
-from negmine.bank.records import ItemRecord, NewNegative, Parameters, RunRecord, ScannedImage, Stored
+from negmine.bank.records import CameraFrame, ItemRecord, NewNegative, Parameters, RunRecord, ScannedImage, Stored
 from negmine.bank.store import ImageStore, delete_negatives
 from negmine.bank.verdicts import decide
 from negmine.errors import BankError
@@ -121,6 +121,17 @@ class BankWriter(Catalogue):
         """
         return ImageStore(self._connection, self._put).register(item, sha256, size_wh, truth)
 
+    def keep_frame(self, frame: CameraFrame) -> None:
+        """Keep a frame of a camera, in the transaction that stores what was found in it, which comes first."""
+        name = content_name(FRAMES, frame.sha256)
+        if not self._has_row(name):
+            self._place(name, self._files.stage(frame.data, frame.sha256))
+        self._connection.execute(
+            "INSERT INTO frames (source_id, file, camera, taken_ms)"
+            " SELECT id, ?, ?, ? FROM sources WHERE sha256 = ? ON CONFLICT DO NOTHING",
+            (name, frame.camera, frame.taken_ms, frame.sha256),
+        )
+
     def decide(self, negative_ids: Sequence[int], state: ReviewState, *, origin: str) -> None:
         """Store a verdict on negatives, as one act. In a transaction.
 
@@ -216,7 +227,7 @@ class BankWriter(Catalogue):
         sha256 = Path(name).stem
         return any(
             self._connection.execute(f"SELECT 1 FROM {table} WHERE sha256 = ? AND file = ?", (sha256, name)).fetchone()
-            for table in ("negatives", "variants")
+            for table in ("negatives", "variants", "frames JOIN sources ON sources.id = frames.source_id")
         )
 
     def _finish_removals(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
@@ -10,7 +10,7 @@ from negmine.cli._command import Command, option
 from negmine.cli._options import bank_option, json_option, label_options, workers_option
 from negmine.cli._output import print_json, say_skipped, table
 from negmine.datasets.config import LabelConfig
-from negmine.exporting.config import TARGET_FORMATS, CopyMethod, ExportConfig, TargetExportConfig
+from negmine.exporting.config import TARGET_FORMATS, CopyMethod, ExportConfig, TargetExportConfig, TargetKind
 from negmine.labels.formats import WRITTEN_FORMATS
 from negmine.paths import printable
 from negmine.terminal import console, count_progress, say
@@ -34,6 +34,7 @@ _KEEP_EMPTY = (
 @option(
     "Bank", "--variants/--no-variants", default=_DEFAULT.variants, show_default=True, help="Export the variants too."
 )
+@option("Bank", "--accept-flicker", is_flag=True, help="Export flickers that nobody decided about, too.")
 @option(
     "Merging", "--merge", metavar="DATA", help="Labelled images to merge the negatives into: YOLO, Pascal VOC or COCO."
 )
@@ -53,8 +54,9 @@ _KEEP_EMPTY = (
 @option(
     "Labelling",
     "--only",
-    type=click.Choice(["targets"]),
-    help="Write source images of negatives marked as targets, with the detector's boxes to correct, for a labeller.",
+    type=click.Choice(get_args(TargetKind)),
+    help="For a labeller, write images of negatives marked as targets, or frames with gaps in tracks (likely misses), "
+    "with the detector's boxes to correct.",
 )
 @option(
     "Files",
@@ -88,7 +90,8 @@ def command(
     labels: LabelConfig,
     boxes_only: bool,
     variants: bool,
-    only: str | None,
+    accept_flicker: bool,
+    only: TargetKind | None,
     method: CopyMethod,
     workers: int | None,
     as_json: bool,
@@ -113,10 +116,12 @@ def command(
     a coco export has train/, valid/ and so on, each with its images and an _annotations.coco.json, as RF-DETR takes it.
     """
     if only is not None:
-        given = merge is not None or split is not None or boxes_only or not variants or labels.options
+        given = merge is not None or split is not None or boxes_only or not variants or labels.options or accept_flicker
         if given:
-            raise click.UsageError("expected --only targets alone, found --merge, an option of it, or --no-variants")
-        _export_targets(bank, out, TargetExportConfig(format_name, method, workers), as_json=as_json)
+            raise click.UsageError(
+                f"expected --only {only} alone, found --merge, an option of it, --no-variants or --accept-flicker"
+            )
+        _export_targets(bank, out, TargetExportConfig(format_name, method, workers, only), as_json=as_json)
         return
     if format_name not in WRITTEN_FORMATS:
         raise click.UsageError(f"expected --only targets with --format {format_name}, found none")
@@ -126,6 +131,7 @@ def command(
         method=method,
         labels=labels,
         boxes_only=boxes_only,
+        accept_flicker=accept_flicker,
         workers=workers,
     )
     from negmine.exporting.export import export
@@ -146,19 +152,23 @@ def _export_targets(bank: str, out: str, config: TargetExportConfig, *, as_json:
         print_json(result.to_dict())
         return
     shown = console()
+    what = f"{counted(result.images, 'image')} with {counted(result.negatives, 'negative')} marked as a target"
+    if config.only == "gaps":
+        what = f"{counted(result.images, 'frame')} with gaps in tracks, which are likely misses,"
     say(
         shown,
-        f"{counted(result.images, 'image')} with {counted(result.negatives, 'negative')} marked as a target in "
+        f"{what} in "
         f"{printable(result.out)} ({result.format}): {counted(result.proposals, 'box', 'boxes')} to correct, "
         f"{counted(result.objects, 'label')} kept; {counted(result.written, 'file')} written, {result.unchanged} "
         f"unchanged, {result.removed} removed",
     )
     if result.labelled:
-        say(shown, f"{counted(result.labelled, 'image')} left out: the targets are labelled by now")
+        say(shown, f"{counted(result.labelled, 'image')} left out: labelled by now")
     if result.skipped:
         say(shown, f"{counted(len(result.skipped), 'image')} skipped: gone, changed, or not usable")
     say_skipped(result.skipped.items(), "image")
-    say(shown, "no training sees these images before they are labelled; then scan them again with --truth")
+    if config.only == "targets":
+        say(shown, "no training sees these images before they are labelled; then scan them again with --truth")
 
 
 def render(result: ExportResult) -> None:
@@ -175,7 +185,7 @@ def render(result: ExportResult) -> None:
     if result.format == "coco":
         say(out, _KEEP_EMPTY)
     if result.left_out:
-        say(out, f"{counted(result.left_out, 'negative')} left out: rejected, marked as a target, or likely one")
+        say(out, f"{counted(result.left_out, 'negative')} left out: rejected, marked as a target, or held back")
     if result.waiting:
         say(
             out,

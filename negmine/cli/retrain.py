@@ -141,6 +141,7 @@ _TRAIN = _DEFAULT.train
     show_default=True,
     help="Train on a square around the false positive, the largest region without targets, or the whole image.",
 )
+@option("Rounds", "--accept-flicker", is_flag=True, help="Train on flickers of --bank that nobody decided about, too.")
 @option(
     "Rounds",
     "--max-per-source",
@@ -258,6 +259,7 @@ def command(
     blend: bool,
     calibrate: bool,
     crop: CropPolicy,
+    accept_flicker: bool,
     max_per_source: int,
     neg_per_pos: float,
     min_neg: int,
@@ -305,6 +307,7 @@ def command(
         max_recall_loss=max_recall_loss,
         blend=blend,
         calibrate=calibrate,
+        accept_flicker=accept_flicker,
         max_per_source=max_per_source,
         labels=labels,
         tiles=tiles,

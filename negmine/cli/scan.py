@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
+from negmine.cameras.config import CameraConfig
 from negmine.cli._command import Command, option
 from negmine.cli._options import (
     bank_option,
@@ -25,6 +26,7 @@ from negmine.datasets.config import LabelConfig
 from negmine.detectors.config import Backend, DetectorConfig, OnnxLayout, PredictionsConfig
 from negmine.detectors.tiling.config import TileConfig
 from negmine.mining.config import CropConfig, CropPolicy, OutputSize, ScanConfig
+from negmine.mining.flicker.config import FlickerConfig
 from negmine.paths import printable
 from negmine.terminal import console, say
 from negmine.thresholds import MatchConfig
@@ -53,10 +55,9 @@ _CLASSES = 10  # of the detector that are listed; --json has all
 @option(
     "Videos",
     "--every",
-    default=str(_VIDEO.every),
-    show_default=True,
     metavar="TIME|N",
-    help="Scan a frame in so much time (1s, 0.5s, 2m), or every Nth.",
+    help="Scan a frame in so much time (1s, 0.5s, 2m), or every Nth.  "
+    f"[default: {_VIDEO.every}; with --flicker every frame]",
 )
 @option("Videos", "--start", metavar="TIME", help="Begin here: 90, 1.5s, 10m or 1:02:30.  [default: first frame]")
 @option("Videos", "--end", metavar="TIME", help="Stop before this time.  [default: last frame]")
@@ -67,7 +68,28 @@ _CLASSES = 10  # of the detector that are listed; --json has all
     default="1",
     show_default=True,
     metavar="N|all",
-    help="Negatives of what looks the same at one place of a video, an hour apart.",
+    help="Negatives of what looks the same at one place of a video or camera, an hour apart.",
+)
+@option(
+    "Videos",
+    "--flicker",
+    is_flag=True,
+    help="The videos may hold targets: mine only what is alone in time, and list gaps in tracks as likely misses.",
+)
+@option(
+    "Videos",
+    "--window",
+    type=int,
+    metavar="N",
+    help="With --flicker: scanned frames on each side in which a detection that is none has a partner.  "
+    f"[default: {FlickerConfig().window}]",
+)
+@option(
+    "Cameras",
+    "--for",
+    "duration",
+    metavar="TIME",
+    help="Look at cameras so long, such as 10m.  [default: until Ctrl-C]",
 )
 @bank_option
 @option(
@@ -139,11 +161,14 @@ def command(
     truth: str | None,
     labels: LabelConfig,
     split: str | None,
-    every: str,
+    every: str | None,
     start: str | None,
     end: str | None,
     keyframes: bool,
     per_place: str,
+    flicker: bool,
+    window: int | None,
+    duration: str | None,
     conf: float,
     iou: float | None,
     imgsz: int | None,
@@ -168,15 +193,20 @@ def command(
 ) -> None:
     """Run a detector over images and bank its false positives on background.
 
-    SOURCE is an image, a video, a folder (searched recursively), a glob in quotes, a .txt list, or a data.yaml. Without
-    --truth no image may hold a target. A repeated scan changes nothing; run an interrupted one again to resume it.
+    SOURCE is an image, a video, a folder (searched recursively), a glob in quotes, a .txt list, a data.yaml, or a
+    camera (rtsp://..., http(s)://..., /dev/videoN). Without --truth or --flicker no image may hold a target. A repeated
+    scan changes nothing; run an interrupted one again to resume it. Ctrl-C ends a scan of cameras; all done is kept.
 
     \b
     negmine scan backgrounds/ --weights best.pt
     negmine scan clip.mp4 --every 2s --weights best.pt
+    negmine scan traffic.mp4 --flicker --weights best.pt
+    negmine scan rtsp://10.0.0.8/stream1 --for 10m --weights best.pt
     negmine scan data.yaml --split train --truth data.yaml --weights best.pt --imgsz 320
     negmine scan backgrounds/ --predictions results.json --predictions-images images.json
     """
+    if window is not None and not flicker:
+        raise click.UsageError("expected --window with --flicker, found it alone")
     require_one_kind(
         weights, predictions, predictions_images, onnx_layout=onnx_layout, iou=iou, imgsz=imgsz,
         backend=None if backend == "auto" else backend, int8=int8 or None, verifier=verifier,
@@ -210,11 +240,13 @@ def command(
         classes=names_in(classes),
         labels=labels,
         video=VideoConfig(
-            Every.parse(every),
+            _every(every, flicker=flicker),
             0 if start is None else parse_time_ms(start),
             None if end is None else parse_time_ms(end),
             keyframes,
         ),
+        flicker=_flicker(window) if flicker else None,
+        camera=CameraConfig(for_ms=None if duration is None else parse_time_ms(duration)),
         workers=workers,
     )
     from negmine.mining.scan import scan
@@ -244,6 +276,16 @@ def _per_place(text: str) -> int | None:
     return int(text)
 
 
+def _every(every: str | None, *, flicker: bool) -> Every:
+    if every is not None:
+        return Every.parse(every)
+    return Every(frames=1) if flicker else _VIDEO.every
+
+
+def _flicker(window: int | None) -> FlickerConfig:
+    return FlickerConfig() if window is None else FlickerConfig(window=window)
+
+
 def render(result: ScanResult) -> None:
     """Print what a scan did, and the command to type next."""
     out = console()
@@ -256,8 +298,20 @@ def render(result: ScanResult) -> None:
     else:
         unchanged = counted(result.unchanged + result.duplicates, "image")
         say(out, f"nothing new: {unchanged} unchanged, {len(result.skipped)} skipped")
+    for camera in result.cameras:
+        say(out, f"camera {camera.camera}: {camera.looked_at} of {counted(camera.frames, 'frame')} looked at")
+    if result.was_stopped:
+        say(out, "ended by Ctrl-C; what was done is kept")
     say_skipped(((each.source, each.reason) for each in result.skipped), "image")
     say(out, f"\n{counted(result.total, 'negative')} in {printable(result.bank)} ({result.added} added)")
+    if result.flickers:
+        say(out, "flickers are held back from training until they are accepted, by a reviewer or with --accept-flicker")
+    if result.gaps:
+        say(
+            out,
+            f"{counted(result.gaps, 'likely miss', 'likely misses')} to label: negmine export --only gaps "
+            f"--bank {quoted(result.bank)} --format label-studio --out to-label",
+        )
     for warning in result.warnings:
         say(console(stderr=True), f"warning: {warning}")
     if result.total:
@@ -310,9 +364,10 @@ def _found(result: ScanResult) -> Table:
 _KIND_WORDS = {
     "true_positive": "true positives",
     "ignored": "on difficult or crowd objects, ignored",
-    "unjudged": "of classes that the labels do not list, not judged",
+    "unjudged": "not judged: of classes without labels, or in several frames",
     "background": "false positives on background",
     "localization": "false positives beside their object (localization)",
     "duplicate": "false positives on a found object (duplicate)",
     "confusion": "false positives on another class (confusion)",
+    "flicker": "alone in time (flickers), likely false",
 }

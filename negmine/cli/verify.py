@@ -35,7 +35,9 @@ def command(ctx: click.Context, bank: str, repair: bool, as_json: bool) -> None:
             say(out, f"removed {printable(name)}")
         for problem in result.problems:
             say(out, f"{problem.kind}: {printable(problem.what)} ({PROBLEM_MEANINGS[problem.kind]})")
-        checked = f"{counted(result.negatives, 'negative')} and {counted(result.variants, 'variant')} checked"
+        every = [counted(result.negatives, "negative"), counted(result.variants, "variant")]
+        every += [counted(result.frames, "frame")] if result.frames else []
+        checked = f"{', '.join(every[:-1])} and {every[-1]} checked"
         verdict = "no problems" if result.ok else counted(len(result.problems), "problem")
         say(out, f"{printable(result.bank)}: {checked}, {verdict}")
     ctx.exit(0 if result.ok else 1)

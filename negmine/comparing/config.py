@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
-from negmine.places import PLACE_IOU
+from negmine.thresholds import PLACE_IOU
 
 
 @dataclass(frozen=True, slots=True)

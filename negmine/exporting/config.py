@@ -11,6 +11,7 @@ from negmine.errors import ConfigError
 from negmine.labels.formats import WRITTEN_FORMATS
 
 CopyMethod = Literal["copy", "hardlink", "symlink"]
+TargetKind = Literal["targets", "gaps"]
 TARGET_FORMATS = (*WRITTEN_FORMATS, "label-studio")  # of images with boxes that a person corrects
 
 
@@ -26,6 +27,7 @@ class ExportConfig:
     variants: bool = True  # the augmented copies too
     method: CopyMethod = "copy"
     labels: LabelConfig = field(default_factory=LabelConfig)  # how those of the merged data set are understood
+    accept_flicker: bool = False  # flickers about which nobody decided, too
     boxes_only: bool = False  # in another format, write the boxes around masks, key points and oriented boxes
     workers: int | None = None  # threads that read and write files; one per core where None
 
@@ -35,7 +37,7 @@ class ExportConfig:
 
 @dataclass(frozen=True, slots=True)
 class TargetExportConfig:
-    """How images with targets are written for a labeller.
+    """Which images with targets are written for a labeller, and how.
 
     Raises:
         ConfigError: for a format or method that does not exist, or no workers.
@@ -44,8 +46,11 @@ class TargetExportConfig:
     format: str = "voc"  # one of TARGET_FORMATS
     method: CopyMethod = "copy"
     workers: int | None = None  # threads that read and write files; one per core where None
+    only: TargetKind = "targets"  # those of negatives that a person marked, or frames with likely misses
 
     def __post_init__(self) -> None:
+        if self.only not in get_args(TargetKind):
+            raise ConfigError(f"expected one of {', '.join(get_args(TargetKind))}, found {self.only!r}")
         _check(self.format, TARGET_FORMATS, self.method, self.workers)
 
 

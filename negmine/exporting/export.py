@@ -61,7 +61,7 @@ def export(
     if merge is None and (split is not None or config.labels.options or config.boxes_only):
         given = config.labels.options or ("--boxes-only" if config.boxes_only else "--split")
         raise ConfigError(f"expected {given} with --merge, found none; name the data set with it")
-    negatives = BankNegatives.read(bank, variants=config.variants)
+    negatives = BankNegatives.read(bank, variants=config.variants, accept_flicker=config.accept_flicker)
     _require_negatives(negatives, bank, out)
     require_ours(out, config.format)
     mix = _Mix(negatives, negatives.class_names)
@@ -96,7 +96,7 @@ def _require_negatives(negatives: BankNegatives, bank: str | Path, out: Path) ->
         return
     raise ExportError(
         f"bank {printable(bank)} has no negatives to export ({negatives.in_bank} in it, all rejected, marked as a "
-        "target, or likely one); scan more backgrounds with `negmine scan`"
+        "target, or held back until accepted); scan more backgrounds with `negmine scan`"
     )
 
 
@@ -129,7 +129,9 @@ class _Mix:
         with Bank(bank) as opened:
             waiting = waiting_images(opened, known.objects)
         dataset, found = data.dataset, SortedImages.of(data, label_format(config.format), waiting)
-        read = BankNegatives.read(bank, variants=config.variants, objects=known.objects)
+        read = BankNegatives.read(
+            bank, variants=config.variants, objects=known.objects, accept_flicker=config.accept_flicker
+        )
         negatives, withheld = read.without(Withholding(data.images, known))
         splits = found.counts()
         without_objects = splits[0].empty + len(negatives.negatives) + len(negatives.variants)

@@ -30,7 +30,7 @@ class BankNegatives:
         negatives: that may be trained on, hardest first.
         variants: of these.
         in_bank: how many negatives the bank holds.
-        refused: how many of these a reviewer rejected or marked as a target, or are held back as likely ones.
+        refused: how many of these a reviewer rejected or marked as a target, or are held back.
         waiting: how many others were cut from an image with a target that waits for its label.
         class_names: that its detectors know, those of the first run first.
         cuts: what each negative was cut from, by its number.
@@ -46,7 +46,12 @@ class BankNegatives:
 
     @classmethod
     def read(
-        cls, bank: str | Path, *, variants: bool, objects: Mapping[str, FloatArray] | None = None
+        cls,
+        bank: str | Path,
+        *,
+        variants: bool,
+        objects: Mapping[str, FloatArray] | None = None,
+        accept_flicker: bool = False,
     ) -> BankNegatives:
         """Read a bank.
 
@@ -54,13 +59,15 @@ class BankNegatives:
             bank: its folder.
             variants: whether they are wanted.
             objects: boxes [N, 4] that a data set has in images, by sha256, xyxy pixels.
+            accept_flicker: whether flickers are accepted unseen.
 
         Raises:
             BankError: where the folder is not a bank.
         """
         with Bank(bank) as opened:
-            negatives, made = trainable(opened, objects)
-            in_bank, refused = opened.negative_count(), sum(is_refused(each) for each in opened.negatives())
+            negatives, made = trainable(opened, objects, accept_flicker=accept_flicker)
+            in_bank = opened.negative_count()
+            refused = sum(is_refused(each, accept_flicker=accept_flicker) for each in opened.negatives())
             return cls(
                 negatives=negatives,
                 variants=made if variants else [],

@@ -139,7 +139,7 @@ class TargetExportResult:
     Attributes:
         out: the folder.
         format: of the labels.
-        images: that show a target without a label.
+        images: that show a target without a label, or likely do.
         negatives: that are marked as such targets, in these images.
         proposals: boxes of the detector, to be corrected.
         objects: boxes that are labels already.

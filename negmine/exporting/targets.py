@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from negmine.bank.bank import Bank
-from negmine.bank.marked import MarkedImage, marked_images
+from negmine.bank.marked import MarkedImage, gap_images, marked_images
 from negmine.boxes import box_area, box_iou, clip_boxes
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import ExportError, ImageError
@@ -59,7 +59,8 @@ def export_targets(
 
     Each image comes with the labels that the bank knows, and with the false positives of these negatives as further
     boxes to correct. An image whose targets are all labelled by now is left out; so is one that is gone or has changed,
-    and then named.
+    and then named. With `only="gaps"` it is the frames of videos in which a scan for flickers found likely misses: each
+    with these, and with what else was found there and confirmed by other frames.
 
     Args:
         bank: the bank's folder.
@@ -73,11 +74,11 @@ def export_targets(
     """
     config, out = config or TargetExportConfig(), Path(out)
     with Bank(bank) as opened:
-        marked = marked_images(opened)
+        marked = gap_images(opened) if config.only == "gaps" else marked_images(opened)
         class_names = opened.class_names()
     waiting = [image for image in marked if waits_for_label(image)]
-    _require_any(waiting, marked, bank, out)
-    kind = f"{config.format}-targets"
+    _require_any(waiting, marked, bank, out, config)
+    kind = f"{config.format}-{config.only}"
     require_ours(out, kind)
     with ThreadEngine(config.workers, name="negmine-export") as engine:
         found = list(engine.map(lambda image: _find(image, config.format), waiting))
@@ -97,7 +98,7 @@ def export_targets(
         out=out,
         format=config.format,
         images=len(tasks),
-        negatives=len({box.negative for image, _ in there for box in image.boxes}),
+        negatives=len({box.negative for image, _ in there for box in image.boxes if box.negative}),
         proposals=proposed,
         objects=sum(len(task.scores) for task in tasks) - proposed,
         labelled=len(marked) - len(waiting),
@@ -108,9 +109,21 @@ def export_targets(
     )
 
 
-def _require_any(waiting: Sequence[MarkedImage], marked: Sequence[MarkedImage], bank: str | Path, out: Path) -> None:
+def _require_any(
+    waiting: Sequence[MarkedImage],
+    marked: Sequence[MarkedImage],
+    bank: str | Path,
+    out: Path,
+    config: TargetExportConfig,
+) -> None:
     if waiting or os.path.exists(out / MANIFEST):  # noqa: PTH110  (it raises for no path)
         return
+    if config.only == "gaps":
+        why = f"{counted(len(marked), 'frame')} with one: labelled by now" if marked else "no scan found any"
+        raise ExportError(
+            f"bank {printable(bank)} has no likely miss that waits for its label ({why}); look for some with "
+            "`negmine scan VIDEO --flicker`"
+        )
     why = (
         f"{counted(len(marked), 'image')} with one: labelled by now" if marked else "no negative is marked as a target"
     )

@@ -7,15 +7,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Literal, get_args
 
+from negmine.cameras.config import CameraConfig
 from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
 from negmine.limits import MAX_PIXELS, MAX_SIDE
+from negmine.mining.flicker.config import FlickerConfig
 from negmine.thresholds import MatchConfig
 from negmine.videos.config import VideoConfig
 
 CropPolicy = Literal["context", "region", "image"]
 DEFAULT_BANK = "negmine-bank"
 _MAX_CONTEXT = 10_000  # far more than any image has in sides of a box of a few pixels
+_LONGEST_FLICKER_MS = 500  # between two frames: what moves is elsewhere after that
 _SIZE = re.compile(r"([1-9]\d{0,4})(?:x([1-9]\d{0,4}))?")
 
 
@@ -113,6 +116,8 @@ class ScanConfig:
     ] = ()  # of the detector, to mine; crops keep clear of what it finds of the others. () for all
     labels: LabelConfig = field(default_factory=LabelConfig)  # how labels are understood
     video: VideoConfig = field(default_factory=VideoConfig)  # which frames of videos are scanned
+    flicker: FlickerConfig | None = None  # look for what is alone in time, in videos that may hold targets
+    camera: CameraConfig = field(default_factory=CameraConfig)  # the patience with cameras
     workers: int | None = None  # threads that read and decode; None for one per core
     quality: int = 95  # JPEG quality of the negatives
 
@@ -125,6 +130,12 @@ class ScanConfig:
             raise ConfigError(f"expected at least 1 worker, found {self.workers}")
         if not 1 <= self.quality <= 100:
             raise ConfigError(f"expected a JPEG quality of 1 to 100, found {self.quality}")
+        if self.flicker is not None and (self.video.keyframes or (self.video.every.ms or 0) > _LONGEST_FLICKER_MS):
+            found = "keyframes" if self.video.keyframes else f"{self.video.every}"
+            raise ConfigError(
+                "flicker compares frames that follow each other: expected frames at most "
+                f"{_LONGEST_FLICKER_MS} ms apart and no keyframes alone, found {found}"
+            )
 
     def settings(self) -> Mapping[str, object]:
         """What the result depends on, as JSON values: part of the key that the bank files a run under."""
@@ -135,4 +146,17 @@ class ScanConfig:
             | {"confirm": self.confirm, "max_per_image": self.max_per_image, "quality": self.quality}
             | ({"per_place": self.per_place} if self.per_place != 1 else {})
             | ({"classes": sorted(self.classes)} if self.classes else {})
+            | self._flicker_settings()
         )
+
+    def _flicker_settings(self) -> dict[str, object]:
+        """With those of the frames: what is said of one depends on the others."""
+        if self.flicker is None:
+            return {}
+        video = self.video
+        return {
+            "flicker": asdict(self.flicker),
+            "every": str(video.every),
+            "start_ms": video.start_ms,
+            "end_ms": video.end_ms,
+        }

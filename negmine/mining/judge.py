@@ -14,7 +14,7 @@ from negmine.detectors.base import Detector
 from negmine.detectors.batches import predict_each
 from negmine.errors import BoxError
 from negmine.images import decode_image, encode_jpeg, perceptual_hash
-from negmine.matching import Kind, match_detections
+from negmine.matching import MINED, Kind, match_detections
 from negmine.mining.config import CropConfig, ScanConfig
 from negmine.mining.crop import CropSkip, crop_rect, cut
 from negmine.structures import Detections, FloatArray, GroundTruth, Pixels, View
@@ -80,20 +80,42 @@ def judge(
     Returns:
         The detections of the classes to mine in the same order, and the negatives that they refer to.
     """
-    size_wh = (image.shape[1], image.shape[0])
     detections, others_xyxy = classes.split(detections)
     matches = match_detections(detections, truth, classes.truth_names, judged=classes.judged, config=config.match)
+    return cut_negatives(image, detections, matches.kinds, (truth.boxes_xyxy, others_xyxy), classes, config)
+
+
+def cut_negatives(
+    image: Pixels,
+    detections: Detections,
+    kinds: Sequence[Kind],
+    avoid: tuple[FloatArray, FloatArray],
+    classes: Classes,
+    config: ScanConfig,
+) -> tuple[tuple[JudgedDetection, ...], tuple[NewNegative, ...]]:
+    """Cut a negative around each detection of a kind that is mined; see `judge`.
+
+    Args:
+        image: [H, W, 3].
+        detections: canonical, of the classes to mine, N of them.
+        kinds: of each.
+        avoid: boxes [M, 4] of what is known to be there, and [K, 4] of what may be a target of another class.
+        classes: names.
+        config: crop and limits.
+    """
+    targets_xyxy, others_xyxy = avoid
+    size_wh = (image.shape[1], image.shape[0])
     views = detections.views or (None,) * len(detections)
     rects: list[Rect | CropSkip | None] = [
-        _rect(box, truth.boxes_xyxy, others_xyxy, size_wh, config.crop, view) if kind is Kind.BACKGROUND else None
-        for box, kind, view in zip(detections.boxes_xyxy, matches.kinds, views, strict=True)
+        _rect(box, targets_xyxy, others_xyxy, size_wh, config.crop, view) if kind in MINED else None
+        for box, kind, view in zip(detections.boxes_xyxy, kinds, views, strict=True)
     ]
     judged = tuple(
         JudgedDetection(
             class_name=classes.model_names[int(detections.class_ids[i])],
             score=float(detections.scores[i]),
             box_xyxy=(float(x1), float(y1), float(x2), float(y2)),
-            kind=matches.kinds[i],
+            kind=kinds[i],
             skipped=str(rect) if isinstance(rect, CropSkip) else None,
         )
         for i, (rect, (x1, y1, x2, y2)) in enumerate(zip(rects, detections.boxes_xyxy, strict=True))

@@ -71,7 +71,7 @@ class PlaceRule:
         self._bank = bank
         self._run_id = run_id
         self._per_place = per_place
-        self._video: Path | None = None
+        self._of: Path | str | None = None  # the video or camera of which places are known
         self._by_class: dict[str, _Places] = {}
 
     def thinned(self, image: ScannedImage) -> ScannedImage:
@@ -79,18 +79,35 @@ class PlaceRule:
         name = frame_name(image.item.key)
         if name is None or not image.negatives:
             return image
-        if name.video != self._video:
-            self._video, self._by_class = name.video, {}
+        if name.video != self._of:
+            self._of, self._by_class = name.video, {}
             self._load(each for each in self._bank.placed(self._run_id, name.video) if each.key != image.item.key)
+        return self._thinned(image, name.time_ms)
+
+    def thinned_live(self, image: ScannedImage, camera: str, taken_ms: int) -> ScannedImage:
+        """A frame of a camera without the negatives whose places have enough.
+
+        Args:
+            image: the frame.
+            camera: that it is of, always the same one.
+            taken_ms: when it came, in milliseconds since 1970.
+        """
+        if self._of is None:
+            self._of = camera
+            for each, time_ms in self._bank.placed_live(self._run_id, camera):
+                self._load_one(each, time_ms)
+        return self._thinned(image, taken_ms)
+
+    def _thinned(self, image: ScannedImage, time_ms: int) -> ScannedImage:
         kept = []
         for number, negative in enumerate(image.negatives):
             inside = [each for each in image.detections if each.negative == number]
             looks = looks_in(decode_image(negative.data), negative.rect, [each.box_xyxy for each in inside])
             both = list(zip(inside, looks, strict=True))
-            if not all(self._has_enough(each, look, name.time_ms) for each, look in both):
+            if not all(self._has_enough(each, look, time_ms) for each, look in both):
                 kept.append(number)
                 for each, look in both:
-                    self._places(each.class_name).take(each.box_xyxy, look, name.time_ms)
+                    self._places(each.class_name).take(each.box_xyxy, look, time_ms)
         if len(kept) == len(image.negatives):
             return image
         detections, kept = renumbered(image.detections, kept, CropSkip.SAME_PLACE)
@@ -107,14 +124,16 @@ class PlaceRule:
         """Take up what the bank has of a video."""
         for each in placed:
             name = frame_name(each.key)
-            if name is None:
-                continue
-            try:
-                crop = decode_image(read_negative(self._bank.folder, each.sha256))
-            except ImageError:
-                continue  # `negmine verify` names it
-            (look,) = looks_in(crop, each.rect, [each.box_xyxy])
-            self._places(each.class_name).take(each.box_xyxy, look, name.time_ms)
+            if name is not None:
+                self._load_one(each, name.time_ms)
+
+    def _load_one(self, placed: PlacedNegative, time_ms: int) -> None:
+        try:
+            crop = decode_image(read_negative(self._bank.folder, placed.sha256))
+        except ImageError:
+            return  # `negmine verify` names it
+        (look,) = looks_in(crop, placed.rect, [placed.box_xyxy])
+        self._places(placed.class_name).take(placed.box_xyxy, look, time_ms)
 
 
 def looks_in(crop: Image, rect: Rect, boxes_xyxy: Sequence[Box]) -> list[int]:

@@ -48,6 +48,25 @@ class HardNegative:
 
 
 @dataclass(frozen=True, slots=True)
+class CameraCount:
+    """How much of a camera was looked at.
+
+    Attributes:
+        camera: its address, without user, password and query.
+        frames: that it sent.
+        looked_at: of these.
+    """
+
+    camera: str
+    frames: int
+    looked_at: int
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON values only."""
+        return {"camera": self.camera, "frames": self.frames, "looked_at": self.looked_at}
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """What a detector ran on.
 
@@ -78,7 +97,7 @@ class ScanProgress:
     """How far a scan is.
 
     Attributes:
-        total: images to look at.
+        total: images to look at; None where nobody knows, as with cameras.
         done: images looked at, skipped and unchanged ones among them.
         scanned: images that the detector saw.
         false_positives: of the kind `background`, so far.
@@ -87,7 +106,7 @@ class ScanProgress:
         notes: what the scan found out before it began, such as the format of the labels.
     """
 
-    total: int
+    total: int | None
     done: int
     scanned: int
     false_positives: int
@@ -120,6 +139,9 @@ class ScanResult:
         device: what the detector ran on.
         notes: what the detector noted while it ran, such as a batch halved for want of memory.
         warnings: why the negatives should be looked at before they are used; empty where nothing says so.
+        cameras: that were looked at.
+        gaps: likely misses, beside flickers.
+        was_stopped: whether a Ctrl-C ended it, as it ends a scan of cameras.
     """
 
     bank: Path
@@ -141,6 +163,14 @@ class ScanResult:
     device: Device
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    cameras: tuple[CameraCount, ...] = ()
+    gaps: int = 0
+    was_stopped: bool = False
+
+    @property
+    def flickers(self) -> int:
+        """Detections that are alone in time."""
+        return self.kinds[Kind.FLICKER]
 
     @property
     def images_per_second(self) -> float:
@@ -183,6 +213,10 @@ class ScanResult:
             "device": self.device.to_dict(),
             "notes": list(self.notes),
             "warnings": list(self.warnings),
+            "cameras": [camera.to_dict() for camera in self.cameras],
+            "flickers": self.flickers,
+            "likely_misses": self.gaps,
+            "stopped": self.was_stopped,
         }
 
     def _repr_html_(self) -> str:
@@ -222,6 +256,9 @@ class ScanCounts:
     withdrawn: int = 0
     hardest: list[HardNegative] = field(default_factory=list)
     labels_read: int | None = None  # so far, while that is under way
+    cameras: list[CameraCount] = field(default_factory=list)
+    gaps: int = 0
+    was_stopped: bool = False
 
     @property
     def done(self) -> int:
@@ -241,6 +278,7 @@ class ScanCounts:
         self.with_false_positives += any(kind in FALSE_POSITIVES for kind in kinds)
         self.confident += any(d.kind is Kind.BACKGROUND and d.score >= CONFIDENT for d in image.detections)
         self.kinds.update(kinds)
+        self.gaps += len(image.gaps)
         self.classes.update(d.class_name for d in image.detections if d.kind is Kind.BACKGROUND)
         self.crops_skipped.update(d.skipped for d in image.detections if d.skipped is not None)
         self.sharing += sum(d.negative is not None for d in image.detections) - len(image.negatives)
@@ -283,4 +321,7 @@ class ScanCounts:
             device=device,
             notes=notes,
             warnings=warnings,
+            cameras=tuple(self.cameras),
+            gaps=self.gaps,
+            was_stopped=self.was_stopped,
         )

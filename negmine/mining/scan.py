@@ -9,9 +9,11 @@ from functools import cache, partial
 from pathlib import Path
 
 from negmine._version import __version__
-from negmine.bank.content_files import NEGATIVES, VARIANTS
+from negmine.bank.content_files import CONTENTS
 from negmine.bank.records import RunRecord
 from negmine.bank.writer import BankWriter
+from negmine.cameras.address import CameraAddress
+from negmine.cameras.camera import Camera
 from negmine.datasets.config import LabelConfig
 from negmine.datasets.frame_truth import FrameTruth
 from negmine.datasets.open import open_truth
@@ -30,11 +32,11 @@ from negmine.matching import Kind
 from negmine.mining.config import DEFAULT_BANK, ScanConfig
 from negmine.mining.doubts import LOOKED_AT, fires_on_most, labels_beside
 from negmine.mining.judge import Classes
-from negmine.mining.loop import ScanLoop
-from negmine.mining.reading import Reader
+from negmine.mining.live import live_samples, open_cameras
 from negmine.mining.result import Device, ScanCounts, ScanProgress, ScanResult
+from negmine.mining.running import ScanLoops, check_sources
 from negmine.paths import printable, real_path
-from negmine.sources.base import ImageFile, Source, SourceItem
+from negmine.sources.base import Source, SourceItem
 from negmine.sources.expand import expand_sources
 from negmine.terminal import scan_progress
 from negmine.videos.config import VideoConfig
@@ -60,7 +62,8 @@ def scan(
     resumes where it was. The result does not depend on the number of workers.
 
     Args:
-        sources: image and video files, folders, globs, `.txt` lists or `data.yaml` files; or a source of another kind.
+        sources: image and video files, folders, globs, `.txt` lists, `data.yaml` files and cameras (`rtsp://...`,
+            `http(s)://...`, `/dev/videoN`); or a source of another kind. Cameras come last.
         detector: a detector, the settings to open one with, predictions, or weights to open with the defaults.
         bank: the bank's folder; made where there is none.
         truth: labels for the images, or where they are; None says that no image holds a target.
@@ -72,7 +75,7 @@ def scan(
         clock: seconds, for the times in the result.
 
     Raises:
-        SourceError: where a source is missing or holds no image.
+        SourceError: where a source is missing or holds no image, or a camera does not answer.
         WeightsError: where the weights cannot be opened.
         PredictionsError: where predictions cannot be read, or are of images that are not among the sources.
         ConfigError: where crops are to be confirmed by predictions.
@@ -87,37 +90,74 @@ def scan(
                 clock=clock,
             )  # fmt: skip
     config = config or ScanConfig()
-    items, in_bank = _items(sources, split, config.video, Path(bank))
+    files, addresses = _cameras(sources)
+    items, in_bank = ((), ()) if addresses and not files else _items(files, split, config.video, Path(bank))
+    check_sources(items, addresses, has_labels=truth is not None, config=config)
     labels = _labels(truth, config.labels, items)
-    model = _detector(detector, items, labels, on_step)
-    if config.confirm and model.needs_files:
-        raise ConfigError("confirm runs the detector on its crops and needs a model, found predictions; leave it out")
-    model.check_paths([item.path for item in items])
-    classes = _classes(model, labels, config.classes)
-    with BankWriter(bank, purpose="negmine scan") as writer:
-        run_id = writer.begin_run(_run_record(model, config))
-        reader = Reader(labels, in_parts=model.reads_parts)
-        loop = ScanLoop(writer, run_id, model, reader, classes, config, clock)
-        sample = items[:: max(len(items) // LOOKED_AT, 1)]
-        beside = labels_beside([item.path for item in sample]) if labels is None else None
-        notes = (*in_bank, *opening_notes(model), *_notes(labels, classes), *filter(None, [beside]))
-        started = clock()
-        for counts in loop.run(items):
-            if on_progress is not None:
-                on_progress(_progress(counts, len(items), notes))
-        seconds = clock() - started
-        _require_detections(model, loop.counts)
-        device = Device.of(model, loop.busy_s / seconds if seconds > 0 else 0.0)
-        new = tuple(note for note in model.notes if note not in notes)
-        many = None if labels is not None else fires_on_most(loop.counts.scanned, loop.counts.confident)
-        return loop.counts.result(
-            writer.folder,
-            writer.negative_count(),
-            seconds,
-            device,
-            notes=new,
-            warnings=tuple(filter(None, [beside, many])),
-        )
+    with open_cameras(addresses, config.camera, on_step) as cameras:
+        model = _detector(detector, items, cameras, labels, on_step)
+        if config.confirm and model.needs_files:
+            raise ConfigError(
+                "confirm runs the detector on its crops and needs a model, found predictions; leave it out"
+            )
+        model.check_paths([item.path for item in items])
+        classes = _classes(model, labels, config.classes)
+        with BankWriter(bank, purpose="negmine scan") as writer:
+            loops = ScanLoops(
+                writer, writer.begin_run(_run_record(model, config)), model, labels, classes, config, clock
+            )
+            sample = items[:: max(len(items) // LOOKED_AT, 1)]
+            beside = labels_beside([item.path for item in sample]) if labels is None else None
+            notes = (*in_bank, *opening_notes(model), *_notes(labels, classes), *filter(None, [beside]))
+            total = None if cameras else len(items)
+            report = on_progress or (lambda now: None)
+            started = clock()
+            loops.run(items, cameras, lambda counts: report(_progress(counts, total, notes)))
+            return _result(writer, loops, model, clock() - started, notes, beside, judges=labels is not None)
+
+
+def _result(
+    writer: BankWriter,
+    loops: ScanLoops,
+    model: Detector,
+    seconds: float,
+    notes: tuple[str, ...],
+    beside: str | None,
+    *,
+    judges: bool,
+) -> ScanResult:
+    """What a scan did.
+
+    Raises:
+        DetectorError: where the detector failed on every image.
+    """
+    counts = loops.counts
+    _require_detections(model, counts)
+    many = None if judges else fires_on_most(counts.scanned, counts.confident)
+    return counts.result(
+        writer.folder,
+        writer.negative_count(),
+        seconds,
+        Device.of(model, loops.busy_s / seconds if seconds > 0 else 0.0),
+        notes=tuple(note for note in model.notes if note not in notes),
+        warnings=tuple(filter(None, [beside, many])),
+    )
+
+
+def _cameras(
+    sources: str | Path | Sequence[str | Path] | Source,
+) -> tuple[Sequence[str | Path] | Source, list[CameraAddress]]:
+    """Part what a user typed into files and the like, and addresses of cameras.
+
+    Raises:
+        SourceError: for an address of another kind.
+    """
+    if isinstance(sources, Source):
+        return sources, []
+    named = [sources] if isinstance(sources, (str, Path)) else sources
+    found = [CameraAddress.parse(each) if isinstance(each, str) else None for each in named]
+    addresses = {each.shown: each for each in found if each is not None}  # each once
+    return [each for each, address in zip(named, found, strict=True) if address is None], list(addresses.values())
 
 
 def _items(
@@ -127,14 +167,11 @@ def _items(
 
     Raises:
         SourceError: where there are no others.
-        ConfigError: where frames are chosen, and no source is a video.
     """
     if isinstance(sources, Source):
         return sources.items(), ()
     files = expand_sources([sources] if isinstance(sources, (str, Path)) else sources, split=split, video=video)
-    if video != VideoConfig() and all(isinstance(each, ImageFile) for each in files):
-        raise ConfigError("every, start, end and keyframes choose frames of videos, found images alone; leave them out")
-    homes = [real_path(bank / kind) for kind in (NEGATIVES, VARIANTS)]
+    homes = [real_path(bank / kind) for kind in CONTENTS]
     is_own = cache(lambda folder: any(real_path(folder).is_relative_to(home) for home in homes))
     others = [each for each in files if not is_own(os.path.dirname(each.key))]  # noqa: PTH120  (a million of them)
     if not others:
@@ -157,15 +194,25 @@ def _labels(truth: Truth | str | Path | None, config: LabelConfig, items: Sequen
 def _detector(
     detector: Detector | DetectorConfig | PredictionsConfig | str | Path,
     items: Sequence[SourceItem],
+    cameras: Sequence[Camera],
     labels: Truth | None,
     on_step: OnStep,
 ) -> Detector:
+    """Open the detector.
+
+    Raises:
+        WeightsError, PredictionsError: where it cannot be opened.
+        ConfigError: for predictions of a camera.
+    """
     if isinstance(detector, (str, Path)):
         detector = DetectorConfig(str(detector))
     if isinstance(detector, DetectorConfig | PredictionsConfig):
         paths = [item.path for item in items]
+        few = samples_of(paths) if paths else live_samples(cameras)
         sizes = None if labels is None else partial(object_sizes, labels, paths)
-        return open_detector(detector, samples_of(paths), on_step, sizes)
+        detector = open_detector(detector, few, on_step, sizes)
+    if cameras and detector.needs_files:
+        raise ConfigError(f"a camera is looked at by a model, found predictions for {cameras[0].address.shown}")
     return detector
 
 
@@ -225,12 +272,14 @@ def _require_detections(detector: Detector, counts: ScanCounts) -> None:
         raise failed_on_every_image(detector.identity.name, len(failed), failed[0].source, failed[0].reason)
 
 
-def _progress(counts: ScanCounts, total: int, notes: tuple[str, ...]) -> ScanProgress:
+def _progress(counts: ScanCounts, total: int | None, notes: tuple[str, ...]) -> ScanProgress:
     return ScanProgress(
         total=total,
-        done=min(counts.done, total),  # a file that changes meanwhile may be scanned twice
+        done=counts.done
+        if total is None
+        else min(counts.done, total),  # a file that changes meanwhile may be scanned twice
         scanned=counts.scanned,
-        false_positives=counts.kinds[Kind.BACKGROUND],
+        false_positives=counts.kinds[Kind.BACKGROUND] + counts.kinds[Kind.FLICKER],
         negatives=counts.added,
         labels_read=counts.labels_read,
         notes=notes,

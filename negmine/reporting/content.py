@@ -23,7 +23,7 @@ _STATES = {
     "target": "marked as a target without a label: never exported or trained on",
     "unreviewed": "not reviewed yet",
 }
-_HELD_BACK = "not reviewed, and held back as likely targets without a label: neither exported nor trained on"
+_HELD_BACK = "not reviewed, and held back as likely targets or flickers: neither exported nor trained on"
 _WAITING = "Images that wait for the label of a target: not trained on, and none of their negatives"
 
 

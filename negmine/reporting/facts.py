@@ -75,7 +75,8 @@ class BankFacts:
         negatives: in the bank.
         variants: in the bank.
         states: how many negatives have which verdict.
-        held_back: how many of those without one are not trained on, since they look like targets without a label.
+        held_back: how many of those without one are not trained on, since they look like targets without a label
+            or are flickers.
         waiting: how many images show a target, by a person's word, that has no label yet.
         origins: how many negatives have a verdict, by the verdict and where it was decided.
         clusters: how many negatives are in each cluster; {} where they have not been compared.

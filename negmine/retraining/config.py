@@ -59,6 +59,7 @@ class RetrainConfig:
         max_per_source: most negatives of one source image in a training.
         near_bits: negatives whose perceptual hashes differ in so many bits or fewer are near-duplicates; the hardest
             of them is trained on.
+        accept_flicker: train on flickers of the bank about which nobody decided, too.
         variants: make variants where there are too few negatives.
         max_variants: most variants of one negative.
         labels: how the labels of the data are understood.
@@ -89,6 +90,7 @@ class RetrainConfig:
     stop_early: bool = True
     max_per_source: int = 3
     near_bits: int = 4
+    accept_flicker: bool = False
     variants: bool = True
     max_variants: int = 4
     labels: LabelConfig = field(default_factory=LabelConfig)
@@ -157,7 +159,9 @@ class RetrainConfig:
 
     def settings(self) -> Mapping[str, object]:
         """All that the result depends on but the folds, which images may decide; JSON values by name of the option."""
-        apart = ("crop", "train", "labels", "folds", "tiles", "min_visible")
+        apart = {"crop", "train", "labels", "folds", "tiles", "min_visible"}
+        if not self.accept_flicker:
+            apart.add("accept_flicker")
         own = {name: value for name, value in asdict(self).items() if name not in apart} | {"holdout": self.share}
         crop = {f"crop_{name}": value for name, value in asdict(self.crop).items() if name != "crop"}
         train = {name: value for name, value in asdict(self.train).items() if name not in _DERIVED}

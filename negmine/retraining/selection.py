@@ -71,7 +71,7 @@ class Candidates:
         negatives: those that the current weights fire on first, hardest first; then the others, hardest first.
         fresh: how many of them the current weights fire on.
         refused: how many the rule left out, by the reason.
-        held_back: how many are likely targets without a label.
+        held_back: how many are likely targets without a label, or flickers.
     """
 
     negatives: tuple[Negative, ...]
@@ -98,7 +98,7 @@ def select_negatives(run: Run, number: int, member: Member, current: Path) -> Ro
     weights_sha256 = _scan(run, number, member, current)
     with Bank(run.bank) as bank:
         hashes = BankHashes.read(bank, run.data.hashes)
-        rule = TrainingRule(member.known, hashes)
+        rule = TrainingRule(member.known, hashes, accept_flicker=run.config.accept_flicker)
         found = candidates(bank, weights_sha256, rule)
     asked, wanted = _wanted(run, member)
     most = max(wanted, config.negatives)
@@ -127,13 +127,13 @@ def candidates(bank: Bank, weights_sha256: str, rule: TrainingRule) -> Candidate
         rule: what may be trained on.
     """
     cuts = bank.cuts()
-    negatives, _ = trainable(bank, rule.known.objects)
+    negatives, _ = trainable(bank, rule.known.objects, accept_flicker=rule.accept_flicker)
     refusals = {negative.id: rule.refusal(negative, cuts[negative.id]) for negative in negatives}
     free = [negative for negative in negatives if refusals[negative.id] is None]
     scores = bank.negative_scores(weights_sha256)
     free.sort(key=lambda each: (each.id not in scores, -scores.get(each.id, each.score), each.sha256))
     refused = Counter(refusal for refusal in refusals.values() if refusal is not None)
-    held_back = sum(map(is_held_back, bank.negatives()))
+    held_back = sum(is_held_back(each, accept_flicker=rule.accept_flicker) for each in bank.negatives())
     return Candidates(tuple(free), sum(each.id in scores for each in free), refused, held_back)
 
 
@@ -200,7 +200,7 @@ def expand(
             if on_progress is not None:
                 on_progress(so_far.made.total(), total)
     with Bank(bank) as opened:
-        _, variants = trainable(opened, rule.known.objects)
+        _, variants = trainable(opened, rule.known.objects, accept_flicker=rule.accept_flicker)
     of: dict[int, list[Variant]] = {}
     for variant in variants:
         if rule.refusal_of_variant(variant) is None:
@@ -224,7 +224,7 @@ def _scan(run: Run, number: int, member: Member, current: Path) -> str:
         detector,
         bank=run.bank,
         config=ScanConfig(crop=config.crop, workers=config.workers),
-        on_progress=lambda now: run.listener.on_progress("images scanned", now.done, now.total),
+        on_progress=lambda now: run.listener.on_progress("images scanned", now.done, now.total or now.done),
     )
     return detector.identity.sha256
 
@@ -282,7 +282,7 @@ def _notes(found: Candidates, there: int, asked: int, run: Run) -> tuple[str, ..
     if found.held_back:
         notes.append(
             f"{counted(found.held_back, 'negative')} of the bank not trained on: they look like targets without a "
-            "label; see `negmine bank list --sort unlabelled`, and accept those that are none"
+            "label, or are flickers; see `negmine bank list --sort unlabelled`, and accept those that show no target"
         )
     if there < asked:
         notes.append(

@@ -38,11 +38,12 @@ Document = dict[str, object]
 
 
 class Known(TypedDict):
-    """What comparing negatives has found out: whether the page can sort and group by it."""
+    """What the page can sort, group and filter by: what comparing has found out, and whether there are flickers."""
 
     unlabelled: bool
     clusters: bool
     places: bool
+    flickers: bool
 
 
 def facets(bank: Bank, index: Index) -> Document:
@@ -60,6 +61,7 @@ def facets(bank: Bank, index: Index) -> Document:
             unlabelled=bool(np.isfinite(index.unlabelled).any()),
             clusters=bool((index.clusters != NO_GROUP).any()),
             places=bool((index.places != NO_GROUP).any()),
+            flickers=bool(index.flickers.any()),
         ),
     }
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
+from negmine.cameras.address import CameraAddress, without_login
 from negmine.errors import SourceError
 from negmine.files import read_regular, reason_of
 from negmine.paths import printable, sortable
@@ -49,6 +50,10 @@ def expand_sources(
     found: dict[str, Sequence[SourceItem]] = {}
     real_folders: dict[str, str] = {}
     for source in map(str, sources):
+        if (camera := CameraAddress.parse(source)) is not None:
+            raise SourceError(
+                f"source {camera.shown} is a camera, and `negmine scan` alone looks at these; {_EXPECTED}"
+            )
         for path, is_link in _expand(source, split):
             absolute = os.path.abspath(path)
             real = os.path.realpath(absolute) if is_link else _real(absolute, real_folders)
@@ -173,7 +178,7 @@ def _listed(path: Path, root: Path | None = None) -> list[Path]:
             f"source {printable(path)} is not a list of paths in UTF-8 (it has NUL bytes); save it as UTF-8"
         )
     lines = os.fsdecode(data.removeprefix(b"\xef\xbb\xbf")).split("\n")  # splitlines() would cut names apart
-    names = [line.rstrip("\r") for line in lines if line.strip(_BLANKS)]
+    names = [without_login(line.rstrip("\r")) for line in lines if line.strip(_BLANKS)]
     if not names:
         raise SourceError(f"source {printable(path)} is an empty list; write one image path a line")
     return [_located(name, path.parent, root) for name in names]

@@ -32,6 +32,7 @@ FILTERS = [
     NegativeFilter(folder=Path("/pictures/night")),
     NegativeFilter(folder=Path("/pictures/nig")),
     NegativeFilter(min_unlabelled=0.6),
+    NegativeFilter(min_unlabelled=0.6, or_flicker=True),
     NegativeFilter(folder=Path("/")),
     NegativeFilter(cluster=1),
     NegativeFilter(place=9),

@@ -65,6 +65,8 @@ def test_there_is_a_guide_for_every_job() -> None:
         "evaluate-in-ci.md",
         "report.md",
         "other-detectors.md",
+        "cameras.md",
+        "unlabelled-video.md",
     }
     assert {*GUIDES} == {"README.md", *jobs}
     index = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
@@ -132,4 +134,20 @@ def _bank_is_sound(folder: Path) -> None:
     assert (folder / "label-studio" / "tasks.json").exists()
 
 
-_CHECKS = {"bank.md": _bank_is_sound, "review.md": _verdicts_are_stored, "ratio-and-export.md": _training_set_is_whole}
+def _video_was_mined(folder: Path) -> None:
+    assert len(list((folder / "to-label-voc" / "Annotations").iterdir())) == 1
+    assert len(list((folder / "flickers" / "images").rglob("*.jpg"))) == 1
+
+
+def _frames_are_kept(folder: Path) -> None:
+    checked = verify(folder / "camera-bank")
+    assert checked.ok and checked.frames > 0
+
+
+_CHECKS = {
+    "cameras.md": _frames_are_kept,
+    "unlabelled-video.md": _video_was_mined,
+    "bank.md": _bank_is_sound,
+    "review.md": _verdicts_are_stored,
+    "ratio-and-export.md": _training_set_is_whole,
+}

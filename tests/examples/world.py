@@ -9,13 +9,18 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from blobs import square_detector
 from clips import encode
 from firing import pictures, write_firing_checkpoint
 
 from negmine.detectors.base import Detector
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.open import open_detector
+from negmine.mining.config import ScanConfig
+from negmine.mining.flicker.config import FlickerConfig
+from negmine.mining.scan import scan
 from negmine.structures import Image
+from negmine.videos.config import Every, VideoConfig
 
 _CVAT = (
     "<annotations><meta><task><size>20</size><mode>interpolation</mode><start_frame>0</start_frame><labels><label>"
@@ -29,7 +34,9 @@ NAME = "sign"
 
 
 def make_world(folder: Path) -> Path:
-    """Write `best.pt`, `new.pt`, `data.yaml` with its images, two folders of backgrounds, and what others detected."""
+    """Write `best.pt`, `new.pt`, `data.yaml` with its images, two folders of backgrounds, what others detected, and a
+    clip and a playlist.
+    """
     best, _ = (
         write_firing_checkpoint(folder / f"{name}.pt", seed=seed, names=[NAME], bias=-1.5, spread=0.1)
         for seed, name in enumerate(("best", "new"))
@@ -47,7 +54,34 @@ def make_world(folder: Path) -> Path:
     (folder / "clip.xml").write_text(_CVAT)
     _write_onnx(folder / "model.onnx")
     _write_detr(folder / "my-detr")
+    _write_traffic(folder)
+    _write_playlist(folder / "hls")
     return folder
+
+
+def _write_traffic(folder: Path) -> None:
+    """A clip, and a bank with what another detector's scan for flickers found in it: one flicker, and one gap."""
+    video = encode(folder / "traffic.mkv", 30, draw=_crossing, codec="ffv1", pix_fmt="bgr0")
+    config = ScanConfig(video=VideoConfig(Every(frames=1)), flicker=FlickerConfig())
+    scan(video, square_detector(), bank=folder / "video-bank", config=config)
+
+
+def _crossing(number: int) -> Image:
+    """A square that goes across, but for a frame, and another that is there for one."""
+    image = np.random.default_rng(7).integers(0, 80, size=(96, 160, 3), dtype=np.uint8)
+    if number != 14:
+        image[8:24, 4 + 4 * number : 20 + 4 * number] = (200, 0, 255)
+    if number == 18:
+        image[70:86, 20:36] = (150, 0, 255)
+    return image
+
+
+def _write_playlist(folder: Path) -> None:
+    """A recording of two seconds, as a camera's playlist."""
+    folder.mkdir()
+    encode(folder / "gate.ts", [image for image in _images(2, seed=6) for _ in range(10)], codec="mpeg2video", rate=25)
+    lines = ("#EXTM3U", "#EXT-X-VERSION:3", "#EXT-X-TARGETDURATION:1", "#EXTINF:0.8,", "gate.ts", "#EXT-X-ENDLIST", "")
+    (folder / "gate.m3u8").write_text("\n".join(lines))
 
 
 def _images(count: int, *, seed: int) -> list[Image]:

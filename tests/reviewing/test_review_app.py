@@ -79,7 +79,7 @@ def test_filters(asking: TestClient) -> None:
     assert listed(asking, "folder=/elsewhere") == []
     assert [(each["value"], each["count"]) for each in facets["classes"]] == [("lamp", 3)]
     assert [each["count"] for each in facets["runs"]] == [3]
-    assert facets["known"] == {"unlabelled": False, "clusters": False, "places": False}
+    assert facets["known"] == {"unlabelled": False, "clusters": False, "places": False, "flickers": False}
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,12 @@ def test_clusters_and_places_come_with_the_list(make_bank: MakeBank, visit: Visi
         (3, 8, 2),
     ]
     assert listed(page, "sort=cluster") == [2, 1, 3]
-    assert page.get("/api/facets").json()["known"] == {"unlabelled": True, "clusters": True, "places": True}
+    assert page.get("/api/facets").json()["known"] == {
+        "unlabelled": True,
+        "clusters": True,
+        "places": True,
+        "flickers": False,
+    }
 
 
 def test_a_source_that_is_gone_or_changed_is_named_and_the_crop_still_shown(

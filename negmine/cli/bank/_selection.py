@@ -88,7 +88,7 @@ _declare = options(
         "--held-back",
         "only_held_back",
         is_flag=True,
-        help="Likely targets without a label, which nobody has judged: not trained on.",
+        help="Likely targets without a label, and flickers, which nobody has judged: not trained on.",
     ),
     option(_GROUP, "--place", type=int, metavar="N", help="Number of their place in a fixed camera."),
 )

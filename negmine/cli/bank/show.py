@@ -62,18 +62,15 @@ def command(prefix: str, bank: str, picture: bool, as_json: bool) -> None:
 
 def _lines(found: NegativeDetails) -> Iterator[tuple[str, str]]:
     """A name and what is to be said of it, line by line."""
-    from negmine.trainable import is_held_back
+    from negmine.trainable import why_held_back
 
     negative = found.negative
     width, height = negative.size_wh
     yield "id", negative.sha256
     yield "file", f"{printable(negative.path)}{'' if found.is_file_there else ' (gone)'}"
     yield "size", f"{width} x {height} pixels"
-    held = (
-        "; held back from training as a likely target without a label until you accept it"
-        if is_held_back(negative)
-        else ""
-    )
+    why = why_held_back(negative)
+    held = "" if why is None else f"; held back from training as {why} until you accept it"
     yield "verdict", f"{negative.review}{held}"
     yield "score", f"{negative.score:.2f} {printable(negative.class_name)}"
     missing = "" if found.source == "there" else f" ({found.source})"

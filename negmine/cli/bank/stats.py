@@ -51,10 +51,8 @@ def _render(found: BankStatistics) -> None:
     scanned, variants = counted(found.images, "image"), counted(found.variants, "variant")
     say(out, f"{printable(found.bank)}: {counted(found.negatives, 'negative')} of {scanned}, {variants}")
     if found.held_back:
-        say(
-            out,
-            f"{counted(found.held_back, 'negative')} held back as likely targets without a label (--held-back)",
-        )
+        held_back = counted(found.held_back, "negative")
+        say(out, f"{held_back} held back as likely targets without a label, or flickers (--held-back)")
     if found.waiting:
         say(out, f"{counted(found.waiting, 'image')} not trained on until the targets in them are labelled")
     _table("class", found.classes)

@@ -19,13 +19,13 @@ function select(into, all, options, chosen) {
 }
 
 export function showFilters() {
-  const { facets } = bank, { unlabelled, clusters, places } = facets.known;
+  const { facets } = bank, { unlabelled, clusters, places, flickers } = facets.known;
   choices(byId("classes"), "class", facets.classes, view.classes, (names) => refilter({ classes: names }));
   select(byId("run"), "all runs", facets.runs, view.run);
   select(byId("folder"), "all folders", facets.folders, view.folder);
   for (const name of ["min", "max", "sort", "group", "size"]) byId(name).value = view[name];
   byId("held").checked = view.held !== "";
-  byId("held-back").hidden = !unlabelled;
+  byId("held-back").hidden = !unlabelled && !flickers;
   showStates();
   byId("hint").hidden = unlabelled && clusters && places;
   byId("hint").textContent = clusters || places

@@ -103,9 +103,10 @@ function legend(known) {
 function facts(known) {
   const run = (number) => bank.facets.runs.find((each) => each.value === String(number))?.label ?? `${number}`;
   const runs = [...new Set(known.detections.filter((each) => each.is_here).map((each) => run(each.run)))];
-  const likeness = known.unlabelled === null ? [] : [["Like a target without a label", `${known.unlabelled.toFixed(2)}${known.held_back ? ", held back from training until you decide" : ""}`]];
+  const likeness = known.unlabelled === null ? [] : [["Like a target without a label", known.unlabelled.toFixed(2)]];
+  const waits = known.held_back ? [["Held back", "not trained on until you decide"]] : [];
   const pairs = [
-    ["Hardest", `${known.class}, score ${known.score.toFixed(3)}`], ["Verdict", CALLED[known.state]], ...likeness,
+    ["Hardest", `${known.class}, score ${known.score.toFixed(3)}`], ["Verdict", CALLED[known.state]], ...likeness, ...waits,
     ["Id", known.sha256.slice(0, bank.facets.digits)], ["File", known.file], ["Source", known.source],
     ["Cut at", `${known.rect[0]}, ${known.rect[1]} to ${known.rect[2]}, ${known.rect[3]}`], ["Found by", runs.join("; ")],
   ];

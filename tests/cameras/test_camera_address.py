@@ -1,0 +1,47 @@
+"""Which texts are addresses of cameras, and that no password gets out of one."""
+
+from __future__ import annotations
+
+import pytest
+
+from negmine.cameras.address import CameraAddress, without_login
+from negmine.errors import SourceError
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown", "kind"),
+    [
+        ("rtsp://10.0.0.8/stream1", "rtsp://10.0.0.8/stream1", "rtsp"),
+        ("RTSPS://Cam.example:8322/a/b", "rtsps://cam.example:8322/a/b", "rtsp"),
+        ("rtsp://me:s%40cret@10.0.0.8:554/live", "rtsp://10.0.0.8:554/live", "rtsp"),
+        ("http://me@[fe80::1]:81/v.m3u8?token=s3cret#f", "http://[fe80::1]:81/v.m3u8", "http"),
+        ("https://h/video.mjpg?user=me&pwd=s3cret", "https://h/video.mjpg", "http"),
+        ("/dev/video0", "/dev/video0", "device"),
+    ],
+)
+def test_what_people_see_has_no_secret(typed: str, shown: str, kind: str) -> None:
+    address = CameraAddress.parse(typed)
+    assert address is not None
+    assert (address.url, address.shown, address.kind) == (typed, shown, kind)
+    assert "cret" not in repr(address) and "token" not in repr(address)
+
+
+@pytest.mark.parametrize("text", ["clip.mp4", "folder/", "C:\\images", "/dev/video0/x", "/dev/videos", "a:b", ""])
+def test_files_are_no_cameras(text: str) -> None:
+    assert CameraAddress.parse(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ftp://me:secret@h/x", "file:///etc/passwd", "rtsp://me:secret@/x", "http://h:port/secret", "http://h /secret",
+     "concat://secret", "rtsp://[me:secret@h/x"],
+)  # fmt: skip
+def test_other_addresses_are_refused_in_a_line_without_what_is_in_them(text: str) -> None:
+    with pytest.raises(SourceError, match=r"expected rtsp://HOST") as caught:
+        CameraAddress.parse(text)
+    assert "secret" not in str(caught.value) and "passwd" not in str(caught.value)
+
+
+def test_a_line_of_a_list_is_named_without_its_password() -> None:
+    assert without_login("rtsp://me:s3cret@10.0.0.8/x") == "rtsp://10.0.0.8/x"
+    assert without_login("images/me@home/a.png") == "images/me@home/a.png"
