@@ -20,6 +20,7 @@ from negmine.mining.reading import Reader
 from negmine.mining.result import ScanCounts
 from negmine.paths import printable
 from negmine.sources.base import ImageFile, SourceItem
+from negmine.sources.videos import FrameItem
 from negmine.videos.config import VideoConfig
 
 
@@ -119,3 +120,6 @@ def check_sources(
     image = next((item for item in items if isinstance(item, ImageFile)), None)
     if image is not None:
         raise ConfigError(f"flicker looks at videos, found the image {printable(image.path)}; leave it out")
+    picked = next((item for item in items if isinstance(item, FrameItem) and item.is_picked), None)
+    if picked is not None:
+        raise ConfigError(f"flicker looks at whole videos, found one frame, {printable(picked.path)}; name its video")

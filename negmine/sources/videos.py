@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from negmine.errors import ImageError, SourceError, VideoError
@@ -32,12 +32,14 @@ class FrameItem:
         name: what that says.
         video: the file.
         alone: whether no later frame of its group is wanted.
+        is_picked: whether it was named by itself, without the frames around it.
     """
 
     key: str
     name: FrameName
     video: Video
     alone: bool = True
+    is_picked: bool = False
 
     @property
     def path(self) -> Path:
@@ -137,7 +139,8 @@ def items_of(path: str, config: VideoConfig, *, is_named: bool) -> list[SourceIt
 def _named_frame(path: str) -> SourceItem:
     """A frame, or why it cannot be read."""
     try:
-        return item_at(Path(path))
+        item = item_at(Path(path))
+        return replace(item, is_picked=True) if isinstance(item, FrameItem) else item
     except VideoError as error:
         return UnreadableVideo(path, str(error))
     except (OSError, ValueError) as error:

@@ -166,5 +166,7 @@ def test_images_and_labels_are_refused(clip: Path, tmp_path: Path) -> None:
     image = draw(tmp_path / "a.png")
     with pytest.raises(ConfigError, match=r"flicker looks at videos, found the image .*a\.png; leave it out"):
         look([clip, image], tmp_path / "bank")
+    with pytest.raises(ConfigError, match=r"flicker looks at whole videos, found one frame, .*frame=0; name its video"):
+        look([clip / "t=0.000,frame=0"], tmp_path / "bank")
     with pytest.raises(ConfigError, match="flicker is for videos without labels, found labels"):
         scan(clip, square_detector(), bank=tmp_path / "bank", config=CONFIG, truth=tmp_path)
