@@ -117,7 +117,7 @@ def test_its_frame_is_nobody_s_background_here_and_where_it_is_merged(tmp_path: 
 
 def test_an_export_holds_it_only_where_all_are_accepted(tmp_path: Path) -> None:
     flicker(tmp_path / "bank", tmp_path / "a.png")
-    with pytest.raises(ExportError, match="1 in it, all rejected, marked as a target, or held back until accepted"):
+    with pytest.raises(ExportError, match="1 negative in it, rejected, marked as a target, or held back"):
         negmine.export(tmp_path / "bank", tmp_path / "out")
     assert negmine.export(tmp_path / "bank", tmp_path / "out", config=ExportConfig(accept_flicker=True)).negatives == 1
 
@@ -133,7 +133,7 @@ def test_likely_misses_are_exported_for_a_labeller(tmp_path: Path, form: str) ->
 
 
 def test_a_bank_without_likely_misses_says_how_to_find_some(small_bank: Path, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match=r"has no likely miss .* look for some with `negmine scan VIDEO --flicker`$"):
+    with pytest.raises(ExportError, match=r"has no likely miss .* come from `negmine scan VIDEO --flicker`"):
         negmine.export_targets(small_bank, tmp_path / "out", config=TargetExportConfig(only="gaps"))
     with pytest.raises(ConfigError, match="expected one of targets, gaps, found 'none'"):
         TargetExportConfig(only="none")  # type: ignore[arg-type]

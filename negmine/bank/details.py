@@ -22,6 +22,7 @@ _ACTS = """
 SELECT a.id, a.state, a.origin, a.undone, n.before FROM acts a JOIN act_negatives n ON n.act_id = a.id
 WHERE n.negative_id = ? ORDER BY a.id
 """
+_CAMERA = "SELECT f.camera, f.taken_ms FROM frames f JOIN sources s ON s.id = f.source_id WHERE s.sha256 = ?"
 _VARIANTS = "SELECT file, operation, parameters FROM variants WHERE negative_id = ? ORDER BY id"
 
 
@@ -55,6 +56,7 @@ class NegativeDetails:
         likeness: what comparing said of it.
         is_file_there: whether its file is.
         source: whether the image that it was cut from is there, unchanged.
+        camera: that sent this image, and when, in milliseconds since 1970; None for a file.
         cuts: all images that it was cut from.
         false_positives: that it was cut around, highest score first.
         others: how many other detections there are in its image.
@@ -68,6 +70,7 @@ class NegativeDetails:
     likeness: LikenessRow
     is_file_there: bool
     source: SourceState
+    camera: tuple[str, int] | None
     cuts: tuple[Cut, ...]
     false_positives: tuple[Finding, ...]
     others: int
@@ -83,6 +86,7 @@ class NegativeDetails:
             **ListedNegative(self.negative, self.likeness).to_dict(),
             "file_is_there": self.is_file_there,
             "source_state": self.source,
+            "camera": None if self.camera is None else {"address": self.camera[0], "taken_ms": self.camera[1]},
             "cuts": [
                 {"source": printable(cut.path), "source_sha256": cut.sha256, "rectangle": list(cut.rect)}
                 for cut in self.cuts
@@ -133,6 +137,7 @@ def details(bank: Bank, number: int) -> NegativeDetails:
         likeness=likeness_of(bank, number),
         is_file_there=negative.path.is_file(),
         source=_state_of(negative),
+        camera=next(iter(bank.rows(_CAMERA, {"camera": TEXT, "taken_ms": WHOLE}, (negative.source_sha256,))), None),
         cuts=tuple(bank.cuts([number]).get(number, ())),
         false_positives=here,
         others=len(found) - len(here),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -58,6 +59,15 @@ class CameraAddress:
         return cls(
             text, f"{scheme}://{where}{'' if port is None else f':{port}'}{one_line(parts.path)}", _KINDS[scheme]
         )
+
+
+def numbered(addresses: Iterable[CameraAddress]) -> list[CameraAddress]:
+    """Tell addresses apart that are shown alike, such as two channels of one recorder that differ in their query."""
+    found: list[CameraAddress] = []
+    for address in addresses:
+        alike = sum(each.shown == address.shown or each.shown.startswith(f"{address.shown} (") for each in found)
+        found.append(replace(address, shown=f"{address.shown} ({alike + 1})") if alike else address)
+    return found
 
 
 def without_login(text: str) -> str:

@@ -20,6 +20,7 @@ from negmine.labels.plan import ExportImage, Header
 from negmine.paths import printable, real_path
 from negmine.trainable import waiting_images
 from negmine.videos.contents import OnCount
+from negmine.words import counted
 
 _NAMELESS = ("target",)  # Ultralytics asks for a class, and a detector may have none
 
@@ -94,9 +95,12 @@ def _require_negatives(negatives: BankNegatives, bank: str | Path, out: Path) ->
     is_there = os.path.exists(out / MANIFEST)  # noqa: PTH110  (it raises for no path)
     if negatives.negatives or negatives.waiting or is_there:  # an earlier export is brought up to date: emptied
         return
+    if not negatives.in_bank:
+        raise ExportError(f"bank {printable(bank)} has no negatives; scan backgrounds with `negmine scan`")
     raise ExportError(
-        f"bank {printable(bank)} has no negatives to export ({negatives.in_bank} in it, all rejected, marked as a "
-        "target, or held back until accepted); scan more backgrounds with `negmine scan`"
+        f"bank {printable(bank)} has no negatives to export: {counted(negatives.in_bank, 'negative')} in it, rejected, "
+        "marked as a target, or held back until accepted; look at them with `negmine review`, take flickers with "
+        "--accept-flicker, or scan more backgrounds"
     )
 
 

@@ -121,8 +121,8 @@ def _require_any(
     if config.only == "gaps":
         why = f"{counted(len(marked), 'frame')} with one: labelled by now" if marked else "no scan found any"
         raise ExportError(
-            f"bank {printable(bank)} has no likely miss that waits for its label ({why}); look for some with "
-            "`negmine scan VIDEO --flicker`"
+            f"bank {printable(bank)} has no likely miss that waits for its label ({why}); they come from `negmine scan "
+            "VIDEO --flicker`, and more of them from a lower --conf"
         )
     why = (
         f"{counted(len(marked), 'image')} with one: labelled by now" if marked else "no negative is marked as a target"

@@ -107,7 +107,8 @@ def check_sources(
     video = config.video
     if cameras and (video.start_ms, video.end_ms, video.keyframes) != (0, None, False):
         raise ConfigError("start, end and keyframes choose frames of videos, found a camera; leave them out")
-    if video != VideoConfig() and not cameras and all(isinstance(each, ImageFile) for each in items):
+    images_alone = not cameras and all(isinstance(each, ImageFile) for each in items)
+    if config.flicker is None and video != VideoConfig() and images_alone:
         raise ConfigError("every, start, end and keyframes choose frames of videos, found images alone; leave them out")
     if config.flicker is None:
         return

@@ -12,7 +12,7 @@ from negmine._version import __version__
 from negmine.bank.content_files import CONTENTS
 from negmine.bank.records import RunRecord
 from negmine.bank.writer import BankWriter
-from negmine.cameras.address import CameraAddress
+from negmine.cameras.address import CameraAddress, numbered
 from negmine.cameras.camera import Camera
 from negmine.datasets.config import LabelConfig
 from negmine.datasets.frame_truth import FrameTruth
@@ -156,8 +156,8 @@ def _cameras(
         return sources, []
     named = [sources] if isinstance(sources, (str, Path)) else sources
     found = [CameraAddress.parse(each) if isinstance(each, str) else None for each in named]
-    addresses = {each.shown: each for each in found if each is not None}  # each once
-    return [each for each, address in zip(named, found, strict=True) if address is None], list(addresses.values())
+    addresses = numbered({each.url: each for each in found if each is not None}.values())  # each once
+    return [each for each, address in zip(named, found, strict=True) if address is None], addresses
 
 
 def _items(

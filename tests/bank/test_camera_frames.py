@@ -14,6 +14,7 @@ from banks import RUN, contents, make_image
 
 from negmine.bank.bank import Bank
 from negmine.bank.content_files import FRAMES, content_name
+from negmine.bank.details import details
 from negmine.bank.merging import merge_banks
 from negmine.bank.pruning import prune
 from negmine.bank.records import CameraFrame, ItemRecord, NewNegative, frame_shown
@@ -55,6 +56,7 @@ def test_a_frame_is_a_source_in_the_bank_itself_and_moves_with_it(tmp_path: Path
         assert list(bank.backgrounds()) == [negative.source]
         assert bank.scalar("SELECT path FROM sources") == "rtsp://door/1 2027-01-15 08:00:00.124 UTC"
         assert bank.scalar("SELECT camera FROM frames") == "rtsp://door/1"
+        assert details(bank, negative.id).camera == ("rtsp://door/1", TAKEN_MS + 1)
     assert prune(tmp_path / "moved").prunable == ()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from negmine.cameras.address import CameraAddress, without_login
+from negmine.cameras.address import CameraAddress, numbered, without_login
 from negmine.errors import SourceError
 
 
@@ -45,3 +45,12 @@ def test_other_addresses_are_refused_in_a_line_without_what_is_in_them(text: str
 def test_a_line_of_a_list_is_named_without_its_password() -> None:
     assert without_login("rtsp://me:s3cret@10.0.0.8/x") == "rtsp://10.0.0.8/x"
     assert without_login("images/me@home/a.png") == "images/me@home/a.png"
+
+
+def test_addresses_that_are_shown_alike_are_told_apart() -> None:
+    typed = ["rtsp://door/1?channel=1", "rtsp://me:secret@door/1?channel=2", "rtsp://door/2", "rtsp://door/1"]
+    found = [address for text in typed if (address := CameraAddress.parse(text)) is not None]
+    assert [each.shown for each in numbered(found)] == [
+        "rtsp://door/1", "rtsp://door/1 (2)", "rtsp://door/2", "rtsp://door/1 (3)",
+    ]  # fmt: skip
+    assert [each.url for each in numbered(found)] == typed

@@ -15,6 +15,8 @@ from negmine.detectors.tiling.config import TileConfig
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        (("--overlap", "0.3"), "overlap and full-pass are of tiles, found none"),
+        (("--no-full-pass",), "overlap and full-pass are of tiles, found none"),
         (("--tile", "640", "--overlap", "1"), "expected an overlap from 0 to 0.9 of a tile, found 1.0"),
         (("--tile", "1"), "expected a tile of 32 to 16384 pixels a side, found 1x1"),
         (("--tile", "all"), "expected a tile of N, WxH (640 or 640x480, in pixels) or auto, found 'all'"),

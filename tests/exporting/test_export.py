@@ -35,7 +35,7 @@ def bank(make_bank: MakeBank) -> Path:
 
 def test_an_empty_bank_has_nothing_to_export(make_bank: MakeBank, tmp_path: Path) -> None:
     make_bank({"a.png": []})
-    with pytest.raises(ExportError, match="no negatives to export"):
+    with pytest.raises(ExportError, match="has no negatives; scan backgrounds with"):
         export(tmp_path / "bank", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

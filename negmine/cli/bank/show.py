@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -75,6 +76,9 @@ def _lines(found: NegativeDetails) -> Iterator[tuple[str, str]]:
     yield "score", f"{negative.score:.2f} {printable(negative.class_name)}"
     missing = "" if found.source == "there" else f" ({found.source})"
     yield "source", f"{printable(negative.source)}{missing}"
+    if found.camera is not None:
+        address, taken_ms = found.camera
+        yield "camera", f"{printable(address)}{_at(taken_ms)}"
     for cut in found.cuts:
         x1, y1, x2, y2 = cut.rect
         also = "" if cut.sha256 == negative.source_sha256 else f" of {printable(cut.path)}"
@@ -101,6 +105,14 @@ def _lines(found: NegativeDetails) -> Iterator[tuple[str, str]]:
          for act in found.acts],
     )  # fmt: skip
     yield from _listed("variant", [f"{printable(name)} {text}: {file}" for file, name, text in found.variants])
+
+
+def _at(taken_ms: int) -> str:
+    """When a frame was taken; "" where a bank says what no clock does."""
+    try:
+        return f" at {datetime.fromtimestamp(taken_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (OverflowError, ValueError, OSError):
+        return ""
 
 
 def _listed(name: str, lines: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,7 @@ MIN_TILE, MAX_TILE = 32, 16_384  # pixels of a side; a network sees nothing in l
 MAX_OVERLAP = 0.9  # share of a tile
 _MIN_SCALE, _MAX_SCALE, _MOST_SCALES = 0.05, 20.0, 10
 _TILE = re.compile(r"([1-9]\d{0,5})(?:x([1-9]\d{0,5}))?")
+_OVERLAP = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class TileConfig:
     """
 
     size_wh: tuple[int, int] | str | None = None
-    overlap: float = 0.2
+    overlap: float = _OVERLAP
     full_pass: bool = True
     scales: tuple[float, ...] = (1.0,)
 
@@ -57,7 +58,7 @@ class TileConfig:
 
     @classmethod
     def parse(
-        cls, tile: str | None, *, scales: str | None = None, overlap: float = 0.2, full_pass: bool = True
+        cls, tile: str | None, *, scales: str | None = None, overlap: float = _OVERLAP, full_pass: bool = True
     ) -> Self | None:
         """Read what the command line says; None where it asks for neither tiles nor scales.
 
@@ -70,6 +71,8 @@ class TileConfig:
             ConfigError: for anything else.
         """
         if tile is None and scales is None:
+            if overlap != _OVERLAP or not full_pass:
+                raise ConfigError("overlap and full-pass are of tiles, found none; give --tile, or leave them out")
             return None
         return cls(_size(tile), overlap, full_pass, (1.0,) if scales is None else _scales(scales))
 
