@@ -13,7 +13,9 @@ from negmine.words import one_line
 
 CameraKind: TypeAlias = Literal["rtsp", "http", "device"]
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
-_LOGIN = re.compile(r"(?<=://)[^/\s]*@")
+_LOGIN = re.compile(r"(?<=[A-Za-z]{2}:/)(/?)\S*@")  # a password may hold a slash, and a path has only one of the two
+_QUERY = re.compile(r"(?<=[A-Za-z]{2}:/)(/?[^\s?#]*)[?#]\S*")
+_PASSWORD = re.compile(r"(?i)(pass|passwd|password|pwd)=[^&_/]*")  # as some cameras take it in the path
 _DEVICE = re.compile(r"/dev/video\d{1,3}")
 _KINDS: dict[str, CameraKind] = {"rtsp": "rtsp", "rtsps": "rtsp", "http": "http", "https": "http"}
 _EXPECTED = "expected rtsp://HOST/..., http(s)://HOST/... or /dev/videoN"
@@ -55,10 +57,11 @@ class CameraAddress:
             host = port = None
         if not host or any(ord(letter) <= 32 for letter in text):
             raise SourceError(f"source {scheme}://... is no address: {_EXPECTED}")
+        if "@" in parts.path:
+            raise SourceError(f"source {scheme}://... has an @ behind the host; write a / in a password as %2F")
         where = f"[{host}]" if ":" in host else host
-        return cls(
-            text, f"{scheme}://{where}{'' if port is None else f':{port}'}{one_line(parts.path)}", _KINDS[scheme]
-        )
+        path = _PASSWORD.sub(r"\1=...", one_line(parts.path))
+        return cls(text, f"{scheme}://{where}{'' if port is None else f':{port}'}{path}", _KINDS[scheme])
 
 
 def numbered(addresses: Iterable[CameraAddress]) -> list[CameraAddress]:
@@ -71,5 +74,5 @@ def numbered(addresses: Iterable[CameraAddress]) -> list[CameraAddress]:
 
 
 def without_login(text: str) -> str:
-    """A line that somebody wrote, without user and password where it is an address: it is named, and never opened."""
-    return _LOGIN.sub("", text)
+    """A line that somebody wrote, without login and query where it is an address: it is named, and never opened."""
+    return _QUERY.sub(r"\1", _LOGIN.sub(r"\1", text))

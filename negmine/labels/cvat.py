@@ -20,6 +20,7 @@ from negmine.labels.voc_annotation import xml_root
 from negmine.paths import printable
 
 _MOST_FRAMES = 10_000_000
+_MOST_OBJECTS = 3_000_000  # in all frames: half a gigabyte for each million
 _META = ("task", "job")
 
 
@@ -36,7 +37,7 @@ def parse_cvat_video(path: Path, data: bytes) -> FrameLabels:
     """
     try:
         return _parse(xml_root(data))
-    except (LabelError, ValueError, TypeError, KeyError, OverflowError) as error:
+    except (LabelError, ValueError, TypeError, LookupError, OverflowError) as error:
         raise TruthError(
             f"{printable(path)} cannot be read as CVAT for video 1.1: {printable(str(error))}; export it again"
         ) from error
@@ -48,12 +49,16 @@ def _parse(root: etree._Element) -> FrameLabels:
         raise ValueError("expected meta/task or meta/job, found none, so nobody knows which frames were looked at")
     labelled = _labelled(meta)
     objects: dict[int, list[FrameObject]] = {}
+    count = 0
     for track in root.iterfind("track"):
         name = track.get("label")
         if not name:
             raise ValueError("a track has no label")
         for frame, box in _boxes(track, labelled.stop):
             objects.setdefault(frame, []).append(FrameObject(name, box))
+            count += 1
+            if count > _MOST_OBJECTS:
+                raise ValueError(f"more than {_MOST_OBJECTS} boxes in all frames together; export parts of it")
     if root.find("image") is not None:
         raise ValueError("expected tracks, found images: it is an export for images")
     names = dict.fromkeys(each.text or "" for each in meta.iterfind("labels/label/name"))
@@ -96,29 +101,28 @@ def _boxes(track: etree._Element, end: int) -> Iterator[tuple[int, Box]]:
     for (frame, shape), (after, following) in zip(shapes, [*shapes[1:], (end, None)], strict=True):
         if shape.get("outside") == "1":
             continue
-        here = _box(shape)
-        there = here if following is None or following.get("outside") == "1" else _box(following)
+        here = _shape(shape)
+        there = here if following is None or following.get("outside") == "1" else _shape(following)
         for at in range(frame, max(min(after, end), frame + 1)):
             share = (at - frame) / (after - frame) if after > frame else 0.0
-            x1, y1, x2, y2 = (a + (b - a) * share for a, b in zip(here, there, strict=True))
-            yield at, (x1, y1, x2, y2)
+            x1, y1, x2, y2, degrees = (a + (b - a) * share for a, b in zip(here, there, strict=True))
+            yield at, _turned((x1, y1, x2, y2), degrees)
 
 
-def _box(shape: etree._Element) -> Box:
-    """The box around a shape."""
+def _shape(shape: etree._Element) -> tuple[float, float, float, float, float]:
+    """The box around a shape that is not turned, and the degrees that it is turned by."""
     attributes: Mapping[str, str] = {str(key): str(value) for key, value in shape.attrib.items()}
     if shape.tag == "box":
         x1, y1, x2, y2 = (number_in(attributes[key]) for key in ("xtl", "ytl", "xbr", "ybr"))
-        return _turned((x1, y1, x2, y2), number_in(attributes.get("rotation", "0")))
-    if shape.tag in ("polygon", "polyline", "points"):
+        return x1, y1, x2, y2, number_in(attributes.get("rotation", "0"))
+    if shape.tag == "polygon":
         points = [tuple(map(number_in, pair.split(","))) for pair in attributes["points"].split(";")]
-        return (
-            min(p[0] for p in points), min(p[1] for p in points), max(p[0] for p in points), max(p[1] for p in points)
-        )  # fmt: skip
+        xs, ys = zip(*points, strict=True)
+        return min(xs), min(ys), max(xs), max(ys), 0.0
     if shape.tag == "ellipse":
         x, y, across, down = (number_in(attributes[key]) for key in ("cx", "cy", "rx", "ry"))
-        return _turned((x - across, y - down, x + across, y + down), number_in(attributes.get("rotation", "0")))
-    raise ValueError(f"expected boxes, ellipses, polygons, polylines or points in tracks, found {shape.tag!r}")
+        return x - across, y - down, x + across, y + down, number_in(attributes.get("rotation", "0"))
+    raise ValueError(f"expected boxes, ellipses or polygons in tracks, which hold an object, found {shape.tag!r}")
 
 
 def _turned(box: Box, degrees: float) -> Box:

@@ -45,7 +45,7 @@ class FrameLabels:
     class_names: tuple[str, ...]
     video: str | None
     size_wh: tuple[int, int]
-    labelled: range
+    labelled: range | frozenset[int]
     objects: Mapping[int, Sequence[FrameObject]]
 
     def is_labelled(self, frame: int) -> bool:
@@ -80,7 +80,7 @@ class FrameLabels:
 def _inside(box: Box, size_wh: tuple[int, int], where: str) -> Box | None:
     """The part of a box in the frame; None where an object has left it, as tracks go on beyond its edges."""
     x1, y1, x2, y2 = box
-    if not all(map(math.isfinite, box)) or x2 < x1 or y2 < y1:
-        raise LabelError(f"{where}: a box is no box: {box}; correct it")
+    if not all(map(math.isfinite, box)) or x2 <= x1 or y2 <= y1:
+        raise LabelError(f"{where}: a box has no area: {box}; correct it")
     clipped = (max(x1, 0.0), max(y1, 0.0), min(x2, float(size_wh[0])), min(y2, float(size_wh[1])))
     return clipped if clipped[0] < clipped[2] and clipped[1] < clipped[3] else None

@@ -50,11 +50,11 @@ def parse_mot(path: Path, data: bytes) -> FrameLabels:
         objects: dict[int, list[FrameObject]] = {}
         for frame, box, counts, number in rows:
             objects.setdefault(frame - 1, []).append(FrameObject(names[number - 1], box, not counts))
-    except (LabelError, ValueError, LookupError, configparser.Error) as error:
+    except (LabelError, ValueError, LookupError, OverflowError, configparser.Error) as error:
         raise TruthError(
             f"{printable(path)} cannot be read as MOT text: {printable(str(error))}; correct it"
         ) from error
-    labelled = range(length) if length is not None else range(min(objects, default=0), max(objects, default=-1) + 1)
+    labelled = range(length) if length is not None else frozenset(objects)  # others may not have been looked at
     used = dict.fromkeys(each.name for every in objects.values() for each in every if not each.difficult)
     return FrameLabels("MOT", tuple(used), name, size_wh, labelled, objects)
 
@@ -66,8 +66,10 @@ def _row(line: str) -> tuple[int, Box, bool, int]:
     frame, _, left, top, width, height, *rest = parts
     if frame != int(frame) or not 1 <= frame <= _MOST_FRAMES or width < 0 or height < 0:
         raise ValueError(f"expected a frame from 1 on and a box, found {line!r}")
-    number = int(rest[1]) if len(rest) > 1 and rest[1] > 0 else 1
-    return int(frame), (left - 1, top - 1, left + width, top + height), not rest or rest[0] != 0, number
+    number = rest[1] if len(rest) > 1 and rest[1] > 0 else 1
+    if number != int(number):
+        raise ValueError(f"expected the number of a class, found {line!r}")
+    return int(frame), (left - 1, top - 1, left + width, top + height), not rest or rest[0] != 0, int(number)
 
 
 def _class_names(path: Path) -> list[str]:

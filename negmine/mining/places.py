@@ -7,7 +7,8 @@ the same way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -73,15 +74,20 @@ class PlaceRule:
         self._per_place = per_place
         self._of: Path | str | None = None  # the video or camera of which places are known
         self._by_class: dict[str, _Places] = {}
+        self._judged: set[str] = set()  # frames of it that this scan judges anew: what the bank has of them goes
+        self._stored: deque[tuple[int, PlacedNegative]] | None = None  # by time, what is not taken up yet
 
     def thinned(self, image: ScannedImage) -> ScannedImage:
         """A frame without the negatives whose places have enough; any other image as it is."""
         name = frame_name(image.item.key)
-        if name is None or not image.negatives:
+        if name is None:
             return image
         if name.video != self._of:
-            self._of, self._by_class = name.video, {}
-            self._load(each for each in self._bank.placed(self._run_id, name.video) if each.key != image.item.key)
+            self._of, self._by_class, self._judged, self._stored = name.video, {}, set(), None
+        self._judged.add(image.item.key)
+        if not image.negatives:
+            return image
+        self._load_before(name.video, name.time_ms)
         return self._thinned(image, name.time_ms)
 
     def thinned_live(self, image: ScannedImage, camera: str, taken_ms: int) -> ScannedImage:
@@ -120,12 +126,16 @@ class PlaceRule:
     def _places(self, class_name: str) -> _Places:
         return self._by_class.setdefault(class_name, _Places())
 
-    def _load(self, placed: Iterable[PlacedNegative]) -> None:
-        """Take up what the bank has of a video."""
-        for each in placed:
-            name = frame_name(each.key)
-            if name is not None:
-                self._load_one(each, name.time_ms)
+    def _load_before(self, video: Path, time_ms: int) -> None:
+        """Take up what the bank has of the frames before one, but for those that were judged anew."""
+        if self._stored is None:
+            named = [(frame_name(each.key), each) for each in self._bank.placed(self._run_id, video)]
+            found = [(name.time_ms, each) for name, each in named if name is not None]
+            self._stored = deque(sorted(found, key=lambda each: each[0]))
+        while self._stored and self._stored[0][0] < time_ms:
+            at_ms, placed = self._stored.popleft()
+            if placed.key not in self._judged:
+                self._load_one(placed, at_ms)
 
     def _load_one(self, placed: PlacedNegative, time_ms: int) -> None:
         try:

@@ -118,7 +118,8 @@ def images_of_entry(entry: Path, data_yaml: Path, root: Path) -> list[Path]:
     if os.path.isfile(entry) and entry.suffix.lower() not in _YAML_SUFFIXES:
         return _listed(entry, root) if entry.suffix.lower() == ".txt" else _file(entry, None)
     found = "is not a folder, list or image" if os.path.exists(entry) else "does not exist"
-    raise SourceError(f"{printable(data_yaml)} names {printable(entry)}, which {found}; {missing_advice(data_yaml)}")
+    named = without_login(printable(entry))
+    raise SourceError(f"{printable(data_yaml)} names {named}, which {found}; {missing_advice(data_yaml)}")
 
 
 def _glob(pattern: str) -> list[Path]:

@@ -54,3 +54,24 @@ def test_addresses_that_are_shown_alike_are_told_apart() -> None:
         "rtsp://door/1", "rtsp://door/1 (2)", "rtsp://door/2", "rtsp://door/1 (3)",
     ]  # fmt: skip
     assert [each.url for each in numbered(found)] == typed
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("rtsp://me:pa/ss@door/1?token=secret", "rtsp://door/1"),
+        ("set/rtsp:/me:secret@door/1?token=secret", "set/rtsp:/door/1"),
+        ("C:/me@home/a.jpg", "C:/me@home/a.jpg"),
+        ("/data/a?b@c.jpg", "/data/a?b@c.jpg"),
+    ],
+)
+def test_a_line_keeps_no_secret_and_a_path_stays_as_it_is(line: str, shown: str) -> None:
+    assert without_login(line) == shown
+
+
+def test_a_password_in_the_path_is_not_shown() -> None:
+    address = CameraAddress.parse("rtsp://door:554/user=admin_password=secret_channel=1.sdp")
+    assert address is not None and address.shown == "rtsp://door:554/user=admin_password=..._channel=1.sdp"
+    with pytest.raises(SourceError, match="write a / in a password as %2F") as raised:
+        CameraAddress.parse("rtsp://me:12/34@door/1")
+    assert "34" not in str(raised.value)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from negmine.errors import TruthError
+from negmine.errors import LabelError, TruthError
 from negmine.labels.cvat import is_cvat_video, parse_cvat_video
 from negmine.labels.frames import FrameLabels
 
@@ -68,6 +68,18 @@ def test_other_shapes_are_held_by_the_box_around_them() -> None:
     assert boxes[:2] == [(5, 6, 20, 40), (40, 35, 60, 45)] and boxes[2] == pytest.approx((10, 10, 30, 30))
 
 
+def test_a_turning_box_is_held_between_its_keyframes() -> None:
+    flat, upright = box(0, 0, more=' rotation="0"'), box(2, 0, more=' rotation="90"')
+    x1, y1, x2, y2 = parse(flat, upright, size=3).objects[1][0].box
+    assert (x2 - x1, y2 - y1) == pytest.approx((20 * 2**0.5,) * 2)  # at 45 degrees
+
+
+def test_a_box_without_area_says_nothing() -> None:
+    labels = parse('<polygon frame="0" outside="0" points="5,6;20,6;9,6"/>', size=1)
+    with pytest.raises(LabelError, match="a box has no area"):
+        labels.truth_of(0, labels.size_wh, "a.xml")
+
+
 @pytest.mark.parametrize(
     ("shapes", "message"),
     [
@@ -76,6 +88,8 @@ def test_other_shapes_are_held_by_the_box_around_them() -> None:
         (('<box frame="x" outside="0"/>',), "expected a whole number"),
         (('<box frame="0" outside="0" xtl="1"/>',), "ytl"),
         (('<polygon frame="0" outside="0" points="a,b"/>',), "could not convert"),
+        (('<polygon frame="0" outside="0" points="1;4,5"/>',), "zip"),
+        (('<points frame="0" outside="0" points="40,50"/>',), "found 'points'"),
     ],
 )
 def test_what_is_not_understood_is_refused(shapes: tuple[str, ...], message: str) -> None:

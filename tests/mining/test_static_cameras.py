@@ -94,3 +94,21 @@ def test_a_scan_that_stops_keeps_the_same_ones(tmp_path: Path) -> None:
              config=config)  # fmt: skip
     scan(path, square_detector(), bank=tmp_path / "bank", config=config)
     assert contents(tmp_path / "bank") == contents(tmp_path / "whole")
+
+
+def test_frames_that_are_judged_again_lose_nothing_to_what_the_bank_has_of_them(tmp_path: Path) -> None:
+    source = clip(tmp_path / "a.mkv")
+    scan(source, square_detector(), bank=tmp_path / "bank", config=ScanConfig(video=ALL))
+    before = sorted(path.name for path in (tmp_path / "bank" / "negatives").rglob("*.jpg"))
+    for left in (1, 2):  # an object of which nothing is in any crop, and then a little more of it
+        (tmp_path / "a.xml").write_text(
+            f"<annotations><meta><task><size>{FRAMES}</size><start_frame>0</start_frame><labels><label><name>lamp</name>"
+            "</label></labels><source>a.mkv</source></task></meta><track label='lamp'>"
+            f"<box frame='20' outside='0' xtl='{190 - left}' ytl='1' xbr='191' ybr='3'/>"
+            f"<box frame='21' outside='1' xtl='{190 - left}' ytl='1' xbr='191' ybr='3'/></track></annotations>"
+        )
+        again = scan(
+            source, square_detector(), bank=tmp_path / "bank", config=ScanConfig(video=ALL), truth=tmp_path / "a.xml"
+        )
+        assert (again.added, again.withdrawn) == (0, 0)
+        assert sorted(path.name for path in (tmp_path / "bank" / "negatives").rglob("*.jpg")) == before
