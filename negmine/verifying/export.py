@@ -17,6 +17,7 @@ from negmine.detectors.ultralytics.detector import UltralyticsDetector
 from negmine.detectors.ultralytics.loading import one_line
 from negmine.detectors.ultralytics.verified import open_stages
 from negmine.detectors.verifier import Verifier
+from negmine.detectors.verifier_files import read_verifier
 from negmine.detectors.weights_files import hash_weights
 from negmine.errors import ConfigError, WeightsError
 from negmine.files import sha256_of, write_file
@@ -102,6 +103,7 @@ def export_verifier(
     )
     config = config if conf is None else replace(config, conf=conf)
     step = on_step or (lambda text: None)
+    read_verifier(verifier)  # before anything that takes long
     step("opening the detector and its verifier")
     detector, stage = open_stages(config)
     conf = stage.conf if conf is None else conf
