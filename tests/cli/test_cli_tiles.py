@@ -55,6 +55,7 @@ def test_auto_needs_labels_with_objects(run: object, firing_weights: Path, tmp_p
     assert done.returncode == 2 and "--tile auto chooses a size by labelled objects, found none" in done.stderr
 
 
+@pytest.mark.slow
 def test_auto_says_what_it_chose_and_why(run: object, firing_weights: Path, tmp_path: Path) -> None:
     draw(tmp_path / "in" / "a.png", [(10, 10, 16, 16, 90)], size_wh=(400, 300))
     voc_xml(tmp_path / "in" / "a.xml", "a.png", [("5", 11, 11, 16, 16)])
