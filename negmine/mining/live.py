@@ -7,25 +7,23 @@ which nothing is found leaves no trace but in the counts of the scan.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from negmine.bank.content_files import FRAMES, content_name
 from negmine.bank.records import CameraFrame, ItemRecord, ScannedImage, Stored, frame_shown
-from negmine.bank.writer import BankWriter
 from negmine.cameras.address import CameraAddress
 from negmine.cameras.camera import Camera, LiveFrame
 from negmine.cameras.config import CameraConfig
-from negmine.detectors.base import Detector, OnStep
-from negmine.detectors.batches import predict_each
+from negmine.detectors.base import OnStep
 from negmine.detectors.samples import Samples
 from negmine.errors import BoxError, ImageError
 from negmine.files import sha256_of
 from negmine.images import decode_image, encode_jpeg
-from negmine.mining.config import ScanConfig
-from negmine.mining.judge import Classes, canonical, confirm_negatives, judge
+from negmine.mining.job import ScanJob
+from negmine.mining.judge import canonical, judge
 from negmine.mining.places import PlaceRule
 from negmine.mining.result import CameraCount, ScanCounts, SkipKind, SkippedImage
 from negmine.structures import Detections, FileStamp, GroundTruth, Image
@@ -76,65 +74,37 @@ class LiveLoop:
     """Looks at cameras, into a bank.
 
     Args:
-        bank: open for writing.
-        run_id: the run under which results are stored.
-        detector: what is scanned.
-        classes: what the detector's classes are called.
-        config: thresholds, crop, limits, and how often a frame is looked at.
-        counts: of the scan so far, to be added to.
-        clock: seconds.
-
-    Attributes:
-        busy_s: seconds that the detector was at work.
+        job: the scan.
     """
 
-    def __init__(
-        self,
-        bank: BankWriter,
-        run_id: int,
-        detector: Detector,
-        classes: Classes,
-        config: ScanConfig,
-        counts: ScanCounts,
-        clock: Callable[[], float] = time.perf_counter,
-    ) -> None:
-        self.busy_s = 0.0
-        self._bank = bank
-        self._run_id = run_id
-        self._detector = detector
-        self._classes = classes
-        self._config = config
-        self._counts = counts
-        self._clock = clock
+    def __init__(self, job: ScanJob) -> None:
+        self._job = job
 
     def run(self, cameras: Sequence[Camera]) -> Iterator[ScanCounts]:
         """Look until the time is over, or all cameras have ended; yields the counts now and then."""
-        per_place = self._config.per_place
-        watched = [
-            _Watched(camera, None if per_place is None else PlaceRule(self._bank, self._run_id, per_place))
-            for camera in cameras
-        ]
-        for_ms, start_s = self._config.camera.for_ms, self._clock()
-        yield self._counts
+        job = self._job
+        watched = [_Watched(camera, job.place_rule()) for camera in cameras]
+        for_ms, start_s = job.config.camera.for_ms, job.clock()
+        yield job.counts
         try:
             while any(not each.camera.is_over or each.camera.count > each.number for each in watched):
-                now_s = self._clock()
+                now_s = job.clock()
                 if for_ms is not None and now_s - start_s >= for_ms / 1000:
                     break
                 new = [(each, frame) for each in watched if (frame := self._next(each, now_s)) is not None]
-                for start in range(0, len(new), self._detector.batch_size):
-                    self._look(new[start : start + self._detector.batch_size])
-                    yield self._counts
+                for start in range(0, len(new), job.detector.batch_size):
+                    self._look(new[start : start + job.detector.batch_size])
+                    yield job.counts
                 if not new:
                     time.sleep(_LOOK_S)
         finally:
-            self._counts.cameras = [
+            job.counts.cameras = [
                 CameraCount(each.camera.address.shown, each.camera.count, each.looked_at) for each in watched
             ]
 
     def _next(self, each: _Watched, now_s: float) -> LiveFrame | None:
         """The newest frame of a camera, if one is due."""
-        every: Every = self._config.video.every
+        every: Every = self._job.config.video.every
         if every.ms is not None and now_s < each.due_s:
             return None
         frame = each.camera.newest(each.number + (every.frames or 1), 0)
@@ -145,18 +115,15 @@ class LiveLoop:
 
     def _look(self, new: Sequence[tuple[_Watched, LiveFrame]]) -> None:
         """Judge some frames, each as the JPEG that the bank keeps of it."""
-        kept, images = list[CameraFrame](), list[Image]()
+        job, kept, images = self._job, list[CameraFrame](), list[Image]()
         for each, frame in new:
-            data = encode_jpeg(frame.pixels(), quality=self._config.quality)
+            data = encode_jpeg(frame.pixels(), quality=job.config.quality)
             kept.append(CameraFrame(data, sha256_of(data), each.camera.address.shown, frame.taken_ms))
             images.append(decode_image(data))
-        known = self._bank.known_sources(self._run_id, [each.sha256 for each in kept])
-        begun = self._clock()
-        found = predict_each(self._detector, images)
-        self.busy_s += self._clock() - begun
-        for (each, _), one, image, detections in zip(new, kept, images, found, strict=True):
+        known = job.bank.known_sources(job.run_id, [each.sha256 for each in kept])
+        for (each, _), one, image, detections in zip(new, kept, images, job.predict(images), strict=True):
             if one.sha256 in known and known[one.sha256].done:
-                self._counts.duplicates += 1
+                job.counts.duplicates += 1
                 continue
             try:
                 if isinstance(detections, BoxError):
@@ -168,24 +135,23 @@ class LiveLoop:
             except (BoxError, ImageError) as error:
                 kind: SkipKind = "detector" if isinstance(error, BoxError) else "unreadable"
                 shown = Path(frame_shown(one.camera, one.taken_ms))
-                self._counts.skipped.append(SkippedImage(shown, kind, str(error)))
+                job.counts.skipped.append(SkippedImage(shown, kind, str(error)))
 
     def _judged(self, frame: CameraFrame, image: Image, detections: Detections) -> ScannedImage:
-        judged, negatives = judge(image, detections, GroundTruth.empty(), self._classes, self._config)
-        if self._config.confirm:
-            judged, negatives = confirm_negatives(judged, negatives, self._detector, self._classes, self._config)
+        job = self._job
+        judged, negatives = job.confirmed(judge(image, detections, GroundTruth.empty(), job.classes, job.config))
         stamp = FileStamp(len(frame.data), frame.taken_ms * 10**6)
         shown = frame_shown(frame.camera, frame.taken_ms)
         item = ItemRecord(content_name(FRAMES, frame.sha256), stamp, None, shown=shown)
         return ScannedImage(item, frame.sha256, _size(image), None, judged, negatives)
 
     def _store(self, frame: CameraFrame, image: ScannedImage) -> None:
-        stored = Stored((), 0)
+        job, stored = self._job, Stored((), 0)
         if image.negatives:
-            with self._bank.transaction():
-                stored = self._bank.store(self._run_id, image)
-                self._bank.keep_frame(frame)
-        self._counts.add(image, self._bank.folder / image.item.key, stored)
+            with job.bank.transaction():
+                stored = job.bank.store(job.run_id, image)
+                job.bank.keep_frame(frame)
+        job.counts.add(image, job.bank.folder / image.item.key, stored)
 
 
 def _size(image: Image) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence, Set
+from collections.abc import Generator, Iterator, Sequence, Set
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from itertools import chain, takewhile
@@ -21,14 +21,10 @@ from types import TracebackType
 from typing import TypeAlias
 
 from negmine.bank.records import KnownItem, KnownSource, ScannedImage
-from negmine.bank.writer import BankWriter
-from negmine.detectors.base import Detector
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import BankError
-from negmine.mining.config import ScanConfig
 from negmine.mining.examining import Chunk, Content, Entry, Examiner
-from negmine.mining.judge import Classes
-from negmine.mining.places import PlaceRule
+from negmine.mining.job import ScanJob
 from negmine.mining.reading import EncodedImage, ImageLabels, Reader
 from negmine.mining.result import ScanCounts, SkippedImage
 from negmine.sources.base import SourceItem
@@ -50,37 +46,24 @@ class ScanLoop:
     """Scans a list of images into a bank, once.
 
     Args:
-        bank: open for writing.
-        run_id: the run under which results are stored.
-        detector: what is scanned.
+        job: the scan.
         reader: reads images and labels.
-        classes: what the detector's classes are called.
-        config: thresholds, crop, limits.
-        clock: seconds.
     """
 
-    def __init__(
-        self,
-        bank: BankWriter,
-        run_id: int,
-        detector: Detector,
-        reader: Reader,
-        classes: Classes,
-        config: ScanConfig,
-        clock: Callable[[], float] = time.perf_counter,
-    ) -> None:
-        self.counts = ScanCounts()
-        self._bank = bank
-        self._run_id = run_id
+    def __init__(self, job: ScanJob, reader: Reader) -> None:
+        detector, config = job.detector, job.config
+        self.counts = job.counts
+        self._bank = job.bank
+        self._run_id = job.run_id
         self._reader = reader
         self._size = -(-_CHUNK // detector.batch_size) * detector.batch_size
         self._engine = ThreadEngine(config.workers)
         self._detector_thread = ThreadEngine(1, name="negmine-detector")
         self._examiner = Examiner(
-            detector, classes, config, has_truth=reader.has_truth, engine=self._engine, clock=clock
+            detector, job.classes, config, has_truth=reader.has_truth, engine=self._engine, clock=job.clock
         )
-        self._places = None if config.per_place is None else PlaceRule(bank, run_id, config.per_place)
-        self._labels_matter = reader.has_truth or bank.has_labels()
+        self._places = job.place_rule()
+        self._labels_matter = reader.has_truth or job.bank.has_labels()
         self._pass = 0
         self._skipped: dict[str, SkippedImage] = {}  # by key: whose labels could not be registered
         self._new: set[str] = set()  # keys that were registered with a content that they did not have before

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 
-from negmine.bank.writer import BankWriter
 from negmine.cameras.address import CameraAddress
 from negmine.cameras.camera import Camera
-from negmine.detectors.base import Detector
 from negmine.errors import ConfigError
 from negmine.labels.base import Truth
 from negmine.mining.config import ScanConfig
 from negmine.mining.flicker.loop import FlickerLoop
-from negmine.mining.judge import Classes
+from negmine.mining.job import ScanJob
 from negmine.mining.live import LiveLoop
 from negmine.mining.loop import ScanLoop
 from negmine.mining.reading import Reader
@@ -28,39 +26,21 @@ class ScanLoops:
     """Looks at all sources of a scan, into a bank.
 
     Args:
-        bank: open for writing.
-        run_id: the run under which results are stored.
-        detector: what is scanned.
+        job: the scan.
         labels: of the images; None where there are none.
-        classes: what the detector's classes are called.
-        config: thresholds, crop, limits.
-        clock: seconds.
     """
 
-    def __init__(
-        self,
-        bank: BankWriter,
-        run_id: int,
-        detector: Detector,
-        labels: Truth | None,
-        classes: Classes,
-        config: ScanConfig,
-        clock: Callable[[], float],
-    ) -> None:
-        given = (detector, classes, config)
-        reader = Reader(labels, in_parts=detector.reads_parts)
-        self._plain = ScanLoop(bank, run_id, detector, reader, classes, config, clock)
-        self.counts = self._plain.counts
-        self._live = LiveLoop(bank, run_id, *given, self.counts, clock)
-        self._flicker = None
-        if config.flicker is not None:
-            self._flicker = FlickerLoop(bank, run_id, *given, config.flicker, self.counts, clock)
+    def __init__(self, job: ScanJob, labels: Truth | None) -> None:
+        self._job = job
+        self._plain = ScanLoop(job, Reader(labels, in_parts=job.detector.reads_parts))
+        self._live = LiveLoop(job)
+        self._flicker = None if job.config.flicker is None else FlickerLoop(job, job.config.flicker)
         self._is_live = False
 
     @property
     def busy_s(self) -> float:
         """Seconds that the detector was at work."""
-        return self._plain.busy_s + self._live.busy_s + (self._flicker.busy_s if self._flicker else 0.0)
+        return self._plain.busy_s + self._job.busy_s
 
     def run(self, items: Sequence[SourceItem], cameras: Sequence[Camera], tell: Callable[[ScanCounts], None]) -> None:
         """Look at everything. A Ctrl-C while cameras are looked at ends that, as nothing else may.
@@ -78,7 +58,7 @@ class ScanLoops:
         except KeyboardInterrupt:
             if not self._is_live:
                 raise
-            self.counts.was_stopped = True
+            self._job.counts.was_stopped = True
 
     def _of_items(self, items: Sequence[SourceItem]) -> Generator[ScanCounts, None, None]:
         if items:

@@ -31,6 +31,7 @@ from negmine.labels.classes import match_class_names
 from negmine.matching import Kind
 from negmine.mining.config import DEFAULT_BANK, ScanConfig
 from negmine.mining.doubts import LOOKED_AT, fires_on_most, labels_beside
+from negmine.mining.job import ScanJob
 from negmine.mining.judge import Classes
 from negmine.mining.live import live_samples, open_cameras
 from negmine.mining.result import Device, ScanCounts, ScanProgress, ScanResult
@@ -103,9 +104,8 @@ def scan(
         model.check_paths([item.path for item in items])
         classes = _classes(model, labels, config.classes)
         with BankWriter(bank, purpose="negmine scan") as writer:
-            loops = ScanLoops(
-                writer, writer.begin_run(_run_record(model, config)), model, labels, classes, config, clock
-            )
+            job = ScanJob(writer, writer.begin_run(_run_record(model, config)), model, classes, config, clock)
+            loops = ScanLoops(job, labels)
             sample = items[:: max(len(items) // LOOKED_AT, 1)]
             beside = labels_beside([item.path for item in sample]) if labels is None else None
             notes = (*in_bank, *opening_notes(model), *_notes(labels, classes), *filter(None, [beside]))
@@ -113,34 +113,32 @@ def scan(
             report = on_progress or (lambda now: None)
             started = clock()
             loops.run(items, cameras, lambda counts: report(_progress(counts, total, notes)))
-            return _result(writer, loops, model, clock() - started, notes, beside, judges=labels is not None)
+            warnings = _warnings(job, beside, has_labels=labels is not None)
+            return _result(job, loops.busy_s, clock() - started, notes, warnings)
+
+
+def _warnings(job: ScanJob, beside: str | None, *, has_labels: bool) -> tuple[str, ...]:
+    """What speaks against the user's word that no image holds a target."""
+    many = None if has_labels else fires_on_most(job.counts.scanned, job.counts.confident)
+    return tuple(filter(None, [beside, many]))
 
 
 def _result(
-    writer: BankWriter,
-    loops: ScanLoops,
-    model: Detector,
-    seconds: float,
-    notes: tuple[str, ...],
-    beside: str | None,
-    *,
-    judges: bool,
+    job: ScanJob, busy_s: float, seconds: float, notes: tuple[str, ...], warnings: tuple[str, ...]
 ) -> ScanResult:
     """What a scan did.
 
     Raises:
         DetectorError: where the detector failed on every image.
     """
-    counts = loops.counts
-    _require_detections(model, counts)
-    many = None if judges else fires_on_most(counts.scanned, counts.confident)
-    return counts.result(
-        writer.folder,
-        writer.negative_count(),
+    _require_detections(job.detector, job.counts)
+    return job.counts.result(
+        job.bank.folder,
+        job.bank.negative_count(),
         seconds,
-        Device.of(model, loops.busy_s / seconds if seconds > 0 else 0.0),
-        notes=tuple(note for note in model.notes if note not in notes),
-        warnings=tuple(filter(None, [beside, many])),
+        Device.of(job.detector, busy_s / seconds if seconds > 0 else 0.0),
+        notes=tuple(note for note in job.detector.notes if note not in notes),
+        warnings=warnings,
     )
 
 

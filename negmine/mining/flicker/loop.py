@@ -1,14 +1,14 @@
 """The loop of a scan for flickers: the frames of each video in their order, decoded ahead of the detector.
 
-A frame is stored once the frames after it are seen, in order. So a scan that was killed goes on behind the last frame
-that was stored: as many frames before that as decide about the next are decoded and looked at again.
+A frame is stored once the frames after it are seen, in order. A scan that was killed resumes with the frames that are
+not stored: as many frames before and behind as decide about these are looked at again, and stay as they are.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from pathlib import Path
@@ -17,20 +17,16 @@ import cv2
 import numpy as np
 
 from negmine.bank.records import ItemRecord, JudgedDetection, KnownItem, NewNegative, ScannedImage
-from negmine.bank.writer import BankWriter
-from negmine.detectors.base import Detector
-from negmine.detectors.batches import predict_each
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import BoxError, ImageError
 from negmine.files import reason_of
 from negmine.labels.classes import paired_class_names
-from negmine.mining.config import ScanConfig
 from negmine.mining.flicker.config import FlickerConfig
 from negmine.mining.flicker.finder import FlickerFinder, FrameFindings
 from negmine.mining.flicker.judging import judge_frame, likely_misses
 from negmine.mining.flicker.linking import SeenFrame
-from negmine.mining.judge import Classes, canonical, confirm_negatives
-from negmine.mining.places import PlaceRule
+from negmine.mining.job import Judged, ScanJob
+from negmine.mining.judge import canonical
 from negmine.mining.result import ScanCounts, SkipKind, SkippedImage
 from negmine.sources.base import SourceItem
 from negmine.sources.videos import FrameItem, UnreadableVideo
@@ -81,40 +77,15 @@ class FlickerLoop:
     """Looks for flickers in videos, into a bank.
 
     Args:
-        bank: open for writing.
-        run_id: the run under which results are stored.
-        detector: what is scanned.
-        classes: what the detector's classes are called.
-        config: thresholds, crop, limits.
+        job: the scan.
         flicker: windows.
-        counts: of the scan, to be added to.
-        clock: seconds.
-
-    Attributes:
-        busy_s: seconds that the detector was at work.
     """
 
-    def __init__(
-        self,
-        bank: BankWriter,
-        run_id: int,
-        detector: Detector,
-        classes: Classes,
-        config: ScanConfig,
-        flicker: FlickerConfig,
-        counts: ScanCounts,
-        clock: Callable[[], float] = time.perf_counter,
-    ) -> None:
-        self.busy_s = 0.0
-        self._bank = bank
-        self._run_id = run_id
-        self._detector = detector
-        self._classes = classes
-        self._config = config
+    def __init__(self, job: ScanJob, flicker: FlickerConfig) -> None:
+        self._job = job
+        self._bank, self._counts, self._run_id = job.bank, job.counts, job.run_id
         self._flicker = flicker
-        self._counts = counts
-        self._clock = clock
-        self._places = None if config.per_place is None else PlaceRule(bank, run_id, config.per_place)
+        self._places = job.place_rule()
         self._ready: list[tuple[ScannedImage, FrameItem]] = []  # to be stored
         self._stored_s = time.monotonic()
 
@@ -144,23 +115,23 @@ class FlickerLoop:
         if len(done) == len(items):
             yield self._counts
             return
-        first = next(number for number in range(len(items)) if number not in done)
-        before = [number for number in range(first) if number in done][-self._flicker.memory :]
-        begin = before[0] if before else first
+        missing = [number for number in range(len(items)) if number not in done]
+        memory, batch_size = self._flicker.memory, self._job.detector.batch_size
+        around = range(max(missing[0] - memory, 0), min(missing[-1] + memory + 1, len(items)))  # decide about these
         finder, waiting = FlickerFinder(self._flicker), deque[_Waiting]()
-        read = engine.map(self._read, _numbered(items, begin), ahead=self._detector.batch_size + _AHEAD)
-        while batch := list(islice(read, self._detector.batch_size)):
+        read = engine.map(self._read, [(number, items[number]) for number in around], ahead=batch_size + _AHEAD)
+        while batch := list(islice(read, batch_size)):
             self._counts.skipped += [each for each in batch if isinstance(each, SkippedImage)]
             for each in self._detected([each for each in batch if isinstance(each, _Decoded)]):
                 waiting.append(each)
                 findings = finder.push(_seen(each))
                 if findings is not None:
-                    self._decide(waiting.popleft(), findings, stamp, first)
+                    self._decide(waiting.popleft(), findings, stamp, done)
             if time.monotonic() - self._stored_s > _STORE_S:
                 self._store()
             yield self._counts
         for findings in finder.finish():
-            self._decide(waiting.popleft(), findings, stamp, first)
+            self._decide(waiting.popleft(), findings, stamp, done)
         self._store()
         yield self._counts
 
@@ -201,9 +172,7 @@ class FlickerLoop:
     def _detected(self, frames: Sequence[_Decoded]) -> Iterator[_Waiting]:
         if not frames:
             return
-        begun = self._clock()
-        found = predict_each(self._detector, [frame.pixels for frame in frames], [frame.item.path for frame in frames])
-        self.busy_s += self._clock() - begun
+        found = self._job.predict([frame.pixels for frame in frames], [frame.item.path for frame in frames])
         for frame, each in zip(frames, found, strict=True):
             if isinstance(each, BoxError):
                 self._counts.skipped.append(SkippedImage(frame.item.path, "detector", str(each)))
@@ -213,9 +182,9 @@ class FlickerLoop:
             pixels = frame.pixels if len(detections) else None
             yield _Waiting(frame.number, frame.item, frame.sha256, size_wh, detections, pixels)
 
-    def _decide(self, frame: _Waiting, findings: FrameFindings, stamp: FileStamp, first: int) -> None:
-        """Judge a frame; not one that was looked at again for those behind it alone."""
-        if frame.number < first:
+    def _decide(self, frame: _Waiting, findings: FrameFindings, stamp: FileStamp, done: set[int]) -> None:
+        """Judge a frame; not one that was looked at again for those around it alone."""
+        if frame.number in done:
             return
         known = self._bank.known_sources(self._run_id, [frame.sha256]).get(frame.sha256)
         truth = self._bank.known_truth(frame.sha256) if known and known.labelled else GroundTruth.empty()
@@ -231,19 +200,14 @@ class FlickerLoop:
         (was,) = self._bank.known_items(self._run_id, [frame.item.key])
         truth_hash = was.record.truth_hash if was and was.sha256 == frame.sha256 else None
         record = ItemRecord(frame.item.key, stamp, truth_hash, is_background=False)
-        gaps = likely_misses(findings, self._classes)
+        gaps = likely_misses(findings, self._job.classes)
         image = ScannedImage(record, frame.sha256, frame.size_wh, None, judged, negatives, gaps)
         self._ready.append((image, frame.item))
 
-    def _judged(
-        self, pixels: Image, detections: Detections, findings: FrameFindings, truth: GroundTruth
-    ) -> tuple[tuple[JudgedDetection, ...], tuple[NewNegative, ...]]:
-        names = self._classes.model_names
-        classes = replace(self._classes, truth_names={**names, **paired_class_names(names, truth.class_names)})
-        judged, negatives = judge_frame(pixels, detections, findings, truth, classes, self._config)
-        if self._config.confirm:
-            return confirm_negatives(judged, negatives, self._detector, self._classes, self._config)
-        return judged, negatives
+    def _judged(self, pixels: Image, detections: Detections, findings: FrameFindings, truth: GroundTruth) -> Judged:
+        names = self._job.classes.model_names
+        classes = replace(self._job.classes, truth_names={**names, **paired_class_names(names, truth.class_names)})
+        return self._job.confirmed(judge_frame(pixels, detections, findings, truth, classes, self._job.config))
 
     def _store(self) -> None:
         """Store the frames that are decided, together."""
@@ -260,11 +224,6 @@ class FlickerLoop:
 
 def _video_of(item: SourceItem) -> Path:
     return item.name.video if isinstance(item, FrameItem) else item.path
-
-
-def _numbered(items: Sequence[FrameItem], begin: int) -> Iterator[tuple[int, FrameItem]]:
-    """The items from one on, each with its number."""
-    return islice(enumerate(items), begin, None)
 
 
 def _seen(frame: _Waiting) -> SeenFrame:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from banks import contents
@@ -95,6 +96,28 @@ def test_a_second_scan_changes_nothing_and_decodes_nothing(clip: Path, tmp_path:
     before = contents(tmp_path / "bank")
     again = look(clip, tmp_path / "bank")
     assert (again.scanned, again.unchanged) == (0, FRAMES)
+    assert contents(tmp_path / "bank") == before
+
+
+def damaged(tmp_path: Path, number: int) -> Path:
+    """The clip with a frame that cannot be decoded; each is compressed alone."""
+    path = encode(tmp_path / "damaged.mkv", FRAMES, draw=picture, codec="mjpeg", pix_fmt="yuvj444p", options={"q": "2"})
+    with av.open(str(path)) as container:
+        packet = [bytes(each) for each in container.demux(container.streams.video[0]) if each.size][number]
+    data = path.read_bytes()
+    assert data.count(packet) == 1
+    path.write_bytes(data.replace(packet, bytes(len(packet))))
+    return path
+
+
+@pytest.mark.parametrize("number", [0, FLICKERS[0] - 1, FRAMES - 1])
+def test_a_damaged_frame_is_skipped_each_time_and_nothing_else_changes(tmp_path: Path, number: int) -> None:
+    clip = damaged(tmp_path, number)
+    first = look(clip, tmp_path / "bank")
+    assert (first.scanned, len(first.skipped)) == (FRAMES - 1, 1)
+    before = contents(tmp_path / "bank")
+    again = look(clip, tmp_path / "bank")
+    assert (again.scanned, again.unchanged, len(again.skipped)) == (0, FRAMES - 1, 1)
     assert contents(tmp_path / "bank") == before
 
 
