@@ -17,7 +17,9 @@ from negmine.labels.mot import is_mot, parse_mot
 from negmine.paths import printable
 from negmine.structures import GroundTruth
 from negmine.videos.names import frame_name
+from negmine.videos.video import open_video
 
+_MORE_FRAMES = 2  # that programs count at the end, and others do not
 _MOT = ("gt/gt.txt", "gt.txt")
 
 
@@ -102,7 +104,24 @@ def open_frame_truth(path: Path, images: Iterable[str | Path], config: LabelConf
     if config.missing_is_empty or config.images is not None or config.ignore_orphans:
         raise ConfigError(f"{config.options}: labels of a video say which frames were looked at; leave it out")
     videos = dict.fromkeys(name.video for image in images if (name := frame_name(image)) is not None)
-    return FrameTruth(file, labels, _video_of(file, labels, list(videos)), config)
+    video = _video_of(file, labels, list(videos))
+    if video is not None:
+        _require_frames(file, labels, video)
+    return FrameTruth(file, labels, video, config)
+
+
+def _require_frames(file: Path, labels: FrameLabels, video: Path) -> None:
+    """Refuse labels of more frames than a video has: they are of another one, or of another encoding of it.
+
+    Raises:
+        TruthError: for these.
+    """
+    last, count = max(labels.labelled, default=-1), open_video(video).frame_count
+    if last >= count + _MORE_FRAMES:
+        raise TruthError(
+            f"{printable(file)} has labels up to frame {last}, and {printable(video)} has only {count} frames: they "
+            "are of another video, or this one was cut; scan the one that was labelled"
+        )
 
 
 def _video_of(file: Path, labels: FrameLabels, videos: list[Path]) -> Path | None:

@@ -11,14 +11,14 @@ from negmine.cameras.config import CameraConfig
 from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
 from negmine.limits import MAX_PIXELS, MAX_SIDE
-from negmine.mining.flicker.config import FlickerConfig
+from negmine.mining.flicker.config import MOST_APART_MS, FlickerConfig
 from negmine.thresholds import MatchConfig
 from negmine.videos.config import VideoConfig
 
 CropPolicy = Literal["context", "region", "image"]
+PER_PLACE = 1  # negatives of what looks alike at one place
 DEFAULT_BANK = "negmine-bank"
 _MAX_CONTEXT = 10_000  # far more than any image has in sides of a box of a few pixels
-_LONGEST_FLICKER_MS = 500  # between two frames: what moves is elsewhere after that
 _SIZE = re.compile(r"([1-9]\d{0,4})(?:x([1-9]\d{0,4}))?")
 
 
@@ -110,7 +110,7 @@ class ScanConfig:
     crop: CropConfig = field(default_factory=CropConfig)
     confirm: bool = False  # keep only crops on which the detector still fires
     max_per_image: int | None = None  # the hardest so many negatives of one image
-    per_place: int | None = 1  # negatives of what looks alike at one place of a video, an hour apart; None for all
+    per_place: int | None = PER_PLACE  # of look-alikes at one place of a video, an hour apart; None for all
     classes: tuple[
         str, ...
     ] = ()  # of the detector, to mine; crops keep clear of what it finds of the others. () for all
@@ -130,11 +130,11 @@ class ScanConfig:
             raise ConfigError(f"expected at least 1 worker, found {self.workers}")
         if not 1 <= self.quality <= 100:
             raise ConfigError(f"expected a JPEG quality of 1 to 100, found {self.quality}")
-        if self.flicker is not None and (self.video.keyframes or (self.video.every.ms or 0) > _LONGEST_FLICKER_MS):
+        if self.flicker is not None and (self.video.keyframes or (self.video.every.ms or 0) > MOST_APART_MS):
             found = "keyframes" if self.video.keyframes else f"{self.video.every}"
             raise ConfigError(
                 "flicker compares frames that follow each other: expected frames at most "
-                f"{_LONGEST_FLICKER_MS} ms apart and no keyframes alone, found {found}"
+                f"{MOST_APART_MS} ms apart and no keyframes alone, found {found}"
             )
 
     def settings(self) -> Mapping[str, object]:
@@ -144,7 +144,7 @@ class ScanConfig:
             | asdict(self.crop)
             | {"size": str(self.crop.size)}
             | {"confirm": self.confirm, "max_per_image": self.max_per_image, "quality": self.quality}
-            | ({"per_place": self.per_place} if self.per_place != 1 else {})
+            | ({"per_place": self.per_place} if self.per_place != PER_PLACE else {})
             | ({"classes": sorted(self.classes)} if self.classes else {})
             | self._flicker_settings()
         )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
+from itertools import groupby, pairwise
+from statistics import median
 
 from negmine.cameras.address import CameraAddress
 from negmine.cameras.camera import Camera
 from negmine.errors import ConfigError
 from negmine.labels.base import Truth
-from negmine.mining.config import ScanConfig
+from negmine.mining.config import PER_PLACE, ScanConfig
+from negmine.mining.flicker.config import MOST_APART_MS
 from negmine.mining.flicker.loop import FlickerLoop
 from negmine.mining.job import ScanJob
 from negmine.mining.live import LiveLoop
@@ -90,8 +93,13 @@ def check_sources(
     images_alone = not cameras and all(isinstance(each, ImageFile) for each in items)
     if config.flicker is None and video != VideoConfig() and images_alone:
         raise ConfigError("every, start, end and keyframes choose frames of videos, found images alone; leave them out")
-    if config.flicker is None:
-        return
+    if config.per_place != PER_PLACE and images_alone:
+        raise ConfigError("per-place is of videos and cameras, found images alone; leave it out")
+    if config.flicker is not None:
+        _check_flicker_sources(items, cameras, has_labels=has_labels)
+
+
+def _check_flicker_sources(items: Sequence[SourceItem], cameras: Sequence[CameraAddress], *, has_labels: bool) -> None:
     if has_labels:
         raise ConfigError("flicker is for videos without labels, found labels; leave one of both out")
     if cameras:
@@ -104,3 +112,12 @@ def check_sources(
     picked = next((item for item in items if isinstance(item, FrameItem) and item.is_picked), None)
     if picked is not None:
         raise ConfigError(f"flicker looks at whole videos, found one frame, {printable(picked.path)}; name its video")
+    frames = [item for item in items if isinstance(item, FrameItem)]
+    for video, group in groupby(frames, lambda frame: frame.name.video):
+        times = [frame.name.time_ms for frame in group]
+        apart_ms = median([after - before for before, after in pairwise(times)] or [0])
+        if apart_ms > MOST_APART_MS:
+            raise ConfigError(
+                f"flicker compares frames at most {MOST_APART_MS} ms apart, and those of {printable(video)} are "
+                f"{apart_ms / 1000:g} s apart; leave it out"
+            )

@@ -20,6 +20,7 @@ DEFAULT_OUT = "negmine-retrain"
 DEFAULT_HOLDOUT = 0.2
 _MAY_CHANGE = ("device", "workers", "trust_weights")  # when a run is resumed
 START_SHARES = (0.25, 0.5)  # of the start in the blends
+_MIN_VISIBLE = 0.3  # of an object in a tile
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}  # of a budget
 _DERIVED = ("ratio",)  # of the training; the retraining's own replaces it
 
@@ -98,7 +99,7 @@ class RetrainConfig:
     train: TrainConfig = field(default_factory=TrainConfig)
     workers: int | None = None
     tiles: TileConfig | None = None
-    min_visible: float = 0.3
+    min_visible: float = _MIN_VISIBLE
 
     def __post_init__(self) -> None:
         ratio, batch = float(Ratio.parse(self.ratio).per_positive), self.train.batch
@@ -144,6 +145,8 @@ class RetrainConfig:
                 raise ConfigError(f"expected {name} of {low} or more, found {number}")
         if not 0 < self.min_visible <= 1:
             raise ConfigError(f"expected min_visible over 0, up to 1, found {self.min_visible}")
+        if self.tiles is None and self.min_visible != _MIN_VISIBLE:
+            raise ConfigError("min_visible is of tiles, found none; give --tile, or leave it out")
         if not 0 <= self.near_bits < 64:
             raise ConfigError(f"expected near_bits from 0 to 63, found {self.near_bits}")
 

@@ -78,6 +78,13 @@ def test_labels_go_to_the_video_that_they_name(tmp_path: Path, clip: Path) -> No
         open_truth(cvat(tmp_path / "labels.xml", source="third.mp4"), images=frames)
 
 
+def test_labels_of_more_frames_than_there_are_belong_to_another_video(tmp_path: Path, clip: Path) -> None:
+    frames = [clip / "t=0.000,frame=0"]
+    assert open_truth(cvat(tmp_path / "labels.xml", size=13), images=frames).object_names(frames[0]) == ("lamp",)
+    with pytest.raises(TruthError, match=r"labels up to frame 39, and .*clip\.mp4 has only 12 frames"):
+        open_truth(cvat(tmp_path / "labels.xml", size=40), images=frames)
+
+
 def test_a_class_map_renames_and_settings_of_images_are_refused(tmp_path: Path, clip: Path) -> None:
     path, frames = cvat(tmp_path / "labels.xml"), [clip / "t=0.000,frame=0"]
     renamed = open_truth(path, images=frames, config=LabelConfig(class_map={"lamp": "sign"}))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from banks import contents
-from blobs import find_squares, square_detector
+from blobs import draw, find_squares, square_detector
 from clips import encode
 
 from negmine.bank.bank import Bank
@@ -112,3 +112,8 @@ def test_frames_that_are_judged_again_lose_nothing_to_what_the_bank_has_of_them(
         )
         assert (again.added, again.withdrawn) == (0, 0)
         assert sorted(path.name for path in (tmp_path / "bank" / "negatives").rglob("*.jpg")) == before
+
+
+def test_places_are_of_videos(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="per-place is of videos and cameras, found images alone"):
+        scan(draw(tmp_path / "a.png"), square_detector(), bank=tmp_path / "bank", config=ScanConfig(per_place=3))

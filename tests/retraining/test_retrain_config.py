@@ -17,6 +17,7 @@ from negmine.training.config import TrainConfig
     ("name", "value"),
     [
         ("rounds", 0), ("negatives", 0), ("folds", 0), ("ratio", "1"), ("conf", 0.0), ("conf", 1.5), ("holdout", 0.0),
+        ("min_visible", 0.5),
         ("mine_conf", 0.0), ("mine_conf", 1.5),
         ("holdout", 1.0),
         ("holdout", float("nan")), ("max_recall_loss", -0.1), ("max_recall_loss", 1.0), ("min_gain", 1.0),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from negmine.errors import ConfigError
 
+MOST_APART_MS = 500  # between two frames: what moves is elsewhere after that
 _MOST_FRAMES = 60  # of a window, a gap or a track: so many are kept in memory
 
 

@@ -185,6 +185,12 @@ def test_frames_that_are_far_apart_are_refused(video: VideoConfig, found: str) -
         ScanConfig(video=video, flicker=FlickerConfig())
 
 
+def test_a_time_lapse_is_refused_by_the_times_of_its_frames(tmp_path: Path) -> None:
+    lapse = encode(tmp_path / "lapse.mkv", 4, draw=picture, codec="ffv1", pix_fmt="bgr0", times=[0, 10, 20, 30])
+    with pytest.raises(ConfigError, match=r"at most 500 ms apart, and those of .*lapse\.mkv are 10 s apart"):
+        look(lapse, tmp_path / "bank")
+
+
 def test_images_and_labels_are_refused(clip: Path, tmp_path: Path) -> None:
     image = draw(tmp_path / "a.png")
     with pytest.raises(ConfigError, match=r"flicker looks at videos, found the image .*a\.png; leave it out"):
