@@ -95,6 +95,8 @@ def reason_of_ffmpeg(error: Exception) -> str:
 
     if isinstance(error, av.error.ExitError):
         return "it does not answer in time"
+    if isinstance(error, av.error.ArgumentError):  # of a format that is not among those that may be opened
+        return "it sends none of the formats of cameras (HLS, MPEG-TS, MJPEG); download a file to scan it"
     if not isinstance(error, (OSError, av.error.FFmpegError)):
         return "this system's FFmpeg cannot open it"
     return str(getattr(error, "strerror", None) or type(error).__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 
 from negmine.errors import ConfigError
@@ -52,9 +53,10 @@ class Every:
         """
         if text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST:
             return cls(frames=int(text))
-        if not re.fullmatch(r"[\d.:]+", text) and (time := parse_time_ms(text)) >= 1:
-            return cls(ms=time)
-        raise ConfigError(f"expected a time such as 1s or 0.5s, or a number of frames such as 5, found {text!r}")
+        if not re.fullmatch(r"[\d.:]+", text):
+            with suppress(ConfigError):
+                return cls(ms=parse_time_ms(text))
+        raise ConfigError(f"expected every to be a time (1s, 0.5s, 2m) or a number of frames (5), found {text!r}")
 
     def __str__(self) -> str:
         return f"{self.frames}" if self.frames is not None else f"{(self.ms or 0) / 1000:g}s"

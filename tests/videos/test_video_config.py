@@ -30,7 +30,7 @@ def test_a_distance_is_a_time_with_its_unit_or_a_number_of_frames() -> None:
 
 @pytest.mark.parametrize("text", ["0", "0s", "-1", "1.5", "", "often", "0.0001s"])
 def test_what_is_no_distance(text: str) -> None:
-    with pytest.raises(ConfigError, match="expected a time such as"):
+    with pytest.raises(ConfigError, match=r"expected every to be a time \(1s, 0.5s, 2m\) or a number of frames"):
         Every.parse(text)
 
 
