@@ -116,7 +116,7 @@ def _require_frames(file: Path, labels: FrameLabels, video: Path) -> None:
     Raises:
         TruthError: for these.
     """
-    last, count = max(labels.labelled, default=-1), open_video(video).frame_count
+    last, count = max(labels.labelled, default=-1), len(open_video(video).index)
     if last >= count + _MORE_FRAMES:
         raise TruthError(
             f"{printable(file)} has labels up to frame {last}, and {printable(video)} has only {count} frames: they "

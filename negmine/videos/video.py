@@ -59,11 +59,6 @@ class Video:
         self._hashing = Lock()
 
     @property
-    def frame_count(self) -> int:
-        """How many frames it has, as far as it is whole."""
-        return len(self.index.time_ms)
-
-    @property
     def sha256(self) -> str:
         """Of the bytes of the file, hex; computed once.
 
