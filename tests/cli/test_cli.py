@@ -240,6 +240,7 @@ def test_the_table_says_what_happened_and_what_to_do_next(run: Run, backgrounds:
     assert "scanned 12 of 12 images" in done.stderr  # plain lines, where stderr is no terminal
 
 
+@pytest.mark.slow
 def test_progress_and_messages_stay_off_stdout(run: Run, backgrounds: Path, firing_weights: Path) -> None:
     done = run("scan", backgrounds, "--weights", firing_weights, "--imgsz", "96", "--json")
     json.loads(done.stdout)

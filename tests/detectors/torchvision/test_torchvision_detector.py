@@ -77,6 +77,7 @@ def test_no_images_no_detections(mobilenet: Callable[[], Path]) -> None:
     assert open_detector(DetectorConfig(str(mobilenet()), device="cpu")).predict([]) == []
 
 
+@pytest.mark.slow
 def test_what_is_found_in_an_image_does_not_depend_on_the_others(mobilenet: Callable[[], Path]) -> None:
     images = [_image(1), _image(2, 60, 200), _image(3), _image(4, 200, 60)]
     batched = open_detector(DetectorConfig(str(mobilenet()), conf=0.01, device="cpu", batch=4))
@@ -88,6 +89,7 @@ def test_what_is_found_in_an_image_does_not_depend_on_the_others(mobilenet: Call
         np.testing.assert_allclose(together.scores, apart.scores, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_thresholds_classes_and_size_are_those_asked_for(mobilenet: Callable[[], Path]) -> None:
     def found(**settings: Any) -> Any:
         return open_detector(DetectorConfig(str(mobilenet()), device="cpu", **settings)).predict([_image(1)])[0]

@@ -312,6 +312,7 @@ def test_a_cache_that_cannot_be_written_costs_time_only(
     assert backend_of(firing_weights, Asked()) == "openvino"
 
 
+@pytest.mark.slow
 def test_onnx_runs_the_same_way(firing_weights: Path) -> None:
     pytest.importorskip("onnxruntime")
     samples, steps, name = Asked(), list[str](), firing_weights.name
@@ -352,6 +353,7 @@ def test_only_checkpoints_of_ultralytics_are_converted(
             open_detector(DetectorConfig(weights, onnx_layout="ssd", **settings))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_models_that_are_not_converted_stay_on_torch(build_checkpoint: Callable[[str], Path]) -> None:
     weights = build_checkpoint("yolo11n-seg")
     assert backend_of(weights, Asked(), imgsz=64) == "torch"

@@ -108,6 +108,7 @@ def test_neither_the_grouping_of_images_nor_the_number_of_cores_changes_a_bit(mo
     assert all(map(same, alone, three.predict(images[::-1] * 3)[13::-1][:7])), "backwards, and three times"
 
 
+@pytest.mark.slow
 def test_at_most_300_detections_an_image_are_kept(model: Model) -> None:
     original, converted = model.open(conf=0.0, imgsz=320)
     (ours,) = converted.predict(pictures(1))
@@ -115,6 +116,7 @@ def test_at_most_300_detections_an_image_are_kept(model: Model) -> None:
     assert len(ours) == len(theirs) <= 300
 
 
+@pytest.mark.slow
 def test_an_image_that_fails_leaves_the_detector_usable(model: Model) -> None:
     converted = model.open()[1]
     images = pictures(4)
@@ -124,6 +126,7 @@ def test_an_image_that_fails_leaves_the_detector_usable(model: Model) -> None:
     assert all(map(same, before, converted.predict(images)))
 
 
+@pytest.mark.slow
 def test_two_threads_may_use_it(model: Model) -> None:
     converted = model.open()[1]
     before = converted.predict(pictures(7))
@@ -132,6 +135,7 @@ def test_two_threads_may_use_it(model: Model) -> None:
             assert all(map(same, before, found))
 
 
+@pytest.mark.slow
 def test_it_can_be_given_up_in_the_middle_and_used_again(model: Model) -> None:
     converted = model.open()[1]
     images = pictures(4)

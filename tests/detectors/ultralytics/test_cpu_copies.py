@@ -89,7 +89,7 @@ def test_the_users_own_limit_of_threads_holds(firing_weights: Path, one_thread: 
     assert type(open_detector(config(firing_weights, backend="torch"))) is UltralyticsDetector
 
 
-@pytest.mark.slow_after(8)
+@pytest.mark.slow_after(3)
 @pytest.mark.parametrize(
     ("cores", "fit", "imgsz", "copies", "threads"),
     [

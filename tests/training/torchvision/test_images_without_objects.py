@@ -69,7 +69,7 @@ def _gradient(gradients: dict[str, Any], layers: tuple[str, ...]) -> float:
     return sum(float(each.abs().sum()) for each in found if each is not None)
 
 
-@pytest.mark.slow_after(4)
+@pytest.mark.slow_after(2)
 @pytest.mark.parametrize(("builder", "loss"), TEACHES)
 def test_a_batch_without_objects_teaches_the_classes_alone(models: dict[str, Any], builder: str, loss: Any) -> None:
     losses, gradients = _losses(models, builder, loss, 0)
@@ -80,6 +80,7 @@ def test_a_batch_without_objects_teaches_the_classes_alone(models: dict[str, Any
 
 
 @pytest.mark.parametrize(("builder", "loss"), TEACHES_NOTHING)
+@pytest.mark.slow_after(2)
 def test_what_learns_nothing_from_them(models: dict[str, Any], builder: str, loss: Any) -> None:
     """torchvision's SSD takes negatives by the number of positives; 1:3 with bg_lo 0.1 wants regions near an object."""
     losses, gradients = _losses(models, builder, loss, 0)
@@ -88,6 +89,7 @@ def test_what_learns_nothing_from_them(models: dict[str, Any], builder: str, los
 
 
 @pytest.mark.parametrize(("builder", "loss"), TEACHES)
+@pytest.mark.slow_after(2)
 def test_a_batch_with_an_object_teaches_both(models: dict[str, Any], builder: str, loss: Any) -> None:
     losses, gradients = _losses(models, builder, loss, 1)
     assert all(bool(torch.isfinite(value)) for value in losses.values())
@@ -97,6 +99,7 @@ def test_a_batch_with_an_object_teaches_both(models: dict[str, Any], builder: st
 
 @pytest.mark.parametrize("builder", [RETINA, FCOS])
 @pytest.mark.parametrize("objects", [0, 1])
+@pytest.mark.slow_after(2)
 def test_ohem_keeps_the_value_of_the_classification_term(models: dict[str, Any], builder: str, objects: int) -> None:
     stock, _ = _losses(models, builder, "stock", objects)
     ohem, _ = _losses(models, builder, "ohem", objects)
