@@ -107,6 +107,7 @@ def test_only_the_operations_that_were_asked_for(make_bank: MakeBank) -> None:
 
 
 @pytest.mark.parametrize("settings", [{"per_negative": 21}, {"recipe": "classic", "hardest": 1}])
+@pytest.mark.slow_after(1)
 def test_any_number_of_workers_makes_the_same_bank(make_bank: MakeBank, settings: dict[str, object]) -> None:
     banks = [make_bank(3, f"bank{workers}") for workers in (1, 2, 5)]
     for workers, bank in zip((1, 2, 5), banks, strict=True):

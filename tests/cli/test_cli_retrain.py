@@ -125,6 +125,7 @@ def test_json_is_all_there_is_on_stdout(world: World, tmp_path: Path) -> None:
     assert document["rounds"][1]["fppi_at_recall"] < document["rounds"][0]["fppi_at_recall"]
 
 
+@pytest.mark.slow
 def test_backgrounds_may_be_many_as_a_shell_writes_out_a_glob(world: World, tmp_path: Path) -> None:
     done = toy_run(world, tmp_path, *sorted(world.backgrounds.glob("*3.png")), "--json")  # behind the folder: once
     assert json.loads(done.stdout)["rounds"][0]["held_out"] == 17

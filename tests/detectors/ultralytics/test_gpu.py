@@ -74,6 +74,7 @@ def test_where_no_image_can_be_read_it_is_not_used(firing_weights: Path) -> None
     assert open_half(plain, config(firing_weights), lambda _: iter(())) is plain and plain.notes == ()
 
 
+@pytest.mark.slow
 def test_a_fast_path_that_raises_is_one_line_and_full_precision(firing_weights: Path) -> None:
     plain = UltralyticsDetector(config(firing_weights))
     expected = plain.predict(pictures(5))
@@ -96,6 +97,7 @@ def test_a_fast_path_that_raises_is_one_line_and_full_precision(firing_weights: 
     assert sum(map(len, expected)) > 10 and all(map(same, expected, plain.predict(pictures(5))))
 
 
+@pytest.mark.slow
 def test_a_fast_path_without_memory_for_one_image_is_one_line_too(firing_weights: Path) -> None:
     plain = UltralyticsDetector(config(firing_weights))
 
@@ -108,6 +110,7 @@ def test_a_fast_path_without_memory_for_one_image_is_one_line_too(firing_weights
     assert len(plain.notes) == 1 and "does not fit into the memory of cpu" in plain.notes[0]
 
 
+@pytest.mark.slow
 def test_a_fast_path_that_finds_other_things_is_one_line_and_full_precision(
     firing_weights: Path, tmp_path: Path
 ) -> None:
@@ -133,6 +136,7 @@ def faint_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_firing_checkpoint(tmp_path_factory.mktemp("faint") / "faint.pt", bias=-12.3)
 
 
+@pytest.mark.slow
 def test_where_nothing_is_found_noise_is_compared(faint_weights: Path) -> None:
     plain = UltralyticsDetector(config(faint_weights))
     assert sum(map(len, plain.predict_from(0.05, pictures(5)))) == 0
@@ -141,12 +145,14 @@ def test_where_nothing_is_found_noise_is_compared(faint_weights: Path) -> None:
     assert fast.notes[0].startswith("faint.pt runs in half precision: down to a score of 0.001, on 5 images it finds ")
 
 
+@pytest.mark.slow
 def test_a_fast_path_that_never_finds_anything_is_not_used(faint_weights: Path) -> None:
     plain = UltralyticsDetector(config(faint_weights))
     assert open_verified(plain, lambda: Blind(config(faint_weights)), "in half precision", samples) is plain
     assert "(down to a score of 0.001, on 5 images it finds 0 of the " in plain.notes[0]
 
 
+@pytest.mark.slow
 def test_where_not_even_noise_is_found_full_precision_is_used(tmp_path: Path) -> None:
     weights = write_firing_checkpoint(tmp_path / "silent.pt", bias=-20.0)
     plain = UltralyticsDetector(config(weights))

@@ -213,6 +213,7 @@ def test_what_somebody_else_left_in_the_folder_is_not_opened(
     assert marker.exists(), "the attack does nothing, so that the test could not fail"
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said_and_leaves_no_half_of_a_checkpoint(tmp_path: Path) -> None:
     program = (
         "import resource, sys, torch\n"
@@ -279,6 +280,7 @@ def test_trained_weights_see_as_many_channels_as_the_start(channels: int, data: 
 
 
 @pytest.mark.parametrize("changes", [{"channels": 1}, {"names": ["lamp"]}, {"architecture": "yolov10n"}])
+@pytest.mark.slow_after(1)
 def test_weights_that_turned_into_another_network_are_refused(changes: dict[str, Any], tmp_path: Path) -> None:
     with quiet_ultralytics():
         from ultralytics import YOLO
