@@ -94,6 +94,7 @@ def test_a_retraining_ends_with_a_table_the_weights_and_what_to_type_next(world:
     assert "held out: false positives on so few are a rough estimate" in done.stderr
 
 
+@pytest.mark.slow
 def test_backgrounds_that_the_user_holds_out_are_those_that_are_measured_on(world: World, tmp_path: Path) -> None:
     apart = sorted(world.backgrounds.iterdir())[:4]
     held_out = [word for path in apart for word in ("--held-out", path)]
@@ -131,6 +132,7 @@ def test_backgrounds_may_be_many_as_a_shell_writes_out_a_glob(world: World, tmp_
     assert json.loads(done.stdout)["rounds"][0]["held_out"] == 17
 
 
+@pytest.mark.slow
 def test_where_nothing_helped_that_is_said(world: World, tmp_path: Path) -> None:
     done = toy_run(world, tmp_path, learns=False)
     assert done.returncode == 0 and "nothing helped" in done.stdout and "\nstart *" in done.stdout

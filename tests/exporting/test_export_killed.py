@@ -59,6 +59,7 @@ def test_a_killed_export_of_another_data_set_is_taken_over(small_bank: Path, tmp
     assert files_left(tmp_path / "out") == files_left(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_is_one_line_and_the_export_goes_on_elsewhen(
     small_bank: Path, tmp_path: Path, disk: Path
 ) -> None:

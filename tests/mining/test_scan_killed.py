@@ -75,6 +75,7 @@ def test_after_a_kill_between_file_and_row_the_leftover_is_found_or_taken_up(pic
     assert verify(tmp_path / "bank").ok
 
 
+@pytest.mark.slow
 def test_two_scans_on_one_bank_the_second_names_the_first(pictures: Path, tmp_path: Path) -> None:
     process = start(_SCRIPT, pictures, tmp_path / "bank")
     try:

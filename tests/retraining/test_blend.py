@@ -64,6 +64,7 @@ def test_a_blend_that_is_no_better_than_its_round_is_not_the_result(world: World
     assert result.rounds[-1].blended == 1 and result.best == 1
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_in_the_blend_ends_as_another(world: World, tmp_path: Path) -> None:
     dying = Forgetful(blind_under=0.4)
     dying.dies = True

@@ -137,6 +137,7 @@ class DyingLate(Dying):
     late = True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dying", [Dying, DyingLate])
 def test_a_kill_while_weights_are_calibrated_changes_nothing(dying: type[Dying], world: World, tmp_path: Path) -> None:
     with pytest.raises(Killed):

@@ -141,6 +141,7 @@ def left(out: Path) -> dict[str, object]:
     return found | {"rounds": [json.loads(line) | {"seconds": 0} for line in lines]}
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(world: World, out: Path, tmp_path: Path) -> None:
     go(world, tmp_path / "out")
     assert left(tmp_path / "out") == left(out)
@@ -157,6 +158,7 @@ class Dying(ToyTrainer):
         return super().train(*given, **named)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_kill_in_any_member_changes_nothing(world: World, out: Path, tmp_path: Path) -> None:
     with pytest.raises(Killed):
         go(world, tmp_path / "out", Dying(per_round=2))

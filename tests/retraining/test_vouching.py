@@ -138,7 +138,7 @@ def test_weights_that_need_trust_are_not_resumed_beside_those_of_a_round(
 @pytest.mark.parametrize(
     "at", ["round 2 of up to 2: measuring", "round 1 of up to 2: training", "the start: measuring"]
 )
-@pytest.mark.slow_after(1)
+@pytest.mark.slow
 def test_a_killed_run_of_ordinary_weights_resumes_with_trust(world: World, tmp_path: Path, at: str) -> None:
     config = toy_config(rounds=2, ratio="1:1", workers=1)
     config = replace(config, train=replace(config.train, trust_weights=True))

@@ -115,6 +115,7 @@ def test_where_one_fails_all_end_and_its_reason_is_given(tmp_path: Path, first: 
     assert not any(_runs(path) for path in tmp_path.glob("*/pid"))
 
 
+@pytest.mark.slow
 def test_a_training_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     job = tmp_path / "job"
     job.write_bytes(pickle.dumps(_trainings(tmp_path, "wait", "wait")))

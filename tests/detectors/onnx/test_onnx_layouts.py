@@ -155,6 +155,7 @@ def test_ssd_resizes_to_the_input_whatever_the_shape() -> None:
     assert prepare_ssd_raw(image, (8, 8))[:, 3, 7].tolist() == [1, 0, -127 / 128]
 
 
+@pytest.mark.slow
 def test_an_export_of_torchvision_gives_the_boxes_of_its_model(tmp_path: Path, names: Callable[..., str]) -> None:
     torch = pytest.importorskip("torch")
     from torchvision.models import get_model

@@ -46,7 +46,7 @@ def same(one: Detections, other: Detections) -> bool:
     )
 
 
-@pytest.mark.slow_after(1)
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("cores", [1, 2, 5])
 def test_it_finds_what_one_copy_finds_on_one_core_to_the_last_digit(firing_weights: Path, cores: int) -> None:
@@ -89,7 +89,7 @@ def test_the_users_own_limit_of_threads_holds(firing_weights: Path, one_thread: 
     assert type(open_detector(config(firing_weights, backend="torch"))) is UltralyticsDetector
 
 
-@pytest.mark.slow_after(3)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cores", "fit", "imgsz", "copies", "threads"),
     [

@@ -62,6 +62,7 @@ def files_in(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
+@pytest.mark.slow
 def test_importing_looks_nothing_up_writes_nothing_and_changes_nothing(tmp_path: Path) -> None:
     found, printed = probe("quiet", tmp_path)
     assert found["lookups"] == []

@@ -300,6 +300,7 @@ def onnx_weights(build_checkpoint: BuildCheckpoint, tmp_path_factory: pytest.Tem
     return export
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_an_onnx_export_finds_what_its_checkpoint_finds(
     onnx_weights: Callable[..., Path], build_checkpoint: BuildCheckpoint
