@@ -2,7 +2,7 @@
 
 import { refilter, relay } from "./grid.js";
 import { bank, view } from "./negatives.js";
-import { byId, CALLED, capital, counted, grouped, make, STATES } from "./page.js";
+import { byId, CALLED, capital, counted, grouped, isOfMisses, make, STATES } from "./page.js";
 
 function choices(into, name, options, chosen, onChange) {
   into.replaceChildren(...options.map(({ value, label, count }) => {
@@ -48,6 +48,9 @@ export function showProgress(now) {
   for (const name of STATES.slice(1)) byId("bar").querySelector(`.${name}`).style.width = share(name);
   const text = `${grouped(total - left)} of ${grouped(total)} decided`;
   byId("progress-text").textContent = total ? `${text}: ${grouped(states.accepted)} accepted, ${grouped(states.rejected)} rejected, ${counted(states.target, "target")}` : "No negatives yet";
+  if (isOfMisses) byId("progress-text").textContent = total ? `${text}: ${counted(states.target, "target")}, ${grouped(states.rejected)} rejected` : "No likely misses";
+  for (const [name, count] of Object.entries(now.counts)) byId(`count-${name}`).textContent = grouped(count);
+  byId("kinds").hidden = !now.counts.misses && !isOfMisses;
   byId("progress").setAttribute("aria-label", byId("progress-text").textContent);
   byId("held-count").textContent = grouped(now.held_back);
   for (const [index, name] of STATES.entries()) {

@@ -2,7 +2,7 @@
 
 import { closePeek, showLarge } from "./large.js";
 import { alike, bank, clusterAt, hashOf, headOf, idsOf, layLines, negativeCount, placeAt, query, rememberView, shown, view } from "./negatives.js";
-import { byId, CALLED, counted, grouped, make, MARKS, say, showProblem, STATES } from "./page.js";
+import { byId, CALLED, counted, countedItems, grouped, isOfMisses, kind, make, MARKS, NOUNS, say, showProblem, STATES } from "./page.js";
 import { ask, askJson } from "./server.js";
 import { waitingState } from "./waiting.js";
 
@@ -19,9 +19,9 @@ export const layout = { columns: 1, side: 136, lineHeight: 100, shotHeight: 100 
 let fetchTimer = 0, listing = 0, decisions = 0; // the last two count requests and changes, so that no late answer is shown
 
 export async function loadList({ renewed }) {
-  if (renewed) view.since = bank.progress.last_act;
+  if (renewed) { view.since = bank.progress.last_act; view.decided.clear(); }
   const version = bank.progress.version, turn = ++listing;
-  const list = new Int32Array(await (await ask(`/api/list?${query()}&since=${view.since}`)).arrayBuffer());
+  const list = new Int32Array(await (await ask(`/api/list?${query()}&since=${view.since}&also=${[...view.decided]}`)).arrayBuffer());
   if (turn !== listing) return;
   bank.listed = version;
   const isSame = list.length === shown.list.length && list.every((number, index) => number === shown.list[index]);
@@ -78,7 +78,7 @@ export function layOut() {
   grid.classList.toggle("small", isSmall);
   canvas.style.height = `${Math.ceil(shown.lines.length / layout.columns) * layout.lineHeight}px`;
   byId("empty").hidden = shown.lines.length > 0;
-  byId("empty").textContent = isDone() ? "All are decided. “Show all” lists them." : "No negative fits these filters.";
+  byId("empty").textContent = isDone() ? "All are decided. “Show all” lists them." : `No ${NOUNS[0]} fits these filters.`;
   for (const tile of tiles.values()) tile.remove();
   tiles.clear();
   draw();
@@ -91,7 +91,7 @@ function isDone() {
 }
 
 export function showCounts() {
-  const negatives = counted(negativeCount(), "negative");
+  const negatives = countedItems(negativeCount());
   const text = view.group === "none" ? negatives : `${counted(shown.lines.length, "line")} of ${negatives}`;
   byId("shown").textContent = shown.selected.size ? `${text}, ${grouped(shown.selected.size)} selected` : text;
 }
@@ -124,7 +124,7 @@ export async function fetchRows({ again = false } = {}) {
     const some = ids.slice(start, start + AT_ONCE), before = decisions;
     some.forEach((id) => asked.add(id));
     try {
-      const rows = await askJson(`/api/rows?ids=${some}`);
+      const rows = await askJson(`/api/rows?kind=${kind}&ids=${some}`);
       if (before !== decisions) start -= AT_ONCE; // they may be older than what was stored meanwhile
       else for (const row of rows) shown.rows.set(row.id, row);
     } catch (error) { showProblem(error); } finally { some.forEach((id) => asked.delete(id)); }
@@ -136,6 +136,7 @@ export async function fetchRows({ again = false } = {}) {
 // What was decided now; null where the server has to be asked what holds.
 export function noteStates(ids, state) {
   decisions += 1;
+  if (isOfMisses) for (const id of ids) view.decided.add(id);
   for (const id of ids) if (state === null) shown.rows.delete(id); else if (shown.rows.has(id)) shown.rows.get(id).state = state;
   draw();
 }
@@ -188,7 +189,7 @@ function place(image, box, row) {
   const left = (side - width * scale) / 2, top = (shotHeight - height * scale) / 2;
   Object.assign(image.style, { left: `${left}px`, top: `${top}px`, width: `${width * scale}px`, height: `${height * scale}px` });
   image.classList.remove("wrong");
-  image.src = `/thumbnails/${row.sha256}.jpg`;
+  image.src = row.picture;
   box.hidden = !row.box;
   if (!row.box) return;
   const [x1, y1, x2, y2] = row.box.map((value) => value * scale);
