@@ -48,7 +48,7 @@ def facets(gaps: Mapping[int, Gap]) -> Document:
         "classes": [choice(name, one_line(name), count) for name, count in counts.most_common()],
         "runs": [],
         "folders": [],
-        "known": {"unlabelled": True, "clusters": True, "places": True, "flickers": False},
+        "known": {"unlabelled": False, "clusters": False, "places": False, "flickers": False},
         "compare": "",
     }
 

@@ -73,7 +73,8 @@ class ReviewedBank:
         self._version = 1
         self._content = self._reading.submit(content_stamp, self._bank).result()
         self._decisions = self._reading.submit(decision_stamp, self._bank).result()
-        self._index = self._indexing.submit(Index.read, self._index_bank).result()
+        self._first = self._indexing.submit(Index.read, self._index_bank)  # the page is there before it is
+        self._renewed: Index | None = None
         self._gaps: dict[int, Gap] = {}
         self._gap_stamp: Stamp = ()
         self._compared = self._noticed = -1  # SQLite's versions of the data when content and decisions were compared
@@ -104,12 +105,19 @@ class ReviewedBank:
 
     async def look(self) -> None:
         """Notice what a scan and other commands changed; what there is anew is in the index a moment later."""
+        await asyncio.shield(asyncio.wrap_future(self._first))
         await asyncio.wrap_future(self._reading.submit(self._look))
 
     async def index(self) -> Index:
         """All negatives, as they were a moment ago, with the verdicts of now."""
+        await asyncio.shield(asyncio.wrap_future(self._first))
         await asyncio.wrap_future(self._reading.submit(self._notice_decisions))
         return self._index
+
+    @property
+    def _index(self) -> Index:
+        """The present one."""
+        return self._renewed or self._first.result()
 
     async def gaps(self) -> Mapping[int, Gap]:
         """All likely misses of now by their numbers, highest score first."""
@@ -227,7 +235,7 @@ class ReviewedBank:
             return
         index, self._content, seconds = renewed
         index.set_states(decided_states(self._bank), others=True)  # some may be newer than the index
-        self._index, self._version = index, self._version + 1
+        self._renewed, self._version = index, self._version + 1
         self._rested = time.monotonic() + _SHARE * seconds
 
 

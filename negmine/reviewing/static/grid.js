@@ -93,27 +93,29 @@ function isDone() {
 export function showCounts() {
   const negatives = countedItems(negativeCount());
   const text = view.group === "none" ? negatives : `${counted(shown.lines.length, "line")} of ${negatives}`;
-  byId("shown").textContent = shown.selected.size ? `${text}, ${grouped(shown.selected.size)} selected` : text;
+  byId("shown").textContent = shown.selected.size ? `${grouped(shown.selected.size)} of ${grouped(negativeCount())} selected` : text;
 }
 
-export function draw() {
-  const { columns, lineHeight } = layout;
-  const top = Math.max(0, Math.floor((grid.scrollTop - 8) / lineHeight) - 1) * columns;
-  const bottom = Math.min(shown.lines.length, (Math.ceil((grid.scrollTop + grid.clientHeight) / lineHeight) + 1) * columns);
-  for (const [line, tile] of tiles) {
-    if (line < top || line >= bottom) { tile.remove(); tiles.delete(line); }
-  }
+// Where the grid was only scrolled, the tiles that stay in view are as they were.
+export function draw({ isScrolled = false } = {}) {
+  const { columns, lineHeight } = layout, { scrollTop, clientHeight } = grid;
+  const top = Math.max(0, Math.floor((scrollTop - 8) / lineHeight) - 1) * columns;
+  const bottom = Math.min(shown.lines.length, (Math.ceil((scrollTop + clientHeight) / lineHeight) + 1) * columns);
+  const spare = [];
+  for (const [line, tile] of tiles) if (line < top || line >= bottom) { tiles.delete(line); spare.push(tile); }
   let isMissing = false;
   for (let line = top; line < bottom; line++) {
-    if (!tiles.has(line)) {
-      const tile = makeTile(line);
+    const id = headOf(line), isNew = !tiles.has(line);
+    if (isNew) {
+      const tile = spare.pop() ?? makeTile();
       tiles.set(line, tile);
-      canvas.append(tile);
+      put(tile, line);
+      if (!tile.isConnected) canvas.append(tile);
     }
-    const id = headOf(line);
     isMissing ||= !shown.rows.has(id) && !asked.has(id);
-    fill(line);
+    if (isNew || !isScrolled) fill(line);
   }
+  for (const tile of spare) tile.remove();
   grid.setAttribute("aria-activedescendant", tiles.has(shown.at) ? `line-${shown.at}` : "");
   if (isMissing) { clearTimeout(fetchTimer); fetchTimer = setTimeout(fetchRows, 40); }
 }
@@ -141,20 +143,31 @@ export function noteStates(ids, state) {
   draw();
 }
 
-function makeTile(line) {
-  const tile = make("div", { className: "tile", id: `line-${line}`, role: "option" },
+function makeTile() {
+  const tile = make("div", { className: "tile", role: "option" },
     make("span", { className: "mark" }), make("span", { className: "many" }),
     make("div", { className: "shot" }, make("img", { alt: "", decoding: "async", draggable: false }), make("div", { className: "box" })),
     make("div", { className: "caption" }, make("span", { className: "score" }), make("span", { className: "name" })));
-  const left = (line % layout.columns) * (layout.side + 8 + GAP), top = Math.floor(line / layout.columns) * layout.lineHeight;
-  tile.style.transform = `translate(${left}px, ${top}px)`;
   tile.style.width = `${layout.side + 8}px`;
   tile.style.height = `${layout.lineHeight - GAP}px`;
   tile.querySelector(".shot").style.height = `${layout.shotHeight}px`;
   tile.querySelector("img").addEventListener("error", (event) => event.target.classList.add("wrong"));
+  return tile;
+}
+
+// Move a tile to another line; nothing is left of what it showed.
+function put(tile, line) {
+  const left = (line % layout.columns) * (layout.side + 8 + GAP), top = Math.floor(line / layout.columns) * layout.lineHeight;
+  tile.style.transform = `translate(${left}px, ${top}px)`;
+  tile.id = `line-${line}`;
   tile.setAttribute("aria-posinset", line + 1);
   tile.setAttribute("aria-setsize", shown.lines.length);
-  return tile;
+  if (!tile.dataset.id) return;
+  for (const name of ["id", "state", "sha256"]) delete tile.dataset[name];
+  for (const each of tile.querySelectorAll(".score, .name, .mark, .many")) each.textContent = "";
+  tile.querySelector(".many").hidden = tile.querySelector(".box").hidden = true;
+  tile.querySelector("img").removeAttribute("src");
+  tile.removeAttribute("aria-label");
 }
 
 function fill(line) {
@@ -252,7 +265,7 @@ export async function nextUndecided() {
   say("All that follow are decided.");
 }
 
-grid.addEventListener("scroll", () => { closePeek(); requestAnimationFrame(draw); }, { passive: true });
+grid.addEventListener("scroll", () => { closePeek(); requestAnimationFrame(() => draw({ isScrolled: true })); }, { passive: true });
 let width = 0;
 new ResizeObserver(() => {
   if (grid.clientWidth === width) { draw(); return; }

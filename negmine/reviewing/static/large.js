@@ -47,7 +47,7 @@ function fillPanel(panel, into, known, { brief = false } = {}) {
   const size = known.source_size ?? [4, 3];
   const source = picture(`/sources/${known.source_sha256}.jpg`, limits(panel, size), () => {
     source.append(boxOf(known.rect, size, "cut", ""));
-    const named = known.detections.length + known.labels.length <= 24;
+    const named = !known.missed && known.detections.length + known.labels.length <= 24;
     known.detections.toSorted((a, b) => a.is_here - b.is_here).forEach((each) => source.append(boxOf(each.box_xyxy, size, kindOf(each), named || each.is_here ? `${each.class_name} ${each.score.toFixed(2)}` : "")));
     if (known.missed) source.append(boxOf(known.missed, size, "missed", `${known.class} ${known.score.toFixed(2)}`));
     known.labels.forEach((each) => source.append(boxOf(each.box_xyxy, size, "label", named ? each.class_name : "")));

@@ -38,10 +38,12 @@ async function poll() {
 try {
   showProgress(await askJson(`/api/changes?kind=${kind}`));
   bank.seenDecisions = bank.progress.decisions;
-  bank.facets = await askJson(`/api/facets?kind=${kind}`);
   rememberView();
-  showFilters();
+  const facets = askJson(`/api/facets?kind=${kind}`);
+  facets.catch(() => {}); // what the list says is shown
   await loadList({ renewed: true });
+  bank.facets = await facets;
+  showFilters();
   if (waitingCount()) sendWaiting();
 } catch (error) { showProblem(error); }
 grid.focus();
