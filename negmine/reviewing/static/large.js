@@ -86,6 +86,7 @@ function boxOf([x1, y1, x2, y2], [width, height], kind, text) {
   Object.assign(made.style, { left: `${(100 * x1) / width}%`, top: `${(100 * y1) / height}%`, width: `${(100 * (x2 - x1)) / width}%`, height: `${(100 * (y2 - y1)) / height}%` });
   if (text) made.append(make("span", { textContent: text }));
   if (y1 / height < 0.08) made.classList.add("high");
+  if (x1 / width > 0.7) made.classList.add("right"); // its name would be cut off
   return made;
 }
 
