@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -62,16 +63,15 @@ def counting(out: Console) -> Callable[[str], None]:
     """What says, again and again, how far something is: in lines, or in a notebook in one that is renewed."""
     if not out.is_jupyter:
         return lambda text: out.print(text, soft_wrap=True)
-    from IPython.display import Pretty, display
-
+    notebook: Any = import_module("IPython.display")  # it is there where rich finds a notebook
     shown: list[Any] = []  # nothing until there is something to say
 
     def count(text: str) -> None:
-        line = Pretty(one_line(text))
+        line = notebook.Pretty(one_line(text))
         if shown:
             shown[0].update(line)
         else:
-            shown.append(display(line, display_id=True))
+            shown.append(notebook.display(line, display_id=True))
 
     return count
 
