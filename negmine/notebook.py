@@ -13,6 +13,7 @@ from negmine.structures import Image
 
 _SIDE = 128  # of a picture, pixels
 _CELL = "text-align:left;padding:1px 8px"
+_CAPTION = "text-align:left;padding:1px 8px;font-weight:bold"
 _FIGURE = "display:inline-block;margin:4px;width:132px;vertical-align:top;font-size:85%;overflow-wrap:anywhere"
 _PICTURE = "max-width:128px;max-height:128px;display:block"
 
@@ -23,7 +24,8 @@ def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) ->
     lines = ("".join(f'<td style="{_CELL}">{_text(cell)}</td>' for cell in row) for row in rows)
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     above = f"<thead><tr>{head}</tr></thead>" if heads else ""
-    return f"<table><caption>{_text(title)}</caption>{above}<tbody>{body}</tbody></table>"
+    caption = f'<caption style="{_CAPTION}">{_text(title)}</caption>'
+    return f"<table>{caption}{above}<tbody>{body}</tbody></table>"
 
 
 def facts(title: str, document: Mapping[str, object]) -> str:

@@ -1,7 +1,8 @@
 """Writing to a terminal: a console that escapes names, and how far long work is.
 
-Progress goes to stderr: live bars on a terminal and in a notebook, plain lines elsewhere. Only the command line writes
-to a terminal by itself; a library function does where its caller asks with `progress=True`.
+Progress goes to stderr: live bars on a terminal and, where it has widgets, in a notebook; a line that is renewed in a
+notebook without them; plain lines elsewhere. Only the command line writes to a terminal by itself; a library function
+does where its caller asks with `progress=True`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -55,6 +57,23 @@ def is_live(out: Console) -> bool:
 def say(out: Console, text: str) -> None:
     """Print a line, which a narrow terminal wraps without a line break."""
     out.print(text, soft_wrap=True)
+
+
+def counting(out: Console) -> Callable[[str], None]:
+    """What says, again and again, how far something is: in lines, or in a notebook in one that is renewed."""
+    if not out.is_jupyter:
+        return lambda text: out.print(text, soft_wrap=True)
+    notebook: Any = import_module("IPython.display")  # it is there where rich finds a notebook
+    shown: list[Any] = []  # nothing until there is something to say
+
+    def count(text: str) -> None:
+        line = notebook.Pretty(one_line(text))
+        if shown:
+            shown[0].update(line)
+        else:
+            shown.append(notebook.display(line, display_id=True))
+
+    return count
 
 
 @contextmanager
@@ -111,7 +130,7 @@ def _scan_bar(err: Console, before: str | None) -> Iterator[ScanShows]:
 @contextmanager
 def _scan_lines(err: Console) -> Iterator[ScanShows]:
     started: float | None = None
-    said = 0
+    said, count = 0, counting(err)
 
     def show(now: ScanProgress) -> None:
         nonlocal started, said
@@ -130,10 +149,9 @@ def _scan_lines(err: Console) -> Iterator[ScanShows]:
             said = share
             speed = now.scanned / max(seconds, 1e-9)
             many = counted(now.done, "image") if now.total is None else f"{now.done} of {counted(now.total, 'image')}"
-            err.print(
+            count(
                 f"scanned {many}, {speed:.1f} images/s, "
-                f"{counted(now.false_positives, 'false positive')}, {counted(now.negatives, 'negative')}",
-                soft_wrap=True,
+                f"{counted(now.false_positives, 'false positive')}, {counted(now.negatives, 'negative')}"
             )
 
     yield lambda text: say(err, printable(text)), show
@@ -146,13 +164,13 @@ def count_progress(what: str) -> Iterator[Callable[[int, int], None]]:
 
     err = console(stderr=True)
     if not is_live(err):
-        last = time.monotonic()
+        last, count = time.monotonic(), counting(err)
 
         def show(done: int, total: int) -> None:
             nonlocal last
             if time.monotonic() - last > _SECONDS_BETWEEN or (done and done == total):
                 last = time.monotonic()
-                err.print(f"{done} of {total} {what}", soft_wrap=True)
+                count(f"{done} of {total} {what}")
 
         yield show
         return
@@ -193,7 +211,7 @@ def _step_bars(err: Console) -> Iterator[StepShows]:
 @contextmanager
 def step_lines(err: Console) -> Iterator[StepShows]:
     """`step_progress` in plain lines: each step, and now and then how much is done."""
-    last = time.monotonic()
+    last, tell = time.monotonic(), counting(err)
 
     def step(text: str) -> None:
         nonlocal last
@@ -204,6 +222,6 @@ def step_lines(err: Console) -> Iterator[StepShows]:
         nonlocal last
         if done == total or time.monotonic() - last > _SECONDS_BETWEEN_STEPS:
             last = time.monotonic()
-            err.print(f"{done} of {total} {what}", soft_wrap=True)
+            tell(f"{done} of {total} {what}")
 
     yield step, count

@@ -32,7 +32,7 @@ def no_image() -> np.ndarray:
 
 def test_nothing_to_show() -> None:
     assert gallery([]) == ""
-    assert table("Empty", (), []) == "<table><caption>Empty</caption><tbody></tbody></table>"
+    assert re.fullmatch(r"<table><caption [^<>]*>Empty</caption><tbody></tbody></table>", table("Empty", (), []))
 
 
 def test_names_and_captions_are_escaped() -> None:

@@ -10,7 +10,7 @@ from collections import Counter, namedtuple
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from negmine.bank.cells import (
     CLASS_NAMES,
@@ -31,6 +31,7 @@ from negmine.bank.cells import (
     Cell,
     Row,
     checked,
+    checked_columns,
 )
 from negmine.bank.connection import DATABASE, bank_errors, connect, format_of
 from negmine.bank.content_files import source_path
@@ -254,6 +255,13 @@ class Bank:
         """
         with bank_errors(self.folder):
             yield from checked(self._now().execute(sql, parameters), columns)
+
+    def columns(
+        self, sql: str, columns: Mapping[str, Cell], parameters: tuple[object, ...] = ()
+    ) -> list[Sequence[Any]]:
+        """The columns of a query of the bank's own, for whoever needs all rows; see `rows` and `checked_columns`."""
+        with bank_errors(self.folder):
+            return checked_columns(self._now().execute(sql, parameters).fetchall(), columns)
 
     def scalar(self, sql: str, parameters: tuple[object, ...] = ()) -> str | int | float | None:
         """The first column of the first row of any SQL query, for notebooks; None where there is no row."""

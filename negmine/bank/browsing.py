@@ -174,6 +174,8 @@ def find(bank: Bank, prefix: str) -> int:
         BankError: where these are fewer than four, or no hex digits, or no hash or several begin so.
     """
     text = prefix.strip().lower()
+    if text.startswith("g"):
+        raise BankError(f"{printable(text)} names a likely miss, not a negative; `negmine bank list --gaps` lists them")
     if not _PREFIX.fullmatch(text):
         raise BankError(
             f"expected {_LEAST} or more hex digits of a negative's hash, as `negmine bank list` shows them, found "
@@ -224,6 +226,17 @@ def source_image(bank: Bank, sha256: str) -> SourceImage | None:
 
 def findings(bank: Bank, negative: Negative) -> list[Finding]:
     """All detections in the image that a negative was cut from, of all runs, highest score first."""
+    return findings_in(bank, negative.source_sha256, negative.id)
+
+
+def findings_in(bank: Bank, source_sha256: str, negative_id: int = 0) -> list[Finding]:
+    """All detections in an image, of all runs, highest score first.
+
+    Args:
+        bank: open.
+        source_sha256: of the image.
+        negative_id: of the negative whose false positives are `is_here`; 0 for none.
+    """
     columns: dict[str, Cell] = {
         "class_name": TEXT, "score": NUMBER, "kind": TEXT, "is_here": FLAG, "skipped": TEXT_OR_NULL, "run": WHOLE,
         **BOX,
@@ -231,14 +244,19 @@ def findings(bank: Bank, negative: Negative) -> list[Finding]:
     return [
         Finding(class_name, score, kind, (x1, y1, x2, y2), bool(is_here), skipped, run)
         for class_name, score, kind, is_here, skipped, run, x1, y1, x2, y2 in bank.rows(
-            _OF_SOURCE, columns, (negative.id, negative.source_sha256)
+            _OF_SOURCE, columns, (negative_id, source_sha256)
         )
     ]
 
 
 def labelled_objects(bank: Bank, negative: Negative) -> list[LabelledObject]:
     """The labels of the image that a negative was cut from."""
-    rows = bank.rows(_OBJECTS, {"class_name": TEXT, **BOX}, (negative.source_sha256,))
+    return labelled_objects_in(bank, negative.source_sha256)
+
+
+def labelled_objects_in(bank: Bank, source_sha256: str) -> list[LabelledObject]:
+    """The labels of an image."""
+    rows = bank.rows(_OBJECTS, {"class_name": TEXT, **BOX}, (source_sha256,))
     return [LabelledObject(name, (x1, y1, x2, y2)) for name, x1, y1, x2, y2 in rows]
 
 

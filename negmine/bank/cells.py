@@ -9,7 +9,7 @@ import json
 import math
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import call
 from typing import Any
@@ -30,10 +30,12 @@ class Cell:
     Attributes:
         said: the same in words.
         holds: whether a value is one.
+        all_hold: whether many are, at once; None to ask for one after the other.
     """
 
     said: str
     holds: Callable[[Any], bool]
+    all_hold: Callable[[Sequence[Any]], bool] | None = None
 
 
 def _is_text(value: object) -> bool:
@@ -65,18 +67,45 @@ def _json(value: object) -> object:
         return None
 
 
-WHOLE = Cell("a whole number", lambda value: type(value) is int and -_MOST < value < _MOST)
+def _are_of(values: Sequence[Any], *types: type) -> bool:
+    return set(map(type, values)) <= {*types}
+
+
+def _are_whole(values: Sequence[Any]) -> bool:
+    return _are_of(values, int) and (not values or (-_MOST < min(values) and max(values) < _MOST))
+
+
+def _are_numbers(values: Sequence[Any]) -> bool:
+    return _are_of(values, int, float) and all(map(math.isfinite, values))
+
+
+def _are_sha256(values: Sequence[Any]) -> bool:
+    return _are_of(values, str) and set(map(len, values)) <= {64} and bool(_HEX.fullmatch("".join(values)))
+
+
+def _or_null(hold: Callable[[Sequence[Any]], bool]) -> Callable[[Sequence[Any]], bool]:
+    return lambda values: hold([value for value in values if value is not None])
+
+
+_HEX = re.compile("[0-9a-f]*")
+WHOLE = Cell("a whole number", lambda value: type(value) is int and -_MOST < value < _MOST, _are_whole)
 SIDE = Cell("a number of pixels", lambda value: type(value) is int and 0 < value < 2**31)
 STAMP = Cell("a whole number", lambda value: type(value) is int)
-FLAG = Cell("0, 1 or NULL", lambda value: value is None or (type(value) is int and value in (0, 1)))
-NUMBER = Cell("a finite number", _is_number)
+FLAG = Cell(
+    "0, 1 or NULL",
+    lambda value: value is None or (type(value) is int and value in (0, 1)),
+    _or_null(lambda values: _are_of(values, int) and set(values) <= {0, 1}),
+)
+NUMBER = Cell("a finite number", _is_number, _are_numbers)
 PIXEL = Cell("a number of pixels", lambda value: _is_number(value) and abs(value) < 2**31)
-NUMBER_OR_NULL = Cell("a finite number or NULL", lambda value: value is None or _is_number(value))
-TEXT = Cell("text", _is_text)
+NUMBER_OR_NULL = Cell(
+    "a finite number or NULL", lambda value: value is None or _is_number(value), _or_null(_are_numbers)
+)
+TEXT = Cell("text", _is_text, lambda values: _are_of(values, str))
 TEXT_OR_NULL = Cell("text or NULL", lambda value: value is None or _is_text(value))
-WHOLE_OR_NULL = Cell("a whole number or NULL", lambda value: value is None or WHOLE.holds(value))
+WHOLE_OR_NULL = Cell("a whole number or NULL", lambda value: value is None or WHOLE.holds(value), _or_null(_are_whole))
 KEY = Cell("the bytes of a path", lambda value: type(value) is bytes and value != b"" and b"\0" not in value)
-SHA256 = Cell("a sha256 in hex", _is_match("[0-9a-f]{64}"))
+SHA256 = Cell("a sha256 in hex", _is_match("[0-9a-f]{64}"), _are_sha256)
 PHASH = Cell("16 hex digits", _is_match("[0-9a-f]{16}"))
 NEGATIVE_FILE = Cell("the name of a negative's file", _is_file(NEGATIVES))
 VARIANT_FILE = Cell("the name of a variant's file", _is_file(VARIANTS))
@@ -112,6 +141,27 @@ def checked(rows: Iterable[Row], columns: Mapping[str, Cell]) -> Iterator[Row]:
             if x1 > x2 or y1 > y2:
                 raise sqlite3.DataError("expected a box, found an inverted one (x2 < x1 or y2 < y1)")
         yield row
+
+
+def checked_columns(rows: Sequence[Row], columns: Mapping[str, Cell]) -> list[Sequence[Any]]:
+    """The columns of rows, each checked as a whole, which takes a fraction of the time of `checked`.
+
+    Args:
+        rows: of the columns, which are no corners of boxes.
+        columns: what each holds, by its name, in their order.
+
+    Raises:
+        sqlite3.DataError: as `checked` has it.
+    """
+    found: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [() for _ in columns]
+    for values, cell in zip(found, columns.values(), strict=True):
+        if not (all(map(cell.holds, values)) if cell.all_hold is None else cell.all_hold(values)):
+            raise sqlite3.DataError(next(_wrong(row, columns) for row in rows if not _is_right(row, columns)))
+    return found
+
+
+def _is_right(row: Row, columns: Mapping[str, Cell]) -> bool:
+    return all(cell.holds(value) for value, cell in zip(row, columns.values(), strict=True))
 
 
 def _wrong(row: Row, columns: Mapping[str, Cell]) -> str:

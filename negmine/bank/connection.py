@@ -19,12 +19,14 @@ from negmine.bank.schema import (
     ADDED_IN,
     APPLICATION_ID,
     EXTENDED_IN,
+    GAP_REVIEWS,
     ITEMS_THAT_ARE_BACKGROUND,
     LATER_TABLES,
     MIGRATIONS,
     NEWEST_TABLES,
     OLDER_TABLES,
     RENAMED_IN,
+    REVIEWED_IN,
 )
 from negmine.errors import BankError, BankLockedError, BankVersionError
 from negmine.inside import open_plain, require_plain
@@ -271,4 +273,6 @@ def _read_as_current(connection: sqlite3.Connection) -> None:
         connection.executescript(NEWEST_TABLES)
         if version >= RENAMED_IN:
             connection.executescript(ITEMS_THAT_ARE_BACKGROUND)
+    if version < REVIEWED_IN:
+        connection.executescript(GAP_REVIEWS)
     connection.execute("PRAGMA query_only = ON")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from negmine.bank.bank import Bank
 from negmine.bank.cells import BOX, FLAG, KEY, NUMBER, SHA256, SIDE, TEXT, WHOLE
 from negmine.bank.content_files import source_path
+from negmine.bank.gaps import Gap, at_place, likely_misses
 from negmine.structures import GroundTruth
 
 _MARKED = """
@@ -19,6 +20,9 @@ WHERE r.state = 'target'
 UNION ALL
 SELECT s.sha256, s.width, s.height, 0, d.class_name, d.score, d.x1, d.y1, d.x2, d.y2
 FROM doubts d JOIN sources s ON s.id = d.source_id WHERE d.state = 'target'
+UNION ALL
+SELECT s.sha256, s.width, s.height, 0, r.class_name, r.score, r.x1, r.y1, r.x2, r.y2
+FROM gap_reviews r JOIN sources s ON s.id = r.source_id WHERE r.state = 'target'
 ORDER BY 1, 6 DESC, 7, 8, 9, 10
 """
 _GAPS = """
@@ -33,7 +37,8 @@ ORDER BY 1, 6 DESC, 7, 8, 9, 10
 _IMAGES_WITH_GAPS = "WITH marked AS (SELECT DISTINCT source_id AS id FROM gaps)"
 _IMAGES = """
 WITH marked AS (SELECT DISTINCT d.source_id AS id FROM reviews r JOIN detections d ON d.negative_id = r.negative_id
-                WHERE r.state = 'target' UNION SELECT source_id FROM doubts WHERE state = 'target')
+                WHERE r.state = 'target' UNION SELECT source_id FROM doubts WHERE state = 'target'
+                UNION SELECT source_id FROM gap_reviews WHERE state = 'target')
 """
 _PATHS = """{}
 SELECT s.sha256, s.key FROM sources s WHERE s.id IN (SELECT id FROM marked)
@@ -87,8 +92,26 @@ def marked_images(bank: Bank) -> list[MarkedImage]:
 
 
 def gap_images(bank: Bank) -> list[MarkedImage]:
-    """The frames with likely misses, by hash: with these, and with what was found in them and confirmed by others."""
-    return _images(bank, _GAPS, _IMAGES_WITH_GAPS)
+    """The frames with likely misses, by hash: with these, and with what was found in them and confirmed by others.
+
+    Where a person said that nothing was missed, there is no box.
+    """
+    rejected: dict[str, list[Gap]] = defaultdict(list)
+    waiting = set[str]()
+    for gap in likely_misses(bank):
+        if gap.state == "rejected":
+            rejected[gap.source_sha256].append(gap)
+        else:
+            waiting.add(gap.source_sha256)
+    return [
+        replace(image, boxes=tuple(box for box in image.boxes if not _is_at(box, rejected[image.sha256])))
+        for image in _images(bank, _GAPS, _IMAGES_WITH_GAPS)
+        if image.sha256 in waiting
+    ]
+
+
+def _is_at(box: MarkedBox, gaps: Sequence[Gap]) -> bool:
+    return any(at_place(box.box_xyxy, [gap.box_xyxy for gap in gaps if gap.class_name == box.class_name]))
 
 
 def _images(bank: Bank, rows: str, which: str) -> list[MarkedImage]:

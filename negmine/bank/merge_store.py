@@ -25,6 +25,10 @@ _HOLD = """
 INSERT INTO likenesses (negative_id, unlabelled) VALUES (?, ?) ON CONFLICT (negative_id)
 DO UPDATE SET unlabelled = max(coalesce(unlabelled, excluded.unlabelled), excluded.unlabelled)
 """
+_GAP_REVIEW = """
+INSERT INTO gap_reviews (source_id, class_name, state, score, x1, y1, x2, y2) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET state = 'target' WHERE excluded.state = 'target'
+"""
 NOT_MERGED = "not merged"  # why a false positive of another bank has no negative here
 
 
@@ -124,6 +128,13 @@ class MergeStore:
             " ON CONFLICT DO NOTHING",
             [(known[negative], source_id, *rect) for negative, rect in source.crops if negative in taken],
         )
+
+    def gap_reviews(self, source: OtherSource) -> None:
+        """Store what the other bank says of likely misses in an image; where both say something, the safer holds."""
+        reviews = [row for row in source.gap_reviews if row[1] in ("rejected", "target")]
+        if reviews:
+            source_id = self._source(source)
+            self._connection.executemany(_GAP_REVIEW, [(source_id, *row) for row in reviews])
 
     def frame(self, source: OtherSource, staged: StagedFile) -> bool:
         """Store the frame that an image of a camera is, if a negative here was cut from it; whether that was done."""

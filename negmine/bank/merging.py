@@ -200,6 +200,7 @@ class _Merge:
             with self._transaction():
                 for source in sources:
                     store.take(source, runs, known, ready)
+                    store.gap_reviews(source)
                 unused = [file for source, file in frames if not store.frame(source, file.staged)]
             for file in unused:
                 file.staged.path.unlink(missing_ok=True)

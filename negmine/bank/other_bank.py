@@ -48,6 +48,7 @@ _DOUBT: dict[str, Cell] = {
     "source_id": WHOLE, "state": REVIEW, "unlabelled": NUMBER_OR_NULL, "class_name": TEXT, "score": NUMBER, **BOX,
 }  # fmt: skip
 _GAP: dict[str, Cell] = {"source_id": WHOLE, "run_id": WHOLE, "class_name": TEXT, "score": NUMBER, **BOX}
+_GAP_REVIEW: dict[str, Cell] = {"source_id": WHOLE, "class_name": TEXT, "state": REVIEW, "score": NUMBER, **BOX}
 _FRAME: dict[str, Cell] = {"source_id": WHOLE, "file": FRAME_FILE, "camera": TEXT, "taken_ms": STAMP}
 _NEGATIVES = """
 SELECT n.id, n.sha256, n.file, n.width, n.height, n.phash, coalesce(r.state, 'unreviewed'), l.unlabelled
@@ -130,6 +131,7 @@ class OtherSource:
         detections: class, score, box, kind, number of the negative and why there is none; by the run's number.
         crops: number of the negative, and where it was cut.
         gaps: class, score and box of likely misses; by the run's number.
+        gap_reviews: class, verdict, score and box of the places of likely misses that a person judged.
         frame: its file in the bank, for an image of a camera.
         doubts: verdict, likeness, class, score and box of false positives whose negatives are gone there.
     """
@@ -143,6 +145,7 @@ class OtherSource:
     detections: dict[int, list[Row]] = field(default_factory=lambda: defaultdict(list))
     crops: list[tuple[int, Rect]] = field(default_factory=list)
     gaps: dict[int, list[Row]] = field(default_factory=lambda: defaultdict(list))
+    gap_reviews: list[Row] = field(default_factory=list)
     frame: OtherFrame | None = None
     doubts: list[Row] = field(default_factory=list)
 
@@ -240,6 +243,9 @@ def _sources(bank: Bank) -> tuple[OtherSource, ...]:
     for source, run, *row in bank.rows(f"SELECT {', '.join(_GAP)} FROM gaps ORDER BY id", _GAP):
         if source in found:
             found[source].gaps[run].append(tuple(row))
+    for source, *row in bank.rows(f"SELECT {', '.join(_GAP_REVIEW)} FROM gap_reviews ORDER BY 1, 2, 5", _GAP_REVIEW):
+        if source in found:
+            found[source].gap_reviews.append(tuple(row))
     for source, file, camera, taken_ms in bank.rows(f"SELECT {', '.join(_FRAME)} FROM frames", _FRAME):
         if source in found:
             image = found[source]

@@ -232,7 +232,20 @@ CREATE TABLE frames (
 ) STRICT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
+_SIXTH = """
+-- What a person said of likely misses: a thing is there (target), or none is (rejected). It is about a place in an
+-- image, whichever run finds it again.
+CREATE TABLE gap_reviews (
+    source_id INTEGER NOT NULL REFERENCES sources (id),
+    class_name TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('rejected', 'target')),
+    score REAL NOT NULL,
+    x1 REAL NOT NULL, y1 REAL NOT NULL, x2 REAL NOT NULL, y2 REAL NOT NULL,
+    UNIQUE (source_id, class_name, x1, y1, x2, y2)
+) STRICT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
 
 # A reader migrates nothing. These views give it the tables of an older bank under the names that they have today.
 OLDER_TABLES = """
@@ -265,3 +278,9 @@ CREATE TEMP VIEW frames AS SELECT 0 AS source_id, '' AS file, '' AS camera, 0 AS
 """
 ITEMS_THAT_ARE_BACKGROUND = "CREATE TEMP VIEW items AS SELECT *, 1 AS is_background FROM main.items;"
 EXTENDED_IN = 5
+GAP_REVIEWS = """
+CREATE TEMP VIEW gap_reviews AS
+    SELECT 0 AS source_id, '' AS class_name, '' AS state, 0.0 AS score, 0.0 AS x1, 0.0 AS y1, 0.0 AS x2, 0.0 AS y2
+    WHERE 0;
+"""
+REVIEWED_IN = 6  # the migration since which likely misses can be judged

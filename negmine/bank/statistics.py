@@ -12,6 +12,7 @@ from negmine.bank.bank import Bank
 from negmine.bank.browsing import RunSummary, hardest, runs
 from negmine.bank.cells import KEY, REVIEW, TEXT, WHOLE
 from negmine.bank.filters import EVERY_NEGATIVE, STATES, NegativeFilter, ReviewState
+from negmine.bank.gaps import gap_counts, likely_misses
 from negmine.paths import printable
 
 SCHEMA_VERSION = 1
@@ -32,6 +33,7 @@ class BankStatistics:
         held_back: of all negatives, those that are not trained on, since they look like targets without a label
             or are flickers.
         waiting: images that show a target which has no label yet.
+        likely_misses: of all scans for flickers, by verdict.
         folders: negatives by the folder that their source is in, the most frequent first.
         detections: of all runs, by kind.
         runs: all of them, oldest first.
@@ -45,6 +47,7 @@ class BankStatistics:
     states: Mapping[ReviewState, int]
     held_back: int
     waiting: int
+    likely_misses: Mapping[ReviewState, int]
     folders: Mapping[str, int]
     detections: Mapping[str, int]
     runs: tuple[RunSummary, ...]
@@ -61,6 +64,7 @@ class BankStatistics:
             "states": dict(self.states),
             "held_back": self.held_back,
             "images_waiting_for_a_label": self.waiting,
+            "likely_misses": dict(self.likely_misses),
             "folders": dict(self.folders),
             "detections": dict(self.detections),
             "runs": [
@@ -99,6 +103,7 @@ def statistics(bank: Bank, which: NegativeFilter = EVERY_NEGATIVE, *, held_back:
         states={state: states[state] for state in STATES},
         held_back=held_back,
         waiting=waiting,
+        likely_misses=gap_counts(likely_misses(bank)),
         folders=_by_frequency(Counter({printable(os.fsdecode(key)): count for key, count in keys.items()})),
         detections=dict(bank.rows(_KINDS, {"kind": TEXT, "count": WHOLE})),
         runs=tuple(runs(bank)),

@@ -15,6 +15,7 @@ from pathlib import Path
 from negmine.bank.bank import Bank
 from negmine.bank.cells import REVIEW, TEXT, WHOLE, checked
 from negmine.bank.filters import ReviewState
+from negmine.bank.gaps import Gap, judge, likely_misses, require_same
 from negmine.bank.identity import sha256s_of
 from negmine.bank.kept_doubts import forget_doubts
 from negmine.bank.shared import SharedBank
@@ -125,6 +126,23 @@ class Verdicts(SharedBank):
             _set(connection, before)
             connection.execute("UPDATE acts SET undone = 1 WHERE id = ?", (number,))
             return Act(number, state, tuple(negative_id for negative_id, _ in before))
+
+    def judge_gaps(self, prefixes: Mapping[int, str], state: ReviewState) -> tuple[Gap, ...]:
+        """Store a verdict on likely misses.
+
+        Args:
+            prefixes: how the hash of each begins, by its number.
+            state: `target`, `rejected` (nothing was missed there), or `unreviewed`, which takes one back.
+
+        Returns:
+            Those that had another state, as they were before.
+
+        Raises:
+            BankError: where the bank lacks one of them, or it is another by now; then nothing is stored.
+        """
+        with self._write() as connection:
+            now = {gap.id: gap for gap in likely_misses(self)}
+            return judge(connection, require_same(now, prefixes), state)
 
     def require_writable(self) -> None:
         """Raise BankError unless verdicts can be stored."""

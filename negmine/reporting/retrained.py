@@ -248,7 +248,9 @@ def _compared(facts: RetrainingFacts) -> str | None:
     fired = rows["went away"] + rows["still fires"]
     return (
         f"Of {counted(fired, 'false positive')} of the start (score {changes.conf_before:.3g} or more), "
-        f"{rows['went away']} went away and {rows['still fires']} still fire; {rows['newly fires']} newly fire (score "
-        f"{changes.conf_after:.3g} or more). Of {counted(changes.objects, 'labelled object')}, {rows['lost']} were "
-        f"lost, {rows['found now']} are found now that were not, and {rows['missed by both']} are missed by both."
+        f"{rows['went away']} went away and {counted(rows['still fires'], 'still fires', 'still fire')}; "
+        f"{counted(rows['newly fires'], 'newly fires', 'newly fire')} (score {changes.conf_after:.3g} or more). "
+        f"Of {counted(changes.objects, 'labelled object')}, {counted(rows['lost'], 'was lost', 'were lost')}, "
+        f"{counted(rows['found now'], 'is found now that was not', 'are found now that were not')}, and "
+        f"{counted(rows['missed by both'], 'is missed by both', 'are missed by both')}."
     )

@@ -51,10 +51,10 @@ def facets(bank: Bank, index: Index) -> Document:
     return {
         "compare": f"negmine bank compare --weights W --data DATA --bank {shlex.quote(printable(bank.folder))}",
         "digits": digits(bank),
-        "classes": [_choice(name, one_line(name), count) for name, count in index.class_counts().items()],
+        "classes": [choice(name, one_line(name), count) for name, count in index.class_counts().items()],
         "runs": [_run(run) for run in runs(bank)],
         "folders": [
-            _choice(quote_from_bytes(folder), printable(os.fsdecode(folder)), count)
+            choice(quote_from_bytes(folder), printable(os.fsdecode(folder)), count)
             for folder, count in _folders(index.folder_counts()).items()
         ],
         "known": Known(
@@ -73,6 +73,7 @@ def rows(bank: Bank, negative_ids: Sequence[int]) -> list[Document]:
         {
             "id": negative.id,
             "sha256": negative.sha256,
+            "picture": f"/thumbnails/{negative.sha256}.jpg",
             "class": one_line(negative.class_name),
             "score": negative.score,
             "size": negative.size_wh,
@@ -99,6 +100,7 @@ def details(bank: Bank, negative_id: int) -> Document:
     return {
         "id": negative.id,
         "sha256": negative.sha256,
+        "picture": f"/crops/{negative.sha256}.jpg",
         "file": printable(negative.path),
         "class": one_line(negative.class_name),
         "score": negative.score,
@@ -134,7 +136,8 @@ def act(done: Act | None) -> Document | None:
     return None if done is None else {"id": done.id, "state": done.state, "ids": done.negatives}
 
 
-def _choice(value: str, label: str, count: int) -> Document:
+def choice(value: str, label: str, count: int) -> Document:
+    """Something to filter by: its name in a request and on the page, and how many have it."""
     return {"value": value, "label": label, "count": count}
 
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from negmine.bank.negative_files import read_negative
+from negmine.boxes import Rect
 from negmine.engines.budget import Budget
 from negmine.errors import ImageError
 from negmine.files import reason_of, sha256_of
@@ -19,6 +22,7 @@ from negmine.videos.reading import SourceImage, read_source
 
 _THUMBNAIL_SIDE = 256  # pixels of the longer side
 _THUMBNAIL_QUALITY = 82
+_PART_SIDE = 512  # it is shown large too
 _SHOWN_SIDE = 1600
 _SHOWN_QUALITY = 90
 _DECODING_BYTES = 1 << 30  # that decoding may take at the same time; one image always may be decoded
@@ -56,6 +60,28 @@ class Pictures:
     def crop(self, sha256: str) -> bytes:
         """A JPEG of a negative; see `thumbnail`."""
         return self._of_bytes(read_negative(self._bank, sha256), _SHOWN_SIDE, _SHOWN_QUALITY)
+
+    def part(self, path: Path, source_sha256: str, rect: Rect, sha256: str) -> bytes:
+        """A JPEG of a part of a source image, made once.
+
+        Args:
+            path: where the image was found.
+            source_sha256: that it had then.
+            rect: the part.
+            sha256: what names the part.
+
+        Raises:
+            ImageError: where the image is gone, has changed since, or cannot be decoded.
+        """
+        kept = self._thumbnails.read(sha256)
+        if kept is not None:
+            return kept
+        image = _unchanged(path, source_sha256)
+        with self._budget.hold(image.nbytes):
+            pixels = image.decode()[rect.y1 : rect.y2, rect.x1 : rect.x2]
+            made = encode_jpeg(shrunk(np.ascontiguousarray(pixels), _PART_SIDE), quality=_SHOWN_QUALITY)
+        self._thumbnails.write(sha256, made)
+        return made
 
     def source(self, path: Path, sha256: str) -> bytes:
         """A JPEG of an image that was scanned.

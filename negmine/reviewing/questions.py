@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import Literal, TypeVar, get_args
 from urllib.parse import unquote_to_bytes
 
 from starlette.datastructures import QueryParams
@@ -21,6 +21,7 @@ from negmine.errors import ConfigError
 from negmine.trainable import held_back
 
 _T = TypeVar("_T", bound=str)
+Kind = Literal["negatives", "misses"]
 _MOST_ROWS = 500
 _MOST_BYTES = 8 << 20  # of a body: the numbers and hashes of a few hundred thousand negatives
 _PREFIX = re.compile(rf"[0-9a-f]{{{HASH_DIGITS},64}}")
@@ -32,12 +33,14 @@ class Verdict:
     """What was decided about which negatives.
 
     Attributes:
-        prefixes: how the sha256 of each negative begins, by its number.
+        prefixes: how the sha256 of each begins, by its number.
         state: the verdict.
+        kind: what they are.
     """
 
     prefixes: Mapping[int, str]
     state: ReviewState
+    kind: Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,15 @@ class Undoing:
 
     act_id: int
     bank_key: str
+
+
+def kind(asked: QueryParams) -> Kind:
+    """What the page shows.
+
+    Raises:
+        ConfigError: for anything else.
+    """
+    return _one_of(get_args(Kind), asked.get("kind", "negatives"), "kind")
 
 
 def negative_filter(asked: QueryParams) -> NegativeFilter:
@@ -82,12 +94,17 @@ def whole(text: str, what: str) -> int:
     return int(text)
 
 
-def negative_ids(asked: QueryParams) -> list[int]:
-    """The numbers of the negatives whose rows are asked for."""
-    ids = [whole(text, "ids") for text in asked.get("ids", "").split(",") if text]
-    if len(ids) > _MOST_ROWS:
-        raise ConfigError(f"expected at most {_MOST_ROWS} ids, found {len(ids)}")
-    return ids
+def ids(asked: QueryParams) -> list[int]:
+    """The numbers of the negatives, or likely misses, whose rows are asked for."""
+    found = whole_numbers(asked, "ids")
+    if len(found) > _MOST_ROWS:
+        raise ConfigError(f"expected at most {_MOST_ROWS} ids, found {len(found)}")
+    return found
+
+
+def whole_numbers(asked: QueryParams, name: str) -> list[int]:
+    """Whole numbers with commas between them; see `whole`."""
+    return [whole(text, name) for text in asked.get(name, "").split(",") if text]
 
 
 async def verdict(request: Request) -> Verdict:
@@ -104,7 +121,14 @@ async def verdict(request: Request) -> Verdict:
         raise ConfigError(f"expected the first {HASH_DIGITS} or more hex digits of a hash in sha256s for each of ids")
     if not isinstance(state, str):
         raise ConfigError("expected text in state")
-    return Verdict(dict(zip(ids, sha256s, strict=True)), _one_of(get_args(ReviewState), state, "state"))
+    kind = body.get("kind", "negatives")
+    if not isinstance(kind, str):
+        raise ConfigError("expected text in kind")
+    return Verdict(
+        dict(zip(ids, sha256s, strict=True)),
+        _one_of(get_args(ReviewState), state, "state"),
+        _one_of(get_args(Kind), kind, "kind"),
+    )
 
 
 async def undoing(request: Request) -> Undoing:

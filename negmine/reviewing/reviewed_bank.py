@@ -18,6 +18,7 @@ import numpy as np
 
 from negmine.bank.bank import Bank
 from negmine.bank.filters import NegativeFilter, ReviewState, Sort
+from negmine.bank.gaps import Gap, gap_stamp, likely_misses
 from negmine.bank.identity import database_key, origin_of
 from negmine.bank.index import Index, Stamp, content_stamp, decided_states, decision_stamp
 from negmine.bank.verdicts import Act, ActSummary, Verdicts, decided_since, last_act, last_undoable
@@ -72,7 +73,10 @@ class ReviewedBank:
         self._version = 1
         self._content = self._reading.submit(content_stamp, self._bank).result()
         self._decisions = self._reading.submit(decision_stamp, self._bank).result()
-        self._index = self._indexing.submit(Index.read, self._index_bank).result()
+        self._first = self._indexing.submit(Index.read, self._index_bank)  # the page is there before it is
+        self._renewed: Index | None = None
+        self._gaps: dict[int, Gap] = {}
+        self._gap_stamp: Stamp = ()
         self._compared = self._noticed = -1  # SQLite's versions of the data when content and decisions were compared
         self._renewal: Future[tuple[Index, Stamp, float] | None] | None = None
         self._rested = 0.0  # moment from which the index may be renewed
@@ -101,12 +105,33 @@ class ReviewedBank:
 
     async def look(self) -> None:
         """Notice what a scan and other commands changed; what there is anew is in the index a moment later."""
+        await asyncio.shield(asyncio.wrap_future(self._first))
         await asyncio.wrap_future(self._reading.submit(self._look))
 
     async def index(self) -> Index:
         """All negatives, as they were a moment ago, with the verdicts of now."""
+        await asyncio.shield(asyncio.wrap_future(self._first))
         await asyncio.wrap_future(self._reading.submit(self._notice_decisions))
         return self._index
+
+    @property
+    def _index(self) -> Index:
+        """The present one."""
+        return self._renewed or self._first.result()
+
+    async def gaps(self) -> Mapping[int, Gap]:
+        """All likely misses of now by their numbers, highest score first."""
+        return await self.read(self._gaps_of)
+
+    def _gaps_of(self, bank: Bank) -> Mapping[int, Gap]:
+        """In the thread that reads."""
+        if (stamp := gap_stamp(bank)) != self._gap_stamp:
+            self._gaps, self._gap_stamp = {gap.id: gap for gap in likely_misses(bank)}, stamp
+        return self._gaps
+
+    async def judge_gaps(self, prefixes: Mapping[int, str], state: ReviewState) -> tuple[Gap, ...]:
+        """Store a verdict on likely misses; see `Verdicts.judge_gaps`."""
+        return await self._change(lambda verdicts: verdicts.judge_gaps(prefixes, state))
 
     @property
     def version(self) -> str:
@@ -164,7 +189,7 @@ class ReviewedBank:
         """The number of the last act, 0 for none; and the last of any review that was not taken back."""
         return await self.read(lambda bank: (last_act(bank), last_undoable(bank, _ORIGIN)))
 
-    async def _change(self, change: Callable[[Verdicts], Act | None]) -> Act | None:
+    async def _change(self, change: Callable[[Verdicts], _T]) -> _T:
         if self._verdicts is None or self.read_only is not None:
             raise BankError(f"nothing was stored: {self.read_only}")
         return await asyncio.wrap_future(self._deciding.submit(change, self._verdicts))
@@ -210,7 +235,7 @@ class ReviewedBank:
             return
         index, self._content, seconds = renewed
         index.set_states(decided_states(self._bank), others=True)  # some may be newer than the index
-        self._index, self._version = index, self._version + 1
+        self._renewed, self._version = index, self._version + 1
         self._rested = time.monotonic() + _SHARE * seconds
 
 

@@ -21,7 +21,7 @@ from negmine.trainable import trainable
 _OLD_NAMES = {"items": "files"}
 
 
-@pytest.fixture(params=[1, 2, 3, 4])
+@pytest.fixture(params=[1, 2, 3, 4, 5])
 def old(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A bank of a labelled scan in an older format: its tables are made by the migrations of that time."""
     for i in range(4):

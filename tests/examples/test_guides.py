@@ -107,6 +107,9 @@ def test_the_notebook_runs(world: Path, tmp_path: Path) -> None:
     shown = [each.get("data", {}).get("text/html", "") for cell in notebook.cells for each in cell.get("outputs", ())]
     assert sum("data:image/jpeg" in page for page in shown) == 3  # the scan, the bank, the negative
     assert sum("<table" in page for page in shown) >= 6
+    for cell in notebook.cells:  # what counts is one line, which is renewed
+        said = [each.get("data", {}).get("text/plain", "") for each in cell.get("outputs", ())]
+        assert sum(bool(re.search(r"\d+ of \d+ images", text)) for text in said) <= 1
 
 
 def _verdicts_are_stored(folder: Path) -> None:

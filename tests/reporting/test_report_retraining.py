@@ -61,6 +61,7 @@ def test_what_a_retraining_changed(done: Path, tmp_path: Path) -> None:
     said = page.section("retraining")
     assert verdict.replace("->", "→")[1:] in said and "Use the result with --conf 0.25, as before." in said
     assert f"{found['went away']} went away and {found['still fires']} still fire" in said
+    assert f"{found['lost']} {'was' if found['lost'] == 1 else 'were'} lost" in said
     assert len(page.tree.xpath("//*[@class='charts']//svg")) == 3
     assert result.missing == () and result.pictures > 0
 

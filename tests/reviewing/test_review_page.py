@@ -11,7 +11,9 @@ from banks import NATIVE, MakeBank
 from blobs import draw, square_detector
 from killing import until
 
+from negmine.bank.bank import Bank
 from negmine.bank.content_files import NEGATIVES, content_name
+from negmine.bank.gaps import likely_misses
 from negmine.bank.verdicts import Verdicts
 from negmine.bank.verify import verify
 from negmine.bank.writer import BankWriter
@@ -70,17 +72,17 @@ def test_ranges_and_all_like_this(make_bank: MakeBank, serve, drivers) -> None: 
     page.press("u", "g", "g", Keys.HOME)  # one line for each negative
     until(lambda: set(stored(bank).values()) == {"unreviewed"} and page.text("#shown") == "6 negatives")
     page.press("l")
-    until(lambda: "2 selected" in page.text("#shown"))
+    until(lambda: "2 of 6 selected" in page.text("#shown"))
     assert page.text("#said") == "It fires here in 2 frames; all are selected."
     page.press("l")
-    until(lambda: "3 selected" in page.text("#shown"))
+    until(lambda: "3 of 6 selected" in page.text("#shown"))
     page.press("r")
     until(lambda: [number for number, state in stored(bank).items() if state == "rejected"] == [6, 4, 3])
     page.press("u")
     until(lambda: set(stored(bank).values()) == {"unreviewed"})
     page.press(Keys.HOME)
     page.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, holding=Keys.SHIFT)
-    until(lambda: "3 selected" in page.text("#shown"))
+    until(lambda: "3 of 6 selected" in page.text("#shown"))
     page.press("t")
     until(lambda: [number for number, state in stored(bank).items() if state == "target"] == [6, 5, 4])
     page.press("u")
@@ -184,6 +186,36 @@ def test_what_is_held_back_alone(make_bank: MakeBank, serve, drivers) -> None:  
     assert list(page.states()) == [3, 1] and page.driver.find_element(By.ID, "held").is_selected()
     page.press("t")
     until(lambda: page.text("#held-count") == "1" and page.states()[3] == "target")
+    assert page.errors() == []
+
+
+def test_likely_misses_are_judged_on_a_view_of_their_own(make_bank: MakeBank, serve, drivers) -> None:  # type: ignore[no-untyped-def]
+    bank = make_bank(2)
+    with BankWriter(bank, purpose="a test") as writer:
+        list(writer.query("INSERT INTO gaps SELECT NULL, 1, id, 'cat', 0.5 + id / 10.0, 20, 20, 40, 40 FROM sources"))
+    page = Page(drivers[0], serve(bank).url)
+    assert page.text("#kinds").split() == ["Negatives", "2", "Likely", "misses", "2"]
+    page.all("#kinds a")[1].click()
+    until(lambda: page.text("#shown") == "2 likely misses")
+    page.wait_for_tiles()
+    page.press(" ")
+    until(lambda: len(page.all("#large .view .box.missed")) == 2 and "Likely missed" in page.text("#large .facts"))
+
+    def said() -> list[str]:
+        with Bank(bank) as opened:
+            return [gap.state for gap in likely_misses(opened)]
+
+    page.press("a")  # nothing accepts one
+    page.press("t", "r")
+    until(lambda: said() == ["target", "rejected"])
+    until(lambda: page.text("#progress-text") == "2 of 2 decided: 1 target, 1 rejected")
+    assert set(stored(bank).values()) == {"unreviewed"}
+    page.driver.refresh()
+    until(lambda: page.text("#empty").startswith("All are decided"))
+    page.press("u")
+    until(lambda: said() == ["target", "unreviewed"])
+    page.press("u", "u")
+    until(lambda: said() == ["unreviewed", "unreviewed"] and page.text("#said") == "There is nothing to undo.")
     assert page.errors() == []
 
 
@@ -314,7 +346,7 @@ def test_ten_thousand_negatives(serve, drivers, tmp_path: Path) -> None:  # type
     shown = "return [...document.querySelectorAll('.tile img')].filter((i) => i.naturalWidth).length"
     until(lambda: page.driver.execute_script(shown) > 20)
     page.press("a", holding=Keys.CONTROL)
-    until(lambda: "10,000 selected" in page.text("#shown"))
+    until(lambda: "10,000 of 10,000 selected" in page.text("#shown"))
     page.press("t")
     until(lambda: decided(bank) == {"target": 10_000})
     page.press("u", "u")

@@ -28,12 +28,17 @@ _F = TypeVar("_F", bound=Callable[..., object])
 ORIGIN = "bank"  # of acts that are decided here
 _SCHEMA_VERSION = 1
 _STDIN = "-"
-_ID = re.compile(r"[0-9a-fA-F]{4,64}")  # as `find` takes it
+_ID = re.compile(r"[gG]?[0-9a-fA-F]{4,64}")  # as `find` and `find_gap` take it
 _DONE: Mapping[ReviewState, str] = {
     "accepted": "accepted",
     "rejected": "rejected",
     "target": "marked as a target without a label",
     "unreviewed": "unreviewed again",
+}
+_GAP_DONE: Mapping[ReviewState, str] = {
+    "target": "confirmed as targets to label",
+    "rejected": "rejected: nothing was missed there",
+    "unreviewed": "undecided",
 }
 _ALREADY = {**_DONE, "unreviewed": "unreviewed"}
 
@@ -55,7 +60,11 @@ def verdict_command(name: str, state: ReviewState, text: str) -> click.Command:
         from negmine.bank.verdicts import Verdicts
 
         with Verdicts(bank) as verdicts:
-            numbers = found_all(verdicts, given(ids))
+            asked = given(ids)
+            if of_gaps(asked):
+                judge_gaps(verdicts, asked, state, as_json=as_json)
+                return
+            numbers = found_all(verdicts, asked)
             act = verdicts.decide(numbers, state, origin=ORIGIN)
             report(verdicts, act, state, asked=numbers, as_json=as_json)
 
@@ -78,6 +87,48 @@ def given(ids: Sequence[str]) -> list[str]:
     if not found:
         raise ConfigError("expected IDs on stdin, one per line, found none")
     return found
+
+
+def of_gaps(prefixes: Sequence[str]) -> bool:
+    """Whether the IDs are those of likely misses, which begin with g.
+
+    Raises:
+        ConfigError: where some are, and others are of negatives.
+    """
+    marked = [each.strip().lower().startswith("g") for each in prefixes]
+    if any(marked) and not all(marked):
+        raise ConfigError("expected IDs of negatives or of likely misses (g...), found both; give one command for each")
+    return any(marked)
+
+
+def judge_gaps(verdicts: Verdicts, prefixes: Sequence[str], state: ReviewState, *, as_json: bool) -> None:
+    """Store a verdict on likely misses, and print what it changed.
+
+    Args:
+        verdicts: the bank.
+        prefixes: the beginnings of their IDs.
+        state: the verdict.
+        as_json: print a document.
+    """
+    from negmine.bank.gaps import GAP_MARK, find_gap, gap_digits, likely_misses
+
+    every = likely_misses(verdicts)
+    asked = {gap.id: gap.sha256 for gap in (find_gap(every, prefix, verdicts.folder) for prefix in prefixes)}
+    changed = verdicts.judge_gaps(asked, state)
+    if as_json:
+        rows = [{"id": f"{GAP_MARK}{gap.sha256}", "state": state} for gap in changed]
+        unchanged = len(asked) - len(changed)
+        print_json({"schema_version": _SCHEMA_VERSION, "act": None, "changed": rows, "unchanged": unchanged})
+        return
+    names = named((f"{GAP_MARK}{gap.sha256}" for gap in changed), gap_digits(every) + 1)
+    if changed:
+        say(console(), f"{_misses(len(changed))} {_GAP_DONE[state]}: {names}")
+    if len(asked) > len(changed):
+        say(console(), f"{_misses(len(asked) - len(changed))} already {_GAP_DONE[state]}")
+
+
+def _misses(count: int) -> str:
+    return counted(count, "likely miss", "likely misses")
 
 
 def _lines() -> list[str]:

@@ -10,6 +10,7 @@ command = verdict_command(
     """Leave negatives, and their variants, out of every export and training.
 
     ID is the beginning of a hash, as `negmine bank list` shows it; `-` reads IDs from stdin, one a line.
+    For an ID of `negmine bank list --gaps` it says that nothing was missed there.
 
     \b
     negmine bank reject 3fa1b2c 9d04e5f

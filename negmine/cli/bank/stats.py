@@ -55,6 +55,9 @@ def _render(found: BankStatistics) -> None:
         say(out, f"{held_back} held back as likely targets without a label, or flickers (--held-back)")
     if found.waiting:
         say(out, f"{counted(found.waiting, 'image')} not trained on until the targets in them are labelled")
+    if misses := sum(found.likely_misses.values()):
+        each = ", ".join(f"{count} {state}" for state, count in found.likely_misses.items() if count)
+        say(out, f"{counted(misses, 'likely miss', 'likely misses')} ({each}); `negmine bank list --gaps` lists them")
     _table("class", found.classes)
     _table("verdict", {str(state): count for state, count in found.states.items()})
     _table("source folder", found.folders)

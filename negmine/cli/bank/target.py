@@ -10,6 +10,7 @@ command = verdict_command(
     """Mark negatives that show a target without a label. Their images are not trained on until it is labelled.
 
     ID is the beginning of a hash, as `negmine bank list` shows it; `-` reads IDs from stdin, one a line.
+    An ID of `negmine bank list --gaps` confirms a likely miss: a thing is there that the detector missed.
     `negmine export --only targets` writes the images for whoever labels them.
 
     \b

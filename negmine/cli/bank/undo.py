@@ -10,7 +10,7 @@ import click
 from negmine.cli._command import Command, option
 from negmine.cli._options import bank_option, json_option
 from negmine.cli.bank._selection import found_all, named
-from negmine.cli.bank._verdict import ORIGIN, given, ids_argument, print_changed, report
+from negmine.cli.bank._verdict import ORIGIN, given, ids_argument, judge_gaps, of_gaps, print_changed, report
 from negmine.terminal import console, say
 from negmine.words import counted
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @json_option
 def command(bank: str, ids: tuple[str, ...], act: int | None, as_json: bool) -> None:
     """Take back the last decision made with `negmine bank`; run it again for the one before. What was decided later
-    about the same negatives stays. With IDs, these negatives become unreviewed.
+    about the same negatives stays. With IDs, these negatives, or likely misses (g...), become unreviewed.
 
     \b
     negmine bank undo
@@ -38,7 +38,11 @@ def command(bank: str, ids: tuple[str, ...], act: int | None, as_json: bool) -> 
         raise click.UsageError("expected IDs or --act, found both")
     with Verdicts(bank) as verdicts:
         if ids:
-            numbers = found_all(verdicts, given(ids))
+            asked = given(ids)
+            if of_gaps(asked):
+                judge_gaps(verdicts, asked, "unreviewed", as_json=as_json)
+                return
+            numbers = found_all(verdicts, asked)
             done = verdicts.decide(numbers, "unreviewed", origin=ORIGIN)
             report(verdicts, done, "unreviewed", asked=numbers, as_json=as_json)
             return

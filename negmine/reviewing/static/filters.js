@@ -2,7 +2,7 @@
 
 import { refilter, relay } from "./grid.js";
 import { bank, view } from "./negatives.js";
-import { byId, CALLED, capital, counted, grouped, make, STATES } from "./page.js";
+import { byId, CALLED, capital, counted, grouped, isOfMisses, make, NOUNS, STATES } from "./page.js";
 
 function choices(into, name, options, chosen, onChange) {
   into.replaceChildren(...options.map(({ value, label, count }) => {
@@ -27,7 +27,7 @@ export function showFilters() {
   byId("held").checked = view.held !== "";
   byId("held-back").hidden = !unlabelled && !flickers;
   showStates();
-  byId("hint").hidden = unlabelled && clusters && places;
+  byId("hint").hidden = isOfMisses || (unlabelled && clusters && places);
   byId("hint").textContent = clusters || places
     ? "Likely unlabelled targets are not known yet. This command finds them, with labelled images to compare with: "
     : "Likely unlabelled targets, clusters and places are not known yet. This command finds them: ";
@@ -47,7 +47,10 @@ export function showProgress(now) {
   const share = (name) => `${total ? (100 * states[name]) / total : 0}%`;
   for (const name of STATES.slice(1)) byId("bar").querySelector(`.${name}`).style.width = share(name);
   const text = `${grouped(total - left)} of ${grouped(total)} decided`;
-  byId("progress-text").textContent = total ? `${text}: ${grouped(states.accepted)} accepted, ${grouped(states.rejected)} rejected, ${counted(states.target, "target")}` : "No negatives yet";
+  const each = STATES.slice(1).map((name) => (name === "target" ? counted(states.target, "target") : `${grouped(states[name])} ${name}`));
+  byId("progress-text").textContent = total ? `${text}: ${each.join(", ")}` : `No ${NOUNS[1]} yet`;
+  for (const [name, count] of Object.entries(now.counts)) byId(`count-${name}`).textContent = grouped(count);
+  byId("kinds").hidden = !now.counts.misses && !isOfMisses;
   byId("progress").setAttribute("aria-label", byId("progress-text").textContent);
   byId("held-count").textContent = grouped(now.held_back);
   for (const [index, name] of STATES.entries()) {

@@ -2,7 +2,7 @@
 
 import { closePeek, showLarge } from "./large.js";
 import { alike, bank, clusterAt, hashOf, headOf, idsOf, layLines, negativeCount, placeAt, query, rememberView, shown, view } from "./negatives.js";
-import { byId, CALLED, counted, grouped, make, MARKS, say, showProblem, STATES } from "./page.js";
+import { byId, CALLED, counted, countedItems, grouped, isOfMisses, kind, make, MARKS, NOUNS, say, showProblem, STATES } from "./page.js";
 import { ask, askJson } from "./server.js";
 import { waitingState } from "./waiting.js";
 
@@ -19,9 +19,9 @@ export const layout = { columns: 1, side: 136, lineHeight: 100, shotHeight: 100 
 let fetchTimer = 0, listing = 0, decisions = 0; // the last two count requests and changes, so that no late answer is shown
 
 export async function loadList({ renewed }) {
-  if (renewed) view.since = bank.progress.last_act;
+  if (renewed) { view.since = bank.progress.last_act; view.decided.clear(); }
   const version = bank.progress.version, turn = ++listing;
-  const list = new Int32Array(await (await ask(`/api/list?${query()}&since=${view.since}`)).arrayBuffer());
+  const list = new Int32Array(await (await ask(`/api/list?${query()}&since=${view.since}&also=${[...view.decided]}`)).arrayBuffer());
   if (turn !== listing) return;
   bank.listed = version;
   const isSame = list.length === shown.list.length && list.every((number, index) => number === shown.list[index]);
@@ -78,7 +78,7 @@ export function layOut() {
   grid.classList.toggle("small", isSmall);
   canvas.style.height = `${Math.ceil(shown.lines.length / layout.columns) * layout.lineHeight}px`;
   byId("empty").hidden = shown.lines.length > 0;
-  byId("empty").textContent = isDone() ? "All are decided. “Show all” lists them." : "No negative fits these filters.";
+  byId("empty").textContent = isDone() ? "All are decided. “Show all” lists them." : `No ${NOUNS[0]} fits these filters.`;
   for (const tile of tiles.values()) tile.remove();
   tiles.clear();
   draw();
@@ -91,29 +91,31 @@ function isDone() {
 }
 
 export function showCounts() {
-  const negatives = counted(negativeCount(), "negative");
+  const negatives = countedItems(negativeCount());
   const text = view.group === "none" ? negatives : `${counted(shown.lines.length, "line")} of ${negatives}`;
-  byId("shown").textContent = shown.selected.size ? `${text}, ${grouped(shown.selected.size)} selected` : text;
+  byId("shown").textContent = shown.selected.size ? `${grouped(shown.selected.size)} of ${grouped(negativeCount())} selected` : text;
 }
 
-export function draw() {
-  const { columns, lineHeight } = layout;
-  const top = Math.max(0, Math.floor((grid.scrollTop - 8) / lineHeight) - 1) * columns;
-  const bottom = Math.min(shown.lines.length, (Math.ceil((grid.scrollTop + grid.clientHeight) / lineHeight) + 1) * columns);
-  for (const [line, tile] of tiles) {
-    if (line < top || line >= bottom) { tile.remove(); tiles.delete(line); }
-  }
+// Where the grid was only scrolled, the tiles that stay in view are as they were.
+export function draw({ isScrolled = false } = {}) {
+  const { columns, lineHeight } = layout, { scrollTop, clientHeight } = grid;
+  const top = Math.max(0, Math.floor((scrollTop - 8) / lineHeight) - 1) * columns;
+  const bottom = Math.min(shown.lines.length, (Math.ceil((scrollTop + clientHeight) / lineHeight) + 1) * columns);
+  const spare = [];
+  for (const [line, tile] of tiles) if (line < top || line >= bottom) { tiles.delete(line); spare.push(tile); }
   let isMissing = false;
   for (let line = top; line < bottom; line++) {
-    if (!tiles.has(line)) {
-      const tile = makeTile(line);
+    const id = headOf(line), isNew = !tiles.has(line);
+    if (isNew) {
+      const tile = spare.pop() ?? makeTile();
       tiles.set(line, tile);
-      canvas.append(tile);
+      put(tile, line);
+      if (!tile.isConnected) canvas.append(tile);
     }
-    const id = headOf(line);
     isMissing ||= !shown.rows.has(id) && !asked.has(id);
-    fill(line);
+    if (isNew || !isScrolled) fill(line);
   }
+  for (const tile of spare) tile.remove();
   grid.setAttribute("aria-activedescendant", tiles.has(shown.at) ? `line-${shown.at}` : "");
   if (isMissing) { clearTimeout(fetchTimer); fetchTimer = setTimeout(fetchRows, 40); }
 }
@@ -124,7 +126,7 @@ export async function fetchRows({ again = false } = {}) {
     const some = ids.slice(start, start + AT_ONCE), before = decisions;
     some.forEach((id) => asked.add(id));
     try {
-      const rows = await askJson(`/api/rows?ids=${some}`);
+      const rows = await askJson(`/api/rows?kind=${kind}&ids=${some}`);
       if (before !== decisions) start -= AT_ONCE; // they may be older than what was stored meanwhile
       else for (const row of rows) shown.rows.set(row.id, row);
     } catch (error) { showProblem(error); } finally { some.forEach((id) => asked.delete(id)); }
@@ -136,24 +138,36 @@ export async function fetchRows({ again = false } = {}) {
 // What was decided now; null where the server has to be asked what holds.
 export function noteStates(ids, state) {
   decisions += 1;
+  if (isOfMisses) for (const id of ids) view.decided.add(id);
   for (const id of ids) if (state === null) shown.rows.delete(id); else if (shown.rows.has(id)) shown.rows.get(id).state = state;
   draw();
 }
 
-function makeTile(line) {
-  const tile = make("div", { className: "tile", id: `line-${line}`, role: "option" },
+function makeTile() {
+  const tile = make("div", { className: "tile", role: "option" },
     make("span", { className: "mark" }), make("span", { className: "many" }),
     make("div", { className: "shot" }, make("img", { alt: "", decoding: "async", draggable: false }), make("div", { className: "box" })),
     make("div", { className: "caption" }, make("span", { className: "score" }), make("span", { className: "name" })));
-  const left = (line % layout.columns) * (layout.side + 8 + GAP), top = Math.floor(line / layout.columns) * layout.lineHeight;
-  tile.style.transform = `translate(${left}px, ${top}px)`;
   tile.style.width = `${layout.side + 8}px`;
   tile.style.height = `${layout.lineHeight - GAP}px`;
   tile.querySelector(".shot").style.height = `${layout.shotHeight}px`;
   tile.querySelector("img").addEventListener("error", (event) => event.target.classList.add("wrong"));
+  return tile;
+}
+
+// Move a tile to another line; nothing is left of what it showed.
+function put(tile, line) {
+  const left = (line % layout.columns) * (layout.side + 8 + GAP), top = Math.floor(line / layout.columns) * layout.lineHeight;
+  tile.style.transform = `translate(${left}px, ${top}px)`;
+  tile.id = `line-${line}`;
   tile.setAttribute("aria-posinset", line + 1);
   tile.setAttribute("aria-setsize", shown.lines.length);
-  return tile;
+  if (!tile.dataset.id) return;
+  for (const name of ["id", "state", "sha256"]) delete tile.dataset[name];
+  for (const each of tile.querySelectorAll(".score, .name, .mark, .many")) each.textContent = "";
+  tile.querySelector(".many").hidden = tile.querySelector(".box").hidden = true;
+  tile.querySelector("img").removeAttribute("src");
+  tile.removeAttribute("aria-label");
 }
 
 function fill(line) {
@@ -188,7 +202,7 @@ function place(image, box, row) {
   const left = (side - width * scale) / 2, top = (shotHeight - height * scale) / 2;
   Object.assign(image.style, { left: `${left}px`, top: `${top}px`, width: `${width * scale}px`, height: `${height * scale}px` });
   image.classList.remove("wrong");
-  image.src = `/thumbnails/${row.sha256}.jpg`;
+  image.src = row.picture;
   box.hidden = !row.box;
   if (!row.box) return;
   const [x1, y1, x2, y2] = row.box.map((value) => value * scale);
@@ -251,7 +265,7 @@ export async function nextUndecided() {
   say("All that follow are decided.");
 }
 
-grid.addEventListener("scroll", () => { closePeek(); requestAnimationFrame(draw); }, { passive: true });
+grid.addEventListener("scroll", () => { closePeek(); requestAnimationFrame(() => draw({ isScrolled: true })); }, { passive: true });
 let width = 0;
 new ResizeObserver(() => {
   if (grid.clientWidth === width) { draw(); return; }

@@ -1,7 +1,7 @@
 // One negative large, beside its whole source image: at the side, over the page, or under the pointer.
 
 import { bank, headOf, shown } from "./negatives.js";
-import { byId, CALLED, capital, make } from "./page.js";
+import { byId, CALLED, capital, isOfMisses, kind, make } from "./page.js";
 import { ask, askJson } from "./server.js";
 
 const HOVER = 450; // ms until a tile under the pointer is shown large
@@ -17,12 +17,12 @@ export async function showLarge() {
   const id = headOf(shown.at), turn = ++showing;
   if (id === undefined) { content.replaceChildren(); return; }
   try {
-    const answer = await askJson(`/api/negatives/${id}`);
+    const answer = await askJson(`/api/${kind}/${id}`);
     if (turn !== showing) return;
     details = answer;
     fillPanel(large, content, details);
     const next = shown.rows.get(headOf(shown.at + 1));
-    if (next) new Image().src = `/crops/${next.sha256}.jpg`; // most people go on to the next one
+    if (next) new Image().src = isOfMisses ? next.picture : `/crops/${next.sha256}.jpg`; // most people go on to the next one
   } catch (error) {
     if (turn === showing) content.replaceChildren(make("p", { className: "hint", textContent: capital(error.message) }));
   }
@@ -41,18 +41,20 @@ export function openLarge(open, { wide = false } = {}) {
 
 function fillPanel(panel, into, known, { brief = false } = {}) {
   const here = known.detections.filter((each) => each.is_here);
-  const crop = picture(`/crops/${known.sha256}.jpg`, limits(panel, known.size));
+  const crop = picture(known.picture, limits(panel, known.size));
+  if (known.missed) crop.append(boxOf(known.box, known.size, "missed", `${known.class} ${known.score.toFixed(2)}`));
   here.forEach((each) => each.in_crop && crop.append(boxOf(each.in_crop, known.size, "", `${each.class_name} ${each.score.toFixed(2)}`)));
   const size = known.source_size ?? [4, 3];
   const source = picture(`/sources/${known.source_sha256}.jpg`, limits(panel, size), () => {
     source.append(boxOf(known.rect, size, "cut", ""));
-    const named = known.detections.length + known.labels.length <= 24;
+    const named = !known.missed && known.detections.length + known.labels.length <= 24;
     known.detections.toSorted((a, b) => a.is_here - b.is_here).forEach((each) => source.append(boxOf(each.box_xyxy, size, kindOf(each), named || each.is_here ? `${each.class_name} ${each.score.toFixed(2)}` : "")));
+    if (known.missed) source.append(boxOf(known.missed, size, "missed", `${known.class} ${known.score.toFixed(2)}`));
     known.labels.forEach((each) => source.append(boxOf(each.box_xyxy, size, "label", named ? each.class_name : "")));
   });
   const views = make("div", { className: "views" },
-    make("figure", {}, make("figcaption", { textContent: `Negative, ${known.size.join(" × ")} pixels` }), crop),
-    make("figure", {}, make("figcaption", { textContent: `Its source image, ${size.join(" × ")} pixels` }), source));
+    make("figure", {}, make("figcaption", { textContent: `${known.missed ? "Where it was likely missed" : "Negative"}, ${known.size.join(" × ")} pixels` }), crop),
+    make("figure", {}, make("figcaption", { textContent: `${known.missed ? "Its frame" : "Its source image"}, ${size.join(" × ")} pixels` }), source));
   const pieces = [views, legend(known)];
   if (!brief) pieces.push(facts(known), foundTable(known));
   into.replaceChildren(...pieces);
@@ -84,6 +86,7 @@ function boxOf([x1, y1, x2, y2], [width, height], kind, text) {
   Object.assign(made.style, { left: `${(100 * x1) / width}%`, top: `${(100 * y1) / height}%`, width: `${(100 * (x2 - x1)) / width}%`, height: `${(100 * (y2 - y1)) / height}%` });
   if (text) made.append(make("span", { textContent: text }));
   if (y1 / height < 0.08) made.classList.add("high");
+  if (x1 / width > 0.7) made.classList.add("right"); // its name would be cut off
   return made;
 }
 
@@ -95,7 +98,8 @@ function kindOf(detection) {
 function legend(known) {
   const present = new Set(known.detections.map(kindOf));
   if (known.labels.length) present.add("label");
-  const meanings = [["here", "false positive of this negative"], ["other", "other false positives"], ["hit", "found targets"], ["near", "near a target"], ["label", "labels"]];
+  if (known.missed) present.add("missed");
+  const meanings = [["missed", "likely missed"], ["here", "false positive of this negative"], ["other", "other false positives"], ["hit", "found targets"], ["near", known.missed ? "found, and confirmed by other frames" : "near a target"], ["label", "labels"]];
   return make("p", { className: "legend" }, ...meanings.filter(([kind]) => present.has(kind)).map(([kind, text]) =>
     make("span", {}, make("i", { className: kind }), text)));
 }
@@ -105,7 +109,11 @@ function facts(known) {
   const runs = [...new Set(known.detections.filter((each) => each.is_here).map((each) => run(each.run)))];
   const likeness = known.unlabelled === null ? [] : [["Like a target without a label", known.unlabelled.toFixed(2)]];
   const waits = known.held_back ? [["Held back", "not trained on until you decide"]] : [];
-  const pairs = [
+  const pairs = known.missed ? [
+    ["Likely missed", `${known.class}, found with ${known.score.toFixed(3)} beside it`], ["Verdict", CALLED[known.state]],
+    ["Id", known.name.slice(0, bank.facets.digits + 1)], ["Frame", known.source],
+    ["Box", known.missed.map((each) => each.toFixed(1)).join(", ")],
+  ] : [
     ["Hardest", `${known.class}, score ${known.score.toFixed(3)}`], ["Verdict", CALLED[known.state]], ...likeness, ...waits,
     ["Id", known.sha256.slice(0, bank.facets.digits)], ["File", known.file], ["Source", known.source],
     ["Cut at", `${known.rect[0]}, ${known.rect[1]} to ${known.rect[2]}, ${known.rect[3]}`], ["Found by", runs.join("; ")],
@@ -129,7 +137,7 @@ export function startPeek(tile) {
   clearTimeout(peekTimer);
   if (shown.isLarge || !tile.dataset.id) return;
   peekTimer = setTimeout(async () => {
-    const known = await askJson(`/api/negatives/${tile.dataset.id}`).catch(() => null);
+    const known = await askJson(`/api/${kind}/${tile.dataset.id}`).catch(() => null);
     if (!known || !tile.matches(":hover") || shown.isLarge) return;
     const { left, right } = tile.getBoundingClientRect(), width = window.innerWidth;
     peek.hidden = false;

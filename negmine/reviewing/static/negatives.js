@@ -1,6 +1,8 @@
 // What is shown: the list of all negatives that the filters mean, as numbers, and the lines of the grid that they make.
 // What a tile shows of one is asked for when it comes into view.
 
+import { isOfMisses, kind } from "./page.js";
+
 export const NO_GROUP = -1;
 const FIELDS = 4; // of each negative: id, cluster, place, and the beginning of its hash
 const HASH_DIGITS = 8;
@@ -9,6 +11,7 @@ const asked = new URLSearchParams(location.search);
 export const view = {
   classes: asked.getAll("class"), states: asked.has("state") ? asked.getAll("state") : ["unreviewed"],
   run: asked.get("run") ?? "", folder: asked.get("folder") ?? "", min: asked.get("min") ?? "", max: asked.get("max") ?? "",
+  decided: new Set(), // likely misses that were decided since the list was loaded; they stay in it
   held: asked.get("held") ?? "", sort: asked.get("sort") ?? "score", group: asked.get("group") || "none", // one key decides about what is seen
   size: Number(asked.get("size") ?? 2), since: 0,
 };
@@ -50,6 +53,7 @@ export function query() {
   for (const name of view.states) text.append("state", name);
   for (const name of ["run", "folder", "min", "max", "held"]) if (view[name] !== "") text.set(name, view[name]);
   text.set("sort", view.sort);
+  if (isOfMisses) text.set("kind", kind);
   return text;
 }
 

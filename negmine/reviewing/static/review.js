@@ -4,7 +4,7 @@ import { showFilters, showProgress } from "./filters.js";
 import { grid, loadList, reload } from "./grid.js";
 import "./keys.js";
 import { bank, rememberView } from "./negatives.js";
-import { showProblem } from "./page.js";
+import { kind, showProblem } from "./page.js";
 import { askJson } from "./server.js";
 import { sendWaiting } from "./verdicts.js";
 import { waitingCount } from "./waiting.js";
@@ -12,13 +12,13 @@ import { waitingCount } from "./waiting.js";
 const BETWEEN_POLLS = 1500; // ms
 
 async function lookForChanges() {
-  const now = await askJson("/api/changes");
+  const now = await askJson(`/api/changes?kind=${kind}`);
   if (waitingCount()) { sendWaiting(); return; }
   showProblem(null);
   const isDecided = now.decisions !== bank.seenDecisions;
   if (isDecided) bank.seenDecisions = now.decisions;
   if (now.version !== bank.listed) {
-    bank.facets = await askJson("/api/facets");
+    bank.facets = await askJson(`/api/facets?kind=${kind}`);
     showProgress(now);
     showFilters();
     await reload();
@@ -36,12 +36,14 @@ async function poll() {
 }
 
 try {
-  showProgress(await askJson("/api/changes"));
+  showProgress(await askJson(`/api/changes?kind=${kind}`));
   bank.seenDecisions = bank.progress.decisions;
-  bank.facets = await askJson("/api/facets");
   rememberView();
-  showFilters();
+  const facets = askJson(`/api/facets?kind=${kind}`);
+  facets.catch(() => {}); // what the list says is shown
   await loadList({ renewed: true });
+  bank.facets = await facets;
+  showFilters();
   if (waitingCount()) sendWaiting();
 } catch (error) { showProblem(error); }
 grid.focus();

@@ -5,13 +5,13 @@ import { showProgress } from "./filters.js";
 import { draw, drawSelection, fetchRows, goTo, noteStates } from "./grid.js";
 import { inLargeView, showLarge } from "./large.js";
 import { bank, hashOf, idsOf, shortHash, shown } from "./negatives.js";
-import { byId, CALLED, capital, counted, isReadOnly, say, showProblem } from "./page.js";
+import { byId, CALLED, capital, counted, countedItems, isOfMisses, isReadOnly, kind, say, showProblem } from "./page.js";
 import { change, Refused, Unreachable } from "./server.js";
 import { addWaiting, dropWaiting, firstWaiting, lastWaiting, waitingCount } from "./waiting.js";
 
 const PAUSE = 800; // ms
 const bankKey = document.body.dataset.bankKey;
-const ACTS = `acts ${bankKey}`;
+const ACTS = `acts ${kind} ${bankKey}`;
 const ownActs = JSON.parse(sessionStorage.getItem(ACTS) ?? "[]"); // of this window, to undo; it survives a reload
 let armed = 0; // an act of another window, which the next undo takes back
 let isStuck = false; // nobody answers
@@ -22,6 +22,7 @@ const inTurn = (task) => { queue = queue.then(task).catch(showProblem); };
 const keepActs = () => sessionStorage.setItem(ACTS, JSON.stringify(ownActs));
 
 export function decide(state) {
+  if (isOfMisses && state === "accepted") return;
   if (isReadOnly) { say("This bank is read-only: nothing can be decided."); return; }
   if (Date.now() - wentBack < PAUSE) { say("The frame went back to a verdict that was not stored. Look, and press again."); return; }
   const isSelection = shown.selected.size > 0;
@@ -59,12 +60,12 @@ export function sendWaiting() {
 async function send(verdict) {
   const { ids, sha256s, state } = verdict;
   try {
-    const done = await change("/api/decide", { ids, sha256s, state });
+    const done = await change("/api/decide", { kind, ids, sha256s, state });
     dropWaiting(verdict);
     noteStates(ids, state);
-    if (done.act) { ownActs.push(done.act.id); keepActs(); noteOwn(done); }
+    if (done.act) { ownActs.push(isOfMisses ? undoingOf(done.act, verdict) : done.act.id); keepActs(); noteOwn(done); }
     const count = done.act ? done.act.ids.length : 0;
-    say(count ? `${state === "unreviewed" ? "Cleared" : capital(CALLED[state])}: ${counted(count, "negative")}. U takes it back.` : "They had that verdict before.");
+    say(count ? `${state === "unreviewed" ? "Cleared" : capital(CALLED[state])}: ${countedItems(count)}. U takes it back.` : "They had that verdict before.");
     showProgress(done);
     if (isStuck && ids.length === idsOf(shown.at).length && shown.lineOf.get(ids[0]) === shown.at) goTo(shown.at + 1);
     else if (shown.isLarge) showLarge();
@@ -76,6 +77,25 @@ async function send(verdict) {
     say(`Not stored: ${error.message}`);
     bank.listed = ""; // what is there now is loaded with the next poll
   }
+}
+
+// Verdicts on likely misses are about places, not acts of the bank: taking one back is deciding what was before.
+function undoingOf({ state, ids, before }, verdict) {
+  return { state, ids, before, sha256s: ids.map((id) => verdict.sha256s[verdict.ids.indexOf(id)]) };
+}
+
+async function undoMisses() {
+  const act = ownActs.at(-1);
+  if (!act) { say("There is nothing to undo."); return; }
+  let done = null;
+  for (const state of new Set(act.before)) {
+    const at = act.ids.keys().filter((index) => act.before[index] === state).toArray();
+    done = await change("/api/decide", { kind, state, ids: at.map((index) => act.ids[index]), sha256s: at.map((index) => act.sha256s[index]) });
+  }
+  ownActs.pop();
+  keepActs();
+  showProblem(null);
+  await undone({ ...done, act });
 }
 
 function goBack({ ids }) {
@@ -105,6 +125,7 @@ export function undo() {
   inTurn(async () => {
     try {
       if (waitingCount()) { takeBackWaiting(); return; }
+      if (isOfMisses) { await undoMisses(); return; }
       while (true) {
         const act = ownActs.at(-1) ?? armed;
         if (!act) { offerOthers(); return; }
@@ -125,7 +146,7 @@ export function undo() {
 function takeBackWaiting() {
   const verdict = lastWaiting();
   dropWaiting(verdict);
-  say(`Taken back before it was stored: ${CALLED[verdict.state]}, ${counted(verdict.ids.length, "negative")}.`);
+  say(`Taken back before it was stored: ${CALLED[verdict.state]}, ${countedItems(verdict.ids.length)}.`);
   showFirst(verdict.ids);
   showWaiting();
 }
@@ -134,12 +155,12 @@ function offerOthers() {
   const other = bank.progress.undoable;
   if (!other) { say("There is nothing to undo."); return; }
   armed = other.id;
-  say(`Nothing of this window is left. U again takes back what was decided elsewhere or earlier: ${CALLED[other.state]}, ${counted(other.count, "negative")}.`);
+  say(`Nothing of this window is left. U again takes back what was decided elsewhere or earlier: ${CALLED[other.state]}, ${countedItems(other.count)}.`);
 }
 
 async function undone(done) {
   const { ids, state } = done.act;
-  say(`Taken back: ${CALLED[state]}, ${counted(ids.length, "negative")}.`);
+  say(`Taken back: ${CALLED[state]}, ${countedItems(ids.length)}.`);
   noteStates(ids, null);
   showProgress(done);
   shown.selected.clear();

@@ -1,7 +1,7 @@
 // Verdicts that are not stored yet, in their order. They survive a reload of this window.
 
-const bankKey = document.body.dataset.bankKey; // another bank may be reviewed at the same address
-const KEPT = `waiting ${bankKey}`;
+const { bankKey, kind } = document.body.dataset; // another bank may be reviewed at the same address
+const KEPT = `waiting ${kind} ${bankKey}`;
 
 const waiting = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]"); // each { ids, sha256s, state }
 
