@@ -1,4 +1,4 @@
-"""What a bank knows of its negatives beside their own rows: the false positives in each, and the detectors and times."""
+"""What a bank knows of its negatives beside their own rows: the false positives in them, the detectors and times."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from negmine.labels.coco_document import CocoDocument, CocoImage
 from negmine.labels.coco_entries import CocoEntries
 from negmine.labels.coco_writer import CocoLayout, plan_coco
 from negmine.labels.folders import fold, is_for_images, is_for_labels, may_go_together, split_of_folder
+from negmine.labels.objects import by_split
 from negmine.labels.plan import ExportImage, Header, Plan, SourceLabel
 from negmine.labels.splits import UNLISTED, Listing, Split, choose_splits, named_splits
 from negmine.paths import printable, sortable
@@ -23,8 +24,8 @@ from negmine.walking import files_in, files_under, is_litter
 _JSON = frozenset({".json"})
 _NAMELESS = frozenset({"annotations", "coco", "_annotations.coco"})  # of a JSON in the folder of its split
 _LOOK = 1 << 16  # bytes at either end of a JSON
-# As COCO itself has it; the name of an image is below `images`, which is what its readers are told.
-_WRITTEN = CocoLayout("images/{name}", "{name}", "annotations/instances_{split}.json", "annotations.json", {})
+_WHOLE = CocoLayout("images", "annotations.json")  # of a data set without splits
+_SPLITS = CocoLayout("images/{split}", "annotations/instances_{split}.json")
 
 
 class CocoFormat(LabelFormat):
@@ -55,7 +56,7 @@ class CocoFormat(LabelFormat):
         self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str, header: Header | None = None
     ) -> Plan:
         """See `LabelFormat.plan` and `plan_coco`."""
-        return plan_coco(images, class_names, _WRITTEN)
+        return plan_coco(images, class_names, _WHOLE if len(by_split(images)) == 1 else _SPLITS)
 
 
 FORMAT = CocoFormat()

@@ -7,7 +7,7 @@ categories with their ids. So masks, key points and attributes survive, which ne
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from negmine.errors import ExportError
@@ -31,21 +31,17 @@ _Entry = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class CocoLayout:
-    """Where the files of a COCO data set are: patterns with `{split}`, and with `{name}` for an image.
+    """Where the files of a COCO data set are.
 
     Attributes:
-        image: of an image.
-        file_name: the same as the JSON states it.
-        document: of the JSON of a split.
-        only_document: of the JSON where there is one split; None where that makes no difference.
-        folders: the names of splits that others call differently.
+        folder: of the images of a split, with `{split}` for its name; the JSON names images without it.
+        document: the JSON of a split, likewise.
+        names: of the splits that this layout calls differently.
     """
 
-    image: str
-    file_name: str
+    folder: str
     document: str
-    only_document: str | None
-    folders: Mapping[str, str]
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 def plan_coco(images: Sequence[ExportImage], class_names: Sequence[str], layout: CocoLayout) -> Plan:
@@ -55,16 +51,15 @@ def plan_coco(images: Sequence[ExportImage], class_names: Sequence[str], layout:
     on in the order of the images.
     """
     files: dict[str, Content] = {}
-    splits, categories = by_split(images), _categories(images, class_names)
-    for split, members in splits.items():
-        folder = layout.folders.get(split, split)
-        files |= {layout.image.format(split=folder, name=image.file_name): image.file for image in members}
-        document = (layout.only_document if len(splits) == 1 else None) or layout.document
-        files[document.format(split=folder)] = _document(members, categories, layout, folder)
+    categories = _categories(images, class_names)
+    for split, members in by_split(images).items():
+        name = layout.names.get(split, split)
+        files |= {f"{layout.folder.format(split=name)}/{image.file_name}": image.file for image in members}
+        files[layout.document.format(split=name)] = _document(members, categories)
     return files
 
 
-def _document(images: Sequence[ExportImage], categories: Sequence[_Entry], layout: CocoLayout, folder: str) -> bytes:
+def _document(images: Sequence[ExportImage], categories: Sequence[_Entry]) -> bytes:
     """The JSON of a split."""
     class_ids = {category.get("name"): category.get("id") for category in reversed(categories)}
     numbers = numbered(str(name) for name in class_ids)
@@ -82,10 +77,7 @@ def _document(images: Sequence[ExportImage], categories: Sequence[_Entry], layou
         **source,
         "licenses": licenses,
         "categories": categories,
-        "images": [
-            _image(image, image_id, unstated, layout.file_name.format(split=folder, name=image.file_name))
-            for image, image_id in zip(images, image_ids, strict=True)
-        ],
+        "images": [_image(image, image_id, unstated) for image, image_id in zip(images, image_ids, strict=True)],
         "annotations": [
             {**annotation, "id": own_id, "image_id": image_id}
             for own_id, (image_id, annotation) in zip(ids, annotations, strict=True)
@@ -100,10 +92,10 @@ def _entry(image: ExportImage) -> FileEntry | None:
     return content if isinstance(content, FileEntry) else None
 
 
-def _image(image: ExportImage, image_id: int, license_id: int, file_name: str) -> _Entry:
+def _image(image: ExportImage, image_id: int, license_id: int) -> _Entry:
     entry, (width, height) = _entry(image), image.size_wh
     own: _Entry = {"license": license_id, **_captured(image)} if entry is None else entry.image
-    return {**own, "id": image_id, "file_name": file_name, "width": width, "height": height}
+    return {**own, "id": image_id, "file_name": image.file_name, "width": width, "height": height}
 
 
 def _captured(image: ExportImage) -> _Entry:

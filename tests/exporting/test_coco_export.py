@@ -46,7 +46,8 @@ def test_a_merge_of_any_format_comes_back_and_goes_in_again(
     export(small_bank, tmp_path / "out", merge=write(tmp_path / "data"), config=COCO)
     train = split(tmp_path / "out", "train")
     assert set(train.class_names) == set(CLASSES)
-    assert {"a", "b", "c"} < stems(train, "train") and len(stems(train, "train")) == 5
+    present = stems(train, train.splits[0].name)
+    assert {"a", "b", "c"} < present and len(present) == 5
     van, car = sorted(zip(truth_of(train, "b").class_names, truth_of(train, "b").boxes_xyxy.tolist(), strict=True))[
         ::-1
     ]
@@ -87,7 +88,7 @@ def test_pycocotools_reads_it(small_bank: Path, tmp_path: Path) -> None:
     named = {each["file_name"]: reader.loadAnns(reader.getAnnIds(each["id"])) for each in reader.dataset["images"]}
     assert sorted(map(len, named.values())) == [0, 0, 0, 1, 2]
     assert named["a.png"][0]["bbox"] == pytest.approx([10, 20, 50, 50], abs=1e-3)
-    assert all((tmp_path / "out" / "images" / name).is_file() for name in named)
+    assert all((tmp_path / "out" / "images" / "train" / name).is_file() for name in named)
 
 
 def test_supervision_reads_it(small_bank: Path, tmp_path: Path) -> None:
@@ -95,7 +96,7 @@ def test_supervision_reads_it(small_bank: Path, tmp_path: Path) -> None:
 
     export(small_bank, tmp_path / "out", merge=write_voc(tmp_path / "data"), config=COCO)
     out = tmp_path / "out"
-    found = supervision.DetectionDataset.from_coco(str(out / "images"), str(out / FILES.format("train")))
+    found = supervision.DetectionDataset.from_coco(str(out / "images" / "train"), str(out / FILES.format("train")))
     counts = {Path(path).name: len(detections) for path, _, detections in found}
     assert len(counts) == 5 and (counts["a.png"], counts["b.png"], counts["c.png"]) == (1, 2, 0)
 
@@ -107,8 +108,8 @@ def test_torchvision_reads_it(small_bank: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     export(small_bank, out, merge=write_yolo(tmp_path / "data"), config=COCO)
     with contextlib.redirect_stdout(io.StringIO()):
-        plain = CocoDetection(str(out / "images"), str(out / FILES.format("train")))
-    assert [len(target) for _, target in plain] == [1, 2, 0, 0, 0] and plain[3][0].size == (200, 120)
+        plain = CocoDetection(str(out / "images" / "train"), str(out / FILES.format("train")))
+    assert [len(target) for _, target in plain] == [1, 2, 0, 0, 0] and plain[0][0].size == (200, 120)
     wrapped = wrap_dataset_for_transforms_v2(plain, target_keys=("boxes", "labels", "image_id"))
     targets = [target for _, target in wrapped]
     assert [len(each.get("boxes", ())) for each in targets] == [1, 2, 0, 0, 0]
@@ -148,8 +149,8 @@ def test_mmdetection_keeps_negatives_if_it_is_told_to(make_bank: MakeBank, tmp_p
 
 
 def test_rf_detr_finds_roboflow_s_folders(small_bank: Path, tmp_path: Path) -> None:
-    # Its rules, in rfdetr/datasets/coco.py: torchvision's reader in train/ and valid/ with a JSON of one name; boxes are
-    # reshaped to [-1, 4], so none is none; category ids are the labels.
+    # Its rules, in rfdetr/datasets/coco.py: torchvision's reader in train/ and valid/, with a JSON of one name; boxes
+    # are reshaped to [-1, 4], so none is none; category ids are the labels.
     from torchvision.datasets import CocoDetection
 
     out = tmp_path / "out"
@@ -171,7 +172,7 @@ def test_the_image_processor_of_detr_takes_images_without_annotations(small_bank
     out = tmp_path / "out"
     export(small_bank, out, merge=write_yolo(tmp_path / "data"), config=COCO)
     with contextlib.redirect_stdout(io.StringIO()):
-        found = CocoDetection(str(out / "images"), str(out / FILES.format("train")))
+        found = CocoDetection(str(out / "images" / "train"), str(out / FILES.format("train")))
     images = [image for image, _ in found]
     annotations = [{"image_id": found.ids[i], "annotations": target} for i, (_, target) in enumerate(found)]
     processor = transformers.DetrImageProcessor(size={"shortest_edge": 64, "longest_edge": 96})

@@ -17,7 +17,7 @@ from negmine.bank.filters import ReviewState
 from negmine.bank.verdicts import Verdicts
 from negmine.datasets.open import open_dataset, open_truth
 from negmine.errors import ConfigError, ExportError
-from negmine.exporting.config import ExportConfig, TargetExportConfig
+from negmine.exporting.config import TargetExportConfig
 from negmine.exporting.export import export
 from negmine.exporting.targets import export_targets
 from negmine.labels.formats import OBJECT_FORMATS, label_writer

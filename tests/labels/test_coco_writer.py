@@ -126,14 +126,15 @@ def test_every_split_is_a_folder_as_roboflow_calls_it() -> None:
     ]
 
 
-def test_coco_itself_has_all_images_in_one_folder_and_a_json_for_each_split() -> None:
+def test_coco_itself_has_a_folder_of_images_and_a_json_for_each_split() -> None:
     assert sorted(planned([image("a"), image("b")], key="coco")) == ["annotations.json", "images/a.jpg", "images/b.jpg"]
     assert sorted(planned([image("a"), image("b", splits=("val", "test"))], key="coco")) == [
         "annotations/instances_test.json",
         "annotations/instances_train.json",
         "annotations/instances_val.json",
-        "images/a.jpg",
-        "images/b.jpg",
+        "images/test/b.jpg",
+        "images/train/a.jpg",
+        "images/val/b.jpg",
     ]
 
 

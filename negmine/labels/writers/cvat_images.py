@@ -30,8 +30,8 @@ class CvatForImages(LabelWriter):
     features = frozenset(_MARKS.values())
     image_suffixes = frozenset({".jpg", ".png", ".tif", ".webp", ".bmp", ".gif", ".ppm", ".jp2"})  # that Pillow opens
     advice = (
-        "make a task in CVAT of the folder images/, then upload annotations.xml to it as `CVAT 1.1`: images are told by "
-        "their names"
+        "make a task in CVAT of the folder images/, then upload annotations.xml to it as `CVAT 1.1`; images are told "
+        "by their names"
     )
 
     def plan(

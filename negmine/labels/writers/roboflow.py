@@ -13,7 +13,7 @@ from negmine.labels.base import Feature, LabelWriter
 from negmine.labels.coco_writer import CocoLayout, plan_coco
 from negmine.labels.plan import ExportImage, Header, Plan
 
-_LAYOUT = CocoLayout("{split}/{name}", "{name}", "{split}/_annotations.coco.json", None, {"val": "valid"})
+_LAYOUT = CocoLayout("{split}", "{split}/_annotations.coco.json", {"val": "valid"})
 
 
 class Roboflow(LabelWriter):
