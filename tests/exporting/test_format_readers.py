@@ -98,7 +98,7 @@ import json, sys, datasets
 datasets.disable_progress_bars()
 found = datasets.load_dataset(sys.argv[1], cache_dir=sys.argv[2])
 names = found["train"].features["objects"]["category"].feature.names
-rows = {split: [[r["objects"], r["is_negative"], r["image"].size, r["image_id"]] for r in found[split]] for split in found}
+rows = {name: [[r["objects"], r["is_negative"], r["image"].size] for r in split] for name, split in found.items()}
 print(json.dumps([names, rows]))
 """
 
