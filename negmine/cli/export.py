@@ -10,8 +10,8 @@ from negmine.cli._command import Command, option
 from negmine.cli._options import bank_option, json_option, label_options, workers_option
 from negmine.cli._output import print_json, say_skipped, table
 from negmine.datasets.config import LabelConfig
-from negmine.exporting.config import TARGET_FORMATS, CopyMethod, ExportConfig, TargetExportConfig, TargetKind
-from negmine.labels.formats import WRITTEN_FORMATS
+from negmine.exporting.config import CopyMethod, ExportConfig, TargetExportConfig, TargetKind
+from negmine.labels.formats import ABOUT_FORMATS, WRITTEN_FORMATS
 from negmine.paths import printable
 from negmine.terminal import console, count_progress, say
 from negmine.words import counted
@@ -23,13 +23,10 @@ if TYPE_CHECKING:
 
 _DEFAULT = ExportConfig()
 _CLASSES = 10  # that are listed; --json has all
-_KEEP_EMPTY = (
-    "some trainers drop images without annotations, which negatives are: for MMDetection set "
-    "filter_cfg=dict(filter_empty_gt=False), for detectron2 DATALOADER.FILTER_EMPTY_ANNOTATIONS False"
-)
+_FORMATS = "\n".join(["\b", "Formats:", *(f"  {key:<13} {about}" for key, about in ABOUT_FORMATS.items())])
 
 
-@click.command("export", cls=Command)
+@click.command("export", cls=Command, epilog=_FORMATS)
 @bank_option
 @option(
     "Bank", "--variants/--no-variants", default=_DEFAULT.variants, show_default=True, help="Export the variants too."
@@ -62,10 +59,11 @@ _KEEP_EMPTY = (
     "Files",
     "--format",
     "format_name",
-    type=click.Choice(TARGET_FORMATS),
+    type=click.Choice(WRITTEN_FORMATS),
+    metavar="FORMAT",
     default=_DEFAULT.format,
     show_default=True,
-    help="Format of the labels; label-studio with --only targets.",
+    help="Format of the labels; all are listed below.",
 )
 @option("Files", "--out", required=True, metavar="DIR", help="A new or empty folder, or an earlier export.")
 @option("Files", "--copy", "method", flag_value="copy", default=_DEFAULT.method, help="Copy the images (default).")
@@ -112,8 +110,7 @@ def command(
     holds an object of DATA, or comes from an image of val or test. So is an image of DATA that has no label or cannot
     be read. Where --format is the format of DATA, its labels stay as they are, masks, key points and angles too.
 
-    A yolo export has images/, labels/ and a data.yaml; a voc export has JPEGImages/, Annotations/ and ImageSets/Main/;
-    a coco export has train/, valid/ and so on, each with its images and an _annotations.coco.json, as RF-DETR takes it.
+    An export without splits of DATA has a split train alone. What a format cannot say, such as masks, is refused.
     """
     if only is not None:
         given = merge is not None or split is not None or boxes_only or not variants or labels.options or accept_flicker
@@ -123,8 +120,6 @@ def command(
             )
         _export_targets(bank, out, TargetExportConfig(format_name, method, workers, only), as_json=as_json)
         return
-    if format_name not in WRITTEN_FORMATS:
-        raise click.UsageError(f"expected --only targets with --format {format_name}, found none")
     config = ExportConfig(
         format=format_name,
         variants=variants,
@@ -173,6 +168,8 @@ def _export_targets(bank: str, out: str, config: TargetExportConfig, *, as_json:
 
 def render(result: ExportResult) -> None:
     """Print what an export did."""
+    from negmine.labels.formats import label_writer
+
     out = console()
     if result.merged is not None:
         _render_merged(out, result, result.merged)
@@ -182,8 +179,8 @@ def render(result: ExportResult) -> None:
         f"({result.format}): {counted(result.written, 'file')} written, {result.unchanged} unchanged, "
         f"{result.removed} removed",
     )
-    if result.format == "coco":
-        say(out, _KEEP_EMPTY)
+    if advice := label_writer(result.format).advice:
+        say(out, advice)
     if result.left_out:
         say(out, f"{counted(result.left_out, 'negative')} left out: rejected, marked as a target, or held back")
     if result.waiting:

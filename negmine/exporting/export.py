@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from negmine.bank.bank import Bank
+from negmine.bank.origins import Origins
 from negmine.errors import ConfigError, ExportError
 from negmine.exporting.config import ExportConfig
 from negmine.exporting.folder import MANIFEST, require_ours, write_plan
@@ -15,7 +16,7 @@ from negmine.exporting.kept import is_same_format
 from negmine.exporting.merge import DataImages, SortedImages, read_data
 from negmine.exporting.negatives import BankNegatives, Withholding, known_images
 from negmine.exporting.result import ExportResult, MergeResult
-from negmine.labels.formats import label_format
+from negmine.labels.formats import label_writer
 from negmine.labels.plan import ExportImage, Header
 from negmine.paths import printable, real_path
 from negmine.trainable import waiting_images
@@ -62,6 +63,10 @@ def export(
     if merge is None and (split is not None or config.labels.options or config.boxes_only):
         given = config.labels.options or ("--boxes-only" if config.boxes_only else "--split")
         raise ConfigError(f"expected {given} with --merge, found none; name the data set with it")
+    if merge is not None and not label_writer(config.format).has_objects:
+        raise ConfigError(
+            f"{label_writer(config.format).title} lists negatives alone; leave --merge out, or choose another --format"
+        )
     negatives = BankNegatives.read(bank, variants=config.variants, accept_flicker=config.accept_flicker)
     _require_negatives(negatives, bank, out)
     require_ours(out, config.format)
@@ -69,13 +74,17 @@ def export(
     if merge is not None:
         data = read_data(merge, out, split=split, config=config, on_progress=on_progress)
         mix = _Mix.merged_into(data, bank, config)
-    return _write(mix, out, config)
+    return _write(mix, bank, out, config)
 
 
-def _write(mix: _Mix, out: Path, config: ExportConfig) -> ExportResult:
+def _write(mix: _Mix, bank: str | Path, out: Path, config: ExportConfig) -> ExportResult:
+    writer, origins = label_writer(config.format), None
+    if writer.tells_origin:
+        with Bank(bank) as opened:
+            origins = Origins.read(opened)
     folder = printable(real_path(out).name) or "negmine"
     class_names = mix.class_names or _NAMELESS
-    plan = label_format(config.format).plan(mix.images(), class_names=class_names, folder=folder, header=mix.header)
+    plan = writer.plan(mix.images(origins), class_names=class_names, folder=folder, header=mix.header)
     done = write_plan(plan, out, format_name=config.format, method=config.method, workers=config.workers)
     return ExportResult(
         out=out,
@@ -122,9 +131,9 @@ class _Mix:
     header: Header | None = None
     merged: MergeResult | None = None
 
-    def images(self) -> list[ExportImage]:
-        """All images, those of the data set first."""
-        return [*self.data, *self.negatives.images()]
+    def images(self, origins: Origins | None) -> list[ExportImage]:
+        """All images, those of the data set first; negatives with what the bank knows of them, if that is given."""
+        return [*self.data, *self.negatives.images(origins)]
 
     @classmethod
     def merged_into(cls, data: DataImages, bank: str | Path, config: ExportConfig) -> _Mix:
@@ -132,7 +141,7 @@ class _Mix:
         known = known_images(data.images)
         with Bank(bank) as opened:
             waiting = waiting_images(opened, known.objects)
-        dataset, found = data.dataset, SortedImages.of(data, label_format(config.format), waiting)
+        dataset, found = data.dataset, SortedImages.of(data, label_writer(config.format), waiting)
         read = BankNegatives.read(
             bank, variants=config.variants, objects=known.objects, accept_flicker=config.accept_flicker
         )

@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from negmine.bank.bank import Bank
+from negmine.bank.origins import Origins
 from negmine.bank.records import Cut, Negative, Variant
 from negmine.exporting.merge import DataImage
 from negmine.exporting.names import negative_name, variant_name
 from negmine.held_out import HeldOut
-from negmine.labels.plan import ExportImage, StoredFile
+from negmine.labels.plan import ExportImage, Found, Origin, StoredFile
+from negmine.paths import printable
 from negmine.structures import FloatArray
 from negmine.trainable import KnownImages, TrainingRule, is_refused, trainable
 from negmine.videos.names import frame_name, short_name
@@ -95,27 +97,49 @@ class BankNegatives:
         )
         return kept, {reason: every.count(reason) for reason in sorted(set(every))}
 
-    def images(self) -> list[ExportImage]:
-        """Each of them, negatives first."""
+    def images(self, origins: Origins | None = None) -> list[ExportImage]:
+        """Each of them, negatives first.
+
+        Args:
+            origins: what the bank knows of them, for a format that says it.
+        """
         by_id = {negative.id: negative for negative in self.negatives}
-        negatives = [
-            ExportImage(
-                negative_name(n), StoredFile(n.path, n.sha256), n.size_wh, n.review == "accepted", frame=_frame(n)
-            )
-            for n in self.negatives
-        ]
-        return negatives + [
-            ExportImage(
-                variant_name(n, v), StoredFile(v.path, v.sha256), v.size_wh, n.review == "accepted", frame=_frame(n)
-            )
+        return [_image(n, n, negative_name(n), _origin(n, n, origins)) for n in self.negatives] + [
+            _image(n, v, variant_name(n, v), _origin(n, v, origins))
             for v in self.variants
             for n in (by_id[v.negative_id],)
         ]
 
 
-def _frame(negative: Negative) -> str:
-    """The frame that it was cut from; "" where its source is no video."""
-    return "" if frame_name(negative.source) is None else short_name(negative.source)
+def _image(negative: Negative, file: Negative | Variant, name: str, origin: Origin | None) -> ExportImage:
+    return ExportImage(
+        name,
+        StoredFile(file.path, file.sha256),
+        file.size_wh,
+        negative.review == "accepted",
+        frame="" if frame_name(negative.source) is None else short_name(negative.source),
+        origin=origin,
+    )
+
+
+def _origin(negative: Negative, file: Negative | Variant, origins: Origins | None) -> Origin | None:
+    """What the bank knows of a negative, or of a variant; where a variant was reshaped, nobody knows its boxes."""
+    if origins is None:
+        return None
+    found = origins.found_in(negative) if file.size_wh == negative.size_wh else []
+    frame = frame_name(negative.source)
+    return Origin(
+        sha256=negative.sha256,
+        source=printable(negative.source),
+        source_sha256=negative.source_sha256,
+        rect=negative.rect,
+        state=negative.review,
+        found=tuple(Found(printable(each.class_name), each.score, box) for each, box in found),
+        runs=origins.runs_of(negative),
+        taken_ms=origins.taken_ms.get(negative.source_sha256),
+        video_ms=None if frame is None else frame.time_ms,
+        operation=file.operation if isinstance(file, Variant) else "",
+    )
 
 
 class Withholding:
