@@ -48,9 +48,12 @@ class LabelledBoxes:
         )
 
 
-def known_boxes(objects: Sequence[KnownObject], model_names: Mapping[int, str]) -> list[LabelledBoxes]:
+def known_boxes(
+    objects: Sequence[KnownObject], model_names: Mapping[int, str], config: CompareConfig
+) -> list[LabelledBoxes]:
     """The objects that the bank knows, of the detector's classes, by image."""
-    paired = set(paired_class_names(model_names, list(dict.fromkeys(each.class_name for each in objects))).values())
+    names = list(dict.fromkeys(each.class_name for each in objects))
+    paired = set(paired_class_names(model_names, names, config.labels.class_map).values())
     by_source: dict[str, list[KnownObject]] = {}
     for each in objects:
         if each.class_name in paired:

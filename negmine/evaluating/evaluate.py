@@ -225,6 +225,11 @@ def _open_detectors(given: Sequence[DetectorLike], images: EvalData, config: Eva
         if isinstance(each, DetectorConfig) and each.backend == "auto" and not (each.int8 or config.auto_backend):
             each = replace(each, backend="torch")
         if isinstance(each, DetectorConfig | PredictionsConfig):
+            if each.thresholds is not None:
+                raise ConfigError(
+                    "thresholds of a detector would end its curve at them, found "
+                    f"{printable(each.thresholds)}; give them to the EvalConfig"
+                )
             dataset = images.dataset
             sizes = None if dataset is None else partial(object_sizes, dataset.truth, images.labelled)
             each = open_detector(replace(each, conf=config.floor), samples, sizes=sizes)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from blobs import draw
 from eval_sets import many_classes, scaled_detector, scene
 
 from negmine.detectors.class_thresholds import read_thresholds
+from negmine.detectors.config import PredictionsConfig
 from negmine.detectors.function import FunctionDetector
 from negmine.errors import ConfigError
 from negmine.evaluating.choosing import ChosenThresholds, Wanted
@@ -123,8 +125,11 @@ def test_what_nobody_can_reach_is_refused(text: str) -> None:
         ({"thresholds": "a.yaml", "config": EvalConfig(at_fppi=())}, "expected what the thresholds shall reach"),
     ],
 )
-def test_settings_that_contradict_are_refused(settings: dict[str, object], message: str) -> None:
+def test_settings_that_contradict_are_refused(tmp_path: Path, settings: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         evaluate(scaled_detector(1.0), "data.yaml", **settings)  # type: ignore[arg-type]
+    said = PredictionsConfig("said", thresholds="b.yaml")
+    with pytest.raises(ConfigError, match=r"found b\.yaml; give them to the EvalConfig"):
+        evaluate(said, backgrounds=draw(tmp_path / "a.png"))
     with pytest.raises(ConfigError, match="thresholds are those of one detector, found 2"):
         evaluate([scaled_detector(1.0)] * 2, "data.yaml", thresholds="a.yaml")

@@ -10,7 +10,7 @@ from negmine.detectors.predictions.coco import read_coco
 from negmine.detectors.predictions.per_image import is_of_one_image, read_per_image
 from negmine.detectors.predictions.sinks import CORNERS, csv_rows, read_sink
 from negmine.detectors.predictions.text_rows import is_voc_results, layout_of, read_rows, read_voc_results
-from negmine.detectors.predictions.yolo import read_yolo, text_files
+from negmine.detectors.predictions.yolo import CLASSES, read_yolo, text_files
 from negmine.errors import PredictionsError, SourceError
 from negmine.paths import printable
 from negmine.walking import files_in
@@ -54,18 +54,20 @@ def read_predictions(config: PredictionsConfig) -> Predictions:
 
 
 def _read_folder(path: Path, names: Path | None, config: PredictionsConfig) -> Predictions:
+    """Read the files of a folder: its text, and JSON or pickles only where it has no text."""
     base = config.category_base
     try:
-        of_json, pickles = files_in(str(path), {".json"}), files_in(str(path), set(_PICKLES))
+        texts, of_json, pickles = (files_in(str(path), suffixes) for suffixes in ({".txt"}, {".json"}, set(_PICKLES)))
     except SourceError as error:
         raise PredictionsError(f"cannot read predictions: {error}") from error
-    if of_json:
+    is_text = any(path / name != names and name != CLASSES for name in texts)
+    if of_json and not is_text:
         return read_per_image([path / name for name in of_json], path, names, base)
-    if pickles and not files_in(str(path), {".txt"}):
+    if pickles and not is_text:
         raise PredictionsError(f"{printable(path)} holds pickles, which can run code and are not opened; {_WAY_OUT}")
     paths = text_files(path, names)
     if is_voc_results(paths):
         return read_voc_results(paths, path, names)
-    texts = {each: read_file(each) for each in paths}
-    layout = layout_of(texts)
-    return read_yolo(path, names, base) if layout is None else read_rows(texts, path, layout, names, base)
+    rows = {each: read_file(each) for each in paths}
+    layout = layout_of(rows)
+    return read_yolo(path, names, base) if layout is None else read_rows(rows, path, layout, names, base)

@@ -16,7 +16,8 @@ from negmine.paths import printable
 from negmine.structures import FloatArray
 from negmine.walking import files_in
 
-_NAMES = ("data.yaml", "classes.txt")
+CLASSES = "classes.txt"  # of labelImg, the class names
+_NAMES = ("data.yaml", CLASSES)
 
 
 def read_yolo(folder: Path, class_names: Path | None, base: Literal[0, 1] | None = None) -> Predictions:
@@ -86,7 +87,7 @@ def _names_beside(folder: Path) -> Path:
 
 def _is_predictions(path: Path, named: Path | None) -> bool:
     is_names = named is not None and named.exists() and path.samefile(named)
-    return path.name != "classes.txt" and path.is_file() and not is_names
+    return path.name != CLASSES and path.is_file() and not is_names
 
 
 def _rows(path: Path, data: bytes, names: dict[int, str], first: int) -> FloatArray:

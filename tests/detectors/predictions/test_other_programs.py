@@ -108,6 +108,12 @@ def test_mmdetection_writes_a_file_for_each_image() -> None:
         opened()
 
 
+def test_json_beside_text_is_litter() -> None:
+    write("said/settings.json", {"conf": 0.25})
+    Path("said/a.txt").write_text("1 0.15 0.4 0.1 0.4 0.9\n")
+    assert len(boxes(opened(class_names="names.txt"))) == 1
+
+
 def test_roboflow_names_classes_and_gives_centres() -> None:
     write("said/a.json", ROBOFLOW)
     write("said/b.json", ROBOFLOW | {"predictions": []})
