@@ -151,8 +151,8 @@ def _figures(
     )
     weights, groups = figure_samples(scores[0], seed=config.seed), counted_groups(scores[0])
     intervals = tuple(
-        model_intervals(each, of_one, at_recall, weights, groups, config)
-        for each, of_one, at_recall in zip(matched, coco, at_recalls, strict=True)
+        model_intervals(each, of_one, fppi, weights, groups, config, at_recall=models[0].at_recall)
+        for each, of_one, fppi in zip(matched, coco, at_recalls, strict=True)
     )
     return models, intervals, differences
 

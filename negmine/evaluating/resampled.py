@@ -15,7 +15,7 @@ from negmine.evaluating.match import MatchedDetections
 from negmine.evaluating.metrics.average_precision import ClassMatches
 from negmine.evaluating.metrics.bootstrap import Interval, interval
 from negmine.evaluating.metrics.sampled_precision import sampled_average_precision
-from negmine.evaluating.metrics.sampled_rates import ScoredRows, rates_at_fppi, sampled_lamr
+from negmine.evaluating.metrics.sampled_rates import ScoredRows, rates_at_fppi, sampled_lamr, thresholds_at_recall
 from negmine.matching import Kind
 from negmine.structures import BoolArray, FloatArray, IntArray
 
@@ -77,17 +77,24 @@ class ModelIntervals:
     Attributes:
         rates: of all classes together.
         at_recalls: of FPPI at recalls.
+        threshold_at_recall: of the threshold that reaches the recall that models are compared at; None if there is no
+            such recall, -inf where it may not be reached.
         classes: by judged class.
     """
 
     rates: RateIntervals
     at_recalls: FigureIntervals
+    threshold_at_recall: Interval | None
     classes: Mapping[str, RateIntervals]
 
     def to_dict(self) -> dict[str, object]:
         """JSON values."""
-        found = self.at_recalls.to_dict() | self.rates.to_dict()
-        return found | {"classes": {name: each.to_dict() for name, each in self.classes.items()}}
+        return {
+            **self.at_recalls.to_dict(),
+            **self.rates.to_dict(),
+            "threshold_at_recall": _values(self.threshold_at_recall),
+            "classes": {name: each.to_dict() for name, each in self.classes.items()},
+        }
 
 
 def model_intervals(
@@ -97,6 +104,8 @@ def model_intervals(
     weights: IntArray,
     groups: int,
     config: EvalConfig,
+    *,
+    at_recall: float | None = None,
 ) -> ModelIntervals:
     """The intervals of all figures of a model.
 
@@ -107,6 +116,7 @@ def model_intervals(
         weights: [B, I] samples of the images, the same for all models.
         groups: independent images or groups that FPPI is counted on.
         config: thresholds.
+        at_recall: the recall that models are compared at; None for no comparison.
     """
     rows = ScoredDetections.of(matched)
     samples = _Samples(matched, weights, groups, config, rows.fppi_over == "labelled")
@@ -117,7 +127,8 @@ def model_intervals(
         name: samples.intervals(rows.of_class(index), average)
         for name, index, average in zip(matched.judged, rows.class_indices, averages, strict=True)
     }
-    return ModelIntervals(samples.intervals(rows, _mean_of(known)), at_recalls, of_classes)
+    threshold = samples.threshold_at(rows, at_recall)
+    return ModelIntervals(samples.intervals(rows, _mean_of(known)), at_recalls, threshold, of_classes)
 
 
 class _Samples:
@@ -148,36 +159,52 @@ class _Samples:
             average: [B, 2] average precision in the first samples; None if there is no object.
         """
         over, hits = rows.scores >= self._config.conf, rows.is_kind(Kind.TRUE_POSITIVE)
-        false, counted = rows.false_positives, rows.false_positives & rows.counted
-        found, wrong = self._count(rows, hits & over), self._count(rows, false & over)
-        objects = (self._times @ self._objects[:, rows.class_indices].sum(axis=1)).astype(np.int64)
+        counted = rows.false_positives & rows.counted
+        found, wrong = self._count(rows, hits & over), self._count(rows, rows.false_positives & over)
         images = np.maximum(self._images, 1)
-        fppi = np.concatenate(
-            [[(counted & over).sum() / max(rows.fppi_images, 1)], self._count(rows, counted & over) / images]
-        )
+        observed = (counted & over).sum() / max(rows.fppi_images, 1)
         fired = self._times @ (np.bincount(rows.images[counted & over], minlength=len(self._objects)) > 0)
-        true_rows, false_rows = (ScoredRows.falling(rows.scores[each], rows.images[each]) for each in (hits, counted))
-        drawn = {"weights": self._weights, "objects": objects, "images": self._images}
-        wanted = np.array(self._config.at_fppi, dtype=np.float64)
-        points = rates_at_fppi(true_rows, false_rows, **drawn, fppis=wanted)
+        drawn = self._drawn(rows)
+        true, false = (ScoredRows.falling(rows.scores[each], rows.images[each]) for each in (hits, counted))
         is_known = rows.objects > 0
         return RateIntervals(
-            fppi=fppi_interval(fppi, self._groups),
-            images_with_fp=fppi_interval(np.concatenate([fppi[:1], fired / images]), self._groups),
-            recall=interval(found / np.maximum(objects, 1)) if is_known else None,
+            fppi=fppi_interval(np.append(observed, self._count(rows, counted & over) / images), self._groups),
+            images_with_fp=fppi_interval(np.append(observed, fired / images), self._groups),
+            recall=interval(found / np.maximum(drawn["objects"], 1)) if is_known else None,
             precision=_interval(_share(found, found + wrong)) if self._labelled else None,
-            lamr=interval(sampled_lamr(true_rows, false_rows, **drawn)) if is_known and rows.fppi_images else None,
+            lamr=interval(sampled_lamr(true, false, **drawn)) if is_known and rows.fppi_images else None,
             map50=None if average is None else _interval(average[:, 0]),
             map50_95=None if average is None else _interval(average[:, 1]),
-            at_fppi=tuple(
-                FppiPointInterval(
-                    each,
-                    _threshold(points.excluded[:, column], self._config.floor) if rows.fppi_images else None,
-                    interval(points.recall[:, column]) if is_known and rows.fppi_images else None,
-                )
-                for column, each in enumerate(self._config.at_fppi)
-            ),
+            at_fppi=self._at_fppi(rows, true, false),
         )
+
+    def threshold_at(self, rows: ScoredDetections, recall: float | None) -> Interval | None:
+        """The interval of the highest threshold that reaches a recall; None if there is no recall to reach."""
+        if not recall or not rows.objects:
+            return None
+        hits = rows.is_kind(Kind.TRUE_POSITIVE)
+        true = ScoredRows.falling(rows.scores[hits], rows.images[hits])
+        objects = self._drawn(rows)["objects"]
+        return interval(thresholds_at_recall(true, weights=self._weights, objects=objects, recall=recall))
+
+    def _at_fppi(self, rows: ScoredDetections, true: ScoredRows, false: ScoredRows) -> tuple[FppiPointInterval, ...]:
+        wanted = self._config.at_fppi
+        if not rows.fppi_images:
+            return tuple(FppiPointInterval(each, None, None) for each in wanted)
+        points = rates_at_fppi(true, false, **self._drawn(rows), fppis=np.array(wanted, dtype=np.float64))
+        return tuple(
+            FppiPointInterval(
+                each,
+                _threshold(points.excluded[:, column], self._config.floor),
+                interval(points.recall[:, column]) if rows.objects else None,
+            )
+            for column, each in enumerate(wanted)
+        )
+
+    def _drawn(self, rows: ScoredDetections) -> dict[str, IntArray]:
+        """The samples, the objects of these classes in each, and the images that FPPI is counted on."""
+        objects = (self._times @ self._objects[:, rows.class_indices].sum(axis=1)).astype(np.int64)
+        return {"weights": self._weights, "objects": objects, "images": self._images}
 
     def _count(self, rows: ScoredDetections, chosen: BoolArray) -> FloatArray:
         """[B] detections of a mask."""

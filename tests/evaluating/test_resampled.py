@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ def test_every_figure_that_exists_has_an_interval_which_holds_it(tmp_path: Path)
     for name in ("fppi", "recall", "precision", "map50", "map50_95", "lamr"):
         low, high = getattr(found.rates, name)
         assert low <= getattr(model, name) <= high, name
+    assert model.threshold_at_recall == 0.3 and found.threshold_at_recall == (-math.inf, 0.6)
     low, high = found.rates.images_with_fp
     assert low <= model.images_with_fp / model.background_images <= high
     for point, ends in zip(model.at_fppi, found.rates.at_fppi, strict=True):

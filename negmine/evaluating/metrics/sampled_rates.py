@@ -64,6 +64,28 @@ def sampled_lamr(
     return geometric_mean_rate(1 - found.recall)
 
 
+def thresholds_at_recall(true: ScoredRows, *, weights: IntArray, objects: IntArray, recall: float) -> FloatArray:
+    """The highest threshold [B] at which each sample reaches a recall, as `equal_recall_point` finds that of one.
+
+    Args:
+        true: the true positives.
+        weights: [B, I] how often each sample holds each image.
+        objects: [B] objects to find in each sample.
+        recall: over 0.
+
+    Returns:
+        [B]; -inf where none reaches it.
+    """
+    step = max(_CELLS // max(len(true.scores), 1), 1)
+    needed = np.maximum(np.ceil(recall * objects - 1e-9), 1)
+    places = [np.zeros(0, dtype=np.int64)]
+    for start in range(0, len(weights), step):
+        rows = slice(start, start + step)
+        found = np.cumsum(weights[rows][:, true.images], axis=1)
+        places.append((found < needed[rows, None]).sum(axis=1))
+    return np.append(true.scores, -np.inf)[np.concatenate(places)]
+
+
 def _part(
     true: ScoredRows, false: ScoredRows, weights: IntArray, objects: IntArray, allowed: FloatArray
 ) -> tuple[FloatArray, FloatArray]:

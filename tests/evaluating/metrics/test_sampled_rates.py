@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from negmine.evaluating.metrics.curve import DetectionCurve
 from negmine.evaluating.metrics.lamr import curve_lamr
-from negmine.evaluating.metrics.sampled_rates import ScoredRows, rates_at_fppi, sampled_lamr
+from negmine.evaluating.metrics.sampled_rates import ScoredRows, rates_at_fppi, sampled_lamr, thresholds_at_recall
 from negmine.structures import IntArray
 
 Found = list[tuple[int, int]]  # score in tenths, image
@@ -45,6 +45,14 @@ def test_a_true_positive_of_the_excluded_score_is_excluded_too() -> None:
 def test_an_image_counts_as_often_as_a_sample_holds_it() -> None:
     weights = np.array([[2, 0, 1, 1]])
     assert at([(9, 0), (8, 1), (7, 2)], [(6, 3), (5, 1)], [0.25], weights) == ([0.75], [-1])
+
+
+def test_the_threshold_that_reaches_a_recall_is_that_of_the_last_object_needed() -> None:
+    true, weights = rows([(9, 0), (6, 1), (3, 2)]), np.array([[1, 1, 1, 1], [2, 0, 1, 1], [0, 0, 1, 3]])
+    found = thresholds_at_recall(true, weights=weights, objects=np.array([4, 4, 4]), recall=0.5)
+    assert found.tolist() == [0.6, 0.9, -np.inf]
+    nothing = thresholds_at_recall(rows([]), weights=ONCE, objects=np.array([4]), recall=0.5)
+    assert nothing.tolist() == [-np.inf]
 
 
 @given(
