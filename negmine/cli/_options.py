@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import Literal, TypeVar, get_args
 
 import click
 
@@ -18,6 +18,24 @@ from negmine.mining.config import DEFAULT_BANK
 from negmine.thresholds import MatchConfig
 
 _F = TypeVar("_F", bound=Callable[..., object])
+_YAML = (".yaml", ".yml")
+
+
+class _Conf(click.ParamType):  # type: ignore[type-arg]
+    """A score, or the path of a file with a score for each class."""
+
+    name = "score"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
+        try:
+            return float(str(value))
+        except ValueError:
+            if str(value).lower().endswith(_YAML):
+                return str(value)
+        self.fail(f"expected a score from 0 to 1, or a .yaml of negmine eval --thresholds, found {value!r}", param, ctx)
+
+
+CONF = _Conf()
 _DETECTOR, _MATCH, _TILES = DetectorConfig(weights=""), MatchConfig(), TileConfig()
 
 
@@ -65,6 +83,12 @@ def detector_options(command: _F) -> _F:
             "--predictions-images",
             metavar="COCO.json",
             help="COCO file of images and categories for --predictions.",
+        ),
+        option(
+            "Detector",
+            "--category-base",
+            type=click.Choice(["0", "1"]),
+            help="Number of the first class in --predictions.  [default: told by the categories or by the numbers]",
         ),
         option(
             "Detector",
@@ -230,18 +254,26 @@ def label_options(group: str, of: str) -> Callable[[_F], _F]:
             group,
             "--class-map",
             multiple=True,
-            metavar="OLD=NEW",
-            help=f"Read class OLD of {of} as NEW, such as the detector's name for it; repeatable.",
+            metavar="OLD=NEW|FILE",
+            help=f"Read class OLD of {of} or of the detector as NEW; or a file of such pairs; repeatable.",
         ),
     )
     return decorate
 
 
-def require_one_kind(weights: object, predictions: object, images: str | None, **of_models: object) -> None:
+def as_base(text: str | None) -> Literal[0, 1] | None:
+    """The value of `--category-base`."""
+    return None if text is None else 1 if text == "1" else 0
+
+
+def require_one_kind(
+    weights: object, predictions: object, images: str | None, base: str | None, **of_models: object
+) -> None:
     """Refuse a command line with both or neither of `--weights` and `--predictions`, or with options of the wrong one.
 
     Args:
-        weights, predictions, images: what was given, the last with `--predictions-images`.
+        weights, predictions, images, base: what was given, the last two with `--predictions-images` and
+            `--category-base`.
         of_models: options by the name of their parameter that predictions have no use for; None if not given.
     """
     if weights and predictions:
@@ -250,6 +282,8 @@ def require_one_kind(weights: object, predictions: object, images: str | None, *
         raise click.UsageError("Missing option '--weights' (or --predictions).")
     if images is not None and not predictions:
         raise click.UsageError("expected --predictions with --predictions-images, found --weights")
+    if base is not None and not predictions:
+        raise click.UsageError("expected --predictions with --category-base, found --weights")
     given = [f"--{name.replace('_', '-')}" for name, value in of_models.items() if value is not None]
     if predictions and given:
         verb = "needs" if len(given) == 1 else "need"

@@ -11,6 +11,8 @@ import click
 from negmine.cameras.config import CameraConfig
 from negmine.cli._command import Command, option
 from negmine.cli._options import (
+    CONF,
+    as_base,
     bank_option,
     detector_options,
     json_option,
@@ -102,9 +104,17 @@ _CLASSES = 10  # of the detector that are listed; --json has all
     "Detector",
     "--predictions",
     metavar="PATH",
-    help="Instead of --weights: COCO results, or a folder of YOLO .txt with scores.",
+    help="Instead of --weights: what another program found, JSON, CSV or .txt.",
 )
-@option("Detector", "--conf", default=_DETECTOR.conf, show_default=True, help="Lowest score of a detection.")
+@option(
+    "Detector",
+    "--conf",
+    type=CONF,
+    default=_DETECTOR.conf,
+    show_default=True,
+    metavar="SCORE|FILE",
+    help="Lowest score of a detection, or a file of `negmine eval --thresholds`, a score for each class.",
+)
 @option(
     "Detector",
     "--classes",
@@ -157,6 +167,7 @@ def command(
     predictions_images: str | None,
     onnx_layout: OnnxLayout | None,
     class_names: str | None,
+    category_base: str | None,
     bank: str,
     truth: str | None,
     labels: LabelConfig,
@@ -169,7 +180,7 @@ def command(
     flicker: bool,
     window: int | None,
     duration: str | None,
-    conf: float,
+    conf: float | str,
     iou: float | None,
     imgsz: int | None,
     batch: int | None,
@@ -208,17 +219,26 @@ def command(
     if window is not None and not flicker:
         raise click.UsageError("expected --window with --flicker, found it alone")
     require_one_kind(
-        weights, predictions, predictions_images, onnx_layout=onnx_layout, iou=iou, imgsz=imgsz,
+        weights, predictions, predictions_images, category_base, onnx_layout=onnx_layout, iou=iou, imgsz=imgsz,
         backend=None if backend == "auto" else backend, int8=int8 or None, verifier=verifier,
         tile=tiles,
     )  # fmt: skip
+    score, thresholds = (_DETECTOR.conf, conf) if isinstance(conf, str) else (conf, None)
     detector: DetectorConfig | PredictionsConfig
     if predictions is not None:
-        detector = PredictionsConfig(predictions, predictions_images, class_names, conf)
+        detector = PredictionsConfig(
+            predictions,
+            predictions_images,
+            class_names,
+            score,
+            category_base=as_base(category_base),
+            thresholds=thresholds,
+        )
     else:
         detector = DetectorConfig(
             weights=weights or "",
-            conf=conf,
+            conf=score,
+            thresholds=thresholds,
             iou=iou,
             imgsz=imgsz,
             batch=batch,

@@ -118,7 +118,8 @@ def _labelled(
             data, reader.class_names, config, lambda done, total: progress("labelled images", done, total)
         )
     own = {each.sha256 for each in given}
-    known = [each for each in known_boxes(bank.known_objects(), reader.class_names) if each.sha256 not in own]
+    of_bank = known_boxes(bank.known_objects(), reader.class_names, config)
+    known = [each for each in of_bank if each.sha256 not in own]
     every = sorted((each for each in (*given, *known) if each.boxes_xyxy), key=lambda each: each.sha256)
     return spread(every, config.max_labelled), notes
 

@@ -13,7 +13,7 @@ from negmine.comparing.config import CompareConfig
 from negmine.datasets.labelled import labelled_images
 from negmine.datasets.open import open_dataset
 from negmine.errors import LabelError
-from negmine.labels.classes import match_class_names, paired_class_names
+from negmine.labels.classes import match_class_names, paired_class_names, require_known_to_detectors
 from negmine.paths import first_few
 from negmine.structures import GroundTruth
 from negmine.videos.contents import OnCount, read_contents
@@ -48,9 +48,12 @@ class LabelledBoxes:
         )
 
 
-def known_boxes(objects: Sequence[KnownObject], model_names: Mapping[int, str]) -> list[LabelledBoxes]:
+def known_boxes(
+    objects: Sequence[KnownObject], model_names: Mapping[int, str], config: CompareConfig
+) -> list[LabelledBoxes]:
     """The objects that the bank knows, of the detector's classes, by image."""
-    paired = set(paired_class_names(model_names, list(dict.fromkeys(each.class_name for each in objects))).values())
+    names = list(dict.fromkeys(each.class_name for each in objects))
+    paired = set(paired_class_names(model_names, names, config.labels.class_map).values())
     by_source: dict[str, list[KnownObject]] = {}
     for each in objects:
         if each.class_name in paired:
@@ -82,7 +85,8 @@ def boxes_of_data(
         SourceError: where images that it names are missing.
     """
     dataset = open_dataset(data, config=config.labels)
-    paired = set(match_class_names(model_names, dataset.class_names).values())
+    require_known_to_detectors(config.labels.class_map, list(model_names.values()))
+    paired = set(match_class_names(model_names, dataset.class_names, config.labels.class_map).values())
     wanted = {image.path: None for image in labelled_images([dataset]) if not paired.isdisjoint(image.names or ())}
     chosen = spread(list(wanted), config.max_labelled)
     contents = read_contents(chosen, pixels=False, workers=config.workers, on_progress=on_progress)

@@ -15,7 +15,7 @@ class LabelConfig:
         missing_is_empty: an image without a label holds no target; otherwise it is unlabelled, which says nothing.
         images: the folder of the images, searched to any depth; by default they are looked for around the labels.
         ignore_orphans: allow `missing_is_empty` although some labels found no image.
-        class_map: class of the labels to the name that it shall have.
+        class_map: class of the labels, or of a detector, to the name that it is read by.
     """
 
     missing_is_empty: bool = False

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from negmine.datasets.config import LabelConfig
+from negmine.datasets.truth import reading_of, renames
 from negmine.errors import ConfigError, LabelError, TruthError
 from negmine.labels.checks import read_label
-from negmine.labels.classes import apply_class_map
 from negmine.labels.cvat import is_cvat_video, parse_cvat_video
 from negmine.labels.frames import FrameLabels
 from negmine.labels.mot import is_mot, parse_mot
@@ -36,15 +36,16 @@ class FrameTruth:
         class_names: the classes, by the names that the class map gives them.
 
     Raises:
-        TruthError: where the class map names a class that the labels do not list.
+        TruthError: where the class map has a pair of names that the labels have neither of.
     """
 
     def __init__(self, path: Path, labels: FrameLabels, video: Path | None, config: LabelConfig) -> None:
         self.format_name = labels.format_name
         self.notes = (f"{printable(path)}: labels of frames of {printable(video) if video else 'no video here'}",)
         self._path, self._labels, self._video = path, labels, video
-        self._map = apply_class_map(labels.class_names, config.class_map) if config.class_map else {}
+        self._map = renames(labels.class_names, config)
         self.class_names = tuple(dict.fromkeys(self._map.get(name, name) for name in labels.class_names))
+        self._reading = reading_of(self._map, labels.class_names, config)
 
     def label_hash(self, image_path: Path) -> str | None:
         """See `Truth.label_hash`."""
@@ -52,7 +53,7 @@ class FrameTruth:
         if frame is None:
             return None
         found = self._labels.hash_of(frame)
-        return hashlib.sha256(f"{found}\n{sorted(self._map.items())}".encode()).hexdigest() if self._map else found
+        return hashlib.sha256(f"{found}\n{self._reading}".encode()).hexdigest() if self._reading else found
 
     def object_names(self, image_path: Path) -> tuple[str, ...] | None:
         """See `Truth.object_names`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from negmine.datasets.config import LabelConfig
 from negmine.datasets.pairing import Pairing
 from negmine.errors import LabelError
 from negmine.labels.base import Label, LabelSet, Truth
-from negmine.labels.classes import apply_class_map
+from negmine.labels.classes import apply_class_map, pairs_for_detectors
 from negmine.labels.plan import Header, SourceLabel
 from negmine.paths import RealPaths, printable
 from negmine.structures import GroundTruth
@@ -24,6 +25,22 @@ def may_hold_objects(truth: Truth, image_path: Path) -> bool:
         return bool(truth.object_names(image_path))
     except LabelError:
         return True
+
+
+def renames(names: Sequence[str], config: LabelConfig) -> Mapping[str, str]:
+    """What each class of the labels is called; {} where all keep their names.
+
+    Raises:
+        TruthError: where the class map has a pair of names that the labels have neither of.
+    """
+    found = apply_class_map(names, config.class_map) if config.class_map else {}
+    return found if any(old != new for old, new in found.items()) else {}
+
+
+def reading_of(renamed: Mapping[str, str], names: Sequence[str], config: LabelConfig) -> str:
+    """What of a class map decides how the labels are read; it is part of their hashes. "" without a class map."""
+    pairs = sorted(pairs_for_detectors(names, config.class_map).items())
+    return (repr(sorted(renamed.items())) if renamed else "") + (repr(pairs) if pairs else "")
 
 
 class PairedTruth:
@@ -40,7 +57,7 @@ class PairedTruth:
         class_names: the classes that the labels list, by the names that the class map gives them.
 
     Raises:
-        TruthError: where the class map names a class that the labels do not list.
+        TruthError: where the class map has a pair of names that the labels have neither of.
     """
 
     def __init__(self, labels: LabelSet, pairing: Pairing, real_path: RealPaths, config: LabelConfig) -> None:
@@ -50,9 +67,9 @@ class PairedTruth:
         self.real_path = real_path
         self._labels = labels
         self._config = config
-        self._map = apply_class_map(labels.class_names, config.class_map) if config.class_map else {}
+        self._map = renames(labels.class_names, config)
         self.class_names = tuple(dict.fromkeys(self._map.get(name, name) for name in labels.class_names))
-        self._reading = repr(sorted(self._map.items())) if self._map else ""
+        self._reading = reading_of(self._map, labels.class_names, config)
 
     @property
     def header(self) -> Header:

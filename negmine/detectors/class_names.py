@@ -24,12 +24,16 @@ def wanted_classes(wanted: Sequence[str], class_names: Mapping[int, str]) -> lis
     unknown = [name for name in wanted if name not in class_names.values()]
     if unknown:
         known = list(class_names.values())
-        more = f" and {len(known) - _NAMES_SHOWN} more" if len(known) > _NAMES_SHOWN else ""
         raise ConfigError(
-            f"the model has no class {', '.join(unknown)}; it has {', '.join(known[:_NAMES_SHOWN])}{more}"
-            f"{did_you_mean(unknown[0], known)}"
+            f"the model has no class {', '.join(unknown)}; it has {some_names(known)}{did_you_mean(unknown[0], known)}"
         )
     return [index for index, name in class_names.items() if name in wanted] if wanted else None
+
+
+def some_names(names: Sequence[str]) -> str:
+    """The first names of many, for a message."""
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return f"{', '.join(names[:_NAMES_SHOWN]) or 'none'}{more}"
 
 
 def read_class_names(path: Path) -> dict[int, str]:

@@ -44,6 +44,7 @@ class DetectorConfig:
         int8: run with 8-bit weights on OpenVINO, calibrated on the user's images; int8 results differ.
         verifier: a file of `negmine verifier train` for these weights, whose scores replace the detector's.
         tiles: run on tiles of each image, or on the image at several scales; None for whole images.
+        thresholds: a file of `negmine eval --thresholds`, a score for each class in place of `conf`.
 
     Raises:
         ConfigError: where a value is out of its range.
@@ -63,6 +64,7 @@ class DetectorConfig:
     int8: bool = False
     verifier: str | None = None
     tiles: TileConfig | None = None
+    thresholds: str | None = None
 
     def __post_init__(self) -> None:
         _check_share("conf", self.conf)
@@ -91,12 +93,15 @@ class PredictionsConfig:
     """Predictions that another program wrote, in place of a detector.
 
     Attributes:
-        predictions: a COCO results JSON, or a folder of YOLO text files with scores, one per image.
+        predictions: a file or folder that another program wrote; `negmine.detectors.predictions` has the formats.
         images: the COCO file of those images and categories; None where the results name the images themselves.
         class_names: a `.txt` with one name per line, or a `data.yaml`; for YOLO files, None for the `data.yaml` or
             `classes.txt` in the folder or above it.
         conf: predictions that score below are dropped, 0 to 1.
         classes: names of the classes to keep; empty means all.
+        category_base: the number that the classes of the predictions are counted from, 0 or 1; None where the
+            categories or the numbers that occur tell.
+        thresholds: a file of `negmine eval --thresholds`, a score for each class in place of `conf`.
 
     Raises:
         ConfigError: where a value is out of its range.
@@ -107,6 +112,8 @@ class PredictionsConfig:
     class_names: str | None = None
     conf: float = 0.25
     classes: tuple[str, ...] = ()
+    category_base: Literal[0, 1] | None = None
+    thresholds: str | None = None
 
     def __post_init__(self) -> None:
         _check_share("conf", self.conf)

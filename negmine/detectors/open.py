@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from negmine.detectors.base import Detector, OnStep, silent
@@ -35,13 +36,20 @@ def open_detector(
 
     Raises:
         ConfigError: for a device that does not exist here, a class or an imgsz that the model does not have, a layout
-            for weights other than ONNX, or a backend for weights other than an Ultralytics checkpoint.
+            for weights other than ONNX, a backend for weights other than an Ultralytics checkpoint, or thresholds of
+            other classes.
         WeightsError: for weights that are missing, corrupt, not a detector, or whose runtime is not installed; for a
             verifier that cannot be read, or was trained for other weights.
         UnsafeWeightsError: for a pickle that would run foreign code; `config.trust_weights` opens those of Ultralytics
             anyway.
         PredictionsError: for predictions that cannot be read.
     """
+    if config.thresholds is not None:
+        from negmine.detectors.class_thresholds import ThresholdedDetector, read_thresholds
+
+        thresholds = read_thresholds(Path(config.thresholds))
+        lowest = replace(config, conf=thresholds.lowest, thresholds=None)
+        return ThresholdedDetector(open_detector(lowest, samples, on_step, sizes), thresholds)
     if isinstance(config, PredictionsConfig):
         from negmine.detectors.predictions.detector import PredictionsDetector
 

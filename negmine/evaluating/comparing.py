@@ -76,6 +76,7 @@ class Comparison:
             tell`.
         needed: about how many more of them would tell; None where no reasonable number would, or none are needed.
         differing: images or groups whose false positives differ, where only their number is too small to tell.
+        images: with objects, and without, that both were compared on; None where that is not known.
     """
 
     outcome: Outcome
@@ -86,6 +87,7 @@ class Comparison:
     limited_by: Limit | None = None
     needed: int | None = None
     differing: int | None = None
+    images: tuple[int, int] | None = None
 
     def to_dict(self) -> dict[str, object]:
         """JSON values."""
@@ -97,6 +99,7 @@ class Comparison:
             "limited_by": self.limited_by,
             "needed": self.needed,
             "differing": self.differing,
+            "images": None if self.images is None else list(self.images),
         }
 
     @property
@@ -117,7 +120,11 @@ class Comparison:
             where = counted(self.differing, "image or group", "images or groups")
             few = f"; they differ in only {where}, and it takes {_FEWEST}"
         more = "too alike to tell apart" if self.needed is None else f"about {self.needed} more {self.limited_by} would"
-        return f"{self.outcome}: {self.evidence}{few}; {more}"
+        images = ""
+        if self.images is not None:
+            labelled, empty = self.images
+            images = f" with {counted(labelled, 'labelled image')} and {counted(empty, 'background')}"
+        return f"{self.outcome}{images}: {self.evidence}{few}; {more}"
 
 
 class Levels:
@@ -168,8 +175,9 @@ class Levels:
             outcome, differing = "cannot tell", differ
         if outcome == "cannot tell":
             limited_by, needed = self._needed(before, after, difference, Interval(low, high), differ)
+        ratio, images = math.exp(difference), (self._labelled, self._empty)
         return Comparison(
-            outcome, math.exp(difference), math.exp(low), math.exp(high), self.recalls, limited_by, needed, differing
+            outcome, ratio, math.exp(low), math.exp(high), self.recalls, limited_by, needed, differing, images
         )
 
     def _needed(

@@ -27,6 +27,11 @@ class EvalConfig:
             with the weights; otherwise they run on torch, so that the figures are those of the weights themselves.
         group_by: what images of one group share: `folder`, or a regular expression with a group; see `GroupBy`. The
             intervals draw whole groups. None where every image is one of its own.
+        at_fppi: false positives per image that recall, and the score that reaches them, are given at.
+        thresholds: a file of `negmine eval --thresholds`, a score for each class. The scores of every detector are
+            moved so that those of the file come to lie at `conf`, and all figures are those of the moved scores. None
+            for one score for all classes.
+        seed: of the samples that the intervals are made of.
 
     Raises:
         ConfigError: if a value is out of range.
@@ -40,6 +45,9 @@ class EvalConfig:
     classes: tuple[str, ...] = ()
     auto_backend: bool = False
     group_by: str | None = None
+    at_fppi: tuple[float, ...] = (0.1,)
+    thresholds: str | None = None
+    seed: int = 0
 
     def __post_init__(self) -> None:
         for name, value in (("conf", self.conf), ("floor", self.floor)):
@@ -50,6 +58,11 @@ class EvalConfig:
                 f"expected conf of {self.floor:g} or more, the lowest score that detectors are asked for, "
                 f"found {self.conf:g}"
             )
+        wrong = next((each for each in self.at_fppi if not (math.isfinite(each) and each >= 0)), None)
+        if wrong is not None:
+            raise ConfigError(f"expected at-fppi of 0 or more false positives per image, found {wrong}")
+        if not 0 <= self.seed < 1 << 32:
+            raise ConfigError(f"expected a seed from 0 to {(1 << 32) - 1}, found {self.seed}")
         if self.workers is not None and self.workers < 1:
             raise ConfigError(f"expected at least 1 worker, found {self.workers}")
         if len(set(self.classes)) != len(self.classes):

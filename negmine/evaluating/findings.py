@@ -17,6 +17,7 @@ EvalFindingKind = Literal[
     "opened-above",
     "other-size",
     "backend",
+    "thresholds",
 ]
 
 _SHOWN = 10  # classes in a message

@@ -135,39 +135,43 @@ class Difference:
     """A model against the first one, on the same images.
 
     Attributes:
-        comparison: on the curve, over recalls up to that of the first model at the threshold.
+        comparison: on the curve, over recalls up to that of the first model at the threshold; None where that finds
+            nothing, or there is nothing to find.
         figures: intervals of the differences of the figures.
     """
 
-    comparison: Comparison
+    comparison: Comparison | None
     figures: FigureIntervals
 
     def to_dict(self) -> dict[str, object]:
         """JSON values."""
-        return self.comparison.to_dict() | {"differences": self.figures.to_dict()}
+        compared = {} if self.comparison is None else self.comparison.to_dict()
+        return compared | {"differences": self.figures.to_dict()}
 
 
 def intervals_of_models(
-    scores: Sequence[ImageScores], *, conf: float, at_recall: float | None
+    scores: Sequence[ImageScores], *, conf: float, at_recall: float | None, seed: int = 0
 ) -> tuple[tuple[FigureIntervals, ...], tuple[Difference | None, ...]]:
     """The intervals of several models, and how each differs from the first.
 
     Args:
         scores: of each model on the same images.
         conf: threshold of recall and FPPI.
-        at_recall: the recall that they are compared at; where it is None or 0, no model differs from the first.
+        at_recall: the recall that they are compared at; where it is None or 0, only figures are compared.
+        seed: of the samples.
 
     Returns:
         One item for each model; of the differences, the first is None.
     """
-    weights = figure_samples(scores[0])
+    weights = figure_samples(scores[0], seed=seed)
     figures = [SampledFigures.of(each, weights, conf=conf, at_recall=at_recall) for each in scores]
     intervals = tuple(each.intervals() for each in figures)
-    if len(scores) == 1 or not at_recall:
-        return intervals, (None,) * len(scores)
-    levels, (first, *others) = levels_of(scores, CompareConfig(conf=conf))
+    against: list[Comparison | None] = [None] * (len(scores) - 1)
+    if against and at_recall:
+        levels, (first, *others) = levels_of(scores, CompareConfig(conf=conf, seed=seed))
+        against = [levels.compare(first, level) for level in others]
     differences = [
-        Difference(levels.compare(first, level), each.differences(figures[0]))
-        for level, each in zip(others, figures[1:], strict=True)
+        Difference(comparison, each.differences(figures[0]))
+        for comparison, each in zip(against, figures[1:], strict=True)
     ]
     return intervals, (None, *differences)

@@ -159,7 +159,7 @@ class ImageMatcher:
 
     def __init__(self, detector: Detector, truth: Truth, judged: Sequence[str], config: EvalConfig) -> None:
         self.identity = detector.identity
-        self._names = match_class_names(detector.class_names, truth.class_names)
+        self._names = match_class_names(detector.class_names, truth.class_names, config.labels.class_map)
         self._index = {name: index for index, name in enumerate(truth.class_names)}
         self._judged: Collection[str] = frozenset(judged)
         self._config = config

@@ -15,6 +15,7 @@ from negmine.evaluating.data import EvalImages
 from negmine.evaluating.findings import RepeatedImages
 from negmine.evaluating.match import EvalImage, ImageMatcher, MatchedDetections, MatchedImage
 from negmine.labels.base import Truth
+from negmine.labels.classes import require_known_to_detectors
 from negmine.mining.reading import DECODING_BYTES, Reader
 from negmine.mining.result import SkippedImage
 from negmine.paths import printable
@@ -68,6 +69,8 @@ class _Evaluation:
         self._detectors = detectors
         self._data_classes = truth.class_names
         self._judged = _judged_classes(truth, config)
+        every = [name for detector in detectors for name in detector.class_names.values()]
+        require_known_to_detectors(config.labels.class_map, every)
         self._matchers = [ImageMatcher(detector, truth, self._judged, config) for detector in detectors]
         self._images: list[list[MatchedImage]] = [[] for _ in detectors]
         self._skipped: list[SkippedImage] = []

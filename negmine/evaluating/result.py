@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from negmine.evaluating.checks import CheckFailure
+from negmine.evaluating.choosing import ChosenThresholds
 from negmine.evaluating.figures import ModelFigures
 from negmine.evaluating.findings import EvalFinding
-from negmine.evaluating.intervals import Difference, FigureIntervals
+from negmine.evaluating.intervals import Difference
+from negmine.evaluating.resampled import ModelIntervals
 from negmine.mining.result import SkippedImage
 from negmine.notebook import table
 from negmine.paths import printable
@@ -21,34 +23,36 @@ class EvalResult:
     """The figures of one or several models on the same images.
 
     Attributes:
-        data: the data set, as given.
-        format: its format, as recognised.
-        split: the evaluated split; if it is everything in the data set, all splits, joined by `+`.
+        data: the data set, as given; None where backgrounds alone were evaluated.
+        format: its format, as recognised; None without a data set.
+        split: the evaluated split; if it is everything in the data set, all splits, joined by `+`; None without one.
         backgrounds: number of backgrounds that count.
         empty: number of labelled images without objects.
         models: the figures, in the order of the models.
         intervals: 90 % intervals of the figures of each.
-        differences: how each differs from the first; None for the first, and where that finds nothing.
+        differences: how each differs from the first; None for the first.
         skipped: images that were skipped for every model, with the reasons.
         notes: how labels and images were paired, and what else the user may want to know.
         findings: what is suspicious.
         failures: models that fail a check.
         plot: the file that the curves were drawn to; None if they were not drawn.
+        thresholds: of each class, chosen on these images; None if they were not asked for.
     """
 
-    data: Path
-    format: str
-    split: str
+    data: Path | None
+    format: str | None
+    split: str | None
     backgrounds: int
     empty: int
     models: tuple[ModelFigures, ...]
-    intervals: tuple[FigureIntervals, ...]
+    intervals: tuple[ModelIntervals, ...]
     differences: tuple[Difference | None, ...]
     skipped: tuple[SkippedImage, ...]
     notes: tuple[str, ...]
     findings: tuple[EvalFinding, ...]
     failures: tuple[CheckFailure, ...] = ()
     plot: Path | None = None
+    thresholds: ChosenThresholds | None = None
 
     @property
     def ok(self) -> bool:
@@ -65,13 +69,14 @@ class EvalResult:
             )
             for each in self.models
         ]  # fmt: skip
-        return table(f"{self.data}, {self.split}, at conf {self.models[0].conf:g}", heads, rows)
+        what = "backgrounds" if self.data is None else f"{self.data}, {self.split}"
+        return table(f"{what}, at conf {self.models[0].conf:g}", heads, rows)
 
     def to_dict(self) -> dict[str, object]:
         """The `--json` document, JSON values only."""
         return {
             "schema_version": SCHEMA_VERSION,
-            "data": printable(self.data),
+            "data": None if self.data is None else printable(self.data),
             "format": self.format,
             "split": self.split,
             "images": {
@@ -93,4 +98,5 @@ class EvalResult:
                 {"source": printable(each.source), "kind": each.kind, "reason": each.reason} for each in self.skipped
             ],
             "picture": None if self.plot is None else printable(self.plot),
+            "thresholds": None if self.thresholds is None else self.thresholds.to_dict(),
         }

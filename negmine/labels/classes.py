@@ -1,4 +1,8 @@
-"""Pairing the classes of a detector with those of a truth, by name, and renaming those of the truth."""
+"""Pairing the classes of a detector with those of a truth, by name or by a class map: the one place that knows how.
+
+A class map says OLD=NEW: class OLD is read as NEW. The labels that have OLD are renamed; a detector that has OLD, and
+no label of that name, pairs with the labels called NEW.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +10,30 @@ import shlex
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
 
 from negmine.errors import ConfigError, TruthError
+from negmine.files import read_regular, reason_of
 from negmine.paths import printable
 from negmine.words import did_you_mean, nearest_name
 
 _SHOWN = 12  # names of a long list
 _ADVISED = 3  # names for which the nearest is looked for
 _SINGLE_CLS = "item"  # what Ultralytics calls every class where it trains with single_cls=True
+_NO_MAP: Mapping[str, str] = MappingProxyType({})
+_YAML = (".yaml", ".yml")
 
 
-def match_class_names(model_names: Mapping[int, str], truth_names: Sequence[str]) -> dict[int, str]:
+def match_class_names(
+    model_names: Mapping[int, str], truth_names: Sequence[str], class_map: Mapping[str, str] = _NO_MAP
+) -> dict[int, str]:
     """Pair as `paired_class_names` does, and insist that there is a pair.
 
     Raises:
         TruthError: where the detector and the truth have no class in common; the message lists both.
     """
-    paired = paired_class_names(model_names, truth_names)
+    paired = paired_class_names(model_names, truth_names, class_map)
     if not paired:
         raise TruthError(
             f"detector and truth have no class name in common: the detector has {listed(model_names.values())}; "
@@ -31,16 +42,26 @@ def match_class_names(model_names: Mapping[int, str], truth_names: Sequence[str]
     return paired
 
 
-def paired_class_names(model_names: Mapping[int, str], truth_names: Sequence[str]) -> dict[int, str]:
+def paired_class_names(
+    model_names: Mapping[int, str], truth_names: Sequence[str], class_map: Mapping[str, str] = _NO_MAP
+) -> dict[int, str]:
     """Pair by name: exactly, else without regard to case, outer spaces and Unicode normal form where unambiguous.
 
     Args:
         model_names: the detector's class id to name.
-        truth_names: the classes that the truth lists.
+        truth_names: the classes that the truth lists, by the names that the class map gives them.
+        class_map: old name to new name; a class of the detector without a pair of its own name is read as the new one.
 
     Returns:
         Class id to the truth's name, for the classes that both have.
     """
+    paired = _paired(model_names, truth_names)
+    left = {number: name for number, name in model_names.items() if number not in paired}
+    renamed = _renamed(list(left.values()), class_map)
+    return paired | _paired({number: renamed[name] for number, name in left.items() if name in renamed}, truth_names)
+
+
+def _paired(model_names: Mapping[int, str], truth_names: Sequence[str]) -> dict[int, str]:
     exact, folded = set(truth_names), _unambiguous(truth_names)
     model_folded = Counter(map(_fold, model_names.values()))
     paired: dict[int, str] = {}
@@ -74,39 +95,73 @@ def how_to_rename(truth_names: Sequence[str], model_names: Sequence[str]) -> str
         near = [(truth_names[0], model_names[0])]
     if near:
         return f"if they mean the same, give {' '.join(_option(*pair) for pair in near)}"
-    return "give --class-map OLD=NEW for each class OLD of the truth that the detector calls NEW"
+    return "give --class-map OLD=NEW for each class OLD of the one that the other calls NEW"
 
 
-def parse_class_map(pairs: Sequence[str]) -> dict[str, str]:
+def parse_class_map(texts: Sequence[str]) -> dict[str, str]:
     """Read a class map, in which several classes may become one.
 
     Args:
-        pairs: each `OLD=NEW`: a class of the data, and what it is to be called. Blanks around names do not count.
+        texts: each `OLD=NEW`, a class of the data or of the detector and the name that it is read by, or the path of a
+            file of them: a `.yaml` that maps OLD to NEW, or text with a pair in each line. Blanks around names do not
+            count.
 
     Returns:
         Old name to new name.
 
     Raises:
-        ConfigError: where one is no pair, has an empty side, or renames a class again.
+        ConfigError: where one is neither, has an empty side, or renames a class again.
     """
     found: dict[str, str] = {}
-    for pair in pairs:
-        old, equals, new = (part.strip() for part in pair.partition("="))
-        if not (old and equals and new):
-            raise ConfigError(
-                f"expected a class map of OLD=NEW, a class of the data and its new name, found {printable(pair)!r}"
-            )
-        if old in found:
-            raise ConfigError(
-                f"the class map renames {printable(old)} twice, to {printable(found[old])} and to {printable(new)}; "
-                "keep one"
-            )
-        found[old] = new
+    for text in texts:
+        for old, new in _pairs_in(Path(text)) if "=" not in text and Path(text).is_file() else [_pair(text)]:
+            if old in found:
+                raise ConfigError(
+                    f"the class map renames {printable(old)} twice, to {printable(found[old])} and to "
+                    f"{printable(new)}; keep one"
+                )
+            found[old] = new
     return found
 
 
+def _pairs_in(path: Path) -> list[tuple[str, str]]:
+    """The pairs in a file.
+
+    Raises:
+        ConfigError: where it cannot be read, or has something else.
+    """
+    from negmine.plain_yaml import MAX_YAML, YamlError, load_yaml
+
+    where = f"{printable(path)}: "
+    try:
+        text = read_regular(path, most=MAX_YAML).decode("utf-8-sig")
+        if path.suffix.lower() not in _YAML:
+            return [_pair(line, where) for line in text.splitlines() if line.strip()]
+        document = load_yaml(text)
+    except (OSError, UnicodeDecodeError, YamlError) as error:
+        raise ConfigError(f"{where}cannot read the class map: {reason_of(error)}; correct the file") from error
+    if not isinstance(document, dict):
+        raise ConfigError(f"{where}expected a class map, `OLD: NEW` in each line; correct the file")
+    return [_stripped(old, new, f"{old}: {new}", where) for old, new in document.items()]
+
+
+def _pair(text: str, where: str = "") -> tuple[str, str]:
+    old, _, new = text.partition("=")
+    return _stripped(old, new, text, where)
+
+
+def _stripped(old: object, new: object, text: str, where: str) -> tuple[str, str]:
+    pair = tuple(str(each).strip() if isinstance(each, (str, int)) else "" for each in (old, new))
+    if not all(pair):
+        raise ConfigError(
+            f"{where}expected a class map of OLD=NEW, a class and the name that it is read by, or a file of them; "
+            f"found {printable(text)!r}"
+        )
+    return pair[0], pair[1]
+
+
 def apply_class_map(names: Iterable[str], class_map: Mapping[str, str]) -> dict[str, str]:
-    """What each class is called under a class map.
+    """What each class of the data is called under a class map.
 
     Args:
         names: the classes of the data.
@@ -116,19 +171,53 @@ def apply_class_map(names: Iterable[str], class_map: Mapping[str, str]) -> dict[
         Name to new name, in the order of the names; a name that is not in the map stays.
 
     Raises:
-        TruthError: where the map has a class that the data does not have.
+        TruthError: where the data has neither name of a pair. With the new one alone, the pair is for the detector.
     """
     names = list(dict.fromkeys(names))
-    olds = list(class_map)
-    found = paired_class_names(dict(enumerate(olds)), names)
-    for number, old in enumerate(olds):
-        if number not in found:
-            raise TruthError(
-                f"the class map renames {printable(old)}, which the data does not have: it has {listed(names)}"
-                f"{did_you_mean(old, names) or '; name one of these'}"
-            )
-    renamed = {name: class_map[olds[number]] for number, name in found.items()}
+    _require_known(class_map, names, "the data")
+    renamed = _renamed(names, class_map)
     return {name: renamed.get(name, name) for name in names}
+
+
+def require_known_to_detectors(class_map: Mapping[str, str], model_names: Sequence[str]) -> None:
+    """Insist that every pair of a class map is about a class that a detector has.
+
+    Args:
+        class_map: old name to new name.
+        model_names: the classes of all detectors.
+
+    Raises:
+        TruthError: where none has the old name or the new one.
+    """
+    _require_known(class_map, list(model_names), "the detector")
+
+
+def pairs_for_detectors(names: Sequence[str], class_map: Mapping[str, str]) -> dict[str, str]:
+    """The pairs of a class map whose old name is none of the data.
+
+    Args:
+        names: the classes of the data, by their own names.
+        class_map: old name to new name.
+    """
+    olds = dict(enumerate(class_map))
+    of_data = _paired(olds, names)
+    return {old: class_map[old] for number, old in olds.items() if number not in of_data}
+
+
+def _renamed(names: Sequence[str], class_map: Mapping[str, str]) -> dict[str, str]:
+    """Those of some names that a class map renames, with their new names."""
+    olds = list(class_map)
+    return {name: class_map[olds[number]] for number, name in _paired(dict(enumerate(olds)), names).items()}
+
+
+def _require_known(class_map: Mapping[str, str], names: Sequence[str], whose: str) -> None:
+    for old, new in class_map.items():
+        if not _paired({0: old, 1: new}, names):
+            advice = did_you_mean(old, names) or did_you_mean(new, names) or "; name one of these"
+            raise TruthError(
+                f"the class map reads {printable(old)} as {printable(new)}, and {whose} has neither: it has "
+                f"{listed(names)}{advice}"
+            )
 
 
 def listed(names: Collection[str]) -> str:

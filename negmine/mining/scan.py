@@ -27,7 +27,7 @@ from negmine.detectors.open import open_detector
 from negmine.detectors.samples import samples_of
 from negmine.errors import ConfigError, DetectorError, SourceError
 from negmine.labels.base import Truth
-from negmine.labels.classes import match_class_names
+from negmine.labels.classes import match_class_names, require_known_to_detectors
 from negmine.matching import Kind
 from negmine.mining.config import DEFAULT_BANK, ScanConfig
 from negmine.mining.doubts import LOOKED_AT, fires_on_most, labels_beside
@@ -102,7 +102,7 @@ def scan(
                 "confirm runs the detector on its crops and needs a model, found predictions; leave it out"
             )
         model.check_paths([item.path for item in items])
-        classes = _classes(model, labels, config.classes)
+        classes = _classes(model, labels, config)
         with BankWriter(bank, purpose="negmine scan") as writer:
             job = ScanJob(writer, writer.begin_run(_run_record(model, config)), model, classes, config, clock)
             loops = ScanLoops(job, labels)
@@ -214,8 +214,8 @@ def _detector(
     return detector
 
 
-def _classes(detector: Detector, truth: Truth | None, mined: Sequence[str]) -> Classes:
-    """Pair the detector's classes with the truth's, by name.
+def _classes(detector: Detector, truth: Truth | None, config: ScanConfig) -> Classes:
+    """Pair the detector's classes with the truth's.
 
     Raises:
         DetectorError: for a name that cannot be written.
@@ -226,10 +226,12 @@ def _classes(detector: Detector, truth: Truth | None, mined: Sequence[str]) -> C
     odd = next((name for name in names.values() if not is_unicode(name)), None)
     if odd is not None:
         raise DetectorError(f"the detector's class {printable(odd)} is no Unicode; rename it where it was trained")
+    mined = wanted_classes(config.classes, names)
     if truth is None:
-        return Classes(names, names, judged=None, mined=wanted_classes(mined, names))
-    paired = match_class_names(names, truth.class_names)
-    return Classes(names, paired, judged=frozenset(truth.class_names), mined=wanted_classes(mined, names))
+        return Classes(names, names, judged=None, mined=mined)
+    require_known_to_detectors(config.labels.class_map, list(names.values()))
+    paired = match_class_names(names, truth.class_names, config.labels.class_map)
+    return Classes(names, paired, judged=frozenset(truth.class_names), mined=mined)
 
 
 def _run_record(detector: Detector, config: ScanConfig) -> RunRecord:

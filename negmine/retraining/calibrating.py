@@ -75,7 +75,7 @@ def match_round(run: Run, number: int, title: str | None = None) -> MatchedRound
         number: of the round; the start, round 0, is never calibrated.
         title: of a blend.
     """
-    config = EvalConfig(conf=run.config.conf)
+    config = EvalConfig(conf=run.config.conf, labels=run.config.labels)
     if number == 0:
         matched = _match(run, 0, [run.weights_of(0, member) for member in run.members], config)
         found = {name: asdict(counts) for name, counts in at_conf(matched, config.conf).items()}
@@ -124,7 +124,8 @@ def _counts_from(before: int, total: int, report: OnCount) -> OnCount:
 
 def _by_class_id(run: Run, shifts: Mapping[str, float], conf: float) -> Calibration:
     """Classes that the data does not list are not measured, and keep their scores."""
-    names = match_class_names(dict(enumerate(run.data.class_names)), run.members[0].measured.truth.class_names)
+    truth = run.members[0].measured.truth
+    names = match_class_names(dict(enumerate(run.data.class_names)), truth.class_names, run.config.labels.class_map)
     return Calibration(conf, {number: shifts[name] for number, name in names.items() if name in shifts})
 
 

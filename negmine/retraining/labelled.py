@@ -16,7 +16,7 @@ from negmine.errors import LabelError, TruthError
 from negmine.grouping import GroupBy
 from negmine.held_out import HeldOut, HoldoutSplit, hold_out_split
 from negmine.labels.base import Truth
-from negmine.labels.classes import how_to_rename, listed, paired_class_names
+from negmine.labels.classes import how_to_rename, listed, paired_class_names, require_known_to_detectors
 from negmine.paths import first_few, printable
 from negmine.structures import FloatArray, GroundTruth
 from negmine.trainable import KnownImages
@@ -150,7 +150,7 @@ def read_labelled(
         SourceError: where images that it names are missing.
     """
     dataset = open_dataset(data, config=labels, images=near)
-    class_ids = _class_ids(dataset, model_names)
+    class_ids = _class_ids(dataset, model_names, (labels or LabelConfig()).class_map)
     images = [image for image in labelled_images([dataset]) if not image.is_unlabelled]
     contents = read_contents([image.path for image in images], pixels=True, workers=workers, on_progress=on_progress)
     read, unreadable = _with_truth(dataset, images, contents)
@@ -277,9 +277,12 @@ def _with_truth(
     return read, skipped
 
 
-def _class_ids(dataset: Dataset, model_names: Mapping[int, str]) -> dict[str, int]:
-    """The model's number of each class of the data, by the data's name."""
-    numbers = {name: number for number, name in sorted(paired_class_names(model_names, dataset.class_names).items())}
+def _class_ids(dataset: Dataset, model_names: Mapping[int, str], class_map: Mapping[str, str]) -> dict[str, int]:
+    """The model's number of each class of the data, by the data's name: where several have it, the one called that."""
+    require_known_to_detectors(class_map, list(model_names.values()))
+    paired = paired_class_names(model_names, dataset.class_names, class_map)
+    by_likeness = sorted(paired.items(), key=lambda pair: (model_names[pair[0]] == pair[1], pair[0]))
+    numbers = {name: number for number, name in by_likeness}
     missing = [name for name in dataset.class_names if name not in numbers]
     if missing:
         known = [model_names[number] for number in sorted(model_names)]

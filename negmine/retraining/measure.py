@@ -42,7 +42,7 @@ def measure_round(
     folder = run.folder.round(number)
     sha256 = hash_weights(folder.weights)
     matched = replace(found.matched, sha256=sha256)
-    config = EvalConfig(conf=run.config.conf)
+    config = EvalConfig(conf=run.config.conf, labels=run.config.labels)
     if at_recall is None:
         at_recall = _recall_to_keep(run, figures(matched, config).recall or 0.0)
     measured = figures(matched, config, at_recall=at_recall)

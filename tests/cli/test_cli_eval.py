@@ -40,6 +40,9 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> DemoDataset:
         (["--backgrounds", "nowhere"], "does not exist"),
         (["--weights", "nowhere.pt"], "nowhere.pt"),
         (["--split", "test"], "no split 'test', only train, val"),
+        (["--at-fppi", "-1"], "at-fppi of 0 or more"),
+        (["--reach", "fppi=1"], "expected --reach with --thresholds"),
+        (["--thresholds", "t.yaml", "--reach", "recall=1"], "expected to reach fppi=0.1 or precision=0.9"),
     ],
 )
 def test_bad_input_is_one_line(run: Run, drawn: DemoDataset, options: list[str], message: str) -> None:
@@ -51,7 +54,8 @@ def test_bad_input_is_one_line(run: Run, drawn: DemoDataset, options: list[str],
     ("options", "message"),
     [
         (["--data", "d"], "Missing option '--weights'"),
-        (["--weights", "a.pt"], "Missing option '--data'"),
+        (["--weights", "a.pt", "--data", "d", "--conf", "high"], "expected a score from 0 to 1, or a .yaml of negmine"),
+        (["--weights", "a.pt", "--data", "d", "--category-base", "1"], "expected --predictions with --category-base"),
         (["--weights", "a.pt", "b.pt", "--data", "d"], "--backgrounds"),
         (["--weights", "a.pt", "--data", "d", "--batch", "0"], "--batch"),
         (["--weights", "a.pt", "--data", "d", "--int8", "--backend", "torch"], "int8 runs on OpenVINO, found backend"),
@@ -96,7 +100,15 @@ def test_json_is_all_there_is_on_stdout(run: Run, firing_weights: Path, drawn: D
     assert document["schema_version"] == 1 and document["ok"] is True and document["split"] == "val"
     one, two = document["models"]
     assert two.pop("name") == f"{one.pop('name')} (2)"
-    assert one == two and set(one["intervals"]) == {"recall", "fppi", "fppi_at_recall", "fppi_at"}
+    assert one == two and set(one["intervals"]) >= {
+        "recall",
+        "fppi",
+        "fppi_at_recall",
+        "fppi_at",
+        "lamr",
+        "map50",
+        "classes",
+    }
     assert document["differences"][0] is None and len(document["differences"]) == 2
 
 
@@ -179,7 +191,7 @@ def test_a_line_says_whether_models_differ(
     assert "  A  old" in text and "  B  new" in text
     assert "B against A: better: 0.05 times the false positives over recalls 0.80 to 1.00 (90 % interval" in text
     render(evaluate([old, old], tmp_path))
-    assert "B against A: cannot tell: 1 times" in capsys.readouterr().out
+    assert "B against A: cannot tell with 10 labelled images and 10 backgrounds: 1 times" in capsys.readouterr().out
 
 
 def test_the_help_says_what_is_counted_and_imports_nothing_heavy() -> None:

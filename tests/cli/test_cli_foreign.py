@@ -65,6 +65,58 @@ def test_coco_results_come_with_the_file_of_their_images(run: Run, world: Path) 
     assert "predictions for 1 images that are not among the sources: c.png" in line
 
 
+def test_scores_by_class_are_chosen_and_then_scanned_with(run: Run, world: Path) -> None:
+    """A lamp is found with 0.9; of the backgrounds one has 0.8 and one 0.1."""
+    said = ["--predictions", "said", "--class-names", "data.yaml"]
+    images = ["--data", "data.yaml", "--backgrounds", "backgrounds"]
+    done = run("eval", *said, *images, "--thresholds", "scores.yaml", "--reach", "fppi=0.4", "--at-fppi", "0.4")
+    assert done.returncode == 0 and "Scores from which a class reaches fppi <= 0.4" in done.stdout, done
+    assert "0.80001" in done.stdout and "next: negmine scan ... --conf scores.yaml" in done.stdout
+    assert "90 % intervals, by a bootstrap over the images" in done.stdout
+    document = json.loads(run("eval", *said, *images, "--conf", "scores.yaml", "--json").stdout)
+    assert (document["models"][0]["fppi"], document["models"][0]["recall"]) == (0, 0.5)
+    (world / "said/a.txt").unlink()
+    at_all, chosen = (
+        json.loads(run("scan", "backgrounds", *said, "--conf", conf, "--bank", bank, "--json").stdout)["negatives"]
+        for conf, bank in (("0.05", "all"), ("scores.yaml", "few"))
+    )
+    assert (at_all["added"], chosen["added"]) == (2, 0)
+    (world / "data.yaml").write_text("train: images\nval: images\nnames: [lamb]\n")
+    line = one_line(run("scan", "backgrounds", *said, "--conf", "scores.yaml"))
+    assert "scores.yaml has a threshold for lamp, which the detector does not have: it has lamb; did you mean" in line
+
+
+def test_without_data_the_backgrounds_are_enough(run: Run, world: Path) -> None:
+    (world / "said/a.txt").unlink()
+    said = ["--predictions", "said", "--class-names", "data.yaml"]
+    done = run("eval", *said, "--backgrounds", "backgrounds", "--fail-if", "fppi>0.2")
+    assert (done.returncode, "2 backgrounds; without labelled data" in done.stdout) == (1, True), done
+    assert "fails the check fppi>0.2: it is 0.5" in done.stderr
+    assert "expected labelled data, backgrounds, or both" in one_line(run("eval", *said))
+
+
+@pytest.mark.parametrize("pair", ["item=lamp", "lamp=item", "map.yaml"])
+def test_a_detector_that_says_item_pairs_with_lamps(run: Run, world: Path, pair: str) -> None:
+    (world / "names.txt").write_text("item\n")
+    (world / "map.yaml").write_text("item: lamp\n")
+    said = ["--predictions", "said", "--class-names", "names.txt", "--class-map", pair]
+    done = run("eval", *said, "--data", "data.yaml", "--backgrounds", "backgrounds", "--json")
+    assert done.returncode == 0 and json.loads(done.stdout)["models"][0]["recall"] == 0.5, done
+    scanned = run("scan", "images", "backgrounds", *said, "--truth", "data.yaml", "--json")
+    document = json.loads(scanned.stdout)
+    assert (document["true_positives"], document["images"]["scanned"]) == (1, 2), scanned
+
+
+def test_a_class_map_of_names_that_nobody_has_is_one_line(run: Run, world: Path) -> None:
+    (world / "names.txt").write_text("item\n")
+    said = ["--predictions", "said", "--class-names", "names.txt"]
+    images = ["--data", "data.yaml", "--backgrounds", "backgrounds"]
+    data = one_line(run("eval", *said, *images, "--class-map", "itm=lampp"))
+    assert "reads itm as lampp, and the data has neither: it has lamp; did you mean 'lamp'?" in data
+    detector = one_line(run("eval", *said, *images, "--class-map", "itm=lamp"))
+    assert "reads itm as lamp, and the detector has neither: it has item; did you mean 'item'?" in detector
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -200,7 +200,10 @@ def test_a_class_map_renames_in_every_answer(tmp_path: Path) -> None:
     read = truth.read(path, (200, 120))
     assert (truth.class_names, truth.object_names(path), read and read.class_names) == (("x",), ("x",), ("x",))
     assert truth.label_hash(path) != open_truth(tmp_path / "labels.json").label_hash(path)
-    with pytest.raises(TruthError, match="renames dog, which the data does not have"):
+    item = open_truth(tmp_path / "labels.json", config=LabelConfig(class_map={"item": "cat"}))  # of the detector
+    assert item.class_names == ("cat",) and not item.is_renamed  # type: ignore[union-attr]
+    assert item.label_hash(path) not in (truth.label_hash(path), open_truth(tmp_path / "labels.json").label_hash(path))
+    with pytest.raises(TruthError, match="reads dog as x, and the data has neither"):
         open_truth(tmp_path / "labels.json", config=LabelConfig(class_map={"dog": "x"}))
     with pytest.raises(ConfigError, match="OLD=NEW"):
         parse_class_map(["cat"])

@@ -50,7 +50,7 @@ def test_frames_of_one_clip_are_drawn_together_for_the_intervals(root: Path) -> 
 
     def recall(group_by: str | None) -> tuple[float | None, float | None]:
         result = evaluate(square_detector(), root, backgrounds=backgrounds, config=EvalConfig(group_by=group_by))
-        low, high = result.intervals[0].recall
+        low, high = result.intervals[0].at_recalls.recall
         return low, high
 
     low, high = recall(None)

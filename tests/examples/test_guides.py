@@ -64,6 +64,7 @@ def test_there_is_a_guide_for_every_job() -> None:
         "large-images.md",
         "verifier.md",
         "evaluate-in-ci.md",
+        "thresholds.md",
         "report.md",
         "other-detectors.md",
         "cameras.md",

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from negmine.errors import ConfigError, TruthError
-from negmine.labels.classes import apply_class_map, parse_class_map
+from negmine.labels.classes import (
+    apply_class_map,
+    pairs_for_detectors,
+    parse_class_map,
+    require_known_to_detectors,
+)
 
 
 def test_no_pairs_are_no_map_and_change_no_name() -> None:
@@ -67,7 +74,7 @@ def test_an_old_name_is_found_as_classes_are_paired(old: str) -> None:
     ],
 )
 def test_a_class_that_the_data_does_not_have_is_named_with_the_nearest(names: list[str], old: str, reason: str) -> None:
-    with pytest.raises(TruthError, match=f"renames {old}, which the data does not have: {reason}"):
+    with pytest.raises(TruthError, match=f"reads {old} as x, and the data has neither: {reason}"):
         apply_class_map(names, {old: "x"})
 
 
@@ -78,9 +85,48 @@ def test_every_name_has_one_and_only_those_in_the_map_change(names: list[str], c
     try:
         found = apply_class_map(names, class_map)
     except TruthError:
-        assert any(old not in names for old in class_map)
+        assert any(old not in names and new not in names for old, new in class_map.items())
         return
     assert list(found) == names
     assert all(found[old] == new for old, new in class_map.items() if old in names)
     changed = {name for name, new in found.items() if name != new}
     assert changed <= {name for name in names if name.casefold() in {old.casefold() for old in class_map}}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("map.yaml", "item: kangaroo\nwallaby: kangaroo\n"), ("map.txt", "item = kangaroo\n\nwallaby=kangaroo\n")],
+)
+def test_a_map_may_be_a_file(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    found = parse_class_map(["dog=cat", str(tmp_path / name)])
+    assert found == {"dog": "cat", "item": "kangaroo", "wallaby": "kangaroo"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("map.yaml", "- a", "expected a class map, `OLD: NEW` in each line"),
+        ("map.yaml", "a: [b]", r"expected a class map of OLD=NEW.*; found \"a: \['b'\]\""),
+        ("map.yaml", "a: [", "cannot read the class map"),
+        ("map.txt", "a", "map.txt: expected a class map of OLD=NEW.* found 'a'"),
+        ("map.txt", "\xff", "cannot read the class map"),
+        ("map.txt", "dog=wolf", "renames dog twice, to cat and to wolf"),
+    ],
+)
+def test_a_file_that_is_no_map_is_said(tmp_path: Path, name: str, text: str, message: str) -> None:
+    (tmp_path / name).write_bytes(text.encode("latin-1"))
+    with pytest.raises(ConfigError, match=message):
+        parse_class_map(["dog=cat", str(tmp_path / name)])
+
+
+def test_a_pair_may_be_about_the_detector_alone() -> None:
+    assert apply_class_map(["kangaroo"], {"item": "kangaroo"}) == {"kangaroo": "kangaroo"}
+    assert pairs_for_detectors(["kangaroo", "koala"], {"item": "kangaroo", "KOALA": "bear"}) == {"item": "kangaroo"}
+    require_known_to_detectors({"item": "kangaroo", "koala": "item"}, ["item"])
+    with pytest.raises(
+        TruthError, match=r"reads itm as kangaroo, and the detector has neither: .*did you mean 'item'\?"
+    ):
+        require_known_to_detectors({"itm": "kangaroo"}, ["item"])
+    with pytest.raises(TruthError, match=r"reads koala as iten, and the detector has neither: .*did you mean 'item'\?"):
+        require_known_to_detectors({"koala": "iten"}, ["item"])

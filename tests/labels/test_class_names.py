@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from negmine.errors import TruthError
-from negmine.labels.classes import match_class_names
+from negmine.labels.classes import match_class_names, paired_class_names
 
 
 @pytest.mark.parametrize(("model", "truth"), [({}, []), ({}, ["cat"]), ({0: "cat"}, [])])
@@ -59,7 +59,11 @@ def test_the_message_says_so_where_a_side_has_no_names() -> None:
         (["person"], ["Persons", "car"], "; if they mean the same, give --class-map Persons=person$"),
         (["traffic light", "stop"], ["traffic_light"], "; .* give --class-map 'traffic_light=traffic light'$"),
         (["kangaroo"], ["roo"], "; .* give --class-map roo=kangaroo$"),  # one on each side
-        (["zebra"], ["cat", "dog"], "; give --class-map OLD=NEW for each class OLD of the truth .* calls NEW$"),
+        (
+            ["zebra"],
+            ["cat", "dog"],
+            "; give --class-map OLD=NEW for each class OLD of the one that the other calls NEW$",
+        ),
         (
             ["item"],
             ["kangaroo"],
@@ -86,3 +90,27 @@ def test_pairs_are_alike_exact_names_always_pair_and_no_two_spellings_share_one(
     assert all(paired.get(number) == name for number, name in model.items() if name in truth)
     spellings = {(name, model[number]) for number, name in paired.items()}
     assert len({name for name, _ in spellings}) == len(spellings)
+
+
+@pytest.mark.parametrize(
+    ("model", "truth", "class_map", "paired"),
+    [
+        ({}, [], {"item": "kangaroo"}, {}),
+        ({0: "item"}, ["kangaroo"], {"item": "kangaroo"}, {0: "kangaroo"}),
+        ({0: "item"}, ["Kangaroo"], {"Item": "kangaroo "}, {0: "Kangaroo"}),
+        ({0: "item", 1: "dog"}, ["kangaroo", "dog"], {"item": "kangaroo"}, {0: "kangaroo", 1: "dog"}),
+        ({0: "cat", 1: "dog"}, ["animal"], {"cat": "animal", "dog": "animal"}, {0: "animal", 1: "animal"}),
+        ({0: "kangaroo"}, ["kangaroo"], {"item": "kangaroo"}, {0: "kangaroo"}),  # another model has items
+        (
+            {0: "cat", 1: "dog"},
+            ["dog", "cat"],
+            {"cat": "dog", "dog": "cat"},
+            {0: "cat", 1: "dog"},
+        ),  # labels are swapped
+        ({0: "item"}, ["koala"], {"item": "kangaroo"}, {}),
+    ],
+)
+def test_a_class_without_a_pair_of_its_name_is_read_by_the_map(
+    model: dict[int, str], truth: list[str], class_map: dict[str, str], paired: dict[int, str]
+) -> None:
+    assert paired_class_names(model, truth, class_map) == paired

@@ -109,6 +109,20 @@ def test_no_class_in_common_names_both_sides(labelled: Path, tmp_path: Path) -> 
         scan(labelled / "images", detector, bank=tmp_path / "bank", truth=labelled)
 
 
+def test_a_class_of_the_detector_is_read_as_that_of_the_labels(labelled: Path, tmp_path: Path) -> None:
+    detector = FunctionDetector(find_squares, ["item"], name="single_cls")
+
+    def mined(class_map: dict[str, str]) -> tuple[int, int, int]:
+        config = ScanConfig(labels=LabelConfig(class_map=class_map))
+        result = scan(labelled / "images", detector, bank=tmp_path / "bank", truth=labelled, config=config)
+        return result.scanned, result.kinds[Kind.TRUE_POSITIVE], result.kinds[Kind.BACKGROUND]
+
+    assert mined({"item": "lamp"}) == (2, 2, 2) and mined({"item": "lamp"}) == (0, 0, 0)
+    assert mined({"lamp": "item"}) == (2, 2, 2)  # read in another way, so judged again
+    with pytest.raises(TruthError, match=r"reads itm as lamp, and the detector has neither: it has item; did you mean"):
+        mined({"itm": "lamp"})
+
+
 def test_corrected_labels_are_judged_again_and_withdraw_negatives(labelled: Path, tmp_path: Path) -> None:
     bank = tmp_path / "bank"
     scan(labelled / "images", square_detector(), bank=bank, truth=labelled)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from toy import Thing, draw, sha256
 
+from negmine.datasets.config import LabelConfig
 from negmine.errors import TruthError
 from negmine.retraining.labelled import LabelledData, read_labelled
 
@@ -135,6 +136,21 @@ def test_data_without_objects_is_refused(tmp_path: Path, rows: dict[str, str], s
         image(tmp_path, split, "a", row)
     with pytest.raises(TruthError, match=said):
         read(dataset(tmp_path))
+
+
+def test_a_class_map_may_name_the_models_classes_or_the_datas(tmp_path: Path) -> None:
+    image(tmp_path, "train", "a")
+    data = dataset(tmp_path, "train", "[kangaroo]")
+    for class_map in ({"lamp": "kangaroo"}, {"kangaroo": "lamp"}):
+        found = read_labelled(data, MODEL, labels=LabelConfig(class_map=class_map))
+        assert list(found.class_ids.values()) == [1]
+    named = dataset(tmp_path, "train", "[lamp]")
+    both = read_labelled(named, MODEL, labels=LabelConfig(class_map={"sign": "lamp"}))
+    assert both.class_ids == {"lamp": 1}  # its own name goes before one that is read as it
+    with pytest.raises(TruthError, match=r"reads lamb as kangaroo, and the detector has neither.*did you mean 'lamp'"):
+        read_labelled(
+            dataset(tmp_path, "train", "[kangaroo]"), MODEL, labels=LabelConfig(class_map={"lamb": "kangaroo"})
+        )
 
 
 def test_a_class_that_the_model_lacks_is_refused_by_name(tmp_path: Path) -> None:

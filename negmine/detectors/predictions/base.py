@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from negmine.files import read_regular, reason_of, sha256_of
 from negmine.paths import printable
 from negmine.structures import FloatArray
 
+_HUGE = 1e15
 _PIXELS, _SHARE = 1.0, 0.01  # a box may stick out by the larger: rounding, and resizing back
 
 
@@ -49,6 +52,38 @@ def read_file(path: Path) -> bytes:
         return read_regular(path, most=4 << 30)
     except (OSError, ValueError) as error:
         raise PredictionsError(f"cannot read predictions {printable(path)}: {reason_of(error)}") from error
+
+
+def parse_json(path: Path, data: bytes) -> object:
+    """What JSON says.
+
+    Raises:
+        PredictionsError: where it is none, with the line.
+    """
+    try:
+        document: object = json.loads(data)
+    except json.JSONDecodeError as error:
+        raise PredictionsError(
+            f"{printable(path)}:{error.lineno}: expected JSON, found an error at column {error.colno} ({error.msg})"
+        ) from error
+    except (ValueError, RecursionError) as error:  # ValueError: not UTF-8, or an absurd number
+        raise PredictionsError(f"{printable(path)} cannot be read as JSON: {printable(str(error)[:100])}") from error
+    return document
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether it is a finite number that a float can hold."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _HUGE
+
+
+def short(value: object) -> str:
+    """A value, for a message."""
+    return printable(repr(value)[:60])
+
+
+def kind_of(value: object) -> str:
+    """What kind of a JSON value it is, for a message."""
+    return "an object" if isinstance(value, dict) else "a list" if isinstance(value, list) else short(value)
 
 
 def hash_files(files: Sequence[tuple[str, bytes]]) -> str:

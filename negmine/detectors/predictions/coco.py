@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeGuard
+from typing import Literal
 
 import numpy as np
 
 from negmine.detectors.class_names import read_class_names
-from negmine.detectors.predictions.base import Predictions, check_row, hash_files, read_file
+from negmine.detectors.predictions.base import (
+    Predictions,
+    check_row,
+    hash_files,
+    is_number,
+    kind_of,
+    parse_json,
+    read_file,
+    short,
+)
 from negmine.detectors.predictions.names import ImageName, image_name, shown
 from negmine.detectors.predictions.numbering import numbered, renumbered
 from negmine.errors import PredictionsError
 from negmine.paths import printable
 
-_HUGE = 1e15
 _Row = tuple[float, float, float, float, float, int]
 
 
@@ -34,7 +41,9 @@ class _Known:
     notes: tuple[str, ...] = ()
 
 
-def read_coco(path: Path, images: Path | None, class_names: Path | None) -> Predictions:
+def read_coco(
+    path: Path, images: Path | None, class_names: Path | None, base: Literal[0, 1] | None = None
+) -> Predictions:
     """Read results.
 
     With `images`, an id means what that COCO file says. Without, `image_id` is a file name or its stem, as Ultralytics
@@ -45,6 +54,7 @@ def read_coco(path: Path, images: Path | None, class_names: Path | None) -> Pred
         path: the results.
         images: a COCO file with images and categories.
         class_names: of the categories; needed where `images` does not say.
+        base: the number of the first category in the results; None where `images` or the numbers tell.
 
     Raises:
         PredictionsError: where a file is not such JSON, or names an image or category that is not listed.
@@ -52,14 +62,14 @@ def read_coco(path: Path, images: Path | None, class_names: Path | None) -> Pred
     """
     data = read_file(path)
     files = [("predictions", data)]
-    document = _parse(path, data)
+    document = parse_json(path, data)
     if not isinstance(document, list):
-        raise PredictionsError(f"{printable(path)}: expected a list of COCO results, found {_kind(document)}")
+        raise PredictionsError(f"{printable(path)}: expected a list of COCO results, found {kind_of(document)}")
     if images is not None:
         files.append(("images", read_file(images)))
     if class_names is not None:
         files.append(("names", read_file(class_names)))
-    known = _known(images, files[1][1] if images is not None else b"", class_names, path, document)
+    known = _known(images, files[1][1] if images is not None else b"", class_names, path, document, base)
     rows: dict[ImageName, list[_Row]] = defaultdict(list)
     for index, entry in enumerate(document):
         name, row = _result(entry, known, f"{printable(path)}[{index}]")
@@ -75,25 +85,30 @@ def read_coco(path: Path, images: Path | None, class_names: Path | None) -> Pred
 
 
 def _known(
-    images: Path | None, data: bytes, class_names: Path | None, path: Path, document: Sequence[object]
+    images: Path | None,
+    data: bytes,
+    class_names: Path | None,
+    path: Path,
+    document: Sequence[object],
+    base: Literal[0, 1] | None,
 ) -> _Known:
     if images is None and class_names is None:
         raise PredictionsError(
             f"{printable(path)} does not say what its categories are called; give the COCO file of the images with "
             "--predictions-images, or the names with --class-names"
         )
-    found, categories = ({}, {}) if images is None else _read_images(images, _parse(images, data))
+    found, categories = ({}, {}) if images is None else _read_images(images, parse_json(images, data))
     listed = None if images is None else frozenset(found.values())
     if class_names is not None and categories:
         raise PredictionsError(f"{printable(images or path)} names the categories; leave --class-names out")
     if class_names is not None:
         names = read_class_names(class_names)
-        places = numbered(names, _numbers(document), printable(path), printable(class_names))
+        places = numbered(names, _numbers(document), printable(path), printable(class_names), base)
         return _Known(found, listed, places, names, f"the classes of {printable(class_names)}")
     if not categories or images is None:
         raise PredictionsError(f"{printable(images or path)} lists no categories; give --class-names")
     ids: Mapping[object, int] = {number: index for index, number in enumerate(categories)}
-    places = renumbered(ids, _numbers(document))
+    places = renumbered(ids, _numbers(document), base)
     note = f"{printable(path)} counts its categories from {_start(places)}, and {printable(images)} from {_start(ids)}"
     names_in = f"the categories of {printable(images)}"
     return _Known(
@@ -138,18 +153,18 @@ def _by_id(entries: list[object], key: str, where: str) -> dict[object, str]:
 
 def _result(entry: object, known: _Known, where: str) -> tuple[ImageName, _Row]:
     if not isinstance(entry, dict):
-        raise PredictionsError(f"{where}: expected image_id, category_id, bbox and score, found {_kind(entry)}")
+        raise PredictionsError(f"{where}: expected image_id, category_id, bbox and score, found {kind_of(entry)}")
     box, score = entry.get("bbox"), entry.get("score")
-    if not (isinstance(box, list) and len(box) == 4 and all(map(_is_number, box))):
-        raise PredictionsError(f"{where}: expected bbox to be [x, y, width, height], found {_short(box)}; correct it")
-    if not _is_number(score):
-        raise PredictionsError(f"{where}: expected a score, found {_short(score)}; labels are not predictions")
+    if not (isinstance(box, list) and len(box) == 4 and all(map(is_number, box))):
+        raise PredictionsError(f"{where}: expected bbox to be [x, y, width, height], found {short(box)}; correct it")
+    if not is_number(score):
+        raise PredictionsError(f"{where}: expected a score, found {short(score)}; labels are not predictions")
     x, y, width, height = map(float, box)
     check_row((x, y, width, height), float(score), where)
     category = _id(entry.get("category_id"))
     if category not in known.categories:
         raise PredictionsError(
-            f"{where}: category {_short(entry.get('category_id'))} is not among {known.names_in}; name it there"
+            f"{where}: category {short(entry.get('category_id'))} is not among {known.names_in}; name it there"
         )
     name = _image(entry, known, where)
     return name, (x, y, x + width, y + height, float(score), known.categories[category])
@@ -163,37 +178,12 @@ def _image(entry: Mapping[str, object], known: _Known, where: str) -> ImageName:
     if isinstance(text, str) and text:
         name = image_name(text)
     if name is None:
-        raise PredictionsError(f"{where}: expected an image_id, found {_short(entry.get('image_id'))}; correct it")
+        raise PredictionsError(f"{where}: expected an image_id, found {short(entry.get('image_id'))}; correct it")
     if known.listed is not None and name not in known.listed:
-        raise PredictionsError(f"{where}: image {_short(entry.get('image_id'))} is not among those of the COCO file")
+        raise PredictionsError(f"{where}: image {short(entry.get('image_id'))} is not among those of the COCO file")
     return name
-
-
-def _parse(path: Path, data: bytes) -> object:
-    try:
-        document: object = json.loads(data)
-    except json.JSONDecodeError as error:
-        raise PredictionsError(
-            f"{printable(path)}:{error.lineno}: expected JSON, found an error at column {error.colno} ({error.msg})"
-        ) from error
-    except (ValueError, RecursionError) as error:  # ValueError: not UTF-8, or an absurd number
-        raise PredictionsError(f"{printable(path)} cannot be read as JSON: {printable(str(error)[:100])}") from error
-    return document
 
 
 def _id(number: object) -> int | str | None:
     """None for anything that is not an id: a list, a fraction, a boolean."""
     return number if isinstance(number, (int, str)) and not isinstance(number, bool) else None
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    """Whether it is a finite number that a float can hold."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _HUGE
-
-
-def _short(value: object) -> str:
-    return printable(repr(value)[:60])
-
-
-def _kind(value: object) -> str:
-    return "an object" if isinstance(value, dict) else "a list" if isinstance(value, list) else _short(value)

@@ -11,11 +11,10 @@ import numpy as np
 from negmine.detectors.base import BaseDetector, DetectorIdentity, usable
 from negmine.detectors.class_names import wanted_classes
 from negmine.detectors.config import PredictionsConfig
-from negmine.detectors.predictions.base import Predictions, clipped
-from negmine.detectors.predictions.coco import read_coco
+from negmine.detectors.predictions.base import clipped
 from negmine.detectors.predictions.names import check_names, name_of_file
-from negmine.detectors.predictions.yolo import read_yolo
-from negmine.errors import BoxError, DetectorError, PredictionsError
+from negmine.detectors.predictions.reading import read_predictions
+from negmine.errors import BoxError, DetectorError
 from negmine.paths import printable
 from negmine.structures import Detections, Image
 
@@ -34,7 +33,7 @@ class PredictionsDetector(BaseDetector):
     def __init__(self, config: PredictionsConfig) -> None:
         self._path = Path(config.predictions)
         self._images = config.images
-        self._predictions = _read(self._path, config)
+        self._predictions = read_predictions(config)
         self._class_names: Mapping[int, str] = MappingProxyType(dict(self._predictions.class_names))
         self._notes = self._predictions.notes
         self._conf = config.conf
@@ -42,7 +41,12 @@ class PredictionsDetector(BaseDetector):
         self._identity = DetectorIdentity(
             name=self._path.name or config.predictions,
             sha256=self._predictions.sha256,
-            settings={"kind": "predictions", "conf": config.conf, "classes": sorted(config.classes)},
+            settings={
+                "kind": "predictions",
+                "conf": config.conf,
+                "classes": sorted(config.classes),
+                **({} if config.category_base is None else {"category_base": config.category_base}),
+            },
         )
 
     @property
@@ -91,23 +95,11 @@ class PredictionsDetector(BaseDetector):
         rows, listed = self._predictions.rows, self._predictions.listed
         name = name_of_file(path, rows.keys() if listed is None else listed)
         if name is None and listed is not None:
-            raise BoxError(f"{printable(self._images or '')} does not list it, so nothing was predicted on it")
+            listing = self._images or self._path
+            raise BoxError(f"{printable(listing)} does not list it, so nothing was predicted on it")
         found = rows.get(name) if name is not None else None
         if found is None:
             return Detections.empty()
         scale = np.array([*size_wh, *size_wh]) if self._predictions.shares else np.ones(4)
         detections = Detections(clipped(found[:, :4] * scale, size_wh), found[:, 4], found[:, 5].astype(np.int64))
         return usable(detections.select(detections.scores >= self._conf), self._wanted)
-
-
-def _read(path: Path, config: PredictionsConfig) -> Predictions:
-    images, names = (None if text is None else Path(text) for text in (config.images, config.class_names))
-    if path.is_dir():
-        if images is not None:
-            raise PredictionsError(
-                f"{printable(path)} holds YOLO files, which name their images; leave --predictions-images out"
-            )
-        return read_yolo(path, names)
-    if not path.is_file():
-        raise PredictionsError(f"no predictions at {printable(path)}; name a COCO results JSON or a folder of YOLO txt")
-    return read_coco(path, images, names)

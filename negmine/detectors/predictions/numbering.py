@@ -1,13 +1,16 @@
-"""Whether the classes of predictions are numbered from 0 or from 1: told by the numbers that occur, never guessed."""
+"""Whether the classes of predictions are numbered from 0 or from 1: told by the user or by the numbers, not guessed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
+from typing import Literal
 
 from negmine.errors import PredictionsError
 
 
-def numbered(names: Mapping[int, str], found: Set[object], where: str, source: str) -> dict[object, int]:
+def numbered(
+    names: Mapping[int, str], found: Set[object], where: str, source: str, base: Literal[0, 1] | None = None
+) -> dict[object, int]:
     """From the number of a category to the id of the class, where class names alone are known.
 
     A file that names its classes from another number than 0 says the numbers itself. Of `n` names in order, a 0 tells
@@ -18,11 +21,14 @@ def numbered(names: Mapping[int, str], found: Set[object], where: str, source: s
         found: the numbers in the predictions.
         where: the predictions are, for a message.
         source: of the names, for a message.
+        base: the number of the first class; None where the numbers tell.
 
     Raises:
         PredictionsError: where the numbers may be counted from either.
     """
     count = len(names)
+    if base is not None:
+        return {number + base: number for number in names}
     if sorted(names) != list(range(count)):
         return {number: number for number in names}
     if 0 in found:
@@ -31,11 +37,12 @@ def numbered(names: Mapping[int, str], found: Set[object], where: str, source: s
         return {number + 1: number for number in names}
     raise PredictionsError(
         f"{where}: its categories may be counted from 0 or from 1, as neither 0 nor {count} occurs and {source} names "
-        f"{count} classes; give the COCO file with the categories (--predictions-images)"
+        f"{count} classes; say which with --category-base, or give the COCO file with the categories "
+        "(--predictions-images)"
     )
 
 
-def renumbered(ids: Mapping[object, int], found: Set[object]) -> dict[object, int]:
+def renumbered(ids: Mapping[object, int], found: Set[object], base: Literal[0, 1] | None = None) -> dict[object, int]:
     """From the number in the predictions to the id of the class, where a COCO file lists the categories.
 
     A number means the category with that id. Only where categories are counted from 0 and the predictions from 1, or
@@ -44,7 +51,11 @@ def renumbered(ids: Mapping[object, int], found: Set[object]) -> dict[object, in
     Args:
         ids: from the id of a category to the id of the class, in order.
         found: the numbers in the predictions.
+        base: the number of the first category in the predictions, which then count them in order; None where the ids or
+            the numbers tell.
     """
+    if base is not None:
+        return {place + base: index for place, index in enumerate(ids.values())}
     count, numbers = len(ids), set(ids)
     from_0, from_1 = set(range(count)), set(range(1, count + 1))
     if numbers == from_0 and count in found and found <= from_1:

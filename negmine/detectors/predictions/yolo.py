@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -15,10 +16,11 @@ from negmine.paths import printable
 from negmine.structures import FloatArray
 from negmine.walking import files_in
 
-_NAMES = ("data.yaml", "classes.txt")
+CLASSES = "classes.txt"  # of labelImg, the class names
+_NAMES = ("data.yaml", CLASSES)
 
 
-def read_yolo(folder: Path, class_names: Path | None) -> Predictions:
+def read_yolo(folder: Path, class_names: Path | None, base: Literal[0, 1] | None = None) -> Predictions:
     """Read a folder of `STEM.txt`, rows `class cx cy w h conf` as fractions of the image.
 
     An image without a file has no predictions: Ultralytics writes none where it finds nothing.
@@ -26,6 +28,7 @@ def read_yolo(folder: Path, class_names: Path | None) -> Predictions:
     Args:
         folder: of the text files; folders below it are not read.
         class_names: None for the `data.yaml` or `classes.txt` in the folder or above it.
+        base: the number of the first class; None for 0.
 
     Raises:
         PredictionsError: where a file cannot be read, a row is invalid, or its class has no name.
@@ -33,16 +36,42 @@ def read_yolo(folder: Path, class_names: Path | None) -> Predictions:
     """
     named = class_names or _names_beside(folder)
     names = read_class_names(named)
+    paths = text_files(folder, named)
+    files = [(path.name, read_file(path)) for path in paths]
+    first = base or 0
+    rows = {(path.stem,): _rows(path, data, names, first) for path, (_, data) in zip(paths, files, strict=True)}
+    filled: dict[ImageName, FloatArray] = {name: found for name, found in rows.items() if len(found)}
+    return Predictions(names, filled, True, None, hash_files([*files, ("names", read_file(named))]))
+
+
+def text_files(folder: Path, named: Path | None) -> list[Path]:
+    """The text files of a folder, one per image or class; `named` is none of them.
+
+    Raises:
+        PredictionsError: where there is none, or the folder cannot be read.
+    """
     try:
         paths = [path for name in files_in(str(folder), {".txt"}) if _is_predictions(path := folder / name, named)]
     except SourceError as error:
         raise PredictionsError(f"cannot read predictions: {error}") from error
     if not paths:
-        raise PredictionsError(f"{printable(folder)} holds no predictions: expected .txt files, one per image")
-    files = [(path.name, read_file(path)) for path in paths]
-    rows = {(path.stem,): _rows(path, data, names=names) for path, (_, data) in zip(paths, files, strict=True)}
-    filled: dict[ImageName, FloatArray] = {name: found for name, found in rows.items() if len(found)}
-    return Predictions(names, filled, True, None, hash_files([*files, ("names", read_file(named))]))
+        raise PredictionsError(f"{printable(folder)} holds no predictions: expected .txt or .json files, one per image")
+    return paths
+
+
+def lines_of(path: Path, data: bytes) -> list[tuple[str, str]]:
+    """Each line that is not blank, after where it is, for a message.
+
+    Raises:
+        PredictionsError: where it is no text.
+    """
+    try:
+        lines = data.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise PredictionsError(
+            f"{printable(path)}: expected rows `class cx cy w h conf`, found bytes that are not UTF-8"
+        ) from error
+    return [(f"{printable(path)}:{number}", line) for number, line in enumerate(lines, 1) if line.strip()]
 
 
 def _names_beside(folder: Path) -> Path:
@@ -56,23 +85,18 @@ def _names_beside(folder: Path) -> Path:
     )
 
 
-def _is_predictions(path: Path, named: Path) -> bool:
-    return path.name != "classes.txt" and path.is_file() and not path.samefile(named)
+def _is_predictions(path: Path, named: Path | None) -> bool:
+    is_names = named is not None and named.exists() and path.samefile(named)
+    return path.name != CLASSES and path.is_file() and not is_names
 
 
-def _rows(path: Path, data: bytes, *, names: dict[int, str]) -> FloatArray:
+def _rows(path: Path, data: bytes, names: dict[int, str], first: int) -> FloatArray:
     """[N, 6]: x1, y1, x2, y2 as fractions, score, class id."""
-    try:
-        lines = data.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise PredictionsError(
-            f"{printable(path)}: expected rows `class cx cy w h conf`, found bytes that are not UTF-8"
-        ) from error
-    rows = [_row(line, f"{printable(path)}:{n}", names) for n, line in enumerate(lines, 1) if line.strip()]
+    rows = [_row(line, where, names, first) for where, line in lines_of(path, data)]
     return np.array(rows, dtype=np.float64).reshape(-1, 6)
 
 
-def _row(line: str, where: str, names: dict[int, str]) -> tuple[float, ...]:
+def _row(line: str, where: str, names: dict[int, str], first: int) -> tuple[float, ...]:
     fields = line.split()
     try:
         values = [float(each) for each in fields]
@@ -84,7 +108,8 @@ def _row(line: str, where: str, names: dict[int, str]) -> tuple[float, ...]:
         raise PredictionsError(f"{where}: expected six numbers, `class cx cy w h conf`, found {found}{how}")
     number, x, y, width, height, score = values
     check_row(values[1:5], score, where)
-    if not math.isfinite(number) or number != int(number) or int(number) not in names:
-        advice = "name it, or count classes from 0, as YOLO does" if number == len(names) else "name it"
+    if not math.isfinite(number) or number != int(number) or int(number) - first not in names:
+        from_1 = "name it, or say that classes are counted from 1 (--category-base 1)"
+        advice = from_1 if number == len(names) and not first else "name it"
         raise PredictionsError(f"{where}: class {number:g} is not among the {len(names)} that have names; {advice}")
-    return x - width / 2, y - height / 2, x + width / 2, y + height / 2, score, number
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2, score, number - first

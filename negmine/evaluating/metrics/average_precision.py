@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,7 +12,7 @@ import numpy as np
 from pycocotools import mask  # type: ignore[import-untyped]
 from pycocotools.cocoeval import COCOeval  # type: ignore[import-untyped]
 
-from negmine.structures import BoolArray, FloatArray
+from negmine.structures import BoolArray, FloatArray, IntArray
 
 MAX_DETECTIONS = 100  # the best of one class in one image: COCO's own limit
 _CATEGORY = 1
@@ -45,6 +45,27 @@ class ClassBoxes:
     crowd: BoolArray
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassMatches:
+    """What COCO's evaluation makes of the detections of one class: N rows, at 10 IoU thresholds.
+
+    Attributes:
+        average: the average precision.
+        scores: [N].
+        images: [N] index of the image of each.
+        true: [10, N] whether it finds an object.
+        ignored: [10, N] whether it is neither true nor false.
+        objects: number of objects to find, by index of the image.
+    """
+
+    average: AveragePrecision
+    scores: FloatArray
+    images: IntArray
+    true: BoolArray
+    ignored: BoolArray
+    objects: Mapping[int, int]
+
+
 def average_precision(images: Sequence[ClassBoxes]) -> AveragePrecision | None:
     """The average precision of one class.
 
@@ -56,14 +77,38 @@ def average_precision(images: Sequence[ClassBoxes]) -> AveragePrecision | None:
     Returns:
         None if there is no object to find.
     """
-    if not any((~(image.difficult | image.crowd)).any() for image in images):
+    matches = class_matches(dict(enumerate(images)))
+    return None if matches is None else matches.average
+
+
+def class_matches(images: Mapping[int, ClassBoxes]) -> ClassMatches | None:
+    """Match the detections of one class as `average_precision` does.
+
+    Args:
+        images: by their index; their order decides between equal scores.
+
+    Returns:
+        None if there is no object to find.
+    """
+    objects = {number: int((~(image.difficult | image.crowd)).sum()) for number, image in images.items()}
+    if not any(objects.values()):
         return None
-    evaluation = _ClassEvaluation(image for image in images if len(image.scores) or len(image.objects_xyxy))
+    used = {number: image for number, image in images.items() if len(image.scores) or len(image.objects_xyxy)}
+    evaluation = _ClassEvaluation(used)
     with redirect_stdout(io.StringIO()):  # it prints how long it took
         evaluation.evaluate()
         evaluation.accumulate()
     precision = evaluation.eval["precision"]  # [IoU, recall, 1, 1, 1]
-    return AveragePrecision(float(precision[0].mean()), float(precision.mean()))
+    rows = [each for each in evaluation.evalImgs if each is not None]
+    none = np.zeros((len(evaluation.params.iouThrs), 0))
+    return ClassMatches(
+        AveragePrecision(float(precision[0].mean()), float(precision.mean())),
+        np.concatenate([np.zeros(0), *(row["dtScores"] for row in rows)]),
+        np.repeat([row["image_id"] for row in rows], [len(row["dtScores"]) for row in rows]).astype(np.int64),
+        np.concatenate([none, *(row["dtMatches"] for row in rows)], axis=1) > 0,
+        np.concatenate([none, *(row["dtIgnore"] for row in rows)], axis=1) > 0,
+        objects,
+    )
 
 
 def mean_average_precision(classes: Iterable[AveragePrecision | None]) -> AveragePrecision | None:
@@ -81,9 +126,9 @@ class _ClassEvaluation(COCOeval):  # type: ignore[misc]
     crowd except for its overlap: it matches any number of detections, by IoU.
     """
 
-    def __init__(self, images: Iterable[ClassBoxes]) -> None:
+    def __init__(self, images: Mapping[int, ClassBoxes]) -> None:
         super().__init__(iouType="bbox")
-        self._images = dict(enumerate(images))
+        self._images = images
         self.params.imgIds = list(self._images)
         self.params.catIds = [_CATEGORY]
         self.params.maxDets = [MAX_DETECTIONS]

@@ -24,8 +24,12 @@ def log_average_miss_rate(fppi: FloatArray, miss_rate: FloatArray) -> float:
         miss_rate: [K] share of the objects that is not found, falling.
     """
     index = np.searchsorted(fppi, np.array(REFERENCE_FPPI), side="right")  # points at or under each value
-    rates = np.concatenate([[1.0], miss_rate])[index]
-    return float(np.exp(np.log(np.maximum(rates, _LEAST)).mean()))
+    return float(geometric_mean_rate(np.concatenate([[1.0], miss_rate])[index]))
+
+
+def geometric_mean_rate(miss_rates: FloatArray) -> FloatArray:
+    """The geometric mean [...] of miss rates [..., R]; one of 0 counts as 1e-10."""
+    return np.asarray(np.exp(np.log(np.maximum(miss_rates, _LEAST)).mean(axis=-1)))
 
 
 def curve_lamr(curve: DetectionCurve) -> float | None:

@@ -206,7 +206,8 @@ class FlickerLoop:
 
     def _judged(self, pixels: Image, detections: Detections, findings: FrameFindings, truth: GroundTruth) -> Judged:
         names = self._job.classes.model_names
-        classes = replace(self._job.classes, truth_names={**names, **paired_class_names(names, truth.class_names)})
+        paired = paired_class_names(names, truth.class_names, self._job.config.labels.class_map)
+        classes = replace(self._job.classes, truth_names={**names, **paired})
         return self._job.confirmed(judge_frame(pixels, detections, findings, truth, classes, self._job.config))
 
     def _store(self) -> None:
