@@ -29,6 +29,7 @@ from negmine.bank.schema import (
     REVIEWED_IN,
 )
 from negmine.errors import BankError, BankLockedError, BankVersionError
+from negmine.files import require_dense
 from negmine.inside import open_plain, require_plain
 from negmine.locks import FolderLock
 from negmine.paths import printable
@@ -42,6 +43,7 @@ _BESIDE = ("-journal", "-wal", "-shm")  # what SQLite keeps next to it
 _NAMES_ANOTHER = bytes.fromhex("d9d505f920a163d7")  # the end of a journal that names a file, which SQLite then deletes
 _STEPS = 5_000_000  # of SQLite's machine, between two looks at how many a statement has taken
 _MOST_STEPS = 200_000_000, 200  # of a statement: so many, and so many more for each byte of the bank
+_LONGEST = 4 << 20  # bytes of a cell: the names of fifty thousand classes; each row may hold one, and many are read
 
 _NO_TEXT = f"{DATABASE} is damaged: it holds text that is no UTF-8; restore it from a copy"
 
@@ -173,6 +175,7 @@ def _connected(path: Path, how: str) -> sqlite3.Connection:
     connection.limit_steps(path)
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA cell_size_check = ON")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
     if sys.version_info >= (3, 12):
         connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)
     return connection
@@ -211,12 +214,14 @@ def _size(path: Path) -> int:
 
 
 def _require_plain_files(path: Path) -> None:
-    """Refuse links and the like in the place of the files of SQLite, which would write through them.
+    """Refuse links and the like in the place of the files of SQLite, which would write through them, and holes.
 
     A journal may name a file that SQLite deletes once it has undone what the journal says. Those of a bank never do.
     """
     for name in database_files():
         require_plain(path.with_name(name))
+        if path.with_name(name).exists():
+            require_dense(path.with_name(name))
     journal = path.with_name(f"{path.name}-journal")
     if journal.exists() and _end_of(journal, len(_NAMES_ANOTHER)) == _NAMES_ANOTHER:
         raise BankError(

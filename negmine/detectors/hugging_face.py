@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,19 +15,17 @@ import numpy as np
 from negmine.detectors.base import BaseDetector, DetectorIdentity, usable, versions_of
 from negmine.detectors.batches import predict_by_shape
 from negmine.detectors.class_names import wanted_classes
-from negmine.detectors.config import DetectorConfig
+from negmine.detectors.config import DetectorConfig, require_stated_size
 from negmine.detectors.devices import open_device
-from negmine.detectors.weights_files import hash_named, require_finite
-from negmine.errors import ConfigError, WeightsError
-from negmine.files import read_regular, sha256_of_file
+from negmine.detectors.hugging_face_files import require_plain_folder, require_same_size
+from negmine.detectors.weights_files import hash_dense, hash_named, require_finite
+from negmine.errors import BoxError, ConfigError, WeightsError
 from negmine.paths import printable
 from negmine.structures import Detections, Image
 
 PREFIX = "hf:"
 _ON_HUB = re.compile(r"[\w][\w.-]*(/[\w][\w.-]*)?")
 _ACCELERATOR_BATCH = 8
-_MOST_SETTINGS = 1 << 22  # bytes of a config.json
-_KERNELS = frozenset({"attn_implementation", "experts_implementation"})
 _HASHED = (".safetensors", "config.json")  # config.json and preprocessor_config.json
 
 
@@ -52,6 +49,7 @@ class HuggingFaceDetector(BaseDetector):
         self._device = open_device(config.device)
         self._model.to(self._device)
         imgsz = _set_size(self._processor, config.imgsz)
+        require_stated_size(config, _largest_side(self._processor))
         self._class_names: Mapping[int, str] = MappingProxyType(
             {int(number): str(label) for number, label in self._model.config.id2label.items()}
         )
@@ -68,12 +66,16 @@ class HuggingFaceDetector(BaseDetector):
         """Detect in each image; the result for one does not depend on the others.
 
         Raises:
-            BoxError: where the model gave boxes or scores that are not finite.
+            BoxError: where the model gave boxes or scores that are not finite, or cannot be run on an image.
         """
         import torch
 
         def run(batch: list[Image]) -> list[Detections]:
-            return [self._detections(result) for result in self._run(batch)]
+            try:
+                results = self._run(batch)
+            except Exception as error:  # transformers raises whatever it stumbles over
+                raise BoxError(f"{printable(self._identity.name)} cannot be run: {_line(error)}") from error
+            return [self._detections(result) for result in results]
 
         with torch.inference_mode():
             return predict_by_shape(images, self._batch_size, run)
@@ -95,19 +97,25 @@ class HuggingFaceDetector(BaseDetector):
 def _open(name: str) -> tuple[Any, Any, Path]:
     """The processor, the model, and the folder that they were read from."""
     where = f"{PREFIX}{printable(name)}"
+    here = Path(name) if name and Path(name).is_dir() else None
+    if here is not None:
+        require_plain_folder(here, where)  # before the seconds that importing transformers takes
     try:
-        from transformers import AutoImageProcessor, AutoModelForObjectDetection
+        from transformers import AutoConfig, AutoImageProcessor, AutoModelForObjectDetection
     except ModuleNotFoundError as error:
         raise WeightsError(
             f"{where} needs the package transformers, which is not installed; pip install 'negmine[hf]'"
         ) from error
-    if not name or not (Path(name).is_dir() or _ON_HUB.fullmatch(name)):
+    if here is None and not _ON_HUB.fullmatch(name):
         raise WeightsError(f"no folder of weights at {printable(name)!r}, and it does not look like a name on the hub")
     try:
         with _quiet():
-            folder = Path(name) if Path(name).is_dir() else _fetched(name)
-            _require_plain(folder, where)
+            folder = here or _fetched(name)
+            if here is None:
+                require_plain_folder(folder, where)
             with _offline():
+                config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+                require_same_size(folder, config, AutoModelForObjectDetection, where)
                 processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
                 model = AutoModelForObjectDetection.from_pretrained(
                     folder, use_safetensors=True, trust_remote_code=False, local_files_only=True
@@ -127,27 +135,6 @@ def _fetched(name: str) -> Path:
     from huggingface_hub import snapshot_download
 
     return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors"], ignore_patterns=["*/*"]))
-
-
-def _require_plain(folder: Path, where: str) -> None:
-    """Refuse what makes transformers run code of the hub, or open other weights than these.
-
-    Raises:
-        WeightsError: where the settings name attention kernels, or the weights are an adapter for others.
-    """
-    if (folder / "adapter_config.json").is_file():
-        raise WeightsError(f"{where} is an adapter for other weights, not a detector; merge it into them first")
-    waiting = [json.loads(read_regular(folder / "config.json", most=_MOST_SETTINGS))]
-    while waiting:
-        found = waiting.pop()
-        values = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
-        for key, value in values:
-            if str(key).lstrip("_") in _KERNELS and "/" in (asked := json.dumps(value)):
-                raise WeightsError(
-                    f"{where} asks for code of the hub, {printable(asked[:80])}, which is not run; take {key} out of "
-                    "its config.json"
-                )
-            waiting.append(value)
 
 
 @contextmanager
@@ -194,10 +181,18 @@ def _set_size(processor: Any, imgsz: int | None) -> int | None:
     return imgsz
 
 
+def _largest_side(processor: Any) -> int:
+    """The longest side in pixels that images are resized, cropped or padded to."""
+    settings = processor.to_dict()
+    sizes = (settings.get(key) for key in ("size", "crop_size", "pad_size", "size_divisor", "pad_size_divisor"))
+    sides = [side for each in sizes for side in (each.values() if isinstance(each, dict) else [each])]
+    return max((side for side in sides if type(side) is int), default=0)
+
+
 def _hash(folder: Path) -> str:
     """SHA-256, hex, of the weights and of the files that say how to run them."""
     files = sorted(path for path in folder.iterdir() if path.name.endswith(_HASHED) and path.is_file())
-    return hash_named((path.name, sha256_of_file(path)) for path in files)
+    return hash_named((path.name, hash_dense(path)) for path in files)
 
 
 def _line(error: Exception) -> str:

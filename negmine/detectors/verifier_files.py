@@ -19,6 +19,7 @@ from negmine.detectors.weights_files import find_weights, hash_weights
 from negmine.errors import ConfigError, WeightsError
 from negmine.files import write_file
 from negmine.paths import printable
+from negmine.tensor_files import open_tensors
 
 SUFFIX = ".safetensors"
 
@@ -154,10 +155,10 @@ def with_verifiers(detectors: Sequence[DetectorConfig], verifiers: Sequence[str]
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     try:
-        with safe_open(path, framework="numpy") as file:
+        with open_tensors(path, "numpy") as file:
             names = set(file.keys())
             if names != set(_TENSORS):
                 raise WeightsError(f"{printable(path)} is not a verifier of negmine; {_HOW}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from negmine.detectors.torchvision.builders import PUBLISHED, is_torchvision
 from negmine.detectors.ultralytics.quiet import quiet_ultralytics
 from negmine.errors import WeightsError
-from negmine.files import sha256_of_file
+from negmine.files import reason_of, require_dense, sha256_of_file
 from negmine.paths import printable
 
 if TYPE_CHECKING:
@@ -80,11 +80,21 @@ def hash_weights(path: Path) -> str:
     """
     try:
         if path.is_file():
-            return sha256_of_file(path)
+            return hash_dense(path)
         files = sorted(found for found in path.rglob("*") if found.is_file())
-        return hash_named((file.relative_to(path).as_posix(), sha256_of_file(file)) for file in files)
+        return hash_named((file.relative_to(path).as_posix(), hash_dense(file)) for file in files)
     except OSError as error:
-        raise WeightsError(f"cannot read weights {path}: {error.strerror or error}") from error
+        raise WeightsError(f"cannot read weights {printable(path)}: {reason_of(error)}") from error
+
+
+def hash_dense(path: Path) -> str:
+    """SHA-256, hex, of a file.
+
+    Raises:
+        OSError: where it cannot be read, or is nearly all holes.
+    """
+    require_dense(path)
+    return sha256_of_file(path)
 
 
 def hash_named(hashes: Iterable[tuple[str, str]]) -> str:

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save
 
 from negmine.errors import TrainingError
 from negmine.files import write_file
 from negmine.paths import printable
+from negmine.tensor_files import open_tensors
 
 RESUME = "resume.safetensors"  # in the folder of a training
 _KEY = "negmine"  # of the metadata
@@ -52,7 +53,7 @@ def read_state(path: Path) -> dict[str, Any] | None:
             raise TrainingError(f"{printable(older)} was written by an older negmine; remove it to train again")
         return None
     try:
-        with safe_open(path, framework="pt") as file:
+        with open_tensors(path, "pt") as file:
             document = json.loads((file.metadata() or {})[_KEY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}
         state: dict[str, Any] = _decoded(document, tensors)

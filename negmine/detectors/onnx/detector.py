@@ -14,11 +14,12 @@ from negmine.detectors.config import DetectorConfig
 from negmine.detectors.onnx.decoding import Decoding, Outputs
 from negmine.detectors.onnx.graph import Graph
 from negmine.detectors.onnx.layouts import LAYOUTS, GraphLayout
+from negmine.detectors.onnx.limits import BESIDE
 from negmine.detectors.onnx.recognise import misfit, try_out
-from negmine.detectors.onnx.session import coco_names, open_session
+from negmine.detectors.onnx.session import coco_names, first_line, open_session
 from negmine.detectors.samples import Samples
 from negmine.detectors.weights_files import hash_weights
-from negmine.errors import BoxError, ConfigError, WeightsError
+from negmine.errors import BoxError, ConfigError, NegmineError, WeightsError
 from negmine.files import sha256_of
 from negmine.paths import printable
 from negmine.structures import Detections, Image
@@ -47,7 +48,7 @@ class OnnxDetector(BaseDetector):
         path = Path(config.weights)
         if not path.is_file():
             raise WeightsError(f"no weights at {printable(path)}")
-        self._config, self._graph = config, Graph(path, open_session(path, config.device))
+        self._config, self._graph = config, Graph(path, open_session(path, config, config.device))
         self._layout, classes = self._start(samples)
         self._iou = self._layout.iou if config.iou is None or self._layout.iou is None else config.iou
         self._class_names: Mapping[int, str] = MappingProxyType(self._names(classes))
@@ -80,14 +81,23 @@ class OnnxDetector(BaseDetector):
         """Detect in each image; the result for one does not depend on the others.
 
         Raises:
-            BoxError: where the model gave NaN, or values that are not of its layout.
+            BoxError: where the model gave NaN, or values that are not of its layout, or cannot be run on an image.
+            WeightsError: where it takes more memory or time than its size explains.
         """
         found: list[Detections] = []
         for start in range(0, len(images), self._batch_size):
             batch = images[start : start + self._batch_size]
-            outputs = self._graph.run(batch, self._layout, self._input_wh)
+            outputs = self._outputs(batch)
             found += [self._detections(image, each) for image, each in zip(batch, outputs, strict=True)]
         return found
+
+    def _outputs(self, images: Sequence[Image]) -> list[Outputs]:
+        try:
+            return self._graph.run(images, self._layout, self._input_wh)
+        except NegmineError:
+            raise
+        except Exception as error:  # onnxruntime's errors have no common root
+            raise BoxError(f"{self._identity.name} cannot be run: {printable(first_line(error))}") from error
 
     def _detections(self, image: Image, outputs: Outputs) -> Detections:
         if any(np.isnan(output).any() for output in outputs):
@@ -102,7 +112,7 @@ class OnnxDetector(BaseDetector):
     def _start(self, samples: Samples | None) -> tuple[GraphLayout, int]:
         """Try the layout out, and find the number of classes; a misfit shows now, not during a scan."""
         for layout in LAYOUTS[self._config.onnx_layout or "yolox"]:
-            trial = try_out(self._graph, layout, self._config.imgsz, samples)
+            trial = try_out(self._graph, layout, self._config, samples)
             self._input_wh = trial.input_wh
             classes = trial.classes(layout)
             if classes is not None:
@@ -133,6 +143,6 @@ class OnnxDetector(BaseDetector):
 
 def _hash(path: Path) -> str:
     """SHA-256 of the file, and of the one beside it that large exports keep their tensors in."""
-    beside = [path.with_name(f"{path.name}{ending}") for ending in (".data", "_data")]
+    beside = [path.with_name(f"{path.name}{ending}") for ending in BESIDE]
     hashes = [hash_weights(each) for each in (path, *beside) if each.is_file()]
     return hashes[0] if len(hashes) == 1 else sha256_of("".join(hashes).encode())

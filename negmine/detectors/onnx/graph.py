@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from negmine.detectors.config import DetectorConfig, require_stated_size
 from negmine.detectors.onnx.decoding import Outputs
 from negmine.detectors.onnx.layouts import GraphLayout
 from negmine.detectors.onnx.session import FLOATS, conf_inside, device_of, imgsz_inside, names_inside, only_input
@@ -65,24 +66,26 @@ class Graph:
             return [outputs]
         return [[output[index] for output in outputs] for index in range(len(images))]
 
-    def size(self, layout: GraphLayout, imgsz: int | None) -> tuple[int, int]:
+    def size(self, layout: GraphLayout, config: DetectorConfig) -> tuple[int, int]:
         """Width and height of the input, pixels.
 
         Args:
             layout: for its default size.
-            imgsz: what was asked for.
+            config: for the size that was asked for.
 
         Raises:
-            ConfigError: where the graph takes another size only.
+            ConfigError: where the graph takes another size only, or one of over 2048 pixels that nobody asked for.
         """
+        imgsz, stated = config.imgsz, imgsz_inside(self._session)
         height, width = self._input.shape[-2:]
+        require_stated_size(config, max(side for side in (height, width, stated, 0) if isinstance(side, int)))
         if isinstance(height, int) and isinstance(width, int):
             if imgsz not in (None, max(height, width)):
                 raise ConfigError(
                     f"{self.where} takes images of {width}x{height} pixels only, found imgsz {imgsz}; leave it out"
                 )
             return width, height
-        side = imgsz or imgsz_inside(self._session) or layout.imgsz
+        side = imgsz or stated or layout.imgsz
         return (width if isinstance(width, int) else side), (height if isinstance(height, int) else side)
 
 

@@ -12,7 +12,7 @@ from negmine.detectors.config import DetectorConfig, OnnxLayout
 from negmine.detectors.onnx.decoding import Outputs
 from negmine.detectors.onnx.graph import Graph
 from negmine.detectors.onnx.layouts import LAYOUTS, ULTRALYTICS, GraphLayout
-from negmine.detectors.onnx.session import VERIFIER, metadata_inside, open_session
+from negmine.detectors.onnx.session import VERIFIER, first_line, metadata_inside, open_session
 from negmine.detectors.samples import Samples
 from negmine.detectors.telemetry import import_quietly
 from negmine.errors import WeightsError
@@ -65,21 +65,22 @@ class Trial:
         return ", ".join(str(list(output.shape)) for output in self.outputs[0])
 
 
-def try_out(graph: Graph, layout: GraphLayout, imgsz: int | None, samples: Samples | None) -> Trial:
+def try_out(graph: Graph, layout: GraphLayout, config: DetectorConfig, samples: Samples | None) -> Trial:
     """Run a graph on a black image, and on a few of the user's, or on noise where there are none.
 
     Raises:
-        ConfigError: where the graph takes another size only.
+        ConfigError: where the graph takes another size only, or one of over 2048 pixels that nobody asked for.
         WeightsError: where it cannot be run.
     """
-    input_wh = graph.size(layout, imgsz)
+    input_wh = graph.size(layout, config)
     black = np.zeros((input_wh[1], input_wh[0], 3), dtype=np.uint8)
     images: list[Image] = [black, *(samples(_IMAGES) if samples is not None else [_noise(input_wh)])]
     try:
         return Trial(input_wh, [outputs for image in images for outputs in graph.run([image], layout, input_wh)])
+    except WeightsError:
+        raise
     except Exception as error:  # onnxruntime's errors have no common root
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise WeightsError(f"{graph.where} cannot be run: {printable(first)}") from error
+        raise WeightsError(f"{graph.where} cannot be run: {printable(first_line(error))}") from error
 
 
 def told_layout(config: DetectorConfig, samples: Samples | None) -> OnnxLayout | None:
@@ -94,14 +95,14 @@ def told_layout(config: DetectorConfig, samples: Samples | None) -> OnnxLayout |
     path = Path(config.weights)
     if not path.is_file() or not _can_run():
         return None
-    session = open_session(path, "cpu")
+    session = open_session(path, config, "cpu")
     metadata = metadata_inside(session)
     if VERIFIER in metadata:
         return "ultralytics"
     if "task" in metadata:
         return None
     graph = Graph(path, session)
-    trial = try_out(graph, ULTRALYTICS, config.imgsz, samples)
+    trial = try_out(graph, ULTRALYTICS, config, samples)
     fitting = trial.fitting()
     if not graph.names:
         raise WeightsError(

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from negmine.detectors.config import MAX_IMGSZ
+from negmine.detectors.config import MAX_IMGSZ, DetectorConfig
+from negmine.detectors.onnx.limits import Limits, limited
 from negmine.detectors.telemetry import import_quietly
 from negmine.errors import ConfigError, WeightsError
 from negmine.paths import printable
@@ -23,11 +24,12 @@ FLOATS: Mapping[str, type[np.floating[Any]]] = MappingProxyType(
 VERIFIER = "verifier"  # in the metadata of what `negmine verifier export` writes: the SHA-256 of the verifier
 
 
-def open_session(path: Path, device: str) -> Any:
-    """Open a file with onnxruntime.
+def open_session(path: Path, config: DetectorConfig, device: str) -> Any:
+    """Open a file with onnxruntime; unless its user vouches for it, within limits of memory and time.
 
     Raises:
-        WeightsError: where it cannot be opened, or onnxruntime is not installed.
+        WeightsError: where it cannot be opened, is far larger inside than any detector, or onnxruntime is not
+            installed. Its `run` raises it for what takes more than the file explains.
         ConfigError: for a device that does not exist here.
     """
     try:
@@ -39,14 +41,21 @@ def open_session(path: Path, device: str) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # errors are raised anyway
     providers = _providers(device, onnxruntime.get_available_providers())
+    limits = Limits.of(path, config)
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+        session = limited(onnxruntime.InferenceSession, str(path), options, limits, providers=providers)
     except Exception as error:  # onnxruntime's errors have no common root
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise WeightsError(f"{printable(path)} cannot be opened by onnxruntime: {printable(first)}") from error
+        raise WeightsError(
+            f"{printable(path)} cannot be opened by onnxruntime: {printable(first_line(error))}"
+        ) from error
     if device not in ("auto", "cpu") and device_of(session) == "cpu":
         raise ConfigError(f"expected a device that is there, found {device!r}; use auto or cpu")
     return session
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error of onnxruntime, shortened."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
 def device_of(session: Any) -> str:

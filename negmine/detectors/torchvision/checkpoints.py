@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from negmine.detectors.torchvision.builders import BUILDERS, TorchvisionCheckpoint, build, checkpoint_of, first_line
 from negmine.detectors.weights_files import require_finite
 from negmine.errors import UnsafeWeightsError, WeightsError
-from negmine.files import replace_file
+from negmine.files import reason_of, replace_file, require_dense
 from negmine.paths import printable
+from negmine.tensor_files import open_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -134,17 +135,18 @@ def save_torchvision(
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     try:
-        with safe_open(path, framework="pt") as file:
+        with open_tensors(path, "pt") as file:
             metadata = dict(file.metadata() or {})
             state = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{printable(path)} cannot be read as safetensors: {first_line(error)}") from error
+        why = reason_of(error) if isinstance(error, OSError) else first_line(error)
+        raise WeightsError(f"{printable(path)} cannot be read as safetensors: {why}") from error
     try:
         document = json.loads(metadata.get(_KEY, "{}"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WeightsError(f"{printable(path)}: its metadata {_KEY} is not JSON; {_HOW}") from error
     return (document if isinstance(document, dict) else {}), state
 
@@ -153,6 +155,7 @@ def _read_pickle(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     import torch
 
     try:
+        require_dense(path)
         with warnings.catch_warnings(action="ignore"):  # of a protocol that it may not know
             document = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:

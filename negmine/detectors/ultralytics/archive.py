@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from negmine.detectors.ultralytics.records import Tensor, UnreadableError
 from negmine.errors import WeightsError
+from negmine.files import require_dense
 from negmine.paths import printable
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class Archive:
 
 def _require_zip(path: Path) -> None:
     try:
+        require_dense(path)
         with path.open("rb") as file:
             head = file.read(64)
     except OSError as error:

@@ -15,11 +15,12 @@ from negmine.detectors.base import BaseDetector, DetectorIdentity, usable, versi
 from negmine.detectors.batches import predict_by_shape
 from negmine.detectors.class_names import wanted_classes
 from negmine.detectors.config import DetectorConfig, require_stated_size
+from negmine.detectors.onnx.limits import Limits, limited_sessions
 from negmine.detectors.ultralytics.checkpoint import Checkpoint, identifying_settings, imgsz_of, iou_of
 from negmine.detectors.ultralytics.loading import one_line, open_model
 from negmine.detectors.ultralytics.quiet import quiet_ultralytics
 from negmine.detectors.weights_files import find_weights, hash_weights
-from negmine.errors import ConfigError, DetectorError, WeightsError
+from negmine.errors import ConfigError, DetectorError, NegmineError, WeightsError
 from negmine.paths import printable
 from negmine.structures import Detections, Image
 from negmine.words import counted
@@ -73,7 +74,8 @@ class UltralyticsDetector(BaseDetector):
             self._class_ids: list[int] | None = None
             self._iou = iou_of(config)
             self._imgsz = imgsz_of(config, self.trained_imgsz)
-            self._start(path)
+            with limited_sessions(Limits.of(path, config) if path.suffix.lower() == ".onnx" else None):
+                self._start(path)
         self._class_names: Mapping[int, str] = MappingProxyType({int(i): str(n) for i, n in self._model.names.items()})
         self._class_ids = wanted_classes(config.classes, self._class_names)
         self._device = self._model.predictor.device
@@ -209,6 +211,8 @@ class UltralyticsDetector(BaseDetector):
             package = (error.name or "").split(".")[0]
             command = f"pip install {_RUNTIMES.get(package, package)}"
             raise WeightsError(f"{path} needs the package {package}, which is not installed; {command}") from error
+        except NegmineError:
+            raise
         except Exception as error:  # every runtime has its own
             if "Invalid CUDA" in str(error) or "'device=" in str(error):
                 raise ConfigError(
