@@ -106,8 +106,11 @@ class Reader:
         self._classes_hash = hashlib.sha256(classes.encode("utf-8", "surrogatepass")).hexdigest()
 
     def is_unchanged(self, item: SourceItem, known: KnownItem | None) -> bool:
-        """Whether an item is as the bank knows it: by its stamp, and by its labels where labels are given."""
-        if known is None:
+        """Whether an item is as the bank knows it: by its stamp, and by its labels where labels are given.
+
+        One of which a scan for flickers alone knows is not: nobody has said of it that it is background.
+        """
+        if known is None or not known.record.is_background:
             return False
         try:
             if item.stamp() != known.record.stamp:
