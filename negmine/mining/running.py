@@ -74,13 +74,21 @@ class ScanLoops:
 
 
 def check_sources(
-    items: Sequence[SourceItem], cameras: Sequence[CameraAddress], *, has_labels: bool, config: ScanConfig
+    items: Sequence[SourceItem],
+    cameras: Sequence[CameraAddress],
+    *,
+    has_labels: bool,
+    config: ScanConfig,
+    split: str | None = None,
 ) -> None:
     """Refuse what does not go together, before anything is opened.
 
     Raises:
-        ConfigError: for labels of cameras or with flickers, flickers of images or cameras, and a time for no camera.
+        ConfigError: for labels of cameras or with flickers, flickers of images or cameras, a time for no camera, and a
+            split of cameras alone.
     """
+    if split is not None and cameras and not items:
+        raise ConfigError(f"split is of a data.yaml, found the camera {cameras[0].shown} alone; leave it out")
     if cameras and has_labels:
         raise ConfigError(
             f"labels are for images and videos, found the camera {cameras[0].shown}; leave one of both out"

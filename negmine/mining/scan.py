@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 from negmine._version import __version__
-from negmine.bank.content_files import CONTENTS
 from negmine.bank.records import RunRecord
 from negmine.bank.writer import BankWriter
 from negmine.cameras.address import CameraAddress, numbered
@@ -34,9 +32,10 @@ from negmine.mining.doubts import LOOKED_AT, fires_on_most, labels_beside
 from negmine.mining.job import ScanJob
 from negmine.mining.judge import Classes
 from negmine.mining.live import live_samples, open_cameras
+from negmine.mining.own_files import OwnFiles
 from negmine.mining.result import Device, ScanCounts, ScanProgress, ScanResult
 from negmine.mining.running import ScanLoops, check_sources
-from negmine.paths import printable, real_path
+from negmine.paths import printable
 from negmine.sources.base import Source, SourceItem
 from negmine.sources.expand import expand_sources
 from negmine.terminal import scan_progress
@@ -93,7 +92,7 @@ def scan(
     config = config or ScanConfig()
     files, addresses = _cameras(sources)
     items, in_bank = ((), ()) if addresses and not files else _items(files, split, config.video, Path(bank))
-    check_sources(items, addresses, has_labels=truth is not None, config=config)
+    check_sources(items, addresses, has_labels=truth is not None, config=config, split=split)
     labels = _labels(truth, config.labels, items)
     with open_cameras(addresses, config.camera, on_step) as cameras:
         model = _detector(detector, items, cameras, labels, on_step)
@@ -161,7 +160,7 @@ def _cameras(
 def _items(
     sources: str | Path | Sequence[str | Path] | Source, split: str | None, video: VideoConfig, bank: Path
 ) -> tuple[Sequence[SourceItem], tuple[str, ...]]:
-    """The images of the sources, and a note on those that are left out: negatives are not mined from a bank's own.
+    """The images of the sources, and a note on those that are left out; see `OwnFiles`.
 
     Raises:
         SourceError: where there are no others.
@@ -169,9 +168,8 @@ def _items(
     if isinstance(sources, Source):
         return sources.items(), ()
     files = expand_sources([sources] if isinstance(sources, (str, Path)) else sources, split=split, video=video)
-    homes = [real_path(bank / kind) for kind in CONTENTS]
-    is_own = cache(lambda folder: any(real_path(folder).is_relative_to(home) for home in homes))
-    others = [each for each in files if not is_own(os.path.dirname(each.key))]  # noqa: PTH120  (a million of them)
+    own = OwnFiles(bank)
+    others = [each for each in map(own.source, files) if each is not None]
     if not others:
         raise SourceError(
             f"expected images outside bank {printable(bank)}, found its own negatives alone; name the backgrounds that "
