@@ -24,10 +24,11 @@ from negmine.images import encode_jpeg
 from negmine.images.header import read_header
 from negmine.labels.formats import label_format
 from negmine.labels.label_studio import LABEL_STUDIO, Task, plan_label_studio
-from negmine.labels.plan import Content, ExportImage, Plan, StoredFile
+from negmine.labels.plan import Content, ExportImage, Plan, Proposal, StoredFile
 from negmine.paths import printable, real_path
 from negmine.structures import BoolArray, FloatArray, GroundTruth, as_boxes_xyxy
 from negmine.trainable import LABELLED_IOU, waits_for_label
+from negmine.videos.names import frame_name, short_name
 from negmine.videos.reading import SourceImage, read_source
 from negmine.words import counted
 
@@ -93,14 +94,14 @@ def export_targets(
         method=config.method,
         workers=config.workers,
     )
-    proposed = sum(score is not None for task in tasks for score in task.scores)
+    proposed = sum(each is not None for task in tasks for each in task.image.proposals)
     return TargetExportResult(
         out=out,
         format=config.format,
         images=len(tasks),
         negatives=len({box.negative for image, _ in there for box in image.boxes if box.negative}),
         proposals=proposed,
-        objects=sum(len(task.scores) for task in tasks) - proposed,
+        objects=sum(len(task.image.proposals) for task in tasks) - proposed,
         labelled=len(marked) - len(waiting),
         skipped=skipped,
         written=done.written,
@@ -187,14 +188,23 @@ def _tasks(images: Sequence[tuple[MarkedImage, _Found]]) -> list[Task]:
     names = data_names([(found.path, image.sha256) for image, found in images], ())
     tasks = []
     for name, (image, found) in zip(names, images, strict=True):
-        truth, scores = _proposed(image, found.size_wh)
-        shown = ExportImage(name, found.file, found.size_wh, suffix=found.suffix, database="negmine bank", truth=truth)
-        tasks.append(Task(shown, scores, printable(found.path), image.sha256))
+        truth, proposals = _proposed(image, found.size_wh)
+        shown = ExportImage(
+            name,
+            found.file,
+            found.size_wh,
+            suffix=found.suffix,
+            database="negmine bank",
+            frame=short_name(found.path) if frame_name(found.path) else "",
+            truth=truth,
+            proposals=proposals,
+        )
+        tasks.append(Task(shown, printable(found.path), image.sha256))
     return tasks
 
 
-def _proposed(image: MarkedImage, size_wh: tuple[int, int]) -> tuple[GroundTruth, tuple[float | None, ...]]:
-    """The objects that are known, then the false positives that none of these covers; with the scores of the latter.
+def _proposed(image: MarkedImage, size_wh: tuple[int, int]) -> tuple[GroundTruth, tuple[Proposal | None, ...]]:
+    """The objects that are known, then the boxes that none of these covers, with what speaks for the latter.
 
     Several runs may have found the same: of boxes of one class that overlap, the best stays.
     """
@@ -202,14 +212,14 @@ def _proposed(image: MarkedImage, size_wh: tuple[int, int]) -> tuple[GroundTruth
     boxes = np.concatenate([known.boxes_xyxy, as_boxes_xyxy([each.box_xyxy for each in image.boxes])])
     boxes = clip_boxes(boxes, size_wh)
     names = (*known.class_names, *(each.class_name for each in image.boxes))
-    scores = (*(None for _ in range(len(known))), *(each.score for each in image.boxes))
+    proposals = (*[None] * len(known), *(Proposal(each.score, each.is_gap) for each in image.boxes))
     kept = [index for index in _distinct(boxes, names, len(known)) if box_area(boxes[index : index + 1])[0] > 0]
     none = np.zeros(len(image.boxes), dtype=np.bool_)
     marks: tuple[BoolArray, BoolArray] = (
         np.concatenate([known.difficult, none])[kept], np.concatenate([known.crowd, none])[kept]
     )  # fmt: skip
     truth = GroundTruth(boxes[kept], tuple(names[index] for index in kept), *marks)
-    return truth, tuple(scores[index] for index in kept)
+    return truth, tuple(proposals[index] for index in kept)
 
 
 def _distinct(boxes: FloatArray, names: Sequence[str], objects: int) -> list[int]:

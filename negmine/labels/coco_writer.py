@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from negmine.errors import ExportError, LabelError
 from negmine.labels.checks import at_least_a_pixel, clipped_box
-from negmine.labels.plan import Content, ExportImage, FileEntry, Plan
+from negmine.labels.plan import Content, ExportImage, FileEntry, Plan, Proposal
 from negmine.labels.splits import TRAIN
 from negmine.paths import printable
 
@@ -93,7 +93,7 @@ def _annotations(image: ExportImage, class_ids: Mapping[object, object]) -> Iter
     Raises:
         LabelError: for an object whose class has no id, or whose box has no area inside the image.
     """
-    entry, truth = _entry(image), image.truth
+    entry, truth, proposals = _entry(image), image.truth, image.proposed()
     if entry is not None:
         yield from entry.annotations
         return
@@ -111,7 +111,15 @@ def _annotations(image: ExportImage, class_ids: Mapping[object, object]) -> Iter
             "area": (x2 - x1) * (y2 - y1),
             "segmentation": [],
             "iscrowd": int(crowd),
+            **_proposal(proposals[index]),
         }
+
+
+def _proposal(proposal: Proposal | None) -> _Entry:
+    """What an annotation says of a box that nobody has checked, in the keys of results and of CVAT."""
+    if proposal is None:
+        return {}
+    return {"score": proposal.score, "attributes": {"proposed": "gap" if proposal.is_gap else "detection"}}
 
 
 def _ids(own: Sequence[object]) -> list[int]:

@@ -22,6 +22,7 @@ LABEL_STUDIO = "label-studio"  # as users type it
 TASKS = "tasks.json"
 _INTERFACE = "label-config.xml"
 _LABEL, _IMAGE = "label", "image"  # names of the interface's two elements
+_GAP = "likely miss: found in the frames before and after"  # shown beside the box
 _SERVED = "/data/local-files/?d="
 
 
@@ -31,13 +32,11 @@ class Task:
 
     Attributes:
         image: with the boxes to begin with as its `truth`.
-        scores: of the detector, for each of them; None for one that a person labelled.
         source: where the image is from, for people.
         sha256: that the bank knows it by.
     """
 
     image: ExportImage
-    scores: tuple[float | None, ...]
     source: str
     sha256: str
 
@@ -63,9 +62,9 @@ def _file(image: ExportImage) -> str:
 
 def _task(task: Task, folder: str) -> dict[str, object]:
     image, (width, height) = task.image, task.image.size_wh
-    results = []
-    for index, (box, name) in enumerate(zip(image.truth.boxes_xyxy.tolist(), image.truth.class_names, strict=True)):
-        x1, y1, x2, y2 = box
+    proposals, results = image.proposed(), []
+    boxes = zip(image.truth.boxes_xyxy.tolist(), image.truth.class_names, proposals, strict=True)
+    for index, ((x1, y1, x2, y2), name, proposal) in enumerate(boxes):
         value = {
             "x": 100 * x1 / width,
             "y": 100 * y1 / height,
@@ -84,9 +83,10 @@ def _task(task: Task, folder: str) -> dict[str, object]:
             "image_rotation": 0,
             "value": value,
         }
-        score = task.scores[index]
-        results.append(result if score is None else {**result, "score": score})
-    scores = [score for score in task.scores if score is not None]
+        if proposal is not None:
+            result |= {"score": proposal.score} | ({"meta": {"text": [_GAP]}} if proposal.is_gap else {})
+        results.append(result)
+    scores = [each.score for each in proposals if each is not None]
     return {
         "data": {
             "image": f"{_SERVED}{quote(f'{folder}/images/{_file(image)}')}",

@@ -80,6 +80,19 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposal:
+    """What speaks for a box that nobody has checked.
+
+    Attributes:
+        score: that the detector gave; of a gap, the lower one of those beside it.
+        is_gap: whether the detector found nothing there, but a thing in the frames before and after.
+    """
+
+    score: float
+    is_gap: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ExportImage:
     """An image to export.
 
@@ -93,6 +106,7 @@ class ExportImage:
         database: where it is from, for people.
         frame: the video, time and number that it was cut from, for people; "" where it is from no video.
         truth: its objects.
+        proposals: of each object, why it is proposed; None for one that a person labelled, () where all are.
         label: its label in the format that is written, which then stays as it is; None where `truth` is all there is.
     """
 
@@ -105,4 +119,9 @@ class ExportImage:
     database: str = "negmine"
     frame: str = ""
     truth: GroundTruth = field(default_factory=GroundTruth.empty)
+    proposals: tuple[Proposal | None, ...] = ()
     label: SourceLabel | None = None
+
+    def proposed(self) -> tuple[Proposal | None, ...]:
+        """One of the proposals, or None, for each object."""
+        return self.proposals or (None,) * len(self.truth)
