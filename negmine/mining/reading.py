@@ -17,8 +17,9 @@ from negmine.images import decode_image
 from negmine.images.header import decoding_bytes
 from negmine.images.windows import MEMORY, LargeFile, WindowedImage, large_file
 from negmine.labels.base import Truth
-from negmine.mining.result import SkippedImage
+from negmine.mining.result import SkipKind, SkippedImage
 from negmine.sources.base import ImageFile, SourceItem
+from negmine.sources.videos import UnreadableVideo
 from negmine.structures import GroundTruth, Image
 from negmine.videos.video import Frame
 
@@ -137,7 +138,8 @@ class Reader:
         except LabelError as error:
             return SkippedImage(item.path, "label", str(error))
         except ImageError as error:
-            return SkippedImage(item.path, "unreadable", str(error))
+            kind: SkipKind = "video" if isinstance(item, UnreadableVideo) else "unreadable"
+            return SkippedImage(item.path, kind, str(error))
         except (OSError, ValueError) as error:  # ValueError: a NUL in a name from a list
             return SkippedImage(item.path, "unreadable", reason_of(error))
         if not self.has_truth and known is not None and known.sha256 == sha256:

@@ -33,8 +33,8 @@ from negmine.mining.job import ScanJob
 from negmine.mining.judge import Classes
 from negmine.mining.live import live_samples, open_cameras
 from negmine.mining.own_files import OwnFiles
-from negmine.mining.result import Device, ScanCounts, ScanProgress, ScanResult
-from negmine.mining.running import ScanLoops, check_sources
+from negmine.mining.result import Device, Footage, ScanCounts, ScanProgress, ScanResult
+from negmine.mining.running import ScanLoops, check_sources, footage_of, require_any_frame
 from negmine.paths import printable
 from negmine.sources.base import Source, SourceItem
 from negmine.sources.expand import expand_sources
@@ -75,7 +75,8 @@ def scan(
         clock: seconds, for the times in the result.
 
     Raises:
-        SourceError: where a source is missing or holds no image, or a camera does not answer.
+        SourceError: where a source is missing or holds no image, a camera does not answer, or the one video that there
+            is has no frame that can be decoded.
         WeightsError: where the weights cannot be opened.
         PredictionsError: where predictions cannot be read, or are of images that are not among the sources.
         ConfigError: where crops are to be confirmed by predictions.
@@ -108,12 +109,13 @@ def scan(
             sample = items[:: max(len(items) // LOOKED_AT, 1)]
             beside = labels_beside([item.path for item in sample]) if labels is None else None
             notes = (*in_bank, *opening_notes(model), *_notes(labels, classes), *filter(None, [beside]))
-            total = None if cameras else len(items)
+            footage, total = footage_of(items, has_cameras=bool(cameras)), None if cameras else len(items)
             report = on_progress or (lambda now: None)
             started = clock()
-            loops.run(items, cameras, lambda counts: report(_progress(counts, total, notes)))
+            loops.run(items, cameras, lambda counts: report(_progress(counts, total, notes, footage.unit)))
             warnings = _warnings(job, beside, has_labels=labels is not None)
-            return _result(job, loops.busy_s, clock() - started, notes, warnings)
+            require_any_frame(items, job.counts)
+            return _result(job, loops.busy_s, clock() - started, notes, warnings, footage)
 
 
 def _warnings(job: ScanJob, beside: str | None, *, has_labels: bool) -> tuple[str, ...]:
@@ -123,7 +125,12 @@ def _warnings(job: ScanJob, beside: str | None, *, has_labels: bool) -> tuple[st
 
 
 def _result(
-    job: ScanJob, busy_s: float, seconds: float, notes: tuple[str, ...], warnings: tuple[str, ...]
+    job: ScanJob,
+    busy_s: float,
+    seconds: float,
+    notes: tuple[str, ...],
+    warnings: tuple[str, ...],
+    footage: Footage,
 ) -> ScanResult:
     """What a scan did.
 
@@ -138,6 +145,7 @@ def _result(
         Device.of(job.detector, busy_s / seconds if seconds > 0 else 0.0),
         notes=tuple(note for note in job.detector.notes if note not in notes),
         warnings=warnings,
+        footage=footage,
     )
 
 
@@ -268,7 +276,7 @@ def _require_detections(detector: Detector, counts: ScanCounts) -> None:
         raise failed_on_every_image(detector.identity.name, len(failed), failed[0].source, failed[0].reason)
 
 
-def _progress(counts: ScanCounts, total: int | None, notes: tuple[str, ...]) -> ScanProgress:
+def _progress(counts: ScanCounts, total: int | None, notes: tuple[str, ...], unit: str) -> ScanProgress:
     return ScanProgress(
         total=total,
         done=counts.done
@@ -279,4 +287,5 @@ def _progress(counts: ScanCounts, total: int | None, notes: tuple[str, ...]) -> 
         negatives=counts.added,
         labels_read=counts.labels_read,
         notes=notes,
+        unit=unit,
     )

@@ -100,7 +100,7 @@ class FlickerLoop:
             for _, group in groupby(items, _video_of):
                 frames = list(group)
                 if isinstance(frames[0], UnreadableVideo):
-                    self._counts.skipped.append(SkippedImage(frames[0].path, "unreadable", frames[0].reason))
+                    self._counts.skipped.append(SkippedImage(frames[0].path, "video", frames[0].reason))
                 else:
                     yield from self._video([each for each in frames if isinstance(each, FrameItem)], engine)
 

@@ -82,6 +82,7 @@ def test_flickers_become_negatives_that_keep_clear_of_what_walks(clip: Path, tmp
         (row,) = bank.query("SELECT class_name, score, x1, y1, x2, y2 FROM gaps")
         assert tuple(row) == ("lamp", 0.8, 10 + 4 * GAP, 20, 30 + 4 * GAP, 40)
     document = result.to_dict()
+    assert result.with_flickers == 2 and result.with_false_positives == 0
     assert (document["flickers"], document["likely_misses"], document["cameras"]) == (2, 1, [])
 
 
