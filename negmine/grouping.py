@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from negmine.errors import ConfigError
@@ -15,19 +15,35 @@ NEAR_DUPLICATE, FOLDER = "near-duplicate", "folder"
 
 
 @dataclass(frozen=True, slots=True)
+class CameraShot:
+    """Where a frame of a camera is from.
+
+    Attributes:
+        camera: its address, without user, password and query.
+        name: what the frame is called: the camera and the time, UTC.
+    """
+
+    camera: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class GroupBy:
     """What images of one group have in common, besides that near-duplicates always belong together.
 
     Attributes:
-        text: `near-duplicate` for nothing else but the video that frames are of; `folder` for their folder; else a
-            regular expression that is searched for in the path, and whose first group is the same for images that
-            belong together.
+        text: `near-duplicate` for nothing else but the video or camera that frames are of; `folder` for their folder;
+            else a regular expression that is searched for in the path, and whose first group is the same for images
+            that belong together.
+        shots: the frames of cameras, by the names of their files without suffix. The names of the frames stand for the
+            paths of these, and their cameras for the folders.
 
     Raises:
         ConfigError: where it is none of these.
     """
 
     text: str = NEAR_DUPLICATE
+    shots: Mapping[str, CameraShot] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if not self.is_regex:
@@ -52,12 +68,15 @@ class GroupBy:
 
     def key(self, path: Path) -> str | None:
         """What an image has in common with the others of its group; None where its path does not say."""
+        shot = self.shots.get(path.stem)
+        if shot is not None and not self.is_regex:
+            return shot.camera
         if self.text == FOLDER:
             return str(path.parent)
         if not self.is_regex:
             frame = frame_name(path)
             return None if frame is None else str(frame.video)
-        found = re.search(self.text, path.as_posix())
+        found = re.search(self.text, path.as_posix() if shot is None else shot.name)
         return None if found is None else found.group(1)
 
     def keys(self, paths: Iterable[Path]) -> frozenset[str]:

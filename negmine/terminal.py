@@ -119,7 +119,7 @@ def _scan_bar(err: Console, before: str | None) -> Iterator[ScanShows]:
             if progress.tasks[0].description == "reading labels":
                 progress.reset(task, description="scanning")  # so that the speed is the detector's
             elapsed = progress.tasks[0].elapsed or 0.0
-            speed = f", {now.scanned / elapsed:.1f} images/s" if now.scanned and elapsed else ""
+            speed = f", {now.scanned / elapsed:.1f} {now.unit}s/s" if now.scanned and elapsed else ""
             found = f"false positives: {now.false_positives}, negatives: {now.negatives}"
             images = f"{now.done}{'' if now.total is None else f'/{now.total}'}{speed}"
             progress.update(task, total=now.total, completed=now.done, images=images, found=found)
@@ -148,9 +148,9 @@ def _scan_lines(err: Console) -> Iterator[ScanShows]:
         if share > said:
             said = share
             speed = now.scanned / max(seconds, 1e-9)
-            many = counted(now.done, "image") if now.total is None else f"{now.done} of {counted(now.total, 'image')}"
+            many = counted(now.done, now.unit) if now.total is None else f"{now.done} of {counted(now.total, now.unit)}"
             count(
-                f"scanned {many}, {speed:.1f} images/s, "
+                f"scanned {many}, {speed:.1f} {now.unit}s/s, "
                 f"{counted(now.false_positives, 'false positive')}, {counted(now.negatives, 'negative')}"
             )
 

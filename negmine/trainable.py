@@ -6,7 +6,8 @@ A negative may not be trained on where
 - a comparison finds that it very likely shows a target without a label, and no reviewer accepted it;
 - it is a flicker, from a video that nobody labelled, and neither a reviewer nor `--accept-flicker` accepted it;
 - an image that it was cut from shows a target, by a reviewer's word, that is not labelled yet;
-- it, or an image that it was cut from, is held out, or is a near-duplicate of one that is;
+- it, or an image that it was cut from, is held out, or is a near-duplicate of one that is, or a frame of the same video
+  or camera, or of the same group by what the user says;
 - the data set has an object there, or a label that cannot be read or is not used;
 - it, or an unlabelled image that it was cut from, is a near-duplicate of an image with objects: the copy may be of
   another size, so nobody knows where the objects are;
@@ -32,6 +33,7 @@ from negmine.bank.filters import EVERY_NEGATIVE, NegativeFilter
 from negmine.bank.marked import MarkedImage, marked_images
 from negmine.bank.records import Cut, Negative, Variant
 from negmine.boxes import Rect, box_area, box_intersection, box_iou
+from negmine.grouping import GroupBy
 from negmine.held_out import HeldOut
 from negmine.images.near_duplicates import near_any
 from negmine.structures import FloatArray, as_boxes_xyxy
@@ -58,12 +60,14 @@ class KnownImages:
 
     Attributes:
         held_out: what is measured on.
+        group_by: what else belongs to that.
         objects: boxes [N, 4] of the objects in each image whose label was read, xyxy pixels; N is 0 where it is empty.
         unclear: images with a label that cannot be read or is not used.
         positives: perceptual hashes of images with objects.
     """
 
     held_out: HeldOut = field(default_factory=HeldOut)
+    group_by: GroupBy = field(default_factory=GroupBy)
     objects: Mapping[str, FloatArray] = field(default_factory=dict)
     unclear: frozenset[str] = frozenset()
     positives: frozenset[int] = frozenset()
@@ -125,6 +129,7 @@ class TrainingRule:
         self._hashes = hashes
         every = set() if hashes is None else {*hashes.negatives.values(), *hashes.sources.values()}
         self._near_held_out = known.held_out.near(every)
+        self._groups_held_out = known.group_by.keys(known.held_out.paths)
         self._near_positives = near_any(every, known.positives)
 
     def refusal(self, negative: Negative, cuts: Sequence[Cut]) -> Refusal | None:
@@ -136,6 +141,8 @@ class TrainingRule:
         """
         known, sources = self.known, {cut.sha256 for cut in cuts}
         if known.held_out.holds({negative.sha256, *sources}) or self._phashes(negative, sources) & self._near_held_out:
+            return Refusal.HELD_OUT
+        if self._groups_held_out and not self._groups_held_out.isdisjoint(known.group_by.keys(c.path for c in cuts)):
             return Refusal.HELD_OUT
         if known.has_object(negative.sha256) or any(known.has_object(cut.sha256, cut.rect) for cut in cuts):
             return Refusal.TARGET

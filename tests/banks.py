@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -14,11 +15,22 @@ import numpy as np
 from blobs import Square, draw, square_detector
 
 from negmine.bank.bank import Bank
+from negmine.bank.content_files import FRAMES, content_name
 from negmine.bank.filters import ReviewState
-from negmine.bank.records import ItemRecord, JudgedDetection, NewNegative, RunRecord, ScannedImage
+from negmine.bank.records import (
+    CameraFrame,
+    ItemRecord,
+    JudgedDetection,
+    NewNegative,
+    RunRecord,
+    ScannedImage,
+    frame_shown,
+)
 from negmine.bank.verdicts import Verdicts
+from negmine.bank.writer import BankWriter
 from negmine.boxes import Rect
 from negmine.files import sha256_of
+from negmine.images import encode_jpeg
 from negmine.matching import Kind
 from negmine.mining.config import CropConfig, OutputSize, ScanConfig
 from negmine.mining.scan import scan
@@ -95,6 +107,25 @@ def make_image(
     )
 
 
+def keep_frame(bank: Path, image: Image, camera: str, taken_ms: int) -> Path:
+    """Store a frame of a camera with a negative cut from it; return where the frame's file is."""
+    data, crop = encode_jpeg(image), encode_jpeg(image[10:50, 10:50])
+    frame = CameraFrame(data, sha256_of(data), camera, taken_ms)
+    name = content_name(FRAMES, frame.sha256)
+    scanned = replace(
+        make_image(name, negatives=(crop,)),
+        item=ItemRecord(name, FileStamp(len(data), taken_ms * 10**6), None, shown=frame_shown(camera, taken_ms)),
+        sha256=frame.sha256,
+        size_wh=(image.shape[1], image.shape[0]),
+    )
+    with BankWriter(bank, purpose="a test") as writer:
+        run = writer.begin_run(RUN)
+        with writer.transaction():
+            writer.store(run, scanned)
+            writer.keep_frame(frame)
+    return bank / name
+
+
 def judge(bank: Path, number: int, state: ReviewState) -> None:
     """Store a verdict on a negative, as a person would."""
     with Verdicts(bank) as verdicts:
@@ -122,7 +153,10 @@ def facts(folder: Path) -> dict[str, object]:
         " LEFT JOIN negatives n ON n.id = d.negative_id",
         "scans": "SELECT r.key, s.sha256, x.truth_key FROM scans x JOIN runs r ON r.id = x.run_id"
         " JOIN sources s ON s.id = x.source_id",
-        "items": "SELECT i.key, i.truth_hash, s.sha256 FROM items i JOIN sources s ON s.id = i.source_id",
+        "items": "SELECT i.key, i.truth_hash, i.is_background, s.sha256 FROM items i"
+        " JOIN sources s ON s.id = i.source_id",
+        "gaps": "SELECT r.key, s.sha256, g.class_name, g.score, g.x1 FROM gaps g JOIN runs r ON r.id = g.run_id"
+        " JOIN sources s ON s.id = g.source_id",
         "objects": "SELECT s.sha256, t.hash, o.class_name, o.x1 FROM objects o JOIN truths t ON t.id = o.truth_id"
         " JOIN sources s ON s.id = t.source_id",
         "variants": "SELECT n.sha256, v.sha256, v.operation, v.parameters FROM variants v"

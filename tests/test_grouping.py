@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from negmine.errors import ConfigError
-from negmine.grouping import GroupBy
+from negmine.grouping import CameraShot, GroupBy
 
 PATHS = [Path("a/clip1_03.png"), Path("b/clip1_04.png"), Path("b/other.png")]
 
@@ -24,6 +24,16 @@ def test_frames_of_a_video_belong_together_unless_a_rule_parts_them_by_time() ->
     assert GroupBy().keys(frames) == GroupBy("folder").keys(frames) == {str(Path("day/clip.mp4"))}
     by_time = GroupBy(r"(.*/t=\d*?)\d{0,2}\.")  # in blocks of 100 seconds
     assert [by_time.key(frame) for frame in frames] == [f"day/clip.mp4/t={block}" for block in ("", "1", "1", "2")]
+
+
+def test_frames_of_a_camera_belong_together_wherever_their_files_are_unless_a_rule_parts_them_by_time() -> None:
+    names = {"aa": "rtsp://a/1 2026-01-02 23:59:59.000 UTC", "bb": "rtsp://a/1 2026-01-03 00:00:01.000 UTC"}
+    shots = {stem: CameraShot("rtsp://a/1", name) for stem, name in names.items()}
+    files = [Path("bank/frames/aa/aa.jpg"), Path("copies/bb.jpg")]
+    assert GroupBy(shots=shots).keys(files) == GroupBy("folder", shots).keys(files) == {"rtsp://a/1"}
+    by_day = GroupBy(r"(.* \d{4}-\d\d-\d\d) ", shots)
+    assert by_day.keys(files) == {"rtsp://a/1 2026-01-02", "rtsp://a/1 2026-01-03"}
+    assert hash(GroupBy(shots=shots)) == hash(GroupBy())
 
 
 @pytest.mark.parametrize("text", ["folders", "(", r"clip\d+", "near-duplicates"])

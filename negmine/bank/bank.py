@@ -25,6 +25,7 @@ from negmine.bank.cells import (
     REVIEW,
     SHA256,
     SIDE,
+    STAMP,
     TEXT,
     VARIANT_FILE,
     WHOLE,
@@ -35,10 +36,11 @@ from negmine.bank.cells import (
 )
 from negmine.bank.connection import DATABASE, bank_errors, connect, format_of
 from negmine.bank.content_files import source_path
-from negmine.bank.records import Cut, Negative, Parameters, Variant
+from negmine.bank.records import Cut, Negative, Parameters, Variant, frame_shown
 from negmine.bank.schema import MIGRATIONS
 from negmine.boxes import Rect
 from negmine.errors import BankError
+from negmine.grouping import CameraShot
 from negmine.notebook import gallery, table
 from negmine.paths import printable
 
@@ -204,6 +206,12 @@ class Bank:
         )
         rows = self.rows(question, {"key": KEY, "sha256": SHA256})
         return {source_path(self.folder, name): sha256 for name, sha256 in rows}
+
+    def shots(self) -> dict[str, CameraShot]:
+        """The frames of cameras that are kept here, by their sha256."""
+        question = "SELECT s.sha256, f.camera, f.taken_ms FROM frames f JOIN sources s ON s.id = f.source_id"
+        rows = self.rows(question, {"sha256": SHA256, "camera": TEXT, "taken_ms": STAMP})
+        return {sha256: CameraShot(camera, frame_shown(camera, taken_ms)) for sha256, camera, taken_ms in rows}
 
     def scanned_count(self) -> int:
         """How many distinct images were scanned, by any run."""

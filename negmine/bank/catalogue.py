@@ -13,13 +13,16 @@ from negmine.bank.records import ItemRecord, KnownItem, KnownSource
 from negmine.boxes import Box, Rect
 from negmine.structures import FileStamp, GroundTruth
 
-_ITEM = {"key": KEY, "size": STAMP, "mtime_ns": STAMP, "truth_hash": TEXT_OR_NULL, "sha256": SHA256, "done": FLAG}
+_ITEM = {
+    "key": KEY, "size": STAMP, "mtime_ns": STAMP, "truth_hash": TEXT_OR_NULL, "is_background": FLAG, "sha256": SHA256,
+    "done": FLAG,
+}  # fmt: skip
 _SOURCE = {"sha256": SHA256, "done": FLAG, "labelled": FLAG}
 _OBJECT = {**BOX, "class_name": TEXT, "difficult": FLAG, "crowd": FLAG}
 _AT_ONCE = (8, 128)  # values in one question; few sizes, so that SQLite has each question prepared
 
 _ITEMS = """
-SELECT i.key, i.size, i.mtime_ns, i.truth_hash, s.sha256, x.truth_key IS s.truth_key
+SELECT i.key, i.size, i.mtime_ns, i.truth_hash, i.is_background, s.sha256, x.truth_key IS s.truth_key
 FROM items i
 JOIN sources s ON s.id = i.source_id
 LEFT JOIN scans x ON x.run_id = ? AND x.source_id = s.id
@@ -84,8 +87,9 @@ class Catalogue(Bank):
             if (row := rows.get(name)) is None:
                 found.append(None)
             else:
-                size, mtime_ns, truth_hash, sha256, done = row
-                found.append(KnownItem(ItemRecord(key, FileStamp(size, mtime_ns), truth_hash), sha256, bool(done)))
+                size, mtime_ns, truth_hash, is_background, sha256, done = row
+                record = ItemRecord(key, FileStamp(size, mtime_ns), truth_hash, bool(is_background))
+                found.append(KnownItem(record, sha256, bool(done)))
         return found
 
     def known_sources(self, run_id: int, sha256s: Sequence[str]) -> dict[str, KnownSource]:

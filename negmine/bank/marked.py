@@ -14,11 +14,11 @@ from negmine.bank.gaps import Gap, at_place, likely_misses
 from negmine.structures import GroundTruth
 
 _MARKED = """
-SELECT s.sha256, s.width, s.height, r.negative_id, d.class_name, d.score, d.x1, d.y1, d.x2, d.y2
+SELECT s.sha256, s.width, s.height, r.negative_id, d.class_name, d.score, d.x1, d.y1, d.x2, d.y2, 0
 FROM reviews r JOIN detections d ON d.negative_id = r.negative_id JOIN sources s ON s.id = d.source_id
 WHERE r.state = 'target'
 UNION ALL
-SELECT s.sha256, s.width, s.height, 0, d.class_name, d.score, d.x1, d.y1, d.x2, d.y2
+SELECT s.sha256, s.width, s.height, 0, d.class_name, d.score, d.x1, d.y1, d.x2, d.y2, 0
 FROM doubts d JOIN sources s ON s.id = d.source_id WHERE d.state = 'target'
 UNION ALL
 SELECT s.sha256, s.width, s.height, 0, r.class_name, r.score, r.x1, r.y1, r.x2, r.y2
@@ -26,10 +26,10 @@ FROM gap_reviews r JOIN sources s ON s.id = r.source_id WHERE r.state = 'target'
 ORDER BY 1, 6 DESC, 7, 8, 9, 10
 """
 _GAPS = """
-SELECT s.sha256, s.width, s.height, 0, g.class_name, g.score, g.x1, g.y1, g.x2, g.y2
+SELECT s.sha256, s.width, s.height, 0, g.class_name, g.score, g.x1, g.y1, g.x2, g.y2, 1
 FROM gaps g JOIN sources s ON s.id = g.source_id
 UNION ALL
-SELECT s.sha256, s.width, s.height, 0, d.class_name, d.score, d.x1, d.y1, d.x2, d.y2
+SELECT s.sha256, s.width, s.height, 0, d.class_name, d.score, d.x1, d.y1, d.x2, d.y2, 0
 FROM detections d JOIN sources s ON s.id = d.source_id
 WHERE d.kind = 'unjudged' AND EXISTS (SELECT 1 FROM gaps g WHERE g.source_id = d.source_id AND g.run_id = d.run_id)
 ORDER BY 1, 6 DESC, 7, 8, 9, 10
@@ -59,12 +59,14 @@ class MarkedBox:
         negative: the number of the negative; 0 where it is gone, or there is none.
         class_name, score: as the detector gave them.
         box_xyxy: pixels of the source.
+        is_gap: whether it is the likely miss, where the detector found nothing.
     """
 
     negative: int
     class_name: str
     score: float
     box_xyxy: tuple[float, float, float, float]
+    is_gap: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,11 +121,11 @@ def _images(bank: Bank, rows: str, which: str) -> list[MarkedImage]:
     sizes: dict[str, tuple[int, int]] = {}
     columns = {
         "sha256": SHA256, "width": SIDE, "height": SIDE, "negative_id": WHOLE, "class_name": TEXT, "score": NUMBER,
-        **BOX,
+        **BOX, "is_gap": FLAG,
     }  # fmt: skip
-    for sha256, width, height, negative, name, score, x1, y1, x2, y2 in bank.rows(rows, columns):
+    for sha256, width, height, negative, name, score, x1, y1, x2, y2, is_gap in bank.rows(rows, columns):
         sizes[sha256] = (width, height)
-        boxes[sha256].append(MarkedBox(negative, name, score, (x1, y1, x2, y2)))
+        boxes[sha256].append(MarkedBox(negative, name, score, (x1, y1, x2, y2), bool(is_gap)))
     if not boxes:
         return []
     paths: dict[str, dict[Path, None]] = defaultdict(dict)

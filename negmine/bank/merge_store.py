@@ -170,8 +170,8 @@ class MergeStore:
                     [(cursor.lastrowid, *row) for row in objects],
                 )
         self._connection.executemany(
-            f"{_ITEMS} ON CONFLICT (key) DO UPDATE SET truth_hash = excluded.truth_hash"
-            " WHERE items.source_id = excluded.source_id AND items.truth_hash IS NULL",
+            f"{_ITEMS} ON CONFLICT (key) DO UPDATE SET truth_hash = coalesce(truth_hash, excluded.truth_hash),"
+            " is_background = max(is_background, excluded.is_background) WHERE source_id = excluded.source_id",
             [
                 (printable(os.fsdecode(key)), key, size, mtime_ns, source_id, truth_hash, is_background)
                 for key, size, mtime_ns, truth_hash, is_background in (source.items if source.frame is None else ())

@@ -91,7 +91,8 @@ class ImageStore:
             "INSERT INTO items (path, key, size, mtime_ns, source_id, truth_hash, is_background)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (key) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns,"
-            " source_id = excluded.source_id, truth_hash = excluded.truth_hash, is_background = excluded.is_background",
+            " source_id = excluded.source_id, truth_hash = excluded.truth_hash, is_background ="
+            " max(excluded.is_background, is_background AND source_id = excluded.source_id)",  # said of it, it stays so
             (
                 item.shown or printable(item.key),
                 key,

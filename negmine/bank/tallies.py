@@ -13,7 +13,7 @@ from pathlib import Path
 from negmine.bank.bank import Bank
 from negmine.bank.cells import KEY, REVIEW, STAMP, TEXT, WHOLE, WHOLE_OR_NULL, Cell
 from negmine.bank.content_files import source_path
-from negmine.matching import FALSE_POSITIVES
+from negmine.matching import FALSE_POSITIVES, MINED
 from negmine.structures import FileStamp
 
 BINS = 20  # of scores from 0 to 1, of equal width
@@ -35,8 +35,8 @@ FROM detections WHERE kind IN ({_FALSE}) GROUP BY 1, 2 ORDER BY 1, 2
 _SKIPS = "SELECT skipped, count(*) FROM detections WHERE skipped IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
 _BANKED = """
 SELECT count(*), count(negative_id), count(DISTINCT run_id || ' ' || negative_id) FROM detections
-WHERE kind = 'background'
-"""
+WHERE kind IN ({})
+""".format(", ".join(f"'{kind}'" for kind in MINED))
 _OF_RUNS = f"""
 SELECT r.id, coalesce(d.number, 0) FROM runs r
 LEFT JOIN (SELECT run_id, count(*) AS number FROM detections WHERE kind IN ({_FALSE}) GROUP BY run_id) d
@@ -51,6 +51,10 @@ FROM reviews r GROUP BY 1, 2 ORDER BY 1, 2
 """
 _CLUSTERS = """
 SELECT cluster, count(*) FROM likenesses WHERE cluster IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1
+"""
+_UNSAID = """
+SELECT count(*) FROM sources s WHERE s.truth_key = '' AND EXISTS (SELECT 1 FROM scans x WHERE x.source_id = s.id)
+AND (SELECT max(i.is_background) FROM items i WHERE i.source_id = s.id) = 0
 """
 _OBJECTS = """
 SELECT count(DISTINCT t.source_id), count(o.id) FROM truths t LEFT JOIN objects o ON o.truth_id = t.id
@@ -77,7 +81,7 @@ class ScannedSource:
 
 @dataclass(frozen=True, slots=True)
 class Banked:
-    """What became of the background false positives.
+    """What became of the background false positives and flickers, which negatives are cut around.
 
     Attributes:
         found: all of them.
@@ -94,10 +98,14 @@ class Banked:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """How many of the scanned images have labels, and how many objects are in these."""
+    """How many of the scanned images have labels, how many objects are in these, and of how many nobody says anything.
+
+    The last are frames that only a scan for flickers has seen; all others were given as background.
+    """
 
     images: int
     objects: int
+    unsaid: int
 
 
 def scanned_sources(bank: Bank) -> list[ScannedSource]:
@@ -127,7 +135,7 @@ def scores_by_class(bank: Bank) -> dict[str, tuple[int, ...]]:
 
 
 def banked(bank: Bank) -> Banked:
-    """What became of the background false positives."""
+    """What became of the background false positives and flickers."""
     skipped: dict[str, int] = dict(bank.rows(_SKIPS, {"skipped": TEXT, "count": WHOLE}))
     ((found, cropped, negatives),) = bank.rows(_BANKED, {"found": WHOLE, "cropped": WHOLE, "negatives": WHOLE})
     return Banked(found, cropped, negatives, skipped)
@@ -151,7 +159,7 @@ def cluster_sizes(bank: Bank) -> dict[int, int]:
 def labels_of(bank: Bank) -> Labels:
     """The labels of the images that were scanned."""
     ((images, objects),) = bank.rows(_OBJECTS, {"images": WHOLE, "objects": WHOLE})
-    return Labels(images, objects)
+    return Labels(images, objects, int(bank.scalar(_UNSAID) or 0))
 
 
 def _nested(bank: Bank, question: str, columns: Mapping[str, Cell]) -> dict[str, dict[str, int]]:

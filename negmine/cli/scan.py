@@ -132,7 +132,7 @@ _CLASSES = 10  # of the detector that are listed; --json has all
     type=click.Choice(get_args(CropPolicy)),
     default=_CROP.crop,
     show_default=True,
-    help="Keep a square around the false positive, the largest region without targets, or the whole image.",
+    help="Keep the surroundings of the false positive, the largest region without targets, or the whole image.",
 )
 @option(
     "Crops",
@@ -308,7 +308,7 @@ def _flicker(window: int | None) -> FlickerConfig:
 
 def render(result: ScanResult) -> None:
     """Print what a scan did, and the command to type next."""
-    out = console()
+    out, unit = console(), result.footage.unit
     if result.scanned:
         out.print(_images(result), _found(result), sep="\n")
         if result.hardest:
@@ -316,13 +316,13 @@ def render(result: ScanResult) -> None:
         for hard in result.hardest:
             say(out, f"  {hard.score:.2f}  {printable(hard.class_name)}  {printable(hard.source)}")
     else:
-        unchanged = counted(result.unchanged + result.duplicates, "image")
+        unchanged = counted(result.unchanged + result.duplicates, unit)
         say(out, f"nothing new: {unchanged} unchanged, {len(result.skipped)} skipped")
     for camera in result.cameras:
         say(out, f"camera {camera.camera}: {camera.looked_at} of {counted(camera.frames, 'frame')} looked at")
     if result.was_stopped:
         say(out, "ended by Ctrl-C; what was done is kept")
-    say_skipped(((each.source, each.reason) for each in result.skipped), "image")
+    say_skipped(((each.source, each.reason) for each in result.skipped), unit)
     say(out, f"\n{counted(result.total, 'negative')} in {printable(result.bank)} ({result.added} added)")
     if result.flickers:
         say(out, "flickers are held back from training until they are accepted, by a reviewer or with --accept-flicker")
@@ -341,15 +341,20 @@ def render(result: ScanResult) -> None:
 def _images(result: ScanResult) -> Table:
     from negmine.mining.result import SKIP_MEANINGS
 
-    rows = table("What was scanned", ("images", "count"))
+    footage = result.footage
+    rows = table("What was scanned", (f"{footage.unit}s", "count"))
+    if footage.videos:
+        rows.add_row("videos that they are of" if footage.only else "videos among them", str(footage.videos))
     rows.add_row("scanned", str(result.scanned))
     rows.add_row("with false positives", str(result.with_false_positives))
+    if result.with_flickers:
+        rows.add_row("with flickers", str(result.with_flickers))
     rows.add_row("unchanged since the last scan", str(result.unchanged))
     if result.duplicates:
-        rows.add_row("copies of another image", str(result.duplicates))
+        rows.add_row(f"copies of another {footage.unit}", str(result.duplicates))
     for kind, count in sorted(Counter(skipped.kind for skipped in result.skipped).items()):
         rows.add_row(f"skipped: {SKIP_MEANINGS[kind]}", str(count))
-    rows.add_row("images/s", f"{result.images_per_second:.1f}")
+    rows.add_row(f"{footage.unit}s/s", f"{result.images_per_second:.1f}")
     if result.device.name is not None:
         where = " on ".join(filter(None, [result.device.backend, result.device.name]))
         rows.add_row(f"detector busy, {printable(where)}", f"{result.device.busy:.0%} of the time")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from negmine.bank.shots import shots_of
 from negmine.datasets.sizes import object_sizes
 from negmine.detectors.base import Detector, imgsz_warning
 from negmine.detectors.config import DetectorConfig, PredictionsConfig
@@ -182,7 +183,7 @@ def _group_of(paths: Sequence[Path], config: EvalConfig) -> GroupOf | None:
     """The group of an image; one whose path does not say is alone in it."""
     if config.group_by is None:
         return None
-    by = GroupBy(config.group_by)
+    by = GroupBy(config.group_by, shots_of(paths))
     by.require_match(paths)
     return lambda image: by.key(image.path) or image.sha256
 

@@ -23,10 +23,11 @@ from negmine.files import reason_of
 from negmine.images import encode_jpeg
 from negmine.images.header import read_header
 from negmine.labels.formats import label_writer
-from negmine.labels.plan import Content, ExportImage, Origin, Plan, StoredFile
+from negmine.labels.plan import Content, ExportImage, Origin, Plan, Proposal, StoredFile
 from negmine.paths import printable, real_path
 from negmine.structures import BoolArray, FloatArray, GroundTruth, as_boxes_xyxy
 from negmine.trainable import LABELLED_IOU, waits_for_label
+from negmine.videos.names import frame_name, short_name
 from negmine.videos.reading import SourceImage, read_source
 from negmine.words import counted
 
@@ -92,14 +93,14 @@ def export_targets(
         method=config.method,
         workers=config.workers,
     )
-    proposed = sum(score is not None for image in tasks for score in image.scores)
+    proposed = sum(each is not None for image in tasks for each in image.proposals)
     return TargetExportResult(
         out=out,
         format=config.format,
         images=len(tasks),
         negatives=len({box.negative for image, _ in there for box in image.boxes if box.negative}),
         proposals=proposed,
-        objects=sum(len(image.scores) for image in tasks) - proposed,
+        objects=sum(len(image.proposals) for image in tasks) - proposed,
         labelled=len(marked) - len(waiting),
         skipped=skipped,
         written=done.written,
@@ -186,23 +187,24 @@ def _tasks(images: Sequence[tuple[MarkedImage, _Found]]) -> list[ExportImage]:
     names = data_names([(found.path, image.sha256) for image, found in images], ())
     tasks = []
     for name, (image, found) in zip(names, images, strict=True):
-        truth, scores = _proposed(image, found.size_wh)
+        truth, proposals = _proposed(image, found.size_wh)
         task = ExportImage(
             name,
             found.file,
             found.size_wh,
             suffix=found.suffix,
             database="negmine bank",
+            frame=short_name(found.path) if frame_name(found.path) else "",
             truth=truth,
-            scores=scores,
+            proposals=proposals,
             origin=Origin(image.sha256, printable(found.path), image.sha256),
         )
         tasks.append(task)
     return tasks
 
 
-def _proposed(image: MarkedImage, size_wh: tuple[int, int]) -> tuple[GroundTruth, tuple[float | None, ...]]:
-    """The objects that are known, then the false positives that none of these covers; with the scores of the latter.
+def _proposed(image: MarkedImage, size_wh: tuple[int, int]) -> tuple[GroundTruth, tuple[Proposal | None, ...]]:
+    """The objects that are known, then the boxes that none of these covers, with what speaks for the latter.
 
     Several runs may have found the same: of boxes of one class that overlap, the best stays.
     """
@@ -210,14 +212,14 @@ def _proposed(image: MarkedImage, size_wh: tuple[int, int]) -> tuple[GroundTruth
     boxes = np.concatenate([known.boxes_xyxy, as_boxes_xyxy([each.box_xyxy for each in image.boxes])])
     boxes = clip_boxes(boxes, size_wh)
     names = (*known.class_names, *(each.class_name for each in image.boxes))
-    scores = (*(None for _ in range(len(known))), *(each.score for each in image.boxes))
+    proposals = (*[None] * len(known), *(Proposal(each.score, each.is_gap) for each in image.boxes))
     kept = [index for index in _distinct(boxes, names, len(known)) if box_area(boxes[index : index + 1])[0] > 0]
     none = np.zeros(len(image.boxes), dtype=np.bool_)
     marks: tuple[BoolArray, BoolArray] = (
         np.concatenate([known.difficult, none])[kept], np.concatenate([known.crowd, none])[kept]
     )  # fmt: skip
     truth = GroundTruth(boxes[kept], tuple(names[index] for index in kept), *marks)
-    return truth, tuple(scores[index] for index in kept)
+    return truth, tuple(proposals[index] for index in kept)
 
 
 def _distinct(boxes: FloatArray, names: Sequence[str], objects: int) -> list[int]:

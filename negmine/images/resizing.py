@@ -15,13 +15,19 @@ def resize_without_stretching(image: Image, size_wh: tuple[int, int], *, pad: in
     (width, height), (out_width, out_height) = (image.shape[1], image.shape[0]), size_wh
     if (width, height) == size_wh:
         return image.copy()
-    scale = min(out_width / width, out_height / height)
-    fitted_wh = (min(max(round(width * scale), 1), out_width), min(max(round(height * scale), 1), out_height))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    fitted = image if fitted_wh == (width, height) else cv2.resize(image, fitted_wh, interpolation=method)
-    if fitted_wh == size_wh:
+    shown_wh = fitted_wh((width, height), size_wh)
+    method = cv2.INTER_AREA if out_width < width or out_height < height else cv2.INTER_LINEAR
+    fitted = image if shown_wh == (width, height) else cv2.resize(image, shown_wh, interpolation=method)
+    if shown_wh == size_wh:
         return np.asarray(fitted, dtype=np.uint8)
     result = np.full((out_height, out_width, 3), pad, dtype=np.uint8)
-    left, top = (out_width - fitted_wh[0]) // 2, (out_height - fitted_wh[1]) // 2
-    result[top : top + fitted_wh[1], left : left + fitted_wh[0]] = fitted
+    left, top = (out_width - shown_wh[0]) // 2, (out_height - shown_wh[1]) // 2
+    result[top : top + shown_wh[1], left : left + shown_wh[0]] = fitted
     return result
+
+
+def fitted_wh(size_wh: tuple[int, int], into_wh: tuple[int, int]) -> tuple[int, int]:
+    """The largest width and height of the same shape that fit, in whole pixels."""
+    scale = min(into / side for side, into in zip(size_wh, into_wh, strict=True))
+    width, height = (min(max(round(side * scale), 1), into) for side, into in zip(size_wh, into_wh, strict=True))
+    return width, height

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -127,11 +128,34 @@ class WindowedImage:
 
     def __getitem__(self, part: tuple[slice, slice], /) -> Image:
         rows, columns = (each.indices(length) for each, length in zip(part, self.shape, strict=False))
+        return self._read(((rows[0], rows[1]), (columns[0], columns[1])))
+
+    def reduced(self, part_xyxy: Sequence[int], size_wh: tuple[int, int]) -> Image:
+        """A part made smaller as it is read, block by block: it is nowhere in memory as it is.
+
+        Each pixel is the mean of those that it stands for; with a palette, one of them. Where the file has the image in
+        several sizes, the next larger one is read.
+
+        Args:
+            part_xyxy: in pixels, right and bottom exclusive.
+            size_wh: width and height that the part gets, no larger than its own.
+
+        Raises:
+            ImageError: where it cannot be decoded.
+        """
+        x1, y1, x2, y2 = part_xyxy
+        return self._read(((y1, y2), (x1, x2)), size_wh)
+
+    def _read(self, window: tuple[tuple[int, int], tuple[int, int]], size_wh: tuple[int, int] | None = None) -> Image:
         import rasterio
 
+        options: dict[str, object] = {}
+        if size_wh is not None:
+            method = rasterio.enums.Resampling.average if self._colours is None else rasterio.enums.Resampling.nearest
+            options = {"out_shape": (len(self._bands), size_wh[1], size_wh[0]), "resampling": method}
         try:
             with self._lock, rasterio.Env(**_OPTIONS):
-                bands = self._file.read(self._bands, window=((rows[0], rows[1]), (columns[0], columns[1])))
+                bands = self._file.read(self._bands, window=window, **options)
         except (OSError, rasterio.errors.RasterioError) as error:
             raise ImageError(f"a part of it cannot be decoded ({error}); copy or download it again") from error
         return self._as_bgr(bands)

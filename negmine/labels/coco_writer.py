@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from negmine.errors import ExportError
 from negmine.labels.objects import as_json, by_split, numbered, written_objects
-from negmine.labels.plan import Content, ExportImage, FileEntry, Plan
+from negmine.labels.plan import Content, ExportImage, FileEntry, Plan, Proposal
 from negmine.paths import printable
 
 _INFO = {
@@ -136,7 +136,15 @@ def _annotations(
             "area": width * height,
             "segmentation": [],
             "iscrowd": int(each.crowd),
+            **_proposal(each.proposal),
         }
+
+
+def _proposal(proposal: Proposal | None) -> _Entry:
+    """What an annotation says of a box that nobody has checked, in the keys of results and of CVAT."""
+    if proposal is None:
+        return {}
+    return {"score": proposal.score, "attributes": {"proposed": "gap" if proposal.is_gap else "detection"}}
 
 
 def _ids(own: Sequence[object]) -> list[int]:

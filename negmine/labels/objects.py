@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from negmine.boxes import Box
 from negmine.errors import LabelError
 from negmine.labels.checks import at_least_a_pixel, clipped_box
-from negmine.labels.plan import ExportImage
+from negmine.labels.plan import ExportImage, Proposal
 from negmine.labels.splits import TRAIN
 from negmine.paths import printable
 
@@ -23,7 +23,7 @@ class WrittenObject:
         number: of that class, from 0.
         box_xyxy: inside the image, a pixel wide and high at least.
         difficult, crowd: its marks.
-        score: of the detector that proposes it; None where a person labelled it.
+        proposal: what speaks for it where a detector proposes it; None where a person labelled it.
     """
 
     class_name: str
@@ -31,7 +31,12 @@ class WrittenObject:
     box_xyxy: Box
     difficult: bool
     crowd: bool
-    score: float | None
+    proposal: Proposal | None
+
+    @property
+    def score(self) -> float | None:
+        """That of the proposal."""
+        return None if self.proposal is None else self.proposal.score
 
     @property
     def box_xywh(self) -> Box:
@@ -60,16 +65,17 @@ def written_objects(image: ExportImage, numbers: Mapping[str, int], *, crowds: b
         LabelError: for an object whose class is not among these, or whose box has no area inside the image.
     """
     truth, found = image.truth, list[WrittenObject]()
-    scores = image.scores or (None,) * len(truth)
-    rows = zip(truth.boxes_xyxy.tolist(), truth.class_names, truth.difficult, truth.crowd, scores, strict=True)
-    for index, (box, name, difficult, crowd, score) in enumerate(rows):
+    rows = zip(
+        truth.boxes_xyxy.tolist(), truth.class_names, truth.difficult, truth.crowd, image.proposed(), strict=True
+    )
+    for index, (box, name, difficult, crowd, proposal) in enumerate(rows):
         if crowd and not crowds:
             continue
         where = f"{printable(image.name)}, object {index} ({printable(name)})"
         if name not in numbers:
             raise LabelError(f"{where}: its class is none of the {len(numbers)} that are written; add it to them")
         inside = at_least_a_pixel(clipped_box(box, image.size_wh, where), image.size_wh)
-        found.append(WrittenObject(name, numbers[name], inside, bool(difficult), bool(crowd), score))
+        found.append(WrittenObject(name, numbers[name], inside, bool(difficult), bool(crowd), proposal))
     return found
 
 

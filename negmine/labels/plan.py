@@ -125,6 +125,19 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposal:
+    """What speaks for a box that nobody has checked.
+
+    Attributes:
+        score: that the detector gave; of a gap, the lower one of those beside it.
+        is_gap: whether the detector found nothing there, but a thing in the frames before and after.
+    """
+
+    score: float
+    is_gap: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ExportImage:
     """An image to export.
 
@@ -138,9 +151,8 @@ class ExportImage:
         database: where it is from, for people.
         frame: the video, time and number that it was cut from, for people; "" where it is from no video.
         truth: its objects.
+        proposals: of each object, why it is proposed; None for one that a person labelled, () where all are.
         label: its label in the format that is written, which then stays as it is; None where `truth` is all there is.
-        scores: for each object, that of the detector that proposes it, or None for one that a person labelled; () where
-            all are labels.
         origin: what the bank knows of it; None for an image of a data set, or where the format does not say it.
     """
 
@@ -153,8 +165,8 @@ class ExportImage:
     database: str = "negmine"
     frame: str = ""
     truth: GroundTruth = field(default_factory=GroundTruth.empty)
+    proposals: tuple[Proposal | None, ...] = ()
     label: SourceLabel | None = None
-    scores: tuple[float | None, ...] = ()
     origin: Origin | None = None
 
     @property
@@ -166,3 +178,7 @@ class ExportImage:
     def is_negative(self) -> bool:
         """Whether the bank is known to have cut it; a whole image has an origin too."""
         return self.origin is not None and self.origin.rect is not None
+
+    def proposed(self) -> tuple[Proposal | None, ...]:
+        """One of the proposals, or None, for each object."""
+        return self.proposals or (None,) * len(self.truth)

@@ -61,6 +61,7 @@ def _label(image: ExportImage, folder: str) -> Content:
             size_whd=(*image.size_wh, _CHANNELS),
             verified=image.accepted,
             truth=image.truth,
+            gaps=[each is not None and each.is_gap for each in image.proposed()],
         )
     is_named = label.image_name in (None, name, image.name)  # some tools leave the suffix out
     return label.content if is_named else _renamed(label.content, name)
@@ -113,6 +114,7 @@ def voc_annotation(
     size_whd: tuple[int, int, int],
     verified: bool = False,
     truth: GroundTruth | None = None,
+    gaps: Sequence[bool] = (),
 ) -> bytes:
     """A VOC annotation, its elements in the devkit's order; the same arguments give the same bytes.
 
@@ -124,6 +126,7 @@ def voc_annotation(
         size_whd: width, height and number of channels, in pixels.
         verified: a person has looked at it; marked as labelImg does.
         truth: its objects; none where None. VOC has no crowds: one is written as difficult.
+        gaps: of each object, whether it is a likely miss, which its pose says then; () for none.
 
     Raises:
         ExportError: for text that XML 1.0 cannot hold, or that is empty.
@@ -140,18 +143,20 @@ def voc_annotation(
     for tag, value in (("width", width), ("height", height), ("depth", depth)):
         _add(size, tag, str(int(value)))
     _add(root, "segmented", "0")
-    _add_objects(root, truth or GroundTruth.empty(), (width, height))
+    truth = truth or GroundTruth.empty()
+    _add_objects(root, truth, gaps or [False] * len(truth), (width, height))
     etree.indent(root, space="\t")
     return etree.tostring(root, encoding="utf-8") + b"\n"
 
 
-def _add_objects(root: etree._Element, truth: GroundTruth, size_wh: tuple[int, int]) -> None:
-    marks = truth.difficult | truth.crowd
-    for box, name, is_difficult in zip(truth.boxes_xyxy.tolist(), truth.class_names, marks.tolist(), strict=True):
+def _add_objects(root: etree._Element, truth: GroundTruth, gaps: Sequence[bool], size_wh: tuple[int, int]) -> None:
+    marks = (truth.difficult | truth.crowd).tolist()
+    boxes = zip(truth.boxes_xyxy.tolist(), truth.class_names, marks, gaps, strict=True)
+    for box, name, is_difficult, is_gap in boxes:
         element = etree.SubElement(root, "object")
         sides = [_pixels(low, high, side) for low, high, side in zip(box[:2], box[2:], size_wh, strict=True)]
         _add(element, "name", name)
-        _add(element, "pose", "Unspecified")
+        _add(element, "pose", "gap" if is_gap else "Unspecified")
         _add(element, "truncated", "0")
         _add(element, "difficult", str(int(is_difficult)))
         corners = etree.SubElement(element, "bndbox")

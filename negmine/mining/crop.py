@@ -9,6 +9,9 @@ import numpy as np
 
 from negmine.boxes import Rect, cover, free_span, largest_free_rect, rect_touches, touched_pixels
 from negmine.images import resize_without_stretching
+from negmine.images.parts import resized_part
+from negmine.images.resizing import fitted_wh
+from negmine.limits import MAX_PIXELS, MAX_SIDE
 from negmine.mining.config import CropConfig
 from negmine.structures import FloatArray, Image, IntArray, Pixels, View
 
@@ -124,11 +127,15 @@ def _output_wh(rect: Rect, image_wh: tuple[int, int], config: CropConfig, view: 
     """Width and height of the negative; None where it keeps the size of its rectangle.
 
     One that a detector saw in a tile keeps the scale of the tile where others get the size of their image: blown up to
-    that, a small object would have a size that it never has.
+    that, a small object would have a size that it never has. So does one of more pixels than any image may have.
     """
-    if view is None or config.size.mode != "original":
+    if view is None or config.size.mode == "fixed":
         return config.size.resolve(image_wh)
-    return None if view.scale == 1 else _scaled(rect.size_wh, view.scale)
+    width, height = rect.size_wh
+    is_too_large = width * height > MAX_PIXELS or max(width, height) > MAX_SIDE  # nobody could open it
+    if view.scale == 1 or (config.size.mode == "none" and not is_too_large):
+        return None
+    return _scaled(rect.size_wh, view.scale)
 
 
 def _scaled(size_wh: tuple[int, int], scale: float) -> tuple[int, int]:
@@ -138,6 +145,8 @@ def _scaled(size_wh: tuple[int, int], scale: float) -> tuple[int, int]:
 
 def cut(image: Pixels, rect: Rect, config: CropConfig, view: View | None = None) -> Image:
     """Cut a rectangle out of an image [H, W, 3] and bring it to the output's size, letterboxed, never stretched."""
-    crop = image[rect.y1 : rect.y2, rect.x1 : rect.x2]
     output_wh = _output_wh(rect, (image.shape[1], image.shape[0]), config, view)
-    return np.ascontiguousarray(crop) if output_wh is None else resize_without_stretching(crop, output_wh)
+    if output_wh is None:
+        return np.ascontiguousarray(image[rect.y1 : rect.y2, rect.x1 : rect.x2])
+    shown_wh = rect.size_wh if isinstance(image, np.ndarray) else fitted_wh(rect.size_wh, output_wh)
+    return resize_without_stretching(resized_part(image, rect, shown_wh), output_wh)

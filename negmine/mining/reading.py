@@ -17,8 +17,9 @@ from negmine.images import decode_image
 from negmine.images.header import decoding_bytes
 from negmine.images.windows import MEMORY, LargeFile, WindowedImage, large_file
 from negmine.labels.base import Truth
-from negmine.mining.result import SkippedImage
+from negmine.mining.result import SkipKind, SkippedImage
 from negmine.sources.base import ImageFile, SourceItem
+from negmine.sources.videos import UnreadableVideo
 from negmine.structures import GroundTruth, Image
 from negmine.videos.video import Frame
 
@@ -106,8 +107,11 @@ class Reader:
         self._classes_hash = hashlib.sha256(classes.encode("utf-8", "surrogatepass")).hexdigest()
 
     def is_unchanged(self, item: SourceItem, known: KnownItem | None) -> bool:
-        """Whether an item is as the bank knows it: by its stamp, and by its labels where labels are given."""
-        if known is None:
+        """Whether an item is as the bank knows it: by its stamp, and by its labels where labels are given.
+
+        One of which a scan for flickers alone knows is not: nobody has said of it that it is background.
+        """
+        if known is None or not known.record.is_background:
             return False
         try:
             if item.stamp() != known.record.stamp:
@@ -134,7 +138,8 @@ class Reader:
         except LabelError as error:
             return SkippedImage(item.path, "label", str(error))
         except ImageError as error:
-            return SkippedImage(item.path, "unreadable", str(error))
+            kind: SkipKind = "video" if isinstance(item, UnreadableVideo) else "unreadable"
+            return SkippedImage(item.path, kind, str(error))
         except (OSError, ValueError) as error:  # ValueError: a NUL in a name from a list
             return SkippedImage(item.path, "unreadable", reason_of(error))
         if not self.has_truth and known is not None and known.sha256 == sha256:

@@ -19,9 +19,10 @@ from negmine.notebook import gallery, table
 SCHEMA_VERSION = 1
 _HARDEST = 5  # negatives that a result names
 
-SkipKind = Literal["unreadable", "unlabelled", "label", "detector"]
+SkipKind = Literal["unreadable", "video", "unlabelled", "label", "detector"]
 SKIP_MEANINGS: Mapping[SkipKind, str] = {
     "unreadable": "no readable image",
+    "video": "no readable video",
     "unlabelled": "no label file",
     "label": "labels that cannot be trusted",
     "detector": "detector gave no detections",
@@ -67,6 +68,24 @@ class CameraCount:
 
 
 @dataclass(frozen=True, slots=True)
+class Footage:
+    """How much of the sources is video.
+
+    Attributes:
+        videos: files with a frame that is looked at.
+        only: whether there is nothing else but cameras.
+    """
+
+    videos: int = 0
+    only: bool = False
+
+    @property
+    def unit(self) -> str:
+        """What the images of the sources are called."""
+        return "frame" if self.only else "image"
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """What a detector ran on.
 
@@ -104,6 +123,7 @@ class ScanProgress:
         negatives: added so far.
         labels_read: images whose labels were read so far; None once that is done, or where there are none.
         notes: what the scan found out before it began, such as the format of the labels.
+        unit: what the images are called, `image` or `frame`.
     """
 
     total: int | None
@@ -113,6 +133,7 @@ class ScanProgress:
     negatives: int
     labels_read: int | None = None
     notes: tuple[str, ...] = ()
+    unit: str = "image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +163,8 @@ class ScanResult:
         cameras: that were looked at.
         gaps: likely misses, beside flickers.
         was_stopped: whether a Ctrl-C ended it, as it ends a scan of cameras.
+        with_flickers: scanned frames with a detection that is alone in time.
+        footage: the videos among the sources.
     """
 
     bank: Path
@@ -166,6 +189,8 @@ class ScanResult:
     cameras: tuple[CameraCount, ...] = ()
     gaps: int = 0
     was_stopped: bool = False
+    with_flickers: int = 0
+    footage: Footage = field(default_factory=Footage)
 
     @property
     def flickers(self) -> int:
@@ -188,7 +213,9 @@ class ScanResult:
                 "duplicates": self.duplicates,
                 "skipped": len(self.skipped),
                 "with_false_positives": self.with_false_positives,
+                "with_flickers": self.with_flickers,
             },
+            "videos": self.footage.videos,
             "detections": sum(self.kinds.values()),
             "true_positives": self.kinds[Kind.TRUE_POSITIVE],
             "ignored": self.kinds[Kind.IGNORED],
@@ -259,6 +286,7 @@ class ScanCounts:
     cameras: list[CameraCount] = field(default_factory=list)
     gaps: int = 0
     was_stopped: bool = False
+    with_flickers: int = 0
 
     @property
     def done(self) -> int:
@@ -276,6 +304,7 @@ class ScanCounts:
         kinds = [d.kind for d in image.detections]
         self.scanned += 1
         self.with_false_positives += any(kind in FALSE_POSITIVES for kind in kinds)
+        self.with_flickers += Kind.FLICKER in kinds
         self.confident += any(d.kind is Kind.BACKGROUND and d.score >= CONFIDENT for d in image.detections)
         self.kinds.update(kinds)
         self.gaps += len(image.gaps)
@@ -299,6 +328,7 @@ class ScanCounts:
         *,
         notes: tuple[str, ...],
         warnings: tuple[str, ...],
+        footage: Footage,
     ) -> ScanResult:
         """The finished counts."""
         return ScanResult(
@@ -324,4 +354,6 @@ class ScanCounts:
             cameras=tuple(self.cameras),
             gaps=self.gaps,
             was_stopped=self.was_stopped,
+            with_flickers=self.with_flickers,
+            footage=footage,
         )

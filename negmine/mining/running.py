@@ -9,7 +9,7 @@ from statistics import median
 
 from negmine.cameras.address import CameraAddress
 from negmine.cameras.camera import Camera
-from negmine.errors import ConfigError
+from negmine.errors import ConfigError, SourceError
 from negmine.labels.base import Truth
 from negmine.mining.config import PER_PLACE, ScanConfig
 from negmine.mining.flicker.config import MOST_APART_MS
@@ -18,11 +18,12 @@ from negmine.mining.job import ScanJob
 from negmine.mining.live import LiveLoop
 from negmine.mining.loop import ScanLoop
 from negmine.mining.reading import Reader
-from negmine.mining.result import ScanCounts
+from negmine.mining.result import Footage, ScanCounts
 from negmine.paths import printable
 from negmine.sources.base import ImageFile, SourceItem
-from negmine.sources.videos import FrameItem
+from negmine.sources.videos import FrameItem, UnreadableVideo
 from negmine.videos.config import VideoConfig
+from negmine.words import counted
 
 
 class ScanLoops:
@@ -74,13 +75,21 @@ class ScanLoops:
 
 
 def check_sources(
-    items: Sequence[SourceItem], cameras: Sequence[CameraAddress], *, has_labels: bool, config: ScanConfig
+    items: Sequence[SourceItem],
+    cameras: Sequence[CameraAddress],
+    *,
+    has_labels: bool,
+    config: ScanConfig,
+    split: str | None = None,
 ) -> None:
     """Refuse what does not go together, before anything is opened.
 
     Raises:
-        ConfigError: for labels of cameras or with flickers, flickers of images or cameras, and a time for no camera.
+        ConfigError: for labels of cameras or with flickers, flickers of images or cameras, a time for no camera, and a
+            split of cameras alone.
     """
+    if split is not None and cameras and not items:
+        raise ConfigError(f"split is of a data.yaml, found the camera {cameras[0].shown} alone; leave it out")
     if cameras and has_labels:
         raise ConfigError(
             f"labels are for images and videos, found the camera {cameras[0].shown}; leave one of both out"
@@ -97,6 +106,30 @@ def check_sources(
         raise ConfigError("per-place is of videos and cameras, found images alone; leave it out")
     if config.flicker is not None:
         _check_flicker_sources(items, cameras, has_labels=has_labels)
+
+
+def footage_of(items: Sequence[SourceItem], *, has_cameras: bool) -> Footage:
+    """How much of the sources is video."""
+    videos = {item.name.video for item in items if isinstance(item, FrameItem)}
+    only = all(isinstance(item, FrameItem | UnreadableVideo) for item in items)
+    return Footage(len(videos), only and (has_cameras or bool(videos)))
+
+
+def require_any_frame(items: Sequence[SourceItem], counts: ScanCounts) -> None:
+    """Refuse a scan of one video alone of which no frame can be read.
+
+    Raises:
+        SourceError: with the first reason.
+    """
+    videos = {item.name.video if isinstance(item, FrameItem) else None for item in items}
+    if len(counts.skipped) < len(items) or len(videos) != 1 or None in videos:
+        return
+    if all(each.kind == "unreadable" for each in counts.skipped):
+        (video,) = videos
+        raise SourceError(
+            f"source {printable(video or '')}: none of its {counted(len(items), 'frame')} can be read; the first: "
+            f"{counts.skipped[0].reason}"
+        )
 
 
 def _check_flicker_sources(items: Sequence[SourceItem], cameras: Sequence[CameraAddress], *, has_labels: bool) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 from negmine._version import __version__
-from negmine.bank.content_files import CONTENTS
 from negmine.bank.records import RunRecord
 from negmine.bank.writer import BankWriter
 from negmine.cameras.address import CameraAddress, numbered
@@ -34,9 +32,10 @@ from negmine.mining.doubts import LOOKED_AT, fires_on_most, labels_beside
 from negmine.mining.job import ScanJob
 from negmine.mining.judge import Classes
 from negmine.mining.live import live_samples, open_cameras
-from negmine.mining.result import Device, ScanCounts, ScanProgress, ScanResult
-from negmine.mining.running import ScanLoops, check_sources
-from negmine.paths import printable, real_path
+from negmine.mining.own_files import OwnFiles
+from negmine.mining.result import Device, Footage, ScanCounts, ScanProgress, ScanResult
+from negmine.mining.running import ScanLoops, check_sources, footage_of, require_any_frame
+from negmine.paths import printable
 from negmine.sources.base import Source, SourceItem
 from negmine.sources.expand import expand_sources
 from negmine.terminal import scan_progress
@@ -76,7 +75,8 @@ def scan(
         clock: seconds, for the times in the result.
 
     Raises:
-        SourceError: where a source is missing or holds no image, or a camera does not answer.
+        SourceError: where a source is missing or holds no image, a camera does not answer, or the one video that there
+            is has no frame that can be decoded.
         WeightsError: where the weights cannot be opened.
         PredictionsError: where predictions cannot be read, or are of images that are not among the sources.
         ConfigError: where crops are to be confirmed by predictions.
@@ -93,7 +93,7 @@ def scan(
     config = config or ScanConfig()
     files, addresses = _cameras(sources)
     items, in_bank = ((), ()) if addresses and not files else _items(files, split, config.video, Path(bank))
-    check_sources(items, addresses, has_labels=truth is not None, config=config)
+    check_sources(items, addresses, has_labels=truth is not None, config=config, split=split)
     labels = _labels(truth, config.labels, items)
     with open_cameras(addresses, config.camera, on_step) as cameras:
         model = _detector(detector, items, cameras, labels, on_step)
@@ -109,12 +109,13 @@ def scan(
             sample = items[:: max(len(items) // LOOKED_AT, 1)]
             beside = labels_beside([item.path for item in sample]) if labels is None else None
             notes = (*in_bank, *opening_notes(model), *_notes(labels, classes), *filter(None, [beside]))
-            total = None if cameras else len(items)
+            footage, total = footage_of(items, has_cameras=bool(cameras)), None if cameras else len(items)
             report = on_progress or (lambda now: None)
             started = clock()
-            loops.run(items, cameras, lambda counts: report(_progress(counts, total, notes)))
+            loops.run(items, cameras, lambda counts: report(_progress(counts, total, notes, footage.unit)))
             warnings = _warnings(job, beside, has_labels=labels is not None)
-            return _result(job, loops.busy_s, clock() - started, notes, warnings)
+            require_any_frame(items, job.counts)
+            return _result(job, loops.busy_s, clock() - started, notes, warnings, footage)
 
 
 def _warnings(job: ScanJob, beside: str | None, *, has_labels: bool) -> tuple[str, ...]:
@@ -124,7 +125,12 @@ def _warnings(job: ScanJob, beside: str | None, *, has_labels: bool) -> tuple[st
 
 
 def _result(
-    job: ScanJob, busy_s: float, seconds: float, notes: tuple[str, ...], warnings: tuple[str, ...]
+    job: ScanJob,
+    busy_s: float,
+    seconds: float,
+    notes: tuple[str, ...],
+    warnings: tuple[str, ...],
+    footage: Footage,
 ) -> ScanResult:
     """What a scan did.
 
@@ -139,6 +145,7 @@ def _result(
         Device.of(job.detector, busy_s / seconds if seconds > 0 else 0.0),
         notes=tuple(note for note in job.detector.notes if note not in notes),
         warnings=warnings,
+        footage=footage,
     )
 
 
@@ -161,7 +168,7 @@ def _cameras(
 def _items(
     sources: str | Path | Sequence[str | Path] | Source, split: str | None, video: VideoConfig, bank: Path
 ) -> tuple[Sequence[SourceItem], tuple[str, ...]]:
-    """The images of the sources, and a note on those that are left out: negatives are not mined from a bank's own.
+    """The images of the sources, and a note on those that are left out; see `OwnFiles`.
 
     Raises:
         SourceError: where there are no others.
@@ -169,9 +176,8 @@ def _items(
     if isinstance(sources, Source):
         return sources.items(), ()
     files = expand_sources([sources] if isinstance(sources, (str, Path)) else sources, split=split, video=video)
-    homes = [real_path(bank / kind) for kind in CONTENTS]
-    is_own = cache(lambda folder: any(real_path(folder).is_relative_to(home) for home in homes))
-    others = [each for each in files if not is_own(os.path.dirname(each.key))]  # noqa: PTH120  (a million of them)
+    own = OwnFiles(bank)
+    others = [each for each in map(own.source, files) if each is not None]
     if not others:
         raise SourceError(
             f"expected images outside bank {printable(bank)}, found its own negatives alone; name the backgrounds that "
@@ -272,7 +278,7 @@ def _require_detections(detector: Detector, counts: ScanCounts) -> None:
         raise failed_on_every_image(detector.identity.name, len(failed), failed[0].source, failed[0].reason)
 
 
-def _progress(counts: ScanCounts, total: int | None, notes: tuple[str, ...]) -> ScanProgress:
+def _progress(counts: ScanCounts, total: int | None, notes: tuple[str, ...], unit: str) -> ScanProgress:
     return ScanProgress(
         total=total,
         done=counts.done
@@ -283,4 +289,5 @@ def _progress(counts: ScanCounts, total: int | None, notes: tuple[str, ...]) -> 
         negatives=counts.added,
         labels_read=counts.labels_read,
         notes=notes,
+        unit=unit,
     )

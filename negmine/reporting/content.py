@@ -33,6 +33,7 @@ def tiles(facts: BankFacts, ratio: RatioResult | None) -> list[tuple[str, str]]:
     found = [
         (_thousands(facts.images), "images scanned"),
         (_thousands(facts.false_positives), "false positives"),
+        *([(_thousands(facts.flickers), "flickers, likely false")] if facts.flickers else []),
         (_thousands(facts.negatives), "negatives banked"),
         (_thousands(decided), "negatives reviewed"),
     ]
@@ -47,13 +48,27 @@ def bank_content(facts: BankFacts) -> dict[str, object]:
         "name": printable(facts.folder.absolute().name),
         "folder": printable(facts.folder),
         "images": facts.images,
-        "labels": facts.labels,
+        "labels": _labels(facts),
         "dated": None if facts.dated is None else _days(*facts.dated),
         "written": _minute(facts.written),
         "groups": facts.groups,
         "negatives": facts.negatives,
         "clusters": facts.clusters,
     }
+
+
+def _labels(facts: BankFacts) -> str:
+    """Who says what is in the images."""
+    labels = facts.labels
+    rest = facts.images - labels.images - labels.unsaid
+    parts = [f"{counted(labels.images, 'image')} with labels, {counted(labels.objects, 'object')} in them"]
+    if not labels.images:
+        parts = ["none"]
+    if rest:
+        parts.append(f"{'the others' if labels.images or labels.unsaid else 'all images'} were given as background")
+    if labels.unsaid:
+        parts.insert(1, f"{counted(labels.unsaid, 'frame')} of videos that may hold targets")
+    return "; ".join(parts)
 
 
 def runs_content(facts: BankFacts) -> list[dict[str, object]]:
@@ -100,7 +115,7 @@ def left_out_content(facts: BankFacts) -> list[tuple[str, int, bool]]:
     verdicts.append((_HELD_BACK, facts.held_back))
     verdicts.append((_STATES["unreviewed"], facts.states.get("unreviewed", 0) - facts.held_back))
     return [
-        ("False positives on background", banked.found, False),
+        (f"False positives on background{', and flickers' if facts.flickers else ''}", banked.found, False),
         *((text, count, True) for text, count in parts if count > 0),
         ("Negatives in the bank", facts.negatives, False),
         *((text, count, True) for text, count in verdicts if count > 0),

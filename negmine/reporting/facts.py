@@ -24,7 +24,7 @@ from negmine.bank.tallies import (
     verdict_origins,
 )
 from negmine.errors import BankError
-from negmine.matching import FALSE_POSITIVES
+from negmine.matching import FALSE_POSITIVES, Kind
 from negmine.paths import printable
 from negmine.reporting.groups import Groups, group
 from negmine.trainable import is_held_back, waiting_images
@@ -105,6 +105,11 @@ class BankFacts:
         """Of all kinds, of all runs."""
         return sum(map(false_count, self.kinds.values()))
 
+    @property
+    def flickers(self) -> int:
+        """Detections of all runs that are alone in time, in videos that nobody labelled."""
+        return sum(kinds.get(Kind.FLICKER, 0) for kinds in self.kinds.values())
+
     def to_dict(self) -> dict[str, object]:
         """JSON values."""
         dated = None if self.dated is None else [each.isoformat() for each in self.dated]
@@ -117,6 +122,7 @@ class BankFacts:
             "labelled_images": self.labels.images,
             "labelled_objects": self.labels.objects,
             "false_positives": self.false_positives,
+            "flickers": self.flickers,
             "kinds_by_class": {printable(name): dict(kinds) for name, kinds in self.kinds.items()},
             "scores_by_class": {printable(name): list(scores) for name, scores in self.scores.items()},
             "background_false_positives": {

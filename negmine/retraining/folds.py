@@ -136,7 +136,7 @@ def divide(labelled: LabelledData, backgrounds: Backgrounds, holdout: HoldoutCon
         plan = _held_out_once(labelled, backgrounds, holdout)
     else:
         plan = _dealt(labelled, backgrounds, folds, holdout)
-    made = tuple(_fold(number, labelled, backgrounds, plan) for number in range(folds))
+    made = tuple(_fold(number, labelled, backgrounds, plan, holdout.group_by) for number in range(folds))
     for fold in made:
         require_objects(labelled.path, "to train on", fold.train)
     require_objects(labelled.path, "to measure recall on", [*chain.from_iterable(fold.val for fold in made)])
@@ -167,7 +167,7 @@ class _Plan:
     notes: tuple[str, ...]
 
 
-def _fold(number: int, labelled: LabelledData, backgrounds: Backgrounds, plan: _Plan) -> Fold:
+def _fold(number: int, labelled: LabelledData, backgrounds: Backgrounds, plan: _Plan, by: GroupBy) -> Fold:
     held_out = {sha256 for sha256, of in plan.number_of.items() if of == number}
     train = tuple(image for image in labelled.train if image.sha256 not in held_out)
     apart = HeldOut.of(image for image in backgrounds.images if image.sha256 in held_out)
@@ -177,7 +177,7 @@ def _fold(number: int, labelled: LabelledData, backgrounds: Backgrounds, plan: _
         val=tuple(image for image in labelled.images if image.sha256 in held_out),
         mined=tuple(sorted(mined, key=sortable)),
         backgrounds=apart,
-        known=labelled.known_images(train, apart),
+        known=labelled.known_images(train, apart, by),
     )
 
 
@@ -295,7 +295,7 @@ def _require_both(mined: int, held_out: int, holdout: HoldoutConfig, learned: in
         return
     what = "to mine" if not mined else "to measure on"
     by = "the images named" if holdout.sources else f"--holdout {holdout.share:g}"
-    together = "groups" if holdout.group_by.has_keys else "near-duplicates and frames of one video"
+    together = "groups" if holdout.group_by.has_keys else "near-duplicates and frames of one video or camera"
     why = f"; {learned} would be, but look like images that are trained on" if learned else ""
     raise SourceError(
         f"none of {mined + held_out} backgrounds is left {what} by {by} ({together} stay together{why}); give "

@@ -107,17 +107,21 @@ class LabelledData:
         unused = self.unused.union(image.sha256 for image in dropped)
         return replace(self, train=train, val=val, unused=unused, notes=(*self.notes, note))
 
-    def known_images(self, train: Sequence[ImageWithTruth], backgrounds: HeldOut | None = None) -> KnownImages:
+    def known_images(
+        self, train: Sequence[ImageWithTruth], backgrounds: HeldOut | None = None, by: GroupBy | None = None
+    ) -> KnownImages:
         """What may not be trained on as empty.
 
         Args:
             train: those of its images that are trained on; all others are held out.
             backgrounds: are held out as well.
+            by: what belongs together.
         """
         trained_on = {image.sha256 for image in train}
         held_out = HeldOut.of(image for image in self.images if image.sha256 not in trained_on)
         return KnownImages(
             held_out=held_out | (backgrounds or HeldOut()),
+            group_by=by or GroupBy(),
             objects={image.sha256: image.truth.boxes_xyxy for image in train},
             unclear=self.unused,
             positives=frozenset(image.phash for image in train if image.is_positive),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from negmine.bank.bank import Bank
 from negmine.bank.connection import DATABASE
+from negmine.bank.shots import shots_of
 from negmine.detectors.base import Detector, imgsz_warning
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.tiling.auto import with_tiles
@@ -66,10 +67,11 @@ def prepare(
     detector = ports.open_detector(settings)
     names = detector.class_names
     ports.open_trainers(1)[0].check(inputs.weights, _names_in_order(detector))
-    labelled, backgrounds = _read(inputs, config, names, listener)
+    paths = background_paths(inputs.backgrounds, inputs.bank, inputs.held_out)
+    by = GroupBy(config.group_by, shots_of(paths, inputs.bank))
+    labelled, backgrounds = _read(inputs, config, names, listener, by, paths)
     tiled = with_tiles(detector, config.tiles, lambda: sizes_of(labelled))
     config = replace(config, tiles=tiled.config if isinstance(tiled, TiledDetector) else None)
-    by = GroupBy(config.group_by)
     holdout = HoldoutConfig(share=config.share, seed=config.seed, sources=inputs.held_out, group_by=by)
     division = divide(labelled, backgrounds, holdout, folds=_folds(config, labelled, backgrounds, by))
     rounds = config.rounds or (_ROUNDS if len(division.folds) == 1 else 1)
@@ -121,15 +123,20 @@ def _detector_config(weights: Path, config: RetrainConfig) -> DetectorConfig:
 
 
 def _read(
-    inputs: RetrainInputs, config: RetrainConfig, names: Mapping[int, str], listener: Listener
+    inputs: RetrainInputs,
+    config: RetrainConfig,
+    names: Mapping[int, str],
+    listener: Listener,
+    by: GroupBy,
+    paths: Sequence[Path],
 ) -> tuple[LabelledData, Backgrounds]:
     listener.on_step("reading the labelled images")
     labelled = read_labelled(
         inputs.data,
         names,
         labels=config.labels,
-        by=GroupBy(config.group_by),
-        near=background_paths(inputs.backgrounds, inputs.bank, inputs.held_out),
+        by=by,
+        near=paths,
         workers=config.workers,
         on_progress=listener.counts("labelled images"),
     )

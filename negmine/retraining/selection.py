@@ -267,7 +267,8 @@ def _notes(found: Candidates, there: int, asked: int, run: Run) -> tuple[str, ..
     alone = len(run.members) == 1  # else the bank holds what other members mined
     if alone and (held_out := refused.get(Refusal.HELD_OUT, 0)):
         notes.append(
-            f"{counted(held_out, 'negative')} of the bank not trained on: held out, or cut from held-out images"
+            f"{counted(held_out, 'negative')} of the bank not trained on: held out, or cut from images that are held "
+            "out or belong to one that is"
         )
     if labelled := sum(refused.get(each, 0) for each in (Refusal.TARGET, Refusal.UNCLEAR, Refusal.NEAR_POSITIVE)):
         notes.append(

@@ -15,7 +15,7 @@ from negmine.sources.base import ImageFile, SourceItem
 from negmine.sources.folders import IMAGE_SUFFIXES
 from negmine.structures import FileStamp
 from negmine.videos.config import VideoConfig
-from negmine.videos.containers import NO_VIDEO, VIDEO_SUFFIXES, kind_of_file
+from negmine.videos.containers import VIDEO_SUFFIXES, container_kind, head_of_file, no_video
 from negmine.videos.names import FrameName, frame_name
 from negmine.videos.video import Frame, Video, open_video, stamp_of
 
@@ -118,11 +118,12 @@ def items_of(path: str, config: VideoConfig, *, is_named: bool) -> list[SourceIt
     if suffix in _STILL or not (is_named or suffix == _GIF or suffix in VIDEO_SUFFIXES):
         return [ImageFile(path)]
     try:
-        kind = kind_of_file(Path(path))
+        head = head_of_file(Path(path))
+        kind = container_kind(head)
         if kind is None and suffix == ".ts" and not is_named:
             return []  # TypeScript
         if kind is None and suffix in VIDEO_SUFFIXES:
-            raise VideoError(NO_VIDEO)
+            raise VideoError(no_video(head))
         is_image = kind is None or (kind == "gif" and _is_still(path))
         return [ImageFile(path)] if is_image else list(frames_of(path, config))
     except VideoError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import numpy as np
 from negmine._version import __version__
 from negmine.bank.bank import Bank
 from negmine.bank.records import Cut
+from negmine.bank.shots import shots_of
 from negmine.detectors.base import OnProgress, OnStep, versions_of
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.ultralytics.regions import RegionReader
@@ -20,9 +21,10 @@ from negmine.detectors.verifier import Verifier, combined, logits
 from negmine.detectors.verifier_files import require_suffix, write_verifier
 from negmine.detectors.weights_files import hash_weights
 from negmine.errors import TruthError
-from negmine.held_out import HeldOut, hold_out_share
-from negmine.images.near_duplicates import near_groups
+from negmine.grouping import GroupBy
+from negmine.held_out import HeldOut, hold_out_share, image_groups
 from negmine.paths import first_few, printable
+from negmine.retraining.backgrounds import BackgroundImage
 from negmine.retraining.labelled import ImageWithTruth, read_labelled
 from negmine.sources.expand import expand_sources
 from negmine.structures import BoolArray, FloatArray, IntArray
@@ -44,6 +46,7 @@ class _Material:
         backgrounds: images of the bank, with the parts that hold no target.
         class_ids: the detector's number of each class that the data lists.
         hashes: perceptual hash of each image, by sha256.
+        group_by: what belongs together.
         notes: what the user may want to know.
     """
 
@@ -51,6 +54,7 @@ class _Material:
     backgrounds: tuple[BackgroundParts, ...]
     class_ids: Mapping[str, int]
     hashes: Mapping[str, int]
+    group_by: GroupBy
     notes: tuple[str, ...]
 
 
@@ -175,26 +179,35 @@ def _material(
     )
     with Bank(bank) as opened:
         labelled = labelled.without(waiting_images(opened, labelled.objects))
+    by = GroupBy(shots=shots_of(held_out.paths, bank))
     rest = labelled.train
     if not labelled.val:
-        rest = hold_out_share(rest, share=config.holdout, seed=config.seed).rest
-    near = held_out.near({image.phash for image in rest})
-    train = tuple(each for each in rest if each.phash not in near and not held_out.holds([each.sha256]))
+        rest = hold_out_share(rest, share=config.holdout, seed=config.seed, by=by).rest
+    train = tuple(_apart(rest, held_out, by))
     step("reading the bank")
     known = {image.sha256: image.phash for image in labelled.images}
-    parts, hashes, notes = _background_parts(bank, labelled.known_images(rest, held_out), known)
+    parts, hashes, notes = _background_parts(bank, labelled.known_images(rest, held_out, by), known)
     dropped = len(rest) - len(train)
     return _Material(
         labelled=train,
         backgrounds=parts,
         class_ids=labelled.class_ids,
         hashes=known | dict(hashes.sources),
+        group_by=by,
         notes=(
             *labelled.notes,
             *([f"{counted(dropped, 'labelled image')} not trained on: held out, or alike"] if dropped else []),
             *notes,
         ),
     )
+
+
+def _apart(images: Sequence[ImageWithTruth], held_out: HeldOut, by: GroupBy) -> Iterator[ImageWithTruth]:
+    """The images that are not held out, and do not belong to one that is."""
+    near, keys = held_out.near({image.phash for image in images}), by.keys(held_out.paths)
+    for image in images:
+        if image.phash not in near and not held_out.holds([image.sha256]) and by.key(image.path) not in keys:
+            yield image
 
 
 def _background_parts(
@@ -228,8 +241,10 @@ def _refusal_notes(refused: Mapping[Refusal, int]) -> list[str]:
 
 
 def _folds(regions: Regions, material: _Material, config: VerifierConfig) -> IntArray:
-    """The part of each row; near-duplicates are in the same."""
-    groups = near_groups({sha256: material.hashes[sha256] for sha256 in dict.fromkeys(regions.sources)})
+    """The part of each row; images that belong together are in the same."""
+    paths = {each.sha256: each.path for each in (*material.backgrounds, *material.labelled)}
+    seen = [BackgroundImage(paths[each], each, material.hashes[each]) for each in dict.fromkeys(regions.sources)]
+    groups = image_groups(seen, material.group_by)
     order = np.random.default_rng(config.seed).permutation(len(groups))
     positives = frozenset(image.sha256 for image in material.labelled if image.is_positive)
     number = dict(folds_of([groups[index] for index in order], positives, config.folds))

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 # By the names that videos have. A file named explicitly may have any name; those of other kinds are refused by content.
 VIDEO_SUFFIXES = frozenset(".3gp .asf .avi .flv .gifv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ts .webm .wmv".split())
 _KINDS = "mp4, mov, mkv, webm, avi, ts or gif"
-NO_VIDEO = f"its content is not a video that is read: expected {_KINDS}; convert others, such as with ffmpeg"
 HEAD = 1024  # bytes that tell a kind
 _MOV = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot"})
 _TS_PACKETS = ((0, 188), (4, 192), (0, 204))  # where the first sync byte is, and how far apart they are
@@ -51,15 +50,22 @@ def container_kind(head: bytes) -> str | None:
     return "mpegts" if is_ts else None
 
 
-def kind_of_file(path: Path) -> str | None:
-    """FFmpeg's name of the kind of a video file; None for anything else.
+def no_video(head: bytes) -> str:
+    """What is wrong with a file whose first bytes are of no kind of video."""
+    if not head:
+        return "the file is empty"
+    return f"its content is not a video that is read: expected {_KINDS}; convert others, such as with ffmpeg"
+
+
+def head_of_file(path: Path) -> bytes:
+    """The bytes that tell the kind of a file.
 
     Raises:
         OSError: where it cannot be read, or is no regular file.
         ValueError: for a NUL in the path.
     """
     with open_regular(path) as file:
-        return container_kind(file.read(HEAD))
+        return file.read(HEAD)
 
 
 @contextmanager
@@ -78,9 +84,10 @@ def open_container(file: BufferedReader) -> Iterator[tuple[InputContainer, Video
     import av
     from av.stream import Disposition
 
-    kind = container_kind(file.read(HEAD))
+    head = file.read(HEAD)
+    kind = container_kind(head)
     if kind is None:
-        raise VideoError(NO_VIDEO)
+        raise VideoError(no_video(head))
     file.seek(0)
     try:
         container = av.open(file, "r", format=kind, options=_options(), buffer_size=_BUFFER, io_open=_open_nothing)
@@ -89,7 +96,11 @@ def open_container(file: BufferedReader) -> Iterator[tuple[InputContainer, Video
     with container:
         streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
         if not streams:
-            raise VideoError("it has no video stream, or is cut short before that begins")
+            raise VideoError(
+                "it holds sound, and no video stream"
+                if container.streams.audio
+                else "it has no video stream, or is cut short before that begins"
+            )
         _check(streams[0])
         yield container, streams[0]
 

@@ -5,43 +5,29 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from banks import RUN, contents, make_image
+from banks import contents, keep_frame
 
 from negmine.bank.bank import Bank
-from negmine.bank.content_files import FRAMES, content_name
+from negmine.bank.content_files import FRAMES
 from negmine.bank.details import details
 from negmine.bank.merging import merge_banks
 from negmine.bank.pruning import prune
-from negmine.bank.records import CameraFrame, ItemRecord, NewNegative, frame_shown
+from negmine.bank.shots import shots_of
 from negmine.bank.verify import verify
 from negmine.bank.writer import BankWriter
-from negmine.boxes import Rect
-from negmine.images import decode_image, encode_jpeg
-from negmine.structures import FileStamp
+from negmine.grouping import CameraShot
+from negmine.images import decode_image
 
 TAKEN_MS = 1_800_000_000_123
 
 
 def keep(bank: Path, number: int, *, camera: str = "rtsp://door/1") -> Path:
     """Store a frame with one negative; return where the frame's file is."""
-    image = np.full((80, 100, 3), 40 + number, dtype=np.uint8)
-    data = encode_jpeg(image)
-    negative = NewNegative(encode_jpeg(image[:40, :40]), (40, 40), "0" * 16, Rect(10, 10, 50, 50))
-    scanned = make_image(f"{number}", negatives=(b"",))
-    frame = CameraFrame(data, NewNegative(data, (1, 1), "", Rect(0, 0, 1, 1)).sha256, camera, TAKEN_MS + number)
-    name = content_name(FRAMES, frame.sha256)
-    item = ItemRecord(name, FileStamp(len(data), TAKEN_MS * 10**6), None, shown=frame_shown(camera, frame.taken_ms))
-    with BankWriter(bank, purpose="a test") as writer:
-        run = writer.begin_run(RUN)
-        with writer.transaction():
-            writer.store(run, replace(scanned, item=item, sha256=frame.sha256, negatives=(negative,)))
-            writer.keep_frame(frame)
-    return bank / name
+    return keep_frame(bank, np.full((80, 100, 3), 40 + number, dtype=np.uint8), camera, TAKEN_MS + number)
 
 
 def test_a_frame_is_a_source_in_the_bank_itself_and_moves_with_it(tmp_path: Path) -> None:
@@ -58,6 +44,16 @@ def test_a_frame_is_a_source_in_the_bank_itself_and_moves_with_it(tmp_path: Path
         assert bank.scalar("SELECT camera FROM frames") == "rtsp://door/1"
         assert details(bank, negative.id).camera == ("rtsp://door/1", TAKEN_MS + 1)
     assert prune(tmp_path / "moved").prunable == ()
+
+
+def test_the_bank_that_files_lie_in_says_which_camera_they_are_of(tmp_path: Path) -> None:
+    door, gate = keep(tmp_path / "bank", 1), keep(tmp_path / "other", 2, camera="rtsp://gate/1")
+    (tmp_path / "frames" / "ab").mkdir(parents=True)
+    in_no_bank = tmp_path / FRAMES / "ab" / f"ab{'0' * 62}.jpg"
+    assert shots_of([]) == {} and shots_of([in_no_bank, Path("a.jpg")], tmp_path / "none") == {}
+    found = shots_of([gate, in_no_bank], tmp_path / "bank")
+    assert found[door.stem] == CameraShot("rtsp://door/1", "rtsp://door/1 2027-01-15 08:00:00.124 UTC")
+    assert found[gate.stem].camera == "rtsp://gate/1" and len(found) == 2
 
 
 def test_a_missing_a_changed_and_a_foreign_frame_are_found(tmp_path: Path) -> None:

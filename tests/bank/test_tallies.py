@@ -35,7 +35,7 @@ Store = Callable[..., None]
 
 def test_an_empty_bank(bank: BankWriter) -> None:
     assert scanned_sources(bank) == [] and kinds_by_class(bank) == {} and scores_by_class(bank) == {}
-    assert banked(bank) == Banked(0, 0, 0, {}) and labels_of(bank) == Labels(0, 0)
+    assert banked(bank) == Banked(0, 0, 0, {}) and labels_of(bank) == Labels(0, 0, 0)
     assert false_positives_of_runs(bank) == verdict_origins(bank) == cluster_sizes(bank) == {}
 
 
@@ -75,7 +75,19 @@ def test_kinds_scores_and_labels(filled: BankWriter) -> None:
         "cat": {10: 1, 16: 2, 18: 2},
         "dog": {0: 1},
     }
-    assert labels_of(filled) == Labels(1, 1)
+    assert labels_of(filled) == Labels(1, 1, 0)
+
+
+def test_flickers_are_counted_with_what_negatives_are_cut_around_and_their_frames_as_nobody_s_background(
+    bank: BankWriter, store: Store, image: Make
+) -> None:
+    frame = image("a.jpg", negatives=(b"one",))
+    flicker = replace(frame.detections[0], kind=Kind.FLICKER)
+    store(replace(frame, detections=(flicker,), item=replace(frame.item, is_background=False)))
+    assert banked(bank) == Banked(found=1, cropped=1, negatives=1, skipped={})
+    assert labels_of(bank) == Labels(0, 0, 1)
+    store(frame, record=replace(RUN, weights_sha256="cd" * 32))
+    assert labels_of(bank) == Labels(0, 0, 0)
 
 
 def test_what_became_of_false_positives(filled: BankWriter) -> None:

@@ -65,6 +65,10 @@ def test_ctrl_c_ends_it_with_status_0_and_a_summary(
         (["clip.mkv", "--flicker", "--every", "1s"], "at most 500 ms apart"),
         (["clip.mkv", "--flicker", "--window", "0"], "expected a window of 1 to 60 frames, found 0"),
         (["rtsp://127.0.0.1:1/x", "--flicker"], "of a camera frames are missed"),
+        (
+            ["rtsp://me:s3cret@127.0.0.1:1/x", "--split", "val"],
+            "split is of a data.yaml, found the camera rtsp://127.0.0.1:1/x",
+        ),
     ],
 )
 def test_what_is_refused_is_one_line(words: list[str], said: str, run: Run, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from banks import NATIVE, MakeBank, bank_maker, copy_banks
 from blobs import draw, square_detector, voc_xml
+from clips import encode
 from lxml import etree
 
 from negmine.bank.bank import Bank
@@ -22,7 +23,10 @@ from negmine.exporting.export import export
 from negmine.exporting.targets import export_targets
 from negmine.labels.formats import OBJECT_FORMATS, label_writer
 from negmine.mining.config import CropConfig, ScanConfig
+from negmine.mining.flicker.config import FlickerConfig
 from negmine.mining.scan import scan
+from negmine.structures import Image
+from negmine.videos.config import Every, VideoConfig
 
 HARD, SOFT, OTHER = (20, 20, 40, 40, 90), (60, 70, 90, 100, 70), (150, 80, 170, 100, 50)
 CROP = CropConfig("context", 1.5, NATIVE.size)
@@ -176,3 +180,49 @@ def test_formats_are_those_that_can_say_which_objects_there_are() -> None:
     for nothing in ("csv", "tfrecord"):
         with pytest.raises(ConfigError, match=f"expected one of voc, yolo, coco, .*found '{nothing}'"):
             TargetExportConfig(nothing)
+
+
+@pytest.fixture(scope="module")
+def with_gap(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a bank of the frame of a clip in which one thing was found, and another was likely missed."""
+    folder = tmp_path_factory.mktemp("gaps")
+    clip = encode(folder / "clip.mkv", 13, codec="ffv1", pix_fmt="bgr0", draw=_walkers)
+    config = ScanConfig(
+        crop=CROP, video=VideoConfig(Every(frames=1)), flicker=FlickerConfig(window=2, max_gap=1, min_track=2)
+    )
+    scan(clip, square_detector(), bank=folder / "bank", config=config)
+    return folder
+
+
+def _walkers(number: int) -> Image:
+    """Two squares that stay; one of them is missing in the seventh frame."""
+    image = np.random.default_rng(0).integers(0, 80, size=(120, 200, 3), dtype=np.uint8)
+    image[20:40, 20:40] = (200, 0, 255)
+    if number != 6:
+        image[70:100, 60:90] = (150, 0, 255)
+    return image
+
+
+def exported_gaps(folder: Path, out: Path, format_name: str) -> Path:
+    result = export_targets(folder / "bank", out, config=TargetExportConfig(format_name, only="gaps"))
+    assert (result.images, result.proposals, result.objects) == (1, 2, 0)
+    return out
+
+
+def test_a_likely_miss_is_told_from_what_was_found_where_the_format_can_say_so(with_gap: Path, tmp_path: Path) -> None:
+    out = exported_gaps(with_gap, tmp_path / "voc", "voc")
+    root = etree.parse(out / "Annotations" / "clip-t0.600-f6.xml").getroot()
+    assert [each.findtext("pose") for each in root.iter("object")] == ["Unspecified", "gap"]
+    assert root.findtext("source/image") == "clip.mkv/t=0.600,frame=6"
+    truth = open_dataset(out).truth.read(out / "JPEGImages" / "clip-t0.600-f6.jpg", (200, 120))
+    assert truth is not None and truth.boxes_xyxy.tolist() == [[20, 20, 40, 40], [60, 70, 90, 100]]
+    out = exported_gaps(with_gap, tmp_path / "coco", "coco")
+    found = json.loads((out / "train" / "_annotations.coco.json").read_text())["annotations"]
+    assert [each["attributes"]["proposed"] for each in found] == ["detection", "gap"]
+    assert [each["score"] for each in found] == pytest.approx([0.8, 0.6])
+    out = exported_gaps(with_gap, tmp_path / "label-studio", "label-studio")
+    (task,) = json.loads((out / "tasks.json").read_text())
+    detected, gap = task["predictions"][0]["result"]
+    assert "meta" not in detected and gap["meta"]["text"] == ["likely miss: found in the frames before and after"]
+    out = exported_gaps(with_gap, tmp_path / "yolo", "yolo")
+    assert len((out / "labels" / "train" / "clip-t0.600-f6.txt").read_text().splitlines()) == 2

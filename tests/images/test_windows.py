@@ -65,6 +65,34 @@ def test_a_part_of_a_jpeg_2000_is_that_of_the_decoded_image(tmp_path: Path) -> N
     assert np.array_equal(image[0:96, 0:160], whole) and np.array_equal(image[7:9, 30:44], whole[7:9, 30:44])
 
 
+@pytest.mark.parametrize(
+    ("count", "dtype", "options"),
+    [
+        (3, np.uint8, {"tiled": True, "blockxsize": 32, "blockysize": 32, "compress": "deflate", "photometric": "rgb"}),
+        (3, np.uint16, {"photometric": "rgb"}),
+        (1, np.uint8, {"photometric": "miniswhite"}),
+    ],
+)
+def test_a_part_that_is_made_smaller_as_it_is_read_has_the_means_of_its_pixels(
+    tmp_path: Path, count: int, dtype: type, options: dict[str, Any]
+) -> None:
+    image = opened(write(tmp_path / "a.tif", noise(count, dtype), **options), (160, 96))
+    found = image.reduced((20, 16, 140, 96), (30, 20))
+    means = image[16:96, 20:140].reshape(20, 4, 30, 4, 3).mean(axis=(1, 3))
+    assert found.shape == (20, 30, 3) and np.abs(found - means).max() <= 1
+    assert np.array_equal(image.reduced((20, 16, 140, 96), (120, 80)), image[16:96, 20:140])
+
+
+def test_a_palette_is_never_averaged(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    profile = {"driver": "GTiff", "count": 1, "height": 96, "width": 160, "dtype": "uint8", "photometric": "palette"}
+    with rasterio.open(path, "w", **profile) as file:
+        file.write(noise(1) % 2 * 2)
+        file.write_colormap(1, {0: (255, 0, 0), 1: (9, 9, 9), 2: (0, 0, 255)})
+    found = opened(path, (160, 96)).reduced((0, 0, 160, 96), (40, 24))
+    assert {tuple(pixel) for pixel in found.reshape(-1, 3).tolist()} == {(0, 0, 255), (255, 0, 0)}
+
+
 def test_only_what_is_too_large_to_be_decoded_is_read_in_parts(tmp_path: Path) -> None:
     small = write(tmp_path / "small.tif", noise(1))
     assert large_file(small) is None and upright_size(small) == (160, 96)

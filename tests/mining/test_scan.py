@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from banks import contents
+from banks import contents, keep_frame
 from blobs import draw, find_squares, square_detector, voc_xml
 
 from negmine.bank.bank import Bank
@@ -90,6 +90,21 @@ def test_a_bank_is_not_scanned_into_itself(backgrounds: Path, tmp_path: Path) ->
         with pytest.raises(SourceError, match=r"expected images outside bank .*, found its own negatives alone"):
             scan(source, square_detector(), bank=bank)
     assert contents(bank) == before
+
+
+def test_frames_of_cameras_that_a_bank_keeps_are_scanned_into_it_under_the_names_that_they_have(tmp_path: Path) -> None:
+    bank = tmp_path / "bank"
+    picture = decode_image(draw(tmp_path / "a.png", [(60, 40, 80, 60, 90)]).read_bytes())
+    frame = keep_frame(bank, picture, "rtsp://a", 1)
+    stray = frame.with_name(f"{frame.stem[:2]}{'0' * 62}.jpg")
+    stray.write_bytes(frame.read_bytes())
+    result = scan([frame, stray], square_detector(), bank=bank)
+    assert (result.scanned, result.added) == (1, 1)
+    with Bank(bank) as opened:
+        assert list(opened.query("SELECT key FROM items")) == [(f"frames/{frame.parent.name}/{frame.name}".encode(),)]
+        assert list(opened.query("SELECT path FROM sources")) == [("rtsp://a 1970-01-01 00:00:00.001 UTC",)]
+    stray.unlink()
+    assert verify(bank).ok and scan(frame, square_detector(), bank=bank).unchanged == 1
 
 
 def test_by_default_a_negative_has_the_size_of_its_source(backgrounds: Path, tmp_path: Path) -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,10 +24,11 @@ from negmine.detectors.tiling.detector import TiledDetector
 from negmine.errors import ConfigError, DetectorError
 from negmine.evaluating.evaluate import evaluate
 from negmine.images import decode_image
+from negmine.images.windows import LargeFile, WindowedImage, large_file
 from negmine.mining.config import CropConfig, OutputSize, ScanConfig
 from negmine.mining.crop import crop_rect, cut
 from negmine.mining.scan import scan
-from negmine.structures import Detections, Image, View
+from negmine.structures import Detections, FileStamp, Image, View
 
 TILES = TileConfig((100, 100))
 NONE = np.zeros((0, 4))
@@ -52,6 +58,70 @@ def test_a_negative_of_another_scale_is_resized_as_the_detector_saw_it() -> None
         rect = crop_rect(BOX, NONE, (400, 300), config, view)
         assert rect == Rect(*view[:4]) and isinstance(rect, Rect)
         assert cut(image, rect, config, view).shape == (size, size, 3)
+
+
+def tiff(path: Path, image: Image) -> WindowedImage:
+    """A picture as a file of which parts are read."""
+    height, width = image.shape[:2]
+    with tiff_writer(path, (width, height)) as file:
+        file.write(image[..., ::-1].transpose(2, 0, 1))
+    stat = path.stat()
+    return WindowedImage(path, LargeFile("TIFF", (width, height), FileStamp(stat.st_size, stat.st_mtime_ns)))
+
+
+@contextmanager
+def tiff_writer(path: Path, size_wh: tuple[int, int], **options: object) -> Iterator[Any]:
+    rasterio = pytest.importorskip("rasterio")
+    profile = {"driver": "GTiff", "count": 3, "width": size_wh[0], "height": size_wh[1], "dtype": "uint8", **options}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        with rasterio.open(path, "w", photometric="rgb", **profile) as file:
+            yield file
+
+
+@pytest.mark.parametrize("size", ["original", "none", "50x20"])
+def test_a_negative_of_a_large_file_is_that_of_the_same_image_in_memory(tmp_path: Path, size: str) -> None:
+    image = cv2.resize(np.random.default_rng(0).integers(0, 255, (15, 20, 3), np.uint8), (400, 300))
+    config, whole = CropConfig(size=OutputSize.parse(size), min_side_px=1), View(0, 0, 400, 300, 0.25)
+    rect = crop_rect(BOX, NONE, (400, 300), config, whole)
+    assert isinstance(rect, Rect)
+    found, wanted = cut(tiff(tmp_path / "a.tif", image), rect, config, whole), cut(image, rect, config, whole)
+    assert found.shape == wanted.shape and np.abs(found.astype(int) - wanted).max() <= 2
+
+
+@pytest.mark.slow
+def test_a_negative_has_no_more_pixels_than_an_image_may_have(tmp_path: Path) -> None:
+    config, size = CropConfig(size=OutputSize("none")), (15_000, 14_000)
+    path = sparse_tiff(tmp_path / "a.tif", size, (0, 0, 512, 512))
+    large = large_file(path)
+    assert large is not None
+    for side, shown in ((14_000, (560, 600)), (1000, (1000, 1000))):
+        rect = Rect(0, 0, side + 1000 * (side > 1000), side)
+        assert cut(WindowedImage(path, large), rect, config, View(0, 0, *size, 0.04)).shape[:2] == shown
+
+
+@pytest.mark.slow
+def test_the_negative_of_the_full_pass_over_a_huge_image_takes_little_memory(tmp_path: Path) -> None:
+    """The image has 2.7 GB of pixels."""
+    size = (30_000, 30_000)
+    path = sparse_tiff(tmp_path / "a.tif", size, (15_000, 14_000, 19_000, 18_000))
+    large = large_file(path)
+    assert large is not None
+    tracemalloc.start()
+    try:
+        found = cut(WindowedImage(path, large), Rect(0, 0, *size), CropConfig(), View(0, 0, *size, 640 / 30_000))
+        assert found.shape == (640, 640, 3) and tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+    assert (found[300:383, 321:404] == 255).all() and found[:290].max() == found[:, :310].max() == 0
+
+
+def sparse_tiff(path: Path, size_wh: tuple[int, int], white_xyxy: tuple[int, int, int, int]) -> Path:
+    x1, y1, x2, y2 = white_xyxy
+    blocks = {"tiled": True, "blockxsize": 512, "blockysize": 512, "sparse_ok": True, "compress": "deflate"}
+    with tiff_writer(path, size_wh, **blocks) as file:
+        file.write(np.full((3, y2 - y1, x2 - x1), 255, np.uint8), window=((y1, y2), (x1, x2)))
+    return path
 
 
 @pytest.mark.parametrize("crop", ["context", "region", "image"])

@@ -10,7 +10,7 @@ import pytest
 from toy import draw, make_world, sha256
 
 from negmine.errors import ConfigError, SourceError, TruthError
-from negmine.grouping import GroupBy
+from negmine.grouping import CameraShot, GroupBy
 from negmine.held_out import HoldoutConfig
 from negmine.images import decode_image
 from negmine.images.perceptual_hash import perceptual_hash
@@ -264,6 +264,27 @@ def test_no_member_mines_a_group_that_it_is_measured_on(tmp_path: Path, labelled
     assert sum(len(fold.val) for fold in division.folds) == len(stems)
     for fold in division.folds:
         assert by.keys(image.path for image in fold.val).isdisjoint(by.keys(fold.mined))
+
+
+def shots_in(folder: Path) -> dict[str, CameraShot]:
+    """Every background of a folder as a frame of one of three cameras, in turn."""
+    stems = sorted(path.stem for path in folder.iterdir())
+    return {stem: CameraShot(f"rtsp://camera/{i % 3}", f"frame {i}") for i, stem in enumerate(stems)}
+
+
+@pytest.mark.parametrize("folds", [1, 2])
+def test_frames_of_one_camera_are_all_mined_or_all_measured_on(
+    tmp_path: Path, labelled: LabelledData, folds: int
+) -> None:
+    backgrounds = read_backgrounds([drawn(tmp_path / "in", 24)], None, labelled)
+    by = GroupBy(shots=shots_in(tmp_path / "in"))
+    for seed in range(3):
+        division = divide(labelled, backgrounds, HoldoutConfig(share=0.4, seed=seed, group_by=by), folds=folds)
+        for fold in division.folds:
+            measured, mined = by.keys(fold.backgrounds.paths), by.keys(fold.mined)
+            assert measured and mined and measured.isdisjoint(mined) and fold.known.group_by is by
+        groups = {division.groups[sha256] for sha256 in division.backgrounds.contents}
+        assert len(groups) == len(by.keys(division.backgrounds.paths))
 
 
 def few(sources: Sequence[Path], labelled: LabelledData, named: Sequence[Path] = ()) -> int:

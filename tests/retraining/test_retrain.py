@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from banks import keep_frame
 from toy import LAMP, World, copy_tree, make_world, open_toy, seen, sha256, toy_config, write_weights
 from toy import ToyTrainer as Toy
 
@@ -346,6 +347,17 @@ def test_images_of_one_clip_are_all_mined_or_all_measured_on_and_drawn_together(
             groups.setdefault(row["group"], set()).add(Path(row["path"]).parent)
     assert len(groups) == len(apart) and all(len(folders) == 1 for folders in groups.values())
     assert result.rounds[0].background_images == 8 * len(apart)
+
+
+def test_frames_of_one_camera_in_a_bank_are_all_mined_or_all_measured_on(world: World, tmp_path: Path) -> None:
+    bank, out = tmp_path / "cameras", tmp_path / "out"
+    camera_of = {
+        keep_frame(bank, decode_image(path.read_bytes()), f"rtsp://camera/{number % 3}", 1000 * number): number % 3
+        for number, path in enumerate(sorted(world.backgrounds.iterdir())[:18])
+    }
+    go(world, out, bank=bank, backgrounds=(), rounds=1)
+    apart = {camera_of[path] for path in held_out(out)}
+    assert apart and len(held_out(out)) == 6 * len(apart) < len(camera_of)
 
 
 def test_a_rule_that_matches_no_image_is_refused(world: World, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from toy import NATIVE, draw, open_toy, sha256, write_weights
 from negmine.bank.bank import Bank
 from negmine.bank.records import Negative
 from negmine.detectors.config import DetectorConfig
+from negmine.grouping import CameraShot, GroupBy
 from negmine.held_out import HeldOut
 from negmine.images import decode_image
 from negmine.images.perceptual_hash import perceptual_hash
@@ -248,3 +249,14 @@ def test_variants_made_after_a_kill_are_the_same(tmp_path: Path) -> None:
     whole = expand(other / "bank", list_of(other, fill(other, 1, 2, 3)).negatives, 30, ANYTHING, most=10, seed=0)
     assert cut_short == [variant.sha256 for _, variant in whole]
     assert replace(negatives[0], path=Path()) == replace(whole[0][0], path=Path(), source=negatives[0].source)
+
+
+def test_what_was_cut_from_another_frame_of_a_held_out_camera_is_refused(tmp_path: Path) -> None:
+    """The frames do not look alike, and only one of them is measured on."""
+    first, second, third = three(tmp_path)
+    weights = fill(tmp_path, 1, 2, 3)
+    shots = {path.stem: CameraShot(camera, "") for path, camera in ((first, "a"), (second, "a"), (third, "b"))}
+    of_first = HeldOut(frozenset([sha256(first)]), frozenset(), (first,))
+    found = list_of(tmp_path, weights, KnownImages(of_first, GroupBy(shots=shots)))
+    assert sources(found.negatives) == [third.stem] and found.refused == {Refusal.HELD_OUT: 2}
+    assert list_of(tmp_path, weights, KnownImages(of_first)).refused == {Refusal.HELD_OUT: 1}

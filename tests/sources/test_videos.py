@@ -16,10 +16,12 @@ from lxml import etree
 from negmine.bank.bank import Bank
 from negmine.bank.details import details
 from negmine.bank.verify import verify
+from negmine.cli.scan import render
 from negmine.detectors.function import FunctionDetector
 from negmine.errors import ConfigError, SourceError
 from negmine.exporting.export import export
 from negmine.mining.config import ScanConfig
+from negmine.mining.result import Footage
 from negmine.mining.scan import scan
 from negmine.sources.expand import expand_sources
 from negmine.structures import Detections, Image
@@ -228,8 +230,14 @@ def empty(path: Path) -> Path:
     return path
 
 
-BAD = [(silent, "no video stream"), (encrypted, "encrypted"), (huge, "limit of 200 megapixels"),
-       (headless, "cut short before"), (empty, "not a video")]  # fmt: skip
+def text(path: Path) -> Path:
+    path.write_text("not a video\n" * 200)
+    return path
+
+
+BAD = [(silent, "it holds sound, and no video stream"), (encrypted, "encrypted"), (huge, "limit of 200 megapixels"),
+       (headless, "cut short before"), (empty, "the file is empty"),
+       (text, "its content is not a video that is read: expected mp4")]  # fmt: skip
 
 
 @pytest.mark.parametrize(("make", "reason"), BAD, ids=[make.__name__ for make, _ in BAD])
@@ -241,8 +249,39 @@ def test_a_video_that_cannot_be_read_is_one_line_if_named_and_skipped_in_a_folde
         scan(path, square_detector(), bank=tmp_path / "bank")
     draw(tmp_path / "in" / "good.png", [(60, 40, 80, 60, 90)])
     result = scan(tmp_path / "in", square_detector(), bank=tmp_path / "bank")
-    assert result.scanned == 1 and [each.kind for each in result.skipped] == ["unreadable"]
+    assert result.scanned == 1 and [each.kind for each in result.skipped] == ["video"]
     assert reason in result.skipped[0].reason
+
+
+def test_a_video_without_a_frame_that_can_be_decoded_is_an_error_if_there_is_nothing_else(tmp_path: Path) -> None:
+    path = encode(tmp_path / "in" / "bad.mkv", 3, codec="mjpeg", pix_fmt="yuvj420p")
+    with av.open(str(path)) as container:
+        packets = [bytes(each) for each in container.demux(container.streams.video[0]) if each.size]
+    data = path.read_bytes()
+    for packet in packets:
+        data = data.replace(packet, bytes(len(packet)))
+    path.write_bytes(data)
+    for source in (path, tmp_path / "in"):
+        with pytest.raises(SourceError, match=r"bad\.mkv: none of its 3 frames can be read; the first: the video is"):
+            scan(source, square_detector(), bank=tmp_path / "bank", config=EVERY_FRAME)
+    draw(tmp_path / "in" / "good.png")
+    result = scan(tmp_path / "in", square_detector(), bank=tmp_path / "bank", config=EVERY_FRAME)
+    assert (result.scanned, len(result.skipped), result.footage) == (1, 3, Footage(1, only=False))
+
+
+def test_frames_are_called_frames_where_there_is_nothing_else(
+    tmp_path: Path, clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    still, bank, units = draw(tmp_path / "a.png"), tmp_path / "bank", list[str]()
+    config, detector = ScanConfig(video=VideoConfig(end_ms=1500)), square_detector()
+    result = scan(clip, detector, bank=bank, config=config, on_progress=lambda now: units.append(now.unit))
+    assert result.footage == Footage(1, only=True) and result.to_dict()["videos"] == 1 and set(units) == {"frame"}
+    render(result)
+    shown = capsys.readouterr().out.replace(str(tmp_path), "")
+    assert "videos that they are of" in shown and "frames/s" in shown and "image" not in shown
+    render(scan(clip, detector, bank=bank, config=config))
+    assert "nothing new: 2 frames unchanged, 0 skipped" in capsys.readouterr().out
+    assert scan([clip, still], detector, bank=bank, config=config).footage == Footage(1, only=False)
 
 
 def test_a_time_beyond_the_end_says_when_that_is(tmp_path: Path, clip: Path) -> None:

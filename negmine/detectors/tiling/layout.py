@@ -6,18 +6,17 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from negmine.detectors.letterbox import PADDING
 from negmine.detectors.tiling.config import TileConfig
 from negmine.errors import TilesError
+from negmine.images.parts import resized_part
 from negmine.structures import Image, Pixels, View
 
 MAX_TILES = 100_000  # of one image
 _LARGE = 100_000_000  # pixels of an image that is made smaller where it is shown as a whole: it may be read in parts
 _MAX_WHOLE = 4096  # pixels of its longer side then
-_BAND = 1 << 24  # pixels of a part that are in memory at a time, where it is made smaller
 _EDGE = 0.01  # share of a tile's side: a box that ends so near to the side may be cut by it
 
 
@@ -57,7 +56,7 @@ class Tile:
 
     def draw(self, image: Pixels) -> Image:
         """The picture that the detector gets."""
-        part = _part(image, self.view, self.shown_wh)
+        part = resized_part(image, self.view[:4], self.shown_wh)
         if self.canvas_wh == self.shown_wh:
             return np.ascontiguousarray(part)
         canvas = np.full((self.canvas_wh[1], self.canvas_wh[0], 3), PADDING, dtype=np.uint8)
@@ -142,25 +141,3 @@ def _whole(image_wh: tuple[int, int], base_wh: tuple[int, int]) -> Tile:
     smaller = min(_MAX_WHOLE / max(image_wh), 1.0) if image_wh[0] * image_wh[1] > _LARGE else 1.0
     shown_wh = _resized(image_wh, smaller)
     return Tile(View(0, 0, *image_wh, fitted), shown_wh, shown_wh)
-
-
-def _part(image: Pixels, view: View, size_wh: tuple[int, int]) -> Image:
-    """A part of an image, resized. Where it is made smaller, a band of its rows is in memory at a time."""
-    x1, y1, x2, y2, _ = view
-    (width, height), (to_width, to_height) = (x2 - x1, y2 - y1), size_wh
-    if (width, height) == size_wh:
-        return image[y1:y2, x1:x2]
-    if width * height <= _BAND or to_height >= height:
-        return _fitted(image[y1:y2, x1:x2], size_wh)
-    result = np.empty((to_height, to_width, 3), dtype=np.uint8)
-    rows = max(_BAND * to_height // (width * height), 1)  # of the result in a band
-    for top in range(0, to_height, rows):
-        bottom = min(top + rows, to_height)
-        first, last = y1 + top * height // to_height, y1 + math.ceil(bottom * height / to_height)
-        result[top:bottom] = _fitted(image[first:last, x1:x2], (to_width, bottom - top))
-    return result
-
-
-def _fitted(part: Image, size_wh: tuple[int, int]) -> Image:
-    method = cv2.INTER_AREA if size_wh[0] < part.shape[1] else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(part, size_wh, interpolation=method), dtype=np.uint8)

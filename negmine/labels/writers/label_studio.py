@@ -20,16 +20,17 @@ from lxml import etree
 from negmine.boxes import Box
 from negmine.labels.base import LabelWriter
 from negmine.labels.objects import as_json, numbered, written_objects
-from negmine.labels.plan import Content, ExportImage, Header, Plan
+from negmine.labels.plan import Content, ExportImage, Header, Plan, Proposal
 from negmine.paths import printable
 
 TASKS = "tasks.json"
 _INTERFACE = "label-config.xml"
 _LABEL, _IMAGE = "label", "image"  # names of the interface's two elements
 _SERVED = "/data/local-files/?d="
+_GAP = "likely miss: found in the frames before and after"  # shown beside the box
 _JUDGED = ("accepted", "rejected")
 
-_Shape = tuple[str, Box, float | None]  # class, box in pixels, and the score of a detector
+_Shape = tuple[str, Box, Proposal | None]  # class, box in pixels, and what a detector says of it
 
 
 class LabelStudio(LabelWriter):
@@ -60,26 +61,26 @@ FORMAT = LabelStudio()
 
 
 def _task(image: ExportImage, numbers: Mapping[str, int], folder: str) -> dict[str, object]:
-    objects = [(e.class_name, e.box_xyxy, e.score) for e in written_objects(image, numbers, crowds=False)]
+    objects = [(e.class_name, e.box_xyxy, e.proposal) for e in written_objects(image, numbers, crowds=False)]
     data: dict[str, object] = {"image": f"{_SERVED}{quote(f'{folder}/images/{image.file_name}')}"}
     task: dict[str, object] = {"data": data}
     origin, proposed = image.origin, list[_Shape]()
     if origin is not None:
         data |= {"source": origin.source, "sha256": origin.sha256}
-        proposed = [(each.class_name, each.box_xyxy, each.score) for each in origin.found]
-    if not image.scores:
+        proposed = [(each.class_name, each.box_xyxy, Proposal(each.score)) for each in origin.found]
+    if not image.proposals:
         data["split"] = ",".join(image.splits)
     if origin is None or origin.state in _JUDGED:
         task["annotations"] = [{"result": [_result(image, i, shape) for i, shape in enumerate(objects)]}]
-    if shapes := objects if image.scores else proposed:
-        scores = [score for _, _, score in shapes if score is not None]
+    if shapes := objects if image.proposals else proposed:
+        scores = [proposal.score for _, _, proposal in shapes if proposal is not None]
         results = [_result(image, index, shape) for index, shape in enumerate(shapes)]
         task["predictions"] = [{"model_version": "negmine", "score": max(scores, default=0.0), "result": results}]
     return task
 
 
 def _result(image: ExportImage, index: int, shape: _Shape) -> dict[str, object]:
-    (width, height), (name, (x1, y1, x2, y2), score) = image.size_wh, shape
+    (width, height), (name, (x1, y1, x2, y2), proposal) = image.size_wh, shape
     value = {
         "x": 100 * x1 / width,
         "y": 100 * y1 / height,
@@ -98,7 +99,9 @@ def _result(image: ExportImage, index: int, shape: _Shape) -> dict[str, object]:
         "image_rotation": 0,
         "value": value,
     }
-    return result if score is None else {**result, "score": score}
+    if proposal is not None:
+        result |= {"score": proposal.score} | ({"meta": {"text": [_GAP]}} if proposal.is_gap else {})
+    return result
 
 
 def _interface(class_names: Sequence[str]) -> bytes:

@@ -100,7 +100,7 @@ class FlickerLoop:
             for _, group in groupby(items, _video_of):
                 frames = list(group)
                 if isinstance(frames[0], UnreadableVideo):
-                    self._counts.skipped.append(SkippedImage(frames[0].path, "unreadable", frames[0].reason))
+                    self._counts.skipped.append(SkippedImage(frames[0].path, "video", frames[0].reason))
                 else:
                     yield from self._video([each for each in frames if isinstance(each, FrameItem)], engine)
 
@@ -154,7 +154,7 @@ class FlickerLoop:
         if copies:
             with self._bank.transaction():
                 for number in sorted(copies):
-                    record = ItemRecord(items[number].key, stamp, None, is_background=False)
+                    record = _record(items[number], hashes[number], stamp, known[number])
                     self._bank.register(record, hashes[number], None, None)
         self._counts.duplicates += len(copies)
         return same | copies
@@ -198,8 +198,7 @@ class FlickerLoop:
             self._counts.skipped.append(SkippedImage(frame.item.path, kind, str(error)))
             return
         (was,) = self._bank.known_items(self._run_id, [frame.item.key])
-        truth_hash = was.record.truth_hash if was and was.sha256 == frame.sha256 else None
-        record = ItemRecord(frame.item.key, stamp, truth_hash, is_background=False)
+        record = _record(frame.item, frame.sha256, stamp, was)
         gaps = likely_misses(findings, self._job.classes)
         image = ScannedImage(record, frame.sha256, frame.size_wh, None, judged, negatives, gaps)
         self._ready.append((image, frame.item))
@@ -225,6 +224,12 @@ class FlickerLoop:
 
 def _video_of(item: SourceItem) -> Path:
     return item.name.video if isinstance(item, FrameItem) else item.path
+
+
+def _record(item: FrameItem, sha256: str, stamp: FileStamp, was: KnownItem | None) -> ItemRecord:
+    """What the catalogue keeps of a frame: the labels that it had, while it is the same, and not that it is empty."""
+    truth_hash = was.record.truth_hash if was and was.sha256 == sha256 else None
+    return ItemRecord(item.key, stamp, truth_hash, is_background=False)
 
 
 def _seen(frame: _Waiting) -> SeenFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from banks import contents
+from banks import contents, facts
 from blobs import draw, find_squares, square_detector
 from clips import encode
 
@@ -17,6 +18,7 @@ from negmine.bank.bank import Bank
 from negmine.bank.records import Negative
 from negmine.bank.verify import verify
 from negmine.boxes import Rect, rect_touches, touched_pixels
+from negmine.datasets.config import LabelConfig
 from negmine.detectors.function import FunctionDetector
 from negmine.detectors.tiling.config import TileConfig
 from negmine.detectors.tiling.detector import TiledDetector
@@ -80,6 +82,7 @@ def test_flickers_become_negatives_that_keep_clear_of_what_walks(clip: Path, tmp
         (row,) = bank.query("SELECT class_name, score, x1, y1, x2, y2 FROM gaps")
         assert tuple(row) == ("lamp", 0.8, 10 + 4 * GAP, 20, 30 + 4 * GAP, 40)
     document = result.to_dict()
+    assert result.with_flickers == 2 and result.with_false_positives == 0
     assert (document["flickers"], document["likely_misses"], document["cameras"]) == (2, 1, [])
 
 
@@ -175,6 +178,59 @@ def test_where_it_is_background_by_the_user_s_word_it_is_none_by_flickers(clip: 
     with Bank(tmp_path / "bank") as bank:
         assert len(bank.backgrounds()) == FRAMES
     assert not any(each.is_flicker for each in negatives(tmp_path / "bank"))
+
+
+SHORT = FLICKERS[0] + 4  # frames with one flicker
+LABELS = LabelConfig(class_map={"pedestrian": "lamp"})
+PLAIN = ScanConfig(crop=CONFIG.crop, video=VideoConfig(Every(frames=5)))
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("short") / "short.mkv"
+    return encode(path, SHORT, draw=picture, codec="ffv1", pix_fmt="bgr0")
+
+
+@pytest.mark.slow_after(1)
+@pytest.mark.parametrize("is_copied_first", [False, True])
+def test_scans_with_and_without_flicker_give_one_bank_in_either_order(
+    short: Path, tmp_path: Path, is_copied_first: bool
+) -> None:
+    """Also where only the later scans see a copy of the video."""
+    copy = tmp_path / "copy.mkv"
+    copy.write_bytes(short.read_bytes())
+    orders = {"plain": (PLAIN, CONFIG), "flicker": (CONFIG, PLAIN)}
+    for name, (first, second) in orders.items():
+        look([short, copy] if is_copied_first else short, tmp_path / name, first)
+        look([short, copy], tmp_path / name, second)
+        look([short, copy], tmp_path / name, first)
+    assert facts(tmp_path / "plain") == facts(tmp_path / "flicker")
+    with Bank(tmp_path / "plain") as bank:
+        assert len(bank.backgrounds()) == 2 * 3
+
+
+def test_another_video_of_the_same_name_is_not_background_because_the_one_before_was(tmp_path: Path) -> None:
+    encode(tmp_path / "clip.mkv", 8, draw=picture, codec="ffv1", pix_fmt="bgr0")
+    look(tmp_path / "clip.mkv", tmp_path / "bank", PLAIN)
+    encode(tmp_path / "clip.mkv", 8, draw=lambda number: picture(number + 1), codec="ffv1", pix_fmt="bgr0")
+    look(tmp_path / "clip.mkv", tmp_path / "bank")
+    with Bank(tmp_path / "bank") as bank:
+        assert bank.backgrounds() == {}
+
+
+def test_the_labels_of_a_video_outlast_a_new_time_of_its_file(short: Path, tmp_path: Path) -> None:
+    copy, labels = tmp_path / "clip.mkv", tmp_path / "gt.txt"
+    copy.write_bytes(short.read_bytes())
+    labels.write_text("1,1,10,20,20,20,1,1,1\n")
+    scan(copy, square_detector(), bank=tmp_path / "bank", config=replace(PLAIN, labels=LABELS), truth=labels)
+    look(copy, tmp_path / "bank")
+    with Bank(tmp_path / "bank") as bank:
+        labelled = list(bank.query("SELECT key, truth_hash FROM items ORDER BY key"))
+        assert any(truth for _, truth in labelled)
+    os.utime(copy, ns=(1, 1))
+    look(copy, tmp_path / "bank")
+    with Bank(tmp_path / "bank") as bank:
+        assert list(bank.query("SELECT key, truth_hash FROM items ORDER BY key")) == labelled
 
 
 @pytest.mark.parametrize(
