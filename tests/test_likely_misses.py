@@ -129,7 +129,7 @@ def test_the_list_names_each_and_is_judged_by_what_it_prints(bank: Path, told: T
         (["accept", "{g}"], "a likely miss is no negative, so nothing accepts it"),
         (["target", "{g}", "abcdef0"], "found both"),
         (["target", "g0000"], "has no likely miss g0000"),
-        (["target", "gone"], "4 or more hex digits of a likely miss"),
+        (["target", "gone"], "expected 4 or more hex digits of a negative's hash"),
         (["show", "{g}"], "names a likely miss, not a negative"),
         (["list", "--gaps", "--cluster", "1"], "--folder with --gaps, found another"),
     ],

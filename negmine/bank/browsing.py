@@ -13,6 +13,7 @@ from negmine.bank.bank import Bank
 from negmine.bank.cells import BOX, FLAG, KEY, NUMBER, SHA256, SIDE, TEXT, TEXT_OR_NULL, WHOLE, Cell, Row
 from negmine.bank.content_files import source_path
 from negmine.bank.filters import EVERY_NEGATIVE, NegativeFilter, Sort
+from negmine.bank.gaps import is_gap_name
 from negmine.bank.records import Negative
 from negmine.boxes import Rect
 from negmine.errors import BankError
@@ -174,7 +175,7 @@ def find(bank: Bank, prefix: str) -> int:
         BankError: where these are fewer than four, or no hex digits, or no hash or several begin so.
     """
     text = prefix.strip().lower()
-    if text.startswith("g"):
+    if is_gap_name(text):
         raise BankError(f"{printable(text)} names a likely miss, not a negative; `negmine bank list --gaps` lists them")
     if not _PREFIX.fullmatch(text):
         raise BankError(

@@ -174,18 +174,23 @@ def gap_digits(gaps: Sequence[Gap]) -> int:
     return digits
 
 
+def is_gap_name(text: str) -> bool:
+    """Whether text may be the beginning of a likely miss's ID."""
+    return _PREFIX.fullmatch(text.strip().lower()) is not None
+
+
 def find_gap(gaps: Iterable[Gap], prefix: str, folder: Path) -> Gap:
-    """The likely miss whose hash, after `g`, begins with some hex digits.
+    """The likely miss with an ID that begins so.
+
+    Args:
+        gaps: of the bank.
+        prefix: `is_gap_name` holds for it.
+        folder: of the bank.
 
     Raises:
-        BankError: where these are fewer than four, or no hex digits, or no hash or several begin so.
+        BankError: where no ID or several begin so.
     """
     text = prefix.strip().lower()
-    if not _PREFIX.fullmatch(text):
-        raise BankError(
-            f"expected {GAP_MARK} and 4 or more hex digits of a likely miss, as `negmine bank list --gaps` shows them, "
-            f"found {prefix!r}"
-        )
     found = [gap for gap in gaps if gap.sha256.startswith(text[1:])]
     if len(found) > 1:
         raise BankError(f"{text} is the beginning of {len(found)} likely misses; give more digits")

@@ -14,7 +14,8 @@ from negmine.reviewing.guard import TOKEN_HEADER, Access, names_of
 
 TOKEN = "a-token-of-this-start"
 OWN = "http://127.0.0.1:8765"
-PATHS = ["/", "/api/facets", "/api/changes", "/api/list", "/api/rows?ids=1", "/api/negatives/1", "/thumbnails/x.jpg"]
+PATHS = ["/", "/api/facets", "/api/changes", "/api/list", "/api/rows?ids=1", "/api/negatives/1", "/thumbnails/x.jpg",
+         "/?kind=misses", "/api/list?kind=misses", "/api/misses/1", f"/misses/{'0' * 64}.jpg"]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PATHS)

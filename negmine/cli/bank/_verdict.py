@@ -95,7 +95,9 @@ def of_gaps(prefixes: Sequence[str]) -> bool:
     Raises:
         ConfigError: where some are, and others are of negatives.
     """
-    marked = [each.strip().lower().startswith("g") for each in prefixes]
+    from negmine.bank.gaps import is_gap_name
+
+    marked = [is_gap_name(each) for each in prefixes]
     if any(marked) and not all(marked):
         raise ConfigError("expected IDs of negatives or of likely misses (g...), found both; give one command for each")
     return any(marked)
