@@ -24,7 +24,7 @@ _CLASSES = 20  # of a model that are listed; --json has all
 _FILES = 5  # of a finding that are named
 
 
-def render(result: EvalResult) -> None:
+def render_figures(result: EvalResult) -> None:
     """Print a result."""
     out = console()
     _images(out, result)

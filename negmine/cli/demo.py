@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from negmine.cli._command import Command, option
+from negmine.cli._figures import render_figures
 from negmine.cli._options import json_option
 from negmine.cli._output import print_json
 from negmine.cli._rounds import render_rounds
@@ -33,7 +34,6 @@ def command(out: str, seed: int, as_json: bool) -> None:
     negmine demo --out negmine-demo
     """
     from negmine.cli import augment, ratio, scan
-    from negmine.cli import eval as eval_command
     from negmine.demo.run import run_demo
 
     screen = console()
@@ -52,7 +52,7 @@ def command(out: str, seed: int, as_json: bool) -> None:
     augment.render(result.augment)
     ratio.render(result.ratio)
     render_rounds(result.retrain)
-    eval_command.render(result.evaluation)
+    render_figures(result.evaluation)
     say(screen, f"\nThe demo took {result.seconds:.0f} s. It wrote:")
     exported = f"{counted(result.export.negatives, 'negative')} and {counted(result.export.variants, 'variant')}"
     for path, what in (

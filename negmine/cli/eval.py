@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from negmine.cli._command import Command, option
-from negmine.cli._figures import render
+from negmine.cli._figures import render_figures
 from negmine.cli._options import (
     CONF,
     as_base,
@@ -215,7 +215,7 @@ def command(
     if as_json:
         print_json(result.to_dict())
     else:
-        render(result)
+        render_figures(result)
     ctx.exit(0 if result.ok else 1)
 
 

@@ -12,7 +12,7 @@ import pytest
 from blobs import draw, find_squares
 from commands import one_line
 
-from negmine.cli.eval import render
+from negmine.cli._figures import render_figures
 from negmine.demo.dataset import DemoDataset, write_demo_dataset
 from negmine.detectors.function import FunctionDetector
 from negmine.evaluating.evaluate import evaluate
@@ -159,7 +159,7 @@ def test_of_many_classes_the_first_are_shown(
             f"{number} 0.15 0.25 0.1 0.16667\n" if number else ""
         )
     (root / "data.yaml").write_text(f"val: images/val\nnames: {names}\n")
-    render(evaluate(FunctionDetector(find_squares, names, name="[bold]x"), root))
+    render_figures(evaluate(FunctionDetector(find_squares, names, name="[bold]x"), root))
     text = capsys.readouterr().out
     assert "class 20" in text and "class 21" not in text and "and 5 more classes; --json has all" in text
     assert "[bold]x" in text and "never" not in text and "at recall 0.000" in text
@@ -184,13 +184,13 @@ def test_a_line_says_whether_models_differ(
         FunctionDetector(each, ["lamp"], name=name) for each, name in ((find_squares, "old"), (fires_less, "new"))
     )
     monkeypatch.setenv("COLUMNS", "80")
-    render(evaluate([old, new], tmp_path))
+    render_figures(evaluate([old, new], tmp_path))
     text = capsys.readouterr().out
     heads = "model FPPI with FP recall precision mAP50 mAP50-95 LAMR threshold its FPPI"
     assert heads in " ".join(text.split())  # each on one line, of 80 characters
     assert "  A  old" in text and "  B  new" in text
     assert "B against A: better: 0.05 times the false positives over recalls 0.80 to 1.00 (90 % interval" in text
-    render(evaluate([old, old], tmp_path))
+    render_figures(evaluate([old, old], tmp_path))
     assert "B against A: cannot tell with 10 labelled images and 10 backgrounds: 1 times" in capsys.readouterr().out
 
 

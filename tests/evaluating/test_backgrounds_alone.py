@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from eval_sets import many_classes, scaled_detector, scene
 
-from negmine.cli._figures import render
+from negmine.cli._figures import render_figures
 from negmine.datasets.config import LabelConfig
 from negmine.detectors.function import FunctionDetector
 from negmine.errors import ConfigError, SourceError
@@ -70,7 +70,7 @@ def test_models_are_compared_without_a_verdict(tmp_path: Path, capsys: pytest.Ca
     _, difference = result.differences
     assert difference is not None and difference.comparison is None and difference.figures.fppi.low == -1
     assert [failure.check for failure in result.failures] == ["recall<0.5"]  # unknown, so it does not pass
-    render(result)
+    render_figures(result)
     shown = capsys.readouterr().out
     assert "2 backgrounds; without labelled data recall is unknown" in shown
     assert "B against A at conf 0.25: -1.000 to +0.000 false positives per image (90 %" in " ".join(shown.split())
@@ -78,6 +78,6 @@ def test_models_are_compared_without_a_verdict(tmp_path: Path, capsys: pytest.Ca
 
 def test_of_several_classes_those_that_fire_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root, detector = many_classes(tmp_path, 25)
-    render(evaluate(detector, backgrounds=root / "images" / "val" / "b.png"))
+    render_figures(evaluate(detector, backgrounds=root / "images" / "val" / "b.png"))
     shown = capsys.readouterr().out
     assert shown.count("class 3 ") == 2 and "and 5 more classes; --json has all" in shown and "0.50001" in shown

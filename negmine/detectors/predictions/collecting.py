@@ -63,29 +63,23 @@ def collected(
         PredictionsError: for an invalid box or score, or a class without a name.
         ConfigError: where the file of class names cannot be read.
     """
-    names = None if class_names is None else read_class_names(class_names)
+    given = None if class_names is None else read_class_names(class_names)
     if class_names is not None:
         files = [*files, ("names", read_file(class_names))]
-    by_name = any(isinstance(each.label, str) for each in found) or (names is None and not found)
-    if by_name:
-        names, places = _by_name(found, names)
-    elif names is None or class_names is None:
+    names: Mapping[int, str]
+    if any(isinstance(each.label, str) for each in found) or (given is None and not found):
+        names = dict(enumerate(sorted({str(each.label) for each in found}))) if given is None else given
+        places: dict[object, int] = {name: number for number, name in names.items()}
+    elif given is None:
         raise PredictionsError(f"{printable(path)} gives its classes by number; name them with --class-names")
     else:
-        numbers: set[object] = {each.label for each in found}
-        places = numbered(names, numbers, printable(path), printable(class_names), base)
+        names, numbers = given, {each.label for each in found}
+        places = numbered(names, numbers, printable(path), printable(class_names or ""), base)
     rows: dict[ImageName, list[_Row]] = defaultdict(list)
     for each in found:
         rows[each.image].append(_row(each, places, names))
     arrays = {name: np.array(each, dtype=np.float64) for name, each in rows.items()}
     return Predictions(names, arrays, False, listed, hash_files(files))
-
-
-def _by_name(found: Sequence[FoundBox], names: Mapping[int, str] | None) -> tuple[Mapping[int, str], dict[object, int]]:
-    """Class names, and name to class id; the names that occur, sorted, where none are given."""
-    if names is None:
-        names = dict(enumerate(sorted({str(each.label) for each in found})))
-    return names, {name: number for number, name in names.items()}
 
 
 def _row(each: FoundBox, places: Mapping[object, int], names: Mapping[int, str]) -> _Row:

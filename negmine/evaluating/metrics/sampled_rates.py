@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from negmine.evaluating.metrics.lamr import REFERENCE_FPPI, geometric_mean_rate
 from negmine.structures import FloatArray, IntArray
@@ -19,7 +20,7 @@ class ScoredRows(NamedTuple):
     images: IntArray  # [N] index of the image of each
 
     @classmethod
-    def falling(cls, scores: FloatArray, images: IntArray) -> ScoredRows:
+    def falling(cls, scores: FloatArray, images: npt.NDArray[np.int32] | IntArray) -> ScoredRows:
         """Rows in any order; equal scores by image."""
         order = np.lexsort((images, -scores))
         return cls(scores[order], images[order].astype(np.int64))
