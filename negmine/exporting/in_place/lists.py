@@ -1,0 +1,65 @@
+"""Lists of images, one a line, as VOC and YOLO data sets have them: adding lines that look like the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from negmine.errors import ExportError
+from negmine.exporting.in_place.insertion import Insertion
+from negmine.labels.plan import ExportImage
+from negmine.paths import printable
+
+
+@dataclass(frozen=True, slots=True)
+class ImageList:
+    """A list of images.
+
+    Attributes:
+        name: of the file, relative to the root of the data set.
+        example: the name of an image that it lists, with suffix.
+    """
+
+    name: str
+    example: str
+
+    def insertion(self, data: bytes, images: Sequence[ExportImage]) -> tuple[int, Insertion]:
+        """Where lines go in the file, and these.
+
+        Args:
+            data: the file.
+            images: to be listed.
+
+        Raises:
+            ExportError: where no line names the example.
+        """
+        before, has_suffix = self._style(data)
+        newline = "\r\n" if b"\r\n" in data else "\n"
+        is_ended = not data or data.endswith(b"\n")
+        pieces = {each.name: f"{before}{each.name}{each.suffix if has_suffix else ''}" for each in images}
+        lead, tail = ("", newline) if is_ended else (newline, "")
+        return len(data), Insertion(pieces, lead, newline, tail)
+
+    def names_example(self, data: bytes) -> bool:
+        """Whether a line of the file names the example."""
+        return self._line(data) is not None
+
+    def _style(self, data: bytes) -> tuple[str, bool]:
+        """What is before a name in a line, and whether names have suffixes."""
+        line = self._line(data)
+        if line is None:
+            raise ExportError(
+                f"{printable(self.name)}: expected a line that names {printable(self.example)}, found none; export the "
+                "negatives with --merge"
+            )
+        has_suffix = line.endswith(self.example)
+        return line.removesuffix(self.example if has_suffix else self._stem), has_suffix
+
+    def _line(self, data: bytes) -> str | None:
+        lines = (line.strip() for line in data.decode("utf-8", "surrogateescape").splitlines())
+        wanted = (self.example, self._stem)
+        return next((line for line in lines if line.replace("\\", "/").rpartition("/")[2] in wanted), None)
+
+    @property
+    def _stem(self) -> str:
+        return self.example.rpartition(".")[0]
