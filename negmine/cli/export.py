@@ -47,8 +47,8 @@ _WITHOUT_BANK = (
 )  # fmt: skip
 _CLASSES = 10  # that are listed; --json has all
 _FOR_YOLO = (
-    "these have no objects, and train nothing alone: name the folder in train of your own data.yaml too, which may be a "
-    "list, or use --into or --merge"
+    "these have no objects, and train nothing alone: name the folder in train of your own data.yaml too, which may "
+    "be a list, or use --into or --merge"
 )
 _KEEP_EMPTY = (
     "some trainers drop images without annotations, which negatives are: for MMDetection set "

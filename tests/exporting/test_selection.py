@@ -29,7 +29,7 @@ def negative(
 ) -> Negative:
     return Negative(
         number, Path(f"/bank/{number}.jpg"), sha256_of(b"%d" % number), (64, 64), score, class_name,
-        Path(f"/in/{source}.png"), sha256_of(b"source %d" % source), Rect(0, 0, 64, 64), review,  # type: ignore[arg-type]
+        Path(f"/in/{source}.png"), sha256_of(b"source %d" % source), Rect(0, 0, 64, 64), "unreviewed",
     )  # fmt: skip
 
 

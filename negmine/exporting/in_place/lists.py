@@ -17,11 +17,11 @@ class ImageList:
 
     Attributes:
         name: of the file, relative to the root of the data set.
-        example: the name of an image that it lists, with suffix.
+        images: the names of images that it may list, with suffixes; a line of one of them shows how lines look.
     """
 
     name: str
-    example: str
+    images: frozenset[str]
 
     def insertion(self, data: bytes, images: Sequence[ExportImage]) -> tuple[int, Insertion]:
         """Where lines go in the file, and these.
@@ -31,7 +31,7 @@ class ImageList:
             images: to be listed.
 
         Raises:
-            ExportError: where no line names the example.
+            ExportError: where no line names any of the images.
         """
         before, has_suffix = self._style(data)
         newline = "\r\n" if b"\r\n" in data else "\n"
@@ -40,8 +40,8 @@ class ImageList:
         lead, tail = ("", newline) if is_ended else (newline, "")
         return len(data), Insertion(pieces, lead, newline, tail)
 
-    def names_example(self, data: bytes) -> bool:
-        """Whether a line of the file names the example."""
+    def is_of_these(self, data: bytes) -> bool:
+        """Whether a line of the file names one of the images."""
         return self._line(data) is not None
 
     def _style(self, data: bytes) -> tuple[str, bool]:
@@ -49,17 +49,18 @@ class ImageList:
         line = self._line(data)
         if line is None:
             raise ExportError(
-                f"{printable(self.name)}: expected a line that names {printable(self.example)}, found none; export the "
+                f"{printable(self.name)}: expected a line that names an image to train on, found none; export the "
                 "negatives with --merge"
             )
-        has_suffix = line.endswith(self.example)
-        return line.removesuffix(self.example if has_suffix else self._stem), has_suffix
+        name = _last_part(line)
+        return line.removesuffix(name), name in self.images
 
     def _line(self, data: bytes) -> str | None:
-        lines = (line.strip() for line in data.decode("utf-8", "surrogateescape").splitlines())
-        wanted = (self.example, self._stem)
-        return next((line for line in lines if line.replace("\\", "/").rpartition("/")[2] in wanted), None)
+        """The first line that names one of the images."""
+        known = self.images | {name.rpartition(".")[0] for name in self.images}
+        lines = (line.strip() for line in data.decode("utf-8-sig", "surrogateescape").splitlines())
+        return next((line for line in lines if _last_part(line) in known), None)
 
-    @property
-    def _stem(self) -> str:
-        return self.example.rpartition(".")[0]
+
+def _last_part(line: str) -> str:
+    return line.replace("\\", "/").rpartition("/")[2]

@@ -97,8 +97,9 @@ def _voc(dataset: Dataset, split: str, labelled: _Labelled) -> Place:
     lists = [] if split == WHOLE else [real_path(each) for each in training_lists(dataset.path)]
     lists = [each for each in lists if each.parents[2] in folder.parents]
     root = _root([folder, labels, *(each.parent for each in lists)], dataset)
-    indexes = [ImageList(_below(root, each), within[0][0].name) for each in lists]
-    used = tuple(each for each, path in zip(indexes, lists, strict=True) if each.names_example(_read(path)))
+    names = frozenset(path.name for path, _ in within)
+    indexes = [ImageList(_below(root, each), names) for each in lists]
+    used = tuple(each for each, path in zip(indexes, lists, strict=True) if each.is_of_these(_read(path)))
     return Place("voc", root, _below(root, folder), _below(root, labels), used)
 
 
@@ -113,11 +114,11 @@ def _yolo(dataset: Dataset, split: str, labelled: _Labelled) -> Place:
         kept = [each for each in labelled if {real_path(each[0]), *real_path(each[0]).parents}.intersection(folders)]
         labelled = kept or labelled
     folder = _commonest(path.parent for path, _ in labelled)
-    example = next(path for path, _ in labelled if path.parent == folder)
-    images, labels = real_path(folder), real_path(label_path(example).parent)
-    lists = [each for each in lists if ImageList(each.name, example.name).names_example(_read(each))][:1]
+    names = frozenset(path.name for path, _ in labelled if path.parent == folder)
+    images, labels = real_path(folder), real_path(label_path(folder / min(names)).parent)
+    lists = [each for each in lists if ImageList(each.name, names).is_of_these(_read(each))][:1]
     root = _root([images, labels, *(each.parent for each in lists)], dataset)
-    indexes = tuple(ImageList(_below(root, each), example.name) for each in lists)
+    indexes = tuple(ImageList(_below(root, each), names) for each in lists)
     return Place("yolo", root, _below(root, images), _below(root, labels), indexes)
 
 
