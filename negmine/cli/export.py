@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
 import click
-from click.core import ParameterSource
 
-from negmine.cli._command import Command, option
+from negmine.cli._command import Command, option, require_alone
 from negmine.cli._in_place import add_into, take_out_of
 from negmine.cli._options import bank_option, json_option, label_options, workers_option
 from negmine.cli._output import print_json, say_skipped, table
@@ -181,11 +179,11 @@ def command(
     a coco export has train/, valid/ and so on, each with its images and an _annotations.coco.json, as RF-DETR takes it.
     """
     if remove:
-        _require_alone(ctx, "--remove", "--into, --split and how labels are understood", _TO_REMOVE)
+        require_alone(ctx, "--remove", "--into, --split and how labels are understood", _TO_REMOVE)
         take_out_of(_given(into, "--into"), split, labels, as_json=as_json)
         return
     if only in get_args(TargetKind):
-        _require_alone(ctx, f"--only {only}", "--bank, --format, --out and how files are written", _FOR_A_LABELLER)
+        require_alone(ctx, f"--only {only}", "--bank, --format, --out and how files are written", _FOR_A_LABELLER)
         kind = cast(TargetKind, only)
         config = TargetExportConfig(format_name, method, workers, kind)
         _export_targets(bank, _given(out, "--out"), config, as_json=as_json)
@@ -193,7 +191,7 @@ def command(
     if format_name not in WRITTEN_FORMATS:
         raise click.UsageError(f"expected --only targets with --format {format_name}, found none")
     if no_bank:
-        _require_alone(ctx, "--no-bank", "--merge and its options", _WITHOUT_BANK)
+        require_alone(ctx, "--no-bank", "--merge and its options", _WITHOUT_BANK)
     shares = None if split is None else SplitConfig.parse(split, group_by=group_by, seed=selection.seed)
     if shares is None and group_by != _BY:
         raise click.UsageError("expected --split with shares, such as 0.8/0.2, with --group-by, found none")
@@ -210,7 +208,7 @@ def command(
     )
     split = split if shares is None else None
     if into is not None:
-        _require_alone(ctx, "--into", "a bank, how many, and how files are written", _TO_ADD)
+        require_alone(ctx, "--into", "a bank, how many, and how files are written", _TO_ADD)
         add_into(bank, into, split, export_config, as_json=as_json)
         return
     from negmine.exporting.export import export
@@ -229,18 +227,6 @@ def _given(value: str | None, name: str) -> str:
     if value is None:
         raise click.UsageError(f"Missing option '{name}'.")
     return value
-
-
-def _require_alone(ctx: click.Context, name: str, beside: str, allowed: Collection[str]) -> None:
-    """Refuse options that mean nothing beside another."""
-    by_name = {each.name: each for each in ctx.command.params}
-    given = [
-        by_name[each].opts[0]
-        for each in by_name
-        if each is not None and ctx.get_parameter_source(each) is ParameterSource.COMMANDLINE and each not in allowed
-    ]
-    if given:
-        raise click.UsageError(f"expected {name} with {beside} alone, found {', '.join(given)}")
 
 
 def _export_targets(bank: str, out: str, config: TargetExportConfig, *, as_json: bool) -> None:

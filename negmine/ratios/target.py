@@ -122,7 +122,7 @@ class Target:
     def limit(self) -> Ratio:
         """The ratio with the most negatives that meets it."""
         if self.text == ULTRALYTICS:
-            return Ratio(1 - _ULTRALYTICS_SHARE, _ULTRALYTICS_SHARE)
+            return Ratio(1 / _ULTRALYTICS_SHARE - 1, Fraction(1))
         return Ratio.parse(self.text.split("..")[-1])
 
     def fewest(self, positives: int) -> int:

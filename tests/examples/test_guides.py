@@ -59,6 +59,7 @@ def test_there_is_a_guide_for_every_job() -> None:
         "review.md",
         "bank.md",
         "ratio-and-export.md",
+        "how-many.md",
         "retrain.md",
         "large-images.md",
         "verifier.md",
