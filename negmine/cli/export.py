@@ -14,7 +14,6 @@ from negmine.cli._output import print_json, say_skipped, table
 from negmine.cli._selection import selection_options
 from negmine.datasets.config import LabelConfig
 from negmine.exporting.config import (
-    TARGET_FORMATS,
     CopyMethod,
     ExportConfig,
     SelectionConfig,
@@ -23,7 +22,7 @@ from negmine.exporting.config import (
     TargetKind,
 )
 from negmine.grouping import NEAR_DUPLICATE as _BY
-from negmine.labels.formats import WRITTEN_FORMATS
+from negmine.labels.formats import ABOUT_FORMATS, WRITTEN_FORMATS
 from negmine.paths import printable
 from negmine.terminal import console, count_progress, say
 from negmine.words import counted
@@ -48,13 +47,10 @@ _FOR_YOLO = (
     "these have no objects, and train nothing alone: name the folder in train of your own data.yaml too, which may "
     "be a list, or use --into or --merge"
 )
-_KEEP_EMPTY = (
-    "some trainers drop images without annotations, which negatives are: for MMDetection set "
-    "filter_cfg=dict(filter_empty_gt=False), for detectron2 DATALOADER.FILTER_EMPTY_ANNOTATIONS False"
-)
+_FORMATS = "\n".join(["\b", "Formats:", *(f"  {key:<13} {about}" for key, about in ABOUT_FORMATS.items())])
 
 
-@click.command("export", cls=Command)
+@click.command("export", cls=Command, epilog=_FORMATS)
 @bank_option
 @option("Bank", "--no-bank", is_flag=True, help="With --merge: write DATA alone, without negatives.")
 @option(
@@ -105,10 +101,11 @@ _KEEP_EMPTY = (
     "Files",
     "--format",
     "format_name",
-    type=click.Choice(TARGET_FORMATS),
+    type=click.Choice(WRITTEN_FORMATS),
+    metavar="FORMAT",
     default=_DEFAULT.format,
     show_default=True,
-    help="Format of the labels; label-studio with --only targets.",
+    help="Format of the labels; all are listed below.",
 )
 @option("Files", "--out", metavar="DIR", help="A new or empty folder, or an earlier export.")
 @option("Files", "--copy", "method", flag_value="copy", default=_DEFAULT.method, help="Copy the images (default).")
@@ -175,8 +172,7 @@ def command(
     --into adds images and empty labels beside those of DATA, and their names to its lists or COCO file. --remove takes
     just these out again, and DATA is what it was, byte for byte. What you have changed since stays, and is named.
 
-    A yolo export has images/, labels/ and a data.yaml; a voc export has JPEGImages/, Annotations/ and ImageSets/Main/;
-    a coco export has train/, valid/ and so on, each with its images and an _annotations.coco.json, as RF-DETR takes it.
+    An export without splits of DATA has a split train alone. What a format cannot say, such as masks, is refused.
     """
     if remove:
         require_alone(ctx, "--remove", "--into, --split and how labels are understood", _TO_REMOVE)
@@ -188,8 +184,6 @@ def command(
         config = TargetExportConfig(format_name, method, workers, kind)
         _export_targets(bank, _given(out, "--out"), config, as_json=as_json)
         return
-    if format_name not in WRITTEN_FORMATS:
-        raise click.UsageError(f"expected --only targets with --format {format_name}, found none")
     if no_bank:
         require_alone(ctx, "--no-bank", "--merge and its options", _WITHOUT_BANK)
     shares = None if split is None else SplitConfig.parse(split, group_by=group_by, seed=selection.seed)
@@ -258,6 +252,8 @@ def _export_targets(bank: str, out: str, config: TargetExportConfig, *, as_json:
 
 def render(result: ExportResult) -> None:
     """Print what an export did."""
+    from negmine.labels.formats import label_writer
+
     out = console()
     if result.merged is not None:
         _render_merged(out, result, result.merged)
@@ -272,8 +268,8 @@ def render(result: ExportResult) -> None:
         say(out, ", ".join(shown))
     if result.merged is None and result.format == "yolo":
         say(out, _FOR_YOLO)
-    if result.format == "coco":
-        say(out, _KEEP_EMPTY)
+    if advice := label_writer(result.format).advice:
+        say(out, advice)
     if result.passed_over:
         say(out, f"{counted(result.passed_over, 'other negative')} could be exported too, and were not asked for")
     if result.left_out:

@@ -12,13 +12,12 @@ from typing import Literal, Self, get_args
 from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
 from negmine.grouping import GroupBy
-from negmine.labels.formats import WRITTEN_FORMATS
+from negmine.labels.formats import OBJECT_FORMATS, WRITTEN_FORMATS
 from negmine.labels.splits import TEST, TRAIN, VAL
 from negmine.ratios.target import Ratio
 
 CopyMethod = Literal["copy", "hardlink", "symlink"]
 TargetKind = Literal["targets", "gaps"]
-TARGET_FORMATS = (*WRITTEN_FORMATS, "label-studio")  # of images with boxes that a person corrects
 
 
 _SHARES = re.compile(r"(\d*\.?\d+)((?:/\d*\.?\d+){1,2})")
@@ -156,7 +155,7 @@ class TargetExportConfig:
         ConfigError: for a format or method that does not exist, or no workers.
     """
 
-    format: str = "voc"  # one of TARGET_FORMATS
+    format: str = "voc"  # one of OBJECT_FORMATS
     method: CopyMethod = "copy"
     workers: int | None = None  # threads that read and write files; one per core where None
     only: TargetKind = "targets"  # those of negatives that a person marked, or frames with likely misses
@@ -164,7 +163,7 @@ class TargetExportConfig:
     def __post_init__(self) -> None:
         if self.only not in get_args(TargetKind):
             raise ConfigError(f"expected one of {', '.join(get_args(TargetKind))}, found {self.only!r}")
-        _check(self.format, TARGET_FORMATS, self.method, self.workers)
+        _check(self.format, OBJECT_FORMATS, self.method, self.workers)
 
 
 def _check(format_name: str, formats: Sequence[str], method: str, workers: int | None) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from negmine.bank.bank import Bank
+from negmine.bank.origins import Origins
 from negmine.errors import ExportError
 from negmine.exporting.config import ExportConfig
 from negmine.exporting.fitting import nothing_chosen, require_fitting
@@ -12,7 +14,7 @@ from negmine.exporting.merge import read_data
 from negmine.exporting.mix import Mix
 from negmine.exporting.negatives import BankNegatives
 from negmine.exporting.result import ExportResult
-from negmine.labels.formats import label_format
+from negmine.labels.formats import label_writer
 from negmine.paths import printable, real_path
 from negmine.videos.contents import OnCount
 from negmine.words import counted
@@ -69,13 +71,17 @@ def export(
         mix = Mix.alone(negatives, str(bank), split, config)
         if not (mix.negatives.negatives or has_manifest(out)) and negatives.negatives:
             raise ExportError(nothing_chosen(negatives, config.selection))
-    return _write(mix, out, config)
+    return _write(mix, bank, out, config)
 
 
-def _write(mix: Mix, out: Path, config: ExportConfig) -> ExportResult:
+def _write(mix: Mix, bank: str | Path | None, out: Path, config: ExportConfig) -> ExportResult:
+    writer, origins = label_writer(config.format), None
+    if writer.tells_origin and bank is not None:
+        with Bank(bank) as opened:
+            origins = Origins.read(opened)
     folder = printable(real_path(out).name) or "negmine"
     class_names = mix.class_names or _NAMELESS
-    plan = label_format(config.format).plan(mix.images(), class_names=class_names, folder=folder, header=mix.header)
+    plan = writer.plan(mix.images(origins), class_names=class_names, folder=folder, header=mix.header)
     done = write_plan(plan, out, format_name=config.format, method=config.method, workers=config.workers)
     return ExportResult(
         out=out,

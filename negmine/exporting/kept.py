@@ -9,7 +9,7 @@ from __future__ import annotations
 from negmine.datasets.open import Dataset
 from negmine.errors import ExportError
 from negmine.exporting.config import ExportConfig
-from negmine.labels.formats import label_format, label_formats
+from negmine.labels.formats import label_formats, label_writer
 from negmine.labels.plan import Header, SourceLabel
 from negmine.paths import printable
 
@@ -18,7 +18,7 @@ _CHANNELS = (1, 3)  # of a model that negatives, which are in colour, can be tra
 
 def is_same_format(dataset: Dataset, config: ExportConfig) -> bool:
     """Whether the labels are written as they are."""
-    return dataset.format_name == label_format(config.format).title and not dataset.truth.is_renamed
+    return dataset.format_name == label_writer(config.format).keeps_labels_of and not dataset.truth.is_renamed
 
 
 def kept_header(dataset: Dataset, config: ExportConfig) -> Header:
@@ -37,7 +37,7 @@ def kept_header(dataset: Dataset, config: ExportConfig) -> Header:
         return header
     if channels != 3:
         raise ExportError(
-            f"{where} says channels: {channels}, which {label_format(config.format).title} cannot say; use "
+            f"{where} says channels: {channels}, which {label_writer(config.format).title} cannot say; use "
             f"--format {_key_of(dataset)}, which keeps it"
         )
     return Header()
@@ -59,7 +59,7 @@ def require_boxes(label: SourceLabel, where: str, dataset: Dataset, config: Expo
         return
     raise ExportError(
         f"{where}: its label holds more than boxes ({', '.join(sorted(label.features))}), which an export as "
-        f"{label_format(config.format).title} would lose; use --format {_key_of(dataset)}, which keeps them, or "
+        f"{label_writer(config.format).title} would lose; use --format {_key_of(dataset)}, which keeps them, or "
         "--boxes-only to train a detector of boxes"
     )
 

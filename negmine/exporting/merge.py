@@ -21,7 +21,7 @@ from negmine.images.codecs import decode_image
 from negmine.images.header import read_header
 from negmine.images.perceptual_hash import perceptual_hash
 from negmine.images.reading import read_image
-from negmine.labels.base import Feature, LabelFormat
+from negmine.labels.base import Feature, LabelWriter
 from negmine.labels.plan import ExportImage, Header, SourceLabel, StoredFile
 from negmine.labels.splits import TRAIN, UNLISTED, VAL, WHOLE
 from negmine.paths import RealPaths, printable, real_path, sortable
@@ -275,27 +275,27 @@ class SortedImages:
     unlabelled: int
     unlisted: int
     skipped: Mapping[Path, str]
-    format: LabelFormat
+    format: LabelWriter
 
     @classmethod
-    def of(cls, data: DataImages, label_format: LabelFormat, waiting: Collection[str]) -> SortedImages:
+    def of(cls, data: DataImages, writer: LabelWriter, waiting: Collection[str]) -> SortedImages:
         """Sort them.
 
         Args:
             data: all images.
-            label_format: that they are written in.
+            writer: that they are written in.
             waiting: sha256 of images with a target that is not labelled yet, which are not trained on.
 
         Raises:
             ExportError: where there is no image with objects to train on.
         """
         listed = [image for image in data.images if image.splits]
-        problems = {image.path: _problem(image, label_format) for image in listed}
+        problems = {image.path: _problem(image, writer) for image in listed}
         problems |= {each.path: _WAITING for each in listed if TRAIN in each.splits and each.sha256 in waiting}
         skipped = {path: reason for path, reason in problems.items() if reason}
         usable = [image for image in listed if image.path not in skipped]
         written = [image for image in usable if image.truth is not None]
-        found = cls(written, len(usable) - len(written), len(data.images) - len(listed), skipped, label_format)
+        found = cls(written, len(usable) - len(written), len(data.images) - len(listed), skipped, writer)
         if not any(image.truth and TRAIN in image.splits for image in written):
             first = next((f", the first: {printable(path)}: {printable(why)}" for path, why in skipped.items()), "")
             raise ExportError(
@@ -359,15 +359,15 @@ class SortedImages:
         return SplitCounts(split, positives, len(truths) - positives, objects)
 
 
-def _problem(image: DataImage, label_format: LabelFormat) -> str:
+def _problem(image: DataImage, writer: LabelWriter) -> str:
     """Why an image cannot be written, "" where it can."""
     if image.problem is not None:
         return image.reason
-    if label_format.image_suffixes is not None and image.suffix not in label_format.image_suffixes:
-        return f"{label_format.title} trainers do not read images of type {image.suffix}; convert it to JPEG or PNG"
+    if writer.image_suffixes is not None and image.suffix not in writer.image_suffixes:
+        return f"{writer.title} trainers do not read images of type {image.suffix}; convert it to JPEG or PNG"
     unjudged = image.truth.unjudged(image.size_wh) if image.truth else ()
-    if unjudged and Feature.CROWD not in label_format.features:
-        return f"its label leaves open whether it holds {printable(unjudged[0])}, which {label_format.title} cannot say"
-    if not label_format.keeps_crowds and image.truth and image.truth.crowd.all():
-        return f"all its objects are crowds; {label_format.title} has none, and without them it would count as empty"
+    if unjudged and Feature.CROWD not in writer.features:
+        return f"its label leaves open whether it holds {printable(unjudged[0])}, which {writer.title} cannot say"
+    if not writer.keeps_crowds and image.truth and image.truth.crowd.all():
+        return f"all its objects are crowds; {writer.title} has none, and without them it would count as empty"
     return ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from negmine.bank.bank import Bank
+from negmine.bank.origins import Origins
 from negmine.datasets.config import LabelConfig
 from negmine.errors import ExportError
 from negmine.exporting.config import ExportConfig
@@ -15,7 +16,7 @@ from negmine.exporting.kept import is_same_format
 from negmine.exporting.merge import DataImages, SortedImages
 from negmine.exporting.negatives import BankNegatives, Withholding, known_images
 from negmine.exporting.result import AddedCounts, MergeResult
-from negmine.labels.formats import label_format
+from negmine.labels.formats import label_writer
 from negmine.labels.plan import ExportImage, Header
 from negmine.labels.splits import TRAIN, VAL
 from negmine.paths import printable, real_path
@@ -45,9 +46,9 @@ class Mix:
     header: Header | None = None
     merged_result: MergeResult | None = None
 
-    def images(self) -> list[ExportImage]:
-        """All images, those of the data set first."""
-        return [*self.data, *self.negatives.images(self.split_of)]
+    def images(self, origins: Origins | None = None) -> list[ExportImage]:
+        """All images, those of the data set first; negatives with what the bank knows of them, if that is given."""
+        return [*self.data, *self.negatives.images(origins, self.split_of)]
 
     @classmethod
     def alone(cls, negatives: BankNegatives, bank: str, split: str | None, config: ExportConfig) -> Mix:
@@ -78,7 +79,7 @@ class Mix:
         """
         known, selection = known_images(data.images), config.selection
         free, waiting, withheld = _free(data, known, bank, config)
-        found = SortedImages.of(data, label_format(config.format), waiting)
+        found = SortedImages.of(data, label_writer(config.format), waiting)
         before, room = len(found.empties), None
         if selection.ratio is not None:
             room = Ratio.parse(selection.ratio).room_for(found.counts()[0].positives)
@@ -94,7 +95,7 @@ class Mix:
         result = _merge_result(data, found, negatives, split_of, withheld, left_out)
         database = printable(real_path(data.dataset.path).name) or "data"
         as_labelled = is_same_format(data.dataset, config)
-        images = found.images(database, negatives.images(split_of), as_labelled=as_labelled)
+        images = found.images(database, negatives.images(), as_labelled=as_labelled)
         return cls(negatives, data.dataset.class_names, split_of, images, data.header, result)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from negmine.bank.bank import Bank
+from negmine.bank.origins import Origins
 from negmine.bank.records import Cut, Negative, Variant
 from negmine.exporting.config import SelectionConfig
 from negmine.exporting.merge import DataImage
@@ -17,8 +18,9 @@ from negmine.exporting.names import negative_name, variant_name
 from negmine.exporting.result import AddedCounts
 from negmine.exporting.selection import cluster_numbers, keep_to, require_classes, select
 from negmine.held_out import HeldOut
-from negmine.labels.plan import ExportImage, StoredFile
+from negmine.labels.plan import ExportImage, Found, Origin, StoredFile
 from negmine.labels.splits import TRAIN
+from negmine.paths import printable
 from negmine.structures import FloatArray
 from negmine.trainable import KnownImages, TrainingRule, is_refused, trainable
 from negmine.videos.names import frame_name, short_name
@@ -136,24 +138,18 @@ class BankNegatives:
         kept = [each for each in self.negatives if each.id in ids]
         return replace(self, negatives=kept, variants=variants, passed_over=len(self.negatives) - len(kept))
 
-    def images(self, split_of: Mapping[str, str] | None = None) -> list[ExportImage]:
+    def images(self, origins: Origins | None = None, split_of: Mapping[str, str] | None = None) -> list[ExportImage]:
         """Each of them, negatives first.
 
         Args:
+            origins: what the bank knows of them, for a format that says it.
             split_of: the split of each negative by its sha256, which is that of its variants too; None to train on all.
         """
         by_id = {negative.id: negative for negative in self.negatives}
         every: list[tuple[Negative, Negative | Variant, str]] = [(n, n, negative_name(n)) for n in self.negatives]
         every += [(n, v, variant_name(n, v)) for v in self.variants for n in (by_id[v.negative_id],)]
         return [
-            ExportImage(
-                name,
-                StoredFile(file.path, file.sha256),
-                file.size_wh,
-                negative.review == "accepted",
-                splits=(TRAIN if split_of is None else split_of[negative.sha256],),
-                frame=_frame(negative),
-            )
+            _image(negative, file, name, TRAIN if split_of is None else split_of[negative.sha256], origins)
             for negative, file, name in every
         ]
 
@@ -165,9 +161,36 @@ class BankNegatives:
         return {name: AddedCounts(negatives[name], variants[name]) for name in sorted(negatives)}
 
 
-def _frame(negative: Negative) -> str:
-    """The frame that it was cut from; "" where its source is no video."""
-    return "" if frame_name(negative.source) is None else short_name(negative.source)
+def _image(negative: Negative, file: Negative | Variant, name: str, split: str, origins: Origins | None) -> ExportImage:
+    return ExportImage(
+        name,
+        StoredFile(file.path, file.sha256),
+        file.size_wh,
+        negative.review == "accepted",
+        splits=(split,),
+        frame="" if frame_name(negative.source) is None else short_name(negative.source),
+        origin=_origin(negative, file, origins),
+    )
+
+
+def _origin(negative: Negative, file: Negative | Variant, origins: Origins | None) -> Origin | None:
+    """What the bank knows of a negative, or of a variant; where a variant was reshaped, nobody knows its boxes."""
+    if origins is None:
+        return None
+    found = origins.found_in(negative) if file.size_wh == negative.size_wh else []
+    frame = frame_name(negative.source)
+    return Origin(
+        sha256=negative.sha256,
+        source=printable(negative.source),
+        source_sha256=negative.source_sha256,
+        rect=negative.rect,
+        state=negative.review,
+        found=tuple(Found(printable(each.class_name), each.score, box) for each, box in found),
+        runs=origins.runs_of(negative),
+        taken_ms=origins.taken_ms.get(negative.source_sha256),
+        video_ms=None if frame is None else frame.time_ms,
+        operation=file.operation if isinstance(file, Variant) else "",
+    )
 
 
 class Withholding:

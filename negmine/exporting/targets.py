@@ -21,9 +21,8 @@ from negmine.exporting.result import TargetExportResult
 from negmine.files import reason_of
 from negmine.images import encode_jpeg
 from negmine.images.header import read_header
-from negmine.labels.formats import label_format
-from negmine.labels.label_studio import LABEL_STUDIO, Task, plan_label_studio
-from negmine.labels.plan import Content, ExportImage, Plan, StoredFile
+from negmine.labels.formats import label_writer
+from negmine.labels.plan import Content, ExportImage, Origin, Plan, StoredFile
 from negmine.paths import printable, real_path
 from negmine.structures import BoolArray, FloatArray, GroundTruth, as_boxes_xyxy
 from negmine.trainable import LABELLED_IOU, waits_for_label
@@ -92,14 +91,14 @@ def export_targets(
         method=config.method,
         workers=config.workers,
     )
-    proposed = sum(score is not None for task in tasks for score in task.scores)
+    proposed = sum(score is not None for image in tasks for score in image.scores)
     return TargetExportResult(
         out=out,
         format=config.format,
         images=len(tasks),
         negatives=len({box.negative for image, _ in there for box in image.boxes if box.negative}),
         proposals=proposed,
-        objects=sum(len(task.scores) for task in tasks) - proposed,
+        objects=sum(len(image.scores) for image in tasks) - proposed,
         labelled=len(marked) - len(waiting),
         skipped=skipped,
         written=done.written,
@@ -176,19 +175,28 @@ def _described(path: Path, source: SourceImage, format_name: str) -> _Found | st
             suffix, file = ".jpg", encode_jpeg(pixels)
     except ImageError as error:
         return str(error)
-    allowed = None if format_name == LABEL_STUDIO else label_format(format_name).image_suffixes
-    if allowed is not None and suffix not in allowed:
-        return f"{label_format(format_name).title} has no images of type {suffix}; choose another --format"
+    writer = label_writer(format_name)
+    if writer.image_suffixes is not None and suffix not in writer.image_suffixes:
+        return f"{writer.title} has no images of type {suffix}; choose another --format"
     return _Found(path, (pixels.shape[1], pixels.shape[0]), suffix, file)
 
 
-def _tasks(images: Sequence[tuple[MarkedImage, _Found]]) -> list[Task]:
+def _tasks(images: Sequence[tuple[MarkedImage, _Found]]) -> list[ExportImage]:
     names = data_names([(found.path, image.sha256) for image, found in images], ())
     tasks = []
     for name, (image, found) in zip(names, images, strict=True):
         truth, scores = _proposed(image, found.size_wh)
-        shown = ExportImage(name, found.file, found.size_wh, suffix=found.suffix, database="negmine bank", truth=truth)
-        tasks.append(Task(shown, scores, printable(found.path), image.sha256))
+        task = ExportImage(
+            name,
+            found.file,
+            found.size_wh,
+            suffix=found.suffix,
+            database="negmine bank",
+            truth=truth,
+            scores=scores,
+            origin=Origin(image.sha256, printable(found.path), image.sha256),
+        )
+        tasks.append(task)
     return tasks
 
 
@@ -221,10 +229,8 @@ def _distinct(boxes: FloatArray, names: Sequence[str], objects: int) -> list[int
     return kept
 
 
-def _plan(tasks: Sequence[Task], class_names: Sequence[str], out: Path, format_name: str) -> Plan:
+def _plan(tasks: Sequence[ExportImage], class_names: Sequence[str], out: Path, format_name: str) -> Plan:
     folder = printable(real_path(out).name) or "targets"
-    used = (name for task in tasks for name in task.image.truth.class_names)
+    used = (name for task in tasks for name in task.truth.class_names)
     every = tuple(dict.fromkeys([*class_names, *used]))
-    if format_name == LABEL_STUDIO:
-        return plan_label_studio(tasks, every, folder)
-    return label_format(format_name).plan([task.image for task in tasks], class_names=every, folder=folder)
+    return label_writer(format_name).plan(tasks, class_names=every, folder=folder)

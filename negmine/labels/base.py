@@ -242,28 +242,73 @@ class Feature(StrEnum):
     CHANNELS = "channels"
 
 
-class LabelFormat(ABC):
-    """A format of labelled data sets.
+class LabelWriter(ABC):
+    """A format that images and their labels are written in.
 
     Attributes:
         key: what users type after `--format`.
         title: what people call it.
-        data_set: what a data set of this format is, for messages.
-        file_suffixes: of a file that stands for a whole data set; none where `is_folder`.
-        file_names: of files that stand for a whole data set whatever their suffix.
-        is_folder: whether a data set is opened by its folder, not by a file in it.
         features: what its labels can say, whether negmine keeps it or not.
         image_suffixes: of the images that its readers open; None where they take any.
+        has_objects: whether it can say which objects an image holds; else it lists negatives alone.
+        tells_origin: whether it says what the bank knows of a negative.
+        advice: what a reader of it must be told about images without objects; "" for nothing.
     """
 
     key: ClassVar[str]
     title: ClassVar[str]
+    features: ClassVar[frozenset[Feature]] = frozenset()
+    image_suffixes: ClassVar[frozenset[str] | None] = None
+    has_objects: ClassVar[bool] = True
+    tells_origin: ClassVar[bool] = False
+    advice: ClassVar[str] = ""
+
+    @abstractmethod
+    def plan(
+        self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str, header: Header | None = None
+    ) -> Plan:
+        """The files of a data set: images, labels, and the lists by which a trainer finds them.
+
+        Args:
+            images: what it holds.
+            class_names: by class id.
+            folder: the name of the data set's folder.
+            header: of the data set whose labels are written again; None where none are.
+
+        Raises:
+            LabelError, ExportError: for what the format cannot say.
+        """
+
+    @property
+    def keeps_labels_of(self) -> str:
+        """The title of the format whose labels it writes as they are, masks and all; "" for none."""
+        return ""
+
+    @property
+    def keeps_crowds(self) -> bool:
+        """Whether a crowd is written: as one, or else as a difficult object. Other formats leave crowds out."""
+        return not self.features.isdisjoint({Feature.CROWD, Feature.DIFFICULT})
+
+
+class LabelFormat(LabelWriter):
+    """A format of labelled data sets, which are read and, mostly, written.
+
+    Attributes:
+        data_set: what a data set of this format is, for messages.
+        file_suffixes: of a file that stands for a whole data set; none where `is_folder`.
+        file_names: of files that stand for a whole data set whatever their suffix.
+        is_folder: whether a data set is opened by its folder, not by a file in it.
+    """
+
     data_set: ClassVar[str]
     file_suffixes: ClassVar[frozenset[str]] = frozenset()
     file_names: ClassVar[frozenset[str]] = frozenset()
     is_folder: ClassVar[bool] = False
-    features: ClassVar[frozenset[Feature]]
-    image_suffixes: ClassVar[frozenset[str] | None] = None
+
+    @property
+    def keeps_labels_of(self) -> str:
+        """Its own; see `LabelWriter.keeps_labels_of`."""
+        return self.title
 
     @abstractmethod
     def find(self, folder: Path) -> Sequence[Path]:
@@ -283,20 +328,9 @@ class LabelFormat(ABC):
     def plan(
         self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str, header: Header | None = None
     ) -> Plan:
-        """The files of a data set: images, labels, and the lists by which a trainer finds them.
-
-        Args:
-            images: what it holds.
-            class_names: by class id.
-            folder: the name of the data set's folder.
-            header: of the data set whose labels are written again; None where none are.
+        """See `LabelWriter.plan`.
 
         Raises:
-            LabelError, ExportError: for what the format cannot say, or where negmine does not write it.
+            ExportError: where negmine does not write it.
         """
         raise ExportError(f"negmine reads {self.title} and cannot write it yet; choose another format")
-
-    @property
-    def keeps_crowds(self) -> bool:
-        """Whether a crowd is written: as one, or else as a difficult object. Other formats leave crowds out."""
-        return not self.features.isdisjoint({Feature.CROWD, Feature.DIFFICULT})

@@ -11,8 +11,9 @@ from negmine.labels.base import Claim, Feature, Label, LabelFormat, LabelSet, Ow
 from negmine.labels.checks import hash_of_label
 from negmine.labels.coco_document import CocoDocument, CocoImage
 from negmine.labels.coco_entries import CocoEntries
-from negmine.labels.coco_writer import plan_coco
+from negmine.labels.coco_writer import CocoLayout, plan_coco
 from negmine.labels.folders import fold, is_for_images, is_for_labels, may_go_together, split_of_folder
+from negmine.labels.objects import by_split
 from negmine.labels.plan import ExportImage, Header, Plan, SourceLabel
 from negmine.labels.splits import UNLISTED, Listing, Split, choose_splits, named_splits
 from negmine.paths import printable, sortable
@@ -23,6 +24,8 @@ from negmine.walking import files_in, files_under, is_litter
 _JSON = frozenset({".json"})
 _NAMELESS = frozenset({"annotations", "coco", "_annotations.coco"})  # of a JSON in the folder of its split
 _LOOK = 1 << 16  # bytes at either end of a JSON
+_WHOLE = CocoLayout("images", "annotations.json")  # of a data set without splits
+_SPLITS = CocoLayout("images/{split}", "annotations/instances_{split}.json")
 
 
 class CocoFormat(LabelFormat):
@@ -34,6 +37,12 @@ class CocoFormat(LabelFormat):
     file_suffixes = _JSON
     is_folder = True
     features = frozenset({Feature.MASKS, Feature.KEYPOINTS, Feature.CROWD})
+    tells_origin = True  # when an image was taken
+    advice = (
+        "some trainers drop images without annotations, which negatives are, and small ones: for MMDetection set "
+        "filter_cfg=dict(filter_empty_gt=False, min_size=0), for detectron2 DATALOADER.FILTER_EMPTY_ANNOTATIONS False; "
+        "RF-DETR takes --format roboflow"
+    )
 
     def find(self, folder: Path) -> Sequence[Path]:
         """The first of the JSON files of a folder, of its `annotations`, or of its folders of splits."""
@@ -47,7 +56,7 @@ class CocoFormat(LabelFormat):
         self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str, header: Header | None = None
     ) -> Plan:
         """See `LabelFormat.plan` and `plan_coco`."""
-        return plan_coco(images, class_names)
+        return plan_coco(images, class_names, _WHOLE if len(by_split(images)) == 1 else _SPLITS)
 
 
 FORMAT = CocoFormat()

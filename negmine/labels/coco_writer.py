@@ -1,11 +1,4 @@
-"""Writing COCO: one JSON a split, beside its images.
-
-train/_annotations.coco.json   images, annotations and categories of the split
-train/NAME.jpg                 its images
-valid/, test/                  the same
-
-RF-DETR and other trainers that read what Roboflow exports find this layout by themselves, while MMDetection, detectron2
-and torchvision are told where a JSON and its images are, and so read any.
+"""Writing COCO: images, and a JSON for each split.
 
 What comes from a COCO data set is written as it was: the entries of images and annotations with every key, and the
 categories with their ids. So masks, key points and attributes survive, which negmine does not read.
@@ -13,66 +6,84 @@ categories with their ids. So masks, key points and attributes survive, which ne
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
-from negmine.errors import ExportError, LabelError
-from negmine.labels.checks import at_least_a_pixel, clipped_box
+from negmine.errors import ExportError
+from negmine.labels.objects import as_json, by_split, numbered, written_objects
 from negmine.labels.plan import Content, ExportImage, FileEntry, Plan
-from negmine.labels.splits import TRAIN
 from negmine.paths import printable
 
-ANNOTATIONS = "_annotations.coco.json"
-_FOLDERS = {"val": "valid"}  # as Roboflow calls them
-_INFO = {"description": "written by negmine export"}
+_INFO = {
+    "description": "Hard negatives, images that hold no target, alone or beside labelled images",
+    "url": "",
+    "version": "1.0",
+    "contributor": "written by negmine export",
+}
+_NOT_STATED = {"name": "not stated: that of the image that it was cut from", "url": ""}
 # RF-DETR takes a category whose supercategory is "none" for a heading, and fails on one without the key.
 _SUPERCATEGORY = "object"
+_LARGEST_ID = 2**53  # from here on JavaScript, pandas and floats in general take different ids for one
 
 _Entry = Mapping[str, object]
 
 
-def plan_coco(images: Sequence[ExportImage], class_names: Sequence[str]) -> Plan:
+@dataclass(frozen=True, slots=True)
+class CocoLayout:
+    """Where the files of a COCO data set are.
+
+    Attributes:
+        folder: of the images of a split, with `{split}` for its name; the JSON names images without it.
+        document: the JSON of a split, likewise.
+        names: of the splits that this layout calls differently.
+    """
+
+    folder: str
+    document: str
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
+def plan_coco(images: Sequence[ExportImage], class_names: Sequence[str], layout: CocoLayout) -> Plan:
     """See `LabelFormat.plan`. Images without objects are listed, without annotations.
 
     Ids are those of the data set where it is COCO and they are whole numbers that nothing else has; else 1, 2 and so
     on in the order of the images.
     """
     files: dict[str, Content] = {}
-    folders: dict[str, list[ExportImage]] = {TRAIN: []}
-    for image in images:
-        for split in image.splits:
-            folder = _FOLDERS.get(split, split)
-            files[f"{folder}/{image.name}{image.suffix}"] = image.file
-            folders.setdefault(folder, []).append(image)
     categories = _categories(images, class_names)
-    for folder, members in folders.items():
-        files[f"{folder}/{ANNOTATIONS}"] = _document(members, categories)
+    for split, members in by_split(images).items():
+        name = layout.names.get(split, split)
+        files |= {f"{layout.folder.format(split=name)}/{image.file_name}": image.file for image in members}
+        files[layout.document.format(split=name)] = _document(members, categories)
     return files
 
 
 def _document(images: Sequence[ExportImage], categories: Sequence[_Entry]) -> bytes:
     """The JSON of a split."""
     class_ids = {category.get("name"): category.get("id") for category in reversed(categories)}
+    numbers = numbered(str(name) for name in class_ids)
     image_ids = _ids([None if (entry := _entry(image)) is None else entry.image.get("id") for image in images])
     annotations = [
         (image_id, annotation)
         for image, image_id in zip(images, image_ids, strict=True)
-        for annotation in _annotations(image, class_ids)
+        for annotation in _annotations(image, class_ids, numbers)
     ]
     ids = _ids([annotation.get("id") for _, annotation in annotations])
-    source = next((entry.document for image in images if (entry := _entry(image)) is not None), {})
+    source: _Entry = next((entry.document for image in images if (entry := _entry(image)) is not None), {})
+    licenses, unstated = _licenses(source, any(_entry(image) is None for image in images))
     document = {
         "info": _INFO,
-        "licenses": [],
         **source,
+        "licenses": licenses,
         "categories": categories,
-        "images": [_image(image, image_id) for image, image_id in zip(images, image_ids, strict=True)],
+        "images": [_image(image, image_id, unstated) for image, image_id in zip(images, image_ids, strict=True)],
         "annotations": [
             {**annotation, "id": own_id, "image_id": image_id}
             for own_id, (image_id, annotation) in zip(ids, annotations, strict=True)
         ],
     }
-    return json.dumps(document).encode("ascii")
+    return as_json(document)
 
 
 def _entry(image: ExportImage) -> FileEntry | None:
@@ -81,46 +92,70 @@ def _entry(image: ExportImage) -> FileEntry | None:
     return content if isinstance(content, FileEntry) else None
 
 
-def _image(image: ExportImage, image_id: int) -> _Entry:
+def _image(image: ExportImage, image_id: int, license_id: int) -> _Entry:
     entry, (width, height) = _entry(image), image.size_wh
-    own = {} if entry is None else entry.image
-    return {**own, "id": image_id, "file_name": f"{image.name}{image.suffix}", "width": width, "height": height}
+    own: _Entry = {"license": license_id, **_captured(image)} if entry is None else entry.image
+    return {**own, "id": image_id, "file_name": image.file_name, "width": width, "height": height}
 
 
-def _annotations(image: ExportImage, class_ids: Mapping[object, object]) -> Iterable[_Entry]:
+def _captured(image: ExportImage) -> _Entry:
+    """When it was taken, where that is known."""
+    if image.origin is None or image.origin.taken_ms is None:
+        return {}
+    return {"date_captured": f"{datetime.fromtimestamp(image.origin.taken_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}"}
+
+
+def _licenses(source: _Entry, is_needed: bool) -> tuple[list[object], int]:
+    """The licences of the data set, and one more for images whose licence nobody stated; with the id of that."""
+    found = source.get("licenses")
+    licenses = [*found] if isinstance(found, list) else []
+    ids = [number for each in licenses if isinstance(each, dict) and (number := _whole(each.get("id"))) is not None]
+    unstated = max((0, *ids)) + 1
+    return [*licenses, {"id": unstated, **_NOT_STATED}] if is_needed else licenses, unstated
+
+
+def _annotations(
+    image: ExportImage, class_ids: Mapping[object, object], numbers: Mapping[str, int]
+) -> Iterable[_Entry]:
     """The annotations of an image, whose ids are not yet those that are written.
 
     Raises:
         LabelError: for an object whose class has no id, or whose box has no area inside the image.
     """
-    entry, truth = _entry(image), image.truth
+    entry = _entry(image)
     if entry is not None:
         yield from entry.annotations
         return
-    for index, (box, name, crowd) in enumerate(zip(truth.boxes_xyxy, truth.class_names, truth.crowd, strict=True)):
-        where = f"{printable(image.name)}, object {index} ({printable(name)})"
-        if name not in class_ids:
-            raise LabelError(f"{where}: its class is none of the {len(class_ids)} that are written; add it to them")
-        x1, y1, x2, y2 = (float(value) for value in box)
-        x1, y1, x2, y2 = at_least_a_pixel(clipped_box((x1, y1, x2, y2), image.size_wh, where), image.size_wh)
+    for each in written_objects(image, numbers, crowds=True):
+        _, _, width, height = each.box_xywh
         yield {
             "id": None,
             "image_id": None,
-            "category_id": class_ids[name],
-            "bbox": [x1, y1, x2 - x1, y2 - y1],
-            "area": (x2 - x1) * (y2 - y1),
+            "category_id": class_ids[each.class_name],
+            "bbox": each.box_xywh,
+            "area": width * height,
             "segmentation": [],
-            "iscrowd": int(crowd),
+            "iscrowd": int(each.crowd),
         }
 
 
 def _ids(own: Sequence[object]) -> list[int]:
-    """An id for each: its own, or the next number; all are numbered anew where the own ones are not unique numbers."""
+    """An id for each: its own, or the next number; all are numbered anew where the own ones are not unique numbers.
+
+    Raises:
+        ExportError: where one is too large for those who read it.
+    """
     stated = [number for number in own if number is not None]
     kept = [number for each in stated if (number := _whole(each)) is not None]
     if len(set(kept)) < len(stated):
         return list(range(1, len(own) + 1))
-    following = iter(range(max((0, *kept)) + 1, max((0, *kept)) + 1 + len(own)))
+    last = max((0, *kept)) + len(own) - len(stated)
+    if last >= _LARGEST_ID:
+        raise ExportError(
+            f"the data set has the id {max(kept)}, and readers take ids from {_LARGEST_ID} on for one another; "
+            "give its images and annotations smaller ones"
+        )
+    following = iter(range(max((0, *kept)) + 1, last + 1))
     return [next(following) if (number := _whole(each)) is None else number for each in own]
 
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from negmine.boxes import Box, Rect
 from negmine.labels.splits import TRAIN
 from negmine.structures import GroundTruth
 
 if TYPE_CHECKING:
+    from negmine.bank.filters import ReviewState
     from negmine.labels.base import Feature
 
 
@@ -80,6 +82,49 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """A false positive in an exported image.
+
+    Attributes:
+        class_name, score: as the detector gave them.
+        box_xyxy: pixels of the exported image.
+    """
+
+    class_name: str
+    score: float
+    box_xyxy: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an image out of a bank comes from, for formats that can say it.
+
+    Attributes:
+        sha256: of the negative that it is, or is a variant of; of a whole image, of its bytes. In hex.
+        source: the image that it was cut from, for people.
+        source_sha256: of that image's bytes, hex.
+        rect: where it was cut, pixels of the source; None for a whole image.
+        state: what a person said of it.
+        found: the false positives in it, hardest first; none where it is not known where they are.
+        runs: the detectors that found them, oldest first, for people.
+        taken_ms: when a camera took it, in milliseconds since 1970; None where nobody knows.
+        video_ms: its time in its video, milliseconds; None where it is from none.
+        operation: that made it, for a variant.
+    """
+
+    sha256: str
+    source: str
+    source_sha256: str
+    rect: Rect | None = None
+    state: ReviewState = "unreviewed"
+    found: tuple[Found, ...] = ()
+    runs: tuple[str, ...] = ()
+    taken_ms: int | None = None
+    video_ms: int | None = None
+    operation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ExportImage:
     """An image to export.
 
@@ -94,6 +139,9 @@ class ExportImage:
         frame: the video, time and number that it was cut from, for people; "" where it is from no video.
         truth: its objects.
         label: its label in the format that is written, which then stays as it is; None where `truth` is all there is.
+        scores: for each object, that of the detector that proposes it, or None for one that a person labelled; () where
+            all are labels.
+        origin: what the bank knows of it; None for an image of a data set, or where the format does not say it.
     """
 
     name: str
@@ -106,3 +154,15 @@ class ExportImage:
     frame: str = ""
     truth: GroundTruth = field(default_factory=GroundTruth.empty)
     label: SourceLabel | None = None
+    scores: tuple[float | None, ...] = ()
+    origin: Origin | None = None
+
+    @property
+    def file_name(self) -> str:
+        """Its name with the suffix."""
+        return f"{self.name}{self.suffix}"
+
+    @property
+    def is_negative(self) -> bool:
+        """Whether the bank is known to have cut it; a whole image has an origin too."""
+        return self.origin is not None and self.origin.rect is not None

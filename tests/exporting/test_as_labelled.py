@@ -97,7 +97,7 @@ def test_coco_annotations_keep_every_key(small_bank: Path, tmp_path: Path) -> No
     document["images"][0]["date_captured"] = "2020"
     data.write_text(json.dumps(document))
     export(small_bank, tmp_path / "out", merge=data, config=ExportConfig(format="coco"))
-    written = json.loads((tmp_path / "out" / "train" / "_annotations.coco.json").read_text())
+    written = json.loads((tmp_path / "out" / "annotations.json").read_text())
     assert written["annotations"] == document["annotations"]
     assert written["categories"] == document["categories"]
     assert written["images"][:3] == document["images"]

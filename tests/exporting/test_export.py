@@ -170,7 +170,7 @@ def test_out_is_a_file(bank: Path, tmp_path: Path) -> None:
 
 def test_unknown_formats_are_refused() -> None:
     with pytest.raises(ConfigError, match="voc"):
-        ExportConfig(format="createml")
+        ExportConfig(format="tfrecord")
 
 
 def test_a_copy_after_links_is_a_copy(bank: Path, tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_real_photographs_go_through(real_data: Path, small_bank: Path, tmp_path
     config = ExportConfig(format=format_name, method="symlink")
     merged = export(small_bank, tmp_path / "out", merge=data, config=config).merged
     assert merged is not None and (merged.train.positives, len(merged.skipped)) == (163, 1)
-    before, after = open_dataset(data).truth, open_dataset(tmp_path / "out", split="train")
+    before, after = open_dataset(data).truth, open_dataset(tmp_path / "out")
     assert {path.resolve().name for path in after.splits[0].images} >= {f"{n:05}.jpg" for n in (1, 2, 3)}
     for path in after.splits[0].images:
         size = decode_image(path.read_bytes()).shape[1::-1]

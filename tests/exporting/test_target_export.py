@@ -17,10 +17,10 @@ from negmine.bank.filters import ReviewState
 from negmine.bank.verdicts import Verdicts
 from negmine.datasets.open import open_dataset, open_truth
 from negmine.errors import ConfigError, ExportError
-from negmine.exporting.config import TARGET_FORMATS, ExportConfig, TargetExportConfig
+from negmine.exporting.config import TargetExportConfig
 from negmine.exporting.export import export
 from negmine.exporting.targets import export_targets
-from negmine.labels.label_studio import plan_label_studio
+from negmine.labels.formats import OBJECT_FORMATS, label_writer
 from negmine.mining.config import CropConfig, ScanConfig
 from negmine.mining.scan import scan
 
@@ -58,7 +58,7 @@ def test_no_target_is_nothing_to_label(make_bank: MakeBank, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("format_name", "opened"), [("voc", ""), ("yolo", ""), ("coco", "train/_annotations.coco.json")]
+    ("format_name", "opened"), [("voc", ""), ("yolo", ""), ("coco", ""), ("roboflow", ""), ("darknet", "")]
 )
 def test_the_boxes_of_targets_are_labels_to_correct(bank: Path, tmp_path: Path, format_name: str, opened: str) -> None:
     result = export_targets(bank, tmp_path / "out", config=TargetExportConfig(format_name))
@@ -87,7 +87,7 @@ def test_label_studio_gets_tasks_with_predictions_and_an_interface(bank: Path, t
 
 
 def test_a_class_name_cannot_leave_its_place_in_the_interface() -> None:
-    plan = plan_label_studio([], ['"/><script>', "a\x01b"], "out")
+    plan = label_writer("label-studio").plan([], class_names=['"/><script>', "a\x01b"], folder="out")
     interface = plan["label-config.xml"]
     assert isinstance(interface, bytes)
     values = [each.get("value") for each in etree.fromstring(interface).iter("Label")]
@@ -171,9 +171,8 @@ def test_the_loop_closes_when_the_labels_are_read(bank: Path, tmp_path: Path) ->
     assert export(bank, tmp_path / "negatives").waiting == 0
 
 
-def test_formats_are_those_of_labels_and_label_studio() -> None:
-    assert TARGET_FORMATS == ("voc", "yolo", "coco", "label-studio")
-    with pytest.raises(ConfigError, match="voc"):
-        TargetExportConfig("createml")
-    with pytest.raises(ConfigError, match="expected one of voc, yolo, coco, found 'label-studio'"):
-        ExportConfig(format="label-studio")
+def test_formats_are_those_that_can_say_which_objects_there_are() -> None:
+    assert {"voc", "yolo", "coco", "label-studio", "cvat"} < set(OBJECT_FORMATS) and "csv" not in OBJECT_FORMATS
+    for nothing in ("csv", "tfrecord"):
+        with pytest.raises(ConfigError, match=f"expected one of voc, yolo, coco, .*found '{nothing}'"):
+            TargetExportConfig(nothing)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from negmine.errors import ExportError, LabelError
-from negmine.labels.coco_writer import plan_coco
-from negmine.labels.plan import ExportImage, FileEntry, SourceLabel, StoredFile
+from negmine.labels.formats import label_writer
+from negmine.labels.plan import ExportImage, FileEntry, Origin, Plan, SourceLabel, StoredFile
 from negmine.structures import GroundTruth
 
 SIZE_WH = (80, 60)
@@ -36,14 +36,18 @@ def labelled(
     return image(name, label=SourceLabel(FileEntry(entry, annotations, document)), **others)
 
 
+def planned(images: Sequence[ExportImage], names: Sequence[str] = ("cat", "dog"), key: str = "roboflow") -> Plan:
+    return label_writer(key).plan(images, class_names=names, folder="out")
+
+
 def written(images: Sequence[ExportImage], folder: str = "train", names: Sequence[str] = ("cat", "dog")) -> Any:
-    content = plan_coco(images, names)[f"{folder}/_annotations.coco.json"]
+    content = planned(images, names)[f"{folder}/_annotations.coco.json"]
     assert isinstance(content, bytes)
     return json.loads(content)
 
 
 def test_no_images_are_a_train_split_without_any() -> None:
-    assert list(plan_coco([], ["cat"])) == ["train/_annotations.coco.json"]
+    assert list(planned([], ["cat"])) == ["train/_annotations.coco.json"]
     assert written([]) | {"info": None} == {
         "info": None,
         "licenses": [],
@@ -59,10 +63,27 @@ def test_no_images_are_a_train_split_without_any() -> None:
 def test_an_image_without_objects_is_listed_without_annotations() -> None:
     document = written([image("a"), image("b")])
     assert document["images"] == [
-        {"id": 1, "file_name": "a.jpg", "width": 80, "height": 60},
-        {"id": 2, "file_name": "b.jpg", "width": 80, "height": 60},
+        {"license": 1, "id": 1, "file_name": "a.jpg", "width": 80, "height": 60},
+        {"license": 1, "id": 2, "file_name": "b.jpg", "width": 80, "height": 60},
     ]
     assert document["annotations"] == []
+    (unstated,) = document["licenses"]
+    assert unstated["id"] == 1 and "not stated" in unstated["name"] and document["info"]["description"]
+
+
+def test_the_time_of_an_image_is_written_where_it_is_known() -> None:
+    origins = [Origin("ab", "rtsp://gate", "cd", taken_ms=1_790_000_000_123), Origin("ab", "a.jpg", "cd")]
+    known, unknown = written([image(f"i{i}", origin=each) for i, each in enumerate(origins)])["images"]
+    assert known["date_captured"] == "2026-09-21 14:13:20" and "date_captured" not in unknown
+
+
+def test_an_id_that_readers_would_take_for_another_is_refused() -> None:
+    for number in (2**53, 2**70):
+        with pytest.raises(ExportError, match=rf"has the id {number}, and readers take ids from {2**53} on"):
+            written([labelled("a", number), image("negative")])
+    with pytest.raises(ExportError, match="smaller"):
+        written([labelled("a", 2**53 - 1), image("negative")])
+    assert written([labelled("a", 2**53 - 1)])["images"][0]["id"] == 2**53 - 1
 
 
 def test_objects_have_corner_and_size_in_pixels() -> None:
@@ -93,7 +114,7 @@ def test_what_cannot_be_written_is_named() -> None:
 
 
 def test_every_split_is_a_folder_as_roboflow_calls_it() -> None:
-    plan = plan_coco([image("a"), image("b", splits=("val",)), image("c", splits=("train", "test"))], ["cat"])
+    plan = planned([image("a"), image("b", splits=("val",)), image("c", splits=("train", "test"))])
     assert sorted(plan) == [
         "test/_annotations.coco.json",
         "test/c.jpg",
@@ -105,6 +126,18 @@ def test_every_split_is_a_folder_as_roboflow_calls_it() -> None:
     ]
 
 
+def test_coco_itself_has_a_folder_of_images_and_a_json_for_each_split() -> None:
+    assert sorted(planned([image("a"), image("b")], key="coco")) == ["annotations.json", "images/a.jpg", "images/b.jpg"]
+    assert sorted(planned([image("a"), image("b", splits=("val", "test"))], key="coco")) == [
+        "annotations/instances_test.json",
+        "annotations/instances_train.json",
+        "annotations/instances_val.json",
+        "images/test/b.jpg",
+        "images/train/a.jpg",
+        "images/val/b.jpg",
+    ]
+
+
 def test_entries_of_a_coco_data_set_are_whole() -> None:
     annotation = {
         "id": 90, "image_id": 5, "category_id": 3, "bbox": [1, 2, 3, 4], "area": 6.5, "iscrowd": 0, "ignore": 1,
@@ -113,8 +146,8 @@ def test_entries_of_a_coco_data_set_are_whole() -> None:
     document = written([labelled("a", 5, [annotation]), image("negative")])
     assert document["annotations"] == [annotation]
     assert document["categories"] == list(CATEGORIES)
-    assert (document["info"], document["licenses"]) == ({"year": 1}, [{"id": 4}])
-    ours = {"id": 6, "file_name": "negative.jpg", "width": 80, "height": 60}
+    assert document["info"] == {"year": 1} and [each["id"] for each in document["licenses"]] == [4, 5]
+    ours = {"license": 5, "id": 6, "file_name": "negative.jpg", "width": 80, "height": 60}
     theirs = {"id": 5, "file_name": "a.jpg", "license": 4, "flickr_url": "u", "width": 80, "height": 60}
     assert document["images"] == [theirs, ours]
 
@@ -161,5 +194,5 @@ def test_an_id_of_two_classes_is_refused() -> None:
 
 def test_the_same_images_give_the_same_bytes() -> None:
     images = [labelled("a", 5, [{"id": 1, "bbox": [1, 1, 2, 2]}]), image("ü\ud800")]
-    assert plan_coco(images, []) == plan_coco(images, [])
+    assert planned(images) == planned(images)
     assert written(images)["images"][1]["file_name"] == "ü\ud800.jpg"

@@ -12,20 +12,21 @@ from negmine.datasets.open import open_dataset, open_truth
 from negmine.errors import ExportError, TruthError
 from negmine.labels import formats
 from negmine.labels.base import Feature, LabelFormat, LabelSet
-from negmine.labels.formats import WRITTEN_FORMATS, label_format, label_formats
+from negmine.labels.formats import WRITTEN_FORMATS, Entry, label_format, label_formats, label_writer
 from negmine.labels.plan import ExportImage, StoredFile
 from negmine.labels.voc import VocLabels
 from negmine.structures import GroundTruth
 
 SIZE_WH = (80, 60)
 KEYS = [each.key for each in label_formats()]
+READ_AND_WRITTEN = [*KEYS, "roboflow", "darknet"]
 
 
 def written(folder: Path, key: str, truth: GroundTruth) -> Path:
     """A data set of one image, `a`, in train."""
     stored = StoredFile(put(folder / "in" / "a.jpg", b"bytes"), hashlib.sha256(b"bytes").hexdigest())
     image = ExportImage("a", stored, SIZE_WH, truth=truth)
-    for name, content in label_format(key).plan([image], class_names=["cat", "dog"], folder="out").items():
+    for name, content in label_writer(key).plan([image], class_names=["cat", "dog"], folder="out").items():
         data = content if isinstance(content, bytes) else content.path.read_bytes()
         put(folder / "out" / name, data)
     return folder / "out"
@@ -33,34 +34,39 @@ def written(folder: Path, key: str, truth: GroundTruth) -> Path:
 
 def read_back(folder: Path) -> GroundTruth:
     """Its objects."""
-    dataset = open_dataset(folder, split="train")
-    (image,) = dataset.splits[0].images
+    dataset = open_dataset(folder)
+    image, *_ = dataset.splits[0].images
     truth = dataset.truth.read(image, SIZE_WH)
     assert truth is not None
     return truth
 
 
-@pytest.mark.parametrize("key", WRITTEN_FORMATS)
+@pytest.mark.parametrize("key", READ_AND_WRITTEN)
 def test_an_image_without_objects_is_empty(tmp_path: Path, key: str) -> None:
     assert len(read_back(written(tmp_path, key, GroundTruth.empty()))) == 0
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_a_key_names_its_format(key: str) -> None:
-    assert label_format(key).key == key and label_format(key) is label_format(key)
-
-
 @pytest.mark.parametrize("key", WRITTEN_FORMATS)
+def test_a_key_names_its_format(key: str) -> None:
+    assert label_writer(key).key == key and label_writer(key) is label_writer(key)
+
+
+def test_a_format_that_is_only_written_opens_nothing() -> None:
+    with pytest.raises(KeyError):
+        label_format("darknet")
+
+
+@pytest.mark.parametrize("key", READ_AND_WRITTEN)
 def test_a_format_keeps_the_marks_that_it_says_it_carries(tmp_path: Path, key: str) -> None:
     boxes, names = [[0, 0, 10, 10], [10, 10, 30, 40], [20, 0, 60, 60]], ["cat", "dog", "cat"]
     truth = GroundTruth.of(boxes, names, difficult=[False, True, False], crowd=[False, False, True])
-    back, features = read_back(written(tmp_path, key, truth)), label_format(key).features
-    assert back.class_names == tuple(names if label_format(key).keeps_crowds else names[:2])
+    back, features = read_back(written(tmp_path, key, truth)), label_writer(key).features
+    assert back.class_names == tuple(names if label_writer(key).keeps_crowds else names[:2])
     assert bool(back.difficult[1]) == (Feature.DIFFICULT in features)
     assert bool(back.crowd.any()) == (Feature.CROWD in features)
 
 
-@pytest.mark.parametrize("key", WRITTEN_FORMATS)
+@pytest.mark.parametrize("key", KEYS)
 def test_what_is_written_is_recognised_as_the_format(tmp_path: Path, key: str) -> None:
     folder = written(tmp_path, key, GroundTruth.of([[0, 0, 10, 10]], ["cat"]))
     assert open_truth(folder).format_name == label_format(key).title
@@ -90,7 +96,7 @@ def test_a_format_that_is_only_read_says_so() -> None:
 def test_a_line_in_the_list_is_enough_to_add_a_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = written(tmp_path, "voc", GroundTruth.of([[0, 0, 10, 10]], ["cat"]))
     put(folder / "marker")
-    monkeypatch.setattr(formats, "_FORMATS", {"marked": (__name__, False)})
+    monkeypatch.setattr(formats, "_FORMATS", {"marked": Entry(__name__, "", is_read=True)})
     assert open_truth(folder).class_names == ("cat",)
     with pytest.raises(TruthError, match="expected a folder with a marker, or a folder that holds"):
         open_truth(put(tmp_path / "a.txt"))

@@ -20,7 +20,7 @@ from negmine.exporting.merge import DataImages, SortedImages, files_of, read_ima
 from negmine.exporting.mix import room_left
 from negmine.exporting.negatives import BankNegatives, Withholding, known_images
 from negmine.files import reason_of
-from negmine.labels.formats import label_format
+from negmine.labels.formats import label_writer
 from negmine.labels.plan import Content, ExportImage
 from negmine.paths import printable
 from negmine.trainable import waiting_images
@@ -126,7 +126,7 @@ def _choose(
         bank, variants=config.variants, objects=known.objects, accept_flicker=config.accept_flicker
     )
     free, withheld = read.without(Withholding(data.images, known))
-    counts = SortedImages.of(data, label_format(place.format), waiting).counts()[0]
+    counts = SortedImages.of(data, label_writer(place.format), waiting).counts()[0]
     room = None
     if selection.ratio is not None:
         room = room_left(selection.ratio, counts.positives, counts.empty)
@@ -148,7 +148,7 @@ def _nothing(
 def _wanted(place: Place, images: list[ExportImage], dataset: Dataset) -> dict[str, Content]:
     """Every file to add, by its name relative to the root."""
     folder = printable(place.root.name) or "data"
-    plan = label_format(place.format).plan(images, class_names=dataset.class_names, folder=folder)
+    plan = label_writer(place.format).plan(images, class_names=dataset.class_names, folder=folder)
     files = {f"{place.images}/{each.name}{each.suffix}".lstrip("/"): each.file for each in images}
     if place.labels is not None:
         planned, suffix = _LABELS[place.format]

@@ -1,0 +1,103 @@
+"""Writing CVAT for images 1.1: the images of a task, and an XML with their boxes.
+
+annotations.xml   uploaded as the annotations of a task that was made of the images
+images/           its images
+
+A task of CVAT is of one split, so where there are several, each has a folder of its own: train/, val/, test/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lxml import etree
+
+from negmine.errors import ExportError
+from negmine.labels.base import Feature, LabelWriter
+from negmine.labels.objects import WrittenObject, by_split, numbered, written_objects
+from negmine.labels.plan import Content, ExportImage, Header, Plan
+from negmine.paths import printable
+
+_ANNOTATIONS = "annotations.xml"
+_MARKS = {"difficult": Feature.DIFFICULT, "is_crowd": Feature.CROWD}
+
+
+class CvatForImages(LabelWriter):
+    """CVAT's XML for images; difficult objects and crowds have an attribute that says so."""
+
+    key = "cvat"
+    title = "CVAT for images"
+    features = frozenset(_MARKS.values())
+    image_suffixes = frozenset({".jpg", ".png", ".tif", ".webp", ".bmp", ".gif", ".ppm", ".jp2"})  # that Pillow opens
+    advice = (
+        "make a task in CVAT of the folder images/, then upload annotations.xml to it as `CVAT 1.1`; images are told "
+        "by their names"
+    )
+
+    def plan(
+        self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str, header: Header | None = None
+    ) -> Plan:
+        """See `LabelWriter.plan`."""
+        files: dict[str, Content] = {}
+        splits = by_split(images)
+        for split, members in splits.items():
+            place = f"{split}/" if len(splits) > 1 else ""
+            files |= {f"{place}images/{image.file_name}": image.file for image in members}
+            files[f"{place}{_ANNOTATIONS}"] = _document(members, class_names, split)
+        return files
+
+
+FORMAT = CvatForImages()
+
+
+def _document(images: Sequence[ExportImage], class_names: Sequence[str], split: str) -> bytes:
+    root = etree.Element("annotations")
+    etree.SubElement(root, "version").text = "1.1"
+    task = etree.SubElement(etree.SubElement(root, "meta"), "task")
+    for tag, text in (("name", f"negmine {split}"), ("size", str(len(images))), ("mode", "annotation")):
+        etree.SubElement(task, tag).text = text
+    labels = etree.SubElement(task, "labels")
+    for name in class_names:
+        _add_label(labels, _name(name))
+    numbers = numbered(class_names)
+    for index, image in enumerate(images):
+        width, height = image.size_wh
+        about = {"id": str(index), "name": image.file_name, "width": str(width), "height": str(height)}
+        element = etree.SubElement(root, "image", about)
+        for each in written_objects(image, numbers, crowds=True):
+            _add_box(element, each)
+    etree.indent(root, space="  ")
+    return etree.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+
+
+def _add_label(labels: etree._Element, name: str) -> None:
+    label = etree.SubElement(labels, "label")
+    etree.SubElement(label, "name").text = name
+    attributes = etree.SubElement(label, "attributes")
+    for mark in _MARKS:
+        attribute = etree.SubElement(attributes, "attribute")
+        said = {"name": mark, "mutable": "False", "input_type": "checkbox", "default_value": "false", "values": "false"}
+        for tag, text in said.items():
+            etree.SubElement(attribute, tag).text = text
+
+
+def _add_box(image: etree._Element, each: WrittenObject) -> None:
+    corners = dict(zip(("xtl", "ytl", "xbr", "ybr"), (f"{side:.2f}" for side in each.box_xyxy), strict=True))
+    about = {"label": _name(each.class_name), "source": "manual", "occluded": "0", **corners, "z_order": "0"}
+    box = etree.SubElement(image, "box", about)
+    for mark, is_set in (("difficult", each.difficult), ("is_crowd", each.crowd)):
+        etree.SubElement(box, "attribute", {"name": mark}).text = "true" if is_set else "false"
+
+
+def _name(name: str) -> str:
+    """The name of a class, which becomes a label of the task.
+
+    Raises:
+        ExportError: for one that XML cannot hold, or CVAT does not take.
+    """
+    if not name.isprintable() or not name.strip() or len(name) > 64:
+        raise ExportError(
+            f"the class {printable(name)[:80]!r} cannot be a label of CVAT, which has 1 to 64 printable characters; "
+            "rename it with --class-map, or choose another --format"
+        )
+    return name

@@ -1,0 +1,78 @@
+"""Writing Darknet: lists of images, and a text file of boxes beside each image.
+
+obj.data             what `darknet detector train` is given: the number of classes, and the names of the other files
+obj.names            the classes, one a line
+train.txt            the images of a split, by paths below this folder, where darknet is to be started; so valid.txt
+obj_train_data/      the images, and NAME.txt for each: empty where it holds no object; so obj_valid_data/
+
+Darknet makes no folder of its own: its weights go to `backup`, which is beside this folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from negmine.errors import ExportError
+from negmine.labels.base import LabelWriter
+from negmine.labels.objects import by_split, numbered
+from negmine.labels.plan import Content, ExportImage, Header, Plan
+from negmine.labels.yolo_writer import yolo_lines
+from negmine.paths import printable
+
+_DATA, _NAMES = "obj.data", "obj.names"
+_FOLDERS = {"val": "valid"}  # as darknet calls them
+_LONGEST_NAME = 200  # characters: darknet draws the names of all objects in a box, and their scores, into 4096 bytes
+
+
+class Darknet(LabelWriter):
+    """Darknet's lists."""
+
+    key = "darknet"
+    title = "Darknet"
+    image_suffixes = frozenset({".jpg", ".png", ".bmp", ".ppm"})  # whose labels darknet finds
+    advice = (
+        "start darknet in the folder, as `darknet detector train obj.data yolo.cfg`, and make ../backup for weights"
+    )
+
+    def plan(
+        self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str, header: Header | None = None
+    ) -> Plan:
+        """See `LabelWriter.plan`."""
+        for name in class_names:
+            _require_name(name)
+        files: dict[str, Content] = {}
+        class_ids = numbered(class_names)
+        lists: dict[str, str] = {}
+        for split, members in by_split(images).items():
+            own = _FOLDERS.get(split, split)
+            place = f"obj_{own}_data"
+            for image in members:
+                files[f"{place}/{image.file_name}"] = image.file
+                files[f"{place}/{image.name}.txt"] = yolo_lines(image.truth, image.size_wh, class_ids).encode("ascii")
+            lists[own] = f"{own}.txt"
+            files[lists[own]] = "".join(f"{place}/{image.file_name}\n" for image in members).encode("ascii")
+        files[_NAMES] = "".join(f"{name}\n" for name in class_names).encode("ascii")
+        values = {"classes": len(class_names), **lists, "names": _NAMES, "backup": "../backup"}
+        files[_DATA] = "".join(f"{key} = {value}\n" for key, value in values.items()).encode("ascii")
+        return files
+
+
+FORMAT = Darknet()
+
+
+def _require_name(name: str) -> None:
+    """Refuse the name of a class that darknet cannot read or draw.
+
+    Raises:
+        ExportError: naming it.
+    """
+    if not name.isascii() or not name.isprintable() or name != name.strip() or not name:
+        raise ExportError(
+            f"the class {printable(name)!r} cannot be written for Darknet, whose letters are ASCII alone; rename it "
+            "with --class-map, or choose another --format"
+        )
+    if len(name) > _LONGEST_NAME:
+        raise ExportError(
+            f"the class {name[:20]}... has {len(name)} characters, and Darknet has room for {_LONGEST_NAME}; rename it "
+            "with --class-map, or choose another --format"
+        )

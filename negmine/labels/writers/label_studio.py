@@ -1,0 +1,111 @@
+"""Writing tasks for Label Studio: images with boxes that a person corrects, where other formats hold labels.
+
+tasks.json         imported into a project: each task has an image, and what is known of it
+label-config.xml   the labelling interface of the project, with all classes
+images/            the images, as Label Studio serves local files: below the folder that this one is in
+
+An image that a person looked at, and one of a data set, has an annotation: without results where it is empty. One that
+nobody looked at has none, but a prediction: the boxes of the detector, which a person confirms or removes.
+
+Label Studio measures boxes in percent of the image (labelstud.io/guide/predictions).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
+
+from lxml import etree
+
+from negmine.boxes import Box
+from negmine.labels.base import LabelWriter
+from negmine.labels.objects import as_json, numbered, written_objects
+from negmine.labels.plan import Content, ExportImage, Header, Plan
+from negmine.paths import printable
+
+TASKS = "tasks.json"
+_INTERFACE = "label-config.xml"
+_LABEL, _IMAGE = "label", "image"  # names of the interface's two elements
+_SERVED = "/data/local-files/?d="
+_JUDGED = ("accepted", "rejected")
+
+_Shape = tuple[str, Box, float | None]  # class, box in pixels, and the score of a detector
+
+
+class LabelStudio(LabelWriter):
+    """The tasks of a project."""
+
+    key = "label-studio"
+    title = "Label Studio"
+    image_suffixes = frozenset({".jpg", ".png", ".webp", ".bmp", ".gif", ".avif"})  # that browsers show
+    tells_origin = True
+    advice = (
+        "import tasks.json into a project with the interface of label-config.xml, and start Label Studio with "
+        "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT set to the folder "
+        "above this one"
+    )
+
+    def plan(
+        self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str, header: Header | None = None
+    ) -> Plan:
+        """See `LabelWriter.plan`."""
+        files: dict[str, Content] = {f"images/{image.file_name}": image.file for image in images}
+        numbers = numbered(class_names)
+        files[TASKS] = as_json([_task(image, numbers, folder) for image in images], indent=1)
+        files[_INTERFACE] = _interface(class_names)
+        return files
+
+
+FORMAT = LabelStudio()
+
+
+def _task(image: ExportImage, numbers: Mapping[str, int], folder: str) -> dict[str, object]:
+    objects = [(e.class_name, e.box_xyxy, e.score) for e in written_objects(image, numbers, crowds=False)]
+    data: dict[str, object] = {"image": f"{_SERVED}{quote(f'{folder}/images/{image.file_name}')}"}
+    task: dict[str, object] = {"data": data}
+    origin, proposed = image.origin, list[_Shape]()
+    if origin is not None:
+        data |= {"source": origin.source, "sha256": origin.sha256}
+        proposed = [(each.class_name, each.box_xyxy, each.score) for each in origin.found]
+    if not image.scores:
+        data["split"] = ",".join(image.splits)
+    if origin is None or origin.state in _JUDGED:
+        task["annotations"] = [{"result": [_result(image, i, shape) for i, shape in enumerate(objects)]}]
+    if shapes := objects if image.scores else proposed:
+        scores = [score for _, _, score in shapes if score is not None]
+        results = [_result(image, index, shape) for index, shape in enumerate(shapes)]
+        task["predictions"] = [{"model_version": "negmine", "score": max(scores, default=0.0), "result": results}]
+    return task
+
+
+def _result(image: ExportImage, index: int, shape: _Shape) -> dict[str, object]:
+    (width, height), (name, (x1, y1, x2, y2), score) = image.size_wh, shape
+    value = {
+        "x": 100 * x1 / width,
+        "y": 100 * y1 / height,
+        "width": 100 * (x2 - x1) / width,
+        "height": 100 * (y2 - y1) / height,
+        "rotation": 0,
+        "rectanglelabels": [printable(name)],
+    }
+    result: dict[str, object] = {
+        "id": f"box-{index}",
+        "type": "rectanglelabels",
+        "from_name": _LABEL,
+        "to_name": _IMAGE,
+        "original_width": width,
+        "original_height": height,
+        "image_rotation": 0,
+        "value": value,
+    }
+    return result if score is None else {**result, "score": score}
+
+
+def _interface(class_names: Sequence[str]) -> bytes:
+    root = etree.Element("View")
+    etree.SubElement(root, "Image", {"name": _IMAGE, "value": "$image", "zoom": "true"})
+    labels = etree.SubElement(root, "RectangleLabels", {"name": _LABEL, "toName": _IMAGE})
+    for name in class_names:
+        etree.SubElement(labels, "Label", {"value": printable(name)})
+    etree.indent(root, space="  ")
+    return etree.tostring(root, encoding="utf-8") + b"\n"

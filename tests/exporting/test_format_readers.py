@@ -1,0 +1,159 @@
+"""Exports in formats that negmine only writes, read back by the tools that they are for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from banks import judge
+from data_sets import PLAIN, write_voc
+
+from negmine.exporting.config import ExportConfig
+from negmine.exporting.export import export
+
+PYTHON = Path(sys.prefix) / "readers" / "bin" / "python"
+DATUMARO = {
+    "coco": "coco_instances",
+    "roboflow": "roboflow_coco",
+    "darknet": "yolo",
+    "datumaro": "datumaro",
+    "createml": "roboflow_create_ml",
+    "cvat": "cvat",
+}
+# Both splits have all classes, since Datumaro refuses Create ML's files where one lacks some.
+SPLITS = {**PLAIN, "val": {"d.png": [("van", 30, 30, 90, 100), ("car", 5, 6, 70, 80)]}}
+BOXES = {"train": [("a", 1), ("b", 2), ("c", 0)], "val": [("d", 2)]}
+
+pytestmark = pytest.mark.slow
+
+
+def needs(module: str) -> None:
+    """Skip where a reader is not installed; it has an environment of its own, since some bring another OpenCV."""
+    asked = f"import importlib.util as u; raise SystemExit(u.find_spec({module!r}) is None)"
+    if not PYTHON.exists() or subprocess.run([PYTHON, "-c", asked], check=False).returncode:
+        pytest.skip(f"{module} is not installed beside this environment; `make test` installs Datumaro and datasets")
+
+
+def read(script: str, *arguments: object) -> object:
+    """What a script prints last, as JSON."""
+    done = subprocess.run(
+        [PYTHON, "-c", script, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data set with the splits train and val."""
+    return write_voc(tmp_path / "data", SPLITS)
+
+
+def merged(bank: Path, data: Path, out: Path, key: str) -> Path:
+    export(bank, out, merge=data, config=ExportConfig(format=key))
+    return out
+
+
+_DATUMARO = """
+import json, sys, datumaro
+found = {}
+for each in sys.argv[2:]:
+    folder, name = each.split("=")
+    items = datumaro.Dataset.import_from(f"{sys.argv[1]}/{folder}", name)
+    names = [label.name for label in items.categories()[datumaro.AnnotationType.label]]
+    found[folder] = sorted(
+        (i.subset, i.id, [[names[a.label], *a.get_bbox()] for a in i.annotations if a.type.name == "bbox"],
+         i.media.data.shape[0] > 0)
+        for i in items
+    )
+print(json.dumps(found))
+"""
+
+
+def test_datumaro_reads_them(small_bank: Path, data: Path, tmp_path: Path) -> None:
+    # One process for all formats, since importing Datumaro takes seconds. A task of CVAT is of one split.
+    needs("datumaro")
+    for key in DATUMARO:
+        merged(small_bank, data, tmp_path / "out" / key, key)
+    names = {"cvat/train": "cvat"} | {key: name for key, name in DATUMARO.items() if key != "cvat"}
+    found = read(_DATUMARO, tmp_path / "out", *(f"{folder}={name}" for folder, name in names.items()))
+    assert isinstance(found, dict) and {*found} == {*names}
+    for folder, items in found.items():
+        by_id = {Path(name).name: boxes for _, name, boxes, _ in items}
+        negatives = [name for name in by_id if "-" in name]
+        assert len(negatives) == 2 and all(not by_id[name] for name in negatives), folder
+        expected = dict(BOXES["train"] + (BOXES["val"] if folder != "cvat/train" else []))
+        assert {name: len(by_id[name]) for name in by_id if "-" not in name} == expected, folder
+        assert all(has_pixels for *_, has_pixels in items), folder
+        label, *box = by_id["a"][0]
+        corner = [35, 45] if folder == "createml" else [10, 20]  # Datumaro takes the centre for the corner
+        assert label == "car" and box == pytest.approx([*corner, 50, 50], abs=0.01), folder
+
+
+_DATASETS = """
+import json, sys, datasets
+datasets.disable_progress_bars()
+found = datasets.load_dataset(sys.argv[1], cache_dir=sys.argv[2])
+names = found["train"].features["objects"]["category"].feature.names
+rows = {split: [[r["objects"], r["is_negative"], r["image"].size, r["image_id"]] for r in found[split]] for split in found}
+print(json.dumps([names, rows]))
+"""
+
+
+def test_hugging_face_datasets_reads_an_image_folder(small_bank: Path, data: Path, tmp_path: Path) -> None:
+    needs("datasets")
+    found = read(_DATASETS, merged(small_bank, data, tmp_path / "out", "imagefolder"), tmp_path / "cache")
+    names, rows = found  # type: ignore[misc]
+    assert names == ["car", "van"] and {*rows} == {"train", "validation"}
+    train = rows["train"]
+    assert sorted(len(objects["bbox"]) for objects, *_ in train) == [0, 0, 0, 1, 2]
+    assert sum(is_negative for _, is_negative, *_ in train) == 2
+    assert [objects["category"] for objects, *_ in rows["validation"]] == [[1, 0]]
+    alone = tmp_path / "alone"
+    export(small_bank, alone, config=ExportConfig(format="imagefolder"))
+    names, rows = read(_DATASETS, alone, tmp_path / "cache")  # type: ignore[misc]
+    assert names == ["lamp", "sign"] and [objects["bbox"] for objects, *_ in rows["train"]] == [[], []]
+
+
+_FIFTYONE = """
+import json, sys, fiftyone
+found = fiftyone.Dataset.from_dir(sys.argv[1], dataset_type=fiftyone.types.FiftyOneDataset, name=sys.argv[2])
+rows = [
+    [sorted(s.tags), len(s.ground_truth.detections), s.get_field("score"),
+     [[d.label, d.confidence] for d in (s.get_field("false_positives") or fiftyone.Detections()).detections]]
+    for s in found.match_tags(["hard_negative"])
+]
+counts = found.count_values("ground_truth.detections.label")
+print(json.dumps([len(found), counts, rows, len(found.match_tags("val"))]))
+found.delete()
+"""
+
+
+def test_fiftyone_reads_its_data_set(small_bank: Path, data: Path, tmp_path: Path) -> None:
+    needs("fiftyone")
+    found = read(_FIFTYONE, merged(small_bank, data, tmp_path / "out", "fiftyone"), f"negmine-{tmp_path.name}")
+    count, labels, negatives, val = found  # type: ignore[misc]
+    assert (count, labels, val) == (6, {"car": 3, "van": 2}, 1)
+    assert all(tags == ["hard_negative", "train"] and objects == 0 for tags, objects, *_ in negatives)
+    assert len(negatives) == 2 and all(score == found[0][1] > 0 for *_, score, found in negatives)
+
+
+def test_label_studio_reads_what_is_confirmed_as_annotated(small_bank: Path, tmp_path: Path) -> None:
+    needs("label_studio_sdk")
+    judge(small_bank, 1, "accepted")
+    out = tmp_path / "out"
+    export(small_bank, out, config=ExportConfig(format="label-studio"))
+    script = (
+        "import json, sys\n"
+        "from label_studio_sdk.label_interface import LabelInterface\n"
+        "from label_studio_sdk.label_interface.objects import AnnotationValue, PredictionValue\n"
+        "interface = LabelInterface(open(sys.argv[1] + '/label-config.xml').read())\n"
+        "tasks = json.load(open(sys.argv[1] + '/tasks.json'))\n"
+        "ok = [interface.validate_prediction(p) for t in tasks for p in t.get('predictions', [])]\n"
+        "print(json.dumps([ok, [interface.validate_task(t) for t in tasks], "
+        "sorted(len(t.get('annotations', [])) for t in tasks)]))"
+    )
+    assert read(script, out) == [[True, True], [True, True], [0, 1]]
