@@ -40,7 +40,7 @@ def deal_shares(
     """Number the part of each image, so that each part gets its share of every kind.
 
     Groups are dealt one by one, large ones first, each to the part that is the furthest from its share of the group's
-    scarcest kind (the largest quotient, as D'Hondt's). Those that hold both objects and background go first. The last
+    scarcest kind, as Webster's method gives out seats. Those that hold both objects and background go first. The last
     groups of a kind go to the parts that have none of it.
 
     Args:
@@ -60,7 +60,7 @@ def deal_shares(
         group, count = groups[index], counts[index]
         without = [number for number, load in enumerate(loads) if count and not load[min(count)]]
         among = without if count and left[min(count)] <= len(without) else range(len(shares))
-        part = min(among, key=lambda number: (*_quotients(loads[number] + count, count, shares[number]), number))
+        part = min(among, key=lambda number: (*_quotients(loads[number], count, shares[number]), number))
         loads[part] += count
         left[min(count, default=ImageKind.EMPTY)] -= 1
         number_of |= dict.fromkeys(group, part)
@@ -68,8 +68,8 @@ def deal_shares(
 
 
 def _quotients(load: Counter[ImageKind], count: Counter[ImageKind], share: float) -> list[float]:
-    """How full a part would be of each kind of a group, the scarcest first."""
-    return [load[kind] / share for kind in sorted(count)]
+    """How full a part would be of each kind of a group with half of it, the scarcest first."""
+    return [(load[kind] + count[kind] / 2) / share for kind in sorted(count)]
 
 
 def groups_with(groups: Sequence[Sequence[str]], kinds: Mapping[str, ImageKind], kind: ImageKind) -> int:

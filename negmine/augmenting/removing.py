@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from negmine.augmenting.config import OP_NAMES
+from negmine.augmenting.draws import OPERATIONS_OF
 from negmine.augmenting.result import RemoveVariantsResult
 from negmine.bank.bank import require_bank
 from negmine.bank.writer import BankWriter
@@ -20,26 +20,23 @@ def remove_variants(bank: str | Path, *, ops: Sequence[str] = ()) -> RemoveVaria
 
     Args:
         bank: the bank's folder.
-        ops: the operations whose variants are removed; all where empty.
+        ops: names of `OPS`, whose variants are removed; all where empty.
 
     Raises:
         BankError: where the folder is not a bank, or cannot be written.
         BankLockedError: where another process writes to it.
         ConfigError: for an operation that there is not.
     """
+    unknown = next((name for name in ops if name not in OPERATIONS_OF), None)
+    if unknown is not None:
+        raise ConfigError(f"expected operations among {', '.join(OPERATIONS_OF)}, found {unknown!r}")
+    operations = {operation for name in ops for operation in OPERATIONS_OF[name]}
     require_bank(Path(bank))
     with BankWriter(bank, purpose="negmine augment --remove") as writer:
         every = list(writer.variants())
-        _require_known(ops, [*OP_NAMES, *(each.operation for each in every)])
-        meant = [each for each in every if not ops or each.operation in ops]
+        meant = [each for each in every if not ops or each.operation in operations]
         for start in range(0, len(meant), _AT_ONCE):
             with writer.transaction():
                 writer.drop([], [each.id for each in meant[start : start + _AT_ONCE]])
     removed = Counter(each.operation for each in meant)
     return RemoveVariantsResult(Path(bank), dict(sorted(removed.items())), len(every) - len(meant))
-
-
-def _require_known(ops: Sequence[str], known: Sequence[str]) -> None:
-    unknown = next((name for name in ops if name not in known), None)
-    if unknown is not None:
-        raise ConfigError(f"expected operations among {', '.join(dict.fromkeys(known))}, found {unknown!r}")

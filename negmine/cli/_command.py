@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from negmine.errors import ConfigError
+
 _F = TypeVar("_F", bound=Callable[..., object])
 
 
@@ -102,7 +104,7 @@ def require_alone(ctx: click.Context, name: str, beside: str, allowed: Collectio
         allowed: names of the parameters that may be.
 
     Raises:
-        UsageError: naming those that were given.
+        ConfigError: naming those that were given.
     """
     given = [
         each.opts[0]
@@ -112,7 +114,7 @@ def require_alone(ctx: click.Context, name: str, beside: str, allowed: Collectio
         and ctx.get_parameter_source(each.name) is ParameterSource.COMMANDLINE
     ]
     if given:
-        raise click.UsageError(f"expected {name} with {beside} alone, found {', '.join(dict.fromkeys(given))}", ctx)
+        raise ConfigError(f"expected {name} with {beside} alone, found {', '.join(dict.fromkeys(given))}; leave it out")
 
 
 def option(group: str, *names: str, **settings: Any) -> Callable[[_F], _F]:

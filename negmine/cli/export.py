@@ -13,6 +13,7 @@ from negmine.cli._options import bank_option, json_option, label_options, worker
 from negmine.cli._output import print_json, say_skipped, table
 from negmine.cli._selection import selection_options
 from negmine.datasets.config import LabelConfig
+from negmine.errors import ConfigError
 from negmine.exporting.config import (
     CopyMethod,
     ExportConfig,
@@ -188,7 +189,7 @@ def command(
         require_alone(ctx, "--no-bank", "--merge and its options", _WITHOUT_BANK)
     shares = None if split is None else SplitConfig.parse(split, group_by=group_by, seed=selection.seed)
     if shares is None and group_by != _BY:
-        raise click.UsageError("expected --split with shares, such as 0.8/0.2, with --group-by, found none")
+        raise ConfigError("expected --split with shares, such as 0.8/0.2, with --group-by, found none")
     export_config = ExportConfig(
         format=format_name,
         variants=variants,

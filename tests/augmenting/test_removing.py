@@ -14,7 +14,7 @@ from negmine.augmenting.removing import remove_variants
 from negmine.bank.bank import Bank
 from negmine.bank.writer import BankWriter
 from negmine.cli import cli
-from negmine.errors import BankError, BankLockedError
+from negmine.errors import BankError, BankLockedError, ConfigError
 
 CONFIG = AugmentConfig(per_negative=6, ops=("blur", "smooth"))
 
@@ -23,7 +23,9 @@ def test_there_may_be_none_and_there_must_be_a_bank(make_bank: MakeBank, tmp_pat
     with pytest.raises(BankError, match="does not exist"):
         remove_variants(tmp_path / "nowhere")
     assert not (tmp_path / "nowhere").exists()
-    assert remove_variants(make_bank(1)).removed == {}
+    with pytest.raises(ConfigError, match="expected operations among blur, sharpen, contrast, smooth, found 'zoom'"):
+        remove_variants(make_bank(1), ops=["zoom"])
+    assert remove_variants(tmp_path / "bank").removed == {}
 
 
 def test_the_bank_is_what_it_was_and_makes_the_same_again(make_bank: MakeBank) -> None:
@@ -46,9 +48,9 @@ def test_those_of_some_operations_alone(make_bank: MakeBank) -> None:
     bank = make_bank(2)
     augment(bank, config=CONFIG)
     with Bank(bank) as opened:
-        smooth = [each.sha256 for each in opened.variants() if each.operation == "smooth"]
+        smooth = [each.sha256 for each in opened.variants() if each.operation != "gaussian_blur"]
     result = remove_variants(bank, ops=["blur"])
-    assert result.removed == {"blur": 12 - len(smooth)} and result.kept == len(smooth) > 0
+    assert result.removed == {"gaussian_blur": 12 - len(smooth)} and result.kept == len(smooth) > 0
     with Bank(bank) as opened:
         assert [each.sha256 for each in opened.variants()] == smooth
 
@@ -63,6 +65,6 @@ def test_the_command(make_bank: MakeBank) -> None:
     bank = make_bank(1)
     augment(bank, config=AugmentConfig(per_negative=3, ops=("blur",)))
     done = CliRunner().invoke(cli, ["augment", "--remove", "--bank", str(bank)])
-    assert done.exit_code == 0 and done.output == f"3 variants taken out of {bank} (3 blur)\n"
+    assert done.exit_code == 0 and done.output == f"3 variants taken out of {bank} (3 gaussian_blur)\n"
     wrong = CliRunner().invoke(cli, ["augment", "--remove", "--count", "3", "--bank", str(bank)])
     assert wrong.exit_code == 2 and "expected --remove with --bank and --ops alone, found --count" in wrong.output
