@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from negmine.augmenting.augment import augment
     from negmine.augmenting.config import AugmentConfig
     from negmine.augmenting.operations import average_blur, gaussian_blur, linear_contrast, median_blur, sharpen
+    from negmine.augmenting.removing import remove_variants
     from negmine.bank.bank import Bank
     from negmine.bank.merging import merge_banks
     from negmine.bank.pictures import write_sheet
@@ -38,8 +39,10 @@ if TYPE_CHECKING:
     from negmine.errors import NegmineError
     from negmine.evaluating.config import EvalConfig
     from negmine.evaluating.evaluate import evaluate
-    from negmine.exporting.config import ExportConfig
+    from negmine.exporting.config import ExportConfig, SelectionConfig, SplitConfig
     from negmine.exporting.export import export
+    from negmine.exporting.in_place.add import add_to
+    from negmine.exporting.in_place.take_out import take_out
     from negmine.exporting.targets import export_targets
     from negmine.mining.config import CropConfig, ScanConfig
     from negmine.mining.flicker.config import FlickerConfig
@@ -75,12 +78,15 @@ __all__ = [
     "ReportConfig",
     "RetrainConfig",
     "ScanConfig",
+    "SelectionConfig",
+    "SplitConfig",
     "TileConfig",
     "TiledDetector",
     "TrainConfig",
     "Verdicts",
     "VerifierConfig",
     "__version__",
+    "add_to",
     "attach_verifier",
     "augment",
     "average_blur",
@@ -97,12 +103,14 @@ __all__ = [
     "open_truth",
     "prune",
     "ratio",
+    "remove_variants",
     "report",
     "retrain",
     "samples_of",
     "save_torchvision",
     "scan",
     "sharpen",
+    "take_out",
     "train_verifier",
     "vacuum",
     "verify",
@@ -129,11 +137,14 @@ _WHERE = {
     "ReportConfig": "negmine.reporting.config",
     "RetrainConfig": "negmine.retraining.config",
     "ScanConfig": "negmine.mining.config",
+    "SelectionConfig": "negmine.exporting.config",
+    "SplitConfig": "negmine.exporting.config",
     "TileConfig": "negmine.detectors.tiling.config",
     "TiledDetector": "negmine.detectors.tiling.detector",
     "TrainConfig": "negmine.training.config",
     "Verdicts": "negmine.bank.verdicts",
     "VerifierConfig": "negmine.verifying.config",
+    "add_to": "negmine.exporting.in_place.add",
     "attach_verifier": "negmine.detectors.ultralytics.verified",
     "augment": "negmine.augmenting.augment",
     "average_blur": "negmine.augmenting.operations",
@@ -150,12 +161,14 @@ _WHERE = {
     "open_truth": "negmine.datasets.open",
     "prune": "negmine.bank.pruning",
     "ratio": "negmine.ratios.ratio",
+    "remove_variants": "negmine.augmenting.removing",
     "report": "negmine.reporting.report",
     "retrain": "negmine.retraining.retrain",
     "samples_of": "negmine.detectors.samples",
     "save_torchvision": "negmine.detectors.torchvision.checkpoints",
     "scan": "negmine.mining.scan",
     "sharpen": "negmine.augmenting.operations",
+    "take_out": "negmine.exporting.in_place.take_out",
     "train_verifier": "negmine.verifying.train",
     "vacuum": "negmine.bank.vacuuming",
     "verify": "negmine.bank.verify",

@@ -138,12 +138,15 @@ class HoldoutSplit(Generic[_Image]):
         return HoldoutSplit(self.rest, kept), tuple(image for image in self.held_out if image.sha256 in released)
 
 
-def image_groups(images: Sequence[HashedImage], by: GroupBy = _NEAR) -> list[list[str]]:
+def image_groups(
+    images: Sequence[HashedImage], by: GroupBy = _NEAR, *, together: Iterable[Sequence[str]] = ()
+) -> list[list[str]]:
     """Group images that belong together: near-duplicates, images with the same key, and what these link.
 
     Args:
         images: each content once.
         by: gives the keys.
+        together: the sha256 of images among them that belong together for another reason.
 
     Returns:
         The sha256 of every image in just one group; each group sorted, and the groups by their first.
@@ -158,11 +161,17 @@ def image_groups(images: Sequence[HashedImage], by: GroupBy = _NEAR) -> list[lis
             index = linked[index]
         return index
 
+    def link(one: int, other: int) -> None:
+        ends = first(one), first(other)
+        linked[max(ends)] = min(ends)
+
     first_with: dict[str, int] = {}
     for image in images:
         if (key := by.key(image.path)) is not None:
-            ends = first(number[image.sha256]), first(first_with.setdefault(key, number[image.sha256]))
-            linked[max(ends)] = min(ends)
+            link(number[image.sha256], first_with.setdefault(key, number[image.sha256]))
+    for every in together:
+        for sha256 in every:
+            link(number[sha256], number[every[0]])
     groups: dict[int, list[str]] = {}
     for index, part in enumerate(parts):
         groups.setdefault(first(index), []).extend(part)

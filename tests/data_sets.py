@@ -78,7 +78,18 @@ def _xml(path: Path, image: str, labels: Sequence[Box], difficult: bool) -> None
 def write_coco(root: Path, splits: Splits = PLAIN, *, crowd: bool = False) -> Path:
     """A COCO JSON of the first split."""
     split, images = next(iter(splits.items()))
-    pictures(root / "images" / split, images, 1000)
+    return _coco_json(root, split, images, 1000, crowd)
+
+
+def write_coco_splits(root: Path, splits: Splits = PLAIN, *, crowd: bool = False) -> Path:
+    """A folder with a COCO JSON of each split, `annotations/instances_train.json` and so on."""
+    for number, (split, images) in enumerate(splits.items()):
+        _coco_json(root, split, images, 1000 * (number + 1), crowd)
+    return root
+
+
+def _coco_json(root: Path, split: str, images: Mapping[str, Labels], seed: int, crowd: bool) -> Path:
+    pictures(root / "images" / split, images, seed)
     numbers = {name: number for number, name in enumerate(images, 1)}
     document = {
         "images": [

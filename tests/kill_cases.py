@@ -22,12 +22,13 @@ from pathlib import Path
 
 from banks import contents, facts
 from blobs import draw, square_detector
-from data_sets import write_yolo
+from data_sets import Splits, write_voc, write_yolo
 from killing import Killed
 from toy import ToyTrainer, World, copy_tree, make_world, open_toy, toy_config
 
 from negmine.augmenting.augment import augment
 from negmine.augmenting.config import AugmentConfig
+from negmine.augmenting.removing import remove_variants
 from negmine.bank.content_files import content_name
 from negmine.bank.filters import ReviewState
 from negmine.bank.merging import merge_banks
@@ -38,6 +39,9 @@ from negmine.bank.verify import verify
 from negmine.comparing.compare import compare
 from negmine.exporting.config import ExportConfig
 from negmine.exporting.export import export
+from negmine.exporting.in_place.add import add_to
+from negmine.exporting.in_place.manifest import MANIFEST
+from negmine.exporting.in_place.take_out import take_out
 from negmine.files import sha256_of
 from negmine.mining.scan import scan
 from negmine.retraining.retrain import retrain
@@ -115,12 +119,14 @@ def make_inputs(folder: Path) -> Path:
         draw(folder / "more" / f"{i:02d}.png", [(20 + i, 40, 40 + i, 60, 40 + i)] if i % 3 else [], seed=i % 20)
     scan(folder / "more", square_detector(), bank=folder / "other-bank")
     _decide(folder / "other-bank", "target")
-    splits = {
+    splits: Splits = {
         "train": {f"{i:03}.png": [("car", i % 90, 5, 100 + i % 90, 90)] for i in range(24)},
         "val": {f"v{i:03}.png": [("van", 5, 5, 50, 60)] for i in range(4)},
     }
     write_yolo(folder / "data", splits)
-    other = write_yolo(folder / "other", {"train": {f"o{i}.png": [("car", 1, 1, 9, 9)] for i in range(12)}})
+    write_voc(folder / "voc", splits)
+    objects = {f"o{i}.png": [("car", 1, 1, 9, 9)] for i in range(12)}
+    other = write_yolo(folder / "other", {"train": objects, "val": {"v.png": []}})
     export(folder / "bank", folder / "old", merge=other, config=ExportConfig(format="yolo"))
     world = make_world(folder / "world", backgrounds=16)
     with suppress(Killed):
@@ -156,6 +162,33 @@ def _exported(format_name: str, data: str | None = None) -> Callable[[Path, Path
         return export(inputs / "bank", work / "out", merge=merge, config=ExportConfig(format=format_name, workers=2))
 
     return run
+
+
+def _copied_data(inputs: Path, work: Path) -> None:
+    copy_tree(inputs / "voc", work / "out")
+
+
+def _added(inputs: Path, work: Path) -> object:
+    return add_to(inputs / "bank", work / "out", config=ExportConfig(workers=2))
+
+
+def _data_with_negatives(inputs: Path, work: Path) -> None:
+    _copied_data(inputs, work)
+    _added(inputs, work)
+
+
+def _data_with_others(inputs: Path, work: Path) -> None:
+    _copied_data(inputs, work)
+    add_to(inputs / "other-bank", work / "out", config=ExportConfig(method="hardlink"))
+
+
+def _taken_out(inputs: Path, work: Path) -> object:
+    return take_out(work / "out") if (work / "out" / MANIFEST).exists() else None
+
+
+def _bank_with_variants(inputs: Path, work: Path) -> None:
+    _copied_bank(inputs, work)
+    augment(work / "bank", config=AugmentConfig(per_negative=12, ops=("blur", "smooth")))
 
 
 def _bank_with_leftovers(inputs: Path, work: Path) -> None:
@@ -218,6 +251,12 @@ CASES: Mapping[str, Case] = {
     "export-merge": Case(_nothing, _exported("yolo", "data"), _out_left),
     "export-old": Case(
         lambda inputs, work: copy_tree(inputs / "old", work / "out"), _exported("yolo", "data"), _out_left
+    ),
+    "export-into": Case(_copied_data, _added, _out_left),
+    "export-into-again": Case(_data_with_others, _added, _out_left),
+    "export-remove": Case(_data_with_negatives, _taken_out, _out_left),
+    "augment-remove": Case(
+        _bank_with_variants, lambda inputs, work: remove_variants(work / "bank"), lambda work: contents(work / "bank")
     ),
     "verify-repair": Case(_bank_with_leftovers, lambda inputs, work: verify(work / "bank", repair=True), bank_left),
     "bank-merge": Case(

@@ -88,6 +88,12 @@ OPS: Mapping[str, Callable[[random.Random], Draw]] = {
     "contrast": _contrast,
     "smooth": _smooth,
 }
+OPERATIONS_OF: Mapping[str, Sequence[str]] = {  # what these draw
+    "blur": ("gaussian_blur",),
+    "sharpen": ("sharpen",),
+    "contrast": ("linear_contrast",),
+    "smooth": ("average_blur", "median_blur"),
+}
 
 
 def _uniform(dice: random.Random, limits: tuple[float, float]) -> float:

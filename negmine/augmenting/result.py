@@ -105,3 +105,31 @@ class AugmentResult:
             "counted": counted,
             "seconds": round(self.seconds, 3),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveVariantsResult:
+    """The variants that were taken out of a bank.
+
+    Attributes:
+        bank: its folder.
+        removed: how many, by operation.
+        kept: how many others there are, of other operations.
+    """
+
+    bank: Path
+    removed: Mapping[str, int]
+    kept: int
+
+    def _repr_html_(self) -> str:
+        """The counts, in a notebook."""
+        return facts("Variants removed", self.to_dict())
+
+    def to_dict(self) -> dict[str, object]:
+        """The `--json` document."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "bank": str(self.bank),
+            "removed": {"in_all": sum(self.removed.values()), "by_operation": dict(self.removed)},
+            "kept": self.kept,
+        }

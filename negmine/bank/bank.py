@@ -190,6 +190,16 @@ class Bank:
         rows = self.rows("SELECT id, phash FROM negatives", {"id": WHOLE, "phash": PHASH})
         return {number: int(phash, 16) for number, phash in rows}
 
+    def clusters(self) -> dict[int, int]:
+        """The cluster of each negative that was compared with the others, by its number."""
+        question = "SELECT negative_id, cluster FROM likenesses WHERE cluster IS NOT NULL"
+        return dict(self.rows(question, {"negative_id": WHOLE, "cluster": WHOLE}))
+
+    def cameras(self) -> dict[str, str]:
+        """The camera that sent each frame which is kept, by the sha256 of the frame."""
+        question = "SELECT s.sha256, f.camera FROM frames f JOIN sources s ON s.id = f.source_id"
+        return dict(self.rows(question, {"sha256": SHA256, "camera": TEXT}))
+
     def negative_scores(self, weights_sha256: str) -> dict[int, float]:
         """The highest score that these weights gave in each negative they fire on, by its number."""
         return dict(self.rows(_NEGATIVE_SCORES, {"negative_id": WHOLE, "score": NUMBER}, (weights_sha256,)))

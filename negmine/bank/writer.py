@@ -27,6 +27,7 @@ from negmine.structures import GroundTruth
 _FORGET = """
 DELETE FROM scans WHERE (run_id, source_id) IN (SELECT run_id, source_id FROM detections WHERE negative_id = ?)
 """
+_FORGET_REPEATS = "DELETE FROM repeats WHERE negative_id = (SELECT negative_id FROM variants WHERE id = ?)"
 _OURS = {*LOCK.files, *database_files()}  # what a killed beginning leaves
 
 
@@ -194,7 +195,8 @@ class BankWriter(Catalogue):
     def drop(self, negative_ids: Sequence[int], variant_ids: Sequence[int] = ()) -> None:
         """Delete negatives with their variants, and variants alone. In a transaction.
 
-        The images that the negatives were cut from count as not scanned, so that the next scan finds them again.
+        The images that the negatives were cut from count as not scanned, so that the next scan finds them again. What
+        repeated a variant is tried again, since nothing may stand for it now.
         """
         self._connection.executemany(_FORGET, [(number,) for number in negative_ids])
         delete_negatives(self._connection, negative_ids)
@@ -202,6 +204,7 @@ class BankWriter(Catalogue):
             file = self._connection.execute("SELECT file FROM variants WHERE id = ?", (number,))
             names = list(checked(file, {"file": FILE}))
             self._connection.executemany("INSERT OR IGNORE INTO removals (file) VALUES (?)", names)
+            self._connection.execute(_FORGET_REPEATS, (number,))
             self._connection.execute("DELETE FROM variants WHERE id = ?", (number,))
 
     def vacuum(self) -> None:

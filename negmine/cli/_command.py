@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
+
+from negmine.errors import ConfigError
 
 _F = TypeVar("_F", bound=Callable[..., object])
 
@@ -89,6 +92,29 @@ def _refuse_repeats(given: Sequence[click.Option], ctx: click.Context) -> None:
         other = next((one for one in given if one.name == each.name and one is not each), None)
         if other is not None:
             raise click.UsageError(f"Options '{each.opts[-1]}' and '{other.opts[-1]}' exclude each other.", ctx)
+
+
+def require_alone(ctx: click.Context, name: str, beside: str, allowed: Collection[str]) -> None:
+    """Refuse options of the command line that mean nothing beside another.
+
+    Args:
+        ctx: of the command.
+        name: of that other option.
+        beside: what may be given with it, for people.
+        allowed: names of the parameters that may be.
+
+    Raises:
+        ConfigError: naming those that were given.
+    """
+    given = [
+        each.opts[0]
+        for each in ctx.command.params
+        if each.name is not None
+        and each.name not in allowed
+        and ctx.get_parameter_source(each.name) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise ConfigError(f"expected {name} with {beside} alone, found {', '.join(dict.fromkeys(given))}; leave it out")
 
 
 def option(group: str, *names: str, **settings: Any) -> Callable[[_F], _F]:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from negmine.augmenting.config import OP_NAMES, AugmentConfig, OpName, Recipe
-from negmine.cli._command import Command, option
+from negmine.cli._command import Command, option, require_alone
 from negmine.cli._options import bank_option, json_option, label_options, workers_option
 from negmine.cli._output import print_json, quoted, say_skipped, table
 from negmine.datasets.config import LabelConfig
@@ -52,14 +53,18 @@ _DEFAULT = AugmentConfig(count=1)
 @option(
     "Variants", "--ops", default=",".join(OP_NAMES), show_default=True, metavar="A,B", help="Operations to draw from."
 )
+@option("Variants", "--remove", is_flag=True, help="Take variants out of the bank, or those of --ops alone.")
 @option("Variants", "--hardest", type=int, metavar="N", help="Expand only the N hardest negatives.")
 @option("Variants", "--seed", default=_DEFAULT.seed, show_default=True, help="Seed of the draws.")
 @option("Variants", "--quality", default=_DEFAULT.quality, show_default=True, help="JPEG quality, 1 to 100.")
 @bank_option
 @workers_option
 @json_option
+@click.pass_context
 def command(
+    ctx: click.Context,
     bank: str,
+    remove: bool,
     count: int | None,
     per_negative: int | None,
     ratio: str | None,
@@ -84,7 +89,15 @@ def command(
     \b
     negmine augment --ratio 1:1 --positives data.yaml
     negmine augment --per-negative 4 --ops blur,contrast
+    negmine augment --remove
+
+    --remove takes all variants out of the bank again; made anew with the same seed, they are the same.
     """
+    if remove:
+        require_alone(ctx, "--remove", "--bank and --ops", ("remove", "bank", "ops", "as_json"))
+        is_given = ctx.get_parameter_source("ops") is not ParameterSource.DEFAULT
+        _remove(bank, _ops(ops) if is_given else (), as_json=as_json)
+        return
     config = AugmentConfig(
         count=count,
         per_negative=per_negative,
@@ -108,6 +121,20 @@ def command(
         print_json(result.to_dict())
     else:
         render(result)
+
+
+def _remove(bank: str, ops: tuple[OpName, ...], *, as_json: bool) -> None:
+    from negmine.augmenting.removing import remove_variants
+
+    result = remove_variants(bank, ops=ops)
+    if as_json:
+        print_json(result.to_dict())
+        return
+    by_operation = ", ".join(f"{number} {name}" for name, number in result.removed.items())
+    shown = f" ({by_operation})" if by_operation else ""
+    kept = f"; {result.kept} of other operations kept" if result.kept else ""
+    removed = counted(sum(result.removed.values()), "variant")
+    say(console(), f"{removed} taken out of {printable(result.bank)}{shown}{kept}")
 
 
 def _ops(text: str) -> tuple[OpName, ...]:

@@ -6,13 +6,19 @@ clustering, Hartigan, "Clustering Algorithms", 1975, with the best leader in pla
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
+from negmine.images.near_duplicates import is_distinctive
+from negmine.places import ALIKE_BITS
 from negmine.structures import FloatArray, IntArray
 
 Vectors = npt.NDArray[np.float32]
 
+_HASH_BITS = 64
+HASH_LIKENESS = 1 - 2 * (ALIKE_BITS + 0.5) / _HASH_BITS  # cosine from which the vectors of two hashes look alike
 _BLOCK = 1024  # rows that are compared at once
 _LEADERS = 8192  # that they are compared with at once
 
@@ -44,6 +50,15 @@ def clusters(vectors: Vectors, likeness: float) -> IntArray:
             numbers[start + row] = nearest[row] + 1
         leaders += [start + row for row in fresh]
     return numbers
+
+
+def hash_vectors(hashes: Sequence[int]) -> Vectors:
+    """Perceptual hashes as vectors [N, 64] of signs, of length 1; of length 0 where one cannot be compared."""
+    values = np.array(hashes, dtype=np.uint64)
+    bits = (values[:, None] >> np.arange(_HASH_BITS, dtype=np.uint64)) & np.uint64(1)  # [N, 64]
+    vectors = (2 * bits.astype(np.float32) - 1) / np.float32(_HASH_BITS**0.5)
+    vectors[[not is_distinctive(phash) for phash in hashes]] = 0
+    return vectors
 
 
 def _nearest(block: Vectors, vectors: Vectors, leaders: list[int]) -> tuple[FloatArray, IntArray]:

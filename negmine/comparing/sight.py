@@ -10,16 +10,12 @@ import numpy as np
 
 from negmine.bank.likenesses import HardestFinding, Likenesses, Vector
 from negmine.boxes import Box
-from negmine.comparing.clusters import Vectors
+from negmine.comparing.clusters import HASH_LIKENESS, Vectors, hash_vectors
 from negmine.comparing.config import CompareConfig
 from negmine.comparing.describing import Described, Tally, Wanted, describe, key_of
 from negmine.comparing.result import By
 from negmine.comparing.targets import LabelledBoxes
 from negmine.detectors.ultralytics.regions import RegionReader
-from negmine.images.near_duplicates import is_distinctive
-from negmine.places import ALIKE_BITS
-
-_HASH_BITS = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,12 +43,8 @@ class Sight:
 
 def by_hash(findings: Sequence[HardestFinding]) -> Sight:
     """Compare by the perceptual hashes, which the bank has: a vector of 64 signs for each."""
-    hashes = np.array([each.phash for each in findings], dtype=np.uint64)
-    bits = (hashes[:, None] >> np.arange(_HASH_BITS, dtype=np.uint64)) & np.uint64(1)  # [N, 64]
-    vectors = (2 * bits.astype(np.float32) - 1) / np.float32(_HASH_BITS**0.5)
-    vectors[[not is_distinctive(each.phash) for each in findings]] = 0
-    nothing = np.zeros((0, _HASH_BITS), dtype=np.float32)
-    return Sight("perceptual hash", vectors, nothing, (), 1 - 2 * (ALIKE_BITS + 0.5) / _HASH_BITS)
+    vectors = hash_vectors([each.phash for each in findings])
+    return Sight("perceptual hash", vectors, hash_vectors([]), (), HASH_LIKENESS)
 
 
 def by_neck(

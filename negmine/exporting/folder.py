@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -129,6 +130,11 @@ def require_ours(out: Path, format_name: str) -> None:
                 _listed(out, format_name)
         else:
             _listed(out, format_name)
+
+
+def has_manifest(out: Path) -> bool:
+    """Whether a folder holds an earlier export."""
+    return os.path.exists(out / MANIFEST)  # noqa: PTH110  (it raises for no path)
 
 
 def _require_folder(out: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -16,15 +16,18 @@ from negmine.exporting.kept import kept_header, require_boxes
 from negmine.exporting.names import data_names
 from negmine.exporting.result import SplitCounts
 from negmine.files import reason_of, sha256_of
+from negmine.held_out import seeded_rank
 from negmine.images.codecs import decode_image
 from negmine.images.header import read_header
+from negmine.images.perceptual_hash import perceptual_hash
 from negmine.images.reading import read_image
 from negmine.labels.base import Feature, LabelWriter
 from negmine.labels.plan import ExportImage, Header, SourceLabel, StoredFile
-from negmine.labels.splits import TRAIN, UNLISTED, WHOLE
-from negmine.paths import RealPaths, printable, real_path
+from negmine.labels.splits import TRAIN, UNLISTED, VAL, WHOLE
+from negmine.paths import RealPaths, printable, real_path, sortable
 from negmine.structures import GroundTruth
 from negmine.videos.contents import OnCount
+from negmine.words import counted
 
 Problem = Literal["image", "label"]
 
@@ -50,6 +53,7 @@ class DataImage:
         label: its label as the data set has it; None where it has none.
         problem: what cannot be used, the image or its label.
         reason: why.
+        phash: the perceptual hash of its pixels; None where it has a problem.
     """
 
     path: Path
@@ -61,6 +65,7 @@ class DataImage:
     label: SourceLabel | None = None
     problem: Problem | None = None
     reason: str = ""
+    phash: int | None = None
 
     @property
     def is_held_out(self) -> bool:
@@ -104,20 +109,41 @@ def read_data(
     dataset = open_dataset(data, config=config.labels)
     _require_outside(dataset, out)
     header = kept_header(dataset, config)
-    found = _files(dataset, _trained_on(dataset, split))
-    _require_objects(dataset, found)
-    images = []
+    if config.splits is not None:
+        _require_undivided(dataset)
+    found = files_of(dataset, trained_on(dataset, split))
+    if config.splits is None:
+        _require_own_val(dataset, found)
+    require_objects(dataset, found)
+    return DataImages(dataset, read_images(dataset, found, config, on_progress), header)
+
+
+def read_images(
+    dataset: Dataset, images: Sequence[DataImage], config: ExportConfig, on_progress: OnCount | None = None
+) -> tuple[DataImage, ...]:
+    """Read images and their labels, in threads; pixels are not kept.
+
+    Args:
+        dataset: that they are of.
+        images: by path and splits.
+        config: the format that they are to be written in, and how many threads read.
+        on_progress: called for each image, in the caller's thread.
+
+    Raises:
+        ExportError: where the format cannot say what a label does.
+    """
+    read = []
     with ThreadEngine(config.workers, name="negmine-export") as engine:
-        for image in engine.map(partial(_read_image, dataset), found):
+        for image in engine.map(partial(_read_image, dataset), images):
             if image.label is not None and image.splits:
                 require_boxes(image.label, printable(image.path), dataset, config)
-            images.append(image)
+            read.append(image)
             if on_progress is not None:
-                on_progress(len(images), len(found))
-    return DataImages(dataset, tuple(images), header)
+                on_progress(len(read), len(images))
+    return tuple(read)
 
 
-def _trained_on(dataset: Dataset, split: str | None) -> str:
+def trained_on(dataset: Dataset, split: str | None) -> str:
     """The split that negatives are merged into."""
     names = [each.name for each in dataset.splits if each.name != UNLISTED]
     where = printable(dataset.path)
@@ -138,33 +164,59 @@ def _trained_on(dataset: Dataset, split: str | None) -> str:
     return split
 
 
-def _files(dataset: Dataset, trained_on: str) -> list[DataImage]:
-    """Each file once, with the splits that it is in; one that a split has twice, through a link, is in it once."""
+def _require_undivided(dataset: Dataset) -> None:
+    """Refuse to divide what its owner has divided; a split that repeats the images of another divides nothing."""
+    real = RealPaths()
+    parts = {name: set(map(real, each.images)) for each in dataset.splits if (name := each.name) != UNLISTED}
+    if len(set(map(frozenset, parts.values()))) > 1:
+        raise ConfigError(
+            f"{printable(dataset.path)} is divided already ({', '.join(parts)}), and its own splits are kept; leave "
+            "the shares of --split out"
+        )
+
+
+def _require_own_val(dataset: Dataset, images: Sequence[DataImage]) -> None:
+    """Refuse a validation split of nothing but training images: what it measures is what was learned by heart."""
+    val = [image for image in images if VAL in image.splits]
+    if val and all(TRAIN in image.splits for image in val):
+        raise ExportError(
+            f"{printable(dataset.path)}: all {counted(len(val), 'image')} of val are in train too, so a model would be "
+            "measured on what it was trained on; divide them with --split 0.8/0.2, or name other images for val"
+        )
+
+
+def files_of(dataset: Dataset, split: str) -> list[DataImage]:
+    """Each file once, with the splits that it is in; one that a split has twice, through a link, is in it once.
+
+    Args:
+        dataset: as it was opened.
+        split: that is trained on, called `train` here.
+    """
     real, seen = RealPaths(), set[tuple[str, str]]()
     splits: dict[Path, list[str]] = {}
-    for split in dataset.splits:
-        name = TRAIN if split.name == trained_on else split.name
-        for path in split.images:
+    for each in dataset.splits:
+        name = TRAIN if each.name == split else each.name
+        for path in each.images:
             if (key := (name, real(path))) not in seen:
                 seen.add(key)
                 splits.setdefault(path, []).append(name)
     return [DataImage(path, tuple(name for name in names if name != UNLISTED)) for path, names in splits.items()]
 
 
-def _require_objects(dataset: Dataset, images: Sequence[DataImage]) -> None:
+def require_objects(dataset: Dataset, images: Sequence[DataImage]) -> None:
     """Refuse a data set without objects to train on, before any image is read; mostly its first label has some.
 
     A label that cannot be read may have some; it is named once all images were read.
     """
-    trained_on = [image.path for image in images if TRAIN in image.splits]
-    for path in trained_on:
+    to_train_on = [image.path for image in images if TRAIN in image.splits]
+    for path in to_train_on:
         try:
             if dataset.truth.object_names(path):
                 return
         except LabelError:
             return
     raise ExportError(
-        f"{printable(dataset.path)}: expected images with objects to train on, found none among {len(trained_on)}; "
+        f"{printable(dataset.path)}: expected images with objects to train on, found none among {len(to_train_on)}; "
         "label some, or name the right split with --split"
     )
 
@@ -181,15 +233,17 @@ def _read_image(dataset: Dataset, image: DataImage) -> DataImage:
     sha256 = sha256_of(data)
     try:
         suffix = IMAGE_SUFFIXES[read_header(data).format]
-        height, width, _ = decode_image(data).shape
+        pixels = decode_image(data)
     except ImageError as error:
         return DataImage(path, splits, sha256, problem="image", reason=str(error))
+    height, width, _ = pixels.shape
     try:
         truth = dataset.truth.read(path, (width, height))
         label = dataset.truth.source_label(path)
     except LabelError as error:
         return DataImage(path, splits, sha256, (width, height), suffix, problem="label", reason=str(error))
-    return DataImage(path, splits, sha256, (width, height), suffix, truth, label)
+    phash = perceptual_hash(pixels)
+    return DataImage(path, splits, sha256, (width, height), suffix, truth, label, phash=phash)
 
 
 def _require_outside(dataset: Dataset, out: Path) -> None:
@@ -274,6 +328,24 @@ class SortedImages:
             )
             for name, image in zip(names, self.written, strict=True)
         ]
+
+    @property
+    def empties(self) -> list[DataImage]:
+        """Those to train on that are known to be empty."""
+        return [each for each in self.written if TRAIN in each.splits and not each.truth]
+
+    def with_empties(self, most: int, seed: int) -> SortedImages:
+        """With so many of the empty images to train on, drawn by the seed; others are left out unless val has them."""
+
+        def turn(image: DataImage) -> tuple[bool, float, bytes]:
+            return image.splits == (TRAIN,), seeded_rank(str(image.sha256), seed), sortable(image.path)
+
+        dropped = {each.path for each in sorted(self.empties, key=turn)[max(most, 0) :] if each.splits == (TRAIN,)}
+        return replace(self, written=[each for each in self.written if each.path not in dropped])
+
+    def divided(self, split_of: Mapping[str, str]) -> SortedImages:
+        """In other splits, each image in one, by its sha256."""
+        return replace(self, written=[replace(each, splits=(split_of[str(each.sha256)],)) for each in self.written])
 
     def counts(self) -> tuple[SplitCounts, ...]:
         """By split, `train` first."""

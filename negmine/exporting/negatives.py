@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,10 +12,14 @@ import numpy as np
 from negmine.bank.bank import Bank
 from negmine.bank.origins import Origins
 from negmine.bank.records import Cut, Negative, Variant
+from negmine.exporting.config import SelectionConfig
 from negmine.exporting.merge import DataImage
 from negmine.exporting.names import negative_name, variant_name
+from negmine.exporting.result import AddedCounts
+from negmine.exporting.selection import cluster_numbers, keep_to, require_classes, select
 from negmine.held_out import HeldOut
 from negmine.labels.plan import ExportImage, Found, Origin, StoredFile
+from negmine.labels.splits import TRAIN
 from negmine.paths import printable
 from negmine.structures import FloatArray
 from negmine.trainable import KnownImages, TrainingRule, is_refused, trainable
@@ -36,6 +40,7 @@ class BankNegatives:
         waiting: how many others were cut from an image with a target that waits for its label.
         class_names: that its detectors know, those of the first run first.
         cuts: what each negative was cut from, by its number.
+        passed_over: how many others may be trained on, and were not chosen.
     """
 
     negatives: Sequence[Negative]
@@ -45,6 +50,17 @@ class BankNegatives:
     waiting: int
     class_names: tuple[str, ...]
     cuts: Mapping[int, Sequence[Cut]]
+    passed_over: int = 0
+
+    @property
+    def image_count(self) -> int:
+        """How many images they are, variants included."""
+        return len(self.negatives) + len(self.variants)
+
+    @classmethod
+    def none(cls) -> BankNegatives:
+        """Without a bank."""
+        return cls((), (), 0, 0, 0, (), {})
 
     @classmethod
     def read(
@@ -97,28 +113,63 @@ class BankNegatives:
         )
         return kept, {reason: every.count(reason) for reason in sorted(set(every))}
 
-    def images(self, origins: Origins | None = None) -> list[ExportImage]:
+    def chosen(self, bank: str | Path, config: SelectionConfig, room: int | None = None) -> BankNegatives:
+        """Those that are to be exported; see `negmine.exporting.selection`.
+
+        Args:
+            bank: its folder.
+            config: the settings.
+            room: how many images there may be, variants included; None for any number.
+
+        Raises:
+            ConfigError: for classes that no detector of the bank knows.
+        """
+        require_classes(config.classes, self.class_names)
+        clusters: Mapping[int, int] = {}
+        if config.diverse:
+            with Bank(bank) as opened:
+                clusters = cluster_numbers(opened, self.negatives)
+        negatives: Sequence[Negative] = select(self.negatives, config, clusters)
+        ids = {each.id for each in negatives}
+        variants: Sequence[Variant] = [each for each in self.variants if each.negative_id in ids]
+        if room is not None:
+            negatives, variants = keep_to(room, negatives, variants)
+        ids = {each.id for each in negatives}
+        kept = [each for each in self.negatives if each.id in ids]
+        return replace(self, negatives=kept, variants=variants, passed_over=len(self.negatives) - len(kept))
+
+    def images(self, origins: Origins | None = None, split_of: Mapping[str, str] | None = None) -> list[ExportImage]:
         """Each of them, negatives first.
 
         Args:
             origins: what the bank knows of them, for a format that says it.
+            split_of: the split of each negative by its sha256, which is that of its variants too; None to train on all.
         """
         by_id = {negative.id: negative for negative in self.negatives}
-        return [_image(n, n, negative_name(n), _origin(n, n, origins)) for n in self.negatives] + [
-            _image(n, v, variant_name(n, v), _origin(n, v, origins))
-            for v in self.variants
-            for n in (by_id[v.negative_id],)
+        every: list[tuple[Negative, Negative | Variant, str]] = [(n, n, negative_name(n)) for n in self.negatives]
+        every += [(n, v, variant_name(n, v)) for v in self.variants for n in (by_id[v.negative_id],)]
+        return [
+            _image(negative, file, name, TRAIN if split_of is None else split_of[negative.sha256], origins)
+            for negative, file, name in every
         ]
 
+    def counts(self, split_of: Mapping[str, str] | None = None) -> dict[str, AddedCounts]:
+        """How many there are in each split; see `images`."""
+        sha256 = {each.id: each.sha256 for each in self.negatives}
+        of_id = {number: TRAIN if split_of is None else split_of[each] for number, each in sha256.items()}
+        negatives, variants = Counter(of_id.values()), Counter(of_id[each.negative_id] for each in self.variants)
+        return {name: AddedCounts(negatives[name], variants[name]) for name in sorted(negatives)}
 
-def _image(negative: Negative, file: Negative | Variant, name: str, origin: Origin | None) -> ExportImage:
+
+def _image(negative: Negative, file: Negative | Variant, name: str, split: str, origins: Origins | None) -> ExportImage:
     return ExportImage(
         name,
         StoredFile(file.path, file.sha256),
         file.size_wh,
         negative.review == "accepted",
+        splits=(split,),
         frame="" if frame_name(negative.source) is None else short_name(negative.source),
-        origin=origin,
+        origin=_origin(negative, file, origins),
     )
 
 

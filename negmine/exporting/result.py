@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from negmine.notebook import facts
@@ -34,6 +34,18 @@ class SplitCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class AddedCounts:
+    """The negatives and variants in one split."""
+
+    negatives: int = 0
+    variants: int = 0
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON values."""
+        return {"negatives": self.negatives, "variants": self.variants}
+
+
+@dataclass(frozen=True, slots=True)
 class MergeResult:
     """What was written of a data set that negatives were merged into.
 
@@ -49,6 +61,7 @@ class MergeResult:
         skipped: images that cannot be read, or whose labels cannot be written, and why.
         withheld: negatives and variants that were left out because of the data set, by reason.
         ratio: images without objects for each with objects, in `train`.
+        empties_left_out: images without objects to train on that a ratio had no room for.
     """
 
     data: Path
@@ -62,6 +75,7 @@ class MergeResult:
     skipped: Mapping[Path, str]
     withheld: Mapping[str, int]
     ratio: float
+    empties_left_out: int = 0
 
     @property
     def train(self) -> SplitCounts:
@@ -82,6 +96,7 @@ class MergeResult:
             "skipped": [{"file": printable(path), "reason": reason} for path, reason in self.skipped.items()],
             "withheld": dict(self.withheld),
             "negatives_per_positive": self.ratio,
+            "empties_left_out": self.empties_left_out,
         }
 
 
@@ -100,6 +115,8 @@ class ExportResult:
         unchanged: files that were there already.
         removed: files of an earlier export that do not belong to this one.
         merged: the data set that they were merged into; None where there was none.
+        passed_over: others that may be trained on, and were not chosen.
+        splits: how many are in each split, by its name.
     """
 
     out: Path
@@ -112,6 +129,8 @@ class ExportResult:
     unchanged: int
     removed: int
     merged: MergeResult | None = None
+    passed_over: int = 0
+    splits: Mapping[str, AddedCounts] = field(default_factory=dict)
 
     def _repr_html_(self) -> str:
         """The counts, in a notebook."""
@@ -127,6 +146,8 @@ class ExportResult:
             "variants": self.variants,
             "left_out": self.left_out,
             "waiting": self.waiting,
+            "passed_over": self.passed_over,
+            "splits": {name: each.to_dict() for name, each in self.splits.items()},
             "files": {"written": self.written, "unchanged": self.unchanged, "removed": self.removed},
             "merged": None if self.merged is None else self.merged.to_dict(),
         }

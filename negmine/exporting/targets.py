@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from negmine.boxes import box_area, box_iou, clip_boxes
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import ExportError, ImageError
 from negmine.exporting.config import TargetExportConfig
-from negmine.exporting.folder import MANIFEST, require_ours, write_plan
+from negmine.exporting.folder import has_manifest, require_ours, write_plan
 from negmine.exporting.merge import IMAGE_SUFFIXES
 from negmine.exporting.names import data_names
 from negmine.exporting.result import TargetExportResult
@@ -116,7 +115,7 @@ def _require_any(
     out: Path,
     config: TargetExportConfig,
 ) -> None:
-    if waiting or os.path.exists(out / MANIFEST):  # noqa: PTH110  (it raises for no path)
+    if waiting or has_manifest(out):
         return
     if config.only == "gaps":
         why = f"{counted(len(marked), 'frame')} with one: labelled by now" if marked else "no scan found any"

@@ -108,7 +108,7 @@ class CocoLabels(LabelSet):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._files = _split_files(path) if path.is_dir() else {_split_name(path): path}
+        self._files = coco_files(path)
         documents = {split: CocoDocument.read(file) for split, file in self._files.items()}
         entries = {split: CocoEntries(file) for split, file in self._files.items()}
         self.class_names = tuple(dict.fromkeys(name for each in documents.values() for name in each.class_names))
@@ -141,6 +141,15 @@ class CocoLabels(LabelSet):
             split = splits.get(image) or (next(iter(beside)) if len(beside) == 1 else UNLISTED)
             members.setdefault(split, []).append(image)
         return Listing(choose_splits(named_splits(members), only, self.path))
+
+
+def coco_files(path: Path) -> dict[str, Path]:
+    """The JSON files of a data set by split, from the file or folder that stands for it.
+
+    Raises:
+        TruthError: where those of a folder are not the splits of one data set.
+    """
+    return _split_files(path) if path.is_dir() else {_split_name(path): path}
 
 
 def _split_name(path: Path) -> str:

@@ -255,6 +255,13 @@ def _lists(home: Path) -> dict[str, Path]:
     return files
 
 
+def training_lists(root: Path) -> list[Path]:
+    """The lists that name the images to train on: `train`, and `trainval`, which names those of `val` too."""
+    names = (f"{name}.txt" for name in ("train", TRAINVAL))
+    files = [home / "ImageSets" / "Main" / name for name in names for home in _list_homes(root)]
+    return [path for path in files if path.is_file()]
+
+
 def _listed(path: Path, stems: Collection[str]) -> list[tuple[tuple[str, ...], str]]:
     """Folders and stem of each image that a list names. A stem may have blanks; a flag after it is not part of it."""
     try:

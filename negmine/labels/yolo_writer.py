@@ -18,13 +18,11 @@ from negmine.files import sha256_of
 from negmine.labels.base import Feature
 from negmine.labels.checks import at_least_a_pixel, clipped_box, read_label
 from negmine.labels.plan import Content, ExportImage, Header, Plan, SourceLabel, StoredFile
-from negmine.labels.splits import TRAIN
+from negmine.labels.splits import TRAIN, VAL
 from negmine.paths import printable
 from negmine.structures import GroundTruth
 
 _DATA_YAML = "data.yaml"
-_VAL = "val"
-_NO_VAL = b"# There are no images to validate on here, and Ultralytics asks for some: name your own for val.\n"
 # Where the images of the data set are, which is not where those of the export are.
 _PLACES = frozenset("path train val validation test minival download yaml_file masks_dir".split())
 _COLOURS = 3
@@ -34,8 +32,8 @@ _BOX, _CORNERS = 4, 8  # values of a box, and of an oriented box
 def plan_yolo(images: Sequence[ExportImage], class_names: Sequence[str], header: Header) -> Plan:
     """See `LabelFormat.plan`. The `data.yaml` names no root, so the folder can be moved.
 
-    Where there is nothing to validate on, `val` names the training images, and a comment says so: Ultralytics refuses
-    a file without the key.
+    Where there is nothing to validate on, it names no `val`, and Ultralytics refuses to train on it: images to train on
+    are none to measure with.
     """
     files: dict[str, Content] = {}
     class_ids = {name: number for number, name in enumerate(class_names)}
@@ -135,11 +133,11 @@ def _row_of(box: Box, size_wh: tuple[int, int]) -> str:
 
 def _data_yaml(splits: Sequence[str], keys: Mapping[str, object]) -> bytes:
     """`train`, `val`, then any other split; the names by number, one a line; and the other keys."""
-    places = {TRAIN: f"images/{TRAIN}", _VAL: f"images/{_VAL if _VAL in splits else TRAIN}"}
+    places = {split: f"images/{split}" for split in (TRAIN, VAL) if split in splits}
     places |= {split: f"images/{split}" for split in splits}
     text = yaml.safe_dump({**places, "names": keys["names"]}, sort_keys=False, allow_unicode=True)
     text += "".join(_yaml_line(key, value) for key, value in keys.items() if key != "names")
-    return text.encode() if _VAL in splits else _NO_VAL + text.encode()
+    return text.encode()
 
 
 def _yaml_line(key: str, value: object) -> str:

@@ -11,7 +11,8 @@ from negmine.datasets.config import LabelConfig
 from negmine.datasets.labelled import LabelledImage, labelled_images
 from negmine.datasets.open import Dataset, open_dataset
 from negmine.errors import ConfigError
-from negmine.ratios.advice import advise, advise_class
+from negmine.labels.formats import label_formats
+from negmine.ratios.advice import Asked, advise, advise_class
 from negmine.ratios.bank_summary import BankSummary, read_bank
 from negmine.ratios.duplicates import duplicate_findings
 from negmine.ratios.findings import file_findings, lost_labels
@@ -85,7 +86,10 @@ def ratio(
     in_bank = len(empties_in(summary.contents, images, contents.sha256))
     mix = Mix.of(counts, summary, in_bank=in_bank)
     checked_class = counts.rarest if by == "class" else None
-    advice = advise(mix, goal, summary, data=paths, bank=bank, split=split)
+    key = next((each.key for each in label_formats() if each.title == datasets[0].format_name), None)
+    names = [each.name for dataset in datasets for each in dataset.splits]
+    asked = Asked(paths, bank, split, labels or LabelConfig(), key if len(datasets) == 1 else None, names)
+    advice = advise(mix, goal, summary, asked)
     if checked_class is not None:
         advice += advise_class(checked_class, counts, mix, goal)
     return RatioResult(

@@ -54,8 +54,24 @@ class Ratio:
         """The number of negative images that makes this ratio, rounded up."""
         return ceil(self.per_positive * positives)
 
+    def room_for(self, positives: int) -> int:
+        """The most negative images that do not exceed this ratio."""
+        return floor(self.per_positive * positives)
+
     def __str__(self) -> str:
         return f"{float(self.positives):g}:{float(self.negatives):g}"
+
+
+def places_for_bank(places: int, empties: int) -> int:
+    """How many of the places for images without objects are for those of a bank, where a data set has some of its own.
+
+    Those that its empty images leave, and half at least: empty images need not be hard.
+
+    Args:
+        places: for images without objects.
+        empties: images of the data set that are known to be empty.
+    """
+    return max(places - empties, (places + 1) // 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +117,13 @@ class Target:
             ConfigError: if no negatives at all meet it.
         """
         return Ratio.parse(self.text.split("..")[0])
+
+    @property
+    def limit(self) -> Ratio:
+        """The ratio with the most negatives that meets it."""
+        if self.text == ULTRALYTICS:
+            return Ratio(1 / _ULTRALYTICS_SHARE - 1, Fraction(1))
+        return Ratio.parse(self.text.split("..")[-1])
 
     def fewest(self, positives: int) -> int:
         """The least number of negative images in the range."""

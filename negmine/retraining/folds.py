@@ -17,12 +17,12 @@ from itertools import chain
 from operator import or_
 from pathlib import Path
 
+from negmine.dealing import ImageKind, deal, groups_with
 from negmine.errors import ConfigError, SourceError
 from negmine.grouping import GroupBy
 from negmine.held_out import HeldOut, HoldoutConfig, HoldoutSplit, hold_out_named, hold_out_share, image_groups
 from negmine.paths import first_few, sortable
 from negmine.retraining.backgrounds import BackgroundImage, Backgrounds
-from negmine.retraining.dealing import ImageKind, deal, groups_with
 from negmine.retraining.labelled import ImageWithTruth, LabelledData, require_objects
 from negmine.trainable import KnownImages
 from negmine.words import counted

@@ -24,7 +24,7 @@ from negmine.files import write_file
 from negmine.images.near_duplicates import without_near
 from negmine.mining.config import ScanConfig
 from negmine.mining.scan import scan
-from negmine.ratios.target import Ratio
+from negmine.ratios.target import Ratio, places_for_bank
 from negmine.retraining.context import Member, Run
 from negmine.retraining.documents import read_record
 from negmine.retraining.training_set import place_negatives, write_data_yaml
@@ -235,11 +235,10 @@ def _wanted(run: Run, member: Member) -> tuple[int, int]:
     More of the bank than these are chosen, up to the number in the settings: a training keeps the ratio in each batch
     and draws its negatives in turn, so more of them are only more different.
 
-    The empty images of the data set are always trained on. However many they are, half of the places are left for the
-    bank, since empty images need not be hard.
+    The empty images of the data set are always trained on, however many they are.
     """
     asked = Ratio.parse(run.config.ratio).negatives_for(len(member.images.positives))
-    return asked, max(asked - len(member.images.empties), (asked + 1) // 2)
+    return asked, places_for_bank(asked, len(member.images.empties))
 
 
 def _variants(

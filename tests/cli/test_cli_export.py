@@ -42,7 +42,7 @@ def test_the_negatives_alone_as_yolo(shell: Run, bank: Path, tmp_path: Path) -> 
     assert len(images) == 2 and all(image.is_empty for image in images)
 
 
-@pytest.mark.parametrize("format_name", ["voc", "yolo", "coco"])
+@pytest.mark.parametrize("format_name", ["voc", "createml", "coco"])
 def test_a_merge_says_what_is_in_it_and_what_is_not(
     run: Run, bank: Path, data: Path, tmp_path: Path, format_name: str
 ) -> None:
@@ -60,6 +60,8 @@ def test_a_merge_says_what_is_in_it_and_what_is_not(
     ):
         assert said in done.stdout
     assert "skipped data/4.png: it is not an image" in done.stderr
+    if format_name == "createml":  # which negmine does not read
+        return
     split = None if format_name == "coco" else "train"  # where there is one split, its JSON names none
     images = labelled_images([open_dataset(tmp_path / "out", split=split)])
     assert (len(images), sum(image.is_positive for image in images), sum(image.is_empty for image in images)) == (
@@ -79,7 +81,7 @@ def test_coco_says_what_trainers_do_with_images_without_annotations(run: Run, ba
 
 
 def test_json_is_one_document(run: Run, bank: Path, data: Path) -> None:
-    done = run("export", "--format", "yolo", "--merge", "data", "--missing-is-empty", "--out", "out", "--json")
+    done = run("export", "--format", "voc", "--merge", "data", "--missing-is-empty", "--out", "out", "--json")
     document = json.loads(done.stdout)
     assert document["merged"] | {"skipped": []} == {
         "data": "data",
@@ -93,11 +95,12 @@ def test_json_is_one_document(run: Run, bank: Path, data: Path) -> None:
         "skipped": [],
         "withheld": {},
         "negatives_per_positive": 4 / 3,
+        "empties_left_out": 0,
     }
     assert [each["file"] for each in document["merged"]["skipped"]] == ["data/4.png"]
     assert (document["schema_version"], document["negatives"], document["files"]["removed"]) == (1, 2, 0)
     again = json.loads(
-        run("export", "--format", "yolo", "--merge", "data", "--missing-is-empty", "--out", "out", "--json").stdout
+        run("export", "--format", "voc", "--merge", "data", "--missing-is-empty", "--out", "out", "--json").stdout
     )
     assert again["files"]["written"] == 0 and again["merged"] == document["merged"]
     assert json.loads(run("export", "--out", "alone", "--json").stdout)["merged"] is None
@@ -127,6 +130,23 @@ def test_negatives_that_are_left_out_are_counted(run: Run, bank: Path, data: Pat
         (["--merge", "data", "--out", "data"], "holds something that no export put there"),
         (["--merge", "data", "--out", "negmine-bank-in"], "holds something that no export put there (000.png)"),
         (["--merge", "data", "--bank", "data"], "is not a bank"),
+        (["--hardest", "0"], "expected --hardest to be 1 or more, up to 1000000000, found 0"),
+        (["--diverse"], "expected --hardest, --count or --ratio with --diverse, found none; say how many"),
+        (["--classes", "dog"], "that the detectors of the bank know (lamp, sign), found 'dog'"),
+        (["--ratio", "1:1"], "expected --positives or --merge with --ratio, found none; name the labelled images"),
+        (["--ratio", "1:1", "--merge", "data", "--positives", "data"], "the ratio is of the merged data set"),
+        (["--only", "accepted"], "none of 2 negatives that may be exported is left by --only accepted"),
+        (["--split", "0.9/0.9"], "that add up to 1, such as 0.8/0.2 or 0.7/0.2/0.1, found 0.9/0.9"),
+        (["--group-by", "folder"], "expected --split with shares, such as 0.8/0.2, with --group-by, found none"),
+        (["--split", "0.5/0.3/0.2"], "negatives of 3 or more groups that are not alike, one for each split, found 1"),
+        (["--into", "data"], "expected --into with a bank, how many, and how files are written alone, found --out"),
+        (["--no-bank"], "expected a bank or --merge, found neither"),
+        (
+            ["--no-bank", "--merge", "data", "--hardest", "2"],
+            "--no-bank with --merge and its options alone, found --hard",
+        ),
+        (["--remove", "--into", "data"], "how labels are understood alone, found --out"),
+        (["--only", "targets", "--hardest", "2"], "--out and how files are written alone, found --hardest"),
     ],
 )
 def test_bad_input_is_one_line_and_changes_nothing(
@@ -141,3 +161,34 @@ def test_bad_input_is_one_line_and_changes_nothing(
     before = sorted(p.as_posix() for p in tmp_path.rglob("*"))
     assert message in one_line(run("export", *unless_given(options, out="out")))
     assert sorted(p.as_posix() for p in tmp_path.rglob("*")) == before
+
+
+def test_yolo_without_val_is_an_error_with_the_way_out(run: Run, bank: Path, data: Path, tmp_path: Path) -> None:
+    command = ["export", "--format", "yolo", "--merge", "data", "--out", "out"]
+    said = run(*command).stderr.splitlines()[-1]
+    assert said.endswith("divide it with --split 0.8/0.2, or give it a split val") and not (tmp_path / "out").exists()
+    done = run(*command, "--split", "0.6/0.4")
+    assert done.returncode == 0 and "│ val " in done.stdout, done
+
+
+def test_splits_and_how_many_are_said(run: Run, make_bank: MakeBank) -> None:
+    make_bank({"a.png": [(20, 20, 40, 40, 50)], "b.png": [(90, 30, 190, 100, 50)]}, "negmine-bank")
+    done = run("export", "--format", "yolo", "--split", "0.5/0.5", "--out", "out")
+    assert "1 negative in train, 1 negative in val" in done.stdout and "train nothing alone" in done.stdout
+    done = run("export", "--hardest", "1", "--out", "one")
+    assert "1 other negative could be exported too, and were not asked for" in done.stdout
+
+
+def test_what_was_added_in_place_is_taken_out_by_the_command_that_is_printed(
+    run: Run, bank: Path, data: Path, tmp_path: Path
+) -> None:
+    before = {path.name: path.read_bytes() for path in data.iterdir()}
+    done = run("export", "--into", "data", "--hardest", "1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"1 negative and 0 variants in {data} (Pascal VOC): 2 files written, 0 unchanged")
+    assert "positive to negative images: 1 : 0.67" in done.stdout
+    command = done.stdout.splitlines()[-1].removeprefix("to take them out again: negmine ")
+    again = json.loads(run(*command.split(), "--json").stdout)
+    assert (again["removed"], again["kept"]) == (2, [])
+    assert {path.name: path.read_bytes() for path in data.iterdir()} == before
+    assert "data: nothing was added to it, or it was taken out already" in one_line(run(*command.split()))

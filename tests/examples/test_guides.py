@@ -60,6 +60,7 @@ def test_there_is_a_guide_for_every_job() -> None:
         "bank.md",
         "ratio-and-export.md",
         "export-formats.md",
+        "how-many.md",
         "retrain.md",
         "large-images.md",
         "verifier.md",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from data_sets import SIZE_WH, pictures, write_coco, write_voc
+from data_sets import SIZE_WH, pictures, write_coco, write_coco_splits, write_voc
 
 from negmine.datasets.open import open_dataset
 from negmine.errors import ConfigError, ExportError
@@ -141,10 +141,11 @@ def data_with(kind: str, root: Path) -> tuple[Path, str]:
         label.write_text(label.read_text().replace("</name>", "</name><polygon><x1>1</x1><y1>2</y1></polygon>"))
         return data, "voc"
     more: dict[str, Any] = {"mask": {"segmentation": [[1, 2, 30, 4, 5, 60]]}, "nose": {"keypoints": [9, 9, 2]}}
-    data = write_coco(root)
-    document = json.loads(data.read_text())
+    data = write_coco_splits(root)
+    train = data / "annotations" / "instances_train.json"
+    document = json.loads(train.read_text())
     document["annotations"][0] |= more[kind]
-    data.write_text(json.dumps(document))
+    train.write_text(json.dumps(document))
     return data, "coco"
 
 

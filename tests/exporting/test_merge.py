@@ -8,7 +8,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from data_sets import CLASSES, PLAIN, SIZE_WH, Splits, image_of, stems, truth_of, write_coco, write_voc, write_yolo
+from data_sets import (
+    CLASSES,
+    PLAIN,
+    SIZE_WH,
+    Splits,
+    image_of,
+    stems,
+    truth_of,
+    write_coco_splits,
+    write_voc,
+    write_yolo,
+)
 
 from negmine.datasets.labelled import labelled_images
 from negmine.datasets.open import open_dataset
@@ -17,7 +28,7 @@ from negmine.exporting.config import ExportConfig
 from negmine.exporting.export import export
 
 FORMATS = ["voc", "yolo"]
-WRITERS = [write_yolo, write_voc, write_coco]
+WRITERS = [write_yolo, write_voc, write_coco_splits]
 VOC, YOLO = (ExportConfig(format=name) for name in FORMATS)
 
 
@@ -83,13 +94,15 @@ def test_difficult_is_kept_in_voc_and_written_in_yolo(small_bank: Path, tmp_path
 def test_crowds_are_difficult_in_voc_and_left_out_of_yolo_with_images_that_have_nothing_else(
     small_bank: Path, tmp_path: Path
 ) -> None:
-    data = write_coco(tmp_path / "data", crowd=True)
+    data = write_coco_splits(tmp_path / "data", crowd=True)
+    train, val = (data / "annotations" / f"instances_{split}.json" for split in ("train", "val"))
+    val.write_text(val.read_text().replace('"iscrowd": 1', '"iscrowd": 0'))
     export(small_bank, tmp_path / "voc", merge=data, config=VOC)
     assert truth_of(open_dataset(tmp_path / "voc"), "a").difficult.tolist() == [True]
     with pytest.raises(ExportError, match=r"expected images with objects .* 2 skipped, .*crowds"):
         export(small_bank, tmp_path / "yolo", merge=data, config=YOLO)
-    mixed = data.read_text().replace('"iscrowd": 1', '"iscrowd": 0', 2)  # a's object and the first of b's
-    data.write_text(mixed)
+    mixed = train.read_text().replace('"iscrowd": 1', '"iscrowd": 0', 2)  # a's object and the first of b's
+    train.write_text(mixed)
     result = export(small_bank, tmp_path / "yolo", merge=data, config=YOLO)
     assert result.merged is not None and result.merged.train.objects == 2
     assert truth_of(open_dataset(tmp_path / "yolo"), "b").class_names == ("van",)
@@ -100,7 +113,7 @@ def test_there_and_back_again_within_half_a_pixel(small_bank: Path, tmp_path: Pa
     corners = np.sort(rng.uniform(0, 1, size=(200, 2, 2)), axis=1) * SIZE_WH  # [N, 2, xy]
     corners = corners[(corners[:, 1] - corners[:, 0]).min(axis=1) >= 1.5]
     boxes = [("car", *map(float, box)) for box in corners.reshape(-1, 4)]
-    data = write_yolo(tmp_path / "data", {"train": {"a.png": boxes}})  # type: ignore[dict-item]
+    data = write_yolo(tmp_path / "data", {**PLAIN, "train": {"a.png": boxes}})  # type: ignore[dict-item]
     export(small_bank, tmp_path / "voc", merge=data, config=VOC)
     export(small_bank, tmp_path / "yolo", merge=tmp_path / "voc", config=YOLO)
     export(small_bank, tmp_path / "again", merge=tmp_path / "yolo", config=VOC)
@@ -114,7 +127,7 @@ def test_there_and_back_again_within_half_a_pixel(small_bank: Path, tmp_path: Pa
 @pytest.mark.parametrize("format_name", FORMATS)
 def test_no_object_is_rounded_away(small_bank: Path, tmp_path: Path, format_name: str) -> None:
     tiny = [("car", x, 119.98, x + 0.02, 120.0) for x in (0.0, 10.49, 20.5, 119.98)]
-    data = write_coco(tmp_path / "data", {"train": {"a.png": tiny}})
+    data = write_coco_splits(tmp_path / "data", {**PLAIN, "train": {"a.png": tiny}})
     export(small_bank, tmp_path / "out", merge=data, config=ExportConfig(format=format_name))
     boxes = truth_of(open_dataset(tmp_path / "out"), "a").boxes_xyxy
     assert len(boxes) == 4
@@ -158,7 +171,7 @@ def test_pictures_with_an_orientation_stay_as_they_are_and_labels_are_of_the_upr
 ) -> None:
     from PIL import Image
 
-    data = write_yolo(tmp_path / "data", {"train": {"a.png": [("car", 10, 20, 60, 70)]}})
+    data = write_yolo(tmp_path / "data", {**PLAIN, "train": {"a.png": [("car", 10, 20, 60, 70)]}})
     exif = Image.Exif()
     exif[0x0112] = orientation
     stored = SIZE_WH[::-1] if orientation == 6 else SIZE_WH
@@ -179,13 +192,3 @@ def test_a_data_set_without_splits_is_mixed_as_a_whole(small_bank: Path, tmp_pat
     data = write_voc(tmp_path / "data", {"all": PLAIN["train"]})
     export(small_bank, tmp_path / "out", merge=data)
     assert len(stems(open_dataset(tmp_path / "out"), "train")) == 5
-
-
-def test_val_names_the_training_images_where_there_are_none_to_validate_on(small_bank: Path, tmp_path: Path) -> None:
-    import yaml
-
-    data = write_yolo(tmp_path / "data", {"train": PLAIN["train"]})
-    export(small_bank, tmp_path / "out", merge=data, config=YOLO)
-    text = (tmp_path / "out" / "data.yaml").read_text()
-    assert yaml.safe_load(text) == {"train": "images/train", "val": "images/train", "names": dict(enumerate(CLASSES))}
-    assert text.startswith("# There are no images to validate on")

@@ -66,10 +66,10 @@ def test_what_a_trainer_caches_is_no_strangers_file_and_goes_with_what_it_was_ma
 
 def test_another_data_set_takes_the_place_of_the_first(small_bank: Path, tmp_path: Path) -> None:
     export(small_bank, tmp_path / "out", merge=write_yolo(tmp_path / "data"), config=YOLO)
-    other = write_yolo(tmp_path / "other", {"train": {"z.png": [("car", 1, 1, 9, 9)]}})
+    other = write_yolo(tmp_path / "other", {"train": {"z.png": [("car", 1, 1, 9, 9)]}, "val": {"y.png": []}})
     export(small_bank, tmp_path / "out", merge=other, config=YOLO)
     assert len(stems(open_dataset(tmp_path / "out", split="train"), "train")) == 3
-    assert not (tmp_path / "out" / "images" / "val").exists()
+    assert [path.name for path in (tmp_path / "out" / "images" / "val").iterdir()] == ["y.png"]
     with pytest.raises(ExportError, match="export of format yolo"):
         export(small_bank, tmp_path / "out", merge=other, config=VOC)
     assert export(small_bank, tmp_path / "out", config=YOLO).merged is None

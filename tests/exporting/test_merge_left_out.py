@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from blobs import draw, find_squares, square_detector
-from data_sets import PLAIN, SIZE_WH, Splits, stems, write_coco, write_voc, write_yolo
+from data_sets import PLAIN, SIZE_WH, Splits, stems, write_coco_splits, write_voc, write_yolo
 
 from negmine.bank.bank import Bank
 from negmine.bank.writer import BankWriter
@@ -25,7 +25,8 @@ YOLO = ExportConfig(format="yolo")
 
 def test_what_cannot_be_used_is_left_out_counted_and_named(small_bank: Path, tmp_path: Path) -> None:
     car = [("car", 10, 20, 60, 70)]
-    splits: Splits = {"train": {"a.png": car, "broken.png": car, "wrong.png": car, "nobody.png": None, "gone.png": car}}
+    train = {"a.png": car, "broken.png": car, "wrong.png": car, "nobody.png": None, "gone.png": car}
+    splits: Splits = {**PLAIN, "train": train}
     data = write_yolo(tmp_path / "data", splits)
     images = tmp_path / "data" / "images" / "train"
     (images / "broken.png").write_bytes((images / "broken.png").read_bytes()[:500])
@@ -48,11 +49,13 @@ def test_images_whose_labels_leave_a_class_open_are_left_out_where_the_format_ca
     small_bank: Path, tmp_path: Path, key: str
 ) -> None:
     car = [("car", 10, 20, 60, 70)]
-    data = write_coco(tmp_path / "data", {"train": {"a.png": car, "more.png": car, "empty.png": []}})
-    document = json.loads(data.read_text())
+    images = {"a.png": car, "more.png": car, "empty.png": []}
+    data = write_coco_splits(tmp_path / "data", {**PLAIN, "train": images})
+    train = data / "annotations" / "instances_train.json"
+    document = json.loads(train.read_text())
     document["images"][1]["not_exhaustive_category_ids"] = [7]
     document["images"][2]["not_exhaustive_category_ids"] = [7]
-    data.write_text(json.dumps(document))
+    train.write_text(json.dumps(document))
     merged = export(small_bank, tmp_path / "out", merge=data, config=ExportConfig(format=key)).merged
     assert merged is not None and (merged.train.positives, merged.train.empty) == (1, 0)
     assert {path.name for path in merged.skipped} == {"more.png", "empty.png"}
@@ -168,7 +171,7 @@ def test_a_merged_set_can_be_merged_again(small_bank: Path, tmp_path: Path) -> N
 
 
 def test_negatives_mined_from_the_training_images_themselves_go_in(tmp_path: Path) -> None:
-    data = write_yolo(tmp_path / "data", {"train": {"a.png": [("car", 150, 80, 190, 110)]}})
+    data = write_yolo(tmp_path / "data", {**PLAIN, "train": {"a.png": [("car", 150, 80, 190, 110)]}})
     draw(tmp_path / "data" / "images" / "train" / "a.png", [(20, 20, 40, 40, 90)], size_wh=SIZE_WH)
     config = ScanConfig(crop=CropConfig(size=OutputSize("none")))
     detector = FunctionDetector(find_squares, {0: "car", 1: "van"}, name="squares", batch_size=1, key="1")

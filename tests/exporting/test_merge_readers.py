@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ from lxml import etree
 from negmine.bank.bank import Bank
 from negmine.datasets.open import open_dataset
 from negmine.detectors.ultralytics.quiet import quiet_ultralytics
-from negmine.exporting.config import ExportConfig
+from negmine.exporting.config import ExportConfig, SplitConfig
 from negmine.exporting.export import export
 from negmine.images.codecs import decode_image
+from negmine.plain_yaml import load_yaml
 
 SPLITS: Splits = {
     "train": {"a.png": [("car", 10, 20, 60, 70)], "b.png": [("van", 0, 0, 200, 120), ("car", 5, 6, 7, 8)], "c.png": []},
@@ -56,12 +58,13 @@ def test_ultralytics_reads_an_export_of_negatives_alone(small_bank: Path, tmp_pa
     result = export(small_bank, tmp_path / "out", config=ExportConfig(format="yolo"))
     assert (result.negatives, result.written) == (2, 5)
     assert all(path.read_bytes() == b"" for path in (tmp_path / "out" / "labels" / "train").iterdir())
-    with quiet_ultralytics():
-        from ultralytics.data.utils import check_det_dataset
-
-        data = check_det_dataset(str(tmp_path / "out" / "data.yaml"), autodownload=False)
-    assert data["names"] == {0: "lamp", 1: "sign"}  # the detector's
-    assert data["train"] == data["val"] == str(tmp_path / "out" / "images" / "train")
+    document = load_yaml((tmp_path / "out" / "data.yaml").read_bytes())
+    assert document == {"train": "images/train", "names": {0: "lamp", 1: "sign"}}  # the detector's
+    mine = write_yolo(tmp_path / "data", SPLITS)  # whose train may be a list
+    folders = ["images/train", str(tmp_path / "out" / "images" / "train")]
+    mine.write_text(mine.read_text().replace("train: images/train", f"train: {json.dumps(folders)}"))
+    train = cached(mine, "train")
+    assert len(train) == 5 and sum(len(each["cls"]) == 0 for each in train) == 3  # type: ignore[arg-type]
 
 
 def test_torchvision_reads_a_voc_merge(small_bank: Path, tmp_path: Path) -> None:
@@ -107,12 +110,14 @@ def test_objects_are_in_the_devkit_s_order(small_bank: Path, tmp_path: Path) -> 
 def test_real_photographs_go_through(real_data: Path, small_bank: Path, tmp_path: Path, format_name: str) -> None:
     # One of the files is cut short, and two have an orientation that is none.
     data = real_data / "images" / "kangaroo"
-    config = ExportConfig(format=format_name, method="symlink")
+    splits = SplitConfig((0.8, 0.2)) if format_name == "yolo" else None
+    config = ExportConfig(format=format_name, method="symlink", splits=splits)
     merged = export(small_bank, tmp_path / "out", merge=data, config=config).merged
-    assert merged is not None and (merged.train.positives, len(merged.skipped)) == (163, 1)
+    assert merged is not None and (sum(each.positives for each in merged.splits), len(merged.skipped)) == (163, 1)
     before, after = open_dataset(data).truth, open_dataset(tmp_path / "out")
-    assert {path.resolve().name for path in after.splits[0].images} >= {f"{n:05}.jpg" for n in (1, 2, 3)}
-    for path in after.splits[0].images:
+    images = [path for split in after.splits for path in split.images]
+    assert {path.resolve().name for path in images} >= {f"{n:05}.jpg" for n in (1, 2, 3)}
+    for path in images:
         size = decode_image(path.read_bytes()).shape[1::-1]
         found, expected = after.truth.read(path, size), before.read(path.resolve(), size)
         boxes = np.zeros((0, 4)) if expected is None else expected.boxes_xyxy  # a negative has none
@@ -130,7 +135,7 @@ def test_real_photographs_go_through(real_data: Path, small_bank: Path, tmp_path
 def test_ultralytics_reads_a_merge_of_other_tasks(
     small_bank: Path, tmp_path: Path, task: str, rows: str, keys: str
 ) -> None:
-    data = write_yolo(tmp_path / "data", {"train": {"a.png": [("car", 10, 20, 60, 70)]}})
+    data = write_yolo(tmp_path / "data", {"train": {"a.png": [("car", 10, 20, 60, 70)]}, "val": {"v.png": []}})
     (tmp_path / "data" / "labels" / "train" / "a.txt").write_text(rows)
     data.write_text(data.read_text() + keys)
     export(small_bank, tmp_path / "out", merge=data, config=ExportConfig(format="yolo"))

@@ -56,16 +56,52 @@ def test_too_many_variants_can_be_left_out_of_the_export(make_yolo: Make, make_b
     result = ratio(data, bank=bank)
     assert result.advice[0] == "4 negatives are too many"
     assert "negmine export --no-variants --bank" in result.advice[1]
-    assert "label 2 more images with objects" in result.advice[2]
+    assert result.advice[2].startswith("leave 4 images without objects out: negmine export --ratio 1:2 --positives")
+    assert result.advice[3] == "or label 2 more images with objects"
 
 
-def test_too_many_images_without_objects(make_yolo: Make) -> None:
-    labels = positives(9) | {f"n{i}": [] for i in range(3)}
-    result = ratio(make_yolo({"train": labels}), target="ultralytics", duplicates=False)
+def done(advice: str, out: Path) -> None:
+    """Run the command that an advice ends with."""
+    command = advice.split(": ", 1)[1].replace(" --out DIR", f" --out {out}")
+    result = CliRunner().invoke(cli, shlex.split(command)[1:])
+    assert result.exit_code == 0, result.output
+
+
+def test_too_many_images_without_objects(make_yolo: Make, tmp_path: Path) -> None:
+    data = make_yolo({"train": positives(9) | {f"n{i}": [] for i in range(3)}}, name="my data")
+    result = ratio(data, target="ultralytics", duplicates=False)
     assert result.advice == (
         "2 negatives are too many",
-        "leave 2 images without objects out, or label 18 more images with objects",
+        f"leave 2 images without objects out: negmine export --no-bank --merge '{data}' --split 0.8/0.2 --ratio 9:1 "
+        "--format yolo --out DIR",
+        "or label 18 more images with objects",
     )
+    done(result.advice[1], tmp_path / "out")
+    after = ratio(tmp_path / "out", target="ultralytics", duplicates=False)
+    assert after.ok and after.counts.images == 9 and after.mix.empty == 1
+
+
+def test_negatives_of_the_bank_that_are_too_many_are_left_out_by_one_command(
+    make_yolo: Make, make_bank: Make, tmp_path: Path
+) -> None:
+    data, bank = make_yolo({"train": positives(2) | {"n": []}, "val": positives(1)}), make_bank(6)
+    result = ratio(data, bank=bank, split="train", duplicates=False)
+    assert result.advice[0] == "3 negatives are too many"
+    done(result.advice[1], tmp_path / "out")
+    with_export = ratio([data, tmp_path / "out"], split="train", duplicates=False)
+    assert with_export.ok and with_export.mix.negatives == 4
+
+
+def test_empty_images_of_the_data_make_room_for_negatives_of_the_bank(
+    make_yolo: Make, make_bank: Make, tmp_path: Path
+) -> None:
+    labels = positives(3) | {f"n{i}": [] for i in range(9)}
+    data, bank = make_yolo({"train": labels, "val": positives(1)}), make_bank(2)
+    result = ratio(data, bank=bank, split="train", duplicates=False)
+    assert "negmine export --bank" in result.advice[1] and "--merge" in result.advice[1]
+    done(result.advice[1], tmp_path / "out")
+    after = ratio(tmp_path / "out", split="train", duplicates=False)
+    assert after.ok and (after.counts.images, after.mix.empty) == (3, 6)
 
 
 def test_the_rarest_class_says_how_many_of_its_images_are_missing(make_yolo: Make) -> None:

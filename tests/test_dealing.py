@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from negmine.retraining.dealing import ImageKind, deal, groups_with
+from negmine.dealing import ImageKind, deal, deal_shares, groups_with
 
 OBJECT, BACKGROUND, EMPTY = ImageKind
 Groups = list[list[str]]
@@ -50,3 +50,21 @@ def test_groups_stay_whole_and_every_fold_gets_each_kind_that_there_is_enough_of
     if len(wanted) == 2:
         for kind in wanted:
             assert {number_of[name] for name in kinds if kinds[name] is kind} == set(range(folds))
+
+
+@given(st.lists(st.sampled_from([1, 2, 5]), max_size=40), st.sampled_from([(0.8, 0.2), (0.7, 0.2, 0.1), (0.5, 0.5)]))
+def test_each_part_gets_its_share_but_for_one_group(sizes: list[int], shares: tuple[float, ...]) -> None:
+    groups, kinds = named([[BACKGROUND] * size for size in sizes])
+    number_of = deal_shares(groups, kinds, shares, seed=0)
+    counts = Counter(number_of.values())
+    assert len(counts) == min(len(shares), len(groups))  # none is empty while there is a group for it
+    if len(groups) >= 10:
+        assert all(abs(counts[i] - share * len(kinds)) <= max(sizes) for i, share in enumerate(shares))
+
+
+def test_shares_of_what_can_be_divided_are_exact() -> None:
+    groups, kinds = named([[OBJECT]] * 20 + [[BACKGROUND]] * 10)
+    number_of = deal_shares(groups, kinds, (0.8, 0.2), seed=3)
+    assert Counter((kinds[name], number) for name, number in number_of.items()) == {
+        (OBJECT, 0): 16, (OBJECT, 1): 4, (BACKGROUND, 0): 8, (BACKGROUND, 1): 2
+    }  # fmt: skip

@@ -1,0 +1,46 @@
+"""Whether the settings of an export fit together, and what to say where they leave nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from negmine.errors import ConfigError
+from negmine.exporting.config import ExportConfig, SelectionConfig
+from negmine.exporting.negatives import BankNegatives
+from negmine.labels.formats import label_writer
+from negmine.words import counted
+
+
+def require_fitting(config: ExportConfig, bank: str | Path | None, merge: str | Path | None, split: str | None) -> None:
+    """Refuse settings that have nothing to work on.
+
+    Raises:
+        ConfigError: naming what is missing, or too much.
+    """
+    chosen, writer = config.selection, label_writer(config.format)
+    if merge is not None and not writer.has_objects:
+        raise ConfigError(f"{writer.title} lists negatives alone; leave --merge out, or choose another --format")
+    if merge is None and bank is None:
+        raise ConfigError("expected a bank or --merge, found neither; name what to export")
+    if merge is None and config.boxes_only:
+        raise ConfigError("expected --boxes-only with --merge, found none; name the data set with it")
+    if merge is None and not chosen.positives:
+        given = config.labels.options or ("--split" if split is not None else "")
+        if given:
+            raise ConfigError(
+                f"expected {given} with --merge (or --ratio and --positives), found none; name the data set"
+            )
+        if chosen.ratio is not None:
+            raise ConfigError("expected --positives or --merge with --ratio, found none; name the labelled images")
+    if merge is not None and chosen.positives:
+        raise ConfigError("expected --ratio alone with --merge, found --positives: the ratio is of the merged data set")
+    if config.splits is not None and split is not None:
+        raise ConfigError(f"expected shares or a split, found both; leave {split!r} out")
+
+
+def nothing_chosen(found: BankNegatives, config: SelectionConfig) -> str:
+    """What to say where settings leave none of the negatives that may be trained on."""
+    return (
+        f"none of {counted(len(found.negatives), 'negative')} that may be exported is left by {config.options}; look "
+        "at them with `negmine bank list`, and ask for others"
+    )

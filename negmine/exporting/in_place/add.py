@@ -1,0 +1,158 @@
+"""Adding the negatives of a bank to a data set where it is, in its own layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from negmine.bank.bank import Bank
+from negmine.datasets.open import Dataset, open_dataset
+from negmine.errors import ConfigError, ExportError
+from negmine.exporting.config import ExportConfig
+from negmine.exporting.fitting import nothing_chosen
+from negmine.exporting.in_place.changes import Changes
+from negmine.exporting.in_place.manifest import LOCK, Added
+from negmine.exporting.in_place.places import Place, place_in
+from negmine.exporting.in_place.result import AddResult
+from negmine.exporting.kept import kept_header
+from negmine.exporting.merge import DataImages, SortedImages, files_of, read_images, require_objects, trained_on
+from negmine.exporting.mix import room_left
+from negmine.exporting.negatives import BankNegatives, Withholding, known_images
+from negmine.files import reason_of
+from negmine.labels.formats import label_writer
+from negmine.labels.plan import Content, ExportImage
+from negmine.paths import printable
+from negmine.trainable import waiting_images
+from negmine.videos.contents import OnCount
+
+_LABELS = {"voc": ("Annotations", ".xml"), "yolo": ("labels/train", ".txt")}  # where a plan has those of `train`
+
+
+def add_to(
+    bank: str | Path,
+    data: str | Path,
+    *,
+    split: str | None = None,
+    config: ExportConfig | None = None,
+    on_progress: OnCount | None = None,
+) -> AddResult:
+    """Add the negatives of a bank to a data set where it is: images, empty labels, and their names in its lists.
+
+    They go beside the images to train on, in the layout that the data set has (Pascal VOC, YOLO or COCO). A manifest
+    names them, and `take_out` removes just them. Adding again adds what is new, and takes out what was rejected since;
+    so it does after a kill. A negative that the data set shows to hold a target, or that it measures on, is left out.
+
+    Args:
+        bank: the bank's folder.
+        data: the data set.
+        split: to train on; by default `train`, or all of it where it has no splits.
+        config: which negatives, how files are copied; its format has no meaning here.
+        on_progress: called for each image of the data set that was read.
+
+    Raises:
+        BankError: where the folder is not a bank, or a file in it is gone or damaged.
+        TruthError, SourceError: where the data set cannot be opened.
+        ExportError: where there is nothing to add, the data set is in use or cannot be added to, or something else has
+            the name of a file.
+        ConfigError: where the settings contradict each other or the data set.
+    """
+    config = config or ExportConfig()
+    if config.splits is not None:
+        raise ConfigError("expected no shares with --into, found some: negatives are added to the images to train on")
+    dataset = open_dataset(data, config=config.labels)
+    place = place_in(dataset, split)
+    config = replace(config, format=place.format)
+    kept_header(dataset, config)
+    try:
+        with LOCK.hold(place.root, purpose="negmine export --into"):
+            before = Added.read(place.root) or Added(place.format)
+            chosen = _choose(bank, dataset, place, before, split, config, on_progress)
+            changes = Changes.to_add(place, before, _wanted(place, chosen.images, dataset), chosen.images)
+            changes.make(config.method, config.workers)
+    except OSError as error:
+        where = printable(error.filename or place.root)
+        raise ExportError(f"{where}: {reason_of(error)}; correct that, and run the same command again") from error
+    return chosen.result(dataset, place, changes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The negatives that a data set shall hold, and what is to be said of them."""
+
+    negatives: BankNegatives
+    images: list[ExportImage]
+    withheld: Mapping[str, int]
+    positives: int
+    empties: int
+
+    def result(self, dataset: Dataset, place: Place, changes: Changes) -> AddResult:
+        """What was done."""
+        found = self.negatives
+        return AddResult(
+            data=dataset.path,
+            data_format=dataset.format_name,
+            root=place.root,
+            images=place.root / place.images,
+            negatives=len(found.negatives),
+            variants=len(found.variants),
+            left_out=found.refused,
+            waiting=found.waiting,
+            passed_over=found.passed_over,
+            withheld=self.withheld,
+            written=changes.written,
+            unchanged=changes.unchanged,
+            removed=len(changes.stale),
+            positives=self.positives,
+            ratio=(self.empties + found.image_count) / self.positives,
+        )
+
+
+def _choose(
+    bank: str | Path, dataset: Dataset, place: Place, before: Added, split: str | None, config: ExportConfig,
+    on_progress: OnCount | None,
+) -> _Chosen:  # fmt: skip
+    """The negatives that may be trained on beside a data set, as many as are wanted; what was added before is none."""
+    ours = {dataset.truth.real_path(place.root / name) for name in before.files}
+    found = [
+        each for each in files_of(dataset, trained_on(dataset, split)) if dataset.truth.real_path(each.path) not in ours
+    ]
+    require_objects(dataset, found)
+    data = DataImages(dataset, read_images(dataset, found, config, on_progress), dataset.truth.header)
+    known, selection = known_images(data.images), config.selection
+    with Bank(bank) as opened:
+        waiting = waiting_images(opened, known.objects)
+    read = BankNegatives.read(
+        bank, variants=config.variants, objects=known.objects, accept_flicker=config.accept_flicker
+    )
+    free, withheld = read.without(Withholding(data.images, known))
+    counts = SortedImages.of(data, label_writer(place.format), waiting).counts()[0]
+    room = None
+    if selection.ratio is not None:
+        room = room_left(selection.ratio, counts.positives, counts.empty)
+    negatives = free.chosen(bank, selection, room)
+    if not negatives.negatives and not before.files:
+        raise ExportError(_nothing(read, free, withheld, bank, config))
+    return _Chosen(negatives, negatives.images(), withheld, counts.positives, counts.empty)
+
+
+def _nothing(
+    read: BankNegatives, free: BankNegatives, withheld: Mapping[str, int], bank: str | Path, config: ExportConfig
+) -> str:
+    if free.negatives:
+        return nothing_chosen(free, config.selection)
+    why = "; ".join(withheld) or f"{read.in_bank} in it, rejected, marked as a target, or held back"
+    return f"bank {printable(bank)} has no negatives to add ({why}); scan more backgrounds with `negmine scan`"
+
+
+def _wanted(place: Place, images: list[ExportImage], dataset: Dataset) -> dict[str, Content]:
+    """Every file to add, by its name relative to the root."""
+    folder = printable(place.root.name) or "data"
+    plan = label_writer(place.format).plan(images, class_names=dataset.class_names, folder=folder)
+    files = {f"{place.images}/{each.name}{each.suffix}".lstrip("/"): each.file for each in images}
+    if place.labels is not None:
+        planned, suffix = _LABELS[place.format]
+        files |= {
+            f"{place.labels}/{each.name}{suffix}".lstrip("/"): plan[f"{planned}/{each.name}{suffix}"] for each in images
+        }
+    return files

@@ -1,0 +1,206 @@
+"""Bringing what was added to a data set from one state to another: all files and texts, or a manifest that says so."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from negmine.engines.threads import ThreadEngine
+from negmine.errors import ExportError
+from negmine.exporting.config import CopyMethod
+from negmine.exporting.in_place.insertion import Insertion, names_in
+from negmine.exporting.in_place.manifest import MANIFEST, Added, state_of, stems_of
+from negmine.exporting.in_place.places import Place
+from negmine.exporting.staging import StagedFiles, content_sha256
+from negmine.files import PART, flush_file_system, replace_file
+from negmine.inside import inside, read_plain
+from negmine.labels.plan import Content, ExportImage
+from negmine.paths import printable
+
+_TOGETHER = 1000  # files that are placed at once
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is to be done.
+
+    Attributes:
+        root: of the data set.
+        before: what was added before, or may have been.
+        after: what shall have been added.
+        new: files to write, with their content.
+        stale: names of files to remove.
+        edits: the new bytes of each file that names images, by its name.
+        unchanged: how many files are there already.
+    """
+
+    root: Path
+    before: Added
+    after: Added
+    new: Mapping[str, Content]
+    stale: Sequence[str]
+    edits: Mapping[str, bytes]
+    unchanged: int
+
+    @property
+    def written(self) -> int:
+        """How many files are written."""
+        return len(self.new) + len(self.edits)
+
+    @classmethod
+    def to_add(
+        cls, place: Place, before: Added, wanted: Mapping[str, Content], images: Sequence[ExportImage]
+    ) -> Changes:
+        """Have just these images in a data set.
+
+        Args:
+            place: where they go.
+            before: what was added before.
+            wanted: their files.
+            images: the same, to be named where the data set names its images.
+
+        Raises:
+            ExportError: where somebody has changed what was added, or something else has the name of a file.
+            OSError: where a file cannot be read.
+        """
+        root = place.root
+        present = _present(root, before, wanted)
+        hashes = {name: content_sha256(content) for name, content in wanted.items()}
+        texts, edits = dict[str, Sequence[Insertion]](), dict[str, bytes]()
+        for index in place.indexes:
+            data = read_plain(inside(root, index.name))
+            bare = without_ours(data, before, index.name)
+            if bare is None:
+                raise ExportError(
+                    f"{printable(root / index.name)} was changed since negatives were added to it, and names them "
+                    "otherwise now; take them out with `negmine export --remove --into`, which says what stays"
+                )
+            at, text = index.insertion(bare, images)
+            texts[index.name] = (text,)
+            if (edited := bare[:at] + text.data + bare[at:]) != data:
+                edits[index.name] = edited
+        new = {name: content for name, content in wanted.items() if present.get(name) != hashes[name]}
+        folders = (*before.folders, *_missing_folders(root, wanted))
+        after = Added(before.format, {name: (sha256,) for name, sha256 in hashes.items()}, texts, folders)
+        return cls(root, before, after, new, sorted(set(present) - set(wanted)), edits, len(wanted) - len(new))
+
+    def make(self, method: CopyMethod, workers: int | None = None) -> None:
+        """Do it. The names of images come after the images, and go before them.
+
+        Raises:
+            OSError: where a file cannot be written; doing it again finishes it.
+        """
+        if not (self.new or self.stale or self.edits) and self.before == self.after:
+            return
+        self._both().write(self.root)
+        _remove_parts(self.root, self.before)
+        names = list(self.new)
+        for start in range(0, len(names), _TOGETHER):
+            _place(self.root, {name: self.new[name] for name in names[start : start + _TOGETHER]}, method, workers)
+        for name, data in self.edits.items():
+            rewrite(inside(self.root, name), data)
+        remove_files(self.root, self.stale)
+        flush_file_system(self.root)
+        self.after.write(self.root)
+
+    def _both(self) -> Added:
+        """What may be there while one state becomes the other."""
+        states = (self.before.files, self.after.files)
+        files = {
+            name: sorted({sha256 for state in states for sha256 in state.get(name, ())})
+            for name in sorted({*states[0], *states[1]})
+        }
+        texts = {
+            name: (*self.after.texts.get(name, ()), *self.before.texts.get(name, ()))
+            for name in sorted({*self.before.texts, *self.after.texts})
+        }
+        return Added(self.after.format, files, texts, self.after.folders, is_whole=False)
+
+
+def text_in(data: bytes, added: Added, name: str) -> Insertion | None:
+    """The text that is in a file, of those that may be; None where none is."""
+    texts = sorted(added.texts.get(name, ()), key=lambda each: -len(each.data))  # one may be the beginning of another
+    return next((each for each in texts if each.find(data) is not None), None)
+
+
+def without_ours(data: bytes, added: Added, name: str) -> bytes | None:
+    """A file without the text that was put into it; None where our images are named in it in another way."""
+    text = text_in(data, added, name)
+    if text is not None:
+        return text.exchange(data, b"")
+    return None if names_in(data, stems_of(added.files)) else data
+
+
+def rewrite(path: Path, data: bytes) -> None:
+    """Replace the bytes of a file, and keep its permissions."""
+
+    def write(part: Path) -> None:
+        part.write_bytes(data)
+        shutil.copymode(path, part)
+
+    replace_file(path, write)
+
+
+def remove_files(root: Path, names: Iterable[str]) -> None:
+    """Remove files that were added, those that are gone already too."""
+    for name in names:
+        inside(root, name).unlink(missing_ok=True)
+
+
+def end(root: Path, added: Added) -> None:
+    """Remove the folders that were made, as far as they are empty, and then the manifest."""
+    _remove_parts(root, added)
+    for name in reversed(added.folders):
+        path = inside(root, name)
+        if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
+            path.rmdir()
+    flush_file_system(root)
+    (root / MANIFEST).unlink(missing_ok=True)
+
+
+def _remove_parts(root: Path, added: Added) -> None:
+    """Remove the unfinished files of a run that was killed."""
+    for name in (*added.files, *added.texts, MANIFEST):
+        inside(root, f"{name}{PART}").unlink(missing_ok=True)
+
+
+def _present(root: Path, before: Added, wanted: Mapping[str, Content]) -> dict[str, str]:
+    """The hashes of the files that are there."""
+    present = {}
+    for name in sorted({*before.files, *wanted}):
+        found = state_of(root, name)
+        if found is None:
+            continue
+        if name not in before.files:
+            raise ExportError(
+                f"{printable(root / name)} is there already, and negmine has not put it there; move it away"
+            )
+        if found and found not in before.files[name]:
+            raise ExportError(
+                f"{printable(root / name)} was changed since it was added; take the negatives out with `negmine export "
+                "--remove --into`, which keeps it, and add them again"
+            )
+        present[name] = found
+    return present
+
+
+def _missing_folders(root: Path, names: Iterable[str]) -> list[str]:
+    """The folders that have to be made, the outer ones first."""
+    every = {parent.as_posix() for name in names for parent in PurePosixPath(name).parents[:-1]}
+    return sorted(name for name in every if not os.path.lexists(root / name))
+
+
+def _place(root: Path, files: Mapping[str, Content], method: CopyMethod, workers: int | None) -> None:
+    """Put some files in place; where one cannot be written, none of them."""
+    staged = StagedFiles(root, method)
+    try:
+        with ThreadEngine(workers, name="negmine-export") as engine:
+            for _ in engine.map(lambda name: staged.stage(name, files[name]), list(files)):
+                pass
+        staged.place()
+    except BaseException:
+        staged.drop()
+        raise

@@ -1,0 +1,141 @@
+"""What negmine has added to a data set: a manifest in its root, so that just that can be taken out again.
+
+The manifest is written before the first file and removed after the last, so a run that was killed is finished by the
+next. A data set may be somebody else's, and so may its manifest: what it names is touched only where it is in the
+folder, has a name and a text of the form that negmine writes, and is just as negmine left it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from negmine.errors import ExportError
+from negmine.exporting.in_place.coco_index import is_entry_of
+from negmine.exporting.in_place.insertion import Insertion
+from negmine.files import write_file
+from negmine.inside import hash_plain, inside, is_below, read_plain
+from negmine.locks import FolderLock
+from negmine.paths import printable
+
+MANIFEST = "negmine-added.json"
+_VERSION = 1
+LOCK = FolderLock("data set", "negmine-added.lock", "negmine-added.holder", ExportError, is_kept=False)
+
+_OUR_STEM = re.compile(r"[A-Za-z0-9._-]+-[0-9a-f]{10}(?:-[A-Za-z0-9._-]+-[0-9a-f]{10})?")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What was added to a data set, or may have been by a run that was killed.
+
+    Attributes:
+        format: key of its format.
+        files: relative to the root with `/`, each with the hashes that it may have.
+        texts: by the file that they were put into, the last first.
+        folders: that were made for the files, the outer ones first.
+        is_whole: whether no run was cut short.
+    """
+
+    format: str
+    files: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    texts: Mapping[str, Sequence[Insertion]] = field(default_factory=dict)
+    folders: Sequence[str] = ()
+    is_whole: bool = True
+
+    def write(self, root: Path) -> None:
+        """Write the manifest."""
+        document = {
+            "written_by": "negmine export --into",
+            "schema_version": _VERSION,
+            "format": self.format,
+            "is_whole": self.is_whole,
+            "files": {name: list(hashes) for name, hashes in sorted(self.files.items())},
+            "texts": {name: [each.to_dict() for each in every] for name, every in sorted(self.texts.items())},
+            "folders": list(self.folders),
+        }
+        write_file(root / MANIFEST, json.dumps(document, indent=1).encode())
+
+    @classmethod
+    def read(cls, root: Path) -> Added | None:
+        """Read the manifest in a folder; None where there is none.
+
+        Raises:
+            ExportError: where it is none that negmine has written.
+        """
+        path = root / MANIFEST
+        if not os.path.lexists(path):
+            return None
+        try:
+            document = json.loads(read_plain(path))
+            texts = {str(name): tuple(map(_insertion, every)) for name, every in document["texts"].items()}
+            files = {str(name): tuple(map(str, hashes)) for name, hashes in document["files"].items()}
+            folders = tuple(str(name) for name in document["folders"])
+            found = cls(str(document["format"]), files, texts, folders, bool(document["is_whole"]))
+        except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+            raise ExportError(f"{printable(path)} is not what negmine wrote there; move it away") from error
+        found._require_ours(path)
+        return found
+
+    def _require_ours(self, path: Path) -> None:
+        """Refuse a manifest that names what negmine does not write."""
+        names = [*self.files, *self.texts, *self.folders]
+        wrong = [name for name in names if not is_below(name)]
+        wrong += [name for name in self.files if not _OUR_STEM.fullmatch(stem_in(name))]
+        wrong += [sha256 for hashes in self.files.values() for sha256 in hashes if not _SHA256.fullmatch(sha256)]
+        for name, every in self.texts.items():
+            wrong += [name] * (PurePosixPath(name).suffix.lower() not in (".txt", ".json"))
+            for each in every:
+                plain = not (each.lead + each.between + each.tail).strip(", \r\n")
+                wrong += [name] * (not plain or not all(_is_ours(*piece, name) for piece in each.pieces.items()))
+        if wrong:
+            raise ExportError(
+                f"{printable(path)} names something that negmine does not write ({printable(wrong[0])}); move it away"
+            )
+
+
+def stem_in(name: str) -> str:
+    """The name of a file without folders and suffix."""
+    return PurePosixPath(name).stem
+
+
+def state_of(root: Path, name: str) -> str | None:
+    """The hash of a file that was added, "" for a link to nothing; None where there is none.
+
+    Raises:
+        OSError: where a link leads out of the data set, or it cannot be read.
+    """
+    path = inside(root, name)
+    if not os.path.lexists(path):
+        return None
+    if path.is_symlink():
+        return hash_plain(path.resolve()) if path.is_file() else ""
+    return hash_plain(path)
+
+
+def stems_of(names: Iterable[str]) -> frozenset[str]:
+    """The names of files, without folders and suffixes."""
+    return frozenset(map(stem_in, names))
+
+
+def _insertion(document: Mapping[str, object]) -> Insertion:
+    pieces = document["pieces"]
+    if not isinstance(pieces, dict):
+        raise TypeError("pieces are no object")
+    lead, between, tail = (str(document[key]) for key in ("lead", "between", "tail"))
+    return Insertion({str(name): str(piece) for name, piece in pieces.items()}, lead, between, tail)
+
+
+def _is_ours(name: str, piece: str, file: str) -> bool:
+    """Whether a piece of text is a line or an entry of an image that has a name of our own form."""
+    if not _OUR_STEM.fullmatch(name):
+        return False
+    if file.lower().endswith(".json"):
+        return is_entry_of(piece, name)
+    last = piece.replace("\\", "/").rpartition("/")[2]
+    return len(piece.splitlines()) == 1 and name in (last, last.rpartition(".")[0])

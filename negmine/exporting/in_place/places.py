@@ -1,0 +1,170 @@
+"""Where negatives go in a data set of somebody else's, by the layout that it has: beside the images to train on."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from negmine.datasets.open import Dataset
+from negmine.errors import ExportError
+from negmine.exporting.in_place.coco_index import CocoIndex
+from negmine.exporting.in_place.insertion import Insertion
+from negmine.exporting.in_place.lists import ImageList
+from negmine.exporting.merge import trained_on
+from negmine.files import read_regular, reason_of
+from negmine.labels.base import Label
+from negmine.labels.coco import coco_files
+from negmine.labels.formats import label_formats
+from negmine.labels.plan import ExportImage
+from negmine.labels.splits import WHOLE
+from negmine.labels.voc import training_lists
+from negmine.labels.yolo import label_path
+from negmine.labels.yolo_layouts import find_layouts, open_layout
+from negmine.paths import printable, real_path, sortable
+
+
+class Index(Protocol):
+    """A file that names the images of a data set."""
+
+    @property
+    def name(self) -> str:
+        """Of the file, relative to the root of the data set."""
+
+    def insertion(self, data: bytes, images: Sequence[ExportImage]) -> tuple[int, Insertion]:
+        """Where text that names further images goes in it, and that text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where negatives go.
+
+    Attributes:
+        format: key of the data set's format.
+        root: the folder that holds everything below, links resolved; the manifest is in it.
+        images: folder of the images, relative to the root with `/`; "" for the root itself.
+        labels: folder of the label files; None where the index has the labels.
+        indexes: the files that name the images.
+    """
+
+    format: str
+    root: Path
+    images: str
+    labels: str | None
+    indexes: tuple[Index, ...] = ()
+
+
+def place_in(dataset: Dataset, split: str | None) -> Place:
+    """Find where negatives go: in the folder that most images to train on are in.
+
+    Args:
+        dataset: as it was opened.
+        split: that is trained on; None for `train`, or all of it.
+
+    Raises:
+        ConfigError: where it is not clear which split is trained on.
+        ExportError: where it has no such images, or keeps them in a way that cannot be added to.
+    """
+    name = trained_on(dataset, split)
+    images = next(each.images for each in dataset.splits if each.name == name)
+    labelled = [(path, label) for path in images if (label := dataset.pairing.label_of.get(_real(dataset, path)))]
+    if not labelled:
+        raise ExportError(f"{printable(dataset.path)}: expected labelled images to train on, found none; label some")
+    key = next(each.key for each in label_formats() if each.title == dataset.format_name)
+    find = {"voc": _voc, "yolo": _yolo, "coco": _coco}.get(key)
+    if find is None:
+        raise ExportError(
+            f"{printable(dataset.path)} is {dataset.format_name}, to which negatives cannot be added in place; export "
+            "them with --merge"
+        )
+    return find(dataset, name, labelled)
+
+
+_Labelled = Sequence[tuple[Path, Label]]
+
+
+def _real(dataset: Dataset, path: Path) -> str:
+    return dataset.truth.real_path(path)
+
+
+def _voc(dataset: Dataset, split: str, labelled: _Labelled) -> Place:
+    folder = _commonest(real_path(path).parent for path, _ in labelled)
+    within = [(path, label) for path, label in labelled if real_path(path).parent == folder]
+    labels = _commonest(real_path(label.name).parent for _, label in within)
+    lists = [] if split == WHOLE else [real_path(each) for each in training_lists(dataset.path)]
+    lists = [each for each in lists if each.parents[2] in folder.parents]
+    root = _root([folder, labels, *(each.parent for each in lists)], dataset)
+    names = frozenset(path.name for path, _ in within)
+    indexes = [ImageList(_below(root, each), names) for each in lists]
+    used = tuple(each for each, path in zip(indexes, lists, strict=True) if each.is_of_these(_read(path)))
+    return Place("voc", root, _below(root, folder), _below(root, labels), used)
+
+
+def _yolo(dataset: Dataset, split: str, labelled: _Labelled) -> Place:
+    found = find_layouts(dataset.path) if dataset.path.is_dir() else []
+    layout = open_layout(found[0], dataset.path) if found else open_layout(dataset.path)
+    entries = layout.entries.get(split, ())
+    folders = [real_path(entry) for entry in entries if entry.is_dir()]
+    lists = [real_path(entry) for entry in entries if entry.is_file() and entry.suffix.lower() == ".txt"]
+    if folders:
+        lists = []
+        kept = [each for each in labelled if {real_path(each[0]), *real_path(each[0]).parents}.intersection(folders)]
+        labelled = kept or labelled
+    folder = _commonest(path.parent for path, _ in labelled)
+    names = frozenset(path.name for path, _ in labelled if path.parent == folder)
+    images, labels = real_path(folder), real_path(label_path(folder / min(names)).parent)
+    lists = [each for each in lists if ImageList(each.name, names).is_of_these(_read(each))][:1]
+    root = _root([images, labels, *(each.parent for each in lists)], dataset)
+    indexes = tuple(ImageList(_below(root, each), names) for each in lists)
+    return Place("yolo", root, _below(root, images), _below(root, labels), indexes)
+
+
+def _coco(dataset: Dataset, split: str, labelled: _Labelled) -> Place:
+    folder = _commonest(real_path(path).parent for path, _ in labelled)
+    path, label = next((path, label) for path, label in labelled if real_path(path).parent == folder)
+    file = real_path(coco_files(dataset.path)[label.group])
+    root = _root([folder, file.parent], dataset)
+    is_below = label.stated is not None and not label.stated.is_absolute and label.name.endswith(path.name)
+    before = label.name.removesuffix(path.name) if is_below else ""
+    return Place("coco", root, _below(root, folder), None, (CocoIndex(_below(root, file), before),))
+
+
+def _commonest(folders: Iterable[Path]) -> Path:
+    """The folder that is named most often; of equal ones, the first by its bytes."""
+    count = Counter(folders)
+    return min(count, key=lambda folder: (-count[folder], sortable(folder)))
+
+
+def _root(folders: Sequence[Path], dataset: Dataset) -> Path:
+    """The folder that all these are in or below.
+
+    Raises:
+        ExportError: where there is none but the root of the file system.
+    """
+    try:
+        root = Path(os.path.commonpath(folders))
+    except ValueError:  # different drives
+        root = Path(folders[0].anchor)
+    if root == Path(root.anchor):
+        where = " and ".join(printable(each) for each in dict.fromkeys(folders))
+        raise ExportError(
+            f"{printable(dataset.path)} keeps its files in {where}, which have no folder in common; export the "
+            "negatives with --merge"
+        )
+    return root
+
+
+def _below(root: Path, path: Path) -> str:
+    """A path relative to the root, with `/`; "" for the root itself."""
+    name = path.relative_to(root).as_posix()
+    return "" if name == "." else name
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return read_regular(path, most=1 << 30)
+    except OSError as error:
+        raise ExportError(f"{printable(path)} cannot be read: {reason_of(error)}; correct its permissions") from error

@@ -1,0 +1,113 @@
+"""Taking out of a data set just what was added to it: afterwards it is, byte for byte, what it was."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from negmine.datasets.config import LabelConfig
+from negmine.datasets.open import open_dataset
+from negmine.errors import ExportError
+from negmine.exporting.in_place.changes import end, remove_files, rewrite, text_in, without_ours
+from negmine.exporting.in_place.coco_index import annotated
+from negmine.exporting.in_place.insertion import names_in
+from negmine.exporting.in_place.manifest import LOCK, MANIFEST, Added, state_of, stem_in, stems_of
+from negmine.exporting.in_place.places import place_in
+from negmine.exporting.in_place.result import TakeOutResult
+from negmine.files import reason_of
+from negmine.inside import inside, read_plain
+from negmine.paths import printable
+
+_CHANGED = "it was changed since it was added"
+_PARTNER = "its image or label was changed since it was added"
+_NAMED = "a file that was changed since names or annotates it"
+_REWRITTEN = "it was changed since, and names negatives otherwise now"
+
+
+def take_out(data: str | Path, *, split: str | None = None, labels: LabelConfig | None = None) -> TakeOutResult:
+    """Take out of a data set what `add_to` has added, and nothing else.
+
+    A file that somebody has changed since stays, and so does the label or image that it belongs to: it may be
+    somebody's work. Where a list or a COCO file was changed so that our text is not in it as it was written, it stays
+    as it is, with the images that it names. What stays is named, and is the data set's own from then on.
+
+    Args:
+        data: the data set, as it was named to `add_to`.
+        split: that was trained on; as for `add_to`.
+        labels: how its labels are understood.
+
+    Raises:
+        TruthError, SourceError: where the data set cannot be opened.
+        ExportError: where nothing was added to it, it is in use, or it cannot be written.
+    """
+    root = _root_of(Path(data), split, labels)
+    try:
+        with LOCK.hold(root, purpose="negmine export --remove"):
+            added = Added.read(root)
+            if added is None:
+                raise ExportError(_nothing_added(data, root))
+            return _taken_out(Path(data), root, added)
+    except OSError as error:
+        where = printable(error.filename or root)
+        raise ExportError(f"{where}: {reason_of(error)}; correct that, and run the same command again") from error
+
+
+def _root_of(data: Path, split: str | None, labels: LabelConfig | None) -> Path:
+    """The folder with the manifest."""
+    home = data if data.is_dir() else data.parent
+    if os.path.lexists(home / MANIFEST):
+        return home
+    root = place_in(open_dataset(data, config=labels), split).root
+    if not os.path.lexists(root / MANIFEST):
+        raise ExportError(_nothing_added(data, root))
+    return root
+
+
+def _nothing_added(data: str | Path, root: Path) -> str:
+    return (
+        f"{printable(data)}: nothing was added to it, or it was taken out already (there is no {MANIFEST} in "
+        f"{printable(root)})"
+    )
+
+
+def _taken_out(data: Path, root: Path, added: Added) -> TakeOutResult:
+    states = {name: state_of(root, name) for name in added.files}
+    lists = {name: read_plain(path) for name in added.texts if (path := inside(root, name)).exists()}
+    changed = {name for name, found in states.items() if found and found not in added.files[name]}
+    held = set[str]().union(*(_held(lists[name], added, name) for name in lists))
+    kept = _kept(root, states, changed, held)
+    kept |= {root / name: _REWRITTEN for name in lists if without_ours(lists[name], added, name) is None}
+    stems = stems_of(changed) | held
+    edits = {name: _cut(lists[name], added, name, stems) for name in lists}
+    edits = {name: after for name, after in edits.items() if after != lists[name]}
+    for name, after in edits.items():
+        rewrite(inside(root, name), after)
+    mine = [name for name, found in states.items() if found is not None and stem_in(name) not in stems]
+    remove_files(root, mine)
+    end(root, added)
+    gone = sum(found is None for found in states.values())
+    return TakeOutResult(data, root, len(mine), tuple(root / name for name in edits), gone, dict(sorted(kept.items())))
+
+
+def _held(data: bytes, added: Added, name: str) -> set[str]:
+    """The names of our images that a file goes on to name: somebody has annotated them, or has written them anew."""
+    text = text_in(data, added, name)
+    return names_in(data, stems_of(added.files)) if text is None else annotated(data, text)
+
+
+def _kept(
+    root: Path, states: Mapping[str, str | None], changed: Collection[str], held: Collection[str]
+) -> dict[Path, str]:
+    """The files that were added and stay, and why."""
+    stems = stems_of(changed)
+    there = [name for name, found in states.items() if found is not None]
+    kept = {root / name: _NAMED for name in there if stem_in(name) in held}
+    kept |= {root / name: _PARTNER for name in there if stem_in(name) in stems}
+    return kept | {root / name: _CHANGED for name in changed}
+
+
+def _cut(data: bytes, added: Added, name: str, stems: Collection[str]) -> bytes:
+    """A file without our text, but for the images that stay."""
+    text = text_in(data, added, name)
+    return data if text is None else text.exchange(data, text.only(stems).data)

@@ -1,0 +1,179 @@
+"""What an export holds: the negatives that were chosen, and the images of the data set that they are merged into."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from negmine.bank.bank import Bank
+from negmine.bank.origins import Origins
+from negmine.datasets.config import LabelConfig
+from negmine.errors import ExportError
+from negmine.exporting.config import ExportConfig
+from negmine.exporting.dividing import divide
+from negmine.exporting.kept import is_same_format
+from negmine.exporting.merge import DataImages, SortedImages
+from negmine.exporting.negatives import BankNegatives, Withholding, known_images
+from negmine.exporting.result import AddedCounts, MergeResult
+from negmine.labels.formats import label_writer
+from negmine.labels.plan import ExportImage, Header
+from negmine.labels.splits import TRAIN, VAL
+from negmine.paths import printable, real_path
+from negmine.ratios.mix import count_mix
+from negmine.ratios.target import Ratio, places_for_bank
+from negmine.trainable import KnownImages, waiting_images
+from negmine.words import counted
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """What an export holds.
+
+    Attributes:
+        negatives: of the bank, those that are in it.
+        class_names: by class id.
+        split_of: the split of each negative, by sha256; None to train on all.
+        data: the images of the data set that they are merged into.
+        header: of the data set, where its labels are written as they are.
+        merged_result: what is to be said of the data set.
+    """
+
+    negatives: BankNegatives
+    class_names: tuple[str, ...]
+    split_of: Mapping[str, str] | None = None
+    data: Sequence[ExportImage] = ()
+    header: Header | None = None
+    merged_result: MergeResult | None = None
+
+    def images(self, origins: Origins | None = None) -> list[ExportImage]:
+        """All images, those of the data set first; negatives with what the bank knows of them, if that is given."""
+        return [*self.data, *self.negatives.images(origins, self.split_of)]
+
+    @classmethod
+    def alone(cls, negatives: BankNegatives, bank: str, split: str | None, config: ExportConfig) -> Mix:
+        """The negatives alone.
+
+        Args:
+            negatives: that may be trained on.
+            bank: its folder.
+            split: of the data that a ratio is of, the one that counts.
+            config: the settings.
+
+        Raises:
+            ExportError: where the ratio leaves no room, or there is too little to divide.
+        """
+        selection, room = config.selection, None
+        if selection.ratio is not None:
+            room = room_beside(selection.positives, selection.ratio, split, config.labels)
+        chosen = negatives.chosen(bank, selection, room)
+        split_of = None if config.splits is None else divide(chosen.negatives, (), bank, config.splits)
+        return cls(chosen, negatives.class_names, split_of)
+
+    @classmethod
+    def merged(cls, data: DataImages, bank: str | Path | None, config: ExportConfig) -> Mix:
+        """The images of a data set, with the negatives of a bank that may be trained on beside them.
+
+        Raises:
+            ExportError: where there is too little to divide, or nothing to validate on.
+        """
+        known, selection = known_images(data.images), config.selection
+        free, waiting, withheld = _free(data, known, bank, config)
+        found = SortedImages.of(data, label_writer(config.format), waiting)
+        before, room = len(found.empties), None
+        if selection.ratio is not None:
+            room = Ratio.parse(selection.ratio).room_for(found.counts()[0].positives)
+        places = None if room is None else places_for_bank(room, before)
+        negatives = free if bank is None else free.chosen(bank, selection, places)
+        if room is not None:
+            found = found.with_empties(room - negatives.image_count, selection.seed)
+        left_out, split_of = before - len(found.empties), None
+        if config.splits is not None:
+            split_of = divide(negatives.negatives, found.written, bank, config.splits)
+            found = found.divided(split_of)
+        _require_val(found, data, config)
+        result = _merge_result(data, found, negatives, split_of, withheld, left_out)
+        database = printable(real_path(data.dataset.path).name) or "data"
+        as_labelled = is_same_format(data.dataset, config)
+        images = found.images(database, negatives.images(), as_labelled=as_labelled)
+        return cls(negatives, data.dataset.class_names, split_of, images, data.header, result)
+
+
+def _free(
+    data: DataImages, known: KnownImages, bank: str | Path | None, config: ExportConfig
+) -> tuple[BankNegatives, frozenset[str], Mapping[str, int]]:
+    """The negatives that may be trained on beside a data set, images that wait for a label, and what is withheld."""
+    if bank is None:
+        return BankNegatives.none(), frozenset(), {}
+    with Bank(bank) as opened:
+        waiting = waiting_images(opened, known.objects)
+    read = BankNegatives.read(
+        bank, variants=config.variants, objects=known.objects, accept_flicker=config.accept_flicker
+    )
+    negatives, withheld = read.without(Withholding(data.images, known))
+    return negatives, waiting, withheld
+
+
+def _merge_result(
+    data: DataImages, found: SortedImages, negatives: BankNegatives, split_of: Mapping[str, str] | None,
+    withheld: Mapping[str, int], left_out: int,
+) -> MergeResult:  # fmt: skip
+    splits, dataset = found.counts(), data.dataset
+    added = negatives.counts(split_of).get(TRAIN, AddedCounts())
+    return MergeResult(
+        data=dataset.path,
+        data_format=dataset.format_name,
+        class_names=dataset.class_names,
+        splits=splits,
+        unlabelled=found.unlabelled,
+        unlisted=found.unlisted,
+        lost=len(dataset.lost),
+        notes=dataset.notes,
+        skipped=found.skipped,
+        withheld=withheld,
+        ratio=(splits[0].empty + added.negatives + added.variants) / splits[0].positives,
+        empties_left_out=left_out,
+    )
+
+
+def room_beside(positives: Sequence[Path], ratio: str, split: str | None, labels: LabelConfig) -> int:
+    """How many images without objects a ratio leaves room for beside labelled data.
+
+    Args:
+        positives: the data.
+        ratio: positive to negative images.
+        split: of the data, the one that counts; None for all.
+        labels: how its labels are understood.
+
+    Raises:
+        TruthError, SourceError: where it cannot be opened, or no image has an object.
+        ExportError: where it has as many images without objects already.
+    """
+    mix = count_mix(positives, split=split, labels=labels)
+    return room_left(ratio, mix.positives, mix.empty)
+
+
+def room_left(ratio: str, positives: int, empties: int) -> int:
+    """How many images without objects a ratio leaves room for beside those that stay.
+
+    Raises:
+        ExportError: where it leaves none.
+    """
+    most = Ratio.parse(ratio).room_for(positives)
+    if most <= empties:
+        raise ExportError(
+            f"--ratio {ratio} to {counted(positives, 'image')} with objects leaves no room: it allows "
+            f"{counted(most, 'image')} without objects, and the data has {empties}; ask for more, or let --merge write "
+            "the data with fewer of them"
+        )
+    return most - empties
+
+
+def _require_val(found: SortedImages, data: DataImages, config: ExportConfig) -> None:
+    """Refuse a training set for YOLO without images to validate on: its trainers do not start without."""
+    if config.format != "yolo" or any(VAL in image.splits for image in found.written):
+        return
+    raise ExportError(
+        f"{printable(data.dataset.path)} has no images to validate on, which a data.yaml needs; divide it with --split "
+        "0.8/0.2, or give it a split val"
+    )
