@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from negmine.exporting.config import ExportConfig
     from negmine.exporting.export import export
     from negmine.exporting.targets import export_targets
+    from negmine.importing.import_file import import_file
     from negmine.mining.config import CropConfig, ScanConfig
     from negmine.mining.flicker.config import FlickerConfig
     from negmine.mining.scan import scan
@@ -90,6 +91,7 @@ __all__ = [
     "export_targets",
     "export_verifier",
     "gaussian_blur",
+    "import_file",
     "linear_contrast",
     "median_blur",
     "merge_banks",
@@ -143,6 +145,7 @@ _WHERE = {
     "export_targets": "negmine.exporting.targets",
     "export_verifier": "negmine.verifying.export",
     "gaussian_blur": "negmine.augmenting.operations",
+    "import_file": "negmine.importing.import_file",
     "linear_contrast": "negmine.augmenting.operations",
     "median_blur": "negmine.augmenting.operations",
     "merge_banks": "negmine.bank.merging",

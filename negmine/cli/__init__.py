@@ -22,6 +22,7 @@ _COMMANDS = {
     "augment": "Expand the negatives with mild variants, to a number or a ratio.",
     "ratio": "Check the ratio of positive to negative images before training.",
     "export": "Write the negatives as a data set with empty labels.",
+    "import": "Take up verdicts and labels from another tool.",
     "retrain": "Train in rounds on the detector's own false positives.",
     "eval": "Compare detectors at equal recall.",
     "report": "Write one HTML file: what was mined, and what training changed.",
