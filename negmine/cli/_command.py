@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
+
+from negmine.cli._settings import Default, Settings, check_sections, defaults_of, find_settings, key_of, replaced_by
 
 _F = TypeVar("_F", bound=Callable[..., object])
 
@@ -44,11 +48,33 @@ class LazyGroup(click.Group):
 
 
 class Option(click.Option):
-    """An option that `--help` lists under the heading `group`."""
+    """An option that `--help` lists under the heading `group`.
+
+    Its default may come from the environment, or from a file; see `negmine.cli._settings`.
+    """
 
     def __init__(self, *names: Any, group: str, **settings: Any) -> None:
         super().__init__(*names, **settings)
         self.group = group
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """What the environment has for this option; click's own names would be those of Python's parameters."""
+        name = environment_name(command_words(ctx), self)
+        return None if name is None else os.environ.get(name) or None
+
+    def handle_parse_result(
+        self, ctx: click.Context, opts: Mapping[str, Any], args: list[str]
+    ) -> tuple[Any, list[str]]:
+        """Take the value, and say where a wrong one is from."""
+        try:
+            return super().handle_parse_result(ctx, opts, args)
+        except click.BadParameter as error:
+            source = ctx.get_parameter_source(str(self.name))
+            if source is ParameterSource.ENVIRONMENT:
+                error.message += f" ({environment_name(command_words(ctx), self)})"
+            elif source is ParameterSource.DEFAULT_MAP:
+                error.message += f" ({defaults(ctx)[str(self.name)].where})"
+            raise
 
 
 class Command(click.Command):
@@ -65,7 +91,10 @@ class Command(click.Command):
         """
         if not ctx.resilient_parsing:
             _, _, given = self.make_parser(ctx).parse_args(list(args))
-            _refuse_repeats([each for each in given if isinstance(each, click.Option)], ctx)
+            options = [each for each in given if isinstance(each, click.Option)]
+            _refuse_repeats(options, ctx)
+            if not any(set(each.opts) & set(ctx.help_option_names) for each in options):
+                _take_defaults(options, ctx)
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -89,6 +118,47 @@ def _refuse_repeats(given: Sequence[click.Option], ctx: click.Context) -> None:
         other = next((one for one in given if one.name == each.name and one is not each), None)
         if other is not None:
             raise click.UsageError(f"Options '{each.opts[-1]}' and '{other.opts[-1]}' exclude each other.", ctx)
+
+
+def command_words(ctx: click.Context) -> tuple[str, ...]:
+    """The words of a command after `negmine`: `bank`, `list`."""
+    words: list[str] = []
+    while ctx.parent is not None:
+        words.insert(0, ctx.info_name or "")
+        ctx = ctx.parent
+    return tuple(words)
+
+
+def environment_name(words: Sequence[str], option: click.Option) -> str | None:
+    """The environment variable of an option: `NEGMINE_BANK_LIST_LIMIT`."""
+    key = key_of(option)
+    if key is None or not words:
+        return None
+    return "_".join(("negmine", *words, key)).upper().replace("-", "_")
+
+
+def settings_of(ctx: click.Context) -> Settings:
+    """The file of defaults: that of `--config`, or that of the working folder; empty where no group was called."""
+    root = ctx.find_root()
+    if not isinstance(root.command, click.Group):
+        return Settings()
+    settings = find_settings(root.params.get("config"))
+    check_sections(settings, root.command)
+    return settings
+
+
+def defaults(ctx: click.Context) -> Mapping[str, Default]:
+    """What the file of defaults has for a command, by the name of the parameter."""
+    return defaults_of(ctx.command, command_words(ctx), settings_of(ctx))
+
+
+def _take_defaults(given: Sequence[click.Option], ctx: click.Context) -> None:
+    """Let the file's values stand in the place of defaults, but for what the command line has an alternative to."""
+    keys = frozenset(filter(None, map(key_of, given)))
+    by_name = {each.name: key_of(each) for each in ctx.command.params if isinstance(each, click.Option)}
+    ctx.default_map = {
+        name: each.value for name, each in defaults(ctx).items() if not replaced_by(str(by_name[name]), keys)
+    }
 
 
 def option(group: str, *names: str, **settings: Any) -> Callable[[_F], _F]:

@@ -1,7 +1,7 @@
 """Taking up verdicts and labels that were made in another tool.
 
 Labels come first: a negative that shows a labelled object is withdrawn, as a scan with labels would do it. Then come
-the verdicts on what is left. Importing again changes nothing; an import that was killed is finished by running it again.
+the verdicts on what is left. Importing again changes nothing, and finishes an import that was killed.
 """
 
 from __future__ import annotations
