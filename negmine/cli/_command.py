@@ -53,9 +53,19 @@ class Option(click.Option):
     Its default may come from the environment, or from a file; see `negmine.cli._settings`.
     """
 
-    def __init__(self, *names: Any, group: str, **settings: Any) -> None:
-        super().__init__(*names, **settings)
+    def __init__(self, names: Sequence[str], *, group: str, formerly: str | None = None, **settings: Any) -> None:
+        """Declare an option; `formerly` is a name of an earlier release, still taken and not shown."""
+        super().__init__([*names, *([] if formerly is None else [formerly])], **settings)
         self.group = group
+        self.shown = tuple(each for each in self.opts if each != formerly)
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The names and the help, without a former name."""
+        every, self.opts = self.opts, list(self.shown)
+        try:
+            return super().get_help_record(ctx)
+        finally:
+            self.opts = every
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
         """What the environment has for this option; click's own names would be those of Python's parameters."""
@@ -69,12 +79,14 @@ class Option(click.Option):
         try:
             return super().handle_parse_result(ctx, opts, args)
         except click.BadParameter as error:
-            source = ctx.get_parameter_source(str(self.name))
+            source, where = ctx.get_parameter_source(str(self.name)), None
             if source is ParameterSource.ENVIRONMENT:
-                error.message += f" ({environment_name(command_words(ctx), self)})"
+                where = environment_name(command_words(ctx), self)
             elif source is ParameterSource.DEFAULT_MAP:
-                error.message += f" ({defaults(ctx)[str(self.name)].where})"
-            raise
+                where = defaults(ctx)[str(self.name)].where
+            if where is None:
+                raise
+            raise click.BadParameter(f"{error.message} ({where})", ctx, self, error.param_hint) from error
 
 
 class Command(click.Command):
@@ -114,10 +126,14 @@ def _refuse_repeats(given: Sequence[click.Option], ctx: click.Context) -> None:
     """Raise UsageError for an option of one value that is given again, and for two that set the same value."""
     for each, times in Counter(given).items():
         if times > 1 and not (each.multiple or each.count or each.is_flag):
-            raise click.UsageError(f"Option '{each.opts[-1]}' is given {times} times; give it once.", ctx)
+            raise click.UsageError(f"Option '{_shown(each)}' is given {times} times; give it once.", ctx)
         other = next((one for one in given if one.name == each.name and one is not each), None)
         if other is not None:
-            raise click.UsageError(f"Options '{each.opts[-1]}' and '{other.opts[-1]}' exclude each other.", ctx)
+            raise click.UsageError(f"Options '{_shown(each)}' and '{_shown(other)}' exclude each other.", ctx)
+
+
+def _shown(option: click.Option) -> str:
+    return option.shown[-1] if isinstance(option, Option) else option.opts[-1]
 
 
 def command_words(ctx: click.Context) -> tuple[str, ...]:

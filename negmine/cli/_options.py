@@ -95,7 +95,7 @@ def tile_options(of: str) -> Callable[[_F], _F]:
     """`--tile`, `--overlap`, `--full-pass` and `--scales`: the command gets a `TileConfig` or None as `tiles`.
 
     Args:
-        of: what objects `--tile auto` looks at, for the help: `--truth`.
+        of: what objects `--tile auto` looks at, for the help: `--data`.
     """
 
     def decorate(command: _F) -> _F:

@@ -225,7 +225,8 @@ def _expected(option: click.Option, value: object) -> tuple[bool, str]:
 
 def _line_of(lines: Sequence[str], section: Sequence[str], key: str) -> int | None:
     """The line of a key: below the head of its section, or else the first that begins with it, alone or with dots."""
-    here, fallback = (), None
+    here: tuple[str, ...] = ()
+    fallback = None
     for number, line in enumerate(lines, start=1):
         head = re.match(r"\s*\[+\s*([^\[\]]+?)\s*\]", line)
         if head:

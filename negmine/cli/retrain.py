@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from negmine.cli._command import Command, option
-from negmine.cli._options import json_option, label_options, tile_options
+from negmine.cli._options import json_option, label_options, tile_options, workers_option
 from negmine.cli._output import print_json
 from negmine.cli._rounds import render_rounds
 from negmine.datasets.config import LabelConfig
@@ -135,7 +135,9 @@ _TRAIN = _DEFAULT.train
 )
 @option(
     "Rounds",
-    "--crop",
+    "--mine-crop",
+    "crop",
+    formerly="--crop",
     type=click.Choice(get_args(CropPolicy)),
     default=_DEFAULT.crop.crop,
     show_default=True,
@@ -181,8 +183,14 @@ _TRAIN = _DEFAULT.train
     help="Seed of the split, the variants and the training.",
 )
 @option(
-    "Training", "--workers", default=_TRAIN.workers, show_default=True, help="Processes that load images for training."
+    "Training",
+    "--loaders",
+    default=_TRAIN.workers,
+    show_default=True,
+    metavar="N",
+    help="Processes that load images for training.",
 )
+@workers_option
 @option(
     "Loss",
     "--loss",
@@ -270,7 +278,8 @@ def command(
     soup: int,
     settings: tuple[str, ...],
     device: str,
-    workers: int,
+    loaders: int,
+    workers: int | None,
     seed: int,
     trust_weights: bool,
     out: str,
@@ -310,6 +319,7 @@ def command(
         accept_flicker=accept_flicker,
         max_per_source=max_per_source,
         labels=labels,
+        workers=workers,
         tiles=tiles,
         min_visible=min_visible,
         crop=replace(_DEFAULT.crop, crop=crop),
@@ -329,7 +339,7 @@ def command(
             soup=soup,
             device=device,
             seed=seed,
-            workers=workers,
+            workers=loaders,
             trust_weights=trust_weights,
             settings={**_TRAIN.settings, **_settings(settings)},
         ),

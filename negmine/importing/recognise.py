@@ -32,7 +32,7 @@ def read_entries(path: Path) -> tuple[str, list[Entry]]:
     if path.is_dir() and not file.is_file():
         raise TruthError(
             f"{printable(path)} is a folder without samples.json; {_EXPECTED}. "
-            "A folder of Pascal VOC or YOLO is read by `negmine scan IMAGES --truth FOLDER`"
+            "A folder of Pascal VOC or YOLO is read by `negmine scan IMAGES --data FOLDER`"
         )
     try:
         data = read_regular(file, most=LARGEST)

@@ -50,7 +50,7 @@ def parse_cvat_images(path: Path, data: bytes) -> list[CvatImage]:
     if is_cvat_video(data):
         raise TruthError(
             f"{printable(path)} is CVAT for video, whose frames only a scan can find; run "
-            f"`negmine scan VIDEO --truth {printable(path)}`"
+            f"`negmine scan VIDEO --data {printable(path)}`"
         )
     try:
         root = xml_root(data)
@@ -59,7 +59,7 @@ def parse_cvat_images(path: Path, data: bytes) -> list[CvatImage]:
     if root.tag != "annotations":
         raise TruthError(
             f"{printable(path)}: expected CVAT for images 1.1, whose first element is annotations, found "
-            f"{printable(str(root.tag))[:40]!r}; a folder of Pascal VOC is read by `negmine scan --truth`"
+            f"{printable(str(root.tag))[:40]!r}; a folder of Pascal VOC is read by `negmine scan --data`"
         )
     return [_image(each, index) for index, each in enumerate(root.iterfind("image"))]
 

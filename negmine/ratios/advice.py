@@ -60,7 +60,7 @@ def _too_few(
 ) -> list[str]:
     lines = [f"{_are(missing, 'negative')} missing"]
     if bank is not None and mix.banked and mix.variants + missing <= mix.banked * MAX_PER_NEGATIVE:
-        positives = " ".join(f"--positives {_typed(path)}" for path in data)
+        positives = " ".join(f"--data {_typed(path)}" for path in data)
         only = f" --split {shlex.quote(split)}" if split is not None else ""
         command = f"negmine augment --ratio {target.asked} {positives}{only} --bank {_typed(bank)}"
         lines.append(

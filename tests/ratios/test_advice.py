@@ -35,7 +35,7 @@ def test_the_command_that_is_advised_brings_the_ratio_about(make_yolo: Make, mak
     assert result.advice[0] == "7 negatives are missing"
     what, command = result.advice[1].split(": ", 1)
     assert what == "make 7 variants of the 2 negatives in the bank"
-    assert f"--positives '{data}'" in command and "--split train" in command
+    assert f"--data '{data}'" in command and "--split train" in command
     done = CliRunner().invoke(cli, shlex.split(command)[1:])
     assert done.exit_code == 0, done.output
     after = ratio(data, bank=bank, split="train", target="1:2..1:3")
