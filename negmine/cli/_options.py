@@ -16,6 +16,7 @@ from negmine.detectors.tiling.config import TileConfig
 from negmine.labels.classes import parse_class_map
 from negmine.mining.config import DEFAULT_BANK
 from negmine.thresholds import MatchConfig
+from negmine.tracking.config import parse_log
 
 _F = TypeVar("_F", bound=Callable[..., object])
 _DETECTOR, _MATCH, _TILES = DetectorConfig(weights=""), MatchConfig(), TileConfig()
@@ -172,6 +173,22 @@ def speed_options(default: Backend, why: str) -> Callable[[_F], _F]:
             help="Images per forward pass.",
         ),
         workers_option,
+    )
+
+
+def log_option(of: str) -> Callable[[_F], _F]:
+    """`--log`: the command gets a tuple of `LogTarget` as `log`.
+
+    Args:
+        of: what is logged, for the help.
+    """
+    return option(
+        "Output",
+        "--log",
+        multiple=True,
+        metavar="A,B",
+        callback=lambda ctx, parameter, texts: parse_log(texts),
+        help=f"Log {of}; repeatable.",
     )
 
 

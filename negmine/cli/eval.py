@@ -15,6 +15,7 @@ from negmine.cli._options import (
     detector_options,
     json_option,
     label_options,
+    log_option,
     match_options,
     names_in,
     require_one_kind,
@@ -30,6 +31,7 @@ from negmine.evaluating.config import EvalConfig
 from negmine.paths import printable
 from negmine.terminal import console, say
 from negmine.thresholds import MatchConfig
+from negmine.tracking.config import LogTarget
 from negmine.words import counted
 
 if TYPE_CHECKING:
@@ -83,6 +85,7 @@ _FILES = 5  # of a finding that are named
 )
 @speed_options("torch", "torch: the figures are those of the original weights.")
 @option("Output", "--plot", metavar="FILE.png", help="Plot miss rate against false positives per image.")
+@log_option("the figures to tensorboard[=DIR] or mlflow=URI")
 @json_option
 @click.pass_context
 def command(
@@ -110,6 +113,7 @@ def command(
     background_iou: float,
     fail_if: tuple[str, ...],
     plot: str | None,
+    log: tuple[LogTarget, ...],
     verifier: tuple[str, ...],
     tiles: TileConfig | None,
     workers: int | None,
@@ -179,6 +183,7 @@ def command(
         config=config,
         fail_if=fail_if,
         plot=plot,
+        log=log,
         progress=True,
     )
     if as_json:

@@ -17,7 +17,7 @@ from negmine.errors import ConfigError, SourceError
 from negmine.evaluating.checks import Check
 from negmine.evaluating.config import EvalConfig
 from negmine.evaluating.data import EvalData, open_data
-from negmine.evaluating.figures import curve_of, figures_at_equal_recall
+from negmine.evaluating.figures import ModelFigures, curve_of, figures_at_equal_recall
 from negmine.evaluating.findings import (
     EvalFinding,
     lacking_finding,
@@ -34,8 +34,11 @@ from negmine.evaluating.result import EvalResult
 from negmine.grouping import GroupBy
 from negmine.paths import printable
 from negmine.terminal import count_progress
+from negmine.tracking.config import LogTarget, sinks_alone
+from negmine.tracking.log import Point, log_points, require_log
 from negmine.videos.contents import OnCount
 
+_LOG_FOLDER = "negmine-eval-log"  # of TensorBoard, where no other is named
 DetectorLike = Detector | DetectorConfig | PredictionsConfig | str | Path
 
 
@@ -48,6 +51,7 @@ def evaluate(
     config: EvalConfig | None = None,
     fail_if: Sequence[str] = (),
     plot: str | Path | None = None,
+    log: Sequence[LogTarget] = (),
     on_progress: OnCount | None = None,
     progress: bool = False,
 ) -> EvalResult:
@@ -66,6 +70,7 @@ def evaluate(
         fail_if: conditions that no model may meet, such as `fppi_at_recall>0.1`. If there are several models, the first
             is the reference of the others and is not checked.
         plot: a PNG file to draw the curves of miss rate against false positives per image to.
+        log: TensorBoard and MLflow to log the figures to; a model is a step.
         on_progress: called with the number of images done and of all images.
         progress: show a bar, in a terminal or a notebook, in place of calling `on_progress`.
 
@@ -80,13 +85,15 @@ def evaluate(
         with count_progress("images measured") as show:
             return evaluate(
                 detectors, data, split=split, backgrounds=backgrounds, config=config, fail_if=fail_if, plot=plot,
-                on_progress=show,
+                log=log, on_progress=show,
             )  # fmt: skip
     config = config or EvalConfig()
     checks = [Check.parse(text) for text in fail_if]
     plot = None if plot is None else Path(plot)
     if plot is not None:
         require_plot_path(plot)
+    sinks_alone(log, "an evaluation has none")
+    require_log(log)
     given = _as_list(detectors)
     sources = [backgrounds] if isinstance(backgrounds, str | Path) else list(backgrounds)
     images = open_data(data, split=split, backgrounds=sources, labels=config.labels)
@@ -101,7 +108,7 @@ def evaluate(
     intervals, differences = intervals_of_models(scores, conf=config.conf, at_recall=models[0].at_recall)
     if plot is not None:
         write_plot(plot, names, [curve_of(each) for each in matched], [model.lamr for model in models])
-    return EvalResult(
+    result = EvalResult(
         data=Path(data),
         format=images.dataset.format_name,
         split=images.split,
@@ -116,6 +123,14 @@ def evaluate(
         failures=tuple(failure for check in checks for failure in check.failures(models[1:] or models)),
         plot=plot,
     )
+    log_points(log, "eval", [_point(number, each) for number, each in enumerate(models)], Path(_LOG_FOLDER))
+    return result
+
+
+def _point(number: int, model: ModelFigures) -> Point:
+    """The figures of a model; its number is the step."""
+    names = ("fppi", "fppi_at_recall", "recall", "precision", "map50", "map50_95", "lamr")
+    return Point(number, {f"eval/{name}": getattr(model, name) for name in names})
 
 
 def distinct_names(paths: Sequence[Path]) -> list[str]:

@@ -151,3 +151,15 @@ def test_every_option_can_be_set_in_a_file(tmp_path: Path, monkeypatch: pytest.M
         assert len(taken) == len(lines) > 1
         defaults = {each.name: each.default for _, each in keyed_options(found)}
         assert all(str(default.value) == str(defaults[each]) for each, default in taken.items())
+
+
+@pytest.mark.parametrize(
+    ("words", "found"), [("negmine sc", "scan"), ("negmine bank li", "list"), ("negmine scan --imgs", "--imgsz")]
+)
+def test_a_shell_completes_commands_and_options(
+    shell: Run, monkeypatch: pytest.MonkeyPatch, words: str, found: str
+) -> None:
+    monkeypatch.setenv("_NEGMINE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    assert f"plain,{found}" in shell().stdout.splitlines()

@@ -56,7 +56,7 @@ def test_labels_by_either_name_are_the_same(run: Run, tmp_path: Path) -> None:
         (tmp_path / name).write_text(json.dumps(document))
     scan = ["scan", "in", "--predictions", "r.json", "--predictions-images", "c.json", "--json"]
     done = [run(*scan, name, "c.json", "--bank", name.strip("-")) for name in ("--data", "--truth")]
-    one, two = (json.loads(each.stdout)["negatives_added"] for each in done)
+    one, two = (json.loads(each.stdout)["negatives"]["added"] for each in done)
     assert one == two == 1
     both = run(*scan, "--data", "c.json", "--truth", "c.json")
     assert both.returncode == 2 and "Option '--data' is given 2 times" in both.stderr
