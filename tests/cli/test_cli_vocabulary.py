@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 import pytest
-from blobs import draw
 from test_cli import COMMANDS, loaded
 
 from negmine.cli._command import Option
@@ -42,23 +41,11 @@ def test_a_former_name_is_taken_and_not_shown(run: Run, command: str) -> None:
     assert present in shown and former not in shown
 
 
-def test_labels_by_either_name_are_the_same(run: Run, tmp_path: Path) -> None:
-    draw(tmp_path / "in" / "a.png", size_wh=(200, 120))
-    documents = {
-        "c.json": {
-            "images": [{"id": 1, "file_name": "a.png"}],
-            "annotations": [],
-            "categories": [{"id": 1, "name": "a"}],
-        },
-        "r.json": [{"image_id": 1, "category_id": 1, "bbox": [60, 40, 20, 20], "score": 0.9}],
-    }
-    for name, document in documents.items():
-        (tmp_path / name).write_text(json.dumps(document))
-    scan = ["scan", "in", "--predictions", "r.json", "--predictions-images", "c.json", "--json"]
-    done = [run(*scan, name, "c.json", "--bank", name.strip("-")) for name in ("--data", "--truth")]
-    one, two = (json.loads(each.stdout)["negatives"]["added"] for each in done)
-    assert one == two == 1
-    both = run(*scan, "--data", "c.json", "--truth", "c.json")
+def test_labels_by_either_name_are_the_same(run: Run) -> None:
+    scan = loaded("scan")
+    one, two = (scan.make_context("scan", ["in", name, "c.json"]).params["truth"] for name in ("--data", "--truth"))
+    assert one == two == "c.json"
+    both = run("scan", "in", "--data", "c.json", "--truth", "c.json")
     assert both.returncode == 2 and "Option '--data' is given 2 times" in both.stderr
 
 
