@@ -177,6 +177,8 @@ def refusal(option: click.Option, key: str) -> str | None:
     """Why an option is not taken from a file; None where it is."""
     if key in ("out", "plot") and "FILE" in (option.metavar or ""):
         return "it may replace a file"
+    if option.is_flag and not option.is_bool_flag:
+        return "it is one of several that exclude each other"
     return _FROM_THE_USER_ALONE.get(key)
 
 
@@ -215,7 +217,7 @@ def _expected(option: click.Option, value: object) -> tuple[bool, str]:
     """Whether a value is of the type that an option takes, and what that is."""
     is_whole = isinstance(value, int) and not isinstance(value, bool)
     if option.is_flag:
-        return (isinstance(value, bool), "true or false") if option.is_bool_flag else (False, "another option")
+        return isinstance(value, bool), "true or false"
     if isinstance(option.type, type(click.INT)):
         return is_whole, "a whole number"
     if isinstance(option.type, type(click.FLOAT)):

@@ -43,7 +43,8 @@ class ImageMatcher:
 
     def __init__(self, index: ImageIndex, home: Path) -> None:
         self._index, self._home = index, home
-        self._negatives, self._sources = sorted(index.negatives), sorted(index.sources)
+        gone = index.labelled_elsewhere - index.negatives.keys() - index.sources.keys()
+        self._hashes = ((sorted(index.negatives), True), (sorted(index.sources), False), (sorted(gone), True))
         self._by_stem: dict[str, list[tuple[Claim, frozenset[str]]]] = defaultdict(list)
         for path, contents in index.paths.items():
             claim = Claim.of(path)
@@ -63,14 +64,12 @@ class ImageMatcher:
         prefix = text.lower()
         if not _PREFIX.fullmatch(prefix):
             return f"expected four or more hex digits of a hash, found {printable(text)[:40]!r}"
-        for hashes, is_negative in ((self._negatives, True), (self._sources, False)):
+        for hashes, is_negative in self._hashes:
             found = _beginning_with(hashes, prefix)
             if len(found) > 1:
                 return _SEVERAL.format("hash")
             if found:
                 return Match(found[0], is_negative)
-        if prefix in self._index.labelled_elsewhere:
-            return Match(prefix, True)
         return _UNKNOWN.format("hash")
 
     def _by_name(self, name: str) -> Match | str:
@@ -90,9 +89,8 @@ class ImageMatcher:
         return self._by_claim(claim)
 
     def _of_content(self, sha256: str) -> Match | None:
-        if sha256 in self._index.negatives or sha256 in self._index.labelled_elsewhere - self._index.sources.keys():
-            return Match(sha256, is_negative=True)
-        return Match(sha256, is_negative=False) if sha256 in self._index.sources else None
+        found = self._by_hash(sha256)
+        return found if isinstance(found, Match) else None
 
     def _beside(self, name: str) -> str | None:
         """The hash of the image that a relative name leads to, from the folder of the file."""

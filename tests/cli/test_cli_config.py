@@ -86,6 +86,7 @@ def test_a_pyproject_without_a_section_is_not_read(run: Run, tmp_path: Path) -> 
         ("[bank]\nlist = 1\n", "line 2: expected a section [bank.list], found a value"),
         ("[scan\n", "is no valid TOML"),
         ("[scan]\nweights = 'torchvision:ssd300_vgg16'\n", "weights is an address"),
+        ("[export]\nhardlink = true\n", "hardlink is not taken from a file, since it is one of several that exclude"),
         ("[scan]\ntrust-weights = true\n", "trust-weights is not taken from a file, since it lets weights run code"),
     ],
 )
