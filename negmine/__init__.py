@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from negmine.exporting.in_place.add import add_to
     from negmine.exporting.in_place.take_out import take_out
     from negmine.exporting.targets import export_targets
+    from negmine.importing.import_file import import_file
     from negmine.mining.config import CropConfig, ScanConfig
     from negmine.mining.flicker.config import FlickerConfig
     from negmine.mining.scan import scan
@@ -96,6 +97,7 @@ __all__ = [
     "export_targets",
     "export_verifier",
     "gaussian_blur",
+    "import_file",
     "linear_contrast",
     "median_blur",
     "merge_banks",
@@ -154,6 +156,7 @@ _WHERE = {
     "export_targets": "negmine.exporting.targets",
     "export_verifier": "negmine.verifying.export",
     "gaussian_blur": "negmine.augmenting.operations",
+    "import_file": "negmine.importing.import_file",
     "linear_contrast": "negmine.augmenting.operations",
     "median_blur": "negmine.augmenting.operations",
     "merge_banks": "negmine.bank.merging",

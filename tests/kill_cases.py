@@ -29,6 +29,7 @@ from toy import ToyTrainer, World, copy_tree, make_world, open_toy, toy_config
 from negmine.augmenting.augment import augment
 from negmine.augmenting.config import AugmentConfig
 from negmine.augmenting.removing import remove_variants
+from negmine.bank.bank import Bank
 from negmine.bank.content_files import content_name
 from negmine.bank.filters import ReviewState
 from negmine.bank.merging import merge_banks
@@ -43,6 +44,7 @@ from negmine.exporting.in_place.add import add_to
 from negmine.exporting.in_place.manifest import MANIFEST
 from negmine.exporting.in_place.take_out import take_out
 from negmine.files import sha256_of
+from negmine.importing.import_file import import_file
 from negmine.mining.scan import scan
 from negmine.retraining.retrain import retrain
 
@@ -128,12 +130,25 @@ def make_inputs(folder: Path) -> Path:
     objects = {f"o{i}.png": [("car", 1, 1, 9, 9)] for i in range(12)}
     other = write_yolo(folder / "other", {"train": objects, "val": {"v.png": []}})
     export(folder / "bank", folder / "old", merge=other, config=ExportConfig(format="yolo"))
+    _write_samples(folder)
     world = make_world(folder / "world", backgrounds=16)
     with suppress(Killed):
         _retrain(world, folder / "half", _die_in_round_1)
     assert (folder / "half" / "round-1" / "negatives.txt").is_file()
     assert not (folder / "half" / "round-1" / "metrics.json").is_file()
     return folder
+
+
+def _write_samples(folder: Path) -> None:
+    """What FiftyOne would say of a bank: an object fills every second image, and all negatives are rejected."""
+    with Bank(folder / "bank") as bank:
+        sources = sorted({each.source for each in bank.negatives()})
+    full = {"detections": [{"label": "car", "bounding_box": [0, 0, 1, 1]}]}
+    samples = [
+        {"filepath": str(source), "tags": ["rejected"]} | ({"ground_truth": full} if number % 2 else {})
+        for number, source in enumerate(sources)
+    ]
+    (folder / "samples.json").write_text(json.dumps({"samples": samples}))
 
 
 def _die_in_round_1(*told: object) -> None:
@@ -262,6 +277,7 @@ CASES: Mapping[str, Case] = {
     "bank-merge": Case(
         _copied_bank, lambda inputs, work: merge_banks(work / "bank", [inputs / "other-bank"]), _merged_left
     ),
+    "import": Case(_copied_bank, lambda inputs, work: import_file(inputs / "samples.json", work / "bank"), bank_left),
     "bank-prune": Case(_bank_with_damage, lambda inputs, work: prune(work / "bank", remove=True), bank_left),
     "bank-vacuum": Case(_copied_bank, lambda inputs, work: vacuum(work / "bank"), bank_left),
     "bank-compare": Case(_copied_bank, lambda inputs, work: compare(work / "bank"), bank_left),

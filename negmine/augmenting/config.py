@@ -83,13 +83,11 @@ class AugmentConfig:
         if self.recipe not in (None, *get_args(Recipe)):
             raise ConfigError(f"expected the recipe classic, found {self.recipe!r}")
         if (self.ratio is None) != (not self.positives):
-            raise ConfigError(
-                "--ratio and --positives belong together: name the labelled data set that holds the targets"
-            )
+            raise ConfigError("--ratio and --data belong together: name the labelled data set that holds the targets")
         if self.split is not None and not self.positives:
-            raise ConfigError("--split is of --positives; leave it out, or name the data set")
+            raise ConfigError("--split is of --data; leave it out, or name the data set")
         if self.labels != LabelConfig() and not self.positives:
-            raise ConfigError(f"{self.labels.options} need --positives; leave them out, or name the data set")
+            raise ConfigError(f"{self.labels.options} need --data; leave them out, or name the data set")
         if self.ratio is not None:
             Ratio.parse(self.ratio)
         if self.recipe is not None and self.ops != OP_NAMES:

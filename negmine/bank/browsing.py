@@ -284,12 +284,27 @@ def in_crop(
     x1, y1, x2, y2 = max(box_xyxy[0], left), max(box_xyxy[1], top), min(box_xyxy[2], right), min(box_xyxy[3], bottom)
     if x1 >= x2 or y1 >= y2:
         return None
-    scale = min(size_wh[0] / (right - left), size_wh[1] / (bottom - top))
-    pad_x = math.floor((size_wh[0] - (right - left) * scale) / 2)
-    pad_y = math.floor((size_wh[1] - (bottom - top) * scale) / 2)
+    scale, pad_x, pad_y = _fitted(rect, size_wh)
     across, down = ((x - left) * scale + pad_x for x in (x1, x2)), ((y - top) * scale + pad_y for y in (y1, y2))
     (new_x1, new_x2), (new_y1, new_y2) = across, down
     return new_x1, new_y1, new_x2, new_y2
+
+
+def from_crop(
+    box_xyxy: Sequence[float], rect: Rect, size_wh: tuple[int, int]
+) -> tuple[float, float, float, float] | None:
+    """Where a box of a negative lies in its source, as `in_crop` has it the other way; None on the letterbox alone."""
+    scale, pad_x, pad_y = _fitted(rect, size_wh)
+    x1, x2 = (min(max(rect.x1 + (x - pad_x) / scale, rect.x1), rect.x2) for x in box_xyxy[::2])
+    y1, y2 = (min(max(rect.y1 + (y - pad_y) / scale, rect.y1), rect.y2) for y in box_xyxy[1::2])
+    return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
+
+
+def _fitted(rect: Rect, size_wh: tuple[int, int]) -> tuple[float, int, int]:
+    """By what a crop was resized, and how much was letterboxed at the left and above."""
+    wide, high = rect.x2 - rect.x1, rect.y2 - rect.y1
+    scale = min(size_wh[0] / wide, size_wh[1] / high)
+    return scale, math.floor((size_wh[0] - wide * scale) / 2), math.floor((size_wh[1] - high * scale) / 2)
 
 
 def _settings(text: str) -> Mapping[str, object]:

@@ -6,30 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from negmine.bank.filters import ReviewState
+from negmine.bank.settling import Conflict
 from negmine.paths import printable
 
 SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """Verdicts of two banks on one negative that contradict each other.
-
-    Attributes:
-        sha256: of the negative.
-        own, theirs: what was said in each bank.
-        kept: what holds now.
-    """
-
-    sha256: str
-    own: ReviewState
-    theirs: ReviewState
-    kept: ReviewState
-
-    def to_dict(self) -> dict[str, object]:
-        """JSON values."""
-        return {"id": self.sha256, "own": self.own, "theirs": self.theirs, "kept": self.kept}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,12 @@ from typing import TypeVar
 from negmine.bank.bank import Bank
 from negmine.bank.cells import BOX, RECT, SHA256, SIDE, WHOLE, Row
 from negmine.bank.connection import DATABASE, against_writers, bank_errors
-from negmine.bank.filters import ConflictRule, ReviewState
-from negmine.bank.index import decided_states
-from negmine.bank.merge_result import BankMergeResult, Conflict, MergedBank
+from negmine.bank.filters import ConflictRule
+from negmine.bank.merge_result import BankMergeResult, MergedBank
 from negmine.bank.merge_store import ReadyNegative, doubts_of
 from negmine.bank.other_bank import OtherBank, OtherNegative, OtherSource, OtherVariant, read_other
 from negmine.bank.other_files import CheckedFile, OtherFiles
+from negmine.bank.settling import Conflict, Said, settle
 from negmine.bank.writer import BankWriter
 from negmine.boxes import Rect, rect_touches, touched_pixels
 from negmine.engines.threads import ThreadEngine
@@ -39,7 +39,6 @@ _AT_ONCE = 100  # images, or variants, in a transaction: a reviewer's verdict wa
 _LABELS_AT_ONCE = 500  # images whose labels are taken in one; no file is written there
 _VERDICTS_AT_ONCE = 5000  # negatives that are here already; what is decided in one transaction is one act
 _TURN, _PAUSE = 0.3, 0.11  # seconds: SQLite looks every 0.1 s at the latest whether it may write
-_SAFETY: tuple[ReviewState, ...] = ("unreviewed", "accepted", "rejected", "target")  # the safest last
 _OWN_OBJECTS = """
 SELECT s.sha256, o.x1, o.y1, o.x2, o.y2
 FROM objects o JOIN truths t ON t.id = o.truth_id JOIN sources s ON s.id = t.source_id
@@ -302,17 +301,9 @@ class _Merge:
         self._writer.merge_store().hold({own: value for own, value in likely.items() if value is not None})
 
     def _decide_part(self, both: Sequence[tuple[int, int]], conflicts: ConflictRule) -> tuple[int, list[Conflict]]:
-        states = decided_states(self._writer, [own for _, own in both])
-        found, changed = list[Conflict](), defaultdict[ReviewState, list[int]](list)
-        for number, own in both:
-            negative, ours = self._other.negatives[number], states[own]
-            kept = _settled(ours, negative.state, conflicts)
-            if kept != ours:
-                changed[kept].append(own)
-            if "unreviewed" not in (ours, negative.state) and ours != negative.state:
-                found.append(Conflict(negative.file.sha256, ours, negative.state, kept))
-        for state, numbers in sorted(changed.items()):
-            self._writer.decide(numbers, state, origin="merge")
+        negatives = self._other.negatives
+        said = [Said(own, negatives[number].file.sha256, negatives[number].state) for number, own in both]
+        changed, found = settle(self._writer, said, conflicts, origin="merge")
         return sum(map(len, changed.values())), found
 
     def _doubt(self, known: Mapping[int, int]) -> int:
@@ -351,15 +342,6 @@ class _Merge:
             return False
         parameters = json.loads(variant.parameters)
         return self._writer.add_variant(negative, file.staged, variant.file.size_wh, variant.operation, parameters)
-
-
-def _settled(own: ReviewState, theirs: ReviewState, rule: ConflictRule) -> ReviewState:
-    """The verdict that holds; one that only one of the banks has always does."""
-    if own == "unreviewed" or theirs == "unreviewed":
-        return theirs if own == "unreviewed" else own
-    if rule == "safer":
-        return max(own, theirs, key=_SAFETY.index)
-    return own if rule == "own" else theirs
 
 
 def _touches(rect: Rect, blocked: IntArray | None) -> bool:

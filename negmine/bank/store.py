@@ -18,6 +18,7 @@ from negmine.structures import GroundTruth, as_boxes_xyxy
 
 _FRAMES_OF = "SELECT DISTINCT f.source_id, f.file FROM crops c JOIN frames f USING (source_id) WHERE c.negative_id = ?"
 _ORIGIN = "scan"  # of a verdict that a negative inherits
+_IMPORTED = "import/"  # how the hash of labels from another tool begins, before what was labelled
 
 
 class ImageStore:
@@ -108,9 +109,10 @@ class ImageStore:
         for touched in {source_id, *(was or ())}:
             self._renew_truth_key(touched)
 
-    def _objects(self, source_id: int, truth_hash: str, truth: GroundTruth) -> None:
+    def _objects(self, source_id: int, truth_hash: str, truth: GroundTruth, *, is_merged: bool = False) -> None:
         cursor = self._connection.execute(
-            "INSERT INTO truths (source_id, hash) VALUES (?, ?) ON CONFLICT DO NOTHING", (source_id, truth_hash)
+            "INSERT INTO truths (source_id, hash, is_merged) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            (source_id, truth_hash, int(is_merged)),
         )
         if not cursor.rowcount:
             return
@@ -133,6 +135,35 @@ class ImageStore:
             (source_id,),
         )
         hash_labels(self._connection, source_id)
+
+    def import_labels(self, sha256: str, scope: str, truth_hash: str, truth: GroundTruth) -> set[int] | None:
+        """Store labels of a source that were made in another tool, in place of those that came so before.
+
+        Scans keep them, as they keep the labels of merged banks: no negative touches any of their objects.
+
+        Args:
+            sha256: of the source, which the bank knows.
+            scope: what was labelled: the source itself, or a negative that was cut from it.
+            truth_hash: changes when the labels do.
+            truth: the objects, in pixels of the source.
+
+        Returns:
+            The negatives that show one of the objects, which are to be deleted; None where the bank had these labels.
+        """
+        (source_id,) = self._connection.execute("SELECT id FROM sources WHERE sha256 = ?", (sha256,)).fetchone()
+        prefix = f"{_IMPORTED}{scope}/"
+        name = f"{prefix}{truth_hash}"
+        had = self._connection.execute(
+            "SELECT hash FROM truths WHERE source_id = ? AND substr(hash, 1, ?) = ?", (source_id, len(prefix), prefix)
+        )
+        if [each for (each,) in checked(had, {"hash": TEXT})] == [name]:
+            return None
+        self._connection.execute(
+            "DELETE FROM truths WHERE source_id = ? AND substr(hash, 1, ?) = ?", (source_id, len(prefix), prefix)
+        )
+        self._objects(source_id, name, truth, is_merged=True)
+        hash_labels(self._connection, source_id)
+        return touching_negatives(self._connection, source_id)
 
     def _negative(self, negative: NewNegative, source_id: int) -> tuple[int, bool]:
         """Store a negative, file first; return its number and whether it is new."""

@@ -15,6 +15,7 @@ from negmine.bank.cells import FILE, WHOLE_OR_NULL, checked
 from negmine.bank.connection import DATABASE, LOCK, bank_errors, connect, database_files
 from negmine.bank.content_files import FRAMES, VARIANTS, ContentFiles, StagedFile, content_name
 from negmine.bank.filters import ReviewState
+from negmine.bank.identity import sha256s_of
 from negmine.bank.merge_store import MergeStore
 from negmine.bank.records import CameraFrame, ItemRecord, NewNegative, Parameters, RunRecord, ScannedImage, Stored
 from negmine.bank.store import ImageStore, delete_negatives
@@ -121,6 +122,21 @@ class BankWriter(Catalogue):
             How many negatives were withdrawn, because the labels show a target in them.
         """
         return ImageStore(self._connection, self._put).register(item, sha256, size_wh, truth)
+
+    def import_labels(self, sha256: str, scope: str, truth_hash: str, truth: GroundTruth) -> dict[int, str] | None:
+        """Store labels of a source from another tool, and withdraw the negatives that show one of the objects.
+
+        See `ImageStore.import_labels`. Call it in a transaction.
+
+        Returns:
+            The hashes of the negatives that are gone, by their numbers; None where nothing changed.
+        """
+        touching = ImageStore(self._connection, self._put).import_labels(sha256, scope, truth_hash, truth)
+        if touching is None:
+            return None
+        withdrawn = sha256s_of(self, sorted(touching))
+        delete_negatives(self._connection, sorted(withdrawn))
+        return withdrawn
 
     def keep_frame(self, frame: CameraFrame) -> None:
         """Keep a frame of a camera, in the transaction that stores what was found in it, which comes first."""

@@ -22,19 +22,27 @@ _COMMANDS = {
     "augment": "Expand the negatives with mild variants, to a number or a ratio.",
     "ratio": "Check the ratio of positive to negative images before training.",
     "export": "Write the negatives as a data set with empty labels.",
+    "import": "Take up verdicts and labels from another tool.",
     "retrain": "Train in rounds on the detector's own false positives.",
     "eval": "Compare detectors at equal recall.",
     "report": "Write one HTML file: what was mined, and what training changed.",
     "bank": "List, show, merge and tidy what is banked.",
     "verifier": "Train a second stage that looks at each detection again.",
     "verify": "Check every file and row of a bank.",
+    "config": "Show the defaults of options, and where each comes from.",
     "demo": "Run the whole loop on drawn data, offline.",
 }
 
 
 @click.group(cls=LazyGroup, commands_help=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    envvar="NEGMINE_CONFIG",
+    metavar="FILE",
+    help="Defaults of options.  [default: negmine.toml, or [tool.negmine] of pyproject.toml]",
+)
 @click.version_option(__version__, prog_name="negmine")
-def cli() -> None:
+def cli(config: str | None) -> None:
     """Mine the false positives of a trained object detector, and turn them into training data that stops them.
 
     \b

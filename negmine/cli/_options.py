@@ -16,6 +16,7 @@ from negmine.detectors.tiling.config import TileConfig
 from negmine.labels.classes import parse_class_map
 from negmine.mining.config import DEFAULT_BANK
 from negmine.thresholds import MatchConfig
+from negmine.tracking.config import parse_log
 
 _F = TypeVar("_F", bound=Callable[..., object])
 _YAML = (".yaml", ".yml")
@@ -119,7 +120,7 @@ def tile_options(of: str) -> Callable[[_F], _F]:
     """`--tile`, `--overlap`, `--full-pass` and `--scales`: the command gets a `TileConfig` or None as `tiles`.
 
     Args:
-        of: what objects `--tile auto` looks at, for the help: `--truth`.
+        of: what objects `--tile auto` looks at, for the help: `--data`.
     """
 
     def decorate(command: _F) -> _F:
@@ -196,6 +197,22 @@ def speed_options(default: Backend, why: str) -> Callable[[_F], _F]:
             help="Images per forward pass.",
         ),
         workers_option,
+    )
+
+
+def log_option(of: str) -> Callable[[_F], _F]:
+    """`--log`: the command gets a tuple of `LogTarget` as `log`.
+
+    Args:
+        of: what is logged, for the help.
+    """
+    return option(
+        "Output",
+        "--log",
+        multiple=True,
+        metavar="A,B",
+        callback=lambda ctx, parameter, texts: parse_log(texts),
+        help=f"Log {of}; repeatable.",
     )
 
 

@@ -66,7 +66,8 @@ _declare = options(
     ),
     option(
         "How many",
-        "--positives",
+        "--data",
+        "positives",
         multiple=True,
         metavar="DATA",
         help="With --ratio, unless there is --merge or --into: the labelled images.",

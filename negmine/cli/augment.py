@@ -35,13 +35,15 @@ _DEFAULT = AugmentConfig(count=1)
 )
 @option(
     "How many",
-    "--positives",
+    "--data",
+    "positives",
+    formerly="--positives",
     multiple=True,
     metavar="DATA",
     help="With --ratio: the labelled images (VOC, YOLO or COCO).",
 )
-@option("How many", "--split", metavar="NAME", help="With --positives: count only this split.")
-@label_options("How many", "--positives")
+@option("How many", "--split", metavar="NAME", help="With --data: count only this split.")
+@label_options("How many", "--data")
 @option(
     "How many",
     "--max-per-negative",
@@ -87,7 +89,7 @@ def command(
     variant is not stored. Rejected negatives get no variants.
 
     \b
-    negmine augment --ratio 1:1 --positives data.yaml
+    negmine augment --ratio 1:1 --data data.yaml
     negmine augment --per-negative 4 --ops blur,contrast
     negmine augment --remove
 

@@ -16,6 +16,7 @@ from negmine.cli._options import (
     detector_options,
     json_option,
     label_options,
+    log_option,
     match_options,
     names_in,
     require_one_kind,
@@ -29,6 +30,7 @@ from negmine.detectors.tiling.config import TileConfig
 from negmine.errors import ConfigError
 from negmine.evaluating.config import EvalConfig
 from negmine.thresholds import MatchConfig
+from negmine.tracking.config import LogTarget
 
 _EVAL = EvalConfig()
 
@@ -100,6 +102,7 @@ _EVAL = EvalConfig()
 )
 @speed_options("torch", "torch: the figures are those of the original weights.")
 @option("Output", "--plot", metavar="FILE.png", help="Plot miss rate against false positives per image.")
+@log_option("the figures to tensorboard[=DIR] or mlflow=URI")
 @json_option
 @click.pass_context
 def command(
@@ -132,6 +135,7 @@ def command(
     background_iou: float,
     fail_if: tuple[str, ...],
     plot: str | None,
+    log: tuple[LogTarget, ...],
     verifier: tuple[str, ...],
     tiles: TileConfig | None,
     workers: int | None,
@@ -210,6 +214,7 @@ def command(
         plot=plot,
         thresholds=thresholds,
         reach=reach,
+        log=log,
         progress=True,
     )
     if as_json:

@@ -248,7 +248,7 @@ def _export_targets(bank: str, out: str, config: TargetExportConfig, *, as_json:
         say(shown, f"{counted(len(result.skipped), 'image')} skipped: gone, changed, or not usable")
     say_skipped(result.skipped.items(), "image")
     if config.only == "targets":
-        say(shown, "no training sees these images before they are labelled; then scan them again with --truth")
+        say(shown, "no training sees these images before they are labelled; then scan them again with --data")
 
 
 def render(result: ExportResult) -> None:

@@ -28,7 +28,8 @@ _FILES = 5  # of a finding that are named
 
 
 @click.command("ratio", cls=Command)
-@click.argument("data", nargs=-1, required=True)
+@click.argument("data", nargs=-1)
+@option("Counting", "--data", "more_data", multiple=True, metavar="DATA", help="The same as DATA; repeatable.")
 @option("Counting", "--bank", metavar="DIR", help="Count the negatives and variants of this bank too.")
 @option("Counting", "--split", metavar="NAME", help="Count only this split.")
 @label_options("Counting", "DATA")
@@ -48,6 +49,7 @@ _FILES = 5  # of a finding that are named
 def command(
     ctx: click.Context,
     data: tuple[str, ...],
+    more_data: tuple[str, ...],
     bank: str | None,
     target: str,
     by: Literal["class"] | None,
@@ -61,7 +63,7 @@ def command(
     is outside the target.
 
     \b
-    negmine ratio data.yaml --bank negmine-bank
+    negmine ratio --data data.yaml --bank negmine-bank
     negmine ratio VOC2007/ --target ultralytics --by class
 
     DATA is labelled images: a data.yaml, a Pascal VOC or YOLO folder, or a COCO JSON. Positives are images with objects
@@ -79,11 +81,13 @@ def command(
     (equal bytes, or perceptual hashes within 4 of 64 bits), negatives under 32 px, empty labels of images on which the
     detector of the bank fires, images without a label, and broken labels and images.
     """
+    if not data and not more_data:
+        raise click.UsageError("Missing argument 'DATA...'.")
     from negmine.ratios.ratio import ratio
 
     with count_progress("images read") as on_progress:
         result = ratio(
-            data,
+            (*data, *more_data),
             bank=bank,
             target=target,
             by=by,

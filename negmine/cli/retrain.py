@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from negmine.cli._command import Command, option
-from negmine.cli._options import json_option, label_options, tile_options
+from negmine.cli._options import json_option, label_options, log_option, tile_options, workers_option
 from negmine.cli._output import print_json
 from negmine.cli._rounds import render_rounds
 from negmine.datasets.config import LabelConfig
@@ -18,6 +18,7 @@ from negmine.detectors.tiling.config import TileConfig
 from negmine.errors import ConfigError
 from negmine.mining.config import CropPolicy
 from negmine.retraining.config import DEFAULT_HOLDOUT, DEFAULT_OUT, RetrainConfig, seconds_of
+from negmine.tracking.config import LogTarget
 from negmine.training.losses import LOSSES, check_options, option_fields
 
 _DEFAULT = RetrainConfig()
@@ -135,7 +136,9 @@ _TRAIN = _DEFAULT.train
 )
 @option(
     "Rounds",
-    "--crop",
+    "--mine-crop",
+    "crop",
+    formerly="--crop",
     type=click.Choice(get_args(CropPolicy)),
     default=_DEFAULT.crop.crop,
     show_default=True,
@@ -181,8 +184,14 @@ _TRAIN = _DEFAULT.train
     help="Seed of the split, the variants and the training.",
 )
 @option(
-    "Training", "--workers", default=_TRAIN.workers, show_default=True, help="Processes that load images for training."
+    "Training",
+    "--loaders",
+    default=_TRAIN.workers,
+    show_default=True,
+    metavar="N",
+    help="Processes that load images for training.",
 )
+@workers_option
 @option(
     "Loss",
     "--loss",
@@ -228,6 +237,7 @@ _TRAIN = _DEFAULT.train
     "Output", "--out", default=DEFAULT_OUT, show_default=True, metavar="DIR", help="A new folder, or one to --resume."
 )
 @option("Output", "--resume", is_flag=True, help="Resume the run in --out, with the same settings.")
+@log_option("rounds and trainings to tensorboard[=DIR], mlflow=URI, wandb, clearml or comet")
 @json_option
 @click.pass_context
 def command(
@@ -270,11 +280,13 @@ def command(
     soup: int,
     settings: tuple[str, ...],
     device: str,
-    workers: int,
+    loaders: int,
+    workers: int | None,
     seed: int,
     trust_weights: bool,
     out: str,
     resume: bool,
+    log: tuple[LogTarget, ...],
     as_json: bool,
 ) -> None:
     """Train a detector further on its own false positives, in rounds, as long as that helps.
@@ -310,6 +322,8 @@ def command(
         accept_flicker=accept_flicker,
         max_per_source=max_per_source,
         labels=labels,
+        workers=workers,
+        log=log,
         tiles=tiles,
         min_visible=min_visible,
         crop=replace(_DEFAULT.crop, crop=crop),
@@ -329,7 +343,7 @@ def command(
             soup=soup,
             device=device,
             seed=seed,
-            workers=workers,
+            workers=loaders,
             trust_weights=trust_weights,
             settings={**_TRAIN.settings, **_settings(settings)},
         ),

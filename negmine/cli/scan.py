@@ -48,11 +48,13 @@ _CLASSES = 10  # of the detector that are listed; --json has all
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @option(
     "Images",
-    "--truth",
-    metavar="PATH",
+    "--data",
+    "truth",
+    formerly="--truth",
+    metavar="DATA",
     help="Labels of the images: Pascal VOC, YOLO or COCO; of a video CVAT XML or MOT.  [default: all are background]",
 )
-@label_options("Images", "--truth")
+@label_options("Images", "--data")
 @option("Images", "--split", metavar="NAME", help="Scan only this split of a data.yaml: train, val or test.")
 @option(
     "Videos",
@@ -124,7 +126,7 @@ _CLASSES = 10  # of the detector that are listed; --json has all
 )
 @detector_options
 @option("Detector", "--verifier", metavar="FILE", help="Second stage for these weights, of `negmine verifier train`.")
-@tile_options("--truth")
+@tile_options("--data")
 @match_options
 @option(
     "Crops",
@@ -205,7 +207,7 @@ def command(
     """Run a detector over images and bank its false positives on background.
 
     SOURCE is an image, a video, a folder (searched recursively), a glob in quotes, a .txt list, a data.yaml, or a
-    camera (rtsp://..., http(s)://..., /dev/videoN). Without --truth or --flicker no image may hold a target. A repeated
+    camera (rtsp://..., http(s)://..., /dev/videoN). Without --data or --flicker no image may hold a target. A repeated
     scan changes nothing; run an interrupted one again to resume it. Ctrl-C ends a scan of cameras; all done is kept.
 
     \b
@@ -213,7 +215,7 @@ def command(
     negmine scan clip.mp4 --every 2s --weights best.pt
     negmine scan traffic.mp4 --flicker --weights best.pt
     negmine scan rtsp://10.0.0.8/stream1 --for 10m --weights best.pt
-    negmine scan data.yaml --split train --truth data.yaml --weights best.pt --imgsz 320
+    negmine scan data.yaml --split train --data data.yaml --weights best.pt --imgsz 320
     negmine scan backgrounds/ --predictions results.json --predictions-images images.json
     """
     if window is not None and not flicker:

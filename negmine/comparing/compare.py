@@ -129,7 +129,7 @@ def _too_few(findings: Sequence[HardestFinding], sight: Sight) -> str:
     if not len(sight.targets):
         return (
             "likely unlabelled targets cannot be told without labelled ones: name some with --data, or scan labelled "
-            "images into the bank with --truth"
+            "images into the bank with --data"
         )
     return (
         f"likely unlabelled targets can be told from {MIN_EXAMPLES} labelled targets and as many negatives of several "

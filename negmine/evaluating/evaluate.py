@@ -38,8 +38,11 @@ from negmine.evaluating.with_thresholds import limits_of, moved_to, thresholds_f
 from negmine.grouping import GroupBy
 from negmine.paths import printable
 from negmine.terminal import count_progress
+from negmine.tracking.config import LogTarget, sinks_alone
+from negmine.tracking.log import Point, log_points, require_log
 from negmine.videos.contents import OnCount
 
+_LOG_FOLDER = "negmine-eval-log"  # of TensorBoard, where no other is named
 DetectorLike = Detector | DetectorConfig | PredictionsConfig | str | Path
 
 
@@ -54,6 +57,7 @@ def evaluate(
     plot: str | Path | None = None,
     thresholds: str | Path | None = None,
     reach: str | None = None,
+    log: Sequence[LogTarget] = (),
     on_progress: OnCount | None = None,
     progress: bool = False,
 ) -> EvalResult:
@@ -75,6 +79,8 @@ def evaluate(
         thresholds: a YAML file to write a score for each class to, that of the one detector.
         reach: what each class shall reach at that score, such as `fppi=0.1` or `precision=0.9`; None for the first FPPI
             of `config.at_fppi`.
+
+        log: TensorBoard and MLflow to log the figures to; a model is a step.
         on_progress: called with the number of images done and of all images.
         progress: show a bar, in a terminal or a notebook, in place of calling `on_progress`.
 
@@ -89,7 +95,7 @@ def evaluate(
         with count_progress("images measured") as show:
             return evaluate(
                 detectors, data, split=split, backgrounds=backgrounds, config=config, fail_if=fail_if, plot=plot,
-                thresholds=thresholds, reach=reach, on_progress=show,
+                thresholds=thresholds, reach=reach, log=log, on_progress=show,
             )  # fmt: skip
     config = config or EvalConfig()
     checks = [Check.parse(text) for text in fail_if]
@@ -98,6 +104,9 @@ def evaluate(
         require_plot_path(plot)
         if data is None:
             raise ConfigError("a plot of miss rate needs labelled data, found backgrounds alone; leave the plot out")
+
+    sinks_alone(log, "an evaluation has none")
+    require_log(log)
     given = _as_list(detectors)
     wanted = _wanted(thresholds, reach, config, len(given))
     sources = [backgrounds] if isinstance(backgrounds, str | Path) else list(backgrounds)
@@ -122,7 +131,7 @@ def evaluate(
         chosen.write()
     if plot is not None:
         write_plot(plot, names, [curve_of(each) for each in matched], [model.lamr for model in models])
-    return EvalResult(
+    result = EvalResult(
         data=None if data is None else Path(data),
         format=None if images.dataset is None else images.dataset.format_name,
         split=None if images.dataset is None else images.split,
@@ -138,6 +147,14 @@ def evaluate(
         plot=plot,
         thresholds=chosen,
     )
+    log_points(log, "eval", [_point(number, each) for number, each in enumerate(models)], Path(_LOG_FOLDER))
+    return result
+
+
+def _point(number: int, model: ModelFigures) -> Point:
+    """The figures of a model; its number is the step."""
+    names = ("fppi", "fppi_at_recall", "recall", "precision", "map50", "map50_95", "lamr")
+    return Point(number, {f"eval/{name}": getattr(model, name) for name in names})
 
 
 def _figures(

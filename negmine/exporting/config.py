@@ -64,7 +64,7 @@ class SelectionConfig:
         if self.ratio is not None:
             Ratio.parse(self.ratio)
         elif self.positives:
-            raise ConfigError("expected --ratio with --positives, found none; say how many, such as --ratio 1:1")
+            raise ConfigError("expected --ratio with --data, found none; say how many, such as --ratio 1:1")
 
     @property
     def is_limited(self) -> bool:

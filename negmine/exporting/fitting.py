@@ -27,13 +27,11 @@ def require_fitting(config: ExportConfig, bank: str | Path | None, merge: str | 
     if merge is None and not chosen.positives:
         given = config.labels.options or ("--split" if split is not None else "")
         if given:
-            raise ConfigError(
-                f"expected {given} with --merge (or --ratio and --positives), found none; name the data set"
-            )
+            raise ConfigError(f"expected {given} with --merge (or --ratio and --data), found none; name the data set")
         if chosen.ratio is not None:
-            raise ConfigError("expected --positives or --merge with --ratio, found none; name the labelled images")
+            raise ConfigError("expected --data or --merge with --ratio, found none; name the labelled images")
     if merge is not None and chosen.positives:
-        raise ConfigError("expected --ratio alone with --merge, found --positives: the ratio is of the merged data set")
+        raise ConfigError("expected --ratio alone with --merge, found --data: the ratio is of the merged data set")
     if config.splits is not None and split is not None:
         raise ConfigError(f"expected shares or a split, found both; leave {split!r} out")
 

@@ -106,7 +106,7 @@ def _boxes(track: etree._Element, end: int) -> Iterator[tuple[int, Box]]:
         for at in range(frame, max(min(after, end), frame + 1)):
             share = (at - frame) / (after - frame) if after > frame else 0.0
             x1, y1, x2, y2, degrees = (a + (b - a) * share for a, b in zip(here, there, strict=True))
-            yield at, _turned((x1, y1, x2, y2), degrees)
+            yield at, turned_box((x1, y1, x2, y2), degrees)
 
 
 def _shape(shape: etree._Element) -> tuple[float, float, float, float, float]:
@@ -125,7 +125,7 @@ def _shape(shape: etree._Element) -> tuple[float, float, float, float, float]:
     raise ValueError(f"expected boxes, ellipses or polygons in tracks, which hold an object, found {shape.tag!r}")
 
 
-def _turned(box: Box, degrees: float) -> Box:
+def turned_box(box: Box, degrees: float) -> Box:
     """The box around one that is turned about its centre."""
     x1, y1, x2, y2 = box
     cosine, sine = abs(math.cos(math.radians(degrees))), abs(math.sin(math.radians(degrees)))

@@ -15,11 +15,11 @@ from negmine.structures import GroundTruth
 
 @dataclass(frozen=True, slots=True)
 class FrameObject:
-    """An object in a frame.
+    """An object in a frame or an image, as a label has it.
 
     Attributes:
         name: its class.
-        box: xyxy, pixels of the upright frame.
+        box: xyxy, pixels of the upright frame, or what the label counts in.
         difficult: what matches it is neither a hit nor a false positive.
     """
 

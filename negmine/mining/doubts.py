@@ -34,8 +34,8 @@ def labels_beside(paths: Sequence[Path]) -> str | None:
         return None
     return (
         f"{len(found)} of {counted(len(paths), 'image')} looked at have a label with objects (such as "
-        f"{printable(found[0])}), and without --truth every image is taken for background. If these objects are "
-        f"targets, they become negatives: scan into a new bank with --truth {printable(found[0].parent)}"
+        f"{printable(found[0])}), and without --data every image is taken for background. If these objects are "
+        f"targets, they become negatives: scan into a new bank with --data {printable(found[0].parent)}"
     )
 
 
@@ -51,7 +51,7 @@ def fires_on_most(scanned: int, confident: int) -> str | None:
     return (
         f"{confident} of {scanned} images have a false positive of {CONFIDENT:g} or more. If they are not background, "
         "these are targets: look at the hardest (`negmine review`) before the bank is used, or scan labelled images "
-        "with --truth"
+        "with --data"
     )
 
 

@@ -191,7 +191,7 @@ def _labels(truth: Truth | str | Path | None, config: LabelConfig, items: Sequen
     if isinstance(truth, (str, Path)):
         return open_truth(truth, config=config, images=[item.path for item in items])
     if config != LabelConfig():
-        raise ConfigError(f"{config.options} need labels; name them with --truth")
+        raise ConfigError(f"{config.options} need labels; name them with --data")
     return truth
 
 

@@ -40,7 +40,7 @@ class Asked:
     @property
     def positives(self) -> str:
         """The options that name the data as positives."""
-        named = " ".join(f"--positives {_typed(path)}" for path in self.data)
+        named = " ".join(f"--data {_typed(path)}" for path in self.data)
         return f"{named}{self.of_labels}"
 
     @property

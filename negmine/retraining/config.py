@@ -14,11 +14,12 @@ from negmine.evaluating.config import EvalConfig
 from negmine.grouping import NEAR_DUPLICATE, GroupBy
 from negmine.mining.config import CropConfig
 from negmine.ratios.target import Ratio
+from negmine.tracking.config import LogTarget
 from negmine.training.config import TrainConfig
 
 DEFAULT_OUT = "negmine-retrain"
 DEFAULT_HOLDOUT = 0.2
-_MAY_CHANGE = ("device", "workers", "trust_weights")  # when a run is resumed
+_MAY_CHANGE = ("device", "workers", "trust_weights", "log")  # when a run is resumed
 START_SHARES = (0.25, 0.5)  # of the start in the blends
 _MIN_VISIBLE = 0.3  # of an object in a tile
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}  # of a budget
@@ -67,6 +68,7 @@ class RetrainConfig:
         crop: what is cut out around a false positive.
         train: settings of each training. The split and the variants use its seed too; its ratio is ignored.
         workers: threads that read images; one per core where None.
+        log: where figures of rounds and trainings are logged to.
         tiles: scan, measure and train on tiles of the images too; None for whole images alone.
         min_visible: share of an object that must be inside a tile for its part to be trained on, over 0, up to 1. What
             shows less of an object is not trained on.
@@ -98,6 +100,7 @@ class RetrainConfig:
     crop: CropConfig = field(default_factory=lambda: CropConfig(crop="image"))
     train: TrainConfig = field(default_factory=TrainConfig)
     workers: int | None = None
+    log: tuple[LogTarget, ...] = ()
     tiles: TileConfig | None = None
     min_visible: float = _MIN_VISIBLE
 

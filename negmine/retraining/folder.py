@@ -40,7 +40,8 @@ SCHEMA_VERSION = 3
 _LOCK = FolderLock(
     "retraining", "retrain.lock", "retrain.holder", RunLockedError, again="run the same command again with --resume"
 )
-_OPTIONS = {"nms_iou": "--nms", "settings": "--set"}  # settings that are called something else on the command line
+# Settings that are called something else on the command line.
+_OPTIONS = {"nms_iou": "--nms", "settings": "--set", "crop": "--mine-crop"}
 _LONGEST = 80  # characters of a setting in a message
 _CONTENTS = {"weights", "data", "backgrounds"}  # of which a hash of what is in them is kept
 

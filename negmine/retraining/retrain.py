@@ -28,8 +28,13 @@ from negmine.retraining.training_set import read_negatives
 from negmine.retraining.verdict import compare_config
 from negmine.retraining.vouching import vouched_for
 from negmine.terminal import step_progress
+from negmine.tracking.config import SINKS, sinks_alone
+from negmine.tracking.log import Point, log_points, require_log
 from negmine.training.base import Trainer
-from negmine.training.open import fit_at_once, open_members, open_trainer
+from negmine.training.losses import Family
+from negmine.training.open import family_of, fit_at_once, open_members, open_trainer
+
+_LOG_FOLDER = "tensorboard"  # in the folder of the run, where no other is named
 
 
 def retrain(
@@ -101,6 +106,7 @@ def retrain(
             f"expected --held-out or --folds, found both: with {config.folds} folds every image is held out from one "
             "training; leave one of them out"
         )
+    require_log(config.log)
     inputs = RetrainInputs(
         weights=find_weights(str(weights)) if open_detector is None else Path(weights),
         data=Path(data),
@@ -108,6 +114,8 @@ def retrain(
         held_out=_as_tuple(held_out),
         bank=None if bank is None else Path(bank),
     )
+    if not {each.tracker for each in config.log} <= {*SINKS} and family_of(inputs.weights) is not Family.ULTRALYTICS:
+        sinks_alone(config.log, "these weights are of another framework")
     listener = Listener(on_step or _silent, on_progress or _silent)
     folder = RetrainFolder(Path(out), written_suffix(inputs.weights))
     with folder_errors(folder.out), LockedFolder(folder, resume=resume) as locked:
@@ -121,7 +129,14 @@ def retrain(
         made = run_rounds(run)
         result = _result(run, made, inputs.weights, notes, began)
         write_file(folder.result, (json.dumps(result.to_dict(), indent=1) + "\n").encode())
+    log_points(config.log, "retrain", [_point(each) for each in result.rounds], folder.out / _LOG_FOLDER)
     return result
+
+
+def _point(each: RoundResult) -> Point:
+    """The figures of a round; its number is the step."""
+    names = ("fppi", "fppi_at_recall", "recall", "precision", "map50", "map50_95", "lamr", "negatives")
+    return Point(each.number, {f"round/{name}": getattr(each, name) for name in names})
 
 
 def _with_tiles(opener: OpenDetector) -> OpenDetector:
@@ -160,7 +175,7 @@ def _result(run: Run, made: Rounds, start: Path, notes: Sequence[str], began: fl
 
 def _trainers(config: RetrainConfig, weights: Path) -> OpenTrainers:
     """The trainers of the weights' framework, whose batches have the ratio of the retraining."""
-    train = replace(config.train, ratio=float(Ratio.parse(config.ratio).per_positive))
+    train = replace(config.train, ratio=float(Ratio.parse(config.ratio).per_positive), log=config.log)
 
     def open_all(members: int) -> Sequence[Trainer]:
         return open_members(train, weights, members) if members > 1 else (open_trainer(train, weights),)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from negmine.errors import ConfigError
+from negmine.tracking.config import LogTarget
 from negmine.training.losses import LOSSES
 
 MAX_SEED = 2**32 - 2  # NumPy takes one more, and Ultralytics adds one
@@ -49,6 +50,7 @@ class TrainConfig:
         seed: of the order of the images and of their augmentation.
         workers: processes that load images on a GPU; a CPU has none.
         trust_weights: open a pickle without checking what it would run.
+        log: trackers that Ultralytics reports a training to; torchvision's trainings report to none.
         settings: any further arguments of the framework's training, over negmine's own choice.
 
     Raises:
@@ -72,6 +74,7 @@ class TrainConfig:
     seed: int = 0
     workers: int = 8
     trust_weights: bool = False
+    log: tuple[LogTarget, ...] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

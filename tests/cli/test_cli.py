@@ -28,8 +28,8 @@ from negmine.words import counted
 ROOT = Path(__file__).parents[2]
 BANK = "list show sheet accept reject target undo compare stats merge prune vacuum".split()
 COMMANDS = [
-    "scan", "review", "augment", "ratio", "export", "retrain", "eval", "report", *(f"bank {name}" for name in BANK),
-    "verifier train", "verifier export", "verify", "demo",
+    "scan", "review", "augment", "ratio", "export", "import", "retrain", "eval", "report",
+    *(f"bank {name}" for name in BANK), "verifier train", "verifier export", "verify", "config", "demo",
 ]  # fmt: skip
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -36,14 +36,14 @@ def positives(tmp_path: Path) -> Path:
 @pytest.mark.slow
 def test_up_to_a_ratio_which_the_ratio_command_then_finds(shell: Run, bank: Path, positives: Path) -> None:
     assert shell("ratio", "data", "--bank", bank, "--target", "1:2").returncode == 1
-    done = shell("augment", "--ratio", "1:2", "--positives", "data")
+    done = shell("augment", "--ratio", "1:2", "--data", "data")
     assert done.returncode == 0, done.stderr
     assert "6 images with objects at this ratio: 12 negative images wanted; found 4" in done.stdout
     assert "8 variants in " in done.stdout and "4 negatives with 8 variants in negmine-bank" in done.stdout
     assert shell("ratio", "data", "--bank", bank, "--target", "1:2").returncode == 0
-    again = shell("augment", "--ratio", "1:2", "--positives", "data")
+    again = shell("augment", "--ratio", "1:2", "--data", "data")
     assert again.returncode == 0 and "nothing to make" in again.stdout and "negative images: 1 : 2.00" in again.stdout
-    above = json.loads(shell("augment", "--ratio", "2:1", "--positives", "data", "--json").stdout)
+    above = json.loads(shell("augment", "--ratio", "2:1", "--data", "data", "--json").stdout)
     assert above["variants"]["made"] == 0 and above["counted"]["ratio"] == 2.0
 
 
@@ -96,12 +96,12 @@ def test_a_damaged_negative_is_named_and_skipped(run: Run, bank: Path) -> None:
         (["--count", "3", "--ops", "blur,rain"], "found 'rain'"),
         (["--count", "3", "--ops", ","], "found none"),
         (["--recipe", "modern"], "the recipe classic, found 'modern'"),
-        (["--ratio", "1/1", "--positives", "data"], "P:N with both over 0 (1:1, 1:2), found '1/1'"),
-        (["--ratio", "0:1", "--positives", "data"], "found '0:1'"),
-        (["--ratio", "1:1"], "--ratio and --positives belong together"),
-        (["--ratio", "1:1", "--positives", "nowhere"], "nowhere"),
-        (["--ratio", "1:1", "--positives", "data", "--split", "train"], "has no split 'train'"),
-        (["--ratio", "1:99", "--positives", "data"], "over the 50 of --max-per-negative"),
+        (["--ratio", "1/1", "--data", "data"], "P:N with both over 0 (1:1, 1:2), found '1/1'"),
+        (["--ratio", "0:1", "--data", "data"], "found '0:1'"),
+        (["--ratio", "1:1"], "--ratio and --data belong together"),
+        (["--ratio", "1:1", "--data", "nowhere"], "nowhere"),
+        (["--ratio", "1:1", "--data", "data", "--split", "train"], "has no split 'train'"),
+        (["--ratio", "1:99", "--data", "data"], "over the 50 of --max-per-negative"),
         (["--count", "3", "--quality", "0"], "quality from 1 to 100"),
         (["--count", "3", "--bank", "nowhere"], "does not exist"),
         (["--count", "3", "--bank", "data"], "is not a bank"),
@@ -119,4 +119,4 @@ def test_bad_input_is_one_line_and_changes_nothing(
 def test_positives_without_an_object_are_one_line(run: Run, bank: Path, tmp_path: Path) -> None:
     draw(tmp_path / "empty" / "a.png")
     voc_xml(tmp_path / "empty" / "a.xml", "a.png", [])
-    assert "expected images with objects" in one_line(run("augment", "--ratio", "1:1", "--positives", "empty"))
+    assert "expected images with objects" in one_line(run("augment", "--ratio", "1:1", "--data", "empty"))

@@ -43,7 +43,7 @@ def is_harmless(text: str) -> bool:
 
 
 def test_names_do_not_steer_the_terminal(run: Run, world: Path) -> None:
-    done = run(*SCAN, "--truth", "c.json")
+    done = run(*SCAN, "--data", "c.json")
     assert done.returncode == 0 and is_harmless(done.stdout + done.stderr), done
     assert done.stdout.count(SHOWN) == 1 and f"judged classes: {SHOWN}" in done.stderr  # folded in the table
     assert json.loads(run(*SCAN, "--bank", "b", "--json").stdout)["false_positives_by_class"] == {STEERING: 1}
@@ -57,7 +57,7 @@ def test_names_do_not_steer_the_terminal(run: Run, world: Path) -> None:
 def test_a_name_that_cannot_be_written_is_refused(run: Run, world: Path, where: str) -> None:
     (world / "good.json").write_text((world / "c.json").read_text())
     name_it(world, "bad\ud800")
-    files = ["--predictions-images", "c.json"] if where == "detector" else ["--truth", "c.json"]
+    files = ["--predictions-images", "c.json"] if where == "detector" else ["--data", "c.json"]
     given = ["--predictions-images", "good.json"] if where == "truth" else []
     assert "bad\\ud800" in one_line(run("scan", "in", "--predictions", "r.json", *given, *files))
 

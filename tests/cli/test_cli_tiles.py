@@ -62,7 +62,7 @@ def test_auto_says_what_it_chose_and_why(run: object, firing_weights: Path, tmp_
     done = run(  # type: ignore[operator]
         "scan",
         "in",
-        "--truth",
+        "--data",
         "in",
         "--weights",
         firing_weights,

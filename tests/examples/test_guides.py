@@ -70,6 +70,8 @@ def test_there_is_a_guide_for_every_job() -> None:
         "other-detectors.md",
         "cameras.md",
         "unlabelled-video.md",
+        "configuration.md",
+        "labelling-tools.md",
     }
     assert {*GUIDES} == {"README.md", *jobs}
     index = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
@@ -157,7 +159,14 @@ def _frames_are_kept(folder: Path) -> None:
     assert checked.ok and checked.frames > 0
 
 
+def _labels_came_back(folder: Path) -> None:
+    with Bank(folder / "negmine-bank") as bank:
+        states = {negative.review for negative in bank.negatives()}
+    assert states == {"accepted"}
+
+
 _CHECKS = {
+    "labelling-tools.md": _labels_came_back,
     "cameras.md": _frames_are_kept,
     "unlabelled-video.md": _video_was_mined,
     "bank.md": _bank_is_sound,

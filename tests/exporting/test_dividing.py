@@ -195,7 +195,7 @@ def test_positives_make_room(make_bank: MakeBank, tmp_path: Path) -> None:
         config = ExportConfig(selection=SelectionConfig(ratio="3:1", positives=(data,)))
         export(bank, tmp_path / "none", config=config)
     for wrong, message in (
-        ({"selection": SelectionConfig(ratio="1:1")}, "expected --positives or --merge with --ratio"),
+        ({"selection": SelectionConfig(ratio="1:1")}, "expected --data or --merge with --ratio"),
         ({"splits": HALVES, "selection": selection}, "expected shares or a split"),
     ):
         with pytest.raises(ConfigError, match=message):

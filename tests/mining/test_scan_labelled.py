@@ -138,7 +138,7 @@ def test_labels_hold_when_the_picture_is_later_called_a_background(labelled: Pat
     scan(labelled / "images", square_detector(), bank=bank, truth=labelled, config=config)
     copy = Path(shutil.copy(labelled / "images" / "0.png", tmp_path / "copy.png"))
     result = scan([labelled / "images" / "0.png", copy], square_detector(key="2"), bank=bank, config=config)
-    # One judgement for both names; `Lamp` in the labels is the detector's `lamp`, as it was with --truth.
+    # One judgement for both names; `Lamp` in the labels is the detector's `lamp`, as it was with --data.
     assert (result.kinds[Kind.TRUE_POSITIVE], result.kinds[Kind.CONFUSION], result.duplicates) == (1, 0, 1)
     assert verify(bank).ok
 

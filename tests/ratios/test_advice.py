@@ -35,7 +35,7 @@ def test_the_command_that_is_advised_brings_the_ratio_about(make_yolo: Make, mak
     assert result.advice[0] == "7 negatives are missing"
     what, command = result.advice[1].split(": ", 1)
     assert what == "make 7 variants of the 2 negatives in the bank"
-    assert f"--positives '{data}'" in command and "--split train" in command
+    assert f"--data '{data}'" in command and "--split train" in command
     done = CliRunner().invoke(cli, shlex.split(command)[1:])
     assert done.exit_code == 0, done.output
     after = ratio(data, bank=bank, split="train", target="1:2..1:3")
@@ -56,7 +56,7 @@ def test_too_many_variants_can_be_left_out_of_the_export(make_yolo: Make, make_b
     result = ratio(data, bank=bank)
     assert result.advice[0] == "4 negatives are too many"
     assert "negmine export --no-variants --bank" in result.advice[1]
-    assert result.advice[2].startswith("leave 4 images without objects out: negmine export --ratio 1:2 --positives")
+    assert result.advice[2].startswith("leave 4 images without objects out: negmine export --ratio 1:2 --data")
     assert result.advice[3] == "or label 2 more images with objects"
 
 

@@ -80,7 +80,7 @@ def test_a_folder_with_other_things_is_refused(tmp_path: Path, resume: bool) -> 
         ({"max_recall_loss": 0.5}, "begun with --max-recall-loss 0.01, and this asks for 0.5"),
         ({"nms_iou": 0.7}, "begun with --nms unset, and this asks for 0.7"),
         ({"settings": {"lr0": 0.2}}, 'begun with --set {"lr0": 0.1}, and this asks for {"lr0": 0.2}'),
-        ({"crop": "region"}, "begun with --crop image, and this asks for region"),
+        ({"crop": "region"}, "begun with --mine-crop image, and this asks for region"),
         ({"weights": "def"}, "begun with other contents of --weights than there are now"),
     ],
 )

@@ -40,7 +40,7 @@ _PLACES, _NAMED = 5, 10  # places that are listed, and negatives that are named;
     "Data",
     "--data",
     metavar="DATA",
-    help="Labelled images, besides those of scans with --truth: VOC, YOLO (data.yaml) or COCO.",
+    help="Labelled images, besides those of scans with --data: VOC, YOLO (data.yaml) or COCO.",
 )
 @label_options("Data", "DATA")
 @option(

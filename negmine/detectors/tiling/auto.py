@@ -74,7 +74,7 @@ def with_tiles(detector: Detector, config: TileConfig | None, sizes: ReadSizes |
     objects = None if sizes is None else sizes()
     if objects is None or not len(objects):
         raise ConfigError(
-            "--tile auto chooses a size by labelled objects, found none; give labels with objects (--truth, --data), "
+            "--tile auto chooses a size by labelled objects, found none; give labels with objects (--data), "
             "or a size such as --tile 640"
         )
     imgsz = detector.identity.settings.get("imgsz") or detector.trained_imgsz or _DEFAULT_IMGSZ

@@ -16,13 +16,15 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 from negmine.detectors.telemetry import no_reporting
+from negmine.tracking.config import LogTarget
+from negmine.tracking.log import EXPERIMENT
 
 _TRACKERS = ("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
 _ENVIRONMENT = (
@@ -97,6 +99,22 @@ def quiet_ultralytics(*, online: bool = False) -> Iterator[Callable[[], None]]:
             LOGGER.setLevel(level)
             events.enabled, checks.AUTOINSTALL = reporting, installing
             dict.update(SETTINGS, before)
+
+
+@contextmanager
+def tracked_ultralytics(targets: Sequence[LogTarget]) -> Iterator[Callable[[], None]]:
+    """`quiet_ultralytics`, but trainings report to the trackers that were asked for, through Ultralytics' callbacks."""
+    import_ultralytics()
+    with quiet_ultralytics() as restore_threads:
+        from ultralytics.utils import SETTINGS
+
+        dict.update(SETTINGS, dict.fromkeys((each.tracker for each in targets), True))  # put back as it is left
+        switches = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_EXPERIMENT_NAME": EXPERIMENT}
+        for each in targets:
+            if each.tracker == "mlflow" and each.where is not None:
+                switches["MLFLOW_TRACKING_URI"] = each.where
+        with _environment(switches):
+            yield restore_threads
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from negmine.detectors.ultralytics.loading import channels_of, one_line, open_model
-from negmine.detectors.ultralytics.quiet import no_training_files, quiet_ultralytics
+from negmine.detectors.ultralytics.quiet import no_training_files, quiet_ultralytics, tracked_ultralytics
 from negmine.errors import ConfigError, NegmineError, TrainingError, WeightsError
 from negmine.paths import printable
 from negmine.training.base import OnSteps, TrainingSet
@@ -113,7 +113,7 @@ class UltralyticsTrainer(OneTraining):
         done = out / _DONE
         if done.is_file():
             return done
-        with quiet_ultralytics() as restore_threads, no_training_files(), _explained(out):
+        with tracked_ultralytics(self._config.log) as restore_threads, no_training_files(), _explained(out):
             from negmine.training.states import RESUME, read_state
             from negmine.training.ultralytics.checkpoints import write_trained
             from negmine.training.ultralytics.engine import Job

@@ -1,0 +1,82 @@
+"""`negmine import`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from negmine.bank.filters import CONFLICT_RULES, ConflictRule
+from negmine.cli._command import Command, option
+from negmine.cli._options import bank_option, json_option
+from negmine.cli._output import print_json, say_skipped
+from negmine.cli.bank._selection import named
+from negmine.paths import printable
+from negmine.terminal import console, say
+from negmine.words import counted
+
+if TYPE_CHECKING:
+    from negmine.importing.result import ImportFileResult
+
+_CONFLICTS = 10  # that are listed; --json has all
+_DIGITS = 10  # of a hash
+
+
+@click.command("import", cls=Command)
+@click.argument("file")
+@bank_option
+@option(
+    "Bank",
+    "--conflicts",
+    type=click.Choice(CONFLICT_RULES),
+    default="safer",
+    show_default=True,
+    help="Which verdict holds where they differ: the safer (target, then rejected, then accepted), own or theirs.",
+)
+@json_option
+def command(file: str, bank: str, conflicts: ConflictRule, as_json: bool) -> None:
+    """Take up verdicts and labels that were made in another tool.
+
+    FILE is a CSV of hashes and verdicts, the JSON export of Label Studio, CVAT for images (XML), COCO (JSON), or the
+    samples.json of FiftyOne. A verdict is accepted, rejected or target: a column of a CSV, a choice, or a tag. A
+    negative that shows a labelled object is withdrawn. Importing again changes nothing.
+
+    \b
+    negmine import verdicts.csv
+    negmine import label-studio.json --bank negmine-bank --conflicts theirs
+    """
+    from negmine.importing.import_file import import_file
+
+    result = import_file(file, bank, conflicts=conflicts)
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        _render(result)
+
+
+def _render(result: ImportFileResult) -> None:
+    out = console()
+    nothing = f", {result.silent} of them without a label or verdict" if result.silent else ""
+    say(out, f"{printable(result.file)}: {result.format}, {counted(result.entries, 'image')}{nothing}")
+    if result.labelled or result.unchanged:
+        images = counted(result.labelled + result.unchanged, "image")
+        say(out, f"labels of {images} with {counted(result.objects, 'object')}; {result.unchanged} known before")
+    verdicts = ", ".join(f"{number} {state}" for state, number in result.verdicts.items())
+    say(out, f"{counted(sum(result.verdicts.values()), 'verdict')} changed{f': {verdicts}' if verdicts else ''}")
+    if result.withdrawn:
+        gone = counted(len(result.withdrawn), "negative")
+        say(out, f"{gone} withdrawn for a labelled object inside: {named(result.withdrawn, _DIGITS)}")
+    if result.unexplained:
+        marked = counted(len(result.unexplained), "negative")
+        say(out, f"{marked} marked as a target where the labels have no object: {named(result.unexplained, _DIGITS)}")
+    for each in result.conflicts[:_CONFLICTS]:
+        said = f"{each.own} here, {each.theirs} there; {each.kept} holds"
+        say(out, f"conflict about {each.sha256[:_DIGITS]}: {said}")
+    if len(result.conflicts) > _CONFLICTS:
+        say(out, f"... and {counted(len(result.conflicts) - _CONFLICTS, 'more conflict')}; --json names them all")
+    for number, what in ((len(result.unmatched), "without an image in the bank"), (len(result.unusable), "unusable")):
+        if number:
+            say(out, f"{counted(number, 'entry', 'entries')} {what}")
+    say_skipped((*result.unmatched, *result.unusable), "image")
+    if result.labelled:
+        say(out, "next: scan the images again, to cut negatives beside the labelled objects")

@@ -1,0 +1,34 @@
+"""CVAT's XML for images, as entries: tags are verdicts.
+
+An image without shapes and tags says nothing: CVAT lists those that nobody opened, too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from negmine.errors import ConfigError
+from negmine.importing.entry import Entry, reader_of, verdict_of
+from negmine.labels.cvat_images import CvatImage, parse_cvat_images
+
+TITLE = "CVAT for images"
+
+
+def read_cvat(path: Path, data: bytes) -> list[Entry]:
+    """What a task says of each of its images.
+
+    Raises:
+        TruthError: where it is no such file.
+    """
+    return [_entry(each) for each in parse_cvat_images(path, data)]
+
+
+def _entry(image: CvatImage) -> Entry:
+    try:
+        verdict = verdict_of(image.tags)
+    except ConfigError as error:
+        return Entry(image.where, image.name, problem=str(error))
+    read = None
+    if image.objects:
+        read = reader_of(image.objects, unit=None, stated_wh=image.size_wh, where=image.where)
+    return Entry(image.where, image.name, verdict=verdict, read=read, problem=image.problem)

@@ -1,0 +1,225 @@
+"""Taking up verdicts and labels that were made in another tool.
+
+Labels come first: a negative that shows a labelled object is withdrawn, as a scan with labels would do it. Then come
+the verdicts on what is left. Importing again changes nothing, and finishes an import that was killed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from negmine.bank.bank import Bank
+from negmine.bank.browsing import from_crop
+from negmine.bank.filters import ConflictRule, ReviewState
+from negmine.bank.image_index import ImageIndex
+from negmine.bank.index import decided_states
+from negmine.bank.settling import Conflict, Said, settle
+from negmine.bank.writer import BankWriter
+from negmine.errors import LabelError
+from negmine.importing.entry import Entry
+from negmine.importing.matching_images import ImageMatcher, Match
+from negmine.importing.recognise import read_entries
+from negmine.importing.result import ImportFileResult
+from negmine.paths import printable, real_path
+from negmine.structures import GroundTruth
+
+_T = TypeVar("_T")
+_PURPOSE = "negmine import"
+_AT_ONCE = 200  # images in a transaction: a reviewer's verdict waits for its end
+_VERDICTS_AT_ONCE = 5000  # in one transaction, which are one act
+
+
+def import_file(file: str | Path, bank: str | Path, *, conflicts: ConflictRule = "safer") -> ImportFileResult:
+    """Take up what another tool says of the images of a bank: verdicts on negatives, and labels.
+
+    A negative that shows a labelled object is withdrawn. What is said of no image of the bank, or cannot be used, is
+    counted and named. Labels of an image replace those that an earlier import took for it.
+
+    Args:
+        file: a CSV with hashes and verdicts, the JSON export of Label Studio, CVAT for images, COCO, or the
+            `samples.json` of FiftyOne.
+        bank: its folder.
+        conflicts: which verdict holds where the bank has another one: the safer (target, then rejected, then accepted),
+            the own, or theirs.
+
+    Raises:
+        TruthError: where the file cannot be read, or is of no such format.
+        BankError: where the folder is not a bank.
+        BankLockedError: where another process is writing to it.
+    """
+    file, folder = Path(file), Path(bank)
+    Bank(folder).close()  # before a bank is made there
+    format_name, entries = read_entries(file)
+    home = real_path(file) if file.is_dir() else real_path(file).parent
+    with BankWriter(folder, purpose=_PURPOSE) as writer:
+        return _Import(writer, ImageIndex.read(writer), home).run(entries, conflicts, file, format_name)
+
+
+@dataclass(slots=True, eq=False)
+class _Counts:
+    labelled: int = 0
+    unchanged: int = 0
+    objects: int = 0
+    withdrawn: dict[int, str] = field(default_factory=dict)
+
+
+class _Import:
+    """One import.
+
+    Args:
+        writer: the bank.
+        index: its images.
+        home: the folder of the file.
+    """
+
+    def __init__(self, writer: BankWriter, index: ImageIndex, home: Path) -> None:
+        self._writer, self._index = writer, index
+        self._matcher = ImageMatcher(index, home)
+        self._hashes = {negative.id: sha256 for sha256, negative in index.negatives.items()}
+        self._unmatched, self._unusable = list[tuple[str, str]](), list[tuple[str, str]]()
+        self._counts = _Counts()
+
+    def run(self, entries: Sequence[Entry], conflicts: ConflictRule, file: Path, format_name: str) -> ImportFileResult:
+        """Take up what the entries say."""
+        found = self._matched([each for each in entries if not _is_silent(each)])
+        labels = self._labels(found)
+        for part in _in_parts(list(labels.items()), _AT_ONCE):
+            with self._writer.transaction():
+                for (source, scope), truth in part:
+                    self._label(source, scope, truth)
+        changed, contradicting = self._decide(self._verdicts(found), conflicts)
+        return ImportFileResult(
+            bank=self._writer.folder,
+            file=file,
+            format=format_name,
+            entries=len(entries),
+            silent=sum(map(_is_silent, entries)),
+            labelled=self._counts.labelled,
+            unchanged=self._counts.unchanged,
+            objects=self._counts.objects,
+            withdrawn=tuple(sorted(self._counts.withdrawn.values())),
+            unexplained=self._unexplained({source for source, scope in labels if source == scope}),
+            verdicts=dict(sorted(changed.items())),
+            conflicts=tuple(contradicting),
+            unmatched=tuple(self._unmatched),
+            unusable=tuple(self._unusable),
+        )
+
+    def _matched(self, entries: Sequence[Entry]) -> list[tuple[Entry, Match]]:
+        found = []
+        for each in entries:
+            match = self._matcher.find(each) if each.problem is None else each.problem
+            if isinstance(match, Match):
+                found.append((each, match))
+            else:
+                (self._unusable if each.problem is not None else self._unmatched).append((_name_of(each), match))
+        return found
+
+    def _labels(self, found: Sequence[tuple[Entry, Match]]) -> dict[tuple[str, str], GroundTruth]:
+        """The objects of each source, by its hash and that of what was labelled: itself, or a negative cut from it."""
+        labels = dict[tuple[str, str], GroundTruth]()
+        for entry, match in found:
+            if entry.read is None:
+                continue
+            try:
+                placed = self._placed(entry, match)
+            except LabelError as error:
+                self._unusable.append((_name_of(entry), str(error)))
+                continue
+            for source, truth in placed:
+                before = labels.get((source, match.sha256))
+                labels[source, match.sha256] = truth if before is None else before.joined(truth)
+        return labels
+
+    def _placed(self, entry: Entry, match: Match) -> list[tuple[str, GroundTruth]]:
+        """The objects, in pixels of each source; none for a negative that an earlier import withdrew."""
+        assert entry.read is not None
+        if not match.is_negative:
+            return [(match.sha256, entry.read(self._index.sources[match.sha256]))]
+        negative = self._index.negatives.get(match.sha256)
+        if negative is None:
+            self._counts.unchanged += 1
+            return []
+        truth = entry.read(negative.size_wh)
+        placed = []
+        for cut in self._writer.cuts([negative.id])[negative.id]:
+            boxes = [from_crop(box, cut.rect, negative.size_wh) for box in truth.boxes_xyxy.tolist()]
+            kept = [(box, name) for box, name in zip(boxes, truth.class_names, strict=True) if box is not None]
+            placed.append((cut.sha256, GroundTruth.of([box for box, _ in kept], [name for _, name in kept])))
+        return placed
+
+    def _label(self, source: str, scope: str, truth: GroundTruth) -> None:
+        gone = self._writer.import_labels(source, scope, _hash_of(truth), truth)
+        counts = self._counts
+        counts.objects += len(truth)
+        counts.labelled += gone is not None
+        counts.unchanged += gone is None
+        counts.withdrawn |= gone or {}
+
+    def _verdicts(self, found: Sequence[tuple[Entry, Match]]) -> list[Said]:
+        """The verdict on each negative that is still there; that on a source image is on all that was cut from it."""
+        states: dict[int, dict[ReviewState, str]] = defaultdict(dict)
+        for entry, match in found:
+            if entry.verdict is None:
+                continue
+            for number in self._negatives_of(match):
+                states[number].setdefault(entry.verdict, entry.where)
+        for number, several in states.items():
+            if len(several) > 1:
+                said = ", ".join(f"{state} in {where}" for state, where in several.items())
+                self._unusable.append((f"negative {self._hashes[number][:10]}", f"it has several verdicts: {said}"))
+        return [
+            Said(number, self._hashes[number], next(iter(state)))
+            for number, state in sorted(states.items())
+            if len(state) == 1
+        ]
+
+    def _negatives_of(self, match: Match) -> list[int]:
+        index = self._index
+        if match.is_negative:
+            numbers = [index.negatives[match.sha256].id] if match.sha256 in index.negatives else []
+        else:
+            numbers = list(index.cut_from.get(match.sha256, ()))
+        return [number for number in numbers if number not in self._counts.withdrawn]
+
+    def _decide(
+        self, said: Sequence[Said], conflicts: ConflictRule
+    ) -> tuple[Mapping[ReviewState, int], list[Conflict]]:
+        counts, found = Counter[ReviewState](), list[Conflict]()
+        for part in _in_parts(said, _VERDICTS_AT_ONCE):
+            with self._writer.transaction():
+                changed, contradicting = settle(self._writer, part, conflicts, origin="import")
+            counts.update({state: len(numbers) for state, numbers in changed.items()})
+            found += contradicting
+        return counts, found
+
+    def _unexplained(self, labelled: set[str]) -> tuple[str, ...]:
+        """Negatives of labelled sources that a person marked as targets, and that no labelled object touches."""
+        numbers = [number for sha256 in labelled for number in self._index.cut_from.get(sha256, ())]
+        states = decided_states(self._writer, [each for each in numbers if each not in self._counts.withdrawn])
+        return tuple(sorted(self._hashes[number] for number, state in states.items() if state == "target"))
+
+
+def _is_silent(entry: Entry) -> bool:
+    return entry.verdict is None and entry.read is None and entry.problem is None
+
+
+def _name_of(entry: Entry) -> str:
+    name = entry.sha256 or entry.name
+    return entry.where if name is None or name in entry.where else f"{entry.where} ({printable(name)})"
+
+
+def _hash_of(truth: GroundTruth) -> str:
+    marks = (truth.class_names, truth.difficult.tolist(), truth.crowd.tolist())
+    said = repr((truth.boxes_xyxy.tolist(), *marks))
+    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _in_parts(every: Sequence[_T], most: int) -> Iterator[Sequence[_T]]:
+    for start in range(0, len(every), most):
+        yield every[start : start + most]

@@ -1,0 +1,150 @@
+"""The JSON export of Label Studio: tasks with annotations, whose boxes are in percent of the image.
+
+An annotation with an empty result says that the image is empty; a task without one was not looked at
+(labelstud.io/guide/export, labelstud.io/guide/task_format). The drafts and predictions of a task say nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from urllib.parse import parse_qs, urlsplit
+
+from negmine.boxes import Box
+from negmine.errors import ConfigError, LabelError
+from negmine.importing.entry import Entry, reader_of, verdict_of
+from negmine.labels.frames import FrameObject
+
+TITLE = "Label Studio"
+_PERCENT = 100.0
+_NO_SHAPES = frozenset({"choices", "textarea", "rating", "taxonomy", "number", "datetime", "pairwise", "relation"})
+
+
+def is_label_studio(document: object) -> bool:
+    """Whether a JSON document is an export of Label Studio."""
+    first = document[0] if isinstance(document, list) and document else None
+    return isinstance(first, dict) and isinstance(first.get("data"), dict) and "annotations" in first
+
+
+def read_tasks(document: Sequence[object]) -> list[Entry]:
+    """What a project says of each of its images."""
+    return [_task(task, index) for index, task in enumerate(document)]
+
+
+def _task(task: object, index: int) -> Entry:
+    if not isinstance(task, dict) or not isinstance(task.get("data"), dict):
+        return Entry(f"task [{index}]", problem="it has no data")
+    where, data = f"task {task.get('id', f'[{index}]')}", task["data"]
+    name, sha256 = _name(data), data.get("sha256")
+    stated = sha256 if isinstance(sha256, str) else None
+    try:
+        results = _results(task.get("annotations"))
+        if results is None:
+            return Entry(where, name, stated)
+        words = [word for each in results for word in _words(each, "choices")]
+        shapes, size_wh = _shapes(results)
+        verdict = verdict_of(words)
+        is_judged_alone = verdict is not None and not shapes
+        read = reader_of(shapes, unit=_PERCENT, stated_wh=size_wh, where=where)
+        return Entry(where, name, stated, verdict, None if is_judged_alone else read)
+    except (ConfigError, LabelError) as error:
+        return Entry(where, name, stated, problem=str(error))
+
+
+def _name(data: Mapping[str, object]) -> str | None:
+    """The image: as `image`, or as the only text that names one; a local file is named by the query of a URL."""
+    text = data.get("image")
+    if not isinstance(text, str):
+        return None
+    asked = parse_qs(urlsplit(text).query).get("d") if text.startswith("/data/local-files/") else None
+    return asked[0] if asked else text
+
+
+def _results(annotations: object) -> list[Mapping[str, object]] | None:
+    """The results of all annotations that were handed in; None where there are none."""
+    if not isinstance(annotations, list):
+        raise LabelError("expected a list of annotations; export the project as JSON")
+    found, looked_at = list[Mapping[str, object]](), False
+    for each in annotations:
+        if not isinstance(each, dict) or not isinstance(each.get("result"), list):
+            raise LabelError("an annotation has no result; export the project as JSON")
+        if each.get("was_cancelled"):
+            continue
+        looked_at = True
+        found += [result for result in each["result"] if isinstance(result, dict)]
+    return found if looked_at else None
+
+
+def _words(result: Mapping[str, object], key: str) -> list[str]:
+    value = result.get("value")
+    words = value.get(key) if isinstance(value, dict) else None
+    return [word for word in words if isinstance(word, str)] if isinstance(words, list) else []
+
+
+def _shapes(results: Sequence[Mapping[str, object]]) -> tuple[list[FrameObject], tuple[int, int]]:
+    """The objects, and the size of the image as far as it is stated."""
+    shapes, size_wh = list[FrameObject](), (0, 0)
+    labelled = {each.get("id") for each in results if str(each.get("type")).endswith("labels")}
+    for each in results:
+        kind = str(each.get("type"))
+        if kind in _NO_SHAPES or (not kind.endswith("labels") and each.get("id") in labelled):
+            continue
+        if each.get("image_rotation"):
+            raise LabelError("the image was turned while it was labelled; turn it back")
+        size_wh = _size(each)
+        names = _words(each, kind)
+        value = each.get("value")
+        if not names or not isinstance(value, dict):
+            raise LabelError(f"a region of type {kind} has no label; give it one")
+        shapes += [FrameObject(name, _box(kind, value, size_wh)) for name in names]
+    return shapes, size_wh
+
+
+def _size(result: Mapping[str, object]) -> tuple[int, int]:
+    width, height = result.get("original_width"), result.get("original_height")
+    return (width, height) if isinstance(width, int) and isinstance(height, int) else (0, 0)
+
+
+def _box(kind: str, value: Mapping[str, object], size_wh: tuple[int, int]) -> Box:
+    """The box around a region, in percent."""
+    if kind == "rectanglelabels":
+        x, y, width, height = (_number(value, key) for key in ("x", "y", "width", "height"))
+        corners = [(0.0, 0.0), (width, 0.0), (width, height), (0.0, height)]
+        turned = _turned(corners, _number(value, "rotation", 0.0), size_wh)
+        return _around([(x + across, y + down) for across, down in turned])
+    if kind == "ellipselabels":
+        x, y, across, down = (_number(value, key) for key in ("x", "y", "radiusX", "radiusY"))
+        return x - across, y - down, x + across, y + down
+    if kind == "polygonlabels":
+        points = value.get("points")
+        if isinstance(points, list) and points and all(isinstance(each, list) and len(each) == 2 for each in points):
+            return _around([(_finite(x), _finite(y)) for x, y in points])
+    raise LabelError(f"expected rectangles, ellipses or polygons, found {kind!r}; export it in another format")
+
+
+def _turned(
+    corners: Sequence[tuple[float, float]], degrees: float, size_wh: tuple[int, int]
+) -> Sequence[tuple[float, float]]:
+    """Corners turned about the first one, as Label Studio does it, in pixels."""
+    if not degrees:
+        return corners
+    if not all(size_wh):
+        raise LabelError("a box is turned, and the size of the image is not stated; export it again")
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    ratio = size_wh[0] / size_wh[1]
+    return [(x * cosine - y * sine / ratio, x * sine * ratio + y * cosine) for x, y in corners]
+
+
+def _around(points: Sequence[tuple[float, float]]) -> Box:
+    xs, ys = zip(*points, strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def _number(value: Mapping[str, object], key: str, default: float | None = None) -> float:
+    return _finite(value.get(key, default))
+
+
+def _finite(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise LabelError("a region has a number that is missing or not finite; label it again")
+    return float(value)

@@ -1,0 +1,108 @@
+"""Reading CVAT's XML for images: boxes, polygons, ellipses and masks in pixels, and tags.
+
+It does not tell an image that somebody found empty from one that nobody opened (docs.cvat.ai, CVAT for images 1.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lxml import etree
+
+from negmine.boxes import Box
+from negmine.errors import LabelError, TruthError
+from negmine.labels.checks import number_in
+from negmine.labels.cvat import is_cvat_video, turned_box
+from negmine.labels.frames import FrameObject
+from negmine.labels.voc_annotation import xml_root
+from negmine.paths import printable
+
+
+@dataclass(frozen=True, slots=True)
+class CvatImage:
+    """What a task says of one image.
+
+    Attributes:
+        where: in the file, for messages.
+        name: of the image, with folders; None where it is not stated.
+        size_wh: pixels; 0 where it is not stated.
+        objects: with the boxes around them.
+        tags: of the image as a whole.
+        problem: why the objects cannot be read; None where they can.
+    """
+
+    where: str
+    name: str | None
+    size_wh: tuple[int, int]
+    objects: tuple[FrameObject, ...]
+    tags: tuple[str, ...]
+    problem: str | None = None
+
+
+def parse_cvat_images(path: Path, data: bytes) -> list[CvatImage]:
+    """The images of a task.
+
+    Raises:
+        TruthError: where it is no such file.
+    """
+    if is_cvat_video(data):
+        raise TruthError(
+            f"{printable(path)} is CVAT for video, whose frames only a scan can find; run "
+            f"`negmine scan VIDEO --data {printable(path)}`"
+        )
+    try:
+        root = xml_root(data)
+    except LabelError as error:
+        raise TruthError(f"{printable(path)} cannot be read as CVAT for images 1.1: {error}") from error
+    if root.tag != "annotations":
+        raise TruthError(
+            f"{printable(path)}: expected CVAT for images 1.1, whose first element is annotations, found "
+            f"{printable(str(root.tag))[:40]!r}; a folder of Pascal VOC is read by `negmine scan --data`"
+        )
+    return [_image(each, index) for index, each in enumerate(root.iterfind("image"))]
+
+
+def _image(image: etree._Element, index: int) -> CvatImage:
+    where = f"image {image.get('id') or f'[{index}]'}"
+    tags = tuple(each.get("label") or "" for each in image.iterfind("tag"))
+    size_wh, name = (_side(image.get("width")), _side(image.get("height"))), image.get("name")
+    try:
+        objects = tuple(_shape(each) for each in image if each.tag != "tag")
+    except (ValueError, TypeError, LookupError) as error:
+        return CvatImage(where, name, size_wh, (), tags, f"a shape cannot be read: {printable(str(error))}")
+    return CvatImage(where, name, size_wh, objects, tags)
+
+
+def _shape(shape: etree._Element) -> FrameObject:
+    name = shape.get("label")
+    if not name:
+        raise ValueError("it has no label")
+    return FrameObject(name, _box(shape))
+
+
+def _box(shape: etree._Element) -> Box:
+    """The box around a shape."""
+    of = {str(key): str(value) for key, value in shape.attrib.items()}
+    if shape.tag == "box":
+        x1, y1, x2, y2 = (number_in(of[key]) for key in ("xtl", "ytl", "xbr", "ybr"))
+        return turned_box((x1, y1, x2, y2), number_in(of.get("rotation", "0")))
+    if shape.tag == "ellipse":
+        x, y, across, down = (number_in(of[key]) for key in ("cx", "cy", "rx", "ry"))
+        return turned_box((x - across, y - down, x + across, y + down), number_in(of.get("rotation", "0")))
+    if shape.tag == "mask":
+        left, top, width, height = (number_in(of[key]) for key in ("left", "top", "width", "height"))
+        return left, top, left + width, top + height
+    if shape.tag in ("polygon", "polyline"):
+        return _around([tuple(map(number_in, pair.split(","))) for pair in of["points"].split(";")])
+    raise ValueError(f"expected boxes, polygons, ellipses or masks, found {shape.tag!r}")
+
+
+def _around(points: Sequence[tuple[float, ...]]) -> Box:
+    xs, ys = zip(*points, strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def _side(text: str | None) -> int:
+    return int(text) if text is not None and text.isascii() and text.isdigit() else 0

@@ -1,0 +1,290 @@
+"""Verdicts and labels of other tools, taken into banks of drawn images."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from banks import MakeBank, contents, judge
+
+from negmine.bank.bank import Bank
+from negmine.bank.browsing import from_crop, in_crop
+from negmine.bank.records import Negative
+from negmine.bank.verify import verify
+from negmine.boxes import Rect
+from negmine.errors import BankError, TruthError
+from negmine.importing.import_file import import_file
+
+TARGET = (60, 40, 80, 60)  # the square of every image of `small_bank`, 200 x 120
+ELSEWHERE = (150, 90, 170, 110)
+
+
+def negatives(bank: Path) -> list[Negative]:
+    with Bank(bank) as opened:
+        return list(opened.negatives())
+
+
+def states(bank: Path) -> dict[str, str]:
+    return {each.sha256: each.review for each in negatives(bank)}
+
+
+def write_csv(path: Path, rows: Sequence[tuple[str, str]], head: tuple[str, str] = ("id", "verdict")) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([head, *rows])
+    return path
+
+
+def task(image: str, boxes: Sequence[tuple[float, ...]], **more: object) -> dict[str, object]:
+    """A task of Label Studio for an image of 200 x 120, with boxes in pixels."""
+    results = [
+        {
+            "id": f"r{number}", "type": "rectanglelabels", "original_width": 200, "original_height": 120,
+            "image_rotation": 0,
+            "value": {
+                "x": x1 / 2, "y": y1 / 1.2, "width": (x2 - x1) / 2, "height": (y2 - y1) / 1.2, "rotation": 0,
+                "rectanglelabels": ["sign"],
+            },
+        }
+        for number, (x1, y1, x2, y2) in enumerate(boxes)
+    ]  # fmt: skip
+    return {"id": 7, "data": {"image": image, **more}, "annotations": [{"result": results, "was_cancelled": False}]}
+
+
+def write(path: Path, document: object) -> Path:
+    path.write_text(json.dumps(document))
+    return path
+
+
+def coco(boxes: Sequence[tuple[float, ...]], name: str = "000.png", size_wh: tuple[int, int] = (200, 120)) -> object:
+    return {
+        "images": [{"id": 1, "file_name": name, "width": size_wh[0], "height": size_wh[1]}],
+        "annotations": [
+            {"id": number, "image_id": 1, "category_id": 1, "bbox": [x1, y1, x2 - x1, y2 - y1]}
+            for number, (x1, y1, x2, y2) in enumerate(boxes)
+        ],
+        "categories": [{"id": 1, "name": "sign"}],
+    }
+
+
+def cvat(inner: str, name: str = "000.png") -> str:
+    image = f'<image id="0" name="{name}" width="200" height="120">{inner}</image>'
+    return f"<annotations><version>1.1</version>{image}</annotations>"
+
+
+def fiftyone(filepath: str, tags: Sequence[str], boxes: Sequence[tuple[float, ...]] | None = None) -> object:
+    found = [
+        {"label": "sign", "bounding_box": [x1 / 200, y1 / 120, (x2 - x1) / 200, (y2 - y1) / 120]}
+        for x1, y1, x2, y2 in boxes or ()
+    ]
+    labels = {} if boxes is None else {"ground_truth": {"_cls": "Detections", "detections": found}}
+    return {"samples": [{"filepath": filepath, "tags": list(tags), **labels}]}
+
+
+def test_a_file_without_rows_changes_nothing(small_bank: Path, tmp_path: Path) -> None:
+    before = contents(small_bank)
+    result = import_file(write_csv(tmp_path / "v.csv", []), small_bank)
+    assert (result.entries, result.verdicts, result.unmatched) == (0, {}, ())
+    assert contents(small_bank) == before
+
+
+def test_verdicts_of_a_csv_by_hash_and_by_its_beginning(small_bank: Path, tmp_path: Path) -> None:
+    one, two = negatives(small_bank)
+    rows = [(one.sha256, "rejected"), (two.sha256[:12], "Target"), ("ffff", "accepted"), ("xyz", "accepted")]
+    result = import_file(write_csv(tmp_path / "v.csv", rows), small_bank)
+    assert result.verdicts == {"rejected": 1, "target": 1}
+    assert states(small_bank) == {one.sha256: "rejected", two.sha256: "target"}
+    assert [where for where, _ in result.unmatched] == ["line 4 (ffff)", "line 5 (xyz)"]
+
+
+def test_importing_again_changes_nothing(small_bank: Path, tmp_path: Path) -> None:
+    one, two = negatives(small_bank)
+    file = write(tmp_path / "tasks.json", [task("a.png", [TARGET], sha256=one.source_sha256)])
+    verdicts = write_csv(tmp_path / "v.csv", [(two.sha256, "accepted")])
+    import_file(file, small_bank)
+    import_file(verdicts, small_bank)
+    before = contents(small_bank)
+    again = import_file(file, small_bank)
+    assert (again.labelled, again.unchanged, again.withdrawn) == (0, 1, ())
+    assert import_file(verdicts, small_bank).verdicts == {}
+    assert contents(small_bank) == before
+
+
+def test_a_word_that_is_no_verdict_is_named(small_bank: Path, tmp_path: Path) -> None:
+    one, _ = negatives(small_bank)
+    result = import_file(write_csv(tmp_path / "v.csv", [(one.sha256, "acepted")]), small_bank)
+    ((_, reason),) = result.unusable
+    assert "did you mean 'accepted'" in reason and set(states(small_bank).values()) == {"unreviewed"}
+
+
+@pytest.mark.parametrize(("rule", "kept"), [("safer", "target"), ("own", "target"), ("theirs", "accepted")])
+def test_a_verdict_that_contradicts_the_banks_is_named(small_bank: Path, tmp_path: Path, rule: str, kept: str) -> None:
+    one, _ = negatives(small_bank)
+    judge(small_bank, one.id, "target")
+    result = import_file(write_csv(tmp_path / "v.csv", [(one.sha256, "accepted")]), small_bank, conflicts=rule)
+    (conflict,) = result.conflicts
+    assert (conflict.sha256, conflict.own, conflict.theirs, conflict.kept) == (one.sha256, "target", "accepted", kept)
+    assert states(small_bank)[one.sha256] == kept
+
+
+def test_two_verdicts_in_one_file_are_none(small_bank: Path, tmp_path: Path) -> None:
+    one, _ = negatives(small_bank)
+    rows = [(one.sha256, "accepted"), (one.sha256[:9], "rejected")]
+    result = import_file(write_csv(tmp_path / "v.csv", rows), small_bank)
+    assert "accepted in line 2, rejected in line 3" in result.unusable[0][1]
+    assert states(small_bank)[one.sha256] == "unreviewed"
+
+
+def test_the_list_of_a_bank_can_be_edited_and_imported(small_bank: Path, tmp_path: Path) -> None:
+    one, two = negatives(small_bank)
+    rows = [(one.sha256, "rejected"), (two.sha256, "unreviewed")]
+    result = import_file(write_csv(tmp_path / "v.csv", rows, head=("id", "state")), small_bank)
+    assert result.verdicts == {"rejected": 1}
+
+
+FILES = {
+    "label-studio.json": lambda boxes: [task("/data/upload/1/0a1b2c3d-000.png", boxes)],
+    "coco.json": coco,
+    "samples.json": lambda boxes: fiftyone("/elsewhere/bank-in/000.png", [], boxes),
+    "cvat.xml": lambda boxes: cvat(
+        "".join(f'<box label="sign" xtl="{a}" ytl="{b}" xbr="{c}" ybr="{d}"/>' for a, b, c, d in boxes)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_labelled_target_is_no_negative_any_more(small_bank: Path, tmp_path: Path, name: str) -> None:
+    of_first = next(each for each in negatives(small_bank) if each.source.name == "000.png")
+    judge(small_bank, of_first.id, "target")
+    file, document = tmp_path / name, FILES[name]([TARGET])
+    file.write_text(document if isinstance(document, str) else json.dumps(document))
+    result = import_file(file, small_bank)
+    assert result.withdrawn == (of_first.sha256,) and (result.labelled, result.objects) == (1, 1)
+    assert result.unexplained == result.unmatched == result.unusable == ()
+    assert of_first.sha256 not in states(small_bank) and len(states(small_bank)) == 1
+    assert verify(small_bank).ok
+
+
+def test_labels_elsewhere_in_the_image_withdraw_nothing(make_bank: MakeBank, tmp_path: Path) -> None:
+    bank = make_bank(1)
+    (one,) = negatives(bank)
+    judge(bank, one.id, "target")
+    beside = (0, 0, 1, 1) if one.rect.x1 > 1 else (199, 119, 200, 120)
+    result = import_file(write(tmp_path / "coco.json", coco([beside])), bank)
+    assert result.withdrawn == () and result.labelled == 1
+    assert result.unexplained == (one.sha256,)  # a person saw a target there
+
+
+def test_corrected_labels_replace_those_that_came_before(make_bank: MakeBank, tmp_path: Path) -> None:
+    bank = make_bank(1)
+    with Bank(bank) as opened:
+        question = "SELECT count(*) FROM objects"
+        import_file(write(tmp_path / "a.json", coco([ELSEWHERE, (0, 0, 5, 5)])), bank)
+        assert opened.scalar(question) == 2
+        import_file(write(tmp_path / "b.json", coco([(0, 0, 5, 5)])), bank)
+        assert opened.scalar(question) == 1
+
+
+def test_a_box_on_a_negative_is_one_of_its_source(make_bank: MakeBank, tmp_path: Path) -> None:
+    bank = make_bank(1)
+    (one,) = negatives(bank)
+    assert one.size_wh == one.rect.size_wh  # not resized
+    box = in_crop(TARGET, one.rect, one.size_wh)
+    assert box is not None
+    document = coco([box], f"{one.sha256}.jpg", one.size_wh)
+    assert import_file(write(tmp_path / "crops.json", document), bank).withdrawn == (one.sha256,)
+    with Bank(bank) as opened:
+        ((x1, y1, x2, y2),) = opened.query("SELECT x1, y1, x2, y2 FROM objects")
+    assert (x1, y1, x2, y2) == pytest.approx(TARGET)
+    exported = write(tmp_path / "again.json", coco([box], f"000-{one.sha256[:10]}.jpg", one.size_wh))
+    for file in (tmp_path / "crops.json", exported):
+        again = import_file(file, bank)
+        assert again.unchanged == 1 and again.unmatched == ()
+
+
+@pytest.mark.parametrize("size_wh", [(40, 40), (200, 120), (30, 90)])
+def test_into_a_crop_and_back(size_wh: tuple[int, int]) -> None:
+    rect, box = Rect(10, 20, 70, 60), (15.0, 30.0, 40.0, 50.0)
+    there = in_crop(box, rect, size_wh)
+    assert there is not None and from_crop(there, rect, size_wh) == pytest.approx(box)
+    assert from_crop((0, 0, 0, 0), rect, size_wh) is None
+
+
+def test_the_bytes_beside_the_file_tell_which_image_it_is(small_bank: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "labelled"
+    folder.mkdir()
+    shutil.copy(tmp_path / "bank-in" / "001.png", folder / "000.png")
+    expected = next(each for each in negatives(small_bank) if each.source.name == "001.png")
+    result = import_file(write(folder / "coco.json", coco([TARGET])), small_bank)
+    assert result.withdrawn == (expected.sha256,)
+    (folder / "000.png").write_bytes(b"another image")
+    result = import_file(folder / "coco.json", small_bank)
+    assert result.labelled == 0 and "none that the bank knows" in result.unmatched[0][1]
+
+
+def test_an_image_of_the_same_name_in_another_folder_is_not_meant(small_bank: Path, tmp_path: Path) -> None:
+    result = import_file(write(tmp_path / "coco.json", coco([TARGET], "train/000.png")), small_bank)
+    assert len(result.unmatched) == 1 and len(states(small_bank)) == 2
+
+
+def test_labels_of_another_size_are_refused(small_bank: Path, tmp_path: Path) -> None:
+    result = import_file(write(tmp_path / "coco.json", coco([TARGET], size_wh=(100, 60))), small_bank)
+    assert "100 x 60" in result.unusable[0][1] and len(states(small_bank)) == 2
+
+
+def test_tags_and_choices_are_verdicts(small_bank: Path, tmp_path: Path) -> None:
+    one, two = negatives(small_bank)
+    file = write(tmp_path / "samples.json", fiftyone(str(one.path), ["validation", "rejected"]))
+    assert import_file(file, small_bank).verdicts == {"rejected": 1}
+    choice = {"type": "choices", "value": {"choices": ["accepted"]}}
+    tasks = [{"id": 1, "data": {"image": f"x/{two.path.name}"}, "annotations": [{"result": [choice]}]}]
+    assert import_file(write(tmp_path / "tasks.json", tasks), small_bank).verdicts == {"accepted": 1}
+    (tmp_path / "cvat.xml").write_text(cvat('<tag label="target"/>', name=one.path.name))
+    result = import_file(tmp_path / "cvat.xml", small_bank, conflicts="theirs")
+    assert result.verdicts == {"target": 1} and len(result.conflicts) == 1
+
+
+def test_a_task_that_nobody_opened_says_nothing(small_bank: Path, tmp_path: Path) -> None:
+    tasks = [{**task("000.png", []), "annotations": []}, task("000.png", [])]
+    tasks[1]["annotations"] = [{"result": [], "was_cancelled": True}]
+    result = import_file(write(tmp_path / "tasks.json", tasks), small_bank)
+    assert (result.entries, result.silent, result.labelled) == (2, 2, 0)
+    (tmp_path / "cvat.xml").write_text(cvat(""))
+    assert import_file(tmp_path / "cvat.xml", small_bank).silent == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.csv", "hash;score\n", "a column verdict or state"),
+        ("a.csv", "", "found none"),
+        ("a.json", "{", "cannot be read as JSON"),
+        ("a.json", "[1]", "JSON of another kind"),
+        ("a.json", "[" * 100_000, "cannot be read as JSON"),
+        ("a.xml", "<annotation/>", "first element is annotations"),
+        ("a.xml", '<!DOCTYPE a [<!ENTITY b "c">]><annotations/>', "DTD"),
+        ("a.txt", "x", "is a file of type .txt"),
+    ],
+)
+def test_what_is_no_such_file_is_refused(small_bank: Path, tmp_path: Path, name: str, text: str, message: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(TruthError, match=message.replace(".", r"\.")):
+        import_file(tmp_path / name, small_bank)
+
+
+def test_no_bank_is_made(tmp_path: Path) -> None:
+    with pytest.raises(BankError, match="does not exist"):
+        import_file(write_csv(tmp_path / "v.csv", []), tmp_path / "no-bank")
+    assert not (tmp_path / "no-bank").exists()
+
+
+def test_labels_survive_a_scan_with_others(make_bank: MakeBank, tmp_path: Path) -> None:
+    """A scan replaces its own labels, and keeps those that were imported."""
+    bank = make_bank(1)
+    import_file(write(tmp_path / "coco.json", coco([TARGET])), bank)
+    assert negatives(bank) == []
+    make_bank(1)  # scans the same image again, without labels
+    assert negatives(bank) == []
