@@ -17,6 +17,7 @@ from negmine.mining.flicker.loop import FlickerLoop
 from negmine.mining.job import ScanJob
 from negmine.mining.live import LiveLoop
 from negmine.mining.loop import ScanLoop
+from negmine.mining.own_files import KeptFrame
 from negmine.mining.reading import Reader
 from negmine.mining.result import Footage, ScanCounts
 from negmine.paths import printable
@@ -99,7 +100,7 @@ def check_sources(
     video = config.video
     if cameras and (video.start_ms, video.end_ms, video.keyframes) != (0, None, False):
         raise ConfigError("start, end and keyframes choose frames of videos, found a camera; leave them out")
-    images_alone = not cameras and all(isinstance(each, ImageFile) for each in items)
+    images_alone = not cameras and all(isinstance(each, ImageFile | KeptFrame) for each in items)
     if config.flicker is None and video != VideoConfig() and images_alone:
         raise ConfigError("every, start, end and keyframes choose frames of videos, found images alone; leave them out")
     if config.per_place != PER_PLACE and images_alone:
@@ -139,7 +140,7 @@ def _check_flicker_sources(items: Sequence[SourceItem], cameras: Sequence[Camera
         raise ConfigError(
             f"flicker needs every frame, and of a camera frames are missed, found {cameras[0].shown}; record a video"
         )
-    image = next((item for item in items if isinstance(item, ImageFile)), None)
+    image = next((item for item in items if not isinstance(item, FrameItem | UnreadableVideo)), None)
     if image is not None:
         raise ConfigError(f"flicker looks at videos, found the image {printable(image.path)}; leave it out")
     picked = next((item for item in items if isinstance(item, FrameItem) and item.is_picked), None)

@@ -242,7 +242,8 @@ def _refusal_notes(refused: Mapping[Refusal, int]) -> list[str]:
 
 def _folds(regions: Regions, material: _Material, config: VerifierConfig) -> IntArray:
     """The part of each row; images that belong together are in the same."""
-    paths = {each.sha256: each.path for each in (*material.backgrounds, *material.labelled)}
+    paths = {each.sha256: each.path for each in material.backgrounds}
+    paths |= {each.sha256: each.path for each in material.labelled}
     seen = [BackgroundImage(paths[each], each, material.hashes[each]) for each in dict.fromkeys(regions.sources)]
     groups = image_groups(seen, material.group_by)
     order = np.random.default_rng(config.seed).permutation(len(groups))

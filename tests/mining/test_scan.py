@@ -16,13 +16,15 @@ from negmine.bank.bank import Bank
 from negmine.bank.verify import verify
 from negmine.datasets.open import open_truth
 from negmine.detectors.function import FunctionDetector
-from negmine.errors import DetectorError, SourceError, TruthError
+from negmine.errors import ConfigError, DetectorError, SourceError, TruthError
 from negmine.images import decode_image
 from negmine.matching import Kind
 from negmine.mining.config import CropConfig, OutputSize, ScanConfig
+from negmine.mining.flicker.config import FlickerConfig
 from negmine.mining.result import Device, ScanProgress
 from negmine.mining.scan import scan
 from negmine.structures import Detections, Image
+from negmine.videos.config import Every, VideoConfig
 
 OWN_SIZE = CropConfig(size=OutputSize("none"))
 
@@ -103,6 +105,9 @@ def test_frames_of_cameras_that_a_bank_keeps_are_scanned_into_it_under_the_names
     with Bank(bank) as opened:
         assert list(opened.query("SELECT key FROM items")) == [(f"frames/{frame.parent.name}/{frame.name}".encode(),)]
         assert list(opened.query("SELECT path FROM sources")) == [("rtsp://a 1970-01-01 00:00:00.001 UTC",)]
+    for config in (ScanConfig(flicker=FlickerConfig(), video=VideoConfig(Every(frames=1))), ScanConfig(per_place=2)):
+        with pytest.raises(ConfigError, match=r"found the image .*\.jpg; leave it out|found images alone"):
+            scan(frame, square_detector(), bank=bank, config=config)
     stray.unlink()
     assert verify(bank).ok and scan(frame, square_detector(), bank=bank).unchanged == 1
 
