@@ -51,7 +51,7 @@ $(VENV)/.installed-test: $(VENV)/.installed
 
 # Datumaro and Hugging Face's datasets read exports back in an environment of their own: Datumaro brings another build of
 # OpenCV, which would overwrite ours.
-$(VENV)/readers/.installed: $(VENV)/bin/python
+$(VENV)/readers/.installed: $(VENV)/bin/python Makefile
 	$(PYTHON) -m venv $(VENV)/readers
 	$(VENV)/readers/bin/python -m pip install --quiet datumaro==1.13.12 datasets==5.2.0
 	touch $@
