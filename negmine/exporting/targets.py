@@ -118,7 +118,8 @@ def _require_any(
     if waiting or has_manifest(out):
         return
     if config.only == "gaps":
-        why = f"{counted(len(marked), 'frame')} with one: labelled by now" if marked else "no scan found any that nobody rejected"
+        none = "no scan found any that nobody rejected"
+        why = f"{counted(len(marked), 'frame')} with one: labelled by now" if marked else none
         raise ExportError(
             f"bank {printable(bank)} has no likely miss that waits for its label ({why}); they come from `negmine scan "
             "VIDEO --flicker`, and more of them from a lower --conf"
