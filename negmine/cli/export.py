@@ -108,9 +108,8 @@ def command(
     --merge writes the whole training set: the images of DATA with their objects, converted to --format, and the
     negatives in the training split. Other splits, such as val, are written as they are. A negative is left out if it
     holds an object of DATA, or comes from an image of val or test. So is an image of DATA that has no label or cannot
-    be read. Where --format is the format of DATA, its labels stay as they are, masks, key points and angles too.
-
-    An export without splits of DATA has a split train alone. What a format cannot say, such as masks, is refused.
+    be read. Where --format is the format of DATA, its labels stay as they are, masks, key points and angles too;
+    another format that would lose these is refused.
     """
     if only is not None:
         given = merge is not None or split is not None or boxes_only or not variants or labels.options or accept_flicker

@@ -16,7 +16,7 @@ from negmine.exporting.kept import is_same_format
 from negmine.exporting.merge import DataImages, SortedImages, read_data
 from negmine.exporting.negatives import BankNegatives, Withholding, known_images
 from negmine.exporting.result import ExportResult, MergeResult
-from negmine.labels.formats import label_writer
+from negmine.labels.formats import OBJECT_FORMATS, label_writer
 from negmine.labels.plan import ExportImage, Header
 from negmine.paths import printable, real_path
 from negmine.trainable import waiting_images
@@ -63,10 +63,9 @@ def export(
     if merge is None and (split is not None or config.labels.options or config.boxes_only):
         given = config.labels.options or ("--boxes-only" if config.boxes_only else "--split")
         raise ConfigError(f"expected {given} with --merge, found none; name the data set with it")
-    if merge is not None and not label_writer(config.format).has_objects:
-        raise ConfigError(
-            f"{label_writer(config.format).title} lists negatives alone; leave --merge out, or choose another --format"
-        )
+    if merge is not None and config.format not in OBJECT_FORMATS:
+        title = label_writer(config.format).title
+        raise ConfigError(f"{title} lists negatives alone; leave --merge out, or choose another --format")
     negatives = BankNegatives.read(bank, variants=config.variants, accept_flicker=config.accept_flicker)
     _require_negatives(negatives, bank, out)
     require_ours(out, config.format)

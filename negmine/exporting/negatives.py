@@ -15,7 +15,7 @@ from negmine.bank.records import Cut, Negative, Variant
 from negmine.exporting.merge import DataImage
 from negmine.exporting.names import negative_name, variant_name
 from negmine.held_out import HeldOut
-from negmine.labels.plan import ExportImage, Found, Origin, StoredFile
+from negmine.labels.plan import ExportImage, FoundBox, Origin, StoredFile
 from negmine.paths import printable
 from negmine.structures import FloatArray
 from negmine.trainable import KnownImages, TrainingRule, is_refused, trainable
@@ -134,7 +134,7 @@ def _origin(negative: Negative, file: Negative | Variant, origins: Origins | Non
         source_sha256=negative.source_sha256,
         rect=negative.rect,
         state=negative.review,
-        found=tuple(Found(printable(each.class_name), each.score, box) for each, box in found),
+        found=tuple(FoundBox(printable(each.class_name), each.score, box) for each, box in found),
         runs=origins.runs_of(negative),
         taken_ms=origins.taken_ms.get(negative.source_sha256),
         video_ms=None if frame is None else frame.time_ms,
