@@ -80,7 +80,7 @@ def limited(make: Callable[..., Any], path: str, options: Any, limits: Limits | 
     """
     if limits is None:
         return make(path, options, **settings)
-    onnxruntime = import_quietly("onnxruntime")
+    onnxruntime: Any = import_quietly("onnxruntime")
     place = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )
@@ -108,7 +108,7 @@ def limited_sessions(limits: Limits | None) -> Iterator[None]:
     if limits is None:
         yield
         return
-    onnxruntime = import_quietly("onnxruntime")
+    onnxruntime: Any = import_quietly("onnxruntime")
     make = onnxruntime.InferenceSession
 
     def limited_session(path: Any, sess_options: Any = None, **settings: Any) -> Any:

@@ -18,7 +18,7 @@ import yaml
 
 from negmine.errors import ExportError
 from negmine.labels.base import LabelWriter
-from negmine.labels.objects import as_json, by_split, numbered, written_objects
+from negmine.labels.objects import by_split, class_numbers, json_file, written_objects
 from negmine.labels.plan import Content, ExportImage, Header, Plan
 from negmine.paths import printable
 
@@ -41,7 +41,7 @@ class ImageFolder(LabelWriter):
     ) -> Plan:
         """See `LabelWriter.plan`."""
         files: dict[str, Content] = {}
-        numbers = numbered(class_names)
+        numbers = class_numbers(class_names)
         number = object_number = 0
         splits = by_split(images)
         _require_readable(splits)
@@ -50,7 +50,7 @@ class ImageFolder(LabelWriter):
             for image in members:
                 row = _row(image, numbers, number, object_number)
                 files[f"{place}/{image.file_name}"] = image.file
-                lines.append(as_json(row))
+                lines.append(json_file(row))
                 number, object_number = number + 1, object_number + len(row["objects"]["id"])  # type: ignore[index]
             files[f"{place}/{_METADATA}"] = b"".join(lines)
         files[_CARD] = _card(class_names, splits)

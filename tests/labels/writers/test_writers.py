@@ -16,11 +16,11 @@ from lxml import etree
 from negmine.boxes import Rect
 from negmine.errors import ExportError, LabelError
 from negmine.labels.formats import OBJECT_FORMATS, WRITTEN_FORMATS, label_writer
-from negmine.labels.plan import ExportImage, Found, Origin, StoredFile
+from negmine.labels.plan import ExportImage, FoundBox, Origin, StoredFile
 from negmine.structures import GroundTruth
 
 SIZE_WH = (80, 60)
-LAMP = Found("lamp", 0.75, (8.0, 6.0, 24.0, 18.0))
+LAMP = FoundBox("lamp", 0.75, (8.0, 6.0, 24.0, 18.0))
 NEGATIVE = Origin(
     "ab" * 32, "/pictures/wall.jpg", "cd" * 32, Rect(10, 20, 90, 80), "unreviewed", (LAMP,), ("best.pt 1",)
 )
@@ -197,7 +197,7 @@ def test_a_csv_has_a_row_for_each_negative() -> None:
 
 @pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+1", "-lamp", "@SUM(A1)", "\t=1"])
 def test_no_cell_of_a_csv_is_a_formula(name: str) -> None:
-    origin = Origin("ab", name, "cd", Rect(0, 0, 8, 6), found=(Found(name, 0.5, (0, 0, 4, 4)),))
+    origin = Origin("ab", name, "cd", Rect(0, 0, 8, 6), found=(FoundBox(name, 0.5, (0, 0, 4, 4)),))
     (row,) = rows([image("n", origin=origin)])
     for key in ("class", "source"):
         assert row[key][0] in "'\\" and row[key].isprintable()
