@@ -69,19 +69,22 @@ def require_size(file: BufferedReader, most: int) -> int:
     return size
 
 
-def require_dense(path: Path) -> None:
+def require_dense(file: Path | BufferedReader) -> None:
     """Refuse a file that is nearly all holes: a few bytes on disk, and terabytes for whoever reads or hashes it.
 
     File systems that compress, or that do not tell what is on disk, are no reason.
 
+    Args:
+        file: its path, or it, opened.
+
     Raises:
         OSError: where its size cannot be told, or is far more than what is on disk.
     """
-    stat = path.stat()
+    stat = file.stat() if isinstance(file, Path) else os.fstat(file.fileno())
     on_disk = 512 * getattr(stat, "st_blocks", 0)
     if on_disk and stat.st_size > max(_MOST_HOLES * on_disk, _SMALL):
         what = f"it is nearly all holes: {stat.st_size >> 20} MiB, of which {on_disk >> 10} KiB are on disk"
-        raise OSError(errno.EFBIG, what, str(path))
+        raise OSError(errno.EFBIG, what, str(file if isinstance(file, Path) else file.name))
 
 
 _SMALL, _MOST_HOLES = 64 << 20, 16  # bytes, and times what is on disk

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from needs import NAMED_PIPES
 
-from negmine.files import PART, copy_file, read_regular, reason_of, write_file
+from negmine.files import PART, copy_file, read_regular, reason_of, require_dense, write_file
 
 
 def test_nothing_is_left_of_a_file_that_could_not_be_written(tmp_path: Path) -> None:
@@ -50,3 +50,14 @@ def test_only_regular_files_are_read_and_links_to_them(tmp_path: Path) -> None:
         with pytest.raises(OSError) as raised:
             read_regular(tmp_path / name)
         assert reason_of(raised.value) == f"it is a {what}, not a file"
+
+
+def test_a_file_of_holes_is_refused_however_it_is_given(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"12345")
+    require_dense(tmp_path / "a")
+    os.truncate(tmp_path / "a", 1 << 40)
+    with pytest.raises(OSError) as raised:
+        require_dense(tmp_path / "a")
+    assert reason_of(raised.value) == "it is nearly all holes: 1048576 MiB, of which 4 KiB are on disk"
+    with (tmp_path / "a").open("rb") as file, pytest.raises(OSError, match="nearly all holes"):
+        require_dense(file)

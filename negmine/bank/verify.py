@@ -140,11 +140,21 @@ def _files_of(folder: Path, *kinds: str) -> list[str]:
     names = []
     for kind in kinds:
         if is_real_folder(folder / kind):
-            found = [p for p in (folder / kind).rglob("*") if p.is_symlink() or not p.is_dir()]
+            found = [p for p in _below(folder / kind) if p.is_symlink() or not p.is_dir()]
             names += [p.relative_to(folder).as_posix() for p in sorted(found, key=sortable)]
         elif (folder / kind).is_symlink() or (folder / kind).exists():
             names.append(kind)
     return names
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """All in a folder and below it, however deep; a link is not followed."""
+    folders = [folder]
+    while folders:
+        for path in folders.pop().iterdir():
+            yield path
+            if path.is_dir() and not path.is_symlink():
+                folders.append(path)
 
 
 def _is_leftover(folder: Path, name: str) -> bool:

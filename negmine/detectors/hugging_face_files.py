@@ -18,7 +18,8 @@ from negmine.files import read_regular, reason_of, require_dense
 from negmine.paths import printable
 from negmine.tensor_files import open_tensors
 
-_SETTINGS = ("config.json", ".index.json")  # endings of the files that transformers reads before the tensors
+_NUMBERED = "config.json"  # ending of the files whose numbers transformers builds of
+_SETTINGS = (_NUMBERED, ".index.json")  # of all that it reads before the tensors
 _TENSORS = ".safetensors"
 _MOST_SETTINGS = 1 << 22  # bytes of one of them
 _KERNELS = frozenset({"attn_implementation", "experts_implementation"})
@@ -61,7 +62,7 @@ def _require_plain(document: object, where: str, name: str) -> None:
                     f"{where} asks for code of the hub, {printable(asked[:80])}, which is not run; take {key} out of "
                     f"its {name}"
                 )
-            if not _is_plain_number(value, _largest(key)):
+            if name.endswith(_NUMBERED) and not _is_plain_number(value, _largest(key)):
                 raise WeightsError(
                     f"{where}: expected numbers of a detector in {name}, found a value of {printable(key[:40])} "
                     f"that no detector has; correct it"

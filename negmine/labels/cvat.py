@@ -20,8 +20,9 @@ from negmine.labels.voc_annotation import xml_root
 from negmine.paths import printable
 
 _MOST_FRAMES = 10_000_000
-_MOST_OBJECTS = 3_000_000  # in all frames: half a gigabyte for each million
+_MOST_OBJECTS = 1_000_000  # in all frames: half a gigabyte for each million
 _META = ("task", "job")
+_LONGEST = 200  # characters of what is shown of a file
 
 
 def is_cvat_video(data: bytes) -> bool:
@@ -38,9 +39,8 @@ def parse_cvat_video(path: Path, data: bytes) -> FrameLabels:
     try:
         return _parse(xml_root(data))
     except (LabelError, ValueError, TypeError, LookupError, OverflowError) as error:
-        raise TruthError(
-            f"{printable(path)} cannot be read as CVAT for video 1.1: {printable(str(error))}; export it again"
-        ) from error
+        why = printable(str(error)[:_LONGEST])
+        raise TruthError(f"{printable(path)} cannot be read as CVAT for video 1.1: {why}; export it again") from error
 
 
 def _parse(root: etree._Element) -> FrameLabels:
@@ -49,16 +49,14 @@ def _parse(root: etree._Element) -> FrameLabels:
         raise ValueError("expected meta/task or meta/job, found none, so nobody knows which frames were looked at")
     labelled = _labelled(meta)
     objects: dict[int, list[FrameObject]] = {}
-    count = 0
+    if sum(_frames_of(track, labelled.stop) for track in root.iterfind("track")) > _MOST_OBJECTS:
+        raise ValueError(f"more than {_MOST_OBJECTS} boxes in all frames together; export parts of it")
     for track in root.iterfind("track"):
         name = track.get("label")
         if not name:
             raise ValueError("a track has no label")
         for frame, box in _boxes(track, labelled.stop):
             objects.setdefault(frame, []).append(FrameObject(name, box))
-            count += 1
-            if count > _MOST_OBJECTS:
-                raise ValueError(f"more than {_MOST_OBJECTS} boxes in all frames together; export parts of it")
     if root.find("image") is not None:
         raise ValueError("expected tracks, found images: it is an export for images")
     names = dict.fromkeys(each.text or "" for each in meta.iterfind("labels/label/name"))
@@ -91,6 +89,13 @@ def _whole(text: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise ValueError(f"expected a whole number, found {text!r}")
     return int(text)
+
+
+def _frames_of(track: etree._Element, end: int) -> int:
+    """At most how many boxes a track has: from its first keyframe on, but for where it is outside."""
+    shapes = sorted((_whole(each.get("frame", "")), each.get("outside") == "1") for each in track)
+    ends = [frame for frame, _ in shapes[1:]] + [end]
+    return sum(max(min(after, end) - frame, 1) for (frame, out), after in zip(shapes, ends, strict=True) if not out)
 
 
 def _boxes(track: etree._Element, end: int) -> Iterator[tuple[int, Box]]:

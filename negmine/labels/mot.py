@@ -21,6 +21,7 @@ _NAMES = (  # of MOT16 and later, by their numbers from 1
 )  # fmt: skip
 _FEWEST, _MOST = 6, 10  # columns
 _MOST_FRAMES = 10_000_000
+_LONGEST = 200  # characters of what is shown of a file
 
 
 def is_mot(data: bytes) -> bool:
@@ -52,7 +53,7 @@ def parse_mot(path: Path, data: bytes) -> FrameLabels:
             objects.setdefault(frame - 1, []).append(FrameObject(names[number - 1], box, not counts))
     except (LabelError, ValueError, LookupError, OverflowError, configparser.Error) as error:
         raise TruthError(
-            f"{printable(path)} cannot be read as MOT text: {printable(str(error))}; correct it"
+            f"{printable(path)} cannot be read as MOT text: {printable(str(error)[:_LONGEST])}; correct it"
         ) from error
     labelled = range(length) if length is not None else frozenset(objects)  # others may not have been looked at
     used = dict.fromkeys(each.name for every in objects.values() for each in every if not each.difficult)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from negmine.errors import VideoError
-from negmine.files import open_regular
+from negmine.files import open_regular, reason_of, require_dense
 from negmine.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -88,6 +88,10 @@ def open_container(file: BufferedReader) -> Iterator[tuple[InputContainer, Video
     kind = container_kind(head)
     if kind is None:
         raise VideoError(no_video(head))
+    try:
+        require_dense(file)
+    except OSError as error:
+        raise VideoError(f"the video cannot be opened: {reason_of(error)}") from error
     file.seek(0)
     try:
         container = av.open(file, "r", format=kind, options=_options(), buffer_size=_BUFFER, io_open=_open_nothing)

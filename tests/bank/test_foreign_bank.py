@@ -411,3 +411,29 @@ def test_a_question_to_pages_that_lead_round_and_round_ends(folder: Path, monkey
             assert bank.scalar(
                 "SELECT sum(value) FROM json_each('[' || replace(hex(zeroblob(500)), '00', '1,') || '1]')"
             )
+
+
+def test_a_database_of_holes_is_not_read(folder: Path) -> None:
+    os.truncate(folder / "bank.db", 1 << 42)
+    for work in (verify, lambda bank: verify(bank, repair=True), Bank):
+        with pytest.raises(BankError, match="it is nearly all holes"):
+            work(folder)
+
+
+@pytest.mark.parametrize(("table", "column"), [("detections", "class_name"), ("runs", "class_names")])
+def test_a_cell_of_many_megabytes_is_not_read(folder: Path, table: str, column: str) -> None:
+    force(folder, f"UPDATE {table} SET {column} = replace(hex(zeroblob(?)), '0', 'a')", 5 << 19)
+    with Bank(folder) as bank, pytest.raises(BankError, match="string or blob too big"):
+        list_negatives(bank, sort="cluster"), bank.class_names()
+
+
+@pytest.mark.slow
+def test_folders_in_folders_without_an_end_are_one_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder / "negatives")
+    for _ in range(1100):
+        Path("d").mkdir()
+        os.chdir("d")
+    Path("file").touch()
+    (problem,) = verify(folder).problems
+    assert problem.kind == "foreign"
+    monkeypatch.undo()

@@ -15,7 +15,7 @@ import pytest
 from negmine.detectors.config import DetectorConfig
 from negmine.detectors.hugging_face import HuggingFaceDetector
 from negmine.detectors.open import open_detector
-from negmine.errors import ConfigError, WeightsError
+from negmine.errors import BoxError, ConfigError, WeightsError
 from negmine.structures import Image
 
 transformers = pytest.importorskip("transformers")
@@ -243,3 +243,57 @@ def test_a_model_of_another_task_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"cannot be opened as a detector") as caught:
         opened(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"num_labels": 10**9}, "found a value of num_labels that no detector has"),
+        ({"num_labels": 10**5}, "found a value of num_labels that no detector has"),
+        ({"backbone_config": {"depths": [1, 10**7]}}, "found a value of depths that no detector has"),
+        ({"image_size": [10**5, 1]}, "found a value of image_size that no detector has"),
+        ({"dropout": 1e308}, "found a value of dropout that no detector has"),
+        ({"layer_norm_eps": float("nan")}, "found a value of layer_norm_eps that no detector has"),
+    ],
+)
+def test_numbers_that_no_detector_has_are_refused_unbuilt(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "rt_detr", **changes}))
+    with pytest.raises(WeightsError, match=said):
+        opened(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["config.json", "preprocessor_config.json", "model.safetensors.index.json"])
+@pytest.mark.parametrize("text", ["[" * 10**5 + "]" * 10**5, "x" * (5 << 20)], ids=["deep", "large"])
+def test_settings_that_are_too_large_are_refused_unread(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(WeightsError, match=rf"{name} (is not JSON, or is nested too deeply|cannot be read)") as caught:
+        opened(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("changes", [{"decoder_layers": 10**6}, {"num_labels": 2, "d_model": 2**15}])
+def test_a_network_that_is_larger_than_its_files_is_not_built(
+    folder: Callable[[str], Path], tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    shutil.copytree(folder("rt-detr"), tmp_path, dirs_exist_ok=True)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | changes))
+    with pytest.raises(WeightsError, match="describes a network that is larger than its files"):
+        opened(tmp_path)
+
+
+def test_a_size_that_only_a_folder_states_is_refused_where_it_is_large(
+    folder: Callable[[str], Path], tmp_path: Path
+) -> None:
+    shutil.copytree(folder("rt-detr"), tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "preprocessor_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"size": {"height": 16384, "width": 16384}}))
+    with pytest.raises(ConfigError, match="asks for images of 16384 pixels"):
+        opened(tmp_path)
+    assert opened(tmp_path, imgsz=64).predict([]) == []
+
+
+def test_an_image_that_the_model_fails_on_is_said_of_it(folder: Callable[[str], Path], tmp_path: Path) -> None:
+    detector = opened(folder("rt-detr"))
+    with pytest.raises(BoxError, match="cannot be run: "):
+        detector.predict([np.zeros((0, 0, 3), np.uint8)])

@@ -102,3 +102,18 @@ def test_a_file_that_does_not_say_which_frames_were_looked_at_is_refused() -> No
         parse_cvat_video(Path("a.xml"), b"<annotations><track label='a'/></annotations>")
     with pytest.raises(TruthError, match="document type"):
         parse_cvat_video(Path("a.xml"), b"<!DOCTYPE a []><annotations><track/></annotations>")
+
+
+def test_more_boxes_than_fit_into_memory_are_counted_before_they_are_made() -> None:
+    with pytest.raises(TruthError, match="more than 1000000 boxes in all frames together; export parts of it"):
+        parse(box(0, 1), size=9_999_999)
+    assert len(parse(box(0, 1), box(5, 1, outside=1), size=9_999_999).objects) == 5
+
+
+def test_what_a_message_shows_of_a_file_is_short() -> None:
+    with pytest.raises(TruthError) as caught:
+        parse_cvat_video(
+            Path("a.xml"),
+            f"<annotations><track/><meta><task><size>{'x' * 10**6}</size></task></meta></annotations>".encode(),
+        )
+    assert len(str(caught.value)) < 400

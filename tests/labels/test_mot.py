@@ -56,3 +56,9 @@ def test_what_is_not_understood_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_lists_of_images_and_yolo_rows_are_not_mot() -> None:
     assert not any(map(is_mot, (b"", b"a.jpg\nb.jpg\n", b"0 0.5 0.5 0.1 0.1\n", b"1,2,3\n")))
+
+
+def test_what_a_message_shows_of_a_file_is_short(tmp_path: Path) -> None:
+    with pytest.raises(TruthError) as caught:
+        parse_mot(tmp_path / "gt.txt", b"1,1,1,1,9,9,1,1,1\n" + b"5" * 10**6)
+    assert len(str(caught.value)) < 400 + len(str(tmp_path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -132,3 +133,11 @@ def test_a_frame_is_known_by_the_hash_of_its_file_and_its_time(tmp_path: Path) -
     copy.write_bytes(path.read_bytes())
     hashes = [Video(each).frame(named(Video(each), number)).sha256 for each in (path, copy) for number in (1, 2)]
     assert hashes[:2] == hashes[2:] and hashes[0] != hashes[1]
+
+
+def test_a_video_of_holes_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "clip.ts"
+    path.write_bytes((b"\x47" + bytes(187)) * 5)
+    os.truncate(path, 1 << 40)
+    with pytest.raises(VideoError, match="it is nearly all holes"):
+        _ = Video(path).index

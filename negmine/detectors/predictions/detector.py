@@ -18,6 +18,8 @@ from negmine.errors import BoxError, DetectorError
 from negmine.paths import printable
 from negmine.structures import Detections, Image
 
+_MOST = 10_000  # predictions of an image; each may become a negative
+
 
 class PredictionsDetector(BaseDetector):
     """Looks up the predictions for an image by the name of its file.
@@ -90,7 +92,8 @@ class PredictionsDetector(BaseDetector):
             size_wh: of the upright image, pixels.
 
         Raises:
-            BoxError: where a box is outside the image, or the image is not among those that were predicted on.
+            BoxError: where a box is outside the image, there are more than any detector gives, or the image is not
+                among those that were predicted on.
         """
         rows, listed = self._predictions.rows, self._predictions.listed
         name = name_of_file(path, rows.keys() if listed is None else listed)
@@ -101,5 +104,7 @@ class PredictionsDetector(BaseDetector):
         if found is None:
             return Detections.empty()
         scale = np.array([*size_wh, *size_wh]) if self._predictions.shares else np.ones(4)
+        if np.count_nonzero(found[:, 4] >= self._conf) > _MOST:
+            raise BoxError(f"it has over {_MOST} predictions of a score of {self._conf:g} or more; raise --conf")
         detections = Detections(clipped(found[:, :4] * scale, size_wh), found[:, 4], found[:, 5].astype(np.int64))
         return usable(detections.select(detections.scores >= self._conf), self._wanted)

@@ -359,3 +359,12 @@ def test_there_is_no_model_to_ask() -> None:
         coco([], classes=("tree",))
     with pytest.raises(WeightsError, match=r"results.json is not a model.*--predictions"):
         open_detector(DetectorConfig("results.json"))
+
+
+def test_more_predictions_than_any_detector_gives_are_an_error_of_that_image() -> None:
+    detector = yolo(
+        {"x.txt": "0 0.5 0.5 0.2 0.2 0.9\n" * 10_001, "y.txt": "0 0.5 0.5 0.2 0.2 0.9\n", "classes.txt": "cat\n"}
+    )
+    with pytest.raises(BoxError, match=r"it has over 10000 predictions of a score of .* or more; raise --conf"):
+        detector.predict_path(Path("x.jpg"), SIZE)
+    assert len(detector.predict_path(Path("y.jpg"), SIZE)) == 1
