@@ -119,7 +119,8 @@ def _require_any(
     if waiting or os.path.exists(out / MANIFEST):  # noqa: PTH110  (it raises for no path)
         return
     if config.only == "gaps":
-        why = f"{counted(len(marked), 'frame')} with one: labelled by now" if marked else "no scan found any"
+        none = "no scan found any that nobody rejected"
+        why = f"{counted(len(marked), 'frame')} with one: labelled by now" if marked else none
         raise ExportError(
             f"bank {printable(bank)} has no likely miss that waits for its label ({why}); they come from `negmine scan "
             "VIDEO --flicker`, and more of them from a lower --conf"
