@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import struct
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from killing import until
 from starlette.testclient import TestClient
 
 from negmine.bank.bank import Bank
+from negmine.bank.index import Index
 from negmine.bank.likenesses import Likeness, Likenesses
 from negmine.bank.verdicts import Verdicts
 from negmine.bank.writer import BankWriter
@@ -58,6 +60,20 @@ def test_an_empty_bank_has_a_page(visit: Visit, tmp_path: Path) -> None:
     assert listed(empty) == []
     assert empty.get("/api/facets").json()["classes"] == []
     assert set(empty.get("/api/changes").json()["states"].values()) == {0}
+
+
+def test_the_page_is_there_before_the_bank_is_read(visit: Visit, three: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    may_read, read = threading.Event(), Index.read
+
+    def late(bank: Bank) -> Index:
+        assert may_read.wait(60)
+        return read(bank)
+
+    monkeypatch.setattr(Index, "read", late)
+    page = visit(three)
+    assert page.get("/").status_code == 200
+    may_read.set()
+    assert listed(page) == [3, 2, 1]
 
 
 def test_the_hardest_come_first(asking: TestClient) -> None:
