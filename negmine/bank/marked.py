@@ -21,7 +21,7 @@ UNION ALL
 SELECT s.sha256, s.width, s.height, 0, d.class_name, d.score, d.x1, d.y1, d.x2, d.y2, 0
 FROM doubts d JOIN sources s ON s.id = d.source_id WHERE d.state = 'target'
 UNION ALL
-SELECT s.sha256, s.width, s.height, 0, r.class_name, r.score, r.x1, r.y1, r.x2, r.y2
+SELECT s.sha256, s.width, s.height, 0, r.class_name, r.score, r.x1, r.y1, r.x2, r.y2, 1
 FROM gap_reviews r JOIN sources s ON s.id = r.source_id WHERE r.state = 'target'
 ORDER BY 1, 6 DESC, 7, 8, 9, 10
 """
