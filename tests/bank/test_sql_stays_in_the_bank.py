@@ -18,7 +18,8 @@ def sql_in(source: str) -> Iterator[int]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and STATEMENT.match(node.value):
             yield node.lineno
-        if isinstance(node, ast.Attribute) and node.attr in ("query", "scalar"):
+        called = node.func if isinstance(node, ast.Call) else None
+        if isinstance(called, ast.Attribute) and called.attr in ("query", "scalar"):
             yield node.lineno
 
 

@@ -49,8 +49,9 @@ def test_killed_exports_end_as_an_undisturbed_one(
 
 
 def test_a_killed_export_of_another_data_set_is_taken_over(small_bank: Path, tmp_path: Path) -> None:
-    other = write_yolo(tmp_path / "other", {"train": {f"o{i}.png": [("car", 1, 1, 9, 9)] for i in range(60)}})
-    data = write_yolo(tmp_path / "data", {"train": {"a.png": [("car", 1, 1, 9, 9)]}})
+    car, val = [("car", 1, 1, 9, 9)], {"v.png": []}
+    other = write_yolo(tmp_path / "other", {"train": {f"o{i}.png": car for i in range(60)}, "val": val})
+    data = write_yolo(tmp_path / "data", {"train": {"a.png": car}, "val": val})
     process = start(_SCRIPT, small_bank, other, tmp_path / "out", "yolo", "copy")
     until(lambda: list((tmp_path / "out").glob("images/train/*")), process)
     process.send_signal(signal.SIGKILL)

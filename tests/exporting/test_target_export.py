@@ -227,7 +227,7 @@ def test_a_likely_miss_is_told_from_what_was_found_where_the_format_can_say_so(w
     truth = open_dataset(out).truth.read(out / "JPEGImages" / "clip-t0.600-f6.jpg", (200, 120))
     assert truth is not None and truth.boxes_xyxy.tolist() == [[20, 20, 40, 40], [60, 70, 90, 100]]
     out = exported_gaps(with_gap, tmp_path / "coco", "coco")
-    found = json.loads((out / "train" / "_annotations.coco.json").read_text())["annotations"]
+    found = json.loads((out / "annotations.json").read_text())["annotations"]
     assert [each["attributes"]["proposed"] for each in found] == ["detection", "gap"]
     assert [each["score"] for each in found] == pytest.approx([0.8, 0.6])
     out = exported_gaps(with_gap, tmp_path / "label-studio", "label-studio")
