@@ -49,10 +49,11 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@
 
-# Datumaro reads exports back in an environment of its own: it brings another build of OpenCV, which would overwrite ours.
-$(VENV)/readers/.installed: $(VENV)/bin/python
+# Datumaro and Hugging Face's datasets read exports back in an environment of their own: Datumaro brings another build of
+# OpenCV, which would overwrite ours.
+$(VENV)/readers/.installed: $(VENV)/bin/python Makefile
 	$(PYTHON) -m venv $(VENV)/readers
-	$(VENV)/readers/bin/python -m pip install --quiet datumaro==1.13.12
+	$(VENV)/readers/bin/python -m pip install --quiet datumaro==1.13.12 datasets==5.2.0
 	touch $@
 
 $(VENV)/.installed-lint: $(VENV)/.installed

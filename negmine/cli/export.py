@@ -161,7 +161,8 @@ def command(
     --merge writes the whole training set: the images of DATA with their objects, converted to --format, and the
     negatives in the training split. Other splits, such as val, are written as they are. A negative is left out if it
     holds an object of DATA, or comes from an image of val or test. So is an image of DATA that has no label or cannot
-    be read. Where --format is the format of DATA, its labels stay as they are, masks, key points and angles too.
+    be read. Where --format is the format of DATA, its labels stay as they are, masks, key points and angles too;
+    another format that would lose these is refused.
 
     How many: each option narrows what those before it left. First --only accepted and --classes; then the order,
     hardest first, or with --diverse the hardest of each cluster in turn; then --max-per-source, --hardest, --count; at
@@ -172,8 +173,6 @@ def command(
 
     --into adds images and empty labels beside those of DATA, and their names to its lists or COCO file. --remove takes
     just these out again, and DATA is what it was, byte for byte. What you have changed since stays, and is named.
-
-    An export without splits of DATA has a split train alone. What a format cannot say, such as masks, is refused.
     """
     if remove:
         require_alone(ctx, "--remove", "--into, --split and how labels are understood", _TO_REMOVE)

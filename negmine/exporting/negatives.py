@@ -18,7 +18,7 @@ from negmine.exporting.names import negative_name, variant_name
 from negmine.exporting.result import AddedCounts
 from negmine.exporting.selection import cluster_numbers, keep_to, require_classes, select
 from negmine.held_out import HeldOut
-from negmine.labels.plan import ExportImage, Found, Origin, StoredFile
+from negmine.labels.plan import ExportImage, FoundBox, Origin, StoredFile
 from negmine.labels.splits import TRAIN
 from negmine.paths import printable
 from negmine.structures import FloatArray
@@ -185,7 +185,7 @@ def _origin(negative: Negative, file: Negative | Variant, origins: Origins | Non
         source_sha256=negative.source_sha256,
         rect=negative.rect,
         state=negative.review,
-        found=tuple(Found(printable(each.class_name), each.score, box) for each, box in found),
+        found=tuple(FoundBox(printable(each.class_name), each.score, box) for each, box in found),
         runs=origins.runs_of(negative),
         taken_ms=origins.taken_ms.get(negative.source_sha256),
         video_ms=None if frame is None else frame.time_ms,

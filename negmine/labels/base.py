@@ -250,7 +250,6 @@ class LabelWriter(ABC):
         title: what people call it.
         features: what its labels can say, whether negmine keeps it or not.
         image_suffixes: of the images that its readers open; None where they take any.
-        has_objects: whether it can say which objects an image holds; else it lists negatives alone.
         tells_origin: whether it says what the bank knows of a negative.
         advice: what a reader of it must be told about images without objects; "" for nothing.
     """
@@ -259,7 +258,6 @@ class LabelWriter(ABC):
     title: ClassVar[str]
     features: ClassVar[frozenset[Feature]] = frozenset()
     image_suffixes: ClassVar[frozenset[str] | None] = None
-    has_objects: ClassVar[bool] = True
     tells_origin: ClassVar[bool] = False
     advice: ClassVar[str] = ""
 

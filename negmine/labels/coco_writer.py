@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from negmine.errors import ExportError
-from negmine.labels.objects import as_json, by_split, numbered, written_objects
+from negmine.labels.objects import by_split, class_numbers, json_file, written_objects
 from negmine.labels.plan import Content, ExportImage, FileEntry, Plan
 from negmine.paths import printable
 
@@ -62,7 +62,7 @@ def plan_coco(images: Sequence[ExportImage], class_names: Sequence[str], layout:
 def _document(images: Sequence[ExportImage], categories: Sequence[_Entry]) -> bytes:
     """The JSON of a split."""
     class_ids = {category.get("name"): category.get("id") for category in reversed(categories)}
-    numbers = numbered(str(name) for name in class_ids)
+    numbers = class_numbers(str(name) for name in class_ids)
     image_ids = _ids([None if (entry := _entry(image)) is None else entry.image.get("id") for image in images])
     annotations = [
         (image_id, annotation)
@@ -83,7 +83,7 @@ def _document(images: Sequence[ExportImage], categories: Sequence[_Entry]) -> by
             for own_id, (image_id, annotation) in zip(ids, annotations, strict=True)
         ],
     }
-    return as_json(document)
+    return json_file(document)
 
 
 def _entry(image: ExportImage) -> FileEntry | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FormatRow:
     """A format in the list.
 
     Attributes:
@@ -34,18 +34,18 @@ class Entry:
 
 _WRITERS = "negmine.labels.writers"
 _FORMATS = {
-    "voc": Entry("negmine.labels.voc", "Pascal VOC: an XML file an image, and lists of splits", is_read=True),
-    "yolo": Entry("negmine.labels.yolo", "YOLO: a text file an image, and data.yaml (Ultralytics)", is_read=True),
-    "coco": Entry("negmine.labels.coco", "COCO: images/ and a JSON a split (MMDetection, torchvision)", is_read=True),
-    "roboflow": Entry(f"{_WRITERS}.roboflow", "COCO in Roboflow's folders, train/ and valid/ (RF-DETR)"),
-    "darknet": Entry(f"{_WRITERS}.darknet", "Darknet: obj.data, train.txt and a text file an image"),
-    "imagefolder": Entry(f"{_WRITERS}.imagefolder", "Hugging Face imagefolder with metadata.jsonl (transformers)"),
-    "createml": Entry(f"{_WRITERS}.createml", "Create ML: a JSON a split"),
-    "datumaro": Entry(f"{_WRITERS}.datumaro", "Datumaro: a JSON a split, with what the bank knows"),
-    "fiftyone": Entry(f"{_WRITERS}.fiftyone", "FiftyOne: samples with tags, scores and sources"),
-    "label-studio": Entry(f"{_WRITERS}.label_studio", "Label Studio: tasks, with the detector's boxes to judge"),
-    "cvat": Entry(f"{_WRITERS}.cvat_images", "CVAT for images 1.1: an XML a task"),
-    "csv": Entry(f"{_WRITERS}.provenance", "a CSV of where each negative comes from", has_objects=False),
+    "voc": FormatRow("negmine.labels.voc", "Pascal VOC: an XML file an image, and lists of splits", is_read=True),
+    "yolo": FormatRow("negmine.labels.yolo", "YOLO: a text file an image, and data.yaml (Ultralytics)", is_read=True),
+    "coco": FormatRow("negmine.labels.coco", "COCO: images/, a JSON a split (MMDetection, torchvision)", is_read=True),
+    "roboflow": FormatRow(f"{_WRITERS}.roboflow", "COCO in Roboflow's folders, train/ and valid/ (RF-DETR)"),
+    "darknet": FormatRow(f"{_WRITERS}.darknet", "Darknet: obj.data, train.txt and a text file an image"),
+    "imagefolder": FormatRow(f"{_WRITERS}.imagefolder", "Hugging Face imagefolder: metadata.jsonl (transformers)"),
+    "createml": FormatRow(f"{_WRITERS}.createml", "Create ML: a JSON a split"),
+    "datumaro": FormatRow(f"{_WRITERS}.datumaro", "Datumaro: a JSON a split, with what the bank knows"),
+    "fiftyone": FormatRow(f"{_WRITERS}.fiftyone", "FiftyOne: samples with tags, scores and sources"),
+    "label-studio": FormatRow(f"{_WRITERS}.label_studio", "Label Studio: tasks, with the detector's boxes to judge"),
+    "cvat": FormatRow(f"{_WRITERS}.cvat_images", "CVAT for images 1.1: an XML a task"),
+    "csv": FormatRow(f"{_WRITERS}.provenance", "a CSV of where each negative comes from", has_objects=False),
 }
 WRITTEN_FORMATS = tuple(key for key, entry in _FORMATS.items() if entry.about)
 OBJECT_FORMATS = tuple(key for key in WRITTEN_FORMATS if _FORMATS[key].has_objects)

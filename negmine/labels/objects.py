@@ -40,7 +40,7 @@ class WrittenObject:
         return x1, y1, x2 - x1, y2 - y1
 
 
-def numbered(class_names: Iterable[str]) -> dict[str, int]:
+def class_numbers(class_names: Iterable[str]) -> dict[str, int]:
     """Class name to number, from 0; of two equal names the first counts."""
     numbers: dict[str, int] = {}
     for number, name in enumerate(class_names):
@@ -82,6 +82,6 @@ def by_split(images: Sequence[ExportImage]) -> dict[str, list[ExportImage]]:
     return splits
 
 
-def as_json(document: object, *, indent: int | None = None) -> bytes:
+def json_file(document: object, *, indent: int | None = None) -> bytes:
     """A JSON file: ASCII, so that no reader has to know its encoding; the same document, the same bytes."""
     return (json.dumps(document, indent=indent) + "\n").encode("ascii")

@@ -82,7 +82,7 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundBox:
     """A false positive in an exported image.
 
     Attributes:
@@ -117,7 +117,7 @@ class Origin:
     source_sha256: str
     rect: Rect | None = None
     state: ReviewState = "unreviewed"
-    found: tuple[Found, ...] = ()
+    found: tuple[FoundBox, ...] = ()
     runs: tuple[str, ...] = ()
     taken_ms: int | None = None
     video_ms: int | None = None

@@ -60,6 +60,7 @@ def test_there_is_a_guide_for_every_job() -> None:
         "bank.md",
         "ratio-and-export.md",
         "how-many.md",
+        "export-formats.md",
         "retrain.md",
         "large-images.md",
         "verifier.md",
@@ -125,6 +126,13 @@ def _training_set_is_whole(folder: Path) -> None:
     assert len(list((folder / "training-set" / "images" / "val").iterdir())) == 4
 
 
+def _every_format_is_there(folder: Path) -> None:
+    made = {path.parent.name for path in folder.glob("*/negmine-export.json")}
+    trainers = {f"as-{key}" for key in ("coco", "roboflow", "darknet", "imagefolder", "createml")}
+    assert made == trainers | {"for-label-studio", "for-cvat", "for-fiftyone", "for-datumaro", "provenance"}
+    assert (folder / "provenance" / "negatives.csv").read_text().count("\n") > 1
+
+
 def _bank_is_sound(folder: Path) -> None:
     assert (folder / "sheet.png").stat().st_size > 1000 and (folder / "negative.json").stat().st_size > 1000
     assert verify(folder / "negmine-bank").ok
@@ -149,6 +157,7 @@ _CHECKS = {
     "cameras.md": _frames_are_kept,
     "unlabelled-video.md": _video_was_mined,
     "bank.md": _bank_is_sound,
+    "export-formats.md": _every_format_is_there,
     "review.md": _verdicts_are_stored,
     "ratio-and-export.md": _training_set_is_whole,
 }

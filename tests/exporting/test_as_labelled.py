@@ -14,6 +14,7 @@ from negmine.datasets.open import open_dataset
 from negmine.errors import ConfigError, ExportError
 from negmine.exporting.config import CopyMethod, ExportConfig
 from negmine.exporting.export import export
+from negmine.labels.formats import OBJECT_FORMATS, label_writer
 
 ROWS = {
     "seg": "0 0.5 0.5 0.7 0.25 0.85 0.5\r\n0  0.50 0.5 0.2 0.2 \n\n",  # a triangle, and a box in odd blanks
@@ -172,6 +173,27 @@ def test_what_another_format_would_lose_is_refused_unless_boxes_will_do(
         merged = export(small_bank, out, merge=data, config=ExportConfig(format=other, boxes_only=True)).merged
         assert merged is not None and merged.train.positives > 0
     assert export(small_bank, tmp_path / own, merge=data, config=ExportConfig(format=own)).merged is not None
+
+
+def test_every_format_keeps_the_masks_of_coco_or_refuses_them_by_name(small_bank: Path, tmp_path: Path) -> None:
+    data, _ = data_with("mask", tmp_path / "data")
+    keeping = {key for key in OBJECT_FORMATS if label_writer(key).keeps_labels_of == "COCO"}
+    assert keeping == {"coco", "roboflow"}
+    for key in OBJECT_FORMATS:
+        config = ExportConfig(format=key)
+        if key in keeping:
+            export(small_bank, tmp_path / key, merge=data, config=config)
+            (path,) = tmp_path.glob(f"{key}/**/*annotations*.json")
+            assert json.loads(path.read_text())["annotations"][0]["segmentation"] == [[1, 2, 30, 4, 5, 60]]
+            continue
+        with pytest.raises(ExportError, match=rf"\(masks\), which an export as {label_writer(key).title} would lose"):
+            export(small_bank, tmp_path / key, merge=data, config=config)
+        assert not (tmp_path / key).exists()
+
+
+def test_a_csv_takes_no_data_set(small_bank: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="CSV lists negatives alone; leave --merge out"):
+        export(small_bank, tmp_path / "out", merge=tmp_path / "nowhere", config=ExportConfig(format="csv"))
 
 
 def test_boxes_go_into_any_format(small_bank: Path, tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ export(sys.argv[1], sys.argv[3], merge=sys.argv[2], config=ExportConfig(format=s
         (signal.SIGINT, "voc", "copy"),
         (signal.SIGKILL, "voc", "hardlink"),
         (signal.SIGKILL, "coco", "copy"),
+        (signal.SIGKILL, "fiftyone", "hardlink"),
     ],
 )
 def test_killed_exports_end_as_an_undisturbed_one(

@@ -86,6 +86,16 @@ def test_label_studio_gets_tasks_with_predictions_and_an_interface(bank: Path, t
     assert root.find("RectangleLabels").get("name") == prediction["result"][0]["from_name"]  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("key", ["cvat", "datumaro", "fiftyone", "createml"])
+def test_other_tools_get_the_boxes_as_labels_and_no_image_is_called_a_negative(
+    bank: Path, tmp_path: Path, key: str
+) -> None:
+    result = export_targets(bank, tmp_path / "out", config=TargetExportConfig(key))
+    written = "".join(path.read_text() for path in tmp_path.glob("out/**/*") if path.suffix in (".json", ".xml"))
+    assert result.proposals == 2 and "lamp" in written
+    assert '"hard_negative": true' not in written and '["train", "hard_negative"]' not in written
+
+
 def test_a_class_name_cannot_leave_its_place_in_the_interface() -> None:
     plan = label_writer("label-studio").plan([], class_names=['"/><script>', "a\x01b"], folder="out")
     interface = plan["label-config.xml"]

@@ -12,7 +12,7 @@ from negmine.datasets.open import open_dataset, open_truth
 from negmine.errors import ExportError, TruthError
 from negmine.labels import formats
 from negmine.labels.base import Feature, LabelFormat, LabelSet
-from negmine.labels.formats import WRITTEN_FORMATS, Entry, label_format, label_formats, label_writer
+from negmine.labels.formats import WRITTEN_FORMATS, FormatRow, label_format, label_formats, label_writer
 from negmine.labels.plan import ExportImage, StoredFile
 from negmine.labels.voc import VocLabels
 from negmine.structures import GroundTruth
@@ -96,7 +96,7 @@ def test_a_format_that_is_only_read_says_so() -> None:
 def test_a_line_in_the_list_is_enough_to_add_a_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = written(tmp_path, "voc", GroundTruth.of([[0, 0, 10, 10]], ["cat"]))
     put(folder / "marker")
-    monkeypatch.setattr(formats, "_FORMATS", {"marked": Entry(__name__, "", is_read=True)})
+    monkeypatch.setattr(formats, "_FORMATS", {"marked": FormatRow(__name__, "", is_read=True)})
     assert open_truth(folder).class_names == ("cat",)
     with pytest.raises(TruthError, match="expected a folder with a marker, or a folder that holds"):
         open_truth(put(tmp_path / "a.txt"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from negmine.labels.base import LabelWriter
-from negmine.labels.objects import as_json, by_split, numbered, written_objects
+from negmine.labels.objects import by_split, class_numbers, json_file, written_objects
 from negmine.labels.plan import Content, ExportImage, Header, Plan
 from negmine.paths import printable
 
@@ -31,11 +31,11 @@ class CreateMl(LabelWriter):
     ) -> Plan:
         """See `LabelWriter.plan`."""
         files: dict[str, Content] = {}
-        numbers = numbered(class_names)
+        numbers = class_numbers(class_names)
         for split, members in by_split(images).items():
             place = _FOLDERS.get(split, split)
             files |= {f"{place}/{image.file_name}": image.file for image in members}
-            files[f"{place}/{_ANNOTATIONS}"] = as_json([_entry(image, numbers) for image in members])
+            files[f"{place}/{_ANNOTATIONS}"] = json_file([_entry(image, numbers) for image in members])
         return files
 
 

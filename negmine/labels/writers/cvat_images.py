@@ -14,7 +14,7 @@ from lxml import etree
 
 from negmine.errors import ExportError
 from negmine.labels.base import Feature, LabelWriter
-from negmine.labels.objects import WrittenObject, by_split, numbered, written_objects
+from negmine.labels.objects import WrittenObject, by_split, class_numbers, written_objects
 from negmine.labels.plan import Content, ExportImage, Header, Plan
 from negmine.paths import printable
 
@@ -59,7 +59,7 @@ def _document(images: Sequence[ExportImage], class_names: Sequence[str], split: 
     labels = etree.SubElement(task, "labels")
     for name in class_names:
         _add_label(labels, _name(name))
-    numbers = numbered(class_names)
+    numbers = class_numbers(class_names)
     for index, image in enumerate(images):
         width, height = image.size_wh
         about = {"id": str(index), "name": image.file_name, "width": str(width), "height": str(height)}

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from negmine.errors import ExportError
 from negmine.labels.base import LabelWriter
-from negmine.labels.objects import by_split, numbered
+from negmine.labels.objects import by_split, class_numbers
 from negmine.labels.plan import Content, ExportImage, Header, Plan
 from negmine.labels.yolo_writer import yolo_lines
 from negmine.paths import printable
@@ -41,7 +41,7 @@ class Darknet(LabelWriter):
         for name in class_names:
             _require_name(name)
         files: dict[str, Content] = {}
-        class_ids = numbered(class_names)
+        class_ids = class_numbers(class_names)
         lists: dict[str, str] = {}
         for split, members in by_split(images).items():
             own = _FOLDERS.get(split, split)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from negmine.labels.base import Feature, LabelWriter
-from negmine.labels.objects import WrittenObject, as_json, by_split, numbered, written_objects
+from negmine.labels.objects import WrittenObject, by_split, class_numbers, json_file, written_objects
 from negmine.labels.plan import Content, ExportImage, Header, Plan
 from negmine.paths import printable
 
@@ -31,7 +31,7 @@ class Datumaro(LabelWriter):
     ) -> Plan:
         """See `LabelWriter.plan`."""
         files: dict[str, Content] = {}
-        numbers = numbered(class_names)
+        numbers = class_numbers(class_names)
         labels = [{"name": printable(name), "parent": "", "attributes": []} for name in class_names]
         for split, members in by_split(images).items():
             files |= {f"images/{split}/{image.file_name}": image.file for image in members}
@@ -42,7 +42,7 @@ class Datumaro(LabelWriter):
                 "categories": {"label": {"labels": labels, "label_groups": [], "attributes": []}},
                 "items": [_item(image, numbers) for image in members],
             }
-            files[f"annotations/{split}.json"] = as_json(document)
+            files[f"annotations/{split}.json"] = json_file(document)
         return files
 
 

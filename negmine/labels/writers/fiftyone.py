@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from negmine.boxes import Box
 from negmine.labels.base import Feature, LabelWriter
-from negmine.labels.objects import as_json, numbered, written_objects
+from negmine.labels.objects import class_numbers, json_file, written_objects
 from negmine.labels.plan import Content, ExportImage, Header, Plan
 from negmine.paths import printable
 
@@ -37,10 +37,10 @@ class FiftyOne(LabelWriter):
     ) -> Plan:
         """See `LabelWriter.plan`."""
         files: dict[str, Content] = {f"data/{image.file_name}": image.file for image in images}
-        numbers = numbered(class_names)
-        files["samples.json"] = as_json({"samples": [_sample(image, numbers) for image in images]})
+        numbers = class_numbers(class_names)
+        files["samples.json"] = json_file({"samples": [_sample(image, numbers) for image in images]})
         info = {"classes": {"ground_truth": [printable(name) for name in class_names]}}
-        files["metadata.json"] = as_json({"name": folder, "media_type": "image", "info": info}, indent=1)
+        files["metadata.json"] = json_file({"name": folder, "media_type": "image", "info": info}, indent=1)
         return files
 
 

@@ -5,26 +5,30 @@ train/metadata.jsonl    a line an image: file_name, image_id, width, height and 
 train/NAME.jpg          its images
 validation/, test/      the same
 
-The types are stated, since from empty lists alone nobody could tell them.
+The card states types, since from empty lists alone nobody could tell them. An image of a data set has the score 0 and
+the source "", which keep the types of these columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 import yaml
 
+from negmine.errors import ExportError
 from negmine.labels.base import LabelWriter
-from negmine.labels.objects import as_json, by_split, numbered, written_objects
+from negmine.labels.objects import by_split, class_numbers, json_file, written_objects
 from negmine.labels.plan import Content, ExportImage, Header, Plan
 from negmine.paths import printable
 
 _CARD, _METADATA = "README.md", "metadata.jsonl"
 _FOLDERS = {"val": "validation"}  # as `datasets` calls them
+_SPLIT = re.compile(r"\w+(\.\w+)*", re.ASCII)
 
 
 class ImageFolder(LabelWriter):
-    """What `datasets.load_dataset("imagefolder", data_dir=...)` and `load_dataset(FOLDER)` read."""
+    """What `datasets.load_dataset(FOLDER)` reads."""
 
     key = "imagefolder"
     title = "Hugging Face imagefolder"
@@ -37,21 +41,45 @@ class ImageFolder(LabelWriter):
     ) -> Plan:
         """See `LabelWriter.plan`."""
         files: dict[str, Content] = {}
-        numbers = numbered(class_names)
+        numbers = class_numbers(class_names)
         number = object_number = 0
-        for split, members in by_split(images).items():
-            place, lines = _FOLDERS.get(split, split), list[bytes]()
+        splits = by_split(images)
+        _require_readable(splits)
+        for split, members in splits.items():
+            place, lines = _place(split), list[bytes]()
             for image in members:
                 row = _row(image, numbers, number, object_number)
                 files[f"{place}/{image.file_name}"] = image.file
-                lines.append(as_json(row))
+                lines.append(json_file(row))
                 number, object_number = number + 1, object_number + len(row["objects"]["id"])  # type: ignore[index]
             files[f"{place}/{_METADATA}"] = b"".join(lines)
-        files[_CARD] = _card(class_names)
+        files[_CARD] = _card(class_names, splits)
         return files
 
 
 FORMAT = ImageFolder()
+
+
+def _require_readable(splits: Mapping[str, Sequence[ExportImage]]) -> None:
+    """Refuse the name of a split that `datasets` refuses, and a split without any object beside one with some.
+
+    `datasets` tells the types of a split from its metadata, and takes no two splits of different types.
+
+    Raises:
+        ExportError: naming the split.
+    """
+    for split in splits:
+        if not _SPLIT.fullmatch(split):
+            raise ExportError(
+                f"the split {printable(split)} cannot be written for `datasets`, whose splits have names of letters, "
+                "digits and _; rename it, or choose another --format"
+            )
+    empty = [split for split, members in splits.items() if all(image.truth.crowd.all() for image in members)]
+    if 0 < len(empty) < len(splits):
+        raise ExportError(
+            f"the split {printable(empty[0])} holds no object, and `datasets` cannot read it beside those that do; "
+            "choose another --format"
+        )
 
 
 def _row(image: ExportImage, numbers: Mapping[str, int], number: int, first_object: int) -> Mapping[str, object]:
@@ -69,12 +97,12 @@ def _row(image: ExportImage, numbers: Mapping[str, int], number: int, first_obje
             "category": [each.number for each in objects],
         },
         "is_negative": image.is_negative,
-        "score": origin.found[0].score if origin is not None and origin.found else None,
-        "source": None if origin is None else origin.source,
+        "score": origin.found[0].score if origin is not None and origin.found else 0.0,
+        "source": "" if origin is None else origin.source,
     }
 
 
-def _card(class_names: Sequence[str]) -> bytes:
+def _card(class_names: Sequence[str], splits: Iterable[str]) -> bytes:
     """The card, whose head is YAML."""
     names = {str(number): printable(name) for number, name in enumerate(class_names)}
     objects = [
@@ -92,6 +120,12 @@ def _card(class_names: Sequence[str]) -> bytes:
         {"name": "score", "dtype": "float64"},
         {"name": "source", "dtype": "string"},
     ]
-    head = {"task_categories": ["object-detection"], "dataset_info": {"features": features}}
+    files = [{"split": _place(split), "path": f"{_place(split)}/**"} for split in splits]
+    config = {"config_name": "default", "data_files": files, "features": features}
+    head = {"task_categories": ["object-detection"], "configs": [config]}
     text = yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
     return f"---\n{text}---\n\nImages for object detection; those with `is_negative` hold no target.\n".encode()
+
+
+def _place(split: str) -> str:
+    return _FOLDERS.get(split, split)

@@ -19,7 +19,7 @@ from lxml import etree
 
 from negmine.boxes import Box
 from negmine.labels.base import LabelWriter
-from negmine.labels.objects import as_json, numbered, written_objects
+from negmine.labels.objects import class_numbers, json_file, written_objects
 from negmine.labels.plan import Content, ExportImage, Header, Plan
 from negmine.paths import printable
 
@@ -50,8 +50,8 @@ class LabelStudio(LabelWriter):
     ) -> Plan:
         """See `LabelWriter.plan`."""
         files: dict[str, Content] = {f"images/{image.file_name}": image.file for image in images}
-        numbers = numbered(class_names)
-        files[TASKS] = as_json([_task(image, numbers, folder) for image in images], indent=1)
+        numbers = class_numbers(class_names)
+        files[TASKS] = json_file([_task(image, numbers, folder) for image in images], indent=1)
         files[_INTERFACE] = _interface(class_names)
         return files
 

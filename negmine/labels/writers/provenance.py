@@ -33,7 +33,6 @@ class ProvenanceCsv(LabelWriter):
 
     key = "csv"
     title = "CSV"
-    has_objects = False
     tells_origin = True
 
     def plan(

@@ -16,11 +16,11 @@ from lxml import etree
 from negmine.boxes import Rect
 from negmine.errors import ExportError, LabelError
 from negmine.labels.formats import OBJECT_FORMATS, WRITTEN_FORMATS, label_writer
-from negmine.labels.plan import ExportImage, Found, Origin, StoredFile
+from negmine.labels.plan import ExportImage, FoundBox, Origin, StoredFile
 from negmine.structures import GroundTruth
 
 SIZE_WH = (80, 60)
-LAMP = Found("lamp", 0.75, (8.0, 6.0, 24.0, 18.0))
+LAMP = FoundBox("lamp", 0.75, (8.0, 6.0, 24.0, 18.0))
 NEGATIVE = Origin(
     "ab" * 32, "/pictures/wall.jpg", "cd" * 32, Rect(10, 20, 90, 80), "unreviewed", (LAMP,), ("best.pt 1",)
 )
@@ -152,18 +152,28 @@ def test_label_studio_tells_confirmed_from_not_looked_at() -> None:
 
 
 def test_an_image_folder_states_types_that_empty_lists_do_not_show() -> None:
-    files = planned("imagefolder", [image("a", TRUTH), image("n", origin=NEGATIVE), image("v", splits=("val",))])
+    files = planned("imagefolder", [image("a", TRUTH), image("n", origin=NEGATIVE), image("v", TRUTH, splits=("val",))])
     labelled, negative = map(json.loads, files["train/metadata.jsonl"].splitlines())
     assert labelled["objects"]["bbox"] == [[8, 6, 16, 12], [0, 0, 80, 60], [40, 30, 1, 1]]
     assert labelled["objects"] | {"bbox": 0} == {
         "id": [0, 1, 2], "area": [192, 4800, 1], "bbox": 0, "category": [0, 1, 1],
     }  # fmt: skip
     assert negative["objects"] == {"id": [], "area": [], "bbox": [], "category": []}
-    assert (negative["is_negative"], negative["score"], labelled["source"]) == (True, 0.75, None)
+    assert (negative["is_negative"], negative["score"], labelled["source"]) == (True, 0.75, "")
     assert json.loads(files["validation/metadata.jsonl"])["image_id"] == 2
     head = yaml.safe_load(files["README.md"].split(b"---\n")[1])
-    objects = {each["name"]: each for each in head["dataset_info"]["features"]}["objects"]["struct"]
+    (config,) = head["configs"]
+    assert [each["split"] for each in config["data_files"]] == ["train", "validation"]
+    objects = {each["name"]: each for each in config["features"]}["objects"]["struct"]
     assert objects[3]["list"]["dtype"]["class_label"]["names"] == {"0": "van", "1": "car"}
+
+
+@pytest.mark.parametrize(
+    ("truth", "split", "said"), [(None, "val", "the split val holds no object"), (TRUTH, "a-b", "the split a-b cannot")]
+)
+def test_a_split_that_datasets_cannot_read_is_refused(truth: GroundTruth | None, split: str, said: str) -> None:
+    with pytest.raises(ExportError, match=said):
+        planned("imagefolder", [image("a", TRUTH), image("v", truth, splits=(split,))])
 
 
 def rows(images: Sequence[ExportImage]) -> list[dict[str, str]]:
@@ -187,7 +197,7 @@ def test_a_csv_has_a_row_for_each_negative() -> None:
 
 @pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+1", "-lamp", "@SUM(A1)", "\t=1"])
 def test_no_cell_of_a_csv_is_a_formula(name: str) -> None:
-    origin = Origin("ab", name, "cd", Rect(0, 0, 8, 6), found=(Found(name, 0.5, (0, 0, 4, 4)),))
+    origin = Origin("ab", name, "cd", Rect(0, 0, 8, 6), found=(FoundBox(name, 0.5, (0, 0, 4, 4)),))
     (row,) = rows([image("n", origin=origin)])
     for key in ("class", "source"):
         assert row[key][0] in "'\\" and row[key].isprintable()
