@@ -192,6 +192,7 @@ def test_near_duplicates_link_clips() -> None:
     assert image_groups(images) == [["a", "b"], ["c"]]
     assert image_groups(images, GroupBy("folder")) == [["a", "b", "c"]]
     assert image_groups(images, GroupBy(r"/([ac])\.")) == [["a", "b"], ["c"]]
+    assert image_groups(images, together=[("c", "b"), ("a",)]) == [["a", "b", "c"]]
 
 
 def test_what_belongs_to_labelled_images_goes_where_they_are() -> None:

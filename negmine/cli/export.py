@@ -173,8 +173,6 @@ def command(
 
     --into adds images and empty labels beside those of DATA, and their names to its lists or COCO file. --remove takes
     just these out again, and DATA is what it was, byte for byte. What you have changed since stays, and is named.
-
-    An export without splits of DATA has a split train alone.
     """
     if remove:
         require_alone(ctx, "--remove", "--into, --split and how labels are understood", _TO_REMOVE)

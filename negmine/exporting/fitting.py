@@ -17,9 +17,10 @@ def require_fitting(config: ExportConfig, bank: str | Path | None, merge: str | 
     Raises:
         ConfigError: naming what is missing, or too much.
     """
-    chosen, writer = config.selection, label_writer(config.format)
+    chosen = config.selection
     if merge is not None and config.format not in OBJECT_FORMATS:
-        raise ConfigError(f"{writer.title} lists negatives alone; leave --merge out, or choose another --format")
+        title = label_writer(config.format).title
+        raise ConfigError(f"{title} lists negatives alone; leave --merge out, or choose another --format")
     if merge is None and bank is None:
         raise ConfigError("expected a bank or --merge, found neither; name what to export")
     if merge is None and config.boxes_only:

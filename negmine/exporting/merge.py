@@ -114,6 +114,8 @@ def read_data(
     found = files_of(dataset, trained_on(dataset, split))
     if config.splits is None:
         _require_own_val(dataset, found)
+    else:
+        found = [replace(each, splits=(TRAIN,) if each.splits else ()) for each in found]
     require_objects(dataset, found)
     return DataImages(dataset, read_images(dataset, found, config, on_progress), header)
 

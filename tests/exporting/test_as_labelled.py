@@ -183,7 +183,9 @@ def test_every_format_keeps_the_masks_of_coco_or_refuses_them_by_name(small_bank
         config = ExportConfig(format=key)
         if key in keeping:
             export(small_bank, tmp_path / key, merge=data, config=config)
-            path = next(each for each in (tmp_path / key).glob("**/*.json") if "train" in str(each.relative_to(tmp_path)))
+            path = next(
+                each for each in (tmp_path / key).glob("**/*.json") if "train" in str(each.relative_to(tmp_path))
+            )
             assert json.loads(path.read_text())["annotations"][0]["segmentation"] == [[1, 2, 30, 4, 5, 60]]
             continue
         with pytest.raises(ExportError, match=rf"\(masks\), which an export as {label_writer(key).title} would lose"):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from negmine.errors import ConfigError
-from negmine.ratios.target import Ratio, Target
+from negmine.ratios.target import Ratio, Target, places_for_bank
 
 TARGETS = ["1:1..1:2", "1:1", "3:2", "2:1..2:1.1", "10:1", "1:4..1:9.5", "ultralytics"]
 
@@ -86,3 +86,17 @@ def test_a_refused_target_is_answered_with_the_forms_that_exist(text: str) -> No
 
 def test_the_name_of_a_target_may_be_written_large() -> None:
     assert Target.parse(" Ultralytics") == Target.parse("ultralytics")
+
+
+@given(st.sampled_from(TARGETS), st.integers(1, 5000))
+def test_what_the_limit_of_a_target_has_room_for_is_in_its_range(text: str, positives: int) -> None:
+    target = Target.parse(text)
+    room = target.limit.room_for(positives)
+    assert room <= target.most(positives)
+    if target.fewest(positives) <= target.high * positives:
+        assert target.contains(positives, max(room, target.fewest(positives)))
+
+
+@pytest.mark.parametrize(("places", "empties", "expected"), [(0, 0, 0), (10, 0, 10), (10, 3, 7), (10, 9, 5), (3, 9, 2)])
+def test_half_of_the_places_at_least_are_for_the_bank(places: int, empties: int, expected: int) -> None:
+    assert places_for_bank(places, empties) == expected

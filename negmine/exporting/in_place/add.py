@@ -60,6 +60,8 @@ def add_to(
     config = config or ExportConfig()
     if config.splits is not None:
         raise ConfigError("expected no shares with --into, found some: negatives are added to the images to train on")
+    if config.selection.positives:
+        raise ConfigError("expected --ratio alone with --into, found --positives: the ratio is of that data set")
     dataset = open_dataset(data, config=config.labels)
     place = place_in(dataset, split)
     config = replace(config, format=place.format)
