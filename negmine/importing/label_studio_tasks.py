@@ -56,7 +56,8 @@ def _name(data: Mapping[str, object]) -> str | None:
     text = data.get("image")
     if not isinstance(text, str):
         return None
-    asked = parse_qs(urlsplit(text).query).get("d") if text.startswith("/data/local-files/") else None
+    _, _, _, query, _ = urlsplit(text)
+    asked = parse_qs(query).get("d") if text.startswith("/data/local-files/") else None
     return asked[0] if asked else text
 
 
