@@ -108,7 +108,7 @@ def limited_sessions(limits: Limits | None) -> Iterator[None]:
     if limits is None:
         yield
         return
-    onnxruntime = import_quietly("onnxruntime")
+    onnxruntime: Any = import_quietly("onnxruntime")
     make = onnxruntime.InferenceSession
 
     def limited_session(path: Any, sess_options: Any = None, **settings: Any) -> Any:
