@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import fuzz_folders
+import fuzz_videos
 import fuzz_weights
 import numpy as np
 from fuzz_seeds import WH, Make, Read, images_in, pixels, require_line, saved, write_text
@@ -270,4 +271,7 @@ READERS: Mapping[str, Make] = {
     "bank": fuzz_folders.bank,
     "manifest": fuzz_folders.manifest,
     "retrain": fuzz_folders.retrain,
+    "cvat": fuzz_videos.cvat,
+    "mot": fuzz_videos.mot,
+    "video": fuzz_videos.video,
 }

@@ -16,9 +16,9 @@ from negmine.errors import NegmineError
 
 FAST = [
     *("jpeg", "png", "tiff", "webp", "gif", "bmp", "avif", "jpeg2000", "netpbm", "hdr", "sun"),
-    *("voc", "yolo", "coco", "data.yaml", "list", "predictions"),
+    *("voc", "yolo", "coco", "data.yaml", "list", "predictions", "cvat", "mot"),
 ]
-SLOW = ["checkpoint", "safetensors", "onnx", "bank", "manifest", "retrain"]
+SLOW = ["video", "checkpoint", "safetensors", "onnx", "bank", "manifest", "retrain"]
 
 
 @pytest.fixture

@@ -114,8 +114,7 @@ def require_moderate(path: Path) -> None:
             if size > _MOST_BYTES:
                 raise ValueError("it has over 2 GiB; keep its tensors in a file beside it")
             if size:
-                with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data, memoryview(data) as view:
-                    _require_moderate(view)
+                _require_moderate(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
     except OSError as error:
         raise WeightsError(f"cannot read weights {printable(path)}: {reason_of(error)}") from error
     except _DamagedError as error:
@@ -134,7 +133,6 @@ def _require_moderate(view: memoryview) -> None:
             reader.function(value, functions)
         elif number == _METADATA:
             metadata += len(value)
-        value.release()
     if metadata > _MOST_METADATA:
         raise ValueError(f"its metadata has over {_MOST_METADATA >> 20} MiB")
     if _written_out(main, functions, {}) > _MOST_OPERATIONS:

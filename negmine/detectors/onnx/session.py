@@ -102,8 +102,11 @@ def only_input(session: Any, where: str) -> Any:
 
 
 def metadata_inside(session: Any) -> Mapping[str, str]:
-    """What an exporter wrote into the file, by key."""
-    metadata: Mapping[str, str] = session.get_modelmeta().custom_metadata_map
+    """What an exporter wrote into the file, by key; nothing where it is no text."""
+    try:
+        metadata: Mapping[str, str] = session.get_modelmeta().custom_metadata_map
+    except UnicodeDecodeError:
+        return {}
     return metadata
 
 

@@ -132,6 +132,21 @@ def test_sessions_of_other_libraries_keep_to_them_too(tmp_path: Path) -> None:
     assert isinstance(onnxruntime.InferenceSession, type)
 
 
+@pytest.mark.parametrize("cut", [1, 50, 90, 99])
+def test_a_file_that_is_cut_off_is_one_line(tmp_path: Path, cut: int) -> None:
+    data = functions(4, 0).SerializeToString()
+    (tmp_path / "w.onnx").write_bytes(data[: len(data) * cut // 100])
+    with pytest.raises(WeightsError, match=r"cannot be opened by onnxruntime: .*cut off|cannot be opened|no protobuf"):
+        open_detector(DetectorConfig(str(tmp_path / "w.onnx"), device="cpu"))
+
+
+def test_metadata_that_are_no_text_are_none(tmp_path: Path) -> None:
+    data = model(node("Relu", "images"), names="N@MES").SerializeToString()
+    (tmp_path / "w.onnx").write_bytes(data.replace(b"N@MES", b"\xff\xfe\xff\xfe\xff"))
+    with pytest.raises(WeightsError, match="no class names inside"):
+        open_detector(DetectorConfig(str(tmp_path / "w.onnx"), device="cpu"))
+
+
 def test_a_file_beside_that_is_all_holes_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "w.onnx").write_bytes(functions(2, 0).SerializeToString())
     (tmp_path / "w.onnx.data").write_bytes(b"x")
