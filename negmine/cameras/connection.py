@@ -76,7 +76,9 @@ def connected(address: CameraAddress, timeout_s: float) -> Iterator[LiveStream]:
         options |= {"protocol_whitelist": _PROTOCOLS[address.kind]}
     form = {"device": "v4l2", "rtsp": "rtsp"}.get(address.kind)
     try:
-        container = av.open(address.url, format=form, options=options, timeout=(timeout_s, timeout_s))
+        container = av.open(
+            address.url, format=form, options=options, timeout=(timeout_s, timeout_s), metadata_errors="replace"
+        )
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise SourceError(reason_of_ffmpeg(error)) from None  # what it says names the address, password and all
     with container:

@@ -94,7 +94,10 @@ def open_container(file: BufferedReader) -> Iterator[tuple[InputContainer, Video
         raise VideoError(f"the video cannot be opened: {reason_of(error)}") from error
     file.seek(0)
     try:
-        container = av.open(file, "r", format=kind, options=_options(), buffer_size=_BUFFER, io_open=_open_nothing)
+        container = av.open(
+            file, "r", format=kind, options=_options(), buffer_size=_BUFFER, io_open=_open_nothing,
+            metadata_errors="replace",
+        )  # fmt: skip
     except av.error.FFmpegError as error:
         raise VideoError(f"the video cannot be opened: {_reason(error)}; it may be cut short or damaged") from error
     with container:

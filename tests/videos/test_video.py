@@ -141,3 +141,12 @@ def test_a_video_of_holes_is_not_read(tmp_path: Path) -> None:
     os.truncate(path, 1 << 40)
     with pytest.raises(VideoError, match="it is nearly all holes"):
         _ = Video(path).index
+
+
+@pytest.mark.parametrize("name", ["clip.mkv", "clip.avi", "clip.mp4"])
+def test_titles_that_are_no_text_are_no_obstacle(tmp_path: Path, name: str) -> None:
+    path = encode(tmp_path / name, 3)
+    data = path.read_bytes()
+    assert b"Lavf" in data
+    path.write_bytes(data.replace(b"Lavf", b"\xff\xfe\xff\xfe"))
+    assert number_in(seen(Video(path), 2)) == 2
