@@ -19,7 +19,7 @@ from negmine.exporting.result import AddedCounts
 from negmine.exporting.selection import cluster_numbers, keep_to, require_classes, select
 from negmine.held_out import HeldOut
 from negmine.labels.plan import ExportImage, FoundBox, Origin, StoredFile
-from negmine.labels.splits import TRAIN
+from negmine.labels.splits import TEST, TRAIN, VAL
 from negmine.paths import printable
 from negmine.structures import FloatArray
 from negmine.trainable import KnownImages, TrainingRule, is_refused, trainable
@@ -158,7 +158,7 @@ class BankNegatives:
         sha256 = {each.id: each.sha256 for each in self.negatives}
         of_id = {number: TRAIN if split_of is None else split_of[each] for number, each in sha256.items()}
         negatives, variants = Counter(of_id.values()), Counter(of_id[each.negative_id] for each in self.variants)
-        return {name: AddedCounts(negatives[name], variants[name]) for name in sorted(negatives)}
+        return {name: AddedCounts(negatives[name], variants[name]) for name in (TRAIN, VAL, TEST) if name in negatives}
 
 
 def _image(negative: Negative, file: Negative | Variant, name: str, split: str, origins: Origins | None) -> ExportImage:
