@@ -38,7 +38,7 @@ def _sample(sample: object, index: int) -> Entry:
         shapes = _shapes(sample.get(_OBJECTS))
         read = None if shapes is None else reader_of(shapes, unit=1.0, stated_wh=(0, 0), where=where)
         return Entry(where, name, stated, verdict_of(words), read)
-    except (ConfigError, LabelError) as error:
+    except (ConfigError, LabelError, OverflowError) as error:
         return Entry(where, name, stated, problem=str(error))
 
 

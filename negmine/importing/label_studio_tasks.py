@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from negmine.boxes import Box
 from negmine.errors import ConfigError, LabelError
@@ -17,6 +17,7 @@ from negmine.labels.frames import FrameObject
 
 TITLE = "Label Studio"
 _PERCENT = 100.0
+_LARGEST = 1e9  # of a number in a region
 _NO_SHAPES = frozenset({"choices", "textarea", "rating", "taxonomy", "number", "datetime", "pairwise", "relation"})
 
 
@@ -52,12 +53,11 @@ def _task(task: object, index: int) -> Entry:
 
 
 def _name(data: Mapping[str, object]) -> str | None:
-    """The image: as `image`, or as the only text that names one; a local file is named by the query of a URL."""
+    """The image; a local file is named by the query of a URL."""
     text = data.get("image")
     if not isinstance(text, str):
         return None
-    _, _, _, query, _ = urlsplit(text)
-    asked = parse_qs(query).get("d") if text.startswith("/data/local-files/") else None
+    asked = parse_qs(text.partition("?")[2]).get("d") if text.startswith("/data/local-files/") else None
     return asked[0] if asked else text
 
 
@@ -85,10 +85,10 @@ def _words(result: Mapping[str, object], key: str) -> list[str]:
 def _shapes(results: Sequence[Mapping[str, object]]) -> tuple[list[FrameObject], tuple[int, int]]:
     """The objects, and the size of the image as far as it is stated."""
     shapes, size_wh = list[FrameObject](), (0, 0)
-    labelled = {each.get("id") for each in results if str(each.get("type")).endswith("labels")}
+    labelled = {str(each.get("id")) for each in results if str(each.get("type")).endswith("labels")}
     for each in results:
         kind = str(each.get("type"))
-        if kind in _NO_SHAPES or (not kind.endswith("labels") and each.get("id") in labelled):
+        if kind in _NO_SHAPES or (not kind.endswith("labels") and str(each.get("id")) in labelled):
             continue
         if each.get("image_rotation"):
             raise LabelError("the image was turned while it was labelled; turn it back")
@@ -146,6 +146,6 @@ def _number(value: Mapping[str, object], key: str, default: float | None = None)
 
 
 def _finite(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if type(value) not in (int, float) or not abs(value) < _LARGEST:  # type: ignore[arg-type]
         raise LabelError("a region has a number that is missing or not finite; label it again")
-    return float(value)
+    return float(value)  # type: ignore[arg-type]

@@ -73,7 +73,10 @@ class ImageMatcher:
         return _UNKNOWN.format("hash")
 
     def _by_name(self, name: str) -> Match | str:
-        claim = Claim.of(name)
+        try:
+            claim = Claim.of(name)
+        except ValueError:  # no valid URL
+            return _UNKNOWN.format("name")
         stated = _NAMED.search(claim.stem)
         if stated and isinstance(found := self._by_hash(stated[1]), Match):
             return found

@@ -105,4 +105,4 @@ def _around(points: Sequence[tuple[float, ...]]) -> Box:
 
 
 def _side(text: str | None) -> int:
-    return int(text) if text is not None and text.isascii() and text.isdigit() else 0
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 10 else 0

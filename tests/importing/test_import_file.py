@@ -275,6 +275,27 @@ def test_what_is_no_such_file_is_refused(small_bank: Path, tmp_path: Path, name:
         import_file(tmp_path / name, small_bank)
 
 
+def test_what_is_odd_in_a_file_is_named_and_stops_nothing(small_bank: Path, tmp_path: Path) -> None:
+    one, two = negatives(small_bank)
+    odd = task("000.png", [TARGET])
+    odd["annotations"] = [{"result": [{"id": [], "type": "rectanglelabels", "value": {"x": 10**400, "y": "1"}}]}]
+    unlabelled = {"result": [{"type": "keypointlabels", "value": {"x": 1, "y": 1, "keypointlabels": ["a"]}}]}
+    tasks: list[object] = [odd, 7, {"data": {}, "annotations": 3}, {**task("a", []), "annotations": [unlabelled]}]
+    tasks.append(task("http://[x/000.png", [TARGET]))
+    tasks.append(task("a\0b", [TARGET], sha256="zz"))
+    result = import_file(write(tmp_path / "tasks.json", [task("c", []), *tasks]), small_bank)
+    assert len(result.unusable) == 4 and len(result.unmatched) == 3
+    sample = fiftyone("000.png", ["accepted", "rejected"])
+    huge = fiftyone("000.png", [], [TARGET])
+    huge["samples"][0]["ground_truth"]["detections"][0]["bounding_box"][0] = 10**400  # type: ignore[index]
+    for document in (sample, huge):
+        assert len(import_file(write(tmp_path / "samples.json", document), small_bank).unusable) == 1
+    huge_side = cvat('<box label="a" xtl="inf" ytl="1" xbr="2" ybr="2"/>').replace('"200"', f'"{"9" * 5000}"')
+    (tmp_path / "cvat.xml").write_text(huge_side)
+    assert len(import_file(tmp_path / "cvat.xml", small_bank).unusable) == 1
+    assert {*states(small_bank)} == {one.sha256, two.sha256}
+
+
 def test_no_bank_is_made(tmp_path: Path) -> None:
     with pytest.raises(BankError, match="does not exist"):
         import_file(write_csv(tmp_path / "v.csv", []), tmp_path / "no-bank")
