@@ -51,7 +51,7 @@ class OtherFiles:
         """Take a file, or say why not.
 
         Raises:
-            OSError: where the copy cannot be written.
+            BankError: where the copy cannot be written.
         """
         try:
             data = read_plain(inside(self._folder, file.name))

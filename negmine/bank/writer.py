@@ -162,9 +162,10 @@ class BankWriter(Catalogue):
         is closed.
 
         Raises:
-            OSError: where it cannot be written.
+            BankError: where it cannot be written.
         """
-        return self._files.stage(data)
+        with bank_errors(self.folder):
+            return self._files.stage(data)
 
     def settle(self) -> None:
         """Bring what is staged to disk before the transaction that takes it up, so that this one is short."""

@@ -123,6 +123,7 @@ def test_a_trained_detector_is_measured(shell: Run, demo_weights: Path, demo_dat
     assert 0 < len(one["curve"]) <= 100 and set(one["fppi_at"]) == {"0.6", "0.7", "0.8", "0.9", "0.95"}
 
 
+@pytest.mark.slow
 def test_real_weights_on_real_backgrounds(run: Run, real_data: Path, tmp_path: Path) -> None:
     """As many false positives as a scan of the same images finds."""
     folder = real_data / "images"

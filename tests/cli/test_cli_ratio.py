@@ -146,5 +146,11 @@ def test_the_help_has_both_targets_and_imports_nothing_heavy(folder: Path) -> No
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("[]\n"), done.stdout[-200:]
     text = " ".join(done.stdout.split())
-    for words in ("negmine ratio data.yaml --bank", "Targets disagree", "0-10% background images", "Haar", "1:1..1:2"):
+    for words in (
+        "negmine ratio --data data.yaml --bank",
+        "Targets disagree",
+        "0-10% background images",
+        "Haar",
+        "1:1..1:2",
+    ):
         assert words in text

@@ -107,7 +107,7 @@ def test_a_banks_negatives_are_used_but_for_those_of_held_out_pictures(world: Wo
     assert not used & stems
     fired_on_by_the_early_one_alone = {f"b{i:02d}" for i in range(40) if 1 + i % 8 > 6 and not i % 2} - stems
     assert fired_on_by_the_early_one_alone and fired_on_by_the_early_one_alone <= used
-    assert any("cut from held-out images" in note for note in result.notes)
+    assert any("cut from images that are held out" in note for note in result.notes)
     assert not (tmp_path / "out" / "bank").exists()
 
 

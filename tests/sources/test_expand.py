@@ -131,7 +131,7 @@ def test_a_yaml_that_is_no_data_yaml(tmp_path: Path, text: str) -> None:
         ("empty", "it is empty"),
         ("texts", r"looked for \.avif .*other things, such as a\.md"),
         ("list.txt", "empty list"),
-        ("film.mp4", "ffmpeg"),
+        ("film.mp4", "the file is empty"),
         ("dangling.jpg", "broken link"),
     ],
 )

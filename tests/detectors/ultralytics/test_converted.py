@@ -45,7 +45,7 @@ class Model:
 
 @pytest.fixture(
     scope="module",
-    params=["openvino", *(pytest.param(n, marks=pytest.mark.slow) for n in ("onnx", "openvino without suppression"))],
+    params=[pytest.param(n, marks=pytest.mark.slow) for n in ("openvino", "onnx", "openvino without suppression")],
 )
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
     """YOLO11 on either runtime, and YOLOv10 with the head that needs no suppression."""
