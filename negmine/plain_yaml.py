@@ -67,6 +67,19 @@ class _Loader(_Base):  # type: ignore[misc]
         return number
 
 
+class _UniqueLoader(_Loader):
+    """Refuses a mapping that has a key twice."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        seen = set[tuple[str, str]]()
+        for key, _ in node.value:
+            text = (key.tag, str(key.value))
+            if text in seen:
+                raise YamlError(f"it has {printable(text[1])} twice, the second time in line {key.start_mark.line + 1}")
+            seen.add(text)
+        super().flatten_mapping(node)
+
+
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 _Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_yaml_float)
 
@@ -76,14 +89,18 @@ def _require_short(node: yaml.ScalarNode) -> None:
         raise YamlError(f"it has a number of over {_LONGEST_NUMBER} characters")
 
 
-def load_yaml(text: str | bytes) -> object:
+def load_yaml(text: str | bytes, *, unique_keys: bool = False) -> object:
     """What YAML says, in plain values.
+
+    Args:
+        text: of a file.
+        unique_keys: whether a key that a mapping has twice is an error; else the last one counts, as in PyYAML.
 
     Raises:
         YamlError: with the reason on one line, where it is no YAML, or none of plain values.
     """
     try:
-        loader = _Loader(text)
+        loader = (_UniqueLoader if unique_keys else _Loader)(text)
         try:
             document: object = loader.get_single_data()
         finally:

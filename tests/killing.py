@@ -81,5 +81,5 @@ def kill_often(begin: Start, how: signal.Signals, *, times: int, within: float) 
             process.wait(moments.uniform(0, within))
         process.send_signal(how)
         cut_short += end(process) != 0
-    assert cut_short >= 3  # else nothing was tried
+    assert cut_short  # else nothing was tried
     assert end(begin()) == 0

@@ -30,6 +30,8 @@ _FROM_THE_USER_ALONE: Mapping[str, str] = {
     "yes": "it removes files",
     "repair": "it removes files",
     "remove": "it removes files",
+    "into": "it changes a data set",
+    "thresholds": "it may replace a file",
     "host": "it lets others in",
     "token": "it lets others in",
     "json": "it changes what programs read",

@@ -76,7 +76,7 @@ def read_thresholds(path: Path) -> ClassThresholds:
     """
     where = printable(path)
     try:
-        document = load_yaml(read_regular(path, most=MAX_YAML))
+        document = load_yaml(read_regular(path, most=MAX_YAML), unique_keys=True)
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot read the thresholds {where}: {reason_of(error)}") from error
     rows = document.get("thresholds") if isinstance(document, dict) else None
@@ -89,7 +89,7 @@ def read_thresholds(path: Path) -> ClassThresholds:
     others = document.get("others")
     return ClassThresholds(
         where,
-        {str(name): _score(score, f"{where}: {printable(str(name))}") for name, score in rows.items()},
+        _by_class(rows, where),
         None if others is None else _score(others, f"{where}: others"),
         str(document.get("weights_sha256") or ""),
         str(document.get("images_sha256") or ""),
@@ -126,6 +126,21 @@ class ThresholdedDetector(DetectorWrapper):
     def _kept(self, found: Detections) -> Detections:
         least = np.array([self._by_id[number] for number in found.class_ids.tolist()], dtype=np.float64)
         return found.select(np.round(found.scores, 5) >= least)
+
+
+def _by_class(rows: Mapping[object, object], where: str) -> dict[str, float]:
+    """The thresholds by name; YAML reads `yes`, `no` and `null` as other values, which name no class."""
+    found: dict[str, float] = {}
+    for key, score in rows.items():
+        name = str(key)
+        if isinstance(key, bool) or not isinstance(key, (str, int)):
+            raise ConfigError(
+                f"{where}: expected names of classes, found {printable(repr(key)[:60])}; put them in quotes"
+            )
+        if name in found:
+            raise ConfigError(f"{where}: it has {printable(name)} twice; leave one of them out")
+        found[name] = _score(score, f"{where}: {printable(name)}")
+    return found
 
 
 def _score(value: object, where: str) -> float:

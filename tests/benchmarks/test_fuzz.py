@@ -42,14 +42,14 @@ def test_damaged_files_are_refused_or_read(readers: Any, tmp_path: Path, name: s
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*FAST, *SLOW])
-def test_hundreds_of_damaged_files_cost_little(benchmarks: Path, name: str) -> None:
+def test_a_hundred_damaged_files_cost_little(benchmarks: Path, name: str) -> None:
     """Each in two seconds and a gigabyte, in a process that is watched."""
     if name == "onnx":
         pytest.importorskip("onnxruntime")
-    command = [sys.executable, str(benchmarks / "fuzz.py"), "--reader", name, "--count", "200", "--seed", "7", "--json"]
+    command = [sys.executable, str(benchmarks / "fuzz.py"), "--reader", name, "--count", "100", "--seed", "7", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     (tally,) = json.loads(done.stdout)
-    assert (tally["inputs"], tally["failures"], done.returncode) == (200, [], 0)
+    assert (tally["inputs"], tally["failures"], done.returncode) == (100, [], 0)
 
 
 def test_an_input_is_made_again_by_its_number(benchmarks: Path) -> None:

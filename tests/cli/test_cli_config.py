@@ -88,6 +88,8 @@ def test_a_pyproject_without_a_section_is_not_read(run: Run, tmp_path: Path) -> 
         ("[scan]\nweights = 'torchvision:ssd300_vgg16'\n", "weights is an address"),
         ("[export]\nhardlink = true\n", "hardlink is not taken from a file, since it is one of several that exclude"),
         ("[scan]\ntrust-weights = true\n", "trust-weights is not taken from a file, since it lets weights run code"),
+        ("[eval]\nthresholds = 'a.yaml'\n", "thresholds is not taken from a file, since it may replace a file"),
+        ("[export]\ninto = 'data'\n", "into is not taken from a file, since it changes a data set"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_one_line(run: Run, tmp_path: Path, text: str, message: str) -> None:

@@ -71,6 +71,10 @@ def test_other_classes_are_refused(by_class: dict[str, float], message: str) -> 
         ("thresholds: {cat: 0.5}\nschema_version: 9", "expected schema_version 1"),
         ("thresholds: [", "cannot read the thresholds t.yaml"),
         ("\xff", "cannot read the thresholds t.yaml"),
+        ("thresholds: {a: 0.5, a: 0.1}", "has a twice, the second time in line 1"),
+        ('thresholds: {1: 0.5, "1": 0.1}', "it has 1 twice"),
+        ("thresholds: {yes: 0.5}", "expected names of classes, found True; put them in quotes"),
+        ("thresholds: {null: 0.5}", "expected names of classes, found None"),
     ],
 )
 def test_what_is_no_file_of_thresholds_is_said(

@@ -159,19 +159,19 @@ def test_many_boxes_are_suppressed_as_few_are(spread: float) -> None:
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_boxes_merge_in_seconds() -> None:
+def test_forty_thousand_boxes_merge_in_seconds() -> None:
     """On a grid of tiles over 30,000 x 30,000 pixels, each object in two tiles; and all in one place."""
     rng = np.random.default_rng(0)
     tiles = tiles_of((30_000, 30_000), TileConfig((640, 640)))
-    tile_ids = rng.integers(0, len(tiles), 100_000)
-    corners = np.array([tile.view[:2] for tile in tiles])[tile_ids] + rng.uniform(0, 600, (100_000, 2))
-    boxes = np.concatenate([corners, corners + rng.uniform(10, 40, (100_000, 2))], axis=1)
-    found = Detections(boxes, rng.uniform(0, 1, 100_000), rng.integers(0, 3, 100_000))
+    tile_ids = rng.integers(0, len(tiles), 40_000)
+    corners = np.array([tile.view[:2] for tile in tiles])[tile_ids] + rng.uniform(0, 600, (40_000, 2))
+    boxes = np.concatenate([corners, corners + rng.uniform(10, 40, (40_000, 2))], axis=1)
+    found = Detections(boxes, rng.uniform(0, 1, 40_000), rng.integers(0, 3, 40_000))
     began = time.process_time()
     left = merge(found, tile_ids, tiles, (30_000, 30_000))
-    assert 50_000 < len(left) < 100_000 and time.process_time() - began < 20
-    one = Detections(np.tile([[5.0, 5, 25, 25]], (100_000, 1)), found.scores, np.zeros(100_000, dtype=int))
-    assert len(merge(one, np.zeros(100_000, dtype=int), tiles, (30_000, 30_000))) == 1
+    assert 20_000 < len(left) < 40_000 and time.process_time() - began < 8
+    one = Detections(np.tile([[5.0, 5, 25, 25]], (40_000, 1)), found.scores, np.zeros(40_000, dtype=int))
+    assert len(merge(one, np.zeros(40_000, dtype=int), tiles, (30_000, 30_000))) == 1
 
 
 class Counting(BaseDetector):
