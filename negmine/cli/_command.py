@@ -96,6 +96,11 @@ class Command(click.Command):
     An option that takes one value is refused where it is given twice; click takes the last without a word.
     """
 
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        """Declare a command, which has `-h` and `--help` also where it is called without its group."""
+        super().__init__(*args, **settings)
+        self.context_settings.setdefault("help_option_names", ["-h", "--help"])
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read a command line.
 
