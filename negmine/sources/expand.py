@@ -13,7 +13,7 @@ from negmine.errors import SourceError
 from negmine.files import read_regular, reason_of
 from negmine.paths import printable, sortable
 from negmine.sources.base import SourceItem
-from negmine.sources.data_yaml import data_root, missing_advice, moved, read_data_yaml, split_entries
+from negmine.sources.data_yaml import data_root, missing_advice, moved, read_data_yaml, split_entries, tail_below
 from negmine.sources.folders import IMAGE_SUFFIXES, images_under, names_under, suffixes
 from negmine.sources.videos import items_of
 from negmine.videos.config import VideoConfig
@@ -161,7 +161,8 @@ def _listed(path: Path, root: Path | None = None) -> list[Path]:
     """The paths in a list, a text file with one path a line; they need not exist.
 
     As in Ultralytics, `./` is the list's folder, and there are no comments. Another relative name is looked for in the
-    list's folder first, then in the working folder, then in the root of its data set.
+    list's folder first, then in the working folder, then in the root of its data set; or, for a list alone, below its
+    folder without its own first folders, as in darknet's lists.
 
     Args:
         path: of the list.
@@ -195,4 +196,10 @@ def _located(name: str, folder: Path, root: Path | None) -> Path:
     if root is not None:
         places.append(root / slashes)
     found = next((place for place in places if os.path.exists(place) or is_there(place)), None)
-    return found or (moved(bare, root) if root is not None else None) or folder / bare
+    return found or (moved(bare, root) if root is not None else _of_darknet(slashes, folder)) or folder / bare
+
+
+def _of_darknet(name: str, folder: Path) -> Path | None:
+    """Where a relative path is without its first folders, but for the last: darknet was started above the list."""
+    tail = None if os.path.isabs(name) or os.pardir in Path(name).parts else tail_below(name, folder)
+    return tail if tail is not None and tail.parent != folder else None

@@ -174,6 +174,12 @@ def test_pipes_are_never_read(tmp_path: Path) -> None:
         expand_sources([tmp_path / "pipe.jpg"])
 
 
+def test_a_list_of_darknet_names_images_from_above_its_folder(tmp_path: Path) -> None:
+    touch(tmp_path, "train/a.jpg", "b.jpg")
+    (tmp_path / "train.txt").write_text("data/train/a.jpg\ndata/train/gone.jpg\nelsewhere/b.jpg\n")
+    assert names(tmp_path, tmp_path / "train.txt") == ["train/a.jpg", "data/train/gone.jpg", "elsewhere/b.jpg"]
+
+
 def test_blanks_around_a_path_in_a_list_belong_to_it_only_where_there_is_such_a_file(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", " b.jpg")
     (tmp_path / "list.txt").write_text("a.jpg \n b.jpg\n")
