@@ -60,4 +60,4 @@ def _entry(where: str, sha256: str | None, name: str | None, verdict: str) -> En
         hint = did_you_mean(verdict, VERDICTS)
         problem = f"expected a verdict (accepted, rejected, target), found {printable(verdict)[:40]!r}{hint}"
         return Entry(where, name, sha256, problem=problem)
-    return Entry(where, name, sha256, state)
+    return Entry(where, name, sha256, () if state is None else (state,))

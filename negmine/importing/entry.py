@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from negmine.bank.filters import ReviewState
-from negmine.errors import ConfigError, LabelError
+from negmine.errors import LabelError
 from negmine.labels.checks import clipped_box, require_size
 from negmine.labels.frames import FrameObject
 from negmine.structures import GroundTruth
@@ -32,7 +32,7 @@ class Entry:
         where: in the file, for messages: `line 3`, `task 12`.
         name: path or URL of the image; None where the file has none.
         sha256: of the image, whole or its beginning; None where the file has none.
-        verdict: on the negative; None where there is none.
+        verdicts: on the negative, each once.
         read: the objects, given the width and height of the image in pixels; None where nobody looked for them.
         problem: why it cannot be used; None where it can.
     """
@@ -40,7 +40,7 @@ class Entry:
     where: str
     name: str | None = None
     sha256: str | None = None
-    verdict: ReviewState | None = None
+    verdicts: tuple[ReviewState, ...] = ()
     read: ReadObjects | None = None
     problem: str | None = None
 
@@ -72,13 +72,6 @@ def reader_of(
     return read
 
 
-def verdict_of(words: Sequence[str]) -> ReviewState | None:
-    """The verdict among tags or choices; None where none of them is one.
-
-    Raises:
-        ConfigError: where they are two different ones.
-    """
-    found = {VERDICTS[word] for each in words if (word := each.strip().lower()) in VERDICTS}
-    if len(found) > 1:
-        raise ConfigError(f"it has two verdicts, {' and '.join(sorted(found))}")
-    return next(iter(found), None)
+def verdicts_of(words: Sequence[str]) -> tuple[ReviewState, ...]:
+    """The verdicts among tags or choices, each once."""
+    return tuple(dict.fromkeys(VERDICTS[word] for each in words if (word := each.strip().lower()) in VERDICTS))

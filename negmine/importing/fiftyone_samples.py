@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from negmine.errors import ConfigError, LabelError
-from negmine.importing.entry import Entry, reader_of, verdict_of
+from negmine.errors import LabelError
+from negmine.importing.entry import Entry, reader_of, verdicts_of
 from negmine.labels.frames import FrameObject
 
 TITLE = "FiftyOne"
@@ -37,8 +37,8 @@ def _sample(sample: object, index: int) -> Entry:
     try:
         shapes = _shapes(sample.get(_OBJECTS))
         read = None if shapes is None else reader_of(shapes, unit=1.0, stated_wh=(0, 0), where=where)
-        return Entry(where, name, stated, verdict_of(words), read)
-    except (ConfigError, LabelError, OverflowError) as error:
+        return Entry(where, name, stated, verdicts_of(words), read)
+    except (LabelError, OverflowError) as error:
         return Entry(where, name, stated, problem=str(error))
 
 

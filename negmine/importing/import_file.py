@@ -45,7 +45,7 @@ def import_file(file: str | Path, bank: str | Path, *, conflicts: ConflictRule =
             `samples.json` of FiftyOne.
         bank: its folder.
         conflicts: which verdict holds where the bank has another one: the safer (target, then rejected, then accepted),
-            the own, or theirs.
+            the own, or theirs. Of several in the file the safer counts.
 
     Raises:
         TruthError: where the file cannot be read, or is of no such format.
@@ -162,22 +162,13 @@ class _Import:
         counts.withdrawn |= gone or {}
 
     def _verdicts(self, found: Sequence[tuple[Entry, Match]]) -> list[Said]:
-        """The verdict on each negative that is still there; that on a source image is on all that was cut from it."""
-        states: dict[int, dict[ReviewState, str]] = defaultdict(dict)
+        """The verdicts on each negative that is still there; one on a source image is on all that was cut from it."""
+        states: dict[int, dict[ReviewState, str | None]] = defaultdict(dict)
         for entry, match in found:
-            if entry.verdict is None:
-                continue
-            for number in self._negatives_of(match):
-                states[number].setdefault(entry.verdict, entry.where)
-        for number, several in states.items():
-            if len(several) > 1:
-                said = ", ".join(f"{state} in {where}" for state, where in several.items())
-                self._unusable.append((f"negative {self._hashes[number][:10]}", f"it has several verdicts: {said}"))
-        return [
-            Said(number, self._hashes[number], next(iter(state)))
-            for number, state in sorted(states.items())
-            if len(state) == 1
-        ]
+            for number in self._negatives_of(match) if entry.verdicts else ():
+                for verdict in entry.verdicts:
+                    states[number].setdefault(verdict, entry.where)
+        return [Said(number, self._hashes[number], several) for number, several in sorted(states.items())]
 
     def _negatives_of(self, match: Match) -> list[int]:
         index = self._index
@@ -206,7 +197,7 @@ class _Import:
 
 
 def _is_silent(entry: Entry) -> bool:
-    return entry.verdict is None and entry.read is None and entry.problem is None
+    return not entry.verdicts and entry.read is None and entry.problem is None
 
 
 def _name_of(entry: Entry) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs
 
 from negmine.boxes import Box
-from negmine.errors import ConfigError, LabelError
-from negmine.importing.entry import Entry, reader_of, verdict_of
+from negmine.errors import LabelError
+from negmine.importing.entry import Entry, reader_of, verdicts_of
 from negmine.labels.frames import FrameObject
 
 TITLE = "Label Studio"
@@ -44,11 +44,11 @@ def _task(task: object, index: int) -> Entry:
             return Entry(where, name, stated)
         words = [word for each in results for word in _words(each, "choices")]
         shapes, size_wh = _shapes(results)
-        verdict = verdict_of(words)
-        is_judged_alone = verdict is not None and not shapes
+        verdicts = verdicts_of(words)
+        is_judged_alone = bool(verdicts) and not shapes
         read = reader_of(shapes, unit=_PERCENT, stated_wh=size_wh, where=where)
-        return Entry(where, name, stated, verdict, None if is_judged_alone else read)
-    except (ConfigError, LabelError) as error:
+        return Entry(where, name, stated, verdicts, None if is_judged_alone else read)
+    except LabelError as error:
         return Entry(where, name, stated, problem=str(error))
 
 

@@ -29,7 +29,7 @@ class ImportFileResult:
         withdrawn: hashes of the negatives that showed a labelled object, and are none any more.
         unexplained: hashes of negatives that are marked as targets where the labels have no object.
         verdicts: how many negatives have another verdict than before, by that verdict.
-        conflicts: verdicts that contradict the bank's.
+        conflicts: verdicts that contradict the bank's, or others in the file.
         unmatched: entries of which the bank has no image, with the reason.
         unusable: entries that cannot be used, with the reason.
     """

@@ -13,7 +13,9 @@ from banks import MakeBank, contents, judge
 
 from negmine.bank.bank import Bank
 from negmine.bank.browsing import from_crop, in_crop
+from negmine.bank.filters import ConflictRule
 from negmine.bank.records import Negative
+from negmine.bank.settling import Conflict
 from negmine.bank.verify import verify
 from negmine.boxes import Rect
 from negmine.errors import BankError, TruthError
@@ -130,12 +132,30 @@ def test_a_verdict_that_contradicts_the_banks_is_named(small_bank: Path, tmp_pat
     assert states(small_bank)[one.sha256] == kept
 
 
-def test_two_verdicts_in_one_file_are_none(small_bank: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rule", ["safer", "own", "theirs"])
+def test_of_two_verdicts_in_one_file_the_safer_holds(small_bank: Path, tmp_path: Path, rule: ConflictRule) -> None:
     one, _ = negatives(small_bank)
-    rows = [(one.sha256, "accepted"), (one.sha256[:9], "rejected")]
-    result = import_file(write_csv(tmp_path / "v.csv", rows), small_bank)
-    assert "accepted in line 2, rejected in line 3" in result.unusable[0][1]
-    assert states(small_bank)[one.sha256] == "unreviewed"
+    rows = [(one.sha256, "target"), (one.sha256[:9], "accepted"), (one.sha256, "unreviewed")]
+    result = import_file(write_csv(tmp_path / "v.csv", rows), small_bank, conflicts=rule)
+    assert result.conflicts == (Conflict(one.sha256, "unreviewed", "accepted", "target", "line 3"),)
+    assert result.conflicts[0].to_dict()["where"] == "line 3" and result.unusable == ()
+    assert states(small_bank)[one.sha256] == "target"
+
+
+def test_two_verdicts_of_one_task_are_settled_too(small_bank: Path, tmp_path: Path) -> None:
+    one, _ = negatives(small_bank)
+    sample = fiftyone(str(one.path), ["accepted", "rejected"])
+    result = import_file(write(tmp_path / "samples.json", sample), small_bank)
+    assert states(small_bank)[one.sha256] == "rejected" and [each.theirs for each in result.conflicts] == ["accepted"]
+
+
+def test_several_verdicts_against_the_banks_own(small_bank: Path, tmp_path: Path) -> None:
+    one, _ = negatives(small_bank)
+    judge(small_bank, one.id, "accepted")
+    file = write_csv(tmp_path / "v.csv", [(one.sha256, "rejected"), (one.sha256, "accepted"), (one.sha256, "target")])
+    own = import_file(file, small_bank, conflicts="own")
+    assert [(each.theirs, each.kept) for each in own.conflicts] == [("rejected", "accepted"), ("target", "accepted")]
+    assert {each.kept for each in import_file(file, small_bank).conflicts} == {"target"}
 
 
 def test_the_list_of_a_bank_can_be_edited_and_imported(small_bank: Path, tmp_path: Path) -> None:
@@ -285,11 +305,9 @@ def test_what_is_odd_in_a_file_is_named_and_stops_nothing(small_bank: Path, tmp_
     tasks.append(task("a\0b", [TARGET], sha256="zz"))
     result = import_file(write(tmp_path / "tasks.json", [task("c", []), *tasks]), small_bank)
     assert len(result.unusable) == 4 and len(result.unmatched) == 3
-    sample = fiftyone("000.png", ["accepted", "rejected"])
     huge = fiftyone("000.png", [], [TARGET])
     huge["samples"][0]["ground_truth"]["detections"][0]["bounding_box"][0] = 10**400  # type: ignore[index]
-    for document in (sample, huge):
-        assert len(import_file(write(tmp_path / "samples.json", document), small_bank).unusable) == 1
+    assert len(import_file(write(tmp_path / "samples.json", huge), small_bank).unusable) == 1
     huge_side = cvat('<box label="a" xtl="inf" ytl="1" xbr="2" ybr="2"/>').replace('"200"', f'"{"9" * 5000}"')
     (tmp_path / "cvat.xml").write_text(huge_side)
     assert len(import_file(tmp_path / "cvat.xml", small_bank).unusable) == 1
