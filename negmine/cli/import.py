@@ -77,6 +77,10 @@ def _render(result: ImportFileResult) -> None:
     for number, what in ((len(result.unmatched), "without an image in the bank"), (len(result.unusable), "unusable")):
         if number:
             say(out, f"{counted(number, 'entry', 'entries')} {what}")
+    if result.unplaced:
+        entries = counted(len(result.unplaced), "entry", "entries")
+        say(out, f"{entries} with objects that cannot be placed: the negatives of the image are marked as targets")
+    say_skipped([(f"an object of {what}", reason) for what, reason in result.unplaced], "object")
     say_skipped((*result.unmatched, *result.unusable), "image")
     if result.labelled:
         say(out, "next: scan the images again, to cut negatives beside the labelled objects")
