@@ -119,11 +119,15 @@ class _Import:
     def _matched(self, entries: Sequence[Entry]) -> list[tuple[Entry, Match]]:
         found = []
         for each in entries:
-            match = self._matcher.find(each) if each.problem is None else each.problem
+            try:
+                match = self._matcher.find(each)
+            except LabelError as error:
+                self._unusable.append((_name_of(each), str(error)))
+                continue
             if isinstance(match, Match):
                 found.append((each, match))
             else:
-                (self._unusable if each.problem is not None else self._unmatched).append((_name_of(each), match))
+                self._unmatched.append((_name_of(each), match))
         return found
 
     def _labels(self, found: Sequence[tuple[Entry, Match]]) -> dict[tuple[str, str], GroundTruth]:

@@ -95,11 +95,64 @@ def test_a_file_without_rows_changes_nothing(small_bank: Path, tmp_path: Path) -
 
 def test_verdicts_of_a_csv_by_hash_and_by_its_beginning(small_bank: Path, tmp_path: Path) -> None:
     one, two = negatives(small_bank)
-    rows = [(one.sha256, "rejected"), (two.sha256[:12], "Target"), ("ffff", "accepted"), ("xyz", "accepted")]
+    rows = [(one.sha256, "rejected"), (two.sha256[:12], "Target"), ("fffffff", "accepted"), ("xyz", "accepted")]
     result = import_file(write_csv(tmp_path / "v.csv", rows), small_bank)
     assert result.verdicts == {"rejected": 1, "target": 1}
     assert states(small_bank) == {one.sha256: "rejected", two.sha256: "target"}
-    assert [where for where, _ in result.unmatched] == ["line 4 (ffff)", "line 5 (xyz)"]
+    assert [where for where, _ in result.unmatched] == ["line 4 (fffffff)"]
+    ((where, reason),) = result.unusable
+    assert where == "line 5" and "seven or more hex digits" in reason and "'xyz'" in reason
+
+
+def write_rows(path: Path, *rows: Sequence[str]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+@pytest.mark.parametrize("digits", [4, 6, 7, 12])
+def test_a_running_number_that_begins_a_hash_is_no_hash(small_bank: Path, tmp_path: Path, digits: int) -> None:
+    one, two = negatives(small_bank)
+    rows = [("id", "file", "verdict"), (one.sha256[:digits], str(two.path), "rejected")]
+    result = import_file(write_rows(tmp_path / "v.csv", *rows), small_bank)
+    agreeing = "rejected" if digits < 7 else "unreviewed"  # else it may be a hash, and contradicts the file
+    assert states(small_bank) == {one.sha256: "unreviewed", two.sha256: agreeing}
+    assert [what for what, _ in result.unusable] == ([] if digits < 7 else [f"line 2 ({one.sha256[:digits]})"])
+    alone = import_file(write_csv(tmp_path / "v.csv", [(one.sha256[:6], "target")]), small_bank)
+    assert alone.verdicts == {} and len(alone.unusable) == 1
+
+
+def test_a_hash_and_a_file_must_agree(small_bank: Path, tmp_path: Path) -> None:
+    one, two = negatives(small_bank)
+    unknown = "0" * 64
+    rows = [
+        ("id", "path", "verdict", "sha256"),  # the column sha256 is taken
+        ("1", str(one.path), "rejected", one.sha256[:4]),
+        ("2", str(two.source), "rejected", two.sha256[:9]),
+        ("3", str(one.path), "target", two.sha256),
+        ("4", str(two.source), "target", one.sha256),
+        ("5", "elsewhere/x.png", "target", one.sha256[:9]),
+        ("6", str(one.path), "target", unknown),
+        ("7", "elsewhere/x.png", "rejected", one.sha256),
+        ("8", "elsewhere/x.png", "target", unknown),
+    ]
+    result = import_file(write_rows(tmp_path / "v.csv", *rows), small_bank)
+    assert states(small_bank) == {one.sha256: "rejected", two.sha256: "rejected"}
+    assert [what.split(" (")[0] for what, _ in result.unusable] == ["line 4", "line 5", "line 6", "line 7"]
+    assert [what.split(" (")[0] for what, _ in result.unmatched] == ["line 9"]
+
+
+def test_lines_of_a_csv_are_those_of_the_file(small_bank: Path, tmp_path: Path) -> None:
+    one, two = negatives(small_bank)
+    before = csv.field_size_limit(1000)
+    try:
+        rows = [("id", "note", "verdict"), (one.sha256, 'a "sign",\nseen', "target"), [], ("", "x", "acepted")]
+        result = import_file(write_rows(tmp_path / "v.csv", *rows, (two.sha256, "", "bad")), small_bank)
+        assert csv.field_size_limit() == 1000
+    finally:
+        csv.field_size_limit(before)
+    assert [what.split(" (")[0] for what, _ in result.unusable] == ["line 5", "line 6"]
+    assert states(small_bank) == {one.sha256: "target", two.sha256: "unreviewed"}
 
 
 def test_importing_again_changes_nothing(small_bank: Path, tmp_path: Path) -> None:
