@@ -79,7 +79,7 @@ def _render(result: ImportFileResult) -> None:
             say(out, f"{counted(number, 'entry', 'entries')} {what}")
     if result.unplaced:
         entries = counted(len(result.unplaced), "entry", "entries")
-        say(out, f"{entries} with objects that cannot be placed: the negatives of the image are marked as targets")
+        say(out, f"{entries} with objects that cannot be placed: the negatives left of its image are marked as targets")
     say_skipped([(f"an object of {what}", reason) for what, reason in result.unplaced], "object")
     say_skipped((*result.unmatched, *result.unusable), "image")
     if result.labelled:
