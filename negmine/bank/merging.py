@@ -302,7 +302,7 @@ class _Merge:
 
     def _decide_part(self, both: Sequence[tuple[int, int]], conflicts: ConflictRule) -> tuple[int, list[Conflict]]:
         negatives = self._other.negatives
-        said = [Said(own, negatives[number].file.sha256, negatives[number].state) for number, own in both]
+        said = [Said(own, negatives[number].file.sha256, {negatives[number].state: None}) for number, own in both]
         changed, found = settle(self._writer, said, conflicts, origin="merge")
         return sum(map(len, changed.values())), found
 

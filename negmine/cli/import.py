@@ -70,13 +70,17 @@ def _render(result: ImportFileResult) -> None:
         marked = counted(len(result.unexplained), "negative")
         say(out, f"{marked} marked as a target where the labels have no object: {named(result.unexplained, _DIGITS)}")
     for each in result.conflicts[:_CONFLICTS]:
-        said = f"{each.own} here, {each.theirs} there; {each.kept} holds"
-        say(out, f"conflict about {each.sha256[:_DIGITS]}: {said}")
+        said = f"{each.own} here, {each.theirs} in {each.where}; {each.kept} holds"
+        say(out, f"conflict about {each.sha256[:_DIGITS]}: {printable(said)}")
     if len(result.conflicts) > _CONFLICTS:
         say(out, f"... and {counted(len(result.conflicts) - _CONFLICTS, 'more conflict')}; --json names them all")
     for number, what in ((len(result.unmatched), "without an image in the bank"), (len(result.unusable), "unusable")):
         if number:
             say(out, f"{counted(number, 'entry', 'entries')} {what}")
+    if result.unplaced:
+        entries = counted(len(result.unplaced), "entry", "entries")
+        say(out, f"{entries} with objects that cannot be placed: the negatives left of its image are marked as targets")
+    say_skipped([(f"an object of {what}", reason) for what, reason in result.unplaced], "object")
     say_skipped((*result.unmatched, *result.unusable), "image")
     if result.labelled:
         say(out, "next: scan the images again, to cut negatives beside the labelled objects")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from negmine.errors import TruthError
@@ -12,11 +14,11 @@ from negmine.paths import printable
 from negmine.words import did_you_mean
 
 TITLE = "CSV"
-_HASHES = ("id", "hash", "sha256")
+_HASHES = ("sha256", "hash", "id")  # `id` last: many tools count in it
+_DIGITS = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)  # of a hash in a column `id`
 _NAMES = ("file", "filename", "path", "filepath", "image")
 _VERDICTS = ("verdict", "state", "review")
 _EXPECTED = "expected a head with a column id, hash or sha256 (or file, path) and a column verdict or state"
-_LONGEST = 1 << 20  # characters of a cell
 
 
 def read_csv(path: Path, data: bytes) -> list[Entry]:
@@ -27,21 +29,41 @@ def read_csv(path: Path, data: bytes) -> list[Entry]:
     """
     try:
         text = data.decode("utf-8-sig")
-        csv.field_size_limit(_LONGEST)
-        dialect = csv.Sniffer().sniff(text.partition("\n")[0], ",;\t") if text.strip() else csv.excel
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), dialect)]
+        rows = list(_rows(text))
     except (UnicodeDecodeError, csv.Error) as error:
         raise TruthError(f"{printable(path)} cannot be read as CSV: {error}; save it as CSV in UTF-8") from error
-    head = [cell.strip().lower() for cell in rows[0]] if rows else []
+    head = [cell.strip().lower() for cell in rows[0][1]] if rows else []
     by_hash, by_name, verdict = (_column(head, names) for names in (_HASHES, _NAMES, _VERDICTS))
     if verdict is None or (by_hash is None and by_name is None):
         found = ", ".join(printable(each)[:40] for each in head[:8]) or "none"
         raise TruthError(f"{printable(path)}: {_EXPECTED}, found {found}; add it as the first line")
-    return [
-        _entry(f"line {line}", _cell(row, by_hash), _cell(row, by_name), _cell(row, verdict) or "")
-        for line, row in enumerate(rows[1:], start=2)
-        if any(cell.strip() for cell in row)
-    ]
+    is_id = by_hash is not None and head[by_hash] == "id"
+    entries = list[Entry]()
+    for line, row in rows[1:]:
+        stated, name, word = (_cell(row, column) for column in (by_hash, by_name, verdict))
+        if is_id and stated is not None and not _DIGITS.fullmatch(stated):
+            entries.append(_numbered(f"line {line}", stated, name, word or ""))
+        elif any(cell.strip() for cell in row):
+            entries.append(_entry(f"line {line}", stated, name, word or ""))
+    return entries
+
+
+def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows, each with the number of its first line."""
+    head = text.partition("\n")[0]
+    delimiter = csv.Sniffer().sniff(head, ",;\t").delimiter if text.strip() else ","
+    reader, line = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True), 1
+    for row in reader:
+        yield line, row
+        line = reader.line_num + 1
+
+
+def _numbered(where: str, stated: str, name: str | None, verdict: str) -> Entry:
+    """An entry whose `id` is no hash: its name tells the image."""
+    if name is not None:
+        return _entry(where, None, name, verdict)
+    found = f"found {printable(stated)[:40]!r}"
+    return Entry(where, problem=f"expected seven or more hex digits of a hash as id, or a column file, {found}")
 
 
 def _column(head: list[str], names: tuple[str, ...]) -> int | None:
@@ -60,4 +82,4 @@ def _entry(where: str, sha256: str | None, name: str | None, verdict: str) -> En
         hint = did_you_mean(verdict, VERDICTS)
         problem = f"expected a verdict (accepted, rejected, target), found {printable(verdict)[:40]!r}{hint}"
         return Entry(where, name, sha256, problem=problem)
-    return Entry(where, name, sha256, state)
+    return Entry(where, name, sha256, () if state is None else (state,))

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from negmine.errors import ConfigError
-from negmine.importing.entry import Entry, reader_of, verdict_of
+from negmine.importing.entry import Entry, Shape, reader_of, verdicts_of
 from negmine.labels.cvat_images import CvatImage, parse_cvat_images
 
 TITLE = "CVAT for images"
@@ -24,11 +23,8 @@ def read_cvat(path: Path, data: bytes) -> list[Entry]:
 
 
 def _entry(image: CvatImage) -> Entry:
-    try:
-        verdict = verdict_of(image.tags)
-    except ConfigError as error:
-        return Entry(image.where, image.name, problem=str(error))
     read = None
-    if image.objects:
-        read = reader_of(image.objects, unit=None, stated_wh=image.size_wh, where=image.where)
-    return Entry(image.where, image.name, verdict=verdict, read=read, problem=image.problem)
+    if image.objects or image.unread:
+        shapes = [Shape(each, image.size_wh) for each in image.objects]
+        read = reader_of(shapes, unread=image.unread, where=image.where)
+    return Entry(image.where, image.name, verdicts=verdicts_of(image.tags), read=read)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from negmine.errors import ConfigError, LabelError
-from negmine.importing.entry import Entry, reader_of, verdict_of
+from negmine.errors import LabelError
+from negmine.importing.entry import Entry, ReadObjects, Shape, reader_of, verdicts_of
 from negmine.labels.frames import FrameObject
 
 TITLE = "FiftyOne"
@@ -34,28 +34,30 @@ def _sample(sample: object, index: int) -> Entry:
     stated = sha256 if isinstance(sha256, str) else None
     tags = sample.get("tags")
     words = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
-    try:
-        shapes = _shapes(sample.get(_OBJECTS))
-        read = None if shapes is None else reader_of(shapes, unit=1.0, stated_wh=(0, 0), where=where)
-        return Entry(where, name, stated, verdict_of(words), read)
-    except (ConfigError, LabelError, OverflowError) as error:
-        return Entry(where, name, stated, problem=str(error))
+    labels = sample.get(_OBJECTS)
+    return Entry(where, name, stated, verdicts_of(words), None if labels is None else _reader(labels, where))
 
 
-def _shapes(field: object) -> list[FrameObject] | None:
-    """The objects; None where the sample has no labels."""
-    if field is None:
-        return None
-    detections = field.get("detections") if isinstance(field, dict) else None
+def _reader(labels: object, where: str) -> ReadObjects:
+    detections = labels.get("detections") if isinstance(labels, dict) else None
     if not isinstance(detections, list):
-        raise LabelError(f"expected detections in {_OBJECTS}; other kinds of labels are not read")
-    shapes = []
+        other = f"expected detections in {_OBJECTS}; other kinds of labels are not read"
+        return reader_of([], unread=[other], where=where)
+    shapes, unread = list[Shape](), list[str]()
     for each in detections:
-        box, name = (each.get("bounding_box"), each.get("label")) if isinstance(each, dict) else (None, None)
-        if not (isinstance(box, list) and len(box) == 4 and all(type(side) in (int, float) for side in box)):
-            raise LabelError("a detection has no bounding_box of four numbers")
-        if each.get("confidence") is not None:
-            raise LabelError(f"a detection in {_OBJECTS} has a confidence: it is a prediction, not a label")
-        x, y, width, height = map(float, box)
-        shapes.append(FrameObject(name if isinstance(name, str) else "", (x, y, x + width, y + height)))
-    return shapes
+        try:
+            shapes.append(_shape(each))
+        except (LabelError, OverflowError) as error:
+            unread.append(str(error))
+    return reader_of(shapes, unread=unread, unit=1.0, where=where)
+
+
+def _shape(detection: object) -> Shape:
+    stated = detection if isinstance(detection, dict) else {}
+    box, name = stated.get("bounding_box"), stated.get("label")
+    if not (isinstance(box, list) and len(box) == 4 and all(type(side) in (int, float) for side in box)):
+        raise LabelError("a detection has no bounding_box of four numbers")
+    if stated.get("confidence") is not None:
+        raise LabelError(f"a detection in {_OBJECTS} has a confidence: it is a prediction, not a label")
+    x, y, width, height = map(float, box)
+    return Shape(FrameObject(name if isinstance(name, str) else "", (x, y, x + width, y + height)))

@@ -37,15 +37,16 @@ _VERDICTS_AT_ONCE = 5000  # in one transaction, which are one act
 def import_file(file: str | Path, bank: str | Path, *, conflicts: ConflictRule = "safer") -> ImportFileResult:
     """Take up what another tool says of the images of a bank: verdicts on negatives, and labels.
 
-    A negative that shows a labelled object is withdrawn. What is said of no image of the bank, or cannot be used, is
-    counted and named. Labels of an image replace those that an earlier import took for it.
+    A negative that shows a labelled object is withdrawn. Where a labelled object has no place that can be used, the
+    negatives of the image are marked as targets, whatever `conflicts` is. What is said of no image of the
+    bank, or cannot be used, is counted and named. Labels of an image replace those that an earlier import took for it.
 
     Args:
         file: a CSV with hashes and verdicts, the JSON export of Label Studio, CVAT for images, COCO, or the
             `samples.json` of FiftyOne.
         bank: its folder.
         conflicts: which verdict holds where the bank has another one: the safer (target, then rejected, then accepted),
-            the own, or theirs.
+            the own, or theirs. Of several in the file the safer counts.
 
     Raises:
         TruthError: where the file cannot be read, or is of no such format.
@@ -82,6 +83,7 @@ class _Import:
         self._matcher = ImageMatcher(index, home)
         self._hashes = {negative.id: sha256 for sha256, negative in index.negatives.items()}
         self._unmatched, self._unusable = list[tuple[str, str]](), list[tuple[str, str]]()
+        self._unplaced = list[tuple[Entry, Match, tuple[str, ...]]]()
         self._counts = _Counts()
 
     def run(self, entries: Sequence[Entry], conflicts: ConflictRule, file: Path, format_name: str) -> ImportFileResult:
@@ -103,21 +105,29 @@ class _Import:
             unchanged=self._counts.unchanged,
             objects=self._counts.objects,
             withdrawn=tuple(sorted(self._counts.withdrawn.values())),
-            unexplained=self._unexplained({source for source, scope in labels if source == scope}),
+            unexplained=self._unexplained(
+                {source for source, scope in labels if source == scope}
+                - {match.sha256 for _, match, _ in self._unplaced}
+            ),
             verdicts=dict(sorted(changed.items())),
             conflicts=tuple(contradicting),
             unmatched=tuple(self._unmatched),
+            unplaced=tuple((_name_of(entry), "; ".join(problems)) for entry, _, problems in self._unplaced),
             unusable=tuple(self._unusable),
         )
 
     def _matched(self, entries: Sequence[Entry]) -> list[tuple[Entry, Match]]:
         found = []
         for each in entries:
-            match = self._matcher.find(each) if each.problem is None else each.problem
+            try:
+                match = self._matcher.find(each)
+            except LabelError as error:
+                self._unusable.append((_name_of(each), str(error)))
+                continue
             if isinstance(match, Match):
                 found.append((each, match))
             else:
-                (self._unusable if each.problem is not None else self._unmatched).append((_name_of(each), match))
+                self._unmatched.append((_name_of(each), match))
         return found
 
     def _labels(self, found: Sequence[tuple[Entry, Match]]) -> dict[tuple[str, str], GroundTruth]:
@@ -127,25 +137,37 @@ class _Import:
             if entry.read is None:
                 continue
             try:
-                placed = self._placed(entry, match)
+                placed, problems = self._placed(entry, match)
             except LabelError as error:
                 self._unusable.append((_name_of(entry), str(error)))
                 continue
+            if problems:
+                self._unplaced.append((entry, match, problems))
             for source, truth in placed:
                 before = labels.get((source, match.sha256))
                 labels[source, match.sha256] = truth if before is None else before.joined(truth)
         return labels
 
-    def _placed(self, entry: Entry, match: Match) -> list[tuple[str, GroundTruth]]:
-        """The objects, in pixels of each source; none for a negative that an earlier import withdrew."""
+    def _placed(self, entry: Entry, match: Match) -> tuple[list[tuple[str, GroundTruth]], tuple[str, ...]]:
+        """The objects in pixels of each source, and why others have no place.
+
+        None for a negative that an earlier import withdrew. Where no object has a place, the image is not empty.
+        """
         assert entry.read is not None
-        if not match.is_negative:
-            return [(match.sha256, entry.read(self._index.sources[match.sha256]))]
         negative = self._index.negatives.get(match.sha256)
-        if negative is None:
+        if match.is_negative and negative is None:
             self._counts.unchanged += 1
-            return []
-        truth = entry.read(negative.size_wh)
+            return [], ()
+        truth, problems = entry.read(negative.size_wh if negative else self._index.sources[match.sha256])
+        if problems and not len(truth):
+            return [], problems
+        return self._in_sources(match, truth), problems
+
+    def _in_sources(self, match: Match, truth: GroundTruth) -> list[tuple[str, GroundTruth]]:
+        """The objects in an image, in pixels of each source."""
+        if not match.is_negative:
+            return [(match.sha256, truth)]
+        negative = self._index.negatives[match.sha256]
         placed = []
         for cut in self._writer.cuts([negative.id])[negative.id]:
             boxes = [from_crop(box, cut.rect, negative.size_wh) for box in truth.boxes_xyxy.tolist()]
@@ -162,22 +184,19 @@ class _Import:
         counts.withdrawn |= gone or {}
 
     def _verdicts(self, found: Sequence[tuple[Entry, Match]]) -> list[Said]:
-        """The verdict on each negative that is still there; that on a source image is on all that was cut from it."""
-        states: dict[int, dict[ReviewState, str]] = defaultdict(dict)
+        """The verdicts on each negative that is still there; one on a source image is on all that was cut from it.
+
+        A negative that may show an object of unknown place is a target.
+        """
+        states: dict[int, dict[ReviewState, str | None]] = defaultdict(dict)
         for entry, match in found:
-            if entry.verdict is None:
-                continue
+            for number in self._negatives_of(match) if entry.verdicts else ():
+                for verdict in entry.verdicts:
+                    states[number].setdefault(verdict, entry.where)
+        for entry, match, _ in self._unplaced:
             for number in self._negatives_of(match):
-                states[number].setdefault(entry.verdict, entry.where)
-        for number, several in states.items():
-            if len(several) > 1:
-                said = ", ".join(f"{state} in {where}" for state, where in several.items())
-                self._unusable.append((f"negative {self._hashes[number][:10]}", f"it has several verdicts: {said}"))
-        return [
-            Said(number, self._hashes[number], next(iter(state)))
-            for number, state in sorted(states.items())
-            if len(state) == 1
-        ]
+                states[number].setdefault("target", entry.where)
+        return [Said(number, self._hashes[number], several) for number, several in sorted(states.items())]
 
     def _negatives_of(self, match: Match) -> list[int]:
         index = self._index
@@ -190,10 +209,15 @@ class _Import:
     def _decide(
         self, said: Sequence[Said], conflicts: ConflictRule
     ) -> tuple[Mapping[ReviewState, int], list[Conflict]]:
+        doubtful = {number for _, match, _ in self._unplaced for number in self._negatives_of(match)}
+        by_rule: list[tuple[ConflictRule, list[Said]]] = [
+            ("safer", [each for each in said if each.negative in doubtful]),
+            (conflicts, [each for each in said if each.negative not in doubtful]),
+        ]
         counts, found = Counter[ReviewState](), list[Conflict]()
-        for part in _in_parts(said, _VERDICTS_AT_ONCE):
+        for rule, part in ((rule, part) for rule, every in by_rule for part in _in_parts(every, _VERDICTS_AT_ONCE)):
             with self._writer.transaction():
-                changed, contradicting = settle(self._writer, part, conflicts, origin="import")
+                changed, contradicting = settle(self._writer, part, rule, origin="import")
             counts.update({state: len(numbers) for state, numbers in changed.items()})
             found += contradicting
         return counts, found
@@ -206,7 +230,7 @@ class _Import:
 
 
 def _is_silent(entry: Entry) -> bool:
-    return entry.verdict is None and entry.read is None and entry.problem is None
+    return not entry.verdicts and entry.read is None and entry.problem is None
 
 
 def _name_of(entry: Entry) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs
 
 from negmine.boxes import Box
-from negmine.errors import ConfigError, LabelError
-from negmine.importing.entry import Entry, reader_of, verdict_of
+from negmine.errors import LabelError
+from negmine.importing.entry import Entry, Shape, reader_of, verdicts_of
 from negmine.labels.frames import FrameObject
 
 TITLE = "Label Studio"
@@ -38,18 +38,18 @@ def _task(task: object, index: int) -> Entry:
     where, data = f"task {task.get('id', f'[{index}]')}", task["data"]
     name, sha256 = _name(data), data.get("sha256")
     stated = sha256 if isinstance(sha256, str) else None
-    try:
-        results = _results(task.get("annotations"))
-        if results is None:
-            return Entry(where, name, stated)
-        words = [word for each in results for word in _words(each, "choices")]
-        shapes, size_wh = _shapes(results)
-        verdict = verdict_of(words)
-        is_judged_alone = verdict is not None and not shapes
-        read = reader_of(shapes, unit=_PERCENT, stated_wh=size_wh, where=where)
-        return Entry(where, name, stated, verdict, None if is_judged_alone else read)
-    except (ConfigError, LabelError) as error:
-        return Entry(where, name, stated, problem=str(error))
+    annotations = task.get("annotations")
+    if not isinstance(annotations, list):
+        return Entry(where, name, stated, problem="expected a list of annotations; export the project as JSON")
+    handed_in = [each for each in annotations if not (isinstance(each, dict) and each.get("was_cancelled"))]
+    if not handed_in:
+        return Entry(where, name, stated)
+    results, unread = _results(handed_in)
+    shapes = _shapes(results, unread)
+    verdicts = verdicts_of([word for each in results for word in _words(each, "choices")])
+    is_judged_alone = verdicts and not shapes and not unread
+    read = None if is_judged_alone else reader_of(shapes, unread=unread, unit=_PERCENT, where=where)
+    return Entry(where, name, stated, verdicts, read)
 
 
 def _name(data: Mapping[str, object]) -> str | None:
@@ -61,19 +61,20 @@ def _name(data: Mapping[str, object]) -> str | None:
     return asked[0] if asked else text
 
 
-def _results(annotations: object) -> list[Mapping[str, object]] | None:
-    """The results of all annotations that were handed in; None where there are none."""
-    if not isinstance(annotations, list):
-        raise LabelError("expected a list of annotations; export the project as JSON")
-    found, looked_at = list[Mapping[str, object]](), False
+def _results(annotations: Sequence[object]) -> tuple[list[Mapping[str, object]], list[str]]:
+    """The results of annotations, and why others cannot be read."""
+    found, unread = list[Mapping[str, object]](), list[str]()
     for each in annotations:
-        if not isinstance(each, dict) or not isinstance(each.get("result"), list):
-            raise LabelError("an annotation has no result; export the project as JSON")
-        if each.get("was_cancelled"):
+        results = each.get("result") if isinstance(each, dict) else None
+        if not isinstance(results, list):
+            unread.append("an annotation has no result; export the project as JSON")
             continue
-        looked_at = True
-        found += [result for result in each["result"] if isinstance(result, dict)]
-    return found if looked_at else None
+        for result in results:
+            if isinstance(result, dict):
+                found.append(result)
+            else:
+                unread.append("a result is not a JSON object; export the project as JSON")
+    return found, unread
 
 
 def _words(result: Mapping[str, object], key: str) -> list[str]:
@@ -82,23 +83,30 @@ def _words(result: Mapping[str, object], key: str) -> list[str]:
     return [word for word in words if isinstance(word, str)] if isinstance(words, list) else []
 
 
-def _shapes(results: Sequence[Mapping[str, object]]) -> tuple[list[FrameObject], tuple[int, int]]:
-    """The objects, and the size of the image as far as it is stated."""
-    shapes, size_wh = list[FrameObject](), (0, 0)
-    labelled = {str(each.get("id")) for each in results if str(each.get("type")).endswith("labels")}
+def _shapes(results: Sequence[Mapping[str, object]], unread: list[str]) -> list[Shape]:
+    """The objects; why others cannot be read is added to `unread`."""
+    shapes = list[Shape]()
+    labelled = {str(each.get("id")) for each in results if str(each.get("type")).endswith("labels") and each.get("id")}
     for each in results:
         kind = str(each.get("type"))
         if kind in _NO_SHAPES or (not kind.endswith("labels") and str(each.get("id")) in labelled):
             continue
-        if each.get("image_rotation"):
-            raise LabelError("the image was turned while it was labelled; turn it back")
-        size_wh = _size(each)
-        names = _words(each, kind)
-        value = each.get("value")
-        if not names or not isinstance(value, dict):
-            raise LabelError(f"a region of type {kind} has no label; give it one")
-        shapes += [FrameObject(name, _box(kind, value, size_wh)) for name in names]
-    return shapes, size_wh
+        try:
+            shapes += _region(each, kind)
+        except LabelError as error:
+            unread.append(str(error))
+    return shapes
+
+
+def _region(result: Mapping[str, object], kind: str) -> list[Shape]:
+    """The objects of a region, one for each of its labels."""
+    if result.get("image_rotation"):
+        raise LabelError("the image was turned while it was labelled; turn it back")
+    size_wh, names, value = _size(result), _words(result, kind), result.get("value")
+    if not names or not isinstance(value, dict):
+        raise LabelError(f"a region of type {kind} has no label; give it one")
+    box = _box(kind, value, size_wh)
+    return [Shape(FrameObject(name, box), size_wh) for name in names]
 
 
 def _size(result: Mapping[str, object]) -> tuple[int, int]:

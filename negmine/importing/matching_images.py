@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from negmine.bank.image_index import ImageIndex
+from negmine.errors import LabelError
 from negmine.files import read_regular, sha256_of
 from negmine.importing.entry import Entry
 from negmine.inside import inside, is_below
 from negmine.labels.base import Claim
 from negmine.paths import printable
 
+_WHOLE = 64  # digits of a hash
 _PREFIX = re.compile(r"[0-9a-f]{4,64}")
 _NAMED = re.compile(r"(?:^|-)([0-9a-f]{64}|(?<=-)[0-9a-f]{10})$")  # of a file of the bank, or of an export
 _UPLOADS = "/data/upload/"
@@ -51,14 +53,36 @@ class ImageMatcher:
             self._by_stem[claim.stem].append((claim, contents))
 
     def find(self, entry: Entry) -> Match | str:
-        """The image; or why there is none."""
-        if entry.sha256 is not None:
-            found = self._by_hash(entry.sha256)
-            if isinstance(found, Match) or entry.name is None:
-                return found
+        """The image; or why there is none.
+
+        Raises:
+            LabelError: where the entry cannot be used, or its hash and its name do not agree. Beside a whole hash, the
+                bank need not know the name.
+        """
+        if entry.problem is not None:
+            raise LabelError(entry.problem)
+        if entry.sha256 is None:
+            return "it names no image and no hash" if entry.name is None else self._by_name(entry.name)
+        by_hash = self._by_hash(entry.sha256)
         if entry.name is None:
-            return "it names no image and no hash"
-        return self._by_name(entry.name)
+            return by_hash
+        by_name = self._by_name(entry.name)
+        if isinstance(by_hash, str) and isinstance(by_name, str):
+            return by_hash
+        is_whole = isinstance(by_hash, Match) and len(entry.sha256) == _WHOLE
+        if not (is_whole if isinstance(by_name, str) else self._agree(by_hash, by_name)):
+            raise LabelError(
+                f"its hash {printable(entry.sha256)[:10]} and its name do not lead to the same image of the bank; "
+                "correct one or remove it"
+            )
+        return by_hash
+
+    def _agree(self, by_hash: Match | str, by_name: Match) -> bool:
+        """Whether they are one image, or a negative and the image that it was cut from."""
+        if isinstance(by_hash, str) or by_hash.sha256 == by_name.sha256:
+            return isinstance(by_hash, Match)
+        negative = self._index.negatives.get(by_hash.sha256)
+        return negative is not None and negative.id in self._index.cut_from.get(by_name.sha256, ())
 
     def _by_hash(self, text: str) -> Match | str:
         prefix = text.lower()

@@ -63,5 +63,7 @@ def _read_json(path: Path, data: bytes) -> tuple[str, list[Entry]]:
         return fiftyone_samples.TITLE, fiftyone_samples.read_samples(document)
     if isinstance(document, dict) and document.keys() >= set(KEYS):
         labels = CocoLabels(path)
-        return labels.format_name, [Entry(f"image {each.name}", each.name, read=each.read) for each in labels.labels]
+        return labels.format_name, [
+            Entry(f"image {each.name}", each.name, read=each.read_placed) for each in labels.labels
+        ]
     raise TruthError(f"{printable(path)} is JSON of another kind; {_EXPECTED}")

@@ -29,8 +29,9 @@ class ImportFileResult:
         withdrawn: hashes of the negatives that showed a labelled object, and are none any more.
         unexplained: hashes of negatives that are marked as targets where the labels have no object.
         verdicts: how many negatives have another verdict than before, by that verdict.
-        conflicts: verdicts that contradict the bank's.
+        conflicts: verdicts that contradict the bank's, or others in the file.
         unmatched: entries of which the bank has no image, with the reason.
+        unplaced: entries with objects that have no place, with the reasons; their negatives are marked as targets.
         unusable: entries that cannot be used, with the reason.
     """
 
@@ -47,6 +48,7 @@ class ImportFileResult:
     verdicts: Mapping[ReviewState, int]
     conflicts: tuple[Conflict, ...]
     unmatched: tuple[tuple[str, str], ...]
+    unplaced: tuple[tuple[str, str], ...]
     unusable: tuple[tuple[str, str], ...]
 
     def to_dict(self) -> dict[str, object]:
@@ -66,6 +68,7 @@ class ImportFileResult:
             "verdicts": dict(self.verdicts),
             "conflicts": [each.to_dict() for each in self.conflicts],
             "unmatched": _listed(self.unmatched),
+            "unplaced": _listed(self.unplaced),
             "unusable": _listed(self.unusable),
         }
 

@@ -86,6 +86,10 @@ class CocoLabel(Label):
         """The objects; see `Label.read`."""
         return self._image.read(size_wh, self._where)
 
+    def read_placed(self, size_wh: tuple[int, int]) -> tuple[GroundTruth, tuple[str, ...]]:
+        """The objects that have a place, and why others have none; see `CocoImage.read_placed`."""
+        return self._image.read_placed(size_wh, self._where)
+
     def source(self) -> SourceLabel:
         """The entry with its annotations, whole; see `Label.source`."""
         return self._entries.label(self._image.id)
@@ -112,7 +116,7 @@ class CocoLabels(LabelSet):
         documents = {split: CocoDocument.read(file) for split, file in self._files.items()}
         entries = {split: CocoEntries(file) for split, file in self._files.items()}
         self.class_names = tuple(dict.fromkeys(name for each in documents.values() for name in each.class_names))
-        self.labels = [
+        self.labels: list[CocoLabel] = [
             CocoLabel(image, printable(self._files[split]), split, entries[split])
             for split, document in documents.items()
             for image in document.among(self.class_names).images

@@ -97,6 +97,29 @@ class CocoImage:
             return truth
         return truth.joined(GroundTruth.of([(0, 0, *size_wh)] * len(unjudged), unjudged, crowd=[True] * len(unjudged)))
 
+    def read_placed(self, size_wh: tuple[int, int], where: str) -> tuple[GroundTruth, tuple[str, ...]]:
+        """The objects that have a place, and why others have none; otherwise as `read`.
+
+        Raises:
+            LabelError: where the image cannot be read, and has no annotation of an object.
+        """
+        try:
+            return self.read(size_wh, where), ()
+        except LabelError as error:
+            whole = str(error)
+            objects = [each for each in self.annotations if not each.is_placeholder]
+            if not objects:
+                raise
+        placed, problems = list[CocoAnnotation](), list[str]()
+        for each in objects:
+            try:
+                replace(self, annotations=[each]).read(size_wh, where)
+                placed.append(each)
+            except LabelError as error:
+                problems.append(str(error))
+        truth = replace(self, annotations=placed).read(size_wh, where) if placed else GroundTruth.empty()
+        return truth, tuple(problems or [whole])
+
     def _here(self, where: str) -> str:
         return f"{where}, image {shown(self.id)}"
 

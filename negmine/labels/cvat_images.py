@@ -30,7 +30,7 @@ class CvatImage:
         size_wh: pixels; 0 where it is not stated.
         objects: with the boxes around them.
         tags: of the image as a whole.
-        problem: why the objects cannot be read; None where they can.
+        unread: why other objects cannot be read.
     """
 
     where: str
@@ -38,7 +38,7 @@ class CvatImage:
     size_wh: tuple[int, int]
     objects: tuple[FrameObject, ...]
     tags: tuple[str, ...]
-    problem: str | None = None
+    unread: tuple[str, ...] = ()
 
 
 def parse_cvat_images(path: Path, data: bytes) -> list[CvatImage]:
@@ -68,11 +68,13 @@ def _image(image: etree._Element, index: int) -> CvatImage:
     where = f"image {image.get('id') or f'[{index}]'}"
     tags = tuple(each.get("label") or "" for each in image.iterfind("tag"))
     size_wh, name = (_side(image.get("width")), _side(image.get("height"))), image.get("name")
-    try:
-        objects = tuple(_shape(each) for each in image if each.tag != "tag")
-    except (ValueError, TypeError, LookupError) as error:
-        return CvatImage(where, name, size_wh, (), tags, f"a shape cannot be read: {printable(str(error))}")
-    return CvatImage(where, name, size_wh, objects, tags)
+    objects, unread = list[FrameObject](), list[str]()
+    for each in image.iterchildren("*"):
+        try:
+            objects += [] if each.tag == "tag" else [_shape(each)]
+        except (ValueError, TypeError, LookupError) as error:
+            unread.append(f"a shape cannot be read: {printable(str(error))}")
+    return CvatImage(where, name, size_wh, tuple(objects), tags, tuple(unread))
 
 
 def _shape(shape: etree._Element) -> FrameObject:

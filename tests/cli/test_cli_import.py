@@ -30,3 +30,17 @@ def test_a_file_of_another_kind_is_one_line(run: Run, small_bank: Path, tmp_path
     (tmp_path / "a.json").write_text("{}")
     assert "JSON of another kind" in one_line(run("import", "a.json", "--bank", small_bank))
     assert "does not exist" in one_line(run("import", "a.json"))
+
+
+def test_what_has_no_place_and_what_contradicts_is_named(run: Run, small_bank: Path, tmp_path: Path) -> None:
+    with Bank(small_bank) as bank:
+        one, _ = bank.negatives()
+    mask = {"id": "a", "type": "brushlabels", "value": {"format": "rle", "rle": [1], "brushlabels": ["sign"]}}
+    choice = {"type": "choices", "value": {"choices": ["accepted"]}}
+    tasks = [{"id": 3, "data": {"image": one.path.name}, "annotations": [{"result": [choice, mask]}]}]
+    (tmp_path / "tasks.json").write_text(json.dumps(tasks))
+    done = run("import", "tasks.json", "--bank", small_bank)
+    assert done.returncode == 0 and "1 verdict changed: 1 target" in done.stdout
+    assert f"conflict about {one.sha256[:10]}: unreviewed here, accepted in task 3; target holds" in done.stdout
+    assert "1 entry with objects that cannot be placed" in done.stdout
+    assert "skipped an object of task 3" in done.stderr and "brushlabels" in done.stderr

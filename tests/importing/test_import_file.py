@@ -13,7 +13,9 @@ from banks import MakeBank, contents, judge
 
 from negmine.bank.bank import Bank
 from negmine.bank.browsing import from_crop, in_crop
+from negmine.bank.filters import ConflictRule
 from negmine.bank.records import Negative
+from negmine.bank.settling import Conflict
 from negmine.bank.verify import verify
 from negmine.boxes import Rect
 from negmine.errors import BankError, TruthError
@@ -93,11 +95,64 @@ def test_a_file_without_rows_changes_nothing(small_bank: Path, tmp_path: Path) -
 
 def test_verdicts_of_a_csv_by_hash_and_by_its_beginning(small_bank: Path, tmp_path: Path) -> None:
     one, two = negatives(small_bank)
-    rows = [(one.sha256, "rejected"), (two.sha256[:12], "Target"), ("ffff", "accepted"), ("xyz", "accepted")]
+    rows = [(one.sha256, "rejected"), (two.sha256[:12], "Target"), ("fffffff", "accepted"), ("xyz", "accepted")]
     result = import_file(write_csv(tmp_path / "v.csv", rows), small_bank)
     assert result.verdicts == {"rejected": 1, "target": 1}
     assert states(small_bank) == {one.sha256: "rejected", two.sha256: "target"}
-    assert [where for where, _ in result.unmatched] == ["line 4 (ffff)", "line 5 (xyz)"]
+    assert [where for where, _ in result.unmatched] == ["line 4 (fffffff)"]
+    ((where, reason),) = result.unusable
+    assert where == "line 5" and "seven or more hex digits" in reason and "'xyz'" in reason
+
+
+def write_rows(path: Path, *rows: Sequence[str]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+@pytest.mark.parametrize("digits", [4, 6, 7, 12])
+def test_a_running_number_that_begins_a_hash_is_no_hash(small_bank: Path, tmp_path: Path, digits: int) -> None:
+    one, two = negatives(small_bank)
+    rows = [("id", "file", "verdict"), (one.sha256[:digits], str(two.path), "rejected")]
+    result = import_file(write_rows(tmp_path / "v.csv", *rows), small_bank)
+    agreeing = "rejected" if digits < 7 else "unreviewed"  # else it may be a hash, and contradicts the file
+    assert states(small_bank) == {one.sha256: "unreviewed", two.sha256: agreeing}
+    assert [what for what, _ in result.unusable] == ([] if digits < 7 else [f"line 2 ({one.sha256[:digits]})"])
+    alone = import_file(write_csv(tmp_path / "v.csv", [(one.sha256[:6], "target")]), small_bank)
+    assert alone.verdicts == {} and len(alone.unusable) == 1
+
+
+def test_a_hash_and_a_file_must_agree(small_bank: Path, tmp_path: Path) -> None:
+    one, two = negatives(small_bank)
+    unknown = "0" * 64
+    rows = [
+        ("id", "path", "verdict", "sha256"),  # the column sha256 is taken
+        ("1", str(one.path), "rejected", one.sha256[:4]),
+        ("2", str(two.source), "rejected", two.sha256[:9]),
+        ("3", str(one.path), "target", two.sha256),
+        ("4", str(two.source), "target", one.sha256),
+        ("5", "elsewhere/x.png", "target", one.sha256[:9]),
+        ("6", str(one.path), "target", unknown),
+        ("7", "elsewhere/x.png", "rejected", one.sha256),
+        ("8", "elsewhere/x.png", "target", unknown),
+    ]
+    result = import_file(write_rows(tmp_path / "v.csv", *rows), small_bank)
+    assert states(small_bank) == {one.sha256: "rejected", two.sha256: "rejected"}
+    assert [what.split(" (")[0] for what, _ in result.unusable] == ["line 4", "line 5", "line 6", "line 7"]
+    assert [what.split(" (")[0] for what, _ in result.unmatched] == ["line 9"]
+
+
+def test_lines_of_a_csv_are_those_of_the_file(small_bank: Path, tmp_path: Path) -> None:
+    one, two = negatives(small_bank)
+    before = csv.field_size_limit(1000)
+    try:
+        rows = [("id", "note", "verdict"), (one.sha256, 'a "sign",\nseen', "target"), [], ("", "x", "acepted")]
+        result = import_file(write_rows(tmp_path / "v.csv", *rows, (two.sha256, "", "bad")), small_bank)
+        assert csv.field_size_limit() == 1000
+    finally:
+        csv.field_size_limit(before)
+    assert [what.split(" (")[0] for what, _ in result.unusable] == ["line 5", "line 6"]
+    assert states(small_bank) == {one.sha256: "target", two.sha256: "unreviewed"}
 
 
 def test_importing_again_changes_nothing(small_bank: Path, tmp_path: Path) -> None:
@@ -130,12 +185,30 @@ def test_a_verdict_that_contradicts_the_banks_is_named(small_bank: Path, tmp_pat
     assert states(small_bank)[one.sha256] == kept
 
 
-def test_two_verdicts_in_one_file_are_none(small_bank: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rule", ["safer", "own", "theirs"])
+def test_of_two_verdicts_in_one_file_the_safer_holds(small_bank: Path, tmp_path: Path, rule: ConflictRule) -> None:
     one, _ = negatives(small_bank)
-    rows = [(one.sha256, "accepted"), (one.sha256[:9], "rejected")]
-    result = import_file(write_csv(tmp_path / "v.csv", rows), small_bank)
-    assert "accepted in line 2, rejected in line 3" in result.unusable[0][1]
-    assert states(small_bank)[one.sha256] == "unreviewed"
+    rows = [(one.sha256, "target"), (one.sha256[:9], "accepted"), (one.sha256, "unreviewed")]
+    result = import_file(write_csv(tmp_path / "v.csv", rows), small_bank, conflicts=rule)
+    assert result.conflicts == (Conflict(one.sha256, "unreviewed", "accepted", "target", "line 3"),)
+    assert result.conflicts[0].to_dict()["where"] == "line 3" and result.unusable == ()
+    assert states(small_bank)[one.sha256] == "target"
+
+
+def test_two_verdicts_of_one_task_are_settled_too(small_bank: Path, tmp_path: Path) -> None:
+    one, _ = negatives(small_bank)
+    sample = fiftyone(str(one.path), ["accepted", "rejected"])
+    result = import_file(write(tmp_path / "samples.json", sample), small_bank)
+    assert states(small_bank)[one.sha256] == "rejected" and [each.theirs for each in result.conflicts] == ["accepted"]
+
+
+def test_several_verdicts_against_the_banks_own(small_bank: Path, tmp_path: Path) -> None:
+    one, _ = negatives(small_bank)
+    judge(small_bank, one.id, "accepted")
+    file = write_csv(tmp_path / "v.csv", [(one.sha256, "rejected"), (one.sha256, "accepted"), (one.sha256, "target")])
+    own = import_file(file, small_bank, conflicts="own")
+    assert [(each.theirs, each.kept) for each in own.conflicts] == [("rejected", "accepted"), ("target", "accepted")]
+    assert {each.kept for each in import_file(file, small_bank).conflicts} == {"target"}
 
 
 def test_the_list_of_a_bank_can_be_edited_and_imported(small_bank: Path, tmp_path: Path) -> None:
@@ -232,7 +305,90 @@ def test_an_image_of_the_same_name_in_another_folder_is_not_meant(small_bank: Pa
 
 def test_labels_of_another_size_are_refused(small_bank: Path, tmp_path: Path) -> None:
     result = import_file(write(tmp_path / "coco.json", coco([TARGET], size_wh=(100, 60))), small_bank)
-    assert "100 x 60" in result.unusable[0][1] and len(states(small_bank)) == 2
+    assert "100 x 60" in result.unplaced[0][1] and len(states(small_bank)) == 2
+    empty = write(tmp_path / "empty.json", coco([], name="001.png", size_wh=(100, 60)))
+    assert "100 x 60" in import_file(empty, small_bank).unusable[0][1]
+    assert sorted(states(small_bank).values()) == ["target", "unreviewed"]
+
+
+def region(kind: str, **value: object) -> dict[str, object]:
+    return {"id": kind, "type": kind, "value": {kind: ["sign"], **value}}
+
+
+def odd_regions() -> dict[str, dict[str, object]]:
+    box = {"x": 10, "y": 10, "width": 20, "height": 20}
+    return {
+        "no width": region("rectanglelabels", **{**box, "width": 0}),
+        "outside": region("rectanglelabels", **{**box, "x": 150}),
+        "key point": region("keypointlabels", x=1, y=1, width=1),
+        "mask": region("brushlabels", format="rle", rle=[1]),
+        "another size": {**region("rectanglelabels", **box), "original_width": 100, "original_height": 60},
+        "no label": region("rectanglelabels", **{**box, "rectanglelabels": []}),
+    }
+
+
+def of_first(bank: Path) -> Negative:
+    return next(each for each in negatives(bank) if each.source.name == "000.png")
+
+
+def add(to: dict[str, object], *results: object) -> list[object]:
+    to["annotations"][0]["result"] += results  # type: ignore[index]
+    return [to]
+
+
+@pytest.mark.parametrize("odd", odd_regions())
+def test_an_object_without_a_place_marks_what_is_left_of_its_image(small_bank: Path, tmp_path: Path, odd: str) -> None:
+    first = of_first(small_bank)
+    judge(small_bank, first.id, "accepted")
+    document = add(task("000.png", [(0, 0, 1, 1)]), odd_regions()[odd])
+    file = write(tmp_path / "tasks.json", document)
+    result = import_file(file, small_bank, conflicts="own")
+    assert (result.labelled, result.objects, result.withdrawn, result.unusable) == (1, 1, (), ())
+    assert states(small_bank)[first.sha256] == "target" and result.verdicts == {"target": 1}
+    assert [what for what, _ in result.unplaced] == ["task 7 (000.png)"] and result.unexplained == ()
+    assert [(each.own, each.kept) for each in result.conflicts] == [("accepted", "target")]
+    before = contents(small_bank)
+    assert import_file(file, small_bank).unchanged == 1 and contents(small_bank) == before
+
+
+def test_a_placed_object_withdraws_beside_one_without_a_place(small_bank: Path, tmp_path: Path) -> None:
+    first = of_first(small_bank)
+    document = add(task("000.png", [TARGET]), odd_regions()["mask"], None)
+    result = import_file(write(tmp_path / "tasks.json", document), small_bank)
+    assert result.withdrawn == (first.sha256,) and result.verdicts == {}
+    assert "brushlabels" in result.unplaced[0][1] and "not a JSON object" in result.unplaced[0][1]
+
+
+@pytest.mark.parametrize(("verdict", "named"), [("target", 0), ("accepted", 1)])
+def test_a_verdict_counts_beside_an_object_without_a_place(
+    small_bank: Path, tmp_path: Path, verdict: str, named: int
+) -> None:
+    first = of_first(small_bank)
+    choice = {"type": "choices", "value": {"choices": [verdict]}}
+    document = add(task(f"{first.sha256}.jpg", []), choice, odd_regions()["mask"])
+    result = import_file(write(tmp_path / "tasks.json", document), small_bank)
+    assert states(small_bank)[first.sha256] == "target" and len(result.conflicts) == named
+    assert result.labelled == 0  # it does not say that the image is empty
+
+
+def unplaced_beside(good: tuple[float, ...]) -> dict[str, object]:
+    """Documents of each format with one good box, and one without a place."""
+    sample = fiftyone("/elsewhere/bank-in/000.png", [], [good, TARGET])
+    sample["samples"][0]["ground_truth"]["detections"][1]["bounding_box"][2] = 0  # type: ignore[index]
+    placeholder: dict[str, object] = coco([good, (0, 0, 0, 0)])  # type: ignore[assignment]
+    shape = '<box label="sign" xtl="0" ytl="0" xbr="1" ybr="1"/><!-- seen --><points label="sign" points="1,2"/>'
+    return {"samples.json": sample, "coco.json": coco([good, (300, 0, 310, 9)]), "b.json": placeholder,
+            "cvat.xml": cvat(shape)}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", unplaced_beside((0, 0, 1, 1)))
+def test_every_format_tells_objects_without_a_place(small_bank: Path, tmp_path: Path, name: str) -> None:
+    first = of_first(small_bank)
+    file, document = tmp_path / name, unplaced_beside((0, 0, 1, 1))[name]
+    file.write_text(document if isinstance(document, str) else json.dumps(document))
+    result = import_file(file, small_bank)
+    assert (result.labelled, result.objects, len(result.unplaced)) == (1, 1, 1)
+    assert states(small_bank)[first.sha256] == "target" and result.unusable == ()
 
 
 def test_tags_and_choices_are_verdicts(small_bank: Path, tmp_path: Path) -> None:
@@ -284,15 +440,13 @@ def test_what_is_odd_in_a_file_is_named_and_stops_nothing(small_bank: Path, tmp_
     tasks.append(task("http://[x/000.png", [TARGET]))
     tasks.append(task("a\0b", [TARGET], sha256="zz"))
     result = import_file(write(tmp_path / "tasks.json", [task("c", []), *tasks]), small_bank)
-    assert len(result.unusable) == 4 and len(result.unmatched) == 3
-    sample = fiftyone("000.png", ["accepted", "rejected"])
+    assert (len(result.unplaced), len(result.unusable), len(result.unmatched)) == (1, 2, 4)
     huge = fiftyone("000.png", [], [TARGET])
     huge["samples"][0]["ground_truth"]["detections"][0]["bounding_box"][0] = 10**400  # type: ignore[index]
-    for document in (sample, huge):
-        assert len(import_file(write(tmp_path / "samples.json", document), small_bank).unusable) == 1
+    assert len(import_file(write(tmp_path / "samples.json", huge), small_bank).unplaced) == 1
     huge_side = cvat('<box label="a" xtl="inf" ytl="1" xbr="2" ybr="2"/>').replace('"200"', f'"{"9" * 5000}"')
     (tmp_path / "cvat.xml").write_text(huge_side)
-    assert len(import_file(tmp_path / "cvat.xml", small_bank).unusable) == 1
+    assert len(import_file(tmp_path / "cvat.xml", small_bank).unplaced) == 1
     assert {*states(small_bank)} == {one.sha256, two.sha256}
 
 
