@@ -1,6 +1,7 @@
 """The JSON export of Label Studio: tasks with annotations, whose boxes are in percent of the image.
 
-An annotation with an empty result says that the image is empty; a task without one was not looked at
+An annotation with an empty result says that the image is empty; a choice that is no verdict does not, and a task without
+an annotation was not looked at
 (labelstud.io/guide/export, labelstud.io/guide/task_format). The drafts and predictions of a task say nothing.
 """
 
@@ -12,8 +13,10 @@ from urllib.parse import parse_qs
 
 from negmine.boxes import Box
 from negmine.errors import ConfigError, LabelError
-from negmine.importing.entry import Entry, reader_of, verdict_of
+from negmine.importing.entry import VERDICTS, Entry, reader_of, verdict_of
 from negmine.labels.frames import FrameObject
+from negmine.paths import printable
+from negmine.words import did_you_mean
 
 TITLE = "Label Studio"
 _PERCENT = 100.0
@@ -45,11 +48,21 @@ def _task(task: object, index: int) -> Entry:
         words = [word for each in results for word in _words(each, "choices")]
         shapes, size_wh = _shapes(results)
         verdict = verdict_of(words)
+        if results and not shapes and verdict is None:
+            return Entry(where, name, stated, problem=_without_meaning(words))
         is_judged_alone = verdict is not None and not shapes
         read = reader_of(shapes, unit=_PERCENT, stated_wh=size_wh, where=where)
         return Entry(where, name, stated, verdict, None if is_judged_alone else read)
     except (ConfigError, LabelError) as error:
         return Entry(where, name, stated, problem=str(error))
+
+
+def _without_meaning(words: Sequence[str]) -> str:
+    """Why results without a region and a verdict cannot be used: they do not say that the image is empty."""
+    if not words:
+        return "its annotation has neither a region nor a verdict; label it, or submit it empty where nothing is there"
+    found = ", ".join(repr(printable(word)[:40]) for word in words[:4])
+    return f"expected a verdict (accepted, rejected, target), found {found}{did_you_mean(words[0], VERDICTS)}"
 
 
 def _name(data: Mapping[str, object]) -> str | None:

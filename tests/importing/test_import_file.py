@@ -247,6 +247,24 @@ def test_tags_and_choices_are_verdicts(small_bank: Path, tmp_path: Path) -> None
     assert result.verdicts == {"target": 1} and len(result.conflicts) == 1
 
 
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [
+        ({"type": "choices", "value": {"choices": ["acepted"]}}, "found 'acepted'; did you mean 'accepted'"),
+        ({"type": "rating", "value": {"rating": 3}}, "neither a region nor a verdict"),
+    ],
+)
+def test_a_choice_that_is_no_verdict_says_nothing_about_objects(
+    small_bank: Path, tmp_path: Path, result: dict[str, object], reason: str
+) -> None:
+    tasks = [{"id": 1, "data": {"image": "000.png"}, "annotations": [{"result": [result]}]}]
+    done = import_file(write(tmp_path / "tasks.json", tasks), small_bank)
+    assert (done.labelled, [where for where, _ in done.unusable]) == (0, ["task 1 (000.png)"])
+    assert reason in done.unusable[0][1]
+    with Bank(small_bank) as bank:
+        assert bank.scalar("SELECT count(*) FROM truths WHERE hash LIKE 'import/%'") == 0
+
+
 def test_a_task_that_nobody_opened_says_nothing(small_bank: Path, tmp_path: Path) -> None:
     tasks = [{**task("000.png", []), "annotations": []}, task("000.png", [])]
     tasks[1]["annotations"] = [{"result": [], "was_cancelled": True}]
