@@ -35,6 +35,7 @@ class Entry:
         verdict: on the negative; None where there is none.
         read: the objects, given the width and height of the image in pixels; None where nobody looked for them.
         problem: why it cannot be used; None where it can.
+        is_confirmed_empty: a person looked at the image and found no object, which accepts a negative.
     """
 
     where: str
@@ -43,6 +44,7 @@ class Entry:
     verdict: ReviewState | None = None
     read: ReadObjects | None = None
     problem: str | None = None
+    is_confirmed_empty: bool = False
 
 
 def reader_of(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -115,7 +115,7 @@ class _Import:
         for each in entries:
             match = self._matcher.find(each) if each.problem is None else each.problem
             if isinstance(match, Match):
-                found.append((each, match))
+                found.append((_judged(each, match), match))
             else:
                 (self._unusable if each.problem is not None else self._unmatched).append((_name_of(each), match))
         return found
@@ -207,6 +207,12 @@ class _Import:
 
 def _is_silent(entry: Entry) -> bool:
     return entry.verdict is None and entry.read is None and entry.problem is None
+
+
+def _judged(entry: Entry, match: Match) -> Entry:
+    """The entry, with the verdict that it implies: who confirms that a negative is empty accepts it."""
+    implied = match.is_negative and entry.is_confirmed_empty and entry.verdict is None
+    return replace(entry, verdict="accepted") if implied else entry
 
 
 def _name_of(entry: Entry) -> str:

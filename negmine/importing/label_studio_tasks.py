@@ -1,8 +1,8 @@
 """The JSON export of Label Studio: tasks with annotations, whose boxes are in percent of the image.
 
-An annotation with an empty result says that the image is empty; a choice that is no verdict does not, and a task without
-an annotation was not looked at
-(labelstud.io/guide/export, labelstud.io/guide/task_format). The drafts and predictions of a task say nothing.
+An annotation with an empty result says that the image is empty, and accepts a negative. A choice that is no verdict says
+nothing about objects. A task without an annotation was not looked at; the drafts and predictions of a task say nothing
+(labelstud.io/guide/export, labelstud.io/guide/task_format).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _task(task: object, index: int) -> Entry:
             return Entry(where, name, stated, problem=_without_meaning(words))
         is_judged_alone = verdict is not None and not shapes
         read = reader_of(shapes, unit=_PERCENT, stated_wh=size_wh, where=where)
-        return Entry(where, name, stated, verdict, None if is_judged_alone else read)
+        return Entry(where, name, stated, verdict, None if is_judged_alone else read, is_confirmed_empty=not results)
     except (ConfigError, LabelError) as error:
         return Entry(where, name, stated, problem=str(error))
 

@@ -17,6 +17,9 @@ from negmine.bank.records import Negative
 from negmine.bank.verify import verify
 from negmine.boxes import Rect
 from negmine.errors import BankError, TruthError
+from negmine.exporting.config import ExportConfig, TargetExportConfig
+from negmine.exporting.export import export
+from negmine.exporting.targets import export_targets
 from negmine.importing.import_file import import_file
 
 TARGET = (60, 40, 80, 60)  # the square of every image of `small_bank`, 200 x 120
@@ -272,6 +275,32 @@ def test_a_task_that_nobody_opened_says_nothing(small_bank: Path, tmp_path: Path
     assert (result.entries, result.silent, result.labelled) == (2, 2, 0)
     (tmp_path / "cvat.xml").write_text(cvat(""))
     assert import_file(tmp_path / "cvat.xml", small_bank).silent == 1
+
+
+def exported(bank: Path, out: Path) -> list[dict[str, object]]:
+    export(bank, out, config=ExportConfig("label-studio"))
+    tasks: list[dict[str, object]] = json.loads((out / "tasks.json").read_text())
+    return tasks
+
+
+def test_a_negative_confirmed_in_label_studio_is_accepted_and_not_asked_again(small_bank: Path, tmp_path: Path) -> None:
+    first, second = exported(small_bank, tmp_path / "first")
+    assert "annotations" not in first and "annotations" not in second
+    confirmed = write(tmp_path / "done.json", [{**first, "annotations": [{"result": []}]}])
+    assert import_file(confirmed, small_bank).verdicts == {"accepted": 1}
+    again = exported(small_bank, tmp_path / "again")
+    assert [each.get("annotations") for each in again] == [[{"result": []}], None]
+    assert import_file(tmp_path / "again" / "tasks.json", small_bank).verdicts == {}  # its own export says the same
+
+
+def test_a_whole_image_called_empty_is_exported_as_such(make_bank: MakeBank, tmp_path: Path) -> None:
+    bank = make_bank(1)
+    judge(bank, negatives(bank)[0].id, "target")
+    result = import_file(write(tmp_path / "done.json", [task("000.png", [])]), bank)
+    assert len(result.unexplained) == 1 and result.verdicts == {}  # a whole image has no verdict
+    export_targets(bank, tmp_path / "out", config=TargetExportConfig("label-studio"))
+    (exported_task,) = json.loads((tmp_path / "out" / "tasks.json").read_text())
+    assert exported_task["annotations"] == [{"result": []}] and len(exported_task["predictions"][0]["result"]) == 1
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,6 @@ _INTERFACE = "label-config.xml"
 _LABEL, _IMAGE = "label", "image"  # names of the interface's two elements
 _SERVED = "/data/local-files/?d="
 _GAP = "likely miss: found in the frames before and after"  # shown beside the box
-_JUDGED = ("accepted", "rejected")
 
 _Shape = tuple[str, Box, Proposal | None]  # class, box in pixels, and what a detector says of it
 
@@ -70,8 +69,9 @@ def _task(image: ExportImage, numbers: Mapping[str, int], folder: str) -> dict[s
         proposed = [(each.class_name, each.box_xyxy, Proposal(each.score)) for each in origin.found]
     if not image.proposals:
         data["split"] = ",".join(image.splits)
-    if origin is None or origin.state in _JUDGED:
-        task["annotations"] = [{"result": [_result(image, i, shape) for i, shape in enumerate(objects)]}]
+    if origin is None or origin.state == "accepted":
+        labelled = [shape for shape in objects if shape[2] is None]
+        task["annotations"] = [{"result": [_result(image, index, shape) for index, shape in enumerate(labelled)]}]
     if shapes := objects if image.proposals else proposed:
         scores = [proposal.score for _, _, proposal in shapes if proposal is not None]
         results = [_result(image, index, shape) for index, shape in enumerate(shapes)]
