@@ -1,8 +1,8 @@
 """The JSON export of Label Studio: tasks with annotations, whose boxes are in percent of the image.
 
-An annotation with an empty result says that the image is empty, and accepts a negative. A choice that is no verdict says
-nothing about objects. A task without an annotation was not looked at; the drafts and predictions of a task say nothing
-(labelstud.io/guide/export, labelstud.io/guide/task_format).
+An annotation with an empty result says that the image is empty, and accepts a negative. A choice that is no verdict
+says nothing about objects. A task without an annotation was not looked at; the drafts and predictions of a task say
+nothing (labelstud.io/guide/export, labelstud.io/guide/task_format).
 """
 
 from __future__ import annotations
