@@ -11,6 +11,7 @@ from negmine.cli._command import Command, option
 from negmine.cli._options import bank_option, json_option
 from negmine.cli._output import print_json, say_skipped
 from negmine.cli.bank._selection import named
+from negmine.errors import TruthError
 from negmine.paths import printable
 from negmine.terminal import console, say
 from negmine.words import counted
@@ -50,8 +51,20 @@ def command(file: str, bank: str, conflicts: ConflictRule, as_json: bool) -> Non
     result = import_file(file, bank, conflicts=conflicts)
     if as_json:
         print_json(result.to_dict())
-    else:
+    if result.is_useless:
+        raise TruthError(_refusal(result))
+    if not as_json:
         _render(result)
+
+
+def _refusal(result: ImportFileResult) -> str:
+    (what, reason), *more = result.skipped
+    others = f", and {counted(len(more), 'more entry', 'more entries')} (--json names them all)" if more else ""
+    return (
+        f"{printable(result.file)} ({result.format}): expected images of bank {printable(result.bank)}, found none "
+        f"that can be used: {printable(what)}: {printable(reason)}{others}; correct the file, or name its bank with "
+        "--bank"
+    )
 
 
 def _render(result: ImportFileResult) -> None:
@@ -77,6 +90,6 @@ def _render(result: ImportFileResult) -> None:
     for number, what in ((len(result.unmatched), "without an image in the bank"), (len(result.unusable), "unusable")):
         if number:
             say(out, f"{counted(number, 'entry', 'entries')} {what}")
-    say_skipped((*result.unmatched, *result.unusable), "image")
+    say_skipped(result.skipped, "image")
     if result.labelled:
         say(out, "next: scan the images again, to cut negatives beside the labelled objects")

@@ -66,6 +66,7 @@ class _Counts:
     unchanged: int = 0
     objects: int = 0
     withdrawn: dict[int, str] = field(default_factory=dict)
+    withdrawn_before: set[str] = field(default_factory=set)
 
 
 class _Import:
@@ -86,19 +87,22 @@ class _Import:
 
     def run(self, entries: Sequence[Entry], conflicts: ConflictRule, file: Path, format_name: str) -> ImportFileResult:
         """Take up what the entries say."""
+        silent = sum(map(_is_silent, entries))
         found = self._matched([each for each in entries if not _is_silent(each)])
         labels = self._labels(found)
         for part in _in_parts(list(labels.items()), _AT_ONCE):
             with self._writer.transaction():
                 for (source, scope), truth in part:
                     self._label(source, scope, truth)
-        changed, contradicting = self._decide(self._verdicts(found), conflicts)
+        said = self._verdicts(found)
+        changed, contradicting = self._decide(said, conflicts)
+        skipped = _in_order([*self._unmatched, *self._unusable], entries)
         return ImportFileResult(
             bank=self._writer.folder,
             file=file,
             format=format_name,
             entries=len(entries),
-            silent=sum(map(_is_silent, entries)),
+            silent=silent,
             labelled=self._counts.labelled,
             unchanged=self._counts.unchanged,
             objects=self._counts.objects,
@@ -107,7 +111,9 @@ class _Import:
             verdicts=dict(sorted(changed.items())),
             conflicts=tuple(contradicting),
             unmatched=tuple(self._unmatched),
-            unusable=tuple(self._unusable),
+            unusable=_in_order(self._unusable, entries),
+            skipped=skipped,
+            is_useless=bool(skipped) and not said and len(skipped) >= len(entries) - silent,
         )
 
     def _matched(self, entries: Sequence[Entry]) -> list[tuple[Entry, Match]]:
@@ -143,7 +149,7 @@ class _Import:
             return [(match.sha256, entry.read(self._index.sources[match.sha256]))]
         negative = self._index.negatives.get(match.sha256)
         if negative is None:
-            self._counts.unchanged += 1
+            self._count_known(match.sha256)
             return []
         truth = entry.read(negative.size_wh)
         placed = []
@@ -152,6 +158,15 @@ class _Import:
             kept = [(box, name) for box, name in zip(boxes, truth.class_names, strict=True) if box is not None]
             placed.append((cut.sha256, GroundTruth.of([box for box, _ in kept], [name for _, name in kept])))
         return placed
+
+    def _count_known(self, sha256: str) -> None:
+        """Count the labels of a negative that an earlier import withdrew, once for each source as that import did."""
+        counts = self._counts
+        if sha256 not in counts.withdrawn_before:
+            counts.withdrawn_before.add(sha256)
+            before = self._index.labelled_elsewhere[sha256]
+            counts.unchanged += len(before)
+            counts.objects += sum(before)
 
     def _label(self, source: str, scope: str, truth: GroundTruth) -> None:
         gone = self._writer.import_labels(source, scope, _hash_of(truth), truth)
@@ -218,6 +233,12 @@ def _judged(entry: Entry, match: Match) -> Entry:
 def _name_of(entry: Entry) -> str:
     name = entry.sha256 or entry.name
     return entry.where if name is None or name in entry.where else f"{entry.where} ({printable(name)})"
+
+
+def _in_order(skipped: Sequence[tuple[str, str]], entries: Sequence[Entry]) -> tuple[tuple[str, str], ...]:
+    """Entries that are skipped, in the order of the file."""
+    order = {_name_of(entry): number for number, entry in enumerate(entries)}
+    return tuple(sorted(skipped, key=lambda each: order.get(each[0], len(order))))
 
 
 def _hash_of(truth: GroundTruth) -> str:

@@ -32,6 +32,8 @@ class ImportFileResult:
         conflicts: verdicts that contradict the bank's.
         unmatched: entries of which the bank has no image, with the reason.
         unusable: entries that cannot be used, with the reason.
+        skipped: entries of both kinds, in the order of the file.
+        is_useless: whether entries were skipped, and no other says anything.
     """
 
     bank: Path
@@ -48,6 +50,8 @@ class ImportFileResult:
     conflicts: tuple[Conflict, ...]
     unmatched: tuple[tuple[str, str], ...]
     unusable: tuple[tuple[str, str], ...]
+    skipped: tuple[tuple[str, str], ...]
+    is_useless: bool
 
     def to_dict(self) -> dict[str, object]:
         """The `--json` document."""

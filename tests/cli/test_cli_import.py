@@ -30,3 +30,12 @@ def test_a_file_of_another_kind_is_one_line(run: Run, small_bank: Path, tmp_path
     (tmp_path / "a.json").write_text("{}")
     assert "JSON of another kind" in one_line(run("import", "a.json", "--bank", small_bank))
     assert "does not exist" in one_line(run("import", "a.json"))
+
+
+def test_a_file_of_which_nothing_can_be_used_is_refused_in_one_line(run: Run, small_bank: Path, tmp_path: Path) -> None:
+    (tmp_path / "v.csv").write_text("id,verdict\nabcd1234,target\nabcd5678,perhaps\n")
+    line = one_line(run("import", "v.csv", "--bank", small_bank))
+    assert "found none that can be used: line 2 (abcd1234): no image of the bank" in line and "1 more entry" in line
+    done = run("import", "v.csv", "--bank", small_bank, "--json")
+    document = json.loads(done.stdout)
+    assert done.returncode == 2 and len(document["unmatched"]) == len(document["unusable"]) == 1

@@ -123,6 +123,15 @@ def test_a_word_that_is_no_verdict_is_named(small_bank: Path, tmp_path: Path) ->
     assert "did you mean 'accepted'" in reason and set(states(small_bank).values()) == {"unreviewed"}
 
 
+def test_skipped_entries_are_named_in_the_order_of_the_file(small_bank: Path, tmp_path: Path) -> None:
+    one, _ = negatives(small_bank)
+    rows = [("abcd1234", "acepted"), ("abcd5678", "accepted"), ("abcd9abc", "no"), (one.sha256, "accepted")]
+    result = import_file(write_csv(tmp_path / "v.csv", rows), small_bank)
+    assert [what.split(" (")[0] for what, _ in result.skipped] == ["line 2", "line 3", "line 4"]
+    assert not result.is_useless
+    assert import_file(write_csv(tmp_path / "v.csv", rows[:3]), small_bank).is_useless
+
+
 @pytest.mark.parametrize(("rule", "kept"), [("safer", "target"), ("own", "target"), ("theirs", "accepted")])
 def test_a_verdict_that_contradicts_the_banks_is_named(small_bank: Path, tmp_path: Path, rule: str, kept: str) -> None:
     one, _ = negatives(small_bank)
@@ -206,6 +215,28 @@ def test_a_box_on_a_negative_is_one_of_its_source(make_bank: MakeBank, tmp_path:
     for file in (tmp_path / "crops.json", exported):
         again = import_file(file, bank)
         assert again.unchanged == 1 and again.unmatched == ()
+
+
+def test_the_figures_of_a_repeated_import_agree(small_bank: Path, tmp_path: Path) -> None:
+    one, two = negatives(small_bank)
+    box = in_crop(TARGET, one.rect, one.size_wh)
+    assert box is not None
+    x1, y1, x2, y2 = box
+    drawn = {
+        "images": [
+            {"id": i, "file_name": f"{each.sha256}.jpg", "width": each.size_wh[0], "height": each.size_wh[1]}
+            for i, each in enumerate((one, two))
+        ],
+        "annotations": [
+            {"id": i, "image_id": 0, "category_id": 1, "bbox": [x1, y1, x2 - x1, y2 - y1]} for i in range(2)
+        ],
+        "categories": [{"id": 1, "name": "sign"}],
+    }
+    file = write(tmp_path / "coco.json", drawn)
+    first = import_file(file, small_bank)
+    assert (first.labelled, first.unchanged, first.objects) == (2, 0, 2) and first.withdrawn == (one.sha256,)
+    again = import_file(file, small_bank)
+    assert (again.labelled, again.unchanged, again.objects) == (0, 2, 2)
 
 
 @pytest.mark.parametrize("size_wh", [(40, 40), (200, 120), (30, 90)])
