@@ -9,7 +9,7 @@ import click
 from negmine.bank.filters import CONFLICT_RULES, ConflictRule
 from negmine.cli._command import Command, option
 from negmine.cli._options import bank_option, json_option
-from negmine.cli._output import print_json, say_skipped
+from negmine.cli._output import print_json, quoted, say_skipped
 from negmine.cli.bank._selection import named
 from negmine.errors import TruthError
 from negmine.paths import printable
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _CONFLICTS = 10  # that are listed; --json has all
 _DIGITS = 10  # of a hash
+_NAMED = 10  # negatives
 
 
 @click.command("import", cls=Command)
@@ -82,6 +83,9 @@ def _render(result: ImportFileResult) -> None:
     if result.unexplained:
         marked = counted(len(result.unexplained), "negative")
         say(out, f"{marked} marked as a target where the labels have no object: {named(result.unexplained, _DIGITS)}")
+        hashes = [sha256[:_DIGITS] for sha256 in result.unexplained[:_NAMED]]
+        accept = quoted("negmine", "bank", "accept", "--bank", result.bank, *hashes)
+        say(out, f"next: {accept}, if the labels are right; if not, label the target and import again")
     for each in result.conflicts[:_CONFLICTS]:
         said = f"{each.own} here, {each.theirs} there; {each.kept} holds"
         say(out, f"conflict about {each.sha256[:_DIGITS]}: {said}")
@@ -91,5 +95,9 @@ def _render(result: ImportFileResult) -> None:
         if number:
             say(out, f"{counted(number, 'entry', 'entries')} {what}")
     say_skipped(result.skipped, "image")
-    if result.labelled:
-        say(out, "next: scan the images again, to cut negatives beside the labelled objects")
+    if result.labelled and result.objects:
+        say(
+            out,
+            f"next: repeat the `negmine scan` of these images, with --bank {quoted(result.bank)} and the weights and "
+            "options that it had; it cuts negatives beside the labelled objects",
+        )

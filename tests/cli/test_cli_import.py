@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from banks import judge
 from commands import one_line
 
 from negmine.bank.bank import Bank
@@ -39,3 +40,22 @@ def test_a_file_of_which_nothing_can_be_used_is_refused_in_one_line(run: Run, sm
     done = run("import", "v.csv", "--bank", small_bank, "--json")
     document = json.loads(done.stdout)
     assert done.returncode == 2 and len(document["unmatched"]) == len(document["unusable"]) == 1
+
+
+def test_what_to_do_next_can_be_typed(run: Run, small_bank: Path, tmp_path: Path) -> None:
+    with Bank(small_bank) as bank:
+        (one,) = (each for each in bank.negatives() if each.source.name == "000.png")
+    judge(small_bank, one.id, "target")
+    document = {
+        "images": [{"id": 1, "file_name": "000.png", "width": 200, "height": 120}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 2, 2]}],
+        "categories": [{"id": 1, "name": "sign"}],
+    }
+    (tmp_path / "coco.json").write_text(json.dumps(document))
+    lines = run("import", "coco.json", "--bank", "bank").stdout.splitlines()
+    assert "next: repeat the `negmine scan` of these images, with --bank bank" in lines[-1]
+    (accept,) = (line for line in lines if line.startswith("next: negmine bank accept"))
+    command = accept.removeprefix("next: ").partition(", if the labels are right")[0]
+    assert command == f"negmine bank accept --bank bank {one.sha256[:10]}"
+    assert run(*command.split()[1:]).returncode == 0
+    assert "bank accept" not in run("import", "coco.json", "--bank", "bank").stdout
