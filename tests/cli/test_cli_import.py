@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from banks import judge
 from commands import one_line
 
@@ -59,3 +60,12 @@ def test_what_to_do_next_can_be_typed(run: Run, small_bank: Path, tmp_path: Path
     assert command == f"negmine bank accept --bank bank {one.sha256[:10]}"
     assert run(*command.split()[1:]).returncode == 0
     assert "bank accept" not in run("import", "coco.json", "--bank", "bank").stdout
+
+
+@pytest.mark.parametrize(
+    ("key", "way_back"), [("label-studio", "negmine import FILE --bank bank"), ("voc", "scan them again with --data")]
+)
+def test_an_export_of_targets_says_how_labels_come_back(run: Run, small_bank: Path, key: str, way_back: str) -> None:
+    judge(small_bank, 1, "target")
+    done = run("export", "--only", "targets", "--bank", "bank", "--format", key, "--out", "to-label")
+    assert done.returncode == 0 and way_back in done.stdout
