@@ -19,7 +19,10 @@ _NEGATIVES = "SELECT sha256, id, width, height FROM negatives"
 _BY_SOURCE = """
 SELECT s.sha256, c.negative_id FROM crops c JOIN sources s ON s.id = c.source_id ORDER BY s.sha256, c.negative_id
 """
-_IMPORTED = "SELECT DISTINCT substr(hash, 8, 64) FROM truths WHERE hash LIKE 'import/%'"
+_IMPORTED = """
+SELECT substr(t.hash, 8, 64), count(o.id) FROM truths t LEFT JOIN objects o ON o.truth_id = t.id
+WHERE t.hash LIKE 'import/%' GROUP BY t.id ORDER BY t.id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +42,15 @@ class ImageIndex:
         sources: the size of each source image, upright, in pixels, by its hash.
         paths: the hashes of the contents that were found at each path.
         cut_from: the numbers of the negatives that were cut from a source, by its hash.
-        labelled_elsewhere: hashes of what labels were imported for, negatives that are gone by now among them.
+        labelled_elsewhere: how many objects were imported in each source of an image, by the hash of the image that was
+            labelled; negatives that are gone by now are among these.
     """
 
     negatives: Mapping[str, IndexedNegative]
     sources: Mapping[str, tuple[int, int]]
     paths: Mapping[str, frozenset[str]]
     cut_from: Mapping[str, tuple[int, ...]]
-    labelled_elsewhere: frozenset[str]
+    labelled_elsewhere: Mapping[str, tuple[int, ...]]
 
     @classmethod
     def read(cls, bank: Bank) -> ImageIndex:
@@ -62,6 +66,9 @@ class ImageIndex:
         paths, cut_from = defaultdict[str, set[str]](set), defaultdict[str, list[int]](list)
         for key, sha256 in bank.rows(_PATHS, {"key": KEY, "sha256": SHA256}):
             paths[os.fsdecode(key)].add(sha256)
+        labelled = defaultdict[str, list[int]](list)
+        for scope, objects in bank.rows(_IMPORTED, {"scope": TEXT, "objects": WHOLE}):
+            labelled[scope].append(objects)
         for sha256, number in bank.rows(_BY_SOURCE, {"sha256": SHA256, "negative_id": WHOLE}):
             cut_from[sha256].append(number)
         return cls(
@@ -69,5 +76,5 @@ class ImageIndex:
             sources,
             {path: frozenset(found) for path, found in paths.items()},
             {sha256: tuple(dict.fromkeys(numbers)) for sha256, numbers in cut_from.items()},
-            frozenset(scope for (scope,) in bank.rows(_IMPORTED, {"scope": TEXT})),
+            {scope: tuple(objects) for scope, objects in labelled.items()},
         )

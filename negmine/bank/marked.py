@@ -49,6 +49,11 @@ SELECT DISTINCT s.sha256, o.class_name, o.difficult, o.crowd, o.x1, o.y1, o.x2, 
 FROM objects o JOIN truths t ON t.id = o.truth_id JOIN sources s ON s.id = t.source_id
 WHERE s.id IN (SELECT id FROM marked) ORDER BY s.sha256, o.id
 """
+_CALLED_EMPTY = """{}
+SELECT s.sha256 FROM truths t JOIN sources s ON s.id = t.source_id
+WHERE s.id IN (SELECT id FROM marked) AND t.hash LIKE 'import/' || s.sha256 || '/%'
+AND NOT EXISTS (SELECT 1 FROM objects o WHERE o.truth_id = t.id)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,7 @@ class MarkedImage:
         size_wh: pixels, upright.
         boxes: what the detector found of it, highest score first.
         objects: that the bank knows in it.
+        is_called_empty: whether labels of the whole image that were imported have no object, and it has no others.
     """
 
     sha256: str
@@ -86,6 +92,7 @@ class MarkedImage:
     size_wh: tuple[int, int]
     boxes: tuple[MarkedBox, ...]
     objects: GroundTruth
+    is_called_empty: bool = False
 
 
 def marked_images(bank: Bank) -> list[MarkedImage]:
@@ -132,8 +139,16 @@ def _images(bank: Bank, rows: str, which: str) -> list[MarkedImage]:
     for sha256, key in bank.rows(_PATHS.format(which), {"sha256": SHA256, "key": KEY}):
         paths[sha256][source_path(bank.folder, key)] = None
     objects = dict(_objects(bank, which))
+    called_empty = {sha256 for (sha256,) in bank.rows(_CALLED_EMPTY.format(which), {"sha256": SHA256})} - objects.keys()
     return [
-        MarkedImage(sha256, tuple(paths[sha256]), sizes[sha256], tuple(each), objects.get(sha256, GroundTruth.empty()))
+        MarkedImage(
+            sha256,
+            tuple(paths[sha256]),
+            sizes[sha256],
+            tuple(each),
+            objects.get(sha256, GroundTruth.empty()),
+            sha256 in called_empty,
+        )
         for sha256, each in boxes.items()
     ]
 

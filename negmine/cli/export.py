@@ -10,7 +10,7 @@ import click
 from negmine.cli._command import Command, option, require_alone
 from negmine.cli._in_place import add_into, take_out_of
 from negmine.cli._options import bank_option, json_option, label_options, workers_option
-from negmine.cli._output import print_json, say_skipped, table
+from negmine.cli._output import print_json, quoted, say_skipped, table
 from negmine.cli._selection import selection_options
 from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
@@ -247,7 +247,16 @@ def _export_targets(bank: str, out: str, config: TargetExportConfig, *, as_json:
         say(shown, f"{counted(len(result.skipped), 'image')} skipped: gone, changed, or not usable")
     say_skipped(result.skipped.items(), "image")
     if config.only == "targets":
-        say(shown, "no training sees these images before they are labelled; then scan them again with --data")
+        say(shown, f"no training sees these images before they are labelled; then {_way_back(bank, config.format)}")
+
+
+def _way_back(bank: str, format_name: str) -> str:
+    """How labels of a format come into the bank."""
+    from negmine.importing.recognise import IMPORTED_FORMATS
+
+    if format_name in IMPORTED_FORMATS:
+        return f"export them from the labelling tool, and take them up: negmine import FILE --bank {quoted(bank)}"
+    return "scan them again with --data"
 
 
 def render(result: ExportResult) -> None:

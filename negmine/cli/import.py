@@ -9,8 +9,9 @@ import click
 from negmine.bank.filters import CONFLICT_RULES, ConflictRule
 from negmine.cli._command import Command, option
 from negmine.cli._options import bank_option, json_option
-from negmine.cli._output import print_json, say_skipped
+from negmine.cli._output import print_json, quoted, say_skipped
 from negmine.cli.bank._selection import named
+from negmine.errors import TruthError
 from negmine.paths import printable
 from negmine.terminal import console, say
 from negmine.words import counted
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _CONFLICTS = 10  # that are listed; --json has all
 _DIGITS = 10  # of a hash
+_NAMED = 10  # negatives
 
 
 @click.command("import", cls=Command)
@@ -50,8 +52,20 @@ def command(file: str, bank: str, conflicts: ConflictRule, as_json: bool) -> Non
     result = import_file(file, bank, conflicts=conflicts)
     if as_json:
         print_json(result.to_dict())
-    else:
+    if result.is_useless:
+        raise TruthError(_refusal(result))
+    if not as_json:
         _render(result)
+
+
+def _refusal(result: ImportFileResult) -> str:
+    (what, reason), *more = result.skipped
+    others = f", and {counted(len(more), 'more entry', 'more entries')} (--json names them all)" if more else ""
+    return (
+        f"{printable(result.file)} ({result.format}): expected images of bank {printable(result.bank)}, found none "
+        f"that can be used: {printable(what)}: {printable(reason)}{others}; correct the file, or name its bank with "
+        "--bank"
+    )
 
 
 def _render(result: ImportFileResult) -> None:
@@ -69,6 +83,9 @@ def _render(result: ImportFileResult) -> None:
     if result.unexplained:
         marked = counted(len(result.unexplained), "negative")
         say(out, f"{marked} marked as a target where the labels have no object: {named(result.unexplained, _DIGITS)}")
+        hashes = [sha256[:_DIGITS] for sha256 in result.unexplained[:_NAMED]]
+        accept = quoted("negmine", "bank", "accept", "--bank", result.bank, *hashes)
+        say(out, f"next: {accept}, if the labels are right; if not, label the target and import again")
     for each in result.conflicts[:_CONFLICTS]:
         said = f"{each.own} here, {each.theirs} in {each.where}; {each.kept} holds"
         say(out, f"conflict about {each.sha256[:_DIGITS]}: {printable(said)}")
@@ -81,6 +98,10 @@ def _render(result: ImportFileResult) -> None:
         entries = counted(len(result.unplaced), "entry", "entries")
         say(out, f"{entries} with objects that cannot be placed: the negatives left of its image are marked as targets")
     say_skipped([(f"an object of {what}", reason) for what, reason in result.unplaced], "object")
-    say_skipped((*result.unmatched, *result.unusable), "image")
-    if result.labelled:
-        say(out, "next: scan the images again, to cut negatives beside the labelled objects")
+    say_skipped(result.skipped, "image")
+    if result.labelled and result.objects:
+        say(
+            out,
+            f"next: repeat the `negmine scan` of these images, with --bank {quoted(result.bank)} and the weights and "
+            "options that it had; it cuts negatives beside the labelled objects",
+        )

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from negmine.bank.bank import Bank
+from negmine.bank.filters import ReviewState
 from negmine.bank.marked import MarkedImage, gap_images, marked_images
 from negmine.boxes import box_area, box_iou, clip_boxes
 from negmine.engines.threads import ThreadEngine
@@ -197,10 +198,15 @@ def _tasks(images: Sequence[tuple[MarkedImage, _Found]]) -> list[ExportImage]:
             frame=short_name(found.path) if frame_name(found.path) else "",
             truth=truth,
             proposals=proposals,
-            origin=Origin(image.sha256, printable(found.path), image.sha256),
+            origin=_origin(image, found),
         )
         tasks.append(task)
     return tasks
+
+
+def _origin(image: MarkedImage, found: _Found) -> Origin:
+    state: ReviewState = "accepted" if image.is_called_empty else "unreviewed"
+    return Origin(image.sha256, printable(found.path), image.sha256, state=state)
 
 
 def _proposed(image: MarkedImage, size_wh: tuple[int, int]) -> tuple[GroundTruth, tuple[Proposal | None, ...]]:

@@ -37,6 +37,7 @@ class Entry:
         read: the objects, given the width and height of the image in pixels, and why others have no place; None where
             nobody looked for them. It raises LabelError where that cannot be told.
         problem: why it cannot be used; None where it can.
+        is_confirmed_empty: a person looked at the image and found no object, which accepts a negative.
     """
 
     where: str
@@ -45,6 +46,7 @@ class Entry:
     verdicts: tuple[ReviewState, ...] = ()
     read: ReadObjects | None = None
     problem: str | None = None
+    is_confirmed_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -67,6 +67,7 @@ class _Counts:
     unchanged: int = 0
     objects: int = 0
     withdrawn: dict[int, str] = field(default_factory=dict)
+    withdrawn_before: set[str] = field(default_factory=set)
 
 
 class _Import:
@@ -88,19 +89,22 @@ class _Import:
 
     def run(self, entries: Sequence[Entry], conflicts: ConflictRule, file: Path, format_name: str) -> ImportFileResult:
         """Take up what the entries say."""
+        silent = sum(map(_is_silent, entries))
         found = self._matched([each for each in entries if not _is_silent(each)])
         labels = self._labels(found)
         for part in _in_parts(list(labels.items()), _AT_ONCE):
             with self._writer.transaction():
                 for (source, scope), truth in part:
                     self._label(source, scope, truth)
-        changed, contradicting = self._decide(self._verdicts(found), conflicts)
+        said = self._verdicts(found)
+        changed, contradicting = self._decide(said, conflicts)
+        skipped = _in_order([*self._unmatched, *self._unusable], entries)
         return ImportFileResult(
             bank=self._writer.folder,
             file=file,
             format=format_name,
             entries=len(entries),
-            silent=sum(map(_is_silent, entries)),
+            silent=silent,
             labelled=self._counts.labelled,
             unchanged=self._counts.unchanged,
             objects=self._counts.objects,
@@ -113,7 +117,9 @@ class _Import:
             conflicts=tuple(contradicting),
             unmatched=tuple(self._unmatched),
             unplaced=tuple((_name_of(entry), "; ".join(problems)) for entry, _, problems in self._unplaced),
-            unusable=tuple(self._unusable),
+            unusable=_in_order(self._unusable, entries),
+            skipped=skipped,
+            is_useless=bool(skipped) and not said and len(skipped) >= len(entries) - silent,
         )
 
     def _matched(self, entries: Sequence[Entry]) -> list[tuple[Entry, Match]]:
@@ -125,7 +131,7 @@ class _Import:
                 self._unusable.append((_name_of(each), str(error)))
                 continue
             if isinstance(match, Match):
-                found.append((each, match))
+                found.append((_judged(each, match), match))
             else:
                 self._unmatched.append((_name_of(each), match))
         return found
@@ -156,7 +162,7 @@ class _Import:
         assert entry.read is not None
         negative = self._index.negatives.get(match.sha256)
         if match.is_negative and negative is None:
-            self._counts.unchanged += 1
+            self._count_known(match.sha256)
             return [], ()
         truth, problems = entry.read(negative.size_wh if negative else self._index.sources[match.sha256])
         if problems and not len(truth):
@@ -174,6 +180,15 @@ class _Import:
             kept = [(box, name) for box, name in zip(boxes, truth.class_names, strict=True) if box is not None]
             placed.append((cut.sha256, GroundTruth.of([box for box, _ in kept], [name for _, name in kept])))
         return placed
+
+    def _count_known(self, sha256: str) -> None:
+        """Count the labels of a negative that an earlier import withdrew, once for each source as that import did."""
+        counts = self._counts
+        if sha256 not in counts.withdrawn_before:
+            counts.withdrawn_before.add(sha256)
+            before = self._index.labelled_elsewhere[sha256]
+            counts.unchanged += len(before)
+            counts.objects += sum(before)
 
     def _label(self, source: str, scope: str, truth: GroundTruth) -> None:
         gone = self._writer.import_labels(source, scope, _hash_of(truth), truth)
@@ -233,9 +248,21 @@ def _is_silent(entry: Entry) -> bool:
     return not entry.verdicts and entry.read is None and entry.problem is None
 
 
+def _judged(entry: Entry, match: Match) -> Entry:
+    """The entry, with the verdict that it implies: who confirms that a negative is empty accepts it."""
+    implied = match.is_negative and entry.is_confirmed_empty and not entry.verdicts
+    return replace(entry, verdicts=("accepted",)) if implied else entry
+
+
 def _name_of(entry: Entry) -> str:
     name = entry.sha256 or entry.name
     return entry.where if name is None or name in entry.where else f"{entry.where} ({printable(name)})"
+
+
+def _in_order(skipped: Sequence[tuple[str, str]], entries: Sequence[Entry]) -> tuple[tuple[str, str], ...]:
+    """Entries that are skipped, in the order of the file."""
+    order = {_name_of(entry): number for number, entry in enumerate(entries)}
+    return tuple(sorted(skipped, key=lambda each: order.get(each[0], len(order))))
 
 
 def _hash_of(truth: GroundTruth) -> str:

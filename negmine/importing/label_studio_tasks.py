@@ -1,7 +1,8 @@
 """The JSON export of Label Studio: tasks with annotations, whose boxes are in percent of the image.
 
-An annotation with an empty result says that the image is empty; a task without one was not looked at
-(labelstud.io/guide/export, labelstud.io/guide/task_format). The drafts and predictions of a task say nothing.
+An annotation with an empty result says that the image is empty, and accepts a negative. A choice that is no verdict
+says nothing about objects. A task without an annotation was not looked at; the drafts and predictions of a task say
+nothing (labelstud.io/guide/export, labelstud.io/guide/task_format).
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from urllib.parse import parse_qs
 
 from negmine.boxes import Box
 from negmine.errors import LabelError
-from negmine.importing.entry import Entry, Shape, reader_of, verdicts_of
+from negmine.importing.entry import VERDICTS, Entry, Shape, reader_of, verdicts_of
 from negmine.labels.frames import FrameObject
+from negmine.paths import printable
+from negmine.words import did_you_mean
 
 TITLE = "Label Studio"
 _PERCENT = 100.0
@@ -45,11 +48,21 @@ def _task(task: object, index: int) -> Entry:
     if not handed_in:
         return Entry(where, name, stated)
     results, unread = _results(handed_in)
-    shapes = _shapes(results, unread)
-    verdicts = verdicts_of([word for each in results for word in _words(each, "choices")])
+    shapes, words = _shapes(results, unread), [word for each in results for word in _words(each, "choices")]
+    verdicts = verdicts_of(words)
+    if results and not shapes and not unread and not verdicts:
+        return Entry(where, name, stated, problem=_without_meaning(words))
     is_judged_alone = verdicts and not shapes and not unread
     read = None if is_judged_alone else reader_of(shapes, unread=unread, unit=_PERCENT, where=where)
-    return Entry(where, name, stated, verdicts, read)
+    return Entry(where, name, stated, verdicts, read, is_confirmed_empty=not results and not unread)
+
+
+def _without_meaning(words: Sequence[str]) -> str:
+    """Why results without a region and a verdict cannot be used: they do not say that the image is empty."""
+    if not words:
+        return "its annotation has neither a region nor a verdict; label it, or submit it empty where nothing is there"
+    found = ", ".join(repr(printable(word)[:40]) for word in words[:4])
+    return f"expected a verdict (accepted, rejected, target), found {found}{did_you_mean(words[0], VERDICTS)}"
 
 
 def _name(data: Mapping[str, object]) -> str | None:

@@ -45,7 +45,7 @@ class ImageMatcher:
 
     def __init__(self, index: ImageIndex, home: Path) -> None:
         self._index, self._home = index, home
-        gone = index.labelled_elsewhere - index.negatives.keys() - index.sources.keys()
+        gone = index.labelled_elsewhere.keys() - index.negatives.keys() - index.sources.keys()
         self._hashes = ((sorted(index.negatives), True), (sorted(index.sources), False), (sorted(gone), True))
         self._by_stem: dict[str, list[tuple[Claim, frozenset[str]]]] = defaultdict(list)
         for path, contents in index.paths.items():

@@ -13,6 +13,7 @@ from negmine.labels.coco import CocoLabels
 from negmine.labels.coco_json import KEYS, LARGEST
 from negmine.paths import printable
 
+IMPORTED_FORMATS = frozenset({"coco", "cvat", "fiftyone", "label-studio", "roboflow"})  # of those that are written
 _EXPECTED = (
     "expected a CSV of verdicts, the JSON export of Label Studio, CVAT for images (XML), COCO (JSON) or the "
     "samples.json of FiftyOne"

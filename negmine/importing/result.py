@@ -33,6 +33,8 @@ class ImportFileResult:
         unmatched: entries of which the bank has no image, with the reason.
         unplaced: entries with objects that have no place, with the reasons; their negatives are marked as targets.
         unusable: entries that cannot be used, with the reason.
+        skipped: entries of both kinds, in the order of the file.
+        is_useless: whether entries were skipped, and no other says anything.
     """
 
     bank: Path
@@ -50,6 +52,8 @@ class ImportFileResult:
     unmatched: tuple[tuple[str, str], ...]
     unplaced: tuple[tuple[str, str], ...]
     unusable: tuple[tuple[str, str], ...]
+    skipped: tuple[tuple[str, str], ...]
+    is_useless: bool
 
     def to_dict(self) -> dict[str, object]:
         """The `--json` document."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -15,12 +16,15 @@ from lxml import etree
 
 from negmine.bank.bank import Bank
 from negmine.bank.filters import ReviewState
+from negmine.bank.image_index import ImageIndex
 from negmine.bank.verdicts import Verdicts
 from negmine.datasets.open import open_dataset, open_truth
-from negmine.errors import ConfigError, ExportError
+from negmine.errors import ConfigError, ExportError, TruthError
 from negmine.exporting.config import TargetExportConfig
 from negmine.exporting.export import export
 from negmine.exporting.targets import export_targets
+from negmine.importing.matching_images import ImageMatcher, Match
+from negmine.importing.recognise import IMPORTED_FORMATS, read_entries
 from negmine.labels.formats import OBJECT_FORMATS, label_writer
 from negmine.mining.config import CropConfig, ScanConfig
 from negmine.mining.flicker.config import FlickerConfig
@@ -190,6 +194,25 @@ def test_formats_are_those_that_can_say_which_objects_there_are() -> None:
     for nothing in ("csv", "tfrecord"):
         with pytest.raises(ConfigError, match=f"expected one of voc, yolo, coco, .*found '{nothing}'"):
             TargetExportConfig(nothing)
+
+
+def test_what_import_reads_leads_back_to_the_images(bank: Path, tmp_path: Path) -> None:
+    with Bank(bank) as opened:
+        index = ImageIndex.read(opened)
+    for key in OBJECT_FORMATS:
+        out = tmp_path / key
+        export_targets(bank, out, config=TargetExportConfig(key))
+        if key == "label-studio":  # as the tool exports it, once somebody accepted the boxes
+            (task,) = json.loads((out / "tasks.json").read_text())
+            (out / "tasks.json").write_text(json.dumps([{**task, "annotations": task["predictions"]}]))
+        found = {}
+        for path in out.rglob("*.*"):
+            with suppress(TruthError):
+                found[path] = read_entries(path)[1]
+        assert bool(found) == (key in IMPORTED_FORMATS), key
+        for path, (entry,) in found.items():
+            match = ImageMatcher(index, path.parent).find(entry)
+            assert isinstance(match, Match) and not match.is_negative
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,9 @@ from negmine.bank.settling import Conflict
 from negmine.bank.verify import verify
 from negmine.boxes import Rect
 from negmine.errors import BankError, TruthError
+from negmine.exporting.config import ExportConfig, TargetExportConfig
+from negmine.exporting.export import export
+from negmine.exporting.targets import export_targets
 from negmine.importing.import_file import import_file
 
 TARGET = (60, 40, 80, 60)  # the square of every image of `small_bank`, 200 x 120
@@ -175,6 +178,15 @@ def test_a_word_that_is_no_verdict_is_named(small_bank: Path, tmp_path: Path) ->
     assert "did you mean 'accepted'" in reason and set(states(small_bank).values()) == {"unreviewed"}
 
 
+def test_skipped_entries_are_named_in_the_order_of_the_file(small_bank: Path, tmp_path: Path) -> None:
+    one, _ = negatives(small_bank)
+    rows = [("abcd1234", "acepted"), ("abcd5678", "accepted"), ("abcd9abc", "no"), (one.sha256, "accepted")]
+    result = import_file(write_csv(tmp_path / "v.csv", rows), small_bank)
+    assert [what.split(" (")[0] for what, _ in result.skipped] == ["line 2", "line 3", "line 4"]
+    assert not result.is_useless
+    assert import_file(write_csv(tmp_path / "v.csv", rows[:3]), small_bank).is_useless
+
+
 @pytest.mark.parametrize(("rule", "kept"), [("safer", "target"), ("own", "target"), ("theirs", "accepted")])
 def test_a_verdict_that_contradicts_the_banks_is_named(small_bank: Path, tmp_path: Path, rule: str, kept: str) -> None:
     one, _ = negatives(small_bank)
@@ -276,6 +288,28 @@ def test_a_box_on_a_negative_is_one_of_its_source(make_bank: MakeBank, tmp_path:
     for file in (tmp_path / "crops.json", exported):
         again = import_file(file, bank)
         assert again.unchanged == 1 and again.unmatched == ()
+
+
+def test_the_figures_of_a_repeated_import_agree(small_bank: Path, tmp_path: Path) -> None:
+    one, two = negatives(small_bank)
+    box = in_crop(TARGET, one.rect, one.size_wh)
+    assert box is not None
+    x1, y1, x2, y2 = box
+    drawn = {
+        "images": [
+            {"id": i, "file_name": f"{each.sha256}.jpg", "width": each.size_wh[0], "height": each.size_wh[1]}
+            for i, each in enumerate((one, two))
+        ],
+        "annotations": [
+            {"id": i, "image_id": 0, "category_id": 1, "bbox": [x1, y1, x2 - x1, y2 - y1]} for i in range(2)
+        ],
+        "categories": [{"id": 1, "name": "sign"}],
+    }
+    file = write(tmp_path / "coco.json", drawn)
+    first = import_file(file, small_bank)
+    assert (first.labelled, first.unchanged, first.objects) == (2, 0, 2) and first.withdrawn == (one.sha256,)
+    again = import_file(file, small_bank)
+    assert (again.labelled, again.unchanged, again.objects) == (0, 2, 2)
 
 
 @pytest.mark.parametrize("size_wh", [(40, 40), (200, 120), (30, 90)])
@@ -403,6 +437,24 @@ def test_tags_and_choices_are_verdicts(small_bank: Path, tmp_path: Path) -> None
     assert result.verdicts == {"target": 1} and len(result.conflicts) == 1
 
 
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [
+        ({"type": "choices", "value": {"choices": ["acepted"]}}, "found 'acepted'; did you mean 'accepted'"),
+        ({"type": "rating", "value": {"rating": 3}}, "neither a region nor a verdict"),
+    ],
+)
+def test_a_choice_that_is_no_verdict_says_nothing_about_objects(
+    small_bank: Path, tmp_path: Path, result: dict[str, object], reason: str
+) -> None:
+    tasks = [{"id": 1, "data": {"image": "000.png"}, "annotations": [{"result": [result]}]}]
+    done = import_file(write(tmp_path / "tasks.json", tasks), small_bank)
+    assert (done.labelled, [where for where, _ in done.unusable]) == (0, ["task 1 (000.png)"])
+    assert reason in done.unusable[0][1]
+    with Bank(small_bank) as bank:
+        assert bank.scalar("SELECT count(*) FROM truths WHERE hash LIKE 'import/%'") == 0
+
+
 def test_a_task_that_nobody_opened_says_nothing(small_bank: Path, tmp_path: Path) -> None:
     tasks = [{**task("000.png", []), "annotations": []}, task("000.png", [])]
     tasks[1]["annotations"] = [{"result": [], "was_cancelled": True}]
@@ -410,6 +462,32 @@ def test_a_task_that_nobody_opened_says_nothing(small_bank: Path, tmp_path: Path
     assert (result.entries, result.silent, result.labelled) == (2, 2, 0)
     (tmp_path / "cvat.xml").write_text(cvat(""))
     assert import_file(tmp_path / "cvat.xml", small_bank).silent == 1
+
+
+def exported(bank: Path, out: Path) -> list[dict[str, object]]:
+    export(bank, out, config=ExportConfig("label-studio"))
+    tasks: list[dict[str, object]] = json.loads((out / "tasks.json").read_text())
+    return tasks
+
+
+def test_a_negative_confirmed_in_label_studio_is_accepted_and_not_asked_again(small_bank: Path, tmp_path: Path) -> None:
+    first, second = exported(small_bank, tmp_path / "first")
+    assert "annotations" not in first and "annotations" not in second
+    confirmed = write(tmp_path / "done.json", [{**first, "annotations": [{"result": []}]}])
+    assert import_file(confirmed, small_bank).verdicts == {"accepted": 1}
+    again = exported(small_bank, tmp_path / "again")
+    assert [each.get("annotations") for each in again] == [[{"result": []}], None]
+    assert import_file(tmp_path / "again" / "tasks.json", small_bank).verdicts == {}  # its own export says the same
+
+
+def test_a_whole_image_called_empty_is_exported_as_such(make_bank: MakeBank, tmp_path: Path) -> None:
+    bank = make_bank(1)
+    judge(bank, negatives(bank)[0].id, "target")
+    result = import_file(write(tmp_path / "done.json", [task("000.png", [])]), bank)
+    assert len(result.unexplained) == 1 and result.verdicts == {}  # a whole image has no verdict
+    export_targets(bank, tmp_path / "out", config=TargetExportConfig("label-studio"))
+    (exported_task,) = json.loads((tmp_path / "out" / "tasks.json").read_text())
+    assert exported_task["annotations"] == [{"result": []}] and len(exported_task["predictions"][0]["result"]) == 1
 
 
 @pytest.mark.parametrize(

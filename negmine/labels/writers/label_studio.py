@@ -1,7 +1,7 @@
 """Writing tasks for Label Studio: images with boxes that a person corrects, where other formats hold labels.
 
 tasks.json         imported into a project: each task has an image, and what is known of it
-label-config.xml   the labelling interface of the project, with all classes
+label-config.xml   the labelling interface of the project, with all classes; with negatives, also a choice of a verdict
 images/            the images, as Label Studio serves local files: below the folder that this one is in
 
 An image that a person looked at, and one of a data set, has an annotation: without results where it is empty. One that
@@ -25,10 +25,10 @@ from negmine.paths import printable
 
 TASKS = "tasks.json"
 _INTERFACE = "label-config.xml"
-_LABEL, _IMAGE = "label", "image"  # names of the interface's two elements
+_LABEL, _IMAGE, _VERDICT = "label", "image", "verdict"  # names of the interface's elements
+_VERDICTS = ("accepted", "rejected", "target")  # choices that `negmine import` reads
 _SERVED = "/data/local-files/?d="
 _GAP = "likely miss: found in the frames before and after"  # shown beside the box
-_JUDGED = ("accepted", "rejected")
 
 _Shape = tuple[str, Box, Proposal | None]  # class, box in pixels, and what a detector says of it
 
@@ -53,7 +53,7 @@ class LabelStudio(LabelWriter):
         files: dict[str, Content] = {f"images/{image.file_name}": image.file for image in images}
         numbers = class_numbers(class_names)
         files[TASKS] = json_file([_task(image, numbers, folder) for image in images], indent=1)
-        files[_INTERFACE] = _interface(class_names)
+        files[_INTERFACE] = _interface(class_names, verdicts=any(image.is_negative for image in images))
         return files
 
 
@@ -70,8 +70,9 @@ def _task(image: ExportImage, numbers: Mapping[str, int], folder: str) -> dict[s
         proposed = [(each.class_name, each.box_xyxy, Proposal(each.score)) for each in origin.found]
     if not image.proposals:
         data["split"] = ",".join(image.splits)
-    if origin is None or origin.state in _JUDGED:
-        task["annotations"] = [{"result": [_result(image, i, shape) for i, shape in enumerate(objects)]}]
+    if origin is None or origin.state == "accepted":
+        labelled = [shape for shape in objects if shape[2] is None]
+        task["annotations"] = [{"result": [_result(image, index, shape) for index, shape in enumerate(labelled)]}]
     if shapes := objects if image.proposals else proposed:
         scores = [proposal.score for _, _, proposal in shapes if proposal is not None]
         results = [_result(image, index, shape) for index, shape in enumerate(shapes)]
@@ -104,11 +105,16 @@ def _result(image: ExportImage, index: int, shape: _Shape) -> dict[str, object]:
     return result
 
 
-def _interface(class_names: Sequence[str]) -> bytes:
+def _interface(class_names: Sequence[str], *, verdicts: bool) -> bytes:
     root = etree.Element("View")
     etree.SubElement(root, "Image", {"name": _IMAGE, "value": "$image", "zoom": "true"})
     labels = etree.SubElement(root, "RectangleLabels", {"name": _LABEL, "toName": _IMAGE})
     for name in class_names:
         etree.SubElement(labels, "Label", {"value": printable(name)})
+    if verdicts:
+        choices = {"name": _VERDICT, "toName": _IMAGE, "choice": "single", "required": "false"}
+        asked = etree.SubElement(root, "Choices", choices)
+        for state in _VERDICTS:
+            etree.SubElement(asked, "Choice", {"value": state})
     etree.indent(root, space="  ")
     return etree.tostring(root, encoding="utf-8") + b"\n"

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from lxml import etree
 
 from negmine.boxes import Rect
 from negmine.errors import ExportError, LabelError
+from negmine.importing.entry import VERDICTS
 from negmine.labels.formats import OBJECT_FORMATS, WRITTEN_FORMATS, label_writer
 from negmine.labels.plan import ExportImage, FoundBox, Origin, StoredFile
 from negmine.structures import GroundTruth
@@ -149,6 +151,17 @@ def test_label_studio_tells_confirmed_from_not_looked_at() -> None:
     assert unseen["data"] | {"image": ""} == {
         "image": "", "source": "/pictures/wall.jpg", "sha256": "ab" * 32, "split": "train",
     }  # fmt: skip
+
+
+def test_label_studio_asks_for_a_verdict_on_negatives_alone() -> None:
+    root = etree.fromstring(
+        planned("label-studio", [image("a", TRUTH), image("n", origin=NEGATIVE)])["label-config.xml"]
+    )
+    (choices,) = root.iter("Choices")
+    assert choices.attrib == {"name": "verdict", "toName": "image", "choice": "single", "required": "false"}
+    assert [VERDICTS[each.attrib["value"]] for each in choices] == ["accepted", "rejected", "target"]
+    targets = [image("a", TRUTH), image("t", origin=replace(NEGATIVE, rect=None))]
+    assert b"Choices" not in planned("label-studio", targets)["label-config.xml"]
 
 
 def test_an_image_folder_states_types_that_empty_lists_do_not_show() -> None:
