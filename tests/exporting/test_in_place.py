@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from banks import MakeBank, judge
 from blobs import draw
-from data_sets import PLAIN, SIZE_WH, write_coco, write_voc, write_yolo
+from data_sets import PLAIN, SIZE_WH, files, write_coco, write_voc, write_yolo
 
 from negmine.bank.bank import Bank
 from negmine.datasets.labelled import labelled_images
@@ -21,11 +21,6 @@ from negmine.exporting.in_place.manifest import LOCK, MANIFEST
 from negmine.exporting.in_place.take_out import take_out
 
 Make = Callable[[Path], Path]
-
-
-def files(folder: Path) -> dict[str, bytes | None]:
-    """Every file with its bytes, and every folder."""
-    return {p.relative_to(folder).as_posix(): p.read_bytes() if p.is_file() else None for p in folder.rglob("*")}
 
 
 def yolo_of_lists(root: Path) -> Path:

@@ -53,8 +53,8 @@ def add_to(
     Raises:
         BankError: where the folder is not a bank, or a file in it is gone or damaged.
         TruthError, SourceError: where the data set cannot be opened.
-        ExportError: where there is nothing to add, the data set is in use or cannot be added to, or something else has
-            the name of a file.
+        ExportError: where there is nothing to add, the data set is in use or cannot be added to, something else has the
+            name of a file, or negatives were added to another data set in its folder.
         ConfigError: where the settings contradict each other or the data set.
     """
     config = config or ExportConfig()
@@ -67,8 +67,9 @@ def add_to(
     config = replace(config, format=place.format)
     kept_header(dataset, config)
     try:
-        with LOCK.hold(place.root, purpose="negmine export --into"):
-            before = Added.read(place.root) or Added(place.format)
+        with LOCK.hold(place.home, purpose="negmine export --into"):
+            before = Added.read(place.home) or Added(place.format, place.owner)
+            before.require_owner(place.owner, place.home)
             chosen = _choose(bank, dataset, place, before, split, config, on_progress)
             changes = Changes.to_add(place, before, _wanted(place, chosen.images, dataset), chosen.images)
             changes.make(config.method, config.workers)
@@ -149,7 +150,7 @@ def _nothing(
 
 def _wanted(place: Place, images: list[ExportImage], dataset: Dataset) -> dict[str, Content]:
     """Every file to add, by its name relative to the root."""
-    folder = printable(place.root.name) or "data"
+    folder = printable(place.home.name) or "data"
     plan = label_writer(place.format).plan(images, class_names=dataset.class_names, folder=folder)
     files = {f"{place.images}/{each.name}{each.suffix}".lstrip("/"): each.file for each in images}
     if place.labels is not None:

@@ -28,7 +28,8 @@ class Changes:
     """What is to be done.
 
     Attributes:
-        root: of the data set.
+        home: the folder with the manifest.
+        root: the folder that names are relative to.
         before: what was added before, or may have been.
         after: what shall have been added.
         new: files to write, with their content.
@@ -37,6 +38,7 @@ class Changes:
         unchanged: how many files are there already.
     """
 
+    home: Path
     root: Path
     before: Added
     after: Added
@@ -84,8 +86,10 @@ class Changes:
                 edits[index.name] = edited
         new = {name: content for name, content in wanted.items() if present.get(name) != hashes[name]}
         folders = (*before.folders, *_missing_folders(root, wanted))
-        after = Added(before.format, {name: (sha256,) for name, sha256 in hashes.items()}, texts, folders)
-        return cls(root, before, after, new, sorted(set(present) - set(wanted)), edits, len(wanted) - len(new))
+        files = {name: (sha256,) for name, sha256 in hashes.items()}
+        after = Added(before.format, before.owner, files, texts, folders)
+        stale = sorted(set(present) - set(wanted))
+        return cls(place.home, root, before, after, new, stale, edits, len(wanted) - len(new))
 
     def make(self, method: CopyMethod, workers: int | None = None) -> None:
         """Do it. The names of images come after the images, and go before them.
@@ -95,8 +99,8 @@ class Changes:
         """
         if not (self.new or self.stale or self.edits) and self.before == self.after:
             return
-        self._both().write(self.root)
-        _remove_parts(self.root, self.before)
+        self._both().write(self.home)
+        _remove_parts(self.home, self.root, self.before)
         names = list(self.new)
         for start in range(0, len(names), _TOGETHER):
             _place(self.root, {name: self.new[name] for name in names[start : start + _TOGETHER]}, method, workers)
@@ -104,7 +108,7 @@ class Changes:
             rewrite(inside(self.root, name), data)
         remove_files(self.root, self.stale)
         flush_file_system(self.root)
-        self.after.write(self.root)
+        self.after.write(self.home)
 
     def _both(self) -> Added:
         """What may be there while one state becomes the other."""
@@ -117,7 +121,7 @@ class Changes:
             name: (*self.after.texts.get(name, ()), *self.before.texts.get(name, ()))
             for name in sorted({*self.before.texts, *self.after.texts})
         }
-        return Added(self.after.format, files, texts, self.after.folders, is_whole=False)
+        return Added(self.after.format, self.after.owner, files, texts, self.after.folders, is_whole=False)
 
 
 def text_in(data: bytes, added: Added, name: str) -> Insertion | None:
@@ -150,21 +154,22 @@ def remove_files(root: Path, names: Iterable[str]) -> None:
         inside(root, name).unlink(missing_ok=True)
 
 
-def end(root: Path, added: Added) -> None:
+def end(home: Path, root: Path, added: Added) -> None:
     """Remove the folders that were made, as far as they are empty, and then the manifest."""
-    _remove_parts(root, added)
+    _remove_parts(home, root, added)
     for name in reversed(added.folders):
         path = inside(root, name)
         if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
             path.rmdir()
     flush_file_system(root)
-    (root / MANIFEST).unlink(missing_ok=True)
+    (home / MANIFEST).unlink(missing_ok=True)
 
 
-def _remove_parts(root: Path, added: Added) -> None:
+def _remove_parts(home: Path, root: Path, added: Added) -> None:
     """Remove the unfinished files of a run that was killed."""
-    for name in (*added.files, *added.texts, MANIFEST):
+    for name in (*added.files, *added.texts):
         inside(root, f"{name}{PART}").unlink(missing_ok=True)
+    (home / f"{MANIFEST}{PART}").unlink(missing_ok=True)
 
 
 def _present(root: Path, before: Added, wanted: Mapping[str, Content]) -> dict[str, str]:

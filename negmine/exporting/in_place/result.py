@@ -19,7 +19,7 @@ class AddResult:
     Attributes:
         data: as it was given.
         data_format: what people call its format.
-        root: the folder that everything was added in or below; the manifest is in it.
+        root: the folder that everything was added in or below.
         images: the folder that the images are in.
         negatives: of the bank that are in the data set now.
         variants: of these.
@@ -80,7 +80,7 @@ class TakeOutResult:
 
     Attributes:
         data: as it was given.
-        root: the folder that the manifest was in.
+        root: the folder that everything was taken out of.
         removed: files that were removed.
         restored: files that name the images, from which our part was cut.
         gone: files that somebody had removed before.

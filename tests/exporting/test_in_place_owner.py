@@ -1,0 +1,75 @@
+"""Two data sets in one folder: what was added to one is never taken for what was added to the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from data_sets import CLASSES, PLAIN, files, write_coco, write_yolo
+
+from negmine.errors import ExportError
+from negmine.exporting.in_place.add import add_to
+from negmine.exporting.in_place.manifest import MANIFEST
+from negmine.exporting.in_place.take_out import take_out
+
+MakeTwo = Callable[[Path], tuple[Path, Path]]
+
+
+def two_folders(root: Path) -> tuple[Path, Path]:
+    """Two COCO files in one folder, each with a folder of images of its own."""
+    first = write_coco(root)
+    second = write_coco(root, {"val": PLAIN["train"]})
+    return first, second
+
+
+def one_folder(root: Path) -> tuple[Path, Path]:
+    """Two COCO files of the same images."""
+    first = write_coco(root)
+    second = first.with_name("other.json")
+    second.write_bytes(first.read_bytes())
+    return first, second
+
+
+def two_yamls(root: Path) -> tuple[Path, Path]:
+    """Two descriptions of one folder, with different lists."""
+    write_yolo(root).unlink()
+    names = list(PLAIN["train"])
+    for data, listed in (("one", names[:2]), ("two", names[1:2])):
+        (root / f"{data}.txt").write_text("".join(f"./images/train/{name}\n" for name in listed))
+        (root / f"{data}.yaml").write_text(f"train: {data}.txt\nval: images/val\nnames: {list(CLASSES)}\n")
+    return root / "one.yaml", root / "two.yaml"
+
+
+@pytest.mark.parametrize("make", [two_folders, one_folder, two_yamls])
+def test_a_data_set_never_touches_what_was_added_to_another(small_bank: Path, tmp_path: Path, make: MakeTwo) -> None:
+    root = tmp_path / "data"
+    first, second = make(root)
+    bare = files(root)
+    add_to(small_bank, first)
+    added = files(root)
+    for work in (lambda: add_to(small_bank, second), lambda: take_out(second)):
+        with pytest.raises(
+            ExportError, match=rf"another data set \(.*{first.name}.*`negmine export --into {root} --rem"
+        ):
+            work()
+        assert files(root) == added
+    take_out(root)  # as the message says
+    assert files(root) == bare and add_to(small_bank, second).written > 0
+
+
+@pytest.mark.parametrize("linked", ["images", "images/train"])
+def test_the_manifest_is_beside_the_data_set_where_the_images_are_a_link(
+    small_bank: Path, tmp_path: Path, linked: str
+) -> None:
+    data = write_coco(tmp_path / "home" / "mine" / "data") if linked == "images" else write_yolo(tmp_path / "data")
+    root, elsewhere = data.parents[1] if linked == "images" else data.parent, tmp_path / "home" / "disk"
+    elsewhere.parent.mkdir(exist_ok=True)
+    (root / linked).rename(elsewhere)
+    (root / linked).symlink_to(elsewhere)
+    before = files(tmp_path)
+    result = add_to(small_bank, data)
+    assert (root / MANIFEST).is_file() and len(list(tmp_path.rglob(MANIFEST))) == 1
+    assert len(list(elsewhere.rglob("*.jpg"))) == result.negatives == 2
+    assert add_to(small_bank, data).written == 0
+    assert not take_out(data).kept and files(tmp_path) == before
