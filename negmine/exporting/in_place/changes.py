@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import ExportError
 from negmine.exporting.config import CopyMethod
+from negmine.exporting.in_place.coco_index import annotated
 from negmine.exporting.in_place.insertion import Insertion, names_in
 from negmine.exporting.in_place.manifest import MANIFEST, Added, state_of, stems_of
 from negmine.exporting.in_place.places import Place
@@ -74,13 +75,8 @@ class Changes:
         texts, edits = dict[str, Sequence[Insertion]](), dict[str, bytes]()
         for index in place.indexes:
             data = read_plain(inside(root, index.name))
-            bare = without_ours(data, before, index.name)
-            if bare is None:
-                raise ExportError(
-                    f"{printable(root / index.name)} was changed since negatives were added to it, and names them "
-                    "otherwise now; take them out with `negmine export --remove --into`, which says what stays"
-                )
-            at, text = index.insertion(bare, images)
+            bare = _bare(root, data, before, index.name)
+            at, text = index.insertion(bare, images, text_in(data, before, index.name))
             texts[index.name] = (text,)
             if (edited := bare[:at] + text.data + bare[at:]) != data:
                 edits[index.name] = edited
@@ -138,6 +134,12 @@ def without_ours(data: bytes, added: Added, name: str) -> bytes | None:
     return None if names_in(data, stems_of(added.files)) else data
 
 
+def annotated_in(data: bytes, added: Added, name: str) -> set[str]:
+    """The names of our images that somebody has annotated in a file; in a list nobody can."""
+    text = text_in(data, added, name)
+    return set() if text is None else annotated(data, text)
+
+
 def rewrite(path: Path, data: bytes) -> None:
     """Replace the bytes of a file, and keep its permissions."""
 
@@ -170,6 +172,22 @@ def _remove_parts(home: Path, root: Path, added: Added) -> None:
     for name in (*added.files, *added.texts):
         inside(root, f"{name}{PART}").unlink(missing_ok=True)
     (home / f"{MANIFEST}{PART}").unlink(missing_ok=True)
+
+
+def _bare(root: Path, data: bytes, before: Added, name: str) -> bytes:
+    """A file without our text; refused where somebody has changed that, or annotated an image in it."""
+    bare = without_ours(data, before, name)
+    if bare is None:
+        raise ExportError(
+            f"{printable(root / name)} was changed since negatives were added to it, and names them otherwise now; "
+            "take them out with `negmine export --remove --into`, which says what stays"
+        )
+    if found := annotated_in(data, before, name):
+        raise ExportError(
+            f"{printable(root / name)} has annotations of {min(found)}, which was added as a negative; take the "
+            "negatives out with `negmine export --remove --into`, which keeps it, and add them again"
+        )
+    return bare
 
 
 def _present(root: Path, before: Added, wanted: Mapping[str, Content]) -> dict[str, str]:

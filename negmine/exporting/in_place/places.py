@@ -36,8 +36,10 @@ class Index(Protocol):
     def name(self) -> str:
         """Of the file, relative to the root of the data set."""
 
-    def insertion(self, data: bytes, images: Sequence[ExportImage]) -> tuple[int, Insertion]:
-        """Where text that names further images goes in it, and that text."""
+    def insertion(
+        self, data: bytes, images: Sequence[ExportImage], present: Insertion | None = None
+    ) -> tuple[int, Insertion]:
+        """Where text that names further images goes in it, and that text; `present` is ours that is in it now."""
 
 
 @dataclass(frozen=True, slots=True)

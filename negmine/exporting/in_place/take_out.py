@@ -10,8 +10,7 @@ from pathlib import Path
 from negmine.datasets.config import LabelConfig
 from negmine.datasets.open import open_dataset
 from negmine.errors import ExportError
-from negmine.exporting.in_place.changes import end, remove_files, rewrite, text_in, without_ours
-from negmine.exporting.in_place.coco_index import annotated
+from negmine.exporting.in_place.changes import annotated_in, end, remove_files, rewrite, text_in, without_ours
 from negmine.exporting.in_place.insertion import names_in
 from negmine.exporting.in_place.manifest import LOCK, MANIFEST, Added, Owner, state_of, stem_in, stems_of
 from negmine.exporting.in_place.places import place_in
@@ -111,8 +110,8 @@ def _taken_out(data: Path, site: _Site, added: Added) -> TakeOutResult:
 
 def _held(data: bytes, added: Added, name: str) -> set[str]:
     """The names of our images that a file goes on to name: somebody has annotated them, or has written them anew."""
-    text = text_in(data, added, name)
-    return names_in(data, stems_of(added.files)) if text is None else annotated(data, text)
+    is_as_written = text_in(data, added, name) is not None
+    return annotated_in(data, added, name) if is_as_written else names_in(data, stems_of(added.files))
 
 
 def _kept(
