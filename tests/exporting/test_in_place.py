@@ -192,9 +192,10 @@ def test_a_file_of_the_same_name_is_not_overwritten(small_bank: Path, tmp_path: 
     take_out(data)
     mine = draw(tmp_path / "data" / "images" / "train" / ours, size_wh=SIZE_WH, seed=9)
     before = files(tmp_path / "data")
-    with pytest.raises(ExportError, match="is there already, and negmine has not put it there"):
-        add_to(small_bank, data)
-    assert files(tmp_path / "data") == before and mine.exists()
+    result = add_to(small_bank, data)
+    assert (result.negatives, list(result.skipped)) == (1, [mine])
+    after = files(tmp_path / "data")
+    assert {name: after[name] for name in before} == before and f"labels/train/{mine.stem}.txt" not in after
 
 
 def test_what_cannot_be_listed_is_refused_before_anything_is_written(small_bank: Path, tmp_path: Path) -> None:

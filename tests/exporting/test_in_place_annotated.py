@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from banks import MakeBank, judge
-from data_sets import PLAIN, files, write_coco
+from data_sets import PLAIN, files, write_coco, write_yolo
 
 from negmine.bank.bank import Bank
 from negmine.errors import ExportError
-from negmine.exporting.in_place.add import add_to
+from negmine.exporting.in_place.add import TAKEN, add_to
 from negmine.exporting.in_place.take_out import take_out
 
 
@@ -21,7 +22,7 @@ def entries(data: Path) -> dict[str, int]:
 
 
 def reject_first(bank: Path) -> str:
-    """Reject a negative that may be trained on; the start of its hash, which is in the names of its files."""
+    """Reject the first negative; gives the start of its hash, which is in the names of its files."""
     with Bank(bank) as opened:
         first = next(opened.negatives())
     judge(bank, first.id, "rejected")
@@ -51,11 +52,7 @@ def test_a_new_image_never_gets_the_id_of_one_that_is_there(make_bank: MakeBank,
     add_to(bank, data)
     (before,) = entries(data).values()
     reject_first(bank)
-    (tmp_path / "more").mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path / "more")
-        other = make_bank({"other.png": [(30, 30, 60, 60, 50)]}, "other")
-    add_to(other, data)
+    add_to(make_bank({"other.png": [(30, 30, 60, 60, 50)]}, "other"), data)
     (after,) = entries(data).values()
     assert after > before
 
@@ -73,3 +70,22 @@ def test_an_annotated_image_is_neither_renumbered_nor_deleted(make_bank: MakeBan
     take_out(data)
     add_to(bank, data)
     assert entries(data)[name] == entry and len(entries(data)) == 2
+
+
+@pytest.mark.parametrize("make", [write_yolo, write_coco])
+def test_an_image_that_was_changed_is_left_out_after_it_was_kept(
+    make_bank: MakeBank, tmp_path: Path, make: Callable[[Path], Path]
+) -> None:
+    bank, data = make_bank(2), make(tmp_path / "data")
+    add_to(bank, data)
+    changed = sorted((tmp_path / "data").rglob("*.jpg"))[0]
+    changed.write_bytes(changed.read_bytes() + b"\0")
+    with pytest.raises(
+        ExportError, match=r"was changed since it was added; take the negatives out .* and add them again"
+    ):
+        add_to(bank, data)
+    assert changed in take_out(data).kept
+    result = add_to(bank, data)
+    assert (result.negatives, list(result.skipped)) == (1, [changed])
+    assert result.to_dict()["skipped"] == [{"file": str(changed), "reason": TAKEN}]
+    assert changed.read_bytes().endswith(b"\0") and add_to(bank, data).written == 0

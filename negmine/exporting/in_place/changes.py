@@ -62,15 +62,15 @@ class Changes:
         Args:
             place: where they go.
             before: what was added before.
-            wanted: their files.
+            wanted: their files, under names that are free or in `before`.
             images: the same, to be named where the data set names its images.
 
         Raises:
-            ExportError: where somebody has changed what was added, or something else has the name of a file.
+            ExportError: where somebody has changed what was added.
             OSError: where a file cannot be read.
         """
         root = place.root
-        present = _present(root, before, wanted)
+        present = _present(root, before)
         hashes = {name: content_sha256(content) for name, content in wanted.items()}
         texts, edits = dict[str, Sequence[Insertion]](), dict[str, bytes]()
         for index in place.indexes:
@@ -190,17 +190,13 @@ def _bare(root: Path, data: bytes, before: Added, name: str) -> bytes:
     return bare
 
 
-def _present(root: Path, before: Added, wanted: Mapping[str, Content]) -> dict[str, str]:
+def _present(root: Path, before: Added) -> dict[str, str]:
     """The hashes of the files that are there."""
     present = {}
-    for name in sorted({*before.files, *wanted}):
+    for name in sorted(before.files):
         found = state_of(root, name)
         if found is None:
             continue
-        if name not in before.files:
-            raise ExportError(
-                f"{printable(root / name)} is there already, and negmine has not put it there; move it away"
-            )
         if found and found not in before.files[name]:
             raise ExportError(
                 f"{printable(root / name)} was changed since it was added; take the negatives out with `negmine export "
