@@ -69,6 +69,7 @@ def add_to(
         raise ConfigError("expected --ratio alone with --into, found --positives: the ratio is of that data set")
     dataset = open_dataset(data, config=config.labels)
     place = place_in(dataset, split)
+    _require_not_measured(place, dataset)
     config = replace(config, format=place.format)
     kept_header(dataset, config)
     try:
@@ -82,6 +83,16 @@ def add_to(
         where = printable(error.filename or place.root)
         raise ExportError(f"{where}: {reason_of(error)}; correct that, and run the same command again") from error
     return chosen.result(dataset, place, changes)
+
+
+def _require_not_measured(place: Place, dataset: Dataset) -> None:
+    """Refuse to add where a split that is measured on would have the negatives too."""
+    if place.others:
+        raise ExportError(
+            f"{printable(dataset.path)}: negatives in {printable(place.root / place.images)} would be in "
+            f"{' and '.join(place.others)} too (it has that folder or its list); give {place.others[0]} a folder or "
+            "list of its own"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -25,7 +25,7 @@ from negmine.labels.plan import ExportImage
 from negmine.labels.splits import WHOLE
 from negmine.labels.voc import training_lists
 from negmine.labels.yolo import label_path
-from negmine.labels.yolo_layouts import find_layouts, open_layout
+from negmine.labels.yolo_layouts import YoloLayout, find_layouts, open_layout
 from negmine.paths import printable, real_path, sortable
 
 
@@ -54,6 +54,7 @@ class Place:
         images: folder of the images, relative to the root with `/`; "" for the root itself.
         labels: folder of the label files; None where the index has the labels.
         indexes: the files that name the images.
+        others: splits that are not trained on, and would have the negatives too.
     """
 
     format: str
@@ -63,6 +64,7 @@ class Place:
     images: str
     labels: str | None
     indexes: tuple[Index, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 def place_in(dataset: Dataset, split: str | None) -> Place:
@@ -124,7 +126,18 @@ def _yolo(dataset: Dataset, split: str, labelled: _Labelled) -> Place:
     labels = label_path(folder / min(names)).parent
     used = [each for each in lists if ImageList(each.name, names).is_of_these(_read(each))][:1]
     indexes = dict.fromkeys(used, partial(ImageList, images=names))
-    return _placed("yolo", dataset, (folder, labels), indexes, layout.path)
+    place = _placed("yolo", dataset, (folder, labels), indexes, layout.path)
+    return replace(place, others=_others(layout, split, folder, used))
+
+
+def _others(layout: YoloLayout, split: str, folder: Path, lists: Sequence[Path]) -> tuple[str, ...]:
+    """The other splits that have the folder, one above it, or the list too."""
+    found = {real_path(folder), *real_path(folder).parents, *map(real_path, lists)}
+    return tuple(
+        name
+        for name, entries in layout.entries.items()
+        if name != split and found.intersection(map(real_path, entries))
+    )
 
 
 def _coco(dataset: Dataset, split: str, labelled: _Labelled) -> Place:
