@@ -231,6 +231,10 @@ def test_two_at_once_is_one_line(small_bank: Path, tmp_path: Path) -> None:
         {"texts": {"train.txt": [{"pieces": {"a-0123456789": "rm -rf"}, "lead": "", "between": "", "tail": ""}]}},
         {"texts": {"train.txt": [{"pieces": {"a": "a"}, "lead": "", "between": "", "tail": ""}]}},
         {"folders": ["/etc"]},
+        {"folders": ["images/own"]},
+        {"folders": ["images/own"], "files": {"images/own/a-0123456789.jpg": ["0" * 64]}},
+        {"texts": {"notes.txt": []}},
+        {"schema_version": "new"},
         {"texts": 3},
     ],
 )
@@ -239,6 +243,7 @@ def test_a_manifest_of_somebody_else_removes_nothing(
 ) -> None:
     data = write_yolo(tmp_path / "data")
     add_to(small_bank, data)
+    (tmp_path / "data" / "images" / "own").mkdir()
     path = tmp_path / "data" / MANIFEST
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     before = files(tmp_path / "data")

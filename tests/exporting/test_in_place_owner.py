@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from banks import MakeBank, judge
 from data_sets import CLASSES, PLAIN, files, write_coco, write_yolo
 
+from negmine.bank.bank import Bank
 from negmine.errors import ExportError
 from negmine.exporting.in_place.add import add_to
 from negmine.exporting.in_place.manifest import MANIFEST
@@ -73,3 +75,43 @@ def test_the_manifest_is_beside_the_data_set_where_the_images_are_a_link(
     assert len(list(elsewhere.rglob("*.jpg"))) == result.negatives == 2
     assert add_to(small_bank, data).written == 0
     assert not take_out(data).kept and files(tmp_path) == before
+
+
+def test_a_newer_manifest_is_refused_and_nothing_deleted(small_bank: Path, tmp_path: Path) -> None:
+    data = write_yolo(tmp_path / "data")
+    add_to(small_bank, data)
+    path = tmp_path / "data" / MANIFEST
+    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 99'))
+    before = files(tmp_path / "data")
+    for work in (lambda: add_to(small_bank, data), lambda: take_out(data), lambda: take_out(tmp_path / "data")):
+        with pytest.raises(
+            ExportError, match=r"by a newer negmine \(format 99, and this one reads 1\); update negmine"
+        ):
+            work()
+    assert files(tmp_path / "data") == before
+
+
+def test_no_manifest_and_no_folder_stays_where_all_was_rejected(make_bank: MakeBank, tmp_path: Path) -> None:
+    bank, data = make_bank(1), write_yolo(tmp_path / "data", {"train": PLAIN["train"]})
+    before = files(tmp_path / "data")
+    add_to(bank, data)
+    with Bank(bank) as opened:
+        judge(bank, next(opened.negatives()).id, "rejected")
+    assert add_to(bank, data).removed == 2
+    assert files(tmp_path / "data") == before
+
+
+@pytest.mark.parametrize(
+    ("train", "val"),
+    [("images/train", "images"), ("images/train", "images/train"), ("train.txt", "images"), ("train.txt", "train.txt")],
+)
+def test_negatives_that_would_be_measured_on_are_refused(
+    small_bank: Path, tmp_path: Path, train: str, val: str
+) -> None:
+    data = write_yolo(tmp_path / "data")
+    (tmp_path / "data" / "train.txt").write_text("".join(f"./images/train/{name}\n" for name in PLAIN["train"]))
+    data.write_text(f"train: {train}\nval: {val}\nnames: {list(CLASSES)}\n")
+    before = files(tmp_path / "data")
+    with pytest.raises(ExportError, match=r"would be in val too .*; give val a folder or list of its own"):
+        add_to(small_bank, data)
+    assert files(tmp_path / "data") == before

@@ -6,14 +6,14 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import ExportError
 from negmine.exporting.config import CopyMethod
 from negmine.exporting.in_place.coco_index import annotated
 from negmine.exporting.in_place.insertion import Insertion, names_in
-from negmine.exporting.in_place.manifest import MANIFEST, Added, state_of, stems_of
+from negmine.exporting.in_place.manifest import MANIFEST, Added, parents_of, state_of, stems_of
 from negmine.exporting.in_place.places import Place
 from negmine.exporting.staging import StagedFiles, content_sha256
 from negmine.files import PART, flush_file_system, replace_file
@@ -81,14 +81,16 @@ class Changes:
             if (edited := bare[:at] + text.data + bare[at:]) != data:
                 edits[index.name] = edited
         new = {name: content for name, content in wanted.items() if present.get(name) != hashes[name]}
-        folders = (*before.folders, *_missing_folders(root, wanted))
+        parents = parents_of(wanted)
+        made = {*before.folders, *(name for name in parents if not os.path.lexists(root / name))}
+        folders = sorted(made & parents)  # the outer ones first
         files = {name: (sha256,) for name, sha256 in hashes.items()}
         after = Added(before.format, before.owner, files, texts, folders)
         stale = sorted(set(present) - set(wanted))
         return cls(place.home, root, before, after, new, stale, edits, len(wanted) - len(new))
 
     def make(self, method: CopyMethod, workers: int | None = None) -> None:
-        """Do it. The names of images come after the images, and go before them.
+        """Do it. The names of images come after the images, and go before them; where none stays, no manifest does.
 
         Raises:
             OSError: where a file cannot be written; doing it again finishes it.
@@ -104,7 +106,10 @@ class Changes:
             rewrite(inside(self.root, name), data)
         remove_files(self.root, self.stale)
         flush_file_system(self.root)
-        self.after.write(self.home)
+        if self.after.files:
+            self.after.write(self.home)
+        else:
+            end(self.home, self.root, self.before)
 
     def _both(self) -> Added:
         """What may be there while one state becomes the other."""
@@ -117,7 +122,8 @@ class Changes:
             name: (*self.after.texts.get(name, ()), *self.before.texts.get(name, ()))
             for name in sorted({*self.before.texts, *self.after.texts})
         }
-        return Added(self.after.format, self.after.owner, files, texts, self.after.folders, is_whole=False)
+        folders = sorted({*self.before.folders, *self.after.folders})
+        return Added(self.after.format, self.after.owner, files, texts, tuple(folders), is_whole=False)
 
 
 def text_in(data: bytes, added: Added, name: str) -> Insertion | None:
@@ -204,12 +210,6 @@ def _present(root: Path, before: Added) -> dict[str, str]:
             )
         present[name] = found
     return present
-
-
-def _missing_folders(root: Path, names: Iterable[str]) -> list[str]:
-    """The folders that have to be made, the outer ones first."""
-    every = {parent.as_posix() for name in names for parent in PurePosixPath(name).parents[:-1]}
-    return sorted(name for name in every if not os.path.lexists(root / name))
 
 
 def _place(root: Path, files: Mapping[str, Content], method: CopyMethod, workers: int | None) -> None:

@@ -98,13 +98,19 @@ class Added:
         """Read the manifest in a folder; None where there is none.
 
         Raises:
-            ExportError: where it is none that negmine has written.
+            ExportError: where it is none that negmine has written, or a newer negmine has.
         """
         path = home / MANIFEST
         if not os.path.lexists(path):
             return None
         try:
             document = json.loads(read_plain(path))
+            version = int(document["schema_version"])
+            if version > _VERSION:
+                raise ExportError(
+                    f"{printable(path)} was written by a newer negmine (format {version}, and this one reads "
+                    f"{_VERSION}); update negmine"
+                )
             texts = {str(name): tuple(map(_insertion, every)) for name, every in document["texts"].items()}
             files = {str(name): tuple(map(str, hashes)) for name, hashes in document["files"].items()}
             folders = tuple(str(name) for name in document["folders"])
@@ -135,8 +141,11 @@ class Added:
 
     def _require_ours(self, path: Path) -> None:
         """Refuse a manifest that names what negmine does not write."""
-        names = [*self.files, *self.texts, *self.folders]
+        names, parents = [*self.files, *self.texts, *self.folders], parents_of(self.files)
         wrong = [name for name in names if not is_below(name)]
+        wrong += [name for name in self.folders if name not in parents]
+        wrong += [name for name in self.files if _folder_of(name) not in self.owner.folders]
+        wrong += [name for name in self.texts if name not in self.owner.files]
         wrong += [name for name in self.files if not _OUR_STEM.fullmatch(stem_in(name))]
         wrong += [sha256 for hashes in self.files.values() for sha256 in hashes if not _SHA256.fullmatch(sha256)]
         for name, every in self.texts.items():
@@ -148,6 +157,16 @@ class Added:
             raise ExportError(
                 f"{printable(path)} names something that negmine does not write ({printable(wrong[0])}); move it away"
             )
+
+
+def parents_of(names: Iterable[str]) -> frozenset[str]:
+    """The folders that files are in or below, relative to the root, without the root itself."""
+    return frozenset(parent.as_posix() for name in names for parent in PurePosixPath(name).parents[:-1])
+
+
+def _folder_of(name: str) -> str:
+    """The folder that a file is in; "" for the root."""
+    return name.rpartition("/")[0]
 
 
 def stem_in(name: str) -> str:
