@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from banks import MakeBank, judge
-from data_sets import CLASSES, PLAIN, files, write_coco, write_yolo
+from data_sets import CLASSES, PLAIN, files, write_coco, write_voc, write_yolo
 
 from negmine.bank.bank import Bank
 from negmine.errors import ExportError
@@ -60,19 +60,21 @@ def test_a_data_set_never_touches_what_was_added_to_another(small_bank: Path, tm
     assert files(root) == bare and add_to(small_bank, second).written > 0
 
 
-@pytest.mark.parametrize("linked", ["images", "images/train"])
+@pytest.mark.parametrize(
+    ("make", "linked"), [(write_coco, "images"), (write_yolo, "images/train"), (write_voc, "JPEGImages")]
+)
 def test_the_manifest_is_beside_the_data_set_where_the_images_are_a_link(
-    small_bank: Path, tmp_path: Path, linked: str
+    small_bank: Path, tmp_path: Path, make: Callable[[Path], Path], linked: str
 ) -> None:
-    data = write_coco(tmp_path / "home" / "mine" / "data") if linked == "images" else write_yolo(tmp_path / "data")
-    root, elsewhere = data.parents[1] if linked == "images" else data.parent, tmp_path / "home" / "disk"
-    elsewhere.parent.mkdir(exist_ok=True)
+    root, elsewhere = tmp_path / "mine" / "data", tmp_path / "disk"
+    data = make(root)
     (root / linked).rename(elsewhere)
     (root / linked).symlink_to(elsewhere)
     before = files(tmp_path)
     result = add_to(small_bank, data)
-    assert (root / MANIFEST).is_file() and len(list(tmp_path.rglob(MANIFEST))) == 1
+    assert list(tmp_path.rglob(MANIFEST)) == [root / MANIFEST]
     assert len(list(elsewhere.rglob("*.jpg"))) == result.negatives == 2
+    assert make is not write_voc or len((root / "ImageSets" / "Main" / "train.txt").read_text().split()) == 5
     assert add_to(small_bank, data).written == 0
     assert not take_out(data).kept and files(tmp_path) == before
 

@@ -105,7 +105,8 @@ def _voc(dataset: Dataset, split: str, labelled: _Labelled) -> Place:
     within = [(path, label) for path, label in labelled if path.parent == folder]
     labels = _commonest(Path(label.name).parent for _, label in within)
     lists = [] if split == WHOLE else training_lists(dataset.path)
-    lists = [each for each in lists if real_path(each).parents[2] in real_path(folder).parents]
+    above = {*folder.absolute().parents, *real_path(folder).parents}
+    lists = [each for each in lists if above.intersection((each.absolute().parents[2], real_path(each).parents[2]))]
     names = frozenset(path.name for path, _ in within)
     used = [each for each in lists if ImageList(each.name, names).is_of_these(_read(each))]
     return _placed("voc", dataset, (folder, labels), dict.fromkeys(used, partial(ImageList, images=names)))
@@ -175,10 +176,9 @@ def _home(parts: Sequence[Path], root: Path) -> Path:
         home = Path(os.path.commonpath(named))
     except ValueError:  # different drives
         return root
-    is_same = all(
-        real_path(short) == real_path(each) for short, each in zip(named, parts, strict=True)
-    )  # `..` of links
-    return real_path(home) if is_same and home != Path(home.anchor) else root
+    # `..` behind a link leads elsewhere than it looks
+    is_there = all(real_path(short) == real_path(each) for short, each in zip(named, parts, strict=True))
+    return real_path(home) if is_there and home != Path(home.anchor) else root
 
 
 def _seen_from(folder: Path, path: Path) -> str:
