@@ -116,6 +116,11 @@ def _coco_json(root: Path, split: str, images: Mapping[str, Labels], seed: int, 
     return path
 
 
+def files(folder: Path) -> dict[str, bytes | None]:
+    """Every file with its bytes, and every folder."""
+    return {p.relative_to(folder).as_posix(): p.read_bytes() if p.is_file() else None for p in folder.rglob("*")}
+
+
 def image_of(dataset: Dataset, stem: str) -> Path:
     """The one image of this stem."""
     (found,) = {path for split in dataset.splits for path in split.images if path.stem == stem}

@@ -51,11 +51,15 @@ def _render_added(result: AddResult) -> None:
         say(out, f"{counted(result.passed_over, 'other negative')} could be added too, and were not asked for")
     for reason, number in result.withheld.items():
         say(out, f"{counted(number, 'negative or variant', 'negatives and variants')} left out: {reason}")
+    if result.skipped:
+        skipped = counted(len(result.skipped), "negative or variant", "negatives and variants")
+        say(out, f"{skipped} left out: the data set has other files of these names")
     if result.left_out:
         say(out, f"{counted(result.left_out, 'negative')} left out: rejected, marked as a target, or held back")
     if result.waiting:
         say(out, f"{counted(result.waiting, 'other negative')} left out: a target in their images is not labelled yet")
     say(out, f"to take them out again: negmine export --into {quoted(result.data)} --remove")
+    say_skipped(result.skipped.items(), "file")
 
 
 def _render_taken_out(result: TakeOutResult) -> None:

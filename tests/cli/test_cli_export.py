@@ -192,3 +192,13 @@ def test_what_was_added_in_place_is_taken_out_by_the_command_that_is_printed(
     assert (again["removed"], again["kept"]) == (2, [])
     assert {path.name: path.read_bytes() for path in data.iterdir()} == before
     assert "data: nothing was added to it, or it was taken out already" in one_line(run(*command.split()))
+
+
+def test_a_file_that_stands_in_the_place_of_a_negative_is_counted_and_named(run: Run, bank: Path, data: Path) -> None:
+    run("export", "--into", "data")
+    changed = next(data.glob("*-*.jpg"))
+    changed.write_bytes(changed.read_bytes() + b"\0")
+    run("export", "--into", "data", "--remove")
+    done = run("export", "--into", "data")
+    assert "1 negative or variant left out: the data set has other files of these names" in done.stdout
+    assert f"skipped {changed}: it is not one that was added" in done.stderr

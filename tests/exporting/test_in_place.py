@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from banks import MakeBank, judge
 from blobs import draw
-from data_sets import PLAIN, SIZE_WH, write_coco, write_voc, write_yolo
+from data_sets import PLAIN, SIZE_WH, files, write_coco, write_voc, write_yolo
 
 from negmine.bank.bank import Bank
 from negmine.datasets.labelled import labelled_images
@@ -21,11 +21,6 @@ from negmine.exporting.in_place.manifest import LOCK, MANIFEST
 from negmine.exporting.in_place.take_out import take_out
 
 Make = Callable[[Path], Path]
-
-
-def files(folder: Path) -> dict[str, bytes | None]:
-    """Every file with its bytes, and every folder."""
-    return {p.relative_to(folder).as_posix(): p.read_bytes() if p.is_file() else None for p in folder.rglob("*")}
 
 
 def yolo_of_lists(root: Path) -> Path:
@@ -197,9 +192,10 @@ def test_a_file_of_the_same_name_is_not_overwritten(small_bank: Path, tmp_path: 
     take_out(data)
     mine = draw(tmp_path / "data" / "images" / "train" / ours, size_wh=SIZE_WH, seed=9)
     before = files(tmp_path / "data")
-    with pytest.raises(ExportError, match="is there already, and negmine has not put it there"):
-        add_to(small_bank, data)
-    assert files(tmp_path / "data") == before and mine.exists()
+    result = add_to(small_bank, data)
+    assert (result.negatives, list(result.skipped)) == (1, [mine])
+    after = files(tmp_path / "data")
+    assert {name: after[name] for name in before} == before and f"labels/train/{mine.stem}.txt" not in after
 
 
 def test_what_cannot_be_listed_is_refused_before_anything_is_written(small_bank: Path, tmp_path: Path) -> None:
@@ -235,6 +231,10 @@ def test_two_at_once_is_one_line(small_bank: Path, tmp_path: Path) -> None:
         {"texts": {"train.txt": [{"pieces": {"a-0123456789": "rm -rf"}, "lead": "", "between": "", "tail": ""}]}},
         {"texts": {"train.txt": [{"pieces": {"a": "a"}, "lead": "", "between": "", "tail": ""}]}},
         {"folders": ["/etc"]},
+        {"folders": ["images/own"]},
+        {"folders": ["images/own"], "files": {"images/own/a-0123456789.jpg": ["0" * 64]}},
+        {"texts": {"notes.txt": []}},
+        {"schema_version": "new"},
         {"texts": 3},
     ],
 )
@@ -243,6 +243,7 @@ def test_a_manifest_of_somebody_else_removes_nothing(
 ) -> None:
     data = write_yolo(tmp_path / "data")
     add_to(small_bank, data)
+    (tmp_path / "data" / "images" / "own").mkdir()
     path = tmp_path / "data" / MANIFEST
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     before = files(tmp_path / "data")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,14 +19,17 @@ from negmine.exporting.in_place.result import AddResult
 from negmine.exporting.kept import kept_header
 from negmine.exporting.merge import DataImages, SortedImages, files_of, read_images, require_objects, trained_on
 from negmine.exporting.mix import room_left
+from negmine.exporting.names import negative_name, variant_name
 from negmine.exporting.negatives import BankNegatives, Withholding, known_images
 from negmine.files import reason_of
+from negmine.inside import inside
 from negmine.labels.formats import label_writer
 from negmine.labels.plan import Content, ExportImage
 from negmine.paths import printable
 from negmine.trainable import waiting_images
 from negmine.videos.contents import OnCount
 
+TAKEN = "it is not one that was added, and a negative of this name is left out"
 _LABELS = {"voc": ("Annotations", ".xml"), "yolo": ("labels/train", ".txt")}  # where a plan has those of `train`
 
 
@@ -41,7 +45,8 @@ def add_to(
 
     They go beside the images to train on, in the layout that the data set has (Pascal VOC, YOLO or COCO). A manifest
     names them, and `take_out` removes just them. Adding again adds what is new, and takes out what was rejected since;
-    so it does after a kill. A negative that the data set shows to hold a target, or that it measures on, is left out.
+    so it does after a kill. A negative that the data set shows to hold a target, or that it measures on, is left out;
+    so is one whose file would replace another.
 
     Args:
         bank: the bank's folder.
@@ -53,8 +58,8 @@ def add_to(
     Raises:
         BankError: where the folder is not a bank, or a file in it is gone or damaged.
         TruthError, SourceError: where the data set cannot be opened.
-        ExportError: where there is nothing to add, the data set is in use or cannot be added to, or something else has
-            the name of a file.
+        ExportError: where there is nothing to add, the data set is in use or cannot be added to, somebody has changed
+            what was added, or negatives were added to another data set in its folder.
         ConfigError: where the settings contradict each other or the data set.
     """
     config = config or ExportConfig()
@@ -64,11 +69,13 @@ def add_to(
         raise ConfigError("expected --ratio alone with --into, found --positives: the ratio is of that data set")
     dataset = open_dataset(data, config=config.labels)
     place = place_in(dataset, split)
+    _require_not_measured(place, dataset)
     config = replace(config, format=place.format)
     kept_header(dataset, config)
     try:
-        with LOCK.hold(place.root, purpose="negmine export --into"):
-            before = Added.read(place.root) or Added(place.format)
+        with LOCK.hold(place.home, purpose="negmine export --into"):
+            before = Added.read(place.home) or Added(place.format, place.owner)
+            before.require_owner(place.owner, place.home)
             chosen = _choose(bank, dataset, place, before, split, config, on_progress)
             changes = Changes.to_add(place, before, _wanted(place, chosen.images, dataset), chosen.images)
             changes.make(config.method, config.workers)
@@ -78,12 +85,23 @@ def add_to(
     return chosen.result(dataset, place, changes)
 
 
+def _require_not_measured(place: Place, dataset: Dataset) -> None:
+    """Refuse to add where a split that is measured on would have the negatives too."""
+    if place.others:
+        raise ExportError(
+            f"{printable(dataset.path)}: negatives in {printable(place.root / place.images)} would be in "
+            f"{' and '.join(place.others)} too (it has that folder or its list); give {place.others[0]} a folder or "
+            "list of its own"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class _Chosen:
     """The negatives that a data set shall hold, and what is to be said of them."""
 
     negatives: BankNegatives
     images: list[ExportImage]
+    skipped: Mapping[Path, str]
     withheld: Mapping[str, int]
     positives: int
     empties: int
@@ -102,6 +120,7 @@ class _Chosen:
             waiting=found.waiting,
             passed_over=found.passed_over,
             withheld=self.withheld,
+            skipped=self.skipped,
             written=changes.written,
             unchanged=changes.unchanged,
             removed=len(changes.stale),
@@ -128,33 +147,64 @@ def _choose(
         bank, variants=config.variants, objects=known.objects, accept_flicker=config.accept_flicker
     )
     free, withheld = read.without(Withholding(data.images, known))
+    free, skipped = _without_taken(place, before, free)
     counts = SortedImages.of(data, label_writer(place.format), waiting).counts()[0]
     room = None
     if selection.ratio is not None:
         room = room_left(selection.ratio, counts.positives, counts.empty)
     negatives = free.chosen(bank, selection, room)
     if not negatives.negatives and not before.files:
-        raise ExportError(_nothing(read, free, withheld, bank, config))
-    return _Chosen(negatives, negatives.images(), withheld, counts.positives, counts.empty)
+        raise ExportError(_nothing(read, free, withheld, skipped, bank, config))
+    return _Chosen(negatives, negatives.images(), skipped, withheld, counts.positives, counts.empty)
+
+
+def _without_taken(place: Place, before: Added, free: BankNegatives) -> tuple[BankNegatives, dict[Path, str]]:
+    """The negatives whose files have names that are free or ours; and the files of the others, with the reason.
+
+    A variant is left out with its negative.
+    """
+    taken = {
+        each.name: place.root / name
+        for each in free.images()
+        for name in reversed(_names(place, each))  # where both are taken, the image is named
+        if name not in before.files and os.path.lexists(inside(place.root, name))
+    }
+    by_id = {each.id: each for each in free.negatives if negative_name(each) not in taken}
+    variants = [
+        each
+        for each in free.variants
+        if (of := by_id.get(each.negative_id)) is not None and variant_name(of, each) not in taken
+    ]
+    return replace(free, negatives=list(by_id.values()), variants=variants), dict.fromkeys(taken.values(), TAKEN)
 
 
 def _nothing(
-    read: BankNegatives, free: BankNegatives, withheld: Mapping[str, int], bank: str | Path, config: ExportConfig
-) -> str:
+    read: BankNegatives, free: BankNegatives, withheld: Mapping[str, int], skipped: Mapping[Path, str],
+    bank: str | Path, config: ExportConfig,
+) -> str:  # fmt: skip
     if free.negatives:
         return nothing_chosen(free, config.selection)
-    why = "; ".join(withheld) or f"{read.in_bank} in it, rejected, marked as a target, or held back"
+    named = [f"{reason}: {printable(path)}" for path, reason in list(skipped.items())[:1]]
+    why = "; ".join([*withheld, *named]) or f"{read.in_bank} in it, rejected, marked as a target, or held back"
     return f"bank {printable(bank)} has no negatives to add ({why}); scan more backgrounds with `negmine scan`"
 
 
 def _wanted(place: Place, images: list[ExportImage], dataset: Dataset) -> dict[str, Content]:
     """Every file to add, by its name relative to the root."""
-    folder = printable(place.root.name) or "data"
+    folder = printable(place.home.name) or "data"
     plan = label_writer(place.format).plan(images, class_names=dataset.class_names, folder=folder)
-    files = {f"{place.images}/{each.name}{each.suffix}".lstrip("/"): each.file for each in images}
-    if place.labels is not None:
-        planned, suffix = _LABELS[place.format]
-        files |= {
-            f"{place.labels}/{each.name}{suffix}".lstrip("/"): plan[f"{planned}/{each.name}{suffix}"] for each in images
-        }
+    planned, suffix = _LABELS.get(place.format, ("", ""))
+    files: dict[str, Content] = {}
+    for each in images:
+        image, *label = _names(place, each)
+        files[image] = each.file
+        files |= {name: plan[f"{planned}/{each.name}{suffix}"] for name in label}
     return files
+
+
+def _names(place: Place, image: ExportImage) -> list[str]:
+    """The names of an image and of its label file, if its format has one, relative to the root."""
+    names = [f"{place.images}/{image.file_name}".lstrip("/")]
+    if place.labels is not None:
+        names.append(f"{place.labels}/{image.name}{_LABELS[place.format][1]}".lstrip("/"))
+    return names

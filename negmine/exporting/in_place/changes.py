@@ -6,13 +6,14 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import ExportError
 from negmine.exporting.config import CopyMethod
+from negmine.exporting.in_place.coco_index import annotated
 from negmine.exporting.in_place.insertion import Insertion, names_in
-from negmine.exporting.in_place.manifest import MANIFEST, Added, state_of, stems_of
+from negmine.exporting.in_place.manifest import MANIFEST, Added, parents_of, state_of, stems_of
 from negmine.exporting.in_place.places import Place
 from negmine.exporting.staging import StagedFiles, content_sha256
 from negmine.files import PART, flush_file_system, replace_file
@@ -28,7 +29,8 @@ class Changes:
     """What is to be done.
 
     Attributes:
-        root: of the data set.
+        home: the folder with the manifest.
+        root: the folder that names are relative to.
         before: what was added before, or may have been.
         after: what shall have been added.
         new: files to write, with their content.
@@ -37,6 +39,7 @@ class Changes:
         unchanged: how many files are there already.
     """
 
+    home: Path
     root: Path
     before: Added
     after: Added
@@ -59,44 +62,43 @@ class Changes:
         Args:
             place: where they go.
             before: what was added before.
-            wanted: their files.
+            wanted: their files, under names that are free or in `before`.
             images: the same, to be named where the data set names its images.
 
         Raises:
-            ExportError: where somebody has changed what was added, or something else has the name of a file.
+            ExportError: where somebody has changed what was added.
             OSError: where a file cannot be read.
         """
         root = place.root
-        present = _present(root, before, wanted)
+        present = _present(root, before)
         hashes = {name: content_sha256(content) for name, content in wanted.items()}
         texts, edits = dict[str, Sequence[Insertion]](), dict[str, bytes]()
         for index in place.indexes:
             data = read_plain(inside(root, index.name))
-            bare = without_ours(data, before, index.name)
-            if bare is None:
-                raise ExportError(
-                    f"{printable(root / index.name)} was changed since negatives were added to it, and names them "
-                    "otherwise now; take them out with `negmine export --remove --into`, which says what stays"
-                )
-            at, text = index.insertion(bare, images)
+            bare = _bare(root, data, before, index.name)
+            at, text = index.insertion(bare, images, text_in(data, before, index.name))
             texts[index.name] = (text,)
             if (edited := bare[:at] + text.data + bare[at:]) != data:
                 edits[index.name] = edited
         new = {name: content for name, content in wanted.items() if present.get(name) != hashes[name]}
-        folders = (*before.folders, *_missing_folders(root, wanted))
-        after = Added(before.format, {name: (sha256,) for name, sha256 in hashes.items()}, texts, folders)
-        return cls(root, before, after, new, sorted(set(present) - set(wanted)), edits, len(wanted) - len(new))
+        parents = parents_of(wanted)
+        made = {*before.folders, *(name for name in parents if not os.path.lexists(root / name))}
+        folders = sorted(made & parents)  # the outer ones first
+        files = {name: (sha256,) for name, sha256 in hashes.items()}
+        after = Added(before.format, before.owner, files, texts, folders)
+        stale = sorted(set(present) - set(wanted))
+        return cls(place.home, root, before, after, new, stale, edits, len(wanted) - len(new))
 
     def make(self, method: CopyMethod, workers: int | None = None) -> None:
-        """Do it. The names of images come after the images, and go before them.
+        """Do it. The names of images come after the images, and go before them; where none stays, no manifest does.
 
         Raises:
             OSError: where a file cannot be written; doing it again finishes it.
         """
         if not (self.new or self.stale or self.edits) and self.before == self.after:
             return
-        self._both().write(self.root)
-        _remove_parts(self.root, self.before)
+        self._both().write(self.home)
+        _remove_parts(self.home, self.root, self.before)
         names = list(self.new)
         for start in range(0, len(names), _TOGETHER):
             _place(self.root, {name: self.new[name] for name in names[start : start + _TOGETHER]}, method, workers)
@@ -104,7 +106,10 @@ class Changes:
             rewrite(inside(self.root, name), data)
         remove_files(self.root, self.stale)
         flush_file_system(self.root)
-        self.after.write(self.root)
+        if self.after.files:
+            self.after.write(self.home)
+        else:
+            end(self.home, self.root, self.before)
 
     def _both(self) -> Added:
         """What may be there while one state becomes the other."""
@@ -117,7 +122,8 @@ class Changes:
             name: (*self.after.texts.get(name, ()), *self.before.texts.get(name, ()))
             for name in sorted({*self.before.texts, *self.after.texts})
         }
-        return Added(self.after.format, files, texts, self.after.folders, is_whole=False)
+        folders = sorted({*self.before.folders, *self.after.folders})
+        return Added(self.after.format, self.after.owner, files, texts, tuple(folders), is_whole=False)
 
 
 def text_in(data: bytes, added: Added, name: str) -> Insertion | None:
@@ -132,6 +138,12 @@ def without_ours(data: bytes, added: Added, name: str) -> bytes | None:
     if text is not None:
         return text.exchange(data, b"")
     return None if names_in(data, stems_of(added.files)) else data
+
+
+def annotated_in(data: bytes, added: Added, name: str) -> set[str]:
+    """The names of our images that somebody has annotated in a file; in a list nobody can."""
+    text = text_in(data, added, name)
+    return set() if text is None else annotated(data, text)
 
 
 def rewrite(path: Path, data: bytes) -> None:
@@ -150,34 +162,47 @@ def remove_files(root: Path, names: Iterable[str]) -> None:
         inside(root, name).unlink(missing_ok=True)
 
 
-def end(root: Path, added: Added) -> None:
+def end(home: Path, root: Path, added: Added) -> None:
     """Remove the folders that were made, as far as they are empty, and then the manifest."""
-    _remove_parts(root, added)
+    _remove_parts(home, root, added)
     for name in reversed(added.folders):
         path = inside(root, name)
         if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
             path.rmdir()
     flush_file_system(root)
-    (root / MANIFEST).unlink(missing_ok=True)
+    (home / MANIFEST).unlink(missing_ok=True)
 
 
-def _remove_parts(root: Path, added: Added) -> None:
+def _remove_parts(home: Path, root: Path, added: Added) -> None:
     """Remove the unfinished files of a run that was killed."""
-    for name in (*added.files, *added.texts, MANIFEST):
+    for name in (*added.files, *added.texts):
         inside(root, f"{name}{PART}").unlink(missing_ok=True)
+    (home / f"{MANIFEST}{PART}").unlink(missing_ok=True)
 
 
-def _present(root: Path, before: Added, wanted: Mapping[str, Content]) -> dict[str, str]:
+def _bare(root: Path, data: bytes, before: Added, name: str) -> bytes:
+    """A file without our text; refused where somebody has changed that, or annotated an image in it."""
+    bare = without_ours(data, before, name)
+    if bare is None:
+        raise ExportError(
+            f"{printable(root / name)} was changed since negatives were added to it, and names them otherwise now; "
+            "take them out with `negmine export --remove --into`, which says what stays"
+        )
+    if found := annotated_in(data, before, name):
+        raise ExportError(
+            f"{printable(root / name)} has annotations of {min(found)}, which was added as a negative; take the "
+            "negatives out with `negmine export --remove --into`, which keeps it, and add them again"
+        )
+    return bare
+
+
+def _present(root: Path, before: Added) -> dict[str, str]:
     """The hashes of the files that are there."""
     present = {}
-    for name in sorted({*before.files, *wanted}):
+    for name in sorted(before.files):
         found = state_of(root, name)
         if found is None:
             continue
-        if name not in before.files:
-            raise ExportError(
-                f"{printable(root / name)} is there already, and negmine has not put it there; move it away"
-            )
         if found and found not in before.files[name]:
             raise ExportError(
                 f"{printable(root / name)} was changed since it was added; take the negatives out with `negmine export "
@@ -185,12 +210,6 @@ def _present(root: Path, before: Added, wanted: Mapping[str, Content]) -> dict[s
             )
         present[name] = found
     return present
-
-
-def _missing_folders(root: Path, names: Iterable[str]) -> list[str]:
-    """The folders that have to be made, the outer ones first."""
-    every = {parent.as_posix() for name in names for parent in PurePosixPath(name).parents[:-1]}
-    return sorted(name for name in every if not os.path.lexists(root / name))
 
 
 def _place(root: Path, files: Mapping[str, Content], method: CopyMethod, workers: int | None) -> None:

@@ -29,30 +29,36 @@ class CocoIndex:
     name: str
     folder: str
 
-    def insertion(self, data: bytes, images: Sequence[ExportImage]) -> tuple[int, Insertion]:
+    def insertion(
+        self, data: bytes, images: Sequence[ExportImage], present: Insertion | None = None
+    ) -> tuple[int, Insertion]:
         """Where entries go in the file, and these.
 
         Args:
-            data: the file.
+            data: the file, without entries of ours.
             images: to be listed.
+            present: our entries in the file as it is, whose images keep their ids: annotations are by these.
 
         Raises:
             ExportError: where ids are no whole numbers, or there are no larger ones.
         """
         at, is_empty = _end_of_images(data)
-        following = _following_id(json.loads(data), self.name)
-        if following + len(images) > _LARGEST_ID:
+        ids = {name: int(json.loads(piece)["id"]) for name, piece in (present.pieces if present else {}).items()}
+        following = max(_following_id(json.loads(data), self.name), max(ids.values(), default=0) + 1)
+        new = [each.name for each in images if each.name not in ids]
+        if following + len(new) > _LARGEST_ID:
             raise ExportError(f"{printable(self.name)}: its ids go up to {following - 1}, and larger ones overflow")
+        ids |= {name: following + number for number, name in enumerate(new)}
         pieces = {
             each.name: json.dumps(
                 {
-                    "id": following + number,
+                    "id": ids[each.name],
                     "file_name": f"{self.folder}{each.name}{each.suffix}",
                     "width": each.size_wh[0],
                     "height": each.size_wh[1],
                 }
             )
-            for number, each in enumerate(images)
+            for each in images
         }
         return at, Insertion(pieces, "" if is_empty else ", ", ", ")
 
@@ -73,8 +79,13 @@ def is_entry_of(piece: str, name: str) -> bool:
     """Whether a text is an entry as `CocoIndex` writes it, of an image of this name."""
     try:
         entry = json.loads(piece)
-        return entry.keys() == _KEYS and str(entry["file_name"]).rpartition("/")[2].rpartition(".")[0] == name
-    except (ValueError, AttributeError, RecursionError):
+        is_numbered = isinstance(entry["id"], int) and not isinstance(entry["id"], bool)
+        return (
+            is_numbered
+            and entry.keys() == _KEYS
+            and str(entry["file_name"]).rpartition("/")[2].rpartition(".")[0] == name
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
 
 

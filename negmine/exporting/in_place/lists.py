@@ -23,12 +23,15 @@ class ImageList:
     name: str
     images: frozenset[str]
 
-    def insertion(self, data: bytes, images: Sequence[ExportImage]) -> tuple[int, Insertion]:
+    def insertion(
+        self, data: bytes, images: Sequence[ExportImage], present: Insertion | None = None
+    ) -> tuple[int, Insertion]:
         """Where lines go in the file, and these.
 
         Args:
-            data: the file.
+            data: the file, without lines of ours.
             images: to be listed.
+            present: our lines in the file as it is; new ones do not depend on them.
 
         Raises:
             ExportError: where no line names any of the images.

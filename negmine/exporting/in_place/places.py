@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from negmine.errors import ExportError
 from negmine.exporting.in_place.coco_index import CocoIndex
 from negmine.exporting.in_place.insertion import Insertion
 from negmine.exporting.in_place.lists import ImageList
+from negmine.exporting.in_place.manifest import Owner
 from negmine.exporting.merge import trained_on
 from negmine.files import read_regular, reason_of
 from negmine.labels.base import Label
@@ -23,7 +25,7 @@ from negmine.labels.plan import ExportImage
 from negmine.labels.splits import WHOLE
 from negmine.labels.voc import training_lists
 from negmine.labels.yolo import label_path
-from negmine.labels.yolo_layouts import find_layouts, open_layout
+from negmine.labels.yolo_layouts import YoloLayout, find_layouts, open_layout
 from negmine.paths import printable, real_path, sortable
 
 
@@ -34,8 +36,10 @@ class Index(Protocol):
     def name(self) -> str:
         """Of the file, relative to the root of the data set."""
 
-    def insertion(self, data: bytes, images: Sequence[ExportImage]) -> tuple[int, Insertion]:
-        """Where text that names further images goes in it, and that text."""
+    def insertion(
+        self, data: bytes, images: Sequence[ExportImage], present: Insertion | None = None
+    ) -> tuple[int, Insertion]:
+        """Where text that names further images goes in it, and that text; `present` is ours that is in it now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +48,23 @@ class Place:
 
     Attributes:
         format: key of the data set's format.
-        root: the folder that holds everything below, links resolved; the manifest is in it.
+        home: the folder of the data set, as the user knows it; the manifest is in it.
+        root: the folder that holds everything below, links resolved; mostly the same.
+        owner: the data set, as the manifest names it.
         images: folder of the images, relative to the root with `/`; "" for the root itself.
         labels: folder of the label files; None where the index has the labels.
         indexes: the files that name the images.
+        others: splits that are not trained on, and would have the negatives too.
     """
 
     format: str
+    home: Path
     root: Path
+    owner: Owner
     images: str
     labels: str | None
     indexes: tuple[Index, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 def place_in(dataset: Dataset, split: str | None) -> Place:
@@ -91,16 +101,15 @@ def _real(dataset: Dataset, path: Path) -> str:
 
 
 def _voc(dataset: Dataset, split: str, labelled: _Labelled) -> Place:
-    folder = _commonest(real_path(path).parent for path, _ in labelled)
-    within = [(path, label) for path, label in labelled if real_path(path).parent == folder]
-    labels = _commonest(real_path(label.name).parent for _, label in within)
-    lists = [] if split == WHOLE else [real_path(each) for each in training_lists(dataset.path)]
-    lists = [each for each in lists if each.parents[2] in folder.parents]
-    root = _root([folder, labels, *(each.parent for each in lists)], dataset)
+    folder = _commonest(path.parent for path, _ in labelled)
+    within = [(path, label) for path, label in labelled if path.parent == folder]
+    labels = _commonest(Path(label.name).parent for _, label in within)
+    lists = [] if split == WHOLE else training_lists(dataset.path)
+    above = {*folder.absolute().parents, *real_path(folder).parents}
+    lists = [each for each in lists if above.intersection((each.absolute().parents[2], real_path(each).parents[2]))]
     names = frozenset(path.name for path, _ in within)
-    indexes = [ImageList(_below(root, each), names) for each in lists]
-    used = tuple(each for each, path in zip(indexes, lists, strict=True) if each.is_of_these(_read(path)))
-    return Place("voc", root, _below(root, folder), _below(root, labels), used)
+    used = [each for each in lists if ImageList(each.name, names).is_of_these(_read(each))]
+    return _placed("voc", dataset, (folder, labels), dict.fromkeys(used, partial(ImageList, images=names)))
 
 
 def _yolo(dataset: Dataset, split: str, labelled: _Labelled) -> Place:
@@ -108,28 +117,76 @@ def _yolo(dataset: Dataset, split: str, labelled: _Labelled) -> Place:
     layout = open_layout(found[0], dataset.path) if found else open_layout(dataset.path)
     entries = layout.entries.get(split, ())
     folders = [real_path(entry) for entry in entries if entry.is_dir()]
-    lists = [real_path(entry) for entry in entries if entry.is_file() and entry.suffix.lower() == ".txt"]
+    lists = [entry for entry in entries if entry.is_file() and entry.suffix.lower() == ".txt"]
     if folders:
         lists = []
         kept = [each for each in labelled if {real_path(each[0]), *real_path(each[0]).parents}.intersection(folders)]
         labelled = kept or labelled
     folder = _commonest(path.parent for path, _ in labelled)
     names = frozenset(path.name for path, _ in labelled if path.parent == folder)
-    images, labels = real_path(folder), real_path(label_path(folder / min(names)).parent)
-    lists = [each for each in lists if ImageList(each.name, names).is_of_these(_read(each))][:1]
-    root = _root([images, labels, *(each.parent for each in lists)], dataset)
-    indexes = tuple(ImageList(_below(root, each), names) for each in lists)
-    return Place("yolo", root, _below(root, images), _below(root, labels), indexes)
+    labels = label_path(folder / min(names)).parent
+    used = [each for each in lists if ImageList(each.name, names).is_of_these(_read(each))][:1]
+    indexes = dict.fromkeys(used, partial(ImageList, images=names))
+    place = _placed("yolo", dataset, (folder, labels), indexes, layout.path)
+    return replace(place, others=_others(layout, split, folder, used))
+
+
+def _others(layout: YoloLayout, split: str, folder: Path, lists: Sequence[Path]) -> tuple[str, ...]:
+    """The other splits that have the folder, one above it, or the list too."""
+    found = {real_path(folder), *real_path(folder).parents, *map(real_path, lists)}
+    return tuple(
+        name
+        for name, entries in layout.entries.items()
+        if name != split and found.intersection(map(real_path, entries))
+    )
 
 
 def _coco(dataset: Dataset, split: str, labelled: _Labelled) -> Place:
-    folder = _commonest(real_path(path).parent for path, _ in labelled)
-    path, label = next((path, label) for path, label in labelled if real_path(path).parent == folder)
-    file = real_path(coco_files(dataset.path)[label.group])
-    root = _root([folder, file.parent], dataset)
+    folder = _commonest(path.parent for path, _ in labelled)
+    path, label = next((path, label) for path, label in labelled if path.parent == folder)
+    file = coco_files(dataset.path)[label.group]
     is_below = label.stated is not None and not label.stated.is_absolute and label.name.endswith(path.name)
     before = label.name.removesuffix(path.name) if is_below else ""
-    return Place("coco", root, _below(root, folder), None, (CocoIndex(_below(root, file), before),))
+    return _placed("coco", dataset, (folder,), {file: partial(CocoIndex, folder=before)})
+
+
+def _placed(
+    key: str, dataset: Dataset, folders: Sequence[Path], indexes: Mapping[Path, Callable[[str], Index]],
+    described_by: Path | None = None,
+) -> Place:  # fmt: skip
+    """The place of these folders, of images and of labels, and of the files that name images."""
+    parts = [*folders, *(each.parent for each in indexes)]
+    root = _root([real_path(each) for each in parts], dataset)
+    home = _home(parts, root)
+    images, *labels = (_below(root, real_path(each)) for each in folders)
+    names = [_below(root, real_path(each)) for each in indexes]
+    others = [] if described_by is None else [_seen_from(root, real_path(described_by))]
+    owner = Owner(_seen_from(home, root), (images, *labels), (*others, *names))
+    found = tuple(make(name) for make, name in zip(indexes.values(), names, strict=True))
+    return Place(key, home, root, owner, images, labels[0] if labels else None, found)
+
+
+def _home(parts: Sequence[Path], root: Path) -> Path:
+    """The folder that these are in as they are named; the root where there is none, or where both are the same.
+
+    Where a folder of images is a link, the root may be far above the data set.
+    """
+    named = [Path(os.path.normpath(each.absolute())) for each in parts]
+    try:
+        home = Path(os.path.commonpath(named))
+    except ValueError:  # different drives
+        return root
+    # `..` behind a link leads elsewhere than it looks
+    is_there = all(real_path(short) == real_path(each) for short, each in zip(named, parts, strict=True))
+    return real_path(home) if is_there and home != Path(home.anchor) else root
+
+
+def _seen_from(folder: Path, path: Path) -> str:
+    """A path relative to a folder, with `/`; itself on another drive."""
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:
+        return path.as_posix()
 
 
 def _commonest(folders: Iterable[Path]) -> Path:

@@ -19,7 +19,7 @@ class AddResult:
     Attributes:
         data: as it was given.
         data_format: what people call its format.
-        root: the folder that everything was added in or below; the manifest is in it.
+        root: the folder that everything was added in or below.
         images: the folder that the images are in.
         negatives: of the bank that are in the data set now.
         variants: of these.
@@ -27,6 +27,7 @@ class AddResult:
         waiting: other negatives whose image shows a target that is not labelled yet.
         passed_over: others that may be trained on, and were not chosen.
         withheld: negatives and variants that were left out because of the data set, by reason.
+        skipped: files of others, in whose place negatives or variants would have come, and the reason.
         written: files that are new or have changed, those included that name the images.
         unchanged: files that were there already.
         removed: files of an earlier run that do not belong to this one.
@@ -44,6 +45,7 @@ class AddResult:
     waiting: int
     passed_over: int
     withheld: Mapping[str, int]
+    skipped: Mapping[Path, str]
     written: int
     unchanged: int
     removed: int
@@ -68,6 +70,7 @@ class AddResult:
             "waiting": self.waiting,
             "passed_over": self.passed_over,
             "withheld": dict(self.withheld),
+            "skipped": [{"file": printable(path), "reason": reason} for path, reason in self.skipped.items()],
             "files": {"written": self.written, "unchanged": self.unchanged, "removed": self.removed},
             "positives": self.positives,
             "negatives_per_positive": self.ratio,
@@ -80,7 +83,7 @@ class TakeOutResult:
 
     Attributes:
         data: as it was given.
-        root: the folder that the manifest was in.
+        root: the folder that everything was taken out of.
         removed: files that were removed.
         restored: files that name the images, from which our part was cut.
         gone: files that somebody had removed before.

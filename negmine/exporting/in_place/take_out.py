@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from negmine.datasets.config import LabelConfig
 from negmine.datasets.open import open_dataset
 from negmine.errors import ExportError
-from negmine.exporting.in_place.changes import end, remove_files, rewrite, text_in, without_ours
-from negmine.exporting.in_place.coco_index import annotated
+from negmine.exporting.in_place.changes import annotated_in, end, remove_files, rewrite, text_in, without_ours
 from negmine.exporting.in_place.insertion import names_in
-from negmine.exporting.in_place.manifest import LOCK, MANIFEST, Added, state_of, stem_in, stems_of
+from negmine.exporting.in_place.manifest import LOCK, MANIFEST, Added, Owner, state_of, stem_in, stems_of
 from negmine.exporting.in_place.places import place_in
 from negmine.exporting.in_place.result import TakeOutResult
 from negmine.files import reason_of
 from negmine.inside import inside, read_plain
-from negmine.paths import printable
+from negmine.paths import printable, real_path
 
 _CHANGED = "it was changed since it was added"
 _PARTNER = "its image or label was changed since it was added"
@@ -39,39 +39,57 @@ def take_out(data: str | Path, *, split: str | None = None, labels: LabelConfig 
 
     Raises:
         TruthError, SourceError: where the data set cannot be opened.
-        ExportError: where nothing was added to it, it is in use, or it cannot be written.
+        ExportError: where nothing was added to it, but maybe to another in its folder, it is in use, or it cannot be
+            written.
     """
-    root = _root_of(Path(data), split, labels)
+    site = _site_of(Path(data), split, labels)
     try:
-        with LOCK.hold(root, purpose="negmine export --remove"):
-            added = Added.read(root)
+        with LOCK.hold(site.home, purpose="negmine export --remove"):
+            added = Added.read(site.home)
             if added is None:
-                raise ExportError(_nothing_added(data, root))
-            return _taken_out(Path(data), root, added)
+                raise ExportError(_nothing_added(data, site.home))
+            added.require_owner(site.owner, site.home)
+            return _taken_out(Path(data), site, added)
     except OSError as error:
-        where = printable(error.filename or root)
+        where = printable(error.filename or site.root)
         raise ExportError(f"{where}: {reason_of(error)}; correct that, and run the same command again") from error
 
 
-def _root_of(data: Path, split: str | None, labels: LabelConfig | None) -> Path:
-    """The folder with the manifest."""
-    home = data if data.is_dir() else data.parent
-    if os.path.lexists(home / MANIFEST):
-        return home
-    root = place_in(open_dataset(data, config=labels), split).root
-    if not os.path.lexists(root / MANIFEST):
-        raise ExportError(_nothing_added(data, root))
-    return root
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """The folder with the manifest, the one that its names are relative to, and the data set that it must be of."""
+
+    home: Path
+    root: Path
+    owner: Owner
 
 
-def _nothing_added(data: str | Path, root: Path) -> str:
+def _site_of(data: Path, split: str | None, labels: LabelConfig | None) -> _Site:
+    """Where the manifest is. The data set is opened only where the manifest is not beside the file that was named."""
+    home = real_path(data if data.is_dir() else data.parent)
+    found = Added.read(home)
+    if found is not None and found.owner.root == os.curdir and (data.is_dir() or _describes(found, data, home)):
+        return _Site(home, home, found.owner)
+    place = place_in(open_dataset(data, config=labels), split)
+    if not os.path.lexists(place.home / MANIFEST):
+        raise ExportError(_nothing_added(data, place.home))
+    return _Site(place.home, place.root, place.owner)
+
+
+def _describes(added: Added, data: Path, home: Path) -> bool:
+    """Whether a file is one of those that the manifest names its data set by."""
+    return real_path(data) in [real_path(home / name) for name in added.owner.files]
+
+
+def _nothing_added(data: str | Path, home: Path) -> str:
     return (
         f"{printable(data)}: nothing was added to it, or it was taken out already (there is no {MANIFEST} in "
-        f"{printable(root)})"
+        f"{printable(home)})"
     )
 
 
-def _taken_out(data: Path, root: Path, added: Added) -> TakeOutResult:
+def _taken_out(data: Path, site: _Site, added: Added) -> TakeOutResult:
+    root = site.root
     states = {name: state_of(root, name) for name in added.files}
     lists = {name: read_plain(path) for name in added.texts if (path := inside(root, name)).exists()}
     changed = {name for name, found in states.items() if found and found not in added.files[name]}
@@ -85,15 +103,15 @@ def _taken_out(data: Path, root: Path, added: Added) -> TakeOutResult:
         rewrite(inside(root, name), after)
     mine = [name for name, found in states.items() if found is not None and stem_in(name) not in stems]
     remove_files(root, mine)
-    end(root, added)
+    end(site.home, root, added)
     gone = sum(found is None for found in states.values())
     return TakeOutResult(data, root, len(mine), tuple(root / name for name in edits), gone, dict(sorted(kept.items())))
 
 
 def _held(data: bytes, added: Added, name: str) -> set[str]:
     """The names of our images that a file goes on to name: somebody has annotated them, or has written them anew."""
-    text = text_in(data, added, name)
-    return names_in(data, stems_of(added.files)) if text is None else annotated(data, text)
+    is_as_written = text_in(data, added, name) is not None
+    return annotated_in(data, added, name) if is_as_written else names_in(data, stems_of(added.files))
 
 
 def _kept(
