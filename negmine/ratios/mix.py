@@ -126,6 +126,7 @@ class Mix:
         banked: negatives of the bank that may be trained on.
         variants: variants of those negatives.
         unlabelled: images without a label, neither positive nor negative.
+        in_both: images without objects of the data whose content is in the bank; they count there.
         notes: how labels and images were paired, and what else the user may want to know.
     """
 
@@ -134,6 +135,7 @@ class Mix:
     banked: int
     variants: int
     unlabelled: int
+    in_both: int = 0
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
@@ -145,6 +147,7 @@ class Mix:
             banked=len(bank.negatives),
             variants=len(bank.variants),
             unlabelled=counts.unlabelled,
+            in_both=in_bank,
             notes=tuple(notes),
         )
 
@@ -152,6 +155,11 @@ class Mix:
     def negatives(self) -> int:
         """All images without objects."""
         return self.empty + self.banked + self.variants
+
+    @property
+    def of_data(self) -> int:
+        """The images without objects that the data holds, whether the bank holds them too or not."""
+        return self.empty + self.in_both
 
 
 def count_mix(

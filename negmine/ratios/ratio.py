@@ -83,8 +83,7 @@ def ratio(
     images = each_file_once(everywhere)
     counts = count_images(images, _class_names(datasets))
     require_objects(images, counts, paths)
-    in_bank = len(empties_in(summary.contents, images, contents.sha256))
-    mix = Mix.of(counts, summary, in_bank=in_bank)
+    mix = Mix.of(counts, summary, in_bank=len(empties_in(summary.contents, images, contents.sha256)))
     checked_class = counts.rarest if by == "class" else None
     key = next((each.key for each in label_formats() if each.title == datasets[0].format_name), None)
     names = [each.name for dataset in datasets for each in dataset.splits]
@@ -100,7 +99,6 @@ def ratio(
         counts=counts,
         splits=_splits(everywhere),
         mix=mix,
-        in_bank=in_bank,
         target=goal,
         ok=not advice,
         checked_class=checked_class,

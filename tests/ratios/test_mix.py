@@ -137,8 +137,8 @@ def test_an_image_that_is_in_data_and_bank_counts_once(make_yolo: Make, make_ban
         (data.parent / "labels" / "train" / f"n{number}.txt").touch()
     for duplicates in (True, False):
         result = ratio(data, bank=bank, duplicates=duplicates)
-        assert (result.counts.empty, result.in_bank) == (4, 3)
-        assert result.mix == Mix(positives=1, empty=1, banked=3, variants=3, unlabelled=0)
+        assert (result.counts.empty, result.mix.in_both) == (4, 3)
+        assert result.mix == Mix(positives=1, empty=1, banked=3, variants=3, unlabelled=0, in_both=3)
     assert count_mix([data], bank=bank) == result.mix
     review(bank, 0, "rejected")  # it stays a negative of the data set, which nobody rejected there
     assert count_mix([data], bank=bank).empty == 2
