@@ -22,6 +22,7 @@ from negmine.images.header import read_header
 from negmine.images.perceptual_hash import perceptual_hash
 from negmine.images.reading import read_image
 from negmine.labels.base import Feature, LabelWriter
+from negmine.labels.classes import require_old_names
 from negmine.labels.plan import ExportImage, Header, SourceLabel, StoredFile
 from negmine.labels.splits import TRAIN, UNLISTED, VAL, WHOLE
 from negmine.paths import RealPaths, printable, real_path, sortable
@@ -89,8 +90,9 @@ class DataImages:
 
 
 def read_data(
-    data: str | Path, out: Path, *, split: str | None, config: ExportConfig, on_progress: OnCount | None = None
-) -> DataImages:
+    data: str | Path, out: Path, *, split: str | None, config: ExportConfig, model_names: Sequence[str] = (),
+    on_progress: OnCount | None = None,
+) -> DataImages:  # fmt: skip
     """Open a data set and read every image, in threads; pixels are not kept.
 
     Args:
@@ -98,15 +100,17 @@ def read_data(
         out: where the export goes, which must not become a part of the data set.
         split: the one that is trained on; by default `train`, or all of a data set without splits.
         config: how labels are understood, and how many threads read.
+        model_names: the classes of the detectors that a class map may be about.
         on_progress: called for each image, in the caller's thread.
 
     Raises:
-        TruthError, SourceError: where it is not a data set.
+        TruthError, SourceError: where it is not a data set, or the class map has an old name of nobody.
         ConfigError: where it is not clear which split is trained on.
         ExportError: where `out` and the data set are in one another, no image to train on has an object, or the format
             cannot say what the labels do.
     """
     dataset = open_dataset(data, config=config.labels)
+    require_old_names(dataset.truth.pairs_left, model_names, dataset.class_names)
     _require_outside(dataset, out)
     header = kept_header(dataset, config)
     if config.splits is not None:

@@ -235,7 +235,7 @@ def _classes(detector: Detector, truth: Truth | None, config: ScanConfig) -> Cla
     mined = wanted_classes(config.classes, names)
     if truth is None:
         return Classes(names, names, judged=None, mined=mined)
-    require_known_to_detectors(config.labels.class_map, list(names.values()))
+    require_known_to_detectors(config.labels.class_map, list(names.values()), truth.pairs_left, truth.class_names)
     paired = match_class_names(names, truth.class_names, config.labels.class_map)
     return Classes(names, paired, judged=frozenset(truth.class_names), mined=mined)
 
