@@ -88,6 +88,15 @@ class DataImages:
     images: tuple[DataImage, ...]
     header: Header
 
+    def without_empties(self, contents: Collection[str]) -> DataImages:
+        """Without empty images that are only trained on, and whose sha256 is among the contents."""
+        kept = [
+            each
+            for each in self.images
+            if each.sha256 not in contents or each.splits != (TRAIN,) or each.truth is None or len(each.truth)
+        ]
+        return replace(self, images=tuple(kept))
+
 
 def read_data(
     data: str | Path, out: Path, *, split: str | None, config: ExportConfig, model_names: Sequence[str] = (),

@@ -22,7 +22,7 @@ from negmine.labels.splits import TRAIN, VAL
 from negmine.paths import printable, real_path
 from negmine.ratios.mix import count_mix
 from negmine.ratios.target import Ratio, places_for_bank
-from negmine.trainable import KnownImages, waiting_images
+from negmine.trainable import BankHashes, KnownImages, waiting_images
 from negmine.words import counted
 
 
@@ -79,6 +79,8 @@ class Mix:
         """
         known, selection = known_images(data.images), config.selection
         free, waiting, withheld = _free(data, known, bank, config)
+        if selection.ratio is not None:
+            data = data.without_empties(free.contents)  # they are the bank's, which takes its hardest anew
         found = SortedImages.of(data, label_writer(config.format), waiting)
         before, room = len(found.empties), None
         if selection.ratio is not None:
@@ -107,11 +109,19 @@ def _free(
         return BankNegatives.none(), frozenset(), {}
     with Bank(bank) as opened:
         waiting = waiting_images(opened, known.objects)
+        hashes = _hashes(opened, data) if known.held_out.hashes else None
     read = BankNegatives.read(
         bank, variants=config.variants, objects=known.objects, accept_flicker=config.accept_flicker
     )
-    negatives, withheld = read.without(Withholding(data.images, known))
+    others = data if config.selection.ratio is None else data.without_empties(read.contents)
+    negatives, withheld = read.without(Withholding(others.images, known, hashes))
     return negatives, waiting, withheld
+
+
+def _hashes(bank: Bank, data: DataImages) -> BankHashes:
+    """The perceptual hashes of a bank; those of images of the data set are known."""
+    read = {each.sha256: each.phash for each in data.images if each.sha256 is not None and each.phash is not None}
+    return BankHashes.read(bank, read)
 
 
 def _merge_result(
