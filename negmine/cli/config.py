@@ -132,9 +132,8 @@ def _values(words: tuple[str, ...], found: click.Command, settings: Settings) ->
         own = next((each.get_default(context) for each in choices.values() if each.get_default(context)), None)
         if len(choices) == 1:
             own = option.get_default(context)
-        default = of_file.get(str(option.name)) or Default(
-            None if isinstance(own, Enum) else own, ""
-        )  # click's "unset"
+        own = None if isinstance(own, Enum) else own  # click's "unset"
+        default = of_file.get(str(option.name)) or Default(own, "")
         value, where = default.value, default.where
         for each_key, each in choices.items():
             variable = environment_name(words, each)

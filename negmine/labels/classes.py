@@ -36,8 +36,8 @@ def match_class_names(
     paired = paired_class_names(model_names, truth_names, class_map)
     if not paired:
         raise TruthError(
-            f"detector and truth have no class name in common: the detector has {listed(model_names.values())}; "
-            f"the truth has {listed(truth_names)}; {how_to_rename(truth_names, list(model_names.values()))}"
+            f"detector and labels have no class name in common: the detector has {listed(model_names.values())}; "
+            f"the labels have {listed(truth_names)}; {how_to_rename(truth_names, list(model_names.values()))}"
         )
     return paired
 
