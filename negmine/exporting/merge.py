@@ -115,8 +115,8 @@ def read_data(
     Raises:
         TruthError, SourceError: where it is not a data set, or the class map has an old name of nobody.
         ConfigError: where it is not clear which split is trained on.
-        ExportError: where `out` and the data set are in one another, no image to train on has an object, or the format
-            cannot say what the labels do.
+        ExportError: where `out` and the data set are in one another, no image to train on has an object, none is there
+            to validate on, or the format cannot say what the labels do.
     """
     dataset = open_dataset(data, config=config.labels)
     require_old_names(dataset.truth.pairs_left, model_names, dataset.class_names)
@@ -130,6 +130,8 @@ def read_data(
     else:
         found = [replace(each, splits=(TRAIN,) if each.splits else ()) for each in found]
     require_objects(dataset, found)
+    if config.splits is None:
+        require_val(dataset, found, config)
     return DataImages(dataset, read_images(dataset, found, config, on_progress), header)
 
 
@@ -198,6 +200,16 @@ def _require_own_val(dataset: Dataset, images: Sequence[DataImage]) -> None:
             f"{printable(dataset.path)}: all {counted(len(val), 'image')} of val are in train too, so a model would be "
             "measured on what it was trained on; divide them with --split 0.8/0.2, or name other images for val"
         )
+
+
+def require_val(dataset: Dataset, images: Sequence[DataImage], config: ExportConfig) -> None:
+    """Refuse a training set for YOLO without images to validate on: its trainers do not start without."""
+    if config.format != "yolo" or any(VAL in image.splits for image in images):
+        return
+    raise ExportError(
+        f"{printable(dataset.path)} has no images to validate on, which a data.yaml needs; divide it with --split "
+        "0.8/0.2, or give it a split val"
+    )
 
 
 def files_of(dataset: Dataset, split: str) -> list[DataImage]:

@@ -60,7 +60,7 @@ class BankNegatives:
     @property
     def contents(self) -> frozenset[str]:
         """The sha256 of every file."""
-        return frozenset(each.sha256 for each in (*self.negatives, *self.variants))
+        return frozenset([each.sha256 for each in self.negatives] + [each.sha256 for each in self.variants])
 
     @classmethod
     def none(cls) -> BankNegatives:
