@@ -20,7 +20,7 @@ def add_into(bank: str, data: str, split: str | None, config: ExportConfig, *, a
     """Add the negatives of a bank to a data set, and print what was done."""
     from negmine.exporting.in_place.add import add_to
 
-    with count_progress("images of DATA") as on_count:
+    with count_progress(f"images of {data} read") as on_count:
         result = add_to(bank, data, split=split, config=config, on_progress=on_count)
     if as_json:
         print_json(result.to_dict())

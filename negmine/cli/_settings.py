@@ -168,6 +168,7 @@ def defaults_of(command: click.Command, words: Sequence[str], settings: Settings
     """
     by_key = dict(keyed_options(command))
     shared = settings.section((SHARED,))
+    every: list[tuple[tuple[str, ...], str, object]]
     every = [((SHARED,), name, value) for name, value in shared.items() if name.replace("_", "-") in by_key]
     every += [(tuple(words), name, value) for name, value in settings.section(words).items()]
     found = {}

@@ -208,7 +208,7 @@ def command(
     from negmine.exporting.export import export
 
     source, target = None if no_bank else bank, _given(out, "--out")
-    with count_progress("images of DATA") as on_count:
+    with count_progress(f"images of {merge or 'the data'} read") as on_count:
         result = export(source, target, merge=merge, split=split, config=export_config, on_progress=on_count)
     if as_json:
         print_json(result.to_dict())
