@@ -147,8 +147,11 @@ def _scan_lines(err: Console) -> Iterator[ScanShows]:
         )
         if share > said:
             said = share
-            speed = now.scanned / max(seconds, 1e-9)
             many = counted(now.done, now.unit) if now.total is None else f"{now.done} of {counted(now.total, now.unit)}"
+            if not now.scanned:
+                count(f"looked at {many}, none to scan")
+                return
+            speed = now.scanned / max(seconds, 1e-9)
             count(
                 f"scanned {many}, {speed:.1f} {now.unit}s/s, "
                 f"{counted(now.false_positives, 'false positive')}, {counted(now.negatives, 'negative')}"
@@ -159,10 +162,14 @@ def _scan_lines(err: Console) -> Iterator[ScanShows]:
 
 @contextmanager
 def count_progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show `done` of `total`, which a callable takes: a live bar on a terminal, plain lines elsewhere."""
+    """Show `done` of `total`, which a callable takes: a live bar on a terminal, plain lines elsewhere.
+
+    Args:
+        what: the things, and what is done with them, such as `images read`; names in it may be anything.
+    """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    err = console(stderr=True)
+    err, what = console(stderr=True), printable(what)
     if not is_live(err):
         last, count = time.monotonic(), counting(err)
 
@@ -174,7 +181,8 @@ def count_progress(what: str) -> Iterator[Callable[[int, int], None]]:
 
         yield show
         return
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    said = TextColumn("{task.description}", markup=False)
+    columns = (said, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True) as progress:
         task = progress.add_task(what, visible=False, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total, visible=True)

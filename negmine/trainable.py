@@ -11,12 +11,14 @@ A negative may not be trained on where
 - the data set has an object there, or a label that cannot be read or is not used;
 - it, or an unlabelled image that it was cut from, is a near-duplicate of an image with objects: the copy may be of
   another size, so nobody knows where the objects are;
-- near-duplicates are compared, and an image that it was cut from is gone or has changed.
+- near-duplicates are compared, and an image that it was cut from is gone or has changed, unless those that are there
+  will do.
 
 An image with a target that is not labelled yet is no background, and as an image of a data set it is not trained on
 either. It is labelled once an object overlaps each false positive that a negative marked as a target was cut around.
 
-Near-duplicates are compared where the caller passes perceptual hashes, as retrain does. Export compares bytes alone.
+Near-duplicates are compared where the caller passes perceptual hashes, as retrain does, and export beside a data set
+with splits of its own.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ LIKELY_UNLABELLED = 0.98
 class Refusal(StrEnum):
     """Why a negative may not be trained on, in the words of the exports."""
 
-    HELD_OUT = "they are, or were cut from, images of a split that is not trained on"
+    HELD_OUT = "they are, look like or were cut from images of a split that is not trained on"
     TARGET = "the data set has an object there"
     UNCLEAR = "the data set has a label there that cannot be read"
     NEAR_POSITIVE = "they look like images with objects"
@@ -118,15 +120,24 @@ class TrainingRule:
         known: what is held out, and what the data set says.
         hashes: of the bank; where None, bytes alone are compared.
         accept_flicker: whether flickers are accepted unseen.
+        traceable: refuse what was cut from an image that is gone or has changed, where near-duplicates are compared.
 
     Attributes:
         known, accept_flicker: the same.
     """
 
-    def __init__(self, known: KnownImages, hashes: BankHashes | None = None, *, accept_flicker: bool = False) -> None:
+    def __init__(
+        self,
+        known: KnownImages,
+        hashes: BankHashes | None = None,
+        *,
+        accept_flicker: bool = False,
+        traceable: bool = True,
+    ) -> None:
         self.known = known
         self.accept_flicker = accept_flicker
         self._hashes = hashes
+        self._traceable = traceable
         every = set() if hashes is None else {*hashes.negatives.values(), *hashes.sources.values()}
         self._near_held_out = known.held_out.near(every)
         self._groups_held_out = known.group_by.keys(known.held_out.paths)
@@ -151,7 +162,7 @@ class TrainingRule:
         unlabelled = sources - known.objects.keys()  # a label is believed, whatever the image looks like
         if unlabelled and self._phashes(negative, unlabelled) & self._near_positives:
             return Refusal.NEAR_POSITIVE
-        if self._hashes is not None and sources - self._hashes.sources.keys():
+        if self._traceable and self._hashes is not None and sources - self._hashes.sources.keys():
             return Refusal.UNTRACEABLE
         return None
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from negmine.cli._output import print_json, quoted, say_skipped
+from negmine.cli._selection import say_too_few
 from negmine.datasets.config import LabelConfig
-from negmine.exporting.config import ExportConfig
+from negmine.exporting.config import ExportConfig, SelectionConfig
 from negmine.paths import printable
 from negmine.terminal import console, count_progress, say
 from negmine.words import counted
@@ -19,12 +20,12 @@ def add_into(bank: str, data: str, split: str | None, config: ExportConfig, *, a
     """Add the negatives of a bank to a data set, and print what was done."""
     from negmine.exporting.in_place.add import add_to
 
-    with count_progress("images of DATA") as on_count:
+    with count_progress(f"images of {data} read") as on_count:
         result = add_to(bank, data, split=split, config=config, on_progress=on_count)
     if as_json:
         print_json(result.to_dict())
     else:
-        _render_added(result)
+        _render_added(result, config.selection)
 
 
 def take_out_of(data: str, split: str | None, labels: LabelConfig, *, as_json: bool) -> None:
@@ -38,7 +39,7 @@ def take_out_of(data: str, split: str | None, labels: LabelConfig, *, as_json: b
         _render_taken_out(result)
 
 
-def _render_added(result: AddResult) -> None:
+def _render_added(result: AddResult, config: SelectionConfig) -> None:
     out = console()
     say(
         out,
@@ -48,7 +49,9 @@ def _render_added(result: AddResult) -> None:
     )
     say(out, f"positive to negative images: 1 : {result.ratio:.2f}")
     if result.passed_over:
-        say(out, f"{counted(result.passed_over, 'other negative')} could be added too, and were not asked for")
+        was = "was" if result.passed_over == 1 else "were"
+        say(out, f"{counted(result.passed_over, 'other negative')} could be added too, and {was} not asked for")
+    say_too_few(out, config, result.negatives)
     for reason, number in result.withheld.items():
         say(out, f"{counted(number, 'negative or variant', 'negatives and variants')} left out: {reason}")
     if result.skipped:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from negmine.cli._command import option, options
 from negmine.cli._options import names_in
 from negmine.exporting.config import SelectionConfig
+from negmine.terminal import say
+from negmine.words import counted
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _F = TypeVar("_F", bound=Callable[..., object])
 _DEFAULT = SelectionConfig()
@@ -44,6 +49,16 @@ def selection_options(command: _F) -> _F:
         return command(*args, selection=selection, **others)
 
     return _declare(with_selection)  # type: ignore[return-value]
+
+
+def say_too_few(out: Console, selection: SelectionConfig, found: int) -> None:
+    """Say that a number was asked for and fewer negatives were found, and that nothing else is why."""
+    asked = {"--hardest": selection.hardest, "--count": selection.count}
+    name, most = min(((name, each) for name, each in asked.items() if each is not None), key=lambda one: one[1],
+                     default=("", 0))  # fmt: skip
+    if found < most:
+        why = "the --ratio has room for no more" if selection.ratio is not None else "there are no more that fit"
+        say(out, f"{name} {most} found {counted(found, 'negative')}: {why}")
 
 
 _declare = options(

@@ -19,6 +19,7 @@ from negmine.paths import printable
 from negmine.words import did_you_mean
 
 FILE = "negmine.toml"
+SHARED = "defaults"  # the section of what every command takes that has the option
 _PYPROJECT = "pyproject.toml"
 _TABLE = ("tool", "negmine")
 _LARGEST = 1 << 20  # bytes of a file
@@ -124,14 +125,33 @@ def _read(path: Path) -> Settings:
 
 
 def check_sections(settings: Settings, root: click.Group) -> None:
-    """Raise ConfigError for a section of no command."""
+    """Raise ConfigError for a section of no command, and for a shared default that no command has."""
     _check_names(settings, root, ())
+    shared = settings.section((SHARED,))
+    known = {key for _, each in every_command(root) for key, _ in keyed_options(each)} if shared else set()
+    for name in shared:
+        if (key := name.replace("_", "-")) not in known:
+            where = settings.where((SHARED,), name)
+            raise ConfigError(f"{where}: no command has an option {printable(name)!r}{did_you_mean(key, known)}")
+
+
+def every_command(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """All commands with options, by their words."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        if isinstance(found, click.Group):
+            yield from every_command(found, (*words, name))
+        elif found is not None:
+            yield (*words, name), found
 
 
 def _check_names(settings: Settings, group: click.Group, words: tuple[str, ...]) -> None:
     context = click.Context(group, info_name=words[-1] if words else None)
     names = group.list_commands(context)
     for name in settings.section(words):
+        if not words and name == SHARED:
+            continue
         if name not in names:
             where, hint = settings.where(words, name), did_you_mean(name, names)
             raise ConfigError(f"{where}: negmine has no command {' '.join((*words, printable(name)))!r}{hint}")
@@ -143,15 +163,19 @@ def _check_names(settings: Settings, group: click.Group, words: tuple[str, ...])
 
 
 def defaults_of(command: click.Command, words: Sequence[str], settings: Settings) -> dict[str, Default]:
-    """The defaults that a file has for a command, by the name of the parameter.
+    """The defaults that a file has for a command, by the name of the parameter; its own section wins.
 
     Raises:
         ConfigError: for a key of no option, an option that only the user may give, or a value of another type.
     """
     by_key = dict(keyed_options(command))
+    shared = settings.section((SHARED,))
+    every: list[tuple[tuple[str, ...], str, object]]
+    every = [((SHARED,), name, value) for name, value in shared.items() if name.replace("_", "-") in by_key]
+    every += [(tuple(words), name, value) for name, value in settings.section(words).items()]
     found = {}
-    for name, value in settings.section(words).items():
-        where, key = settings.where(words, name), name.replace("_", "-")
+    for section, name, value in every:
+        where, key = settings.where(section, name), name.replace("_", "-")
         if key not in by_key:
             what = f"`negmine {' '.join(words)}` has no option {printable(name)!r}"
             raise ConfigError(f"{where}: {what}{did_you_mean(key, by_key)}")

@@ -117,7 +117,7 @@ def command(
     )
     from negmine.augmenting.augment import augment
 
-    with count_progress("variants") as on_count:
+    with count_progress("variants made") as on_count:
         result = augment(bank, config=config, on_progress=lambda now: on_count(now.done, now.total))
     if as_json:
         print_json(result.to_dict())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -12,7 +14,15 @@ import click
 from negmine.cli._command import Command, environment_name, settings_of
 from negmine.cli._options import json_option
 from negmine.cli._output import print_json
-from negmine.cli._settings import Default, Settings, defaults_of, keyed_options
+from negmine.cli._settings import (
+    Default,
+    Settings,
+    defaults_of,
+    every_command,
+    key_of,
+    keyed_options,
+    refusal,
+)
 from negmine.errors import ConfigError
 from negmine.paths import printable
 from negmine.terminal import console, say
@@ -21,6 +31,7 @@ from negmine.words import did_you_mean
 _SCHEMA_VERSION = 1
 _PREFIX = "NEGMINE_"
 _CONFIG = "NEGMINE_CONFIG"
+_STATED = re.compile(r"\[default: ([^\]]+(?:\][^\]]+)*)\]\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +42,31 @@ class _Value:
     option: str
     value: object
     where: str | None
+    stated: str | None = None  # what the help says of a default that is no value
+    refusal: str | None = None  # why a file may not set it
 
     def to_dict(self) -> dict[str, object]:
         """JSON values."""
-        value = self.value if isinstance(self.value, (bool, int, float, list, type(None))) else str(self.value)
-        return {"command": self.command, "option": self.option, "value": value, "from": self.where or "default"}
+        return {
+            "command": self.command,
+            "option": self.option,
+            "value": self._plain,
+            "from": self.where or "default",
+            "stated": self.stated,
+            "not_from_a_file": self.refusal,
+        }
+
+    @property
+    def shown(self) -> str:
+        """The value as TOML has it, or what stands for one."""
+        if self._plain is None or self._plain == []:
+            return printable(self.stated or "not set")
+        return json.dumps(self._plain, ensure_ascii=False)
+
+    @property
+    def _plain(self) -> object:
+        value = list(self.value) if isinstance(self.value, tuple) else self.value
+        return value if isinstance(value, (bool, int, float, list, type(None))) else str(value)
 
 
 @click.command("config", cls=Command)
@@ -50,10 +81,12 @@ def command(ctx: click.Context, words: tuple[str, ...], as_json: bool) -> None:
     \b
     negmine config
     negmine config scan
+    negmine config bank.list
     """
+    words = tuple(word for text in words for word in text.split("."))
     settings, root = settings_of(ctx), ctx.find_root()
     assert isinstance(root.command, click.Group)
-    every = dict(_commands(root.command, ()))
+    every = dict(every_command(root.command))
     if words and words not in every:
         name = " ".join(words)
         raise ConfigError(f"negmine has no command {name!r}{did_you_mean(name, map(' '.join, every))}")
@@ -79,35 +112,48 @@ def _render(settings: Settings, shown: list[_Value], unknown: list[str]) -> None
     say(out, f"file: {'none' if settings.path is None else printable(settings.path)}")
     for each in shown:
         where = "default" if each.where is None else each.where
-        value = "not set" if each.value is None or each.value == () else printable(str(each.value))
-        say(out, f"{each.command} {each.option} = {value}  ({where})")
+        refused = "" if each.refusal is None else "; never from a file"
+        say(out, f"{each.command} {each.option} = {printable(each.shown)}  ({where}{refused})")
     if not shown:
         say(out, "no default is set; `negmine config COMMAND` shows those of negmine")
     for name in unknown:
         say(console(stderr=True), f"warning: {name} is set, and no option has this name")
 
 
-def _commands(group: click.Group, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """All commands with options, by their words."""
-    context = click.Context(group)
-    for name in group.list_commands(context):
-        found = group.get_command(context, name)
-        if isinstance(found, click.Group):
-            yield from _commands(found, (*words, name))
-        elif found is not None:
-            yield (*words, name), found
-
-
 def _values(words: tuple[str, ...], found: click.Command, settings: Settings) -> Iterator[_Value]:
-    of_file, context = defaults_of(found, words, settings), click.Context(found)
-    for key, option in keyed_options(found):
-        name = environment_name(words, option)
-        own = option.get_default(context)
-        default = of_file.get(str(option.name)) or Default(
-            None if isinstance(own, Enum) else own, ""
-        )  # click's "unset"
-        value, where = (os.environ[name], name) if name and os.environ.get(name) else (default.value, default.where)
-        yield _Value(" ".join(words), key, value, where or None)
+    """The default of each option; flags that exclude each other are one."""
+    of_file, context, shown = defaults_of(found, words, settings), click.Context(found), set[str]()
+    options = dict(keyed_options(found))
+    for key, option in options.items():
+        choices = _choices(option, options)
+        if (name := "|".join(choices)) in shown:
+            continue
+        shown.add(name)
+        own = next((each.get_default(context) for each in choices.values() if each.get_default(context)), None)
+        if len(choices) == 1:
+            own = option.get_default(context)
+        own = None if isinstance(own, Enum) else own  # click's "unset"
+        default = of_file.get(str(option.name)) or Default(own, "")
+        value, where = default.value, default.where
+        for each_key, each in choices.items():
+            variable = environment_name(words, each)
+            if variable and os.environ.get(variable):
+                value, where = os.environ[variable] if len(choices) == 1 else each_key, variable
+        stated = _STATED.search(option.help or "")
+        yield _Value(
+            " ".join(words), name, value, where or None, None if stated is None else stated[1], refusal(option, key)
+        )
+
+
+def _choices(option: click.Option, options: Mapping[str, click.Option]) -> dict[str, click.Option]:
+    """An option with those that set the same in its place, such as --copy and --hardlink, by key."""
+    return {key: each for key, each in options.items() if each.name == option.name and not _is_alone(each)} or {
+        str(key_of(option)): option
+    }
+
+
+def _is_alone(option: click.Option) -> bool:
+    return not option.is_flag or bool(option.is_bool_flag)
 
 
 def _unknown_variables(every: dict[tuple[str, ...], click.Command]) -> list[str]:

@@ -11,7 +11,7 @@ from negmine.cli._command import Command, option, require_alone
 from negmine.cli._in_place import add_into, take_out_of
 from negmine.cli._options import bank_option, json_option, label_options, workers_option
 from negmine.cli._output import print_json, quoted, say_skipped, table
-from negmine.cli._selection import selection_options
+from negmine.cli._selection import say_too_few, selection_options
 from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
 from negmine.exporting.config import (
@@ -208,12 +208,12 @@ def command(
     from negmine.exporting.export import export
 
     source, target = None if no_bank else bank, _given(out, "--out")
-    with count_progress("images of DATA") as on_count:
+    with count_progress(f"images of {merge or 'the data'} read") as on_count:
         result = export(source, target, merge=merge, split=split, config=export_config, on_progress=on_count)
     if as_json:
         print_json(result.to_dict())
     else:
-        render(result)
+        render(result, selection)
 
 
 def _given(value: str | None, name: str) -> str:
@@ -259,7 +259,7 @@ def _way_back(bank: str, format_name: str) -> str:
     return "scan them again with --data"
 
 
-def render(result: ExportResult) -> None:
+def render(result: ExportResult, selection: SelectionConfig) -> None:
     """Print what an export did."""
     from negmine.labels.formats import label_writer
 
@@ -280,7 +280,9 @@ def render(result: ExportResult) -> None:
     if advice := label_writer(result.format).advice:
         say(out, advice)
     if result.passed_over:
-        say(out, f"{counted(result.passed_over, 'other negative')} could be exported too, and were not asked for")
+        was = "was" if result.passed_over == 1 else "were"
+        say(out, f"{counted(result.passed_over, 'other negative')} could be exported too, and {was} not asked for")
+    say_too_few(out, selection, result.negatives)
     if result.left_out:
         say(out, f"{counted(result.left_out, 'negative')} left out: rejected, marked as a target, or held back")
     if result.waiting:

@@ -139,8 +139,8 @@ def _images(out: Console, result: RatioResult) -> None:
     rows.add_section()
     rows.add_row("in all", *map(str, numbers), per_positive(mix.positives, mix.negatives))
     out.print(rows)
-    if result.in_bank:
-        say(out, f"{counted(result.in_bank, 'image')} without objects also in the bank; each counts once in all")
+    if mix.in_both:
+        say(out, f"{counted(mix.in_both, 'image')} without objects also in the bank; each counts once in all")
 
 
 def _classes(out: Console, result: RatioResult) -> None:
@@ -190,6 +190,8 @@ def _bars(out: Console, result: RatioResult) -> None:
 
 
 def _verdict(out: Console, result: RatioResult) -> None:
+    from negmine.ratios.advice import is_merged
+
     mix, target = result.mix, result.target
     low, high = target.fewest(mix.positives), target.most(mix.positives)
     where = "below" if mix.negatives < low else "above" if mix.negatives > high else "inside"
@@ -198,6 +200,10 @@ def _verdict(out: Console, result: RatioResult) -> None:
         f"{per_positive(mix.positives, mix.negatives)}"
     )
     say(out, f"\n{found}, {where} the target {target.text} ({low} to {high} negatives)")
+    if where == "above" and is_merged(mix, target):
+        others = counted(mix.negatives - mix.of_data, "image")
+        say(out, f"the data alone has {counted(mix.of_data, 'negative')}, inside the target, some of them of the bank: "
+                 f"there is nothing to do; {others} of the bank are not in the data, and stay out of it")  # fmt: skip
     if result.checked_class is not None:
         images = result.counts.per_class[result.checked_class].images
         low, high = target.fewest(images), target.most(images)

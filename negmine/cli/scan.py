@@ -335,7 +335,8 @@ def render(result: ScanResult) -> None:
             f"--bank {quoted(result.bank)} --format label-studio --out to-label",
         )
     for warning in result.warnings:
-        say(console(stderr=True), f"warning: {warning}")
+        if warning not in result.told:
+            say(console(stderr=True), f"warning: {warning}")
     if result.total:
         say(out, f"next: negmine review --bank {quoted(result.bank)}")
 

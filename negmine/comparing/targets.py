@@ -85,7 +85,9 @@ def boxes_of_data(
         SourceError: where images that it names are missing.
     """
     dataset = open_dataset(data, config=config.labels)
-    require_known_to_detectors(config.labels.class_map, list(model_names.values()))
+    require_known_to_detectors(
+        config.labels.class_map, list(model_names.values()), dataset.truth.pairs_left, dataset.class_names
+    )
     paired = set(match_class_names(model_names, dataset.class_names, config.labels.class_map).values())
     wanted = {image.path: None for image in labelled_images([dataset]) if not paired.isdisjoint(image.names or ())}
     chosen = spread(list(wanted), config.max_labelled)

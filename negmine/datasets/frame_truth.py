@@ -11,6 +11,7 @@ from negmine.datasets.config import LabelConfig
 from negmine.datasets.truth import reading_of, renames
 from negmine.errors import ConfigError, LabelError, TruthError
 from negmine.labels.checks import read_label
+from negmine.labels.classes import pairs_for_detectors
 from negmine.labels.cvat import is_cvat_video, parse_cvat_video
 from negmine.labels.frames import FrameLabels
 from negmine.labels.mot import is_mot, parse_mot
@@ -45,7 +46,8 @@ class FrameTruth:
         self._path, self._labels, self._video = path, labels, video
         self._map = renames(labels.class_names, config)
         self.class_names = tuple(dict.fromkeys(self._map.get(name, name) for name in labels.class_names))
-        self._reading = reading_of(self._map, labels.class_names, config)
+        self.pairs_left = pairs_for_detectors(labels.class_names, config.class_map)
+        self._reading = reading_of(self._map, self.pairs_left)
 
     def label_hash(self, image_path: Path) -> str | None:
         """See `Truth.label_hash`."""

@@ -37,10 +37,9 @@ def renames(names: Sequence[str], config: LabelConfig) -> Mapping[str, str]:
     return found if any(old != new for old, new in found.items()) else {}
 
 
-def reading_of(renamed: Mapping[str, str], names: Sequence[str], config: LabelConfig) -> str:
+def reading_of(renamed: Mapping[str, str], left: Mapping[str, str]) -> str:
     """What of a class map decides how the labels are read; it is part of their hashes. "" without a class map."""
-    pairs = sorted(pairs_for_detectors(names, config.class_map).items())
-    return (repr(sorted(renamed.items())) if renamed else "") + (repr(pairs) if pairs else "")
+    return (repr(sorted(renamed.items())) if renamed else "") + (repr(sorted(left.items())) if left else "")
 
 
 class PairedTruth:
@@ -55,6 +54,7 @@ class PairedTruth:
     Attributes:
         pairing: which label each image has.
         class_names: the classes that the labels list, by the names that the class map gives them.
+        pairs_left: the pairs of the class map whose old name is none of the labels.
 
     Raises:
         TruthError: where the class map has a pair of names that the labels have neither of.
@@ -69,7 +69,8 @@ class PairedTruth:
         self._config = config
         self._map = renames(labels.class_names, config)
         self.class_names = tuple(dict.fromkeys(self._map.get(name, name) for name in labels.class_names))
-        self._reading = reading_of(self._map, labels.class_names, config)
+        self.pairs_left = pairs_for_detectors(labels.class_names, config.class_map)
+        self._reading = reading_of(self._map, self.pairs_left)
 
     @property
     def header(self) -> Header:

@@ -105,10 +105,10 @@ class Comparison:
     @property
     def evidence(self) -> str:
         """What is known of the ratio, in words."""
-        return (
-            f"{self.ratio:.2g} times the false positives over recalls {self.recalls[0]:.2f} to {self.recalls[1]:.2f} "
-            f"(90 % interval {self.low:.2g} to {self.high:.2g})"
-        )
+        over = f"the false positives over recalls {self.recalls[0]:.2f} to {self.recalls[1]:.2f}"
+        if self.low == self.ratio == self.high == 1:
+            return f"the same number of {over.removeprefix('the ')}"
+        return f"{self.ratio:.2g} times {over} (90 % interval {self.low:.2g} to {self.high:.2g})"
 
     @property
     def verdict(self) -> str:

@@ -35,6 +35,11 @@ class NoLabels:
     class_names: tuple[str, ...]
     format_name: str = "none"
 
+    @property
+    def pairs_left(self) -> Mapping[str, str]:
+        """{}."""
+        return {}
+
     def label_hash(self, image_path: Path) -> str | None:
         """None."""
 

@@ -70,7 +70,7 @@ class _Evaluation:
         self._data_classes = truth.class_names
         self._judged = _judged_classes(truth, config)
         every = [name for detector in detectors for name in detector.class_names.values()]
-        require_known_to_detectors(config.labels.class_map, every)
+        require_known_to_detectors(config.labels.class_map, every, truth.pairs_left, truth.class_names)
         self._matchers = [ImageMatcher(detector, truth, self._judged, config) for detector in detectors]
         self._images: list[list[MatchedImage]] = [[] for _ in detectors]
         self._skipped: list[SkippedImage] = []

@@ -20,6 +20,8 @@ CopyMethod = Literal["copy", "hardlink", "symlink"]
 TargetKind = Literal["targets", "gaps"]
 
 
+_NUMBER = r"\d*\.\d+|\d+"
+_NUMBERS = re.compile(rf"(?=.*\.)(?:{_NUMBER})(?:[\s,;:]+(?:{_NUMBER}))+")  # with a point: 2007 may be a split
 _SHARES = re.compile(r"(\d*\.?\d+)((?:/\d*\.?\d+){1,2})")
 _MOST = 10**9  # of any number
 
@@ -114,8 +116,15 @@ class SplitConfig:
 
     @classmethod
     def parse(cls, text: str, *, group_by: str, seed: int) -> Self | None:
-        """Read `0.8/0.2`; None for what is no shares but the name of a split."""
+        """Read `0.8/0.2`; None for what is no shares but the name of a split.
+
+        Raises:
+            ConfigError: for numbers that are written in another way.
+        """
         if not _SHARES.fullmatch(text):
+            if numbers := _NUMBERS.fullmatch(text):
+                right = "/".join(re.findall(_NUMBER, numbers[0]))
+                raise ConfigError(f"expected shares with / between them, such as --split {right}, found {text!r}")
             return None
         return cls(tuple(map(float, text.split("/"))), GroupBy(group_by), seed)
 

@@ -65,7 +65,9 @@ def export(
         _require_negatives(negatives, bank, out)
     require_ours(out, config.format)
     if merge is not None:
-        data = read_data(merge, out, split=split, config=config, on_progress=on_progress)
+        data = read_data(
+            merge, out, split=split, config=config, model_names=negatives.class_names, on_progress=on_progress
+        )
         mix = Mix.merged(data, bank, config)
     else:
         mix = Mix.alone(negatives, str(bank), split, config)

@@ -22,6 +22,7 @@ from negmine.images.header import read_header
 from negmine.images.perceptual_hash import perceptual_hash
 from negmine.images.reading import read_image
 from negmine.labels.base import Feature, LabelWriter
+from negmine.labels.classes import require_old_names
 from negmine.labels.plan import ExportImage, Header, SourceLabel, StoredFile
 from negmine.labels.splits import TRAIN, UNLISTED, VAL, WHOLE
 from negmine.paths import RealPaths, printable, real_path, sortable
@@ -87,10 +88,20 @@ class DataImages:
     images: tuple[DataImage, ...]
     header: Header
 
+    def without_empties(self, contents: Collection[str]) -> DataImages:
+        """Without empty images that are only trained on, and whose sha256 is among the contents."""
+        kept = [
+            each
+            for each in self.images
+            if each.sha256 not in contents or each.splits != (TRAIN,) or each.truth is None or len(each.truth)
+        ]
+        return replace(self, images=tuple(kept))
+
 
 def read_data(
-    data: str | Path, out: Path, *, split: str | None, config: ExportConfig, on_progress: OnCount | None = None
-) -> DataImages:
+    data: str | Path, out: Path, *, split: str | None, config: ExportConfig, model_names: Sequence[str] = (),
+    on_progress: OnCount | None = None,
+) -> DataImages:  # fmt: skip
     """Open a data set and read every image, in threads; pixels are not kept.
 
     Args:
@@ -98,15 +109,17 @@ def read_data(
         out: where the export goes, which must not become a part of the data set.
         split: the one that is trained on; by default `train`, or all of a data set without splits.
         config: how labels are understood, and how many threads read.
+        model_names: the classes of the detectors that a class map may be about.
         on_progress: called for each image, in the caller's thread.
 
     Raises:
-        TruthError, SourceError: where it is not a data set.
+        TruthError, SourceError: where it is not a data set, or the class map has an old name of nobody.
         ConfigError: where it is not clear which split is trained on.
-        ExportError: where `out` and the data set are in one another, no image to train on has an object, or the format
-            cannot say what the labels do.
+        ExportError: where `out` and the data set are in one another, no image to train on has an object, none is there
+            to validate on, or the format cannot say what the labels do.
     """
     dataset = open_dataset(data, config=config.labels)
+    require_old_names(dataset.truth.pairs_left, model_names, dataset.class_names)
     _require_outside(dataset, out)
     header = kept_header(dataset, config)
     if config.splits is not None:
@@ -117,6 +130,8 @@ def read_data(
     else:
         found = [replace(each, splits=(TRAIN,) if each.splits else ()) for each in found]
     require_objects(dataset, found)
+    if config.splits is None:
+        require_val(dataset, found, config)
     return DataImages(dataset, read_images(dataset, found, config, on_progress), header)
 
 
@@ -185,6 +200,16 @@ def _require_own_val(dataset: Dataset, images: Sequence[DataImage]) -> None:
             f"{printable(dataset.path)}: all {counted(len(val), 'image')} of val are in train too, so a model would be "
             "measured on what it was trained on; divide them with --split 0.8/0.2, or name other images for val"
         )
+
+
+def require_val(dataset: Dataset, images: Sequence[DataImage], config: ExportConfig) -> None:
+    """Refuse a training set for YOLO without images to validate on: its trainers do not start without."""
+    if config.format != "yolo" or any(VAL in image.splits for image in images):
+        return
+    raise ExportError(
+        f"{printable(dataset.path)} has no images to validate on, which a data.yaml needs; divide it with --split "
+        "0.8/0.2, or give it a split val"
+    )
 
 
 def files_of(dataset: Dataset, split: str) -> list[DataImage]:

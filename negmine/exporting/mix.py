@@ -13,16 +13,16 @@ from negmine.errors import ExportError
 from negmine.exporting.config import ExportConfig
 from negmine.exporting.dividing import divide
 from negmine.exporting.kept import is_same_format
-from negmine.exporting.merge import DataImages, SortedImages
+from negmine.exporting.merge import DataImages, SortedImages, require_val
 from negmine.exporting.negatives import BankNegatives, Withholding, known_images
 from negmine.exporting.result import AddedCounts, MergeResult
 from negmine.labels.formats import label_writer
 from negmine.labels.plan import ExportImage, Header
-from negmine.labels.splits import TRAIN, VAL
+from negmine.labels.splits import TRAIN
 from negmine.paths import printable, real_path
 from negmine.ratios.mix import count_mix
 from negmine.ratios.target import Ratio, places_for_bank
-from negmine.trainable import KnownImages, waiting_images
+from negmine.trainable import BankHashes, KnownImages, waiting_images
 from negmine.words import counted
 
 
@@ -79,6 +79,8 @@ class Mix:
         """
         known, selection = known_images(data.images), config.selection
         free, waiting, withheld = _free(data, known, bank, config)
+        if selection.ratio is not None:
+            data = data.without_empties(free.contents)  # they are the bank's, which takes its hardest anew
         found = SortedImages.of(data, label_writer(config.format), waiting)
         before, room = len(found.empties), None
         if selection.ratio is not None:
@@ -91,7 +93,7 @@ class Mix:
         if config.splits is not None:
             split_of = divide(negatives.negatives, found.written, bank, config.splits)
             found = found.divided(split_of)
-        _require_val(found, data, config)
+        require_val(data.dataset, found.written, config)
         result = _merge_result(data, found, negatives, split_of, withheld, left_out)
         database = printable(real_path(data.dataset.path).name) or "data"
         as_labelled = is_same_format(data.dataset, config)
@@ -107,11 +109,19 @@ def _free(
         return BankNegatives.none(), frozenset(), {}
     with Bank(bank) as opened:
         waiting = waiting_images(opened, known.objects)
+        hashes = _hashes(opened, data) if known.held_out.hashes else None
     read = BankNegatives.read(
         bank, variants=config.variants, objects=known.objects, accept_flicker=config.accept_flicker
     )
-    negatives, withheld = read.without(Withholding(data.images, known))
+    others = data if config.selection.ratio is None else data.without_empties(read.contents)
+    negatives, withheld = read.without(Withholding(others.images, known, hashes))
     return negatives, waiting, withheld
+
+
+def _hashes(bank: Bank, data: DataImages) -> BankHashes:
+    """The perceptual hashes of a bank; those of images of the data set are known."""
+    read = {each.sha256: each.phash for each in data.images if each.sha256 is not None and each.phash is not None}
+    return BankHashes.read(bank, read)
 
 
 def _merge_result(
@@ -167,13 +177,3 @@ def room_left(ratio: str, positives: int, empties: int) -> int:
             "the data with fewer of them"
         )
     return most - empties
-
-
-def _require_val(found: SortedImages, data: DataImages, config: ExportConfig) -> None:
-    """Refuse a training set for YOLO without images to validate on: its trainers do not start without."""
-    if config.format != "yolo" or any(VAL in image.splits for image in found.written):
-        return
-    raise ExportError(
-        f"{printable(data.dataset.path)} has no images to validate on, which a data.yaml needs; divide it with --split "
-        "0.8/0.2, or give it a split val"
-    )

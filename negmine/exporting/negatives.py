@@ -22,7 +22,7 @@ from negmine.labels.plan import ExportImage, FoundBox, Origin, StoredFile
 from negmine.labels.splits import TEST, TRAIN, VAL
 from negmine.paths import printable
 from negmine.structures import FloatArray
-from negmine.trainable import KnownImages, TrainingRule, is_refused, trainable
+from negmine.trainable import BankHashes, KnownImages, TrainingRule, is_refused, trainable
 from negmine.videos.names import frame_name, short_name
 
 PRESENT = "they are in the data set already"
@@ -56,6 +56,11 @@ class BankNegatives:
     def image_count(self) -> int:
         """How many images they are, variants included."""
         return len(self.negatives) + len(self.variants)
+
+    @property
+    def contents(self) -> frozenset[str]:
+        """The sha256 of every file."""
+        return frozenset([each.sha256 for each in self.negatives] + [each.sha256 for each in self.variants])
 
     @classmethod
     def none(cls) -> BankNegatives:
@@ -194,15 +199,16 @@ def _origin(negative: Negative, file: Negative | Variant, origins: Origins | Non
 
 
 class Withholding:
-    """The rule of what may be trained on, and that no image is written twice. Files are compared by their bytes.
+    """The rule of what may be trained on, and that no image is written twice.
 
     Args:
-        images: of the data set; all of them, those that are not exported too.
+        images: of the data set; all of them, those that are not exported too, without those that negatives replace.
         known: what it says of them.
+        hashes: of the bank; where None, files are compared by their bytes alone.
     """
 
-    def __init__(self, images: Sequence[DataImage], known: KnownImages) -> None:
-        self._rule = TrainingRule(known)
+    def __init__(self, images: Sequence[DataImage], known: KnownImages, hashes: BankHashes | None = None) -> None:
+        self._rule = TrainingRule(known, hashes, traceable=False)
         self._empty = {
             image.sha256 for image in images if image.truth is not None and not len(image.truth) and image.splits
         }
@@ -231,8 +237,12 @@ def known_images(images: Sequence[DataImage]) -> KnownImages:
         if image.sha256 is not None and image.problem is None and image.truth is not None:
             boxes[image.sha256].append(image.truth.boxes_xyxy)
     read = [image for image in images if image.sha256 is not None]
+    apart = [image for image in read if image.is_held_out]
     return KnownImages(
-        held_out=HeldOut(frozenset(str(image.sha256) for image in read if image.is_held_out)),
+        held_out=HeldOut(
+            frozenset(str(image.sha256) for image in apart),
+            frozenset(image.phash for image in apart if image.phash is not None),
+        ),
         objects={sha256: np.concatenate(each) for sha256, each in boxes.items()},  # files may share their bytes
         unclear=frozenset(str(image.sha256) for image in read if image.problem is not None),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -33,6 +33,10 @@ class Truth(Protocol):
     @property
     def class_names(self) -> tuple[str, ...]:
         """The classes that the truth lists, in its own order; a class not listed is not judged."""
+
+    @property
+    def pairs_left(self) -> Mapping[str, str]:
+        """The pairs of its class map, old name to new name, whose old name is none of its own; {} without a map."""
 
     def label_hash(self, image_path: Path) -> str | None:
         """A hash that changes when the labels of this image do; None where the image is unlabelled.

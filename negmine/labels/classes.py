@@ -36,8 +36,8 @@ def match_class_names(
     paired = paired_class_names(model_names, truth_names, class_map)
     if not paired:
         raise TruthError(
-            f"detector and truth have no class name in common: the detector has {listed(model_names.values())}; "
-            f"the truth has {listed(truth_names)}; {how_to_rename(truth_names, list(model_names.values()))}"
+            f"detector and labels have no class name in common: the detector has {listed(model_names.values())}; "
+            f"the labels have {listed(truth_names)}; {how_to_rename(truth_names, list(model_names.values()))}"
         )
     return paired
 
@@ -179,17 +179,43 @@ def apply_class_map(names: Iterable[str], class_map: Mapping[str, str]) -> dict[
     return {name: renamed.get(name, name) for name in names}
 
 
-def require_known_to_detectors(class_map: Mapping[str, str], model_names: Sequence[str]) -> None:
+def require_known_to_detectors(
+    class_map: Mapping[str, str], model_names: Sequence[str], left: Mapping[str, str], truth_names: Sequence[str]
+) -> None:
     """Insist that every pair of a class map is about a class that a detector has.
 
     Args:
         class_map: old name to new name.
         model_names: the classes of all detectors.
+        left: the pairs whose old name is none of the data; see `pairs_for_detectors`.
+        truth_names: the classes of the data.
 
     Raises:
-        TruthError: where none has the old name or the new one.
+        TruthError: where none has the old name or the new one, or neither the data nor a detector has the old one.
     """
     _require_known(class_map, list(model_names), "the detector")
+    require_old_names(left, model_names, truth_names)
+
+
+def require_old_names(left: Mapping[str, str], model_names: Sequence[str], truth_names: Sequence[str]) -> None:
+    """Insist that the old name of each pair is of the data or of a detector.
+
+    Args:
+        left: the pairs whose old name is none of the data; see `pairs_for_detectors`.
+        model_names: the classes of all detectors; none where there is no detector.
+        truth_names: the classes of the data.
+
+    Raises:
+        TruthError: naming one that neither has, and the nearest name.
+    """
+    for old, new in left.items():
+        if not _paired({0: old}, model_names):
+            every = list(dict.fromkeys([*truth_names, *model_names]))
+            whose = "neither the data nor a detector has a class" if model_names else "the data has no class"
+            raise TruthError(
+                f"the class map reads {printable(old)} as {printable(new)}, and {whose} {printable(old)!r}: there is "
+                f"{listed(every)}{did_you_mean(old, every) or '; name one of these'}"
+            )
 
 
 def pairs_for_detectors(names: Sequence[str], class_map: Mapping[str, str]) -> dict[str, str]:

@@ -160,6 +160,7 @@ class ScanResult:
         device: what the detector ran on.
         notes: what the detector noted while it ran, such as a batch halved for want of memory.
         warnings: why the negatives should be looked at before they are used; empty where nothing says so.
+        told: those of them that `on_progress` was told before the first image.
         cameras: that were looked at.
         gaps: likely misses, beside flickers.
         was_stopped: whether a Ctrl-C ended it, as it ends a scan of cameras.
@@ -186,6 +187,7 @@ class ScanResult:
     device: Device
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
     cameras: tuple[CameraCount, ...] = ()
     gaps: int = 0
     was_stopped: bool = False
@@ -328,6 +330,7 @@ class ScanCounts:
         *,
         notes: tuple[str, ...],
         warnings: tuple[str, ...],
+        told: tuple[str, ...],
         footage: Footage,
     ) -> ScanResult:
         """The finished counts."""
@@ -351,6 +354,7 @@ class ScanCounts:
             device=device,
             notes=notes,
             warnings=warnings,
+            told=told,
             cameras=tuple(self.cameras),
             gaps=self.gaps,
             was_stopped=self.was_stopped,

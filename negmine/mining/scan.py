@@ -108,7 +108,8 @@ def scan(
             loops = ScanLoops(job, labels)
             sample = items[:: max(len(items) // LOOKED_AT, 1)]
             beside = labels_beside([item.path for item in sample]) if labels is None else None
-            notes = (*in_bank, *opening_notes(model), *_notes(labels, classes), *filter(None, [beside]))
+            warning = () if beside is None else (_warning(beside),)
+            notes = (*in_bank, *opening_notes(model), *_notes(labels, classes), *warning)
             footage, total = footage_of(items, has_cameras=bool(cameras)), None if cameras else len(items)
             report = on_progress or (lambda now: None)
             started = clock()
@@ -122,6 +123,11 @@ def _warnings(job: ScanJob, beside: str | None, *, has_labels: bool) -> tuple[st
     """What speaks against the user's word that no image holds a target."""
     many = None if has_labels else fires_on_most(job.counts.scanned, job.counts.confident)
     return tuple(filter(None, [beside, many]))
+
+
+def _warning(text: str) -> str:
+    """A warning as a note."""
+    return f"warning: {text}"
 
 
 def _result(
@@ -145,6 +151,7 @@ def _result(
         Device.of(job.detector, busy_s / seconds if seconds > 0 else 0.0),
         notes=tuple(note for note in job.detector.notes if note not in notes),
         warnings=warnings,
+        told=tuple(each for each in warnings if _warning(each) in notes),
         footage=footage,
     )
 
@@ -235,7 +242,7 @@ def _classes(detector: Detector, truth: Truth | None, config: ScanConfig) -> Cla
     mined = wanted_classes(config.classes, names)
     if truth is None:
         return Classes(names, names, judged=None, mined=mined)
-    require_known_to_detectors(config.labels.class_map, list(names.values()))
+    require_known_to_detectors(config.labels.class_map, list(names.values()), truth.pairs_left, truth.class_names)
     paired = match_class_names(names, truth.class_names, config.labels.class_map)
     return Classes(names, paired, judged=frozenset(truth.class_names), mined=mined)
 

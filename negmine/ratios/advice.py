@@ -60,9 +60,14 @@ def advise(mix: Mix, target: Target, summary: BankSummary, asked: Asked) -> list
     if mix.negatives < low:
         missing = target.asked.negatives_for(mix.positives) - mix.negatives  # as `negmine augment --ratio` counts
         return _too_few(mix, target, summary, missing, asked)
-    if mix.negatives > high:
+    if mix.negatives > high and not is_merged(mix, target):
         return _too_many(mix, target, mix.negatives - high, asked)
     return []
+
+
+def is_merged(mix: Mix, target: Target) -> bool:
+    """Whether the data holds negatives of the bank already and is in the range without the others."""
+    return mix.in_both > 0 and target.contains(mix.positives, mix.of_data)
 
 
 def advise_class(name: str, counts: ImageCounts, mix: Mix, target: Target) -> list[str]:
@@ -130,7 +135,7 @@ def _too_many(mix: Mix, target: Target, excess: int, asked: Asked) -> list[str]:
 def _leaving_out(mix: Mix, target: Target, excess: int, asked: Asked) -> str:
     """The command that leaves the excess out, of the bank if that is enough; "" where no single one does."""
     ratio, bank = f"--ratio {target.limit}", asked.bank
-    if bank is not None and mix.empty + excess < mix.negatives:
+    if bank is not None and not mix.in_both and mix.empty < target.limit.room_for(mix.positives):
         return f"negmine export {ratio} {asked.positives} --bank {_typed(bank)} --out DIR"
     if asked.format is None or asked.split not in (None, TRAIN, TRAINVAL):
         return ""

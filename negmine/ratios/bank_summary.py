@@ -35,6 +35,7 @@ class BankSummary:
             `target` for each image with a target that is not labelled yet.
         fired: the highest score of a false positive in each scanned image, by the sha256 of its file.
         scanned: number of images that were scanned.
+        class_names: that its detectors know.
     """
 
     negatives: tuple[Negative, ...]
@@ -43,6 +44,7 @@ class BankSummary:
     doubted: Mapping[str, ReviewState]
     fired: Mapping[str, float]
     scanned: int
+    class_names: tuple[str, ...] = ()
 
     @classmethod
     def empty(cls) -> BankSummary:
@@ -77,6 +79,7 @@ def read_bank(folder: str | Path, datasets: Sequence[Dataset] = ()) -> BankSumma
             doubted={**dict.fromkeys(waiting_images(bank, objects), "target"), **doubted},
             fired=bank.background_scores(),
             scanned=bank.scanned_count(),
+            class_names=bank.class_names(),
         )
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from negmine.datasets.config import LabelConfig
 from negmine.datasets.labelled import LabelledImage, labelled_images
-from negmine.datasets.open import open_dataset
+from negmine.datasets.open import Dataset, open_dataset
 from negmine.errors import TruthError
 from negmine.labels.checks import judged_classes
+from negmine.labels.classes import require_old_names
 from negmine.paths import printable
 from negmine.ratios.bank_summary import BankSummary, read_bank
 from negmine.videos.contents import read_contents
@@ -126,6 +127,7 @@ class Mix:
         banked: negatives of the bank that may be trained on.
         variants: variants of those negatives.
         unlabelled: images without a label, neither positive nor negative.
+        in_both: images without objects of the data whose content is in the bank; they count there.
         notes: how labels and images were paired, and what else the user may want to know.
     """
 
@@ -134,6 +136,7 @@ class Mix:
     banked: int
     variants: int
     unlabelled: int
+    in_both: int = 0
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
@@ -145,6 +148,7 @@ class Mix:
             banked=len(bank.negatives),
             variants=len(bank.variants),
             unlabelled=counts.unlabelled,
+            in_both=in_bank,
             notes=tuple(notes),
         )
 
@@ -152,6 +156,11 @@ class Mix:
     def negatives(self) -> int:
         """All images without objects."""
         return self.empty + self.banked + self.variants
+
+    @property
+    def of_data(self) -> int:
+        """The images without objects that the data holds, whether the bank holds them too or not."""
+        return self.empty + self.in_both
 
 
 def count_mix(
@@ -173,8 +182,7 @@ def count_mix(
         TruthError, SourceError: if a data set cannot be opened, or no image has an object.
         BankError: if `bank` is not a bank.
     """
-    datasets = [open_dataset(path, split=split, config=labels) for path in data]
-    summary = BankSummary.empty() if bank is None else read_bank(bank, datasets)
+    datasets, summary = open_counted(data, bank, split, labels)
     images = each_file_once(labelled_images(datasets))
     counts = count_images(images, ())
     require_objects(images, counts, data)
@@ -183,6 +191,24 @@ def count_mix(
         sha256 = read_contents(empty_paths(images), pixels=False).sha256
     notes = (note for dataset in datasets for note in dataset.notes)
     return Mix.of(counts, summary, in_bank=len(empties_in(summary.contents, images, sha256)), notes=notes)
+
+
+def open_counted(
+    data: Sequence[str | Path], bank: str | Path | None, split: str | None, labels: LabelConfig | None
+) -> tuple[list[Dataset], BankSummary]:
+    """Open what `count_mix` counts.
+
+    Raises:
+        TruthError, SourceError: if a data set cannot be opened, or the class map has an old name of nobody.
+        BankError: if `bank` is not a bank.
+    """
+    datasets = [open_dataset(path, split=split, config=labels) for path in data]
+    summary = BankSummary.empty() if bank is None else read_bank(bank, datasets)
+    left = [dataset.truth.pairs_left for dataset in datasets]
+    of_none = {old: new for old, new in left[0].items() if all(old in each for each in left)} if left else {}
+    every = [name for dataset in datasets for name in dataset.class_names]
+    require_old_names(of_none, summary.class_names, list(dict.fromkeys(every)))
+    return datasets, summary
 
 
 def empty_paths(images: Sequence[LabelledImage]) -> list[Path]:

@@ -9,11 +9,10 @@ from typing import Literal
 
 from negmine.datasets.config import LabelConfig
 from negmine.datasets.labelled import LabelledImage, labelled_images
-from negmine.datasets.open import Dataset, open_dataset
+from negmine.datasets.open import Dataset
 from negmine.errors import ConfigError
 from negmine.labels.formats import label_formats
 from negmine.ratios.advice import Asked, advise, advise_class
-from negmine.ratios.bank_summary import BankSummary, read_bank
 from negmine.ratios.duplicates import duplicate_findings
 from negmine.ratios.findings import file_findings, lost_labels
 from negmine.ratios.mix import (
@@ -23,6 +22,7 @@ from negmine.ratios.mix import (
     each_file_once,
     empties_in,
     empty_paths,
+    open_counted,
     require_objects,
 )
 from negmine.ratios.result import RatioResult
@@ -71,8 +71,7 @@ def ratio(
     goal = target if isinstance(target, Target) else Target.parse(target)
     paths = [data] if isinstance(data, str | Path) else list(data)
     _check(paths, by, workers)
-    datasets = [open_dataset(path, split=split, config=labels) for path in paths]
-    summary = BankSummary.empty() if bank is None else read_bank(bank, datasets)
+    datasets, summary = open_counted(paths, bank, split, labels)
     everywhere = labelled_images(datasets)
     images = each_file_once(everywhere)
     require_objects(images, count_images(images, ()), paths)
@@ -83,8 +82,7 @@ def ratio(
     images = each_file_once(everywhere)
     counts = count_images(images, _class_names(datasets))
     require_objects(images, counts, paths)
-    in_bank = len(empties_in(summary.contents, images, contents.sha256))
-    mix = Mix.of(counts, summary, in_bank=in_bank)
+    mix = Mix.of(counts, summary, in_bank=len(empties_in(summary.contents, images, contents.sha256)))
     checked_class = counts.rarest if by == "class" else None
     key = next((each.key for each in label_formats() if each.title == datasets[0].format_name), None)
     names = [each.name for dataset in datasets for each in dataset.splits]
@@ -100,7 +98,6 @@ def ratio(
         counts=counts,
         splits=_splits(everywhere),
         mix=mix,
-        in_bank=in_bank,
         target=goal,
         ok=not advice,
         checked_class=checked_class,

@@ -27,9 +27,9 @@ class RatioResult:
         counts: of all images, each file once.
         splits: counts by name of the split; a file that is in two splits counts in both.
         mix: positive and negative images of data and bank.
-        in_bank: number of images without objects that are in the bank too, and count there.
         target: the range.
-        ok: whether the ratio lies in the target, against `checked_class` too.
+        ok: whether the ratio lies in the target, against `checked_class` too; so it does where the data holds negatives
+            of the bank and lies in the target, whatever else the bank holds.
         checked_class: the rarest class, if its check was asked for.
         advice: what to do, one line each; empty if `ok`.
         findings: what is suspicious; this does not change `ok`.
@@ -44,7 +44,6 @@ class RatioResult:
     counts: ImageCounts
     splits: Mapping[str, ImageCounts]
     mix: Mix
-    in_bank: int
     target: Target
     ok: bool
     checked_class: str | None
@@ -79,7 +78,7 @@ class RatioResult:
                 "unlabelled": self.mix.unlabelled,
                 "data": self.mix.empty,
                 "bank": self.mix.banked,
-                "in_both": self.in_bank,
+                "in_both": self.mix.in_both,
             },
             "broken": self.counts.broken,
             "ignored": self.counts.ignored,

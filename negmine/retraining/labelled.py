@@ -283,7 +283,7 @@ def _with_truth(
 
 def _class_ids(dataset: Dataset, model_names: Mapping[int, str], class_map: Mapping[str, str]) -> dict[str, int]:
     """The model's number of each class of the data, by the data's name: where several have it, the one called that."""
-    require_known_to_detectors(class_map, list(model_names.values()))
+    require_known_to_detectors(class_map, list(model_names.values()), dataset.truth.pairs_left, dataset.class_names)
     paired = paired_class_names(model_names, dataset.class_names, class_map)
     by_likeness = sorted(paired.items(), key=lambda pair: (model_names[pair[0]] == pair[1], pair[0]))
     numbers = {name: number for number, name in by_likeness}

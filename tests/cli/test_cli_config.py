@@ -102,6 +102,52 @@ def test_a_value_that_only_the_command_refuses_is_said_with_its_line(run: Run, t
     assert "found '-1' (negmine.toml line 3)" in run("scan", ".").stderr
 
 
+def test_all_defaults_of_a_command_are_shown_as_a_file_has_them(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "negmine.toml").write_text('[scan]\nclasses = ["bg"]\nconfirm = true\n')
+    lines = run("config", "scan").stdout.splitlines()
+    for line in (
+        'scan classes = ["bg"]  (negmine.toml line 2)',
+        "scan confirm = true  (negmine.toml line 3)",
+        "scan workers = one per core  (default)",
+        "scan iou = 0.7, torchvision 0.5  (default)",
+        'scan device = "auto"  (default)',
+        "scan trust-weights = false  (default; never from a file)",
+    ):
+        assert line in lines, line
+    exported = run("config", "export").stdout.splitlines()
+    assert 'export copy|hardlink|symlink = "copy"  (default; never from a file)' in exported
+    assert not [line for line in exported if line.startswith("export hardlink")]
+
+
+def test_a_command_is_named_with_a_dot_too(run: Run) -> None:
+    assert values(run, "bank.list") == values(run, "bank", "list") != {}
+
+
+def test_a_section_of_defaults_is_for_every_command_that_has_the_option(
+    run: Run, small_bank: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "negmine.toml"
+    path.write_text(f'[defaults]\nbank = "{small_bank}"\nworkers = 1\n\n[export]\nbank = "other"\n')
+    found = values(run)
+    assert found["bank list bank"] == (str(small_bank), "negmine.toml line 2") == found["scan bank"]
+    assert found["export bank"] == ("other", "negmine.toml line 6") and "config bank" not in found
+    assert len(run("bank", "list").stdout.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("bnak = 'b'", "line 2: no command has an option 'bnak'; did you mean 'bank'?"),
+        ("workers = 'many'", "line 2: expected a whole number for workers, found 'many'"),
+        ("trust-weights = true", "line 2: trust-weights is not taken from a file"),
+        ("weights = 'torchvision:ssd300_vgg16'", "line 2: weights is an address"),
+    ],
+)
+def test_a_shared_default_is_checked_as_any_other(run: Run, tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "negmine.toml").write_text(f"[defaults]\n{text}\n")
+    assert message in one_line(run("config"))
+
+
 def test_a_bad_variable_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEGMINE_SCAN_CONF", "high")
     monkeypatch.setenv("NEGMINE_SCAN_CNOF", "1")

@@ -176,7 +176,9 @@ def test_splits_and_how_many_are_said(run: Run, make_bank: MakeBank) -> None:
     done = run("export", "--format", "yolo", "--split", "0.5/0.5", "--out", "out")
     assert "1 negative in train, 1 negative in val" in done.stdout and "train nothing alone" in done.stdout
     done = run("export", "--hardest", "1", "--out", "one")
-    assert "1 other negative could be exported too, and were not asked for" in done.stdout
+    assert "1 other negative could be exported too, and was not asked for" in done.stdout
+    done = run("export", "--hardest", "9", "--count", "7", "--out", "few")
+    assert "--count 7 found 2 negatives: there are no more that fit" in done.stdout
 
 
 def test_what_was_added_in_place_is_taken_out_by_the_command_that_is_printed(

@@ -115,6 +115,9 @@ def test_a_class_map_of_names_that_nobody_has_is_one_line(run: Run, world: Path)
     assert "reads itm as lampp, and the data has neither: it has lamp; did you mean 'lamp'?" in data
     detector = one_line(run("eval", *said, *images, "--class-map", "itm=lamp"))
     assert "reads itm as lamp, and the detector has neither: it has item; did you mean 'item'?" in detector
+    (world / "names.txt").write_text("lamp\n")
+    both = one_line(run("eval", *said, *images, "--class-map", "itm=lamp"))
+    assert "reads itm as lamp, and neither the data nor a detector has a class 'itm'" in both
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ def test_a_detector_is_neither_better_nor_worse_than_itself() -> None:
     found = compare(one, one, CONFIG)
     assert (found.outcome, found.ratio, found.low, found.high) == ("cannot tell", 1, 1, 1)
     assert found.needed is None and "too alike to tell apart" in found.verdict
+    assert "the same number of false positives over recalls" in found.verdict and "interval" not in found.verdict
 
 
 def test_the_ratio_and_the_outcome_both_ways() -> None:

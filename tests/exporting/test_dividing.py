@@ -66,6 +66,12 @@ def test_shares_that_are_not_those_of_a_whole_are_refused(text: str) -> None:
         SplitConfig.parse(text, group_by="folder", seed=0)
 
 
+@pytest.mark.parametrize("text", ["0.8,0.2", "0.8 0.2", "0.8, 0.2", "0.8:0.2"])
+def test_shares_that_are_written_in_another_way_are_refused_with_the_right_one(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"expected shares with / between them, such as --split 0\.8/0\.2, found"):
+        SplitConfig.parse(text, group_by="folder", seed=0)
+
+
 def test_negatives_are_divided_by_their_shares(make_bank: MakeBank, tmp_path: Path) -> None:
     bank = make_bank(plain(10))
     augment(bank, config=AugmentConfig(per_negative=1))

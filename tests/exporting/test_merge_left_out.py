@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import pytest
 from blobs import draw, find_squares, square_detector
 from data_sets import PLAIN, SIZE_WH, Splits, stems, write_coco_splits, write_voc, write_yolo
@@ -15,7 +17,7 @@ from negmine.bank.writer import BankWriter
 from negmine.datasets.config import LabelConfig
 from negmine.datasets.open import open_dataset
 from negmine.detectors.function import FunctionDetector
-from negmine.exporting.config import ExportConfig
+from negmine.exporting.config import ExportConfig, SelectionConfig
 from negmine.exporting.export import export
 from negmine.mining.config import CropConfig, OutputSize, ScanConfig
 from negmine.mining.scan import scan
@@ -76,6 +78,38 @@ def add(small_bank: Path, tmp_path: Path, data: Path) -> dict[str, int]:
     back = stems(open_dataset(tmp_path / "out", split="train"), "train")
     assert len(back) == result.negatives + result.variants + result.merged.train.positives + result.merged.train.empty
     return dict(result.merged.withheld)
+
+
+def test_merging_again_keeps_the_hardest(make_bank: Callable[[int], Path], tmp_path: Path) -> None:
+    car = [("car", 10, 20, 60, 70)]
+    data = write_yolo(tmp_path / "data", {**PLAIN, "train": {f"{number}.png": car for number in range(4)}})
+    config = ExportConfig(format="yolo", selection=SelectionConfig(ratio="2:1"))
+    bank, names = make_bank(6), list[set[str]]()
+    for number in range(3):
+        result = export(bank, tmp_path / f"out{number}", merge=data, config=config)
+        assert (result.negatives, result.passed_over) == (2, 4) and result.merged is not None
+        assert (result.merged.ratio, result.merged.withheld, result.merged.empties_left_out) == (0.5, {}, 0)
+        data = tmp_path / f"out{number}" / "data.yaml"
+        names.append({each.name for each in (data.parent / "images" / "train").iterdir()})
+    assert names[0] == names[1] == names[2]
+
+
+@pytest.mark.parametrize("is_source", [True, False])
+def test_what_looks_like_a_validation_image_is_not_trained_on(
+    small_bank: Path, tmp_path: Path, is_source: bool
+) -> None:
+    data = write_yolo(tmp_path / "data", {**PLAIN, "val": {**PLAIN["val"], "near.jpg": []}})
+    with Bank(small_bank) as opened:
+        first = next(opened.negatives())
+        image = cv2.imread(str(opened.cuts()[first.id][0].path if is_source else first.path))
+    near = tmp_path / "data" / "images" / "val" / "near.jpg"
+    near.write_bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes())
+    withheld = add(small_bank, tmp_path, data)
+    assert list(withheld) == ["they are, look like or were cut from images of a split that is not trained on"]
+    (tmp_path / "data" / "images" / "train" / "near.jpg").write_bytes(near.read_bytes())  # and so it is trained on
+    (tmp_path / "data" / "labels" / "train" / "near.txt").touch()
+    near.unlink()
+    assert add(small_bank, tmp_path, data) == {}
 
 
 @pytest.fixture
@@ -159,7 +193,11 @@ def test_a_variant_that_is_an_image_to_measure_on_is_left_out_alone(
     small_bank: Path, negative: Path, tmp_path: Path
 ) -> None:
     data = write_yolo(tmp_path / "data", {**PLAIN, "val": {**PLAIN["val"], "twin.png": []}})
-    (tmp_path / "data" / "images" / "val" / "twin.png").write_bytes(negative.read_bytes() + b"\0")
+    twin = tmp_path / "data" / "images" / "val" / "twin.png"
+    draw(twin, seed=77)
+    with BankWriter(small_bank, purpose="a test") as writer, writer.transaction():
+        first = next(writer.negatives())
+        writer.add_variant(first.id, writer.stage(twin.read_bytes()), SIZE_WH, "mosaic", {})
     assert list(add(small_bank, tmp_path, data).values()) == [1]
 
 

@@ -14,6 +14,7 @@ from negmine.labels.classes import (
     pairs_for_detectors,
     parse_class_map,
     require_known_to_detectors,
+    require_old_names,
 )
 
 
@@ -123,10 +124,20 @@ def test_a_file_that_is_no_map_is_said(tmp_path: Path, name: str, text: str, mes
 def test_a_pair_may_be_about_the_detector_alone() -> None:
     assert apply_class_map(["kangaroo"], {"item": "kangaroo"}) == {"kangaroo": "kangaroo"}
     assert pairs_for_detectors(["kangaroo", "koala"], {"item": "kangaroo", "KOALA": "bear"}) == {"item": "kangaroo"}
-    require_known_to_detectors({"item": "kangaroo", "koala": "item"}, ["item"])
+    require_known_to_detectors(
+        {"item": "kangaroo", "koala": "item"}, ["item"], {"item": "kangaroo"}, ["kangaroo", "item"]
+    )
     with pytest.raises(
         TruthError, match=r"reads itm as kangaroo, and the detector has neither: .*did you mean 'item'\?"
     ):
-        require_known_to_detectors({"itm": "kangaroo"}, ["item"])
+        require_known_to_detectors({"itm": "kangaroo"}, ["item"], {"itm": "kangaroo"}, ["kangaroo"])
     with pytest.raises(TruthError, match=r"reads koala as iten, and the detector has neither: .*did you mean 'item'\?"):
-        require_known_to_detectors({"koala": "iten"}, ["item"])
+        require_known_to_detectors({"koala": "iten"}, ["item"], {}, ["iten"])
+
+
+def test_an_old_name_that_neither_side_has_is_refused_though_both_have_the_new_one() -> None:
+    neither = r"reads itm as kangaroo, and neither the data nor a detector has a class 'itm': there is kangaroo, item; "
+    with pytest.raises(TruthError, match=neither + r"did you mean 'item'\?"):
+        require_known_to_detectors({"itm": "kangaroo"}, ["kangaroo", "item"], {"itm": "kangaroo"}, ["kangaroo"])
+    with pytest.raises(TruthError, match=r"the data has no class 'kangarou': there is kangaroo; did you mean"):
+        require_old_names({"kangarou": "kangaroo"}, [], ["kangaroo"])

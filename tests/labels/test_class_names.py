@@ -43,13 +43,15 @@ def test_names_pair_exactly_else_by_case_where_unambiguous(
 
 
 def test_the_message_lists_both_and_shortens_what_is_long() -> None:
-    with pytest.raises(TruthError, match=r"the detector has n0, n1, .*, n11 and 68 more; the truth has cat;") as caught:
+    with pytest.raises(
+        TruthError, match=r"the detector has n0, n1, .*, n11 and 68 more; the labels have cat;"
+    ) as caught:
         match_class_names({i: f"n{i}" for i in range(80)}, ["cat"])
     assert "n12" not in str(caught.value)
 
 
 def test_the_message_says_so_where_a_side_has_no_names() -> None:
-    with pytest.raises(TruthError, match="the detector has cat; the truth has none;"):
+    with pytest.raises(TruthError, match="the detector has cat; the labels have none;"):
         match_class_names({0: "cat"}, [])
 
 

@@ -72,7 +72,12 @@ def test_a_scan_that_is_sure_of_most_images_warns_and_one_with_labels_does_not(t
     for number in range(20):
         draw(tmp_path / "in" / f"{number}.png", [(60, 40, 80, 60, 90)] if number < 15 else [], seed=number)
         voc_xml(tmp_path / "in" / f"{number}.xml", f"{number}.png", [("lamp", 1, 1, 9, 9)] if number == 19 else [])
-    beside, many = scan(tmp_path / "in", square_detector(), bank=tmp_path / "bank").warnings
+    notes: set[str] = set()
+    result = scan(
+        tmp_path / "in", square_detector(), bank=tmp_path / "bank", on_progress=lambda now: notes.update(now.notes)
+    )
+    beside, many = result.warnings
+    assert result.told == (beside,) and f"warning: {beside}" in notes and f"warning: {many}" not in notes
     assert beside.startswith("1 of 20 images looked at have a label with objects")
     assert many.startswith("15 of 20 images have a false positive of 0.5 or more.")
     truth = open_truth(tmp_path / "in")

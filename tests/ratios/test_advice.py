@@ -11,6 +11,8 @@ from click.testing import CliRunner
 from negmine.augmenting.augment import augment
 from negmine.augmenting.config import AugmentConfig
 from negmine.cli import cli
+from negmine.exporting.config import ExportConfig, SelectionConfig
+from negmine.exporting.export import export
 from negmine.ratios.ratio import ratio
 
 Make = Callable[..., Path]
@@ -102,6 +104,28 @@ def test_empty_images_of_the_data_make_room_for_negatives_of_the_bank(
     done(result.advice[1], tmp_path / "out")
     after = ratio(tmp_path / "out", split="train", duplicates=False)
     assert after.ok and (after.counts.images, after.mix.empty) == (3, 6)
+
+
+def test_data_that_a_merge_brought_into_its_range_needs_nothing(
+    make_yolo: Make, make_bank: Make, tmp_path: Path
+) -> None:
+    data, bank = make_yolo({"train": positives(4), "val": positives(1)}), make_bank(6)
+    out = tmp_path / "out"
+    export(bank, out, merge=data, config=ExportConfig("yolo", selection=SelectionConfig(ratio="2:1")))
+    result = ratio(out, bank=bank, split="train", target="2:1", duplicates=False)
+    assert (result.mix.negatives, result.mix.of_data) == (6, 2) and result.ok and result.advice == ()
+    command = ["ratio", str(out / "data.yaml"), "--bank", str(bank), "--split", "train", "--target", "2:1"]
+    shown = CliRunner().invoke(cli, [*command, "--no-duplicates"])
+    assert shown.exit_code == 0 and "there is nothing to do; 4 images of the bank" in " ".join(shown.output.split())
+
+
+def test_merged_data_over_its_range_is_written_anew(make_yolo: Make, make_bank: Make, tmp_path: Path) -> None:
+    data, bank = make_yolo({"train": positives(2), "val": positives(1)}), make_bank(6)
+    export(bank, tmp_path / "merged", merge=data, config=ExportConfig("yolo"))
+    result = ratio(tmp_path / "merged", bank=bank, split="train", target="1:1..1:2", duplicates=False)
+    assert result.advice[0] == "2 negatives are too many"
+    done(result.advice[1], tmp_path / "out")
+    assert ratio(tmp_path / "out", bank=bank, split="train", duplicates=False).ok
 
 
 def test_the_rarest_class_says_how_many_of_its_images_are_missing(make_yolo: Make) -> None:

@@ -16,6 +16,7 @@ import negmine
 from negmine.augmenting.augment import augment
 from negmine.augmenting.config import AugmentConfig
 from negmine.bank.bank import Bank
+from negmine.datasets.config import LabelConfig
 from negmine.errors import BankError, ConfigError, NegmineError, TruthError
 from negmine.ratios.mix import Mix, count_mix
 from negmine.ratios.ratio import ratio
@@ -127,6 +128,19 @@ def test_the_bank_counts_with_its_variants_but_without_what_was_rejected(make_yo
     assert negatives == {"in_all": 7, "images": 3, "variants": 4, "unlabelled": 0, "data": 1, "bank": 2, "in_both": 0}
 
 
+def test_a_class_map_needs_an_old_name_of_the_data_or_of_the_banks_detector(make_yolo: Make, make_bank: Make) -> None:
+    data, bank = make_yolo({"train": {"a": [0], "b": []}}), make_bank(1)
+    for old in ("kat", "itm"):
+        for counted in (ratio, lambda path, **others: count_mix([path], **others)):
+            with pytest.raises(TruthError, match=f"data nor a detector has a class '{old}'"):
+                counted(data, bank=bank, labels=LabelConfig(class_map={old: "dog"}))
+    with Bank(bank) as opened:
+        (known, *_) = opened.class_names()
+    assert ratio(data, bank=bank, labels=LabelConfig(class_map={known: "dog"})).counts.images == 1
+    with pytest.raises(TruthError, match=f"the data has no class '{known}'"):
+        ratio(data, labels=LabelConfig(class_map={known: "dog"}))
+
+
 def test_an_image_that_is_in_data_and_bank_counts_once(make_yolo: Make, make_bank: Make) -> None:
     data, bank = make_yolo({"train": {"a": [0], "b": []}}), make_bank(3)
     augment(bank, config=AugmentConfig(per_negative=1, ops=("blur",)))
@@ -137,8 +151,8 @@ def test_an_image_that_is_in_data_and_bank_counts_once(make_yolo: Make, make_ban
         (data.parent / "labels" / "train" / f"n{number}.txt").touch()
     for duplicates in (True, False):
         result = ratio(data, bank=bank, duplicates=duplicates)
-        assert (result.counts.empty, result.in_bank) == (4, 3)
-        assert result.mix == Mix(positives=1, empty=1, banked=3, variants=3, unlabelled=0)
+        assert (result.counts.empty, result.mix.in_both) == (4, 3)
+        assert result.mix == Mix(positives=1, empty=1, banked=3, variants=3, unlabelled=0, in_both=3)
     assert count_mix([data], bank=bank) == result.mix
     review(bank, 0, "rejected")  # it stays a negative of the data set, which nobody rejected there
     assert count_mix([data], bank=bank).empty == 2

@@ -49,7 +49,7 @@ def command(others: tuple[str, ...], bank: str, conflicts: ConflictRule, workers
     """
     from negmine.bank.merging import merge_banks
 
-    with count_progress("images of the other banks") as on_count:
+    with count_progress("images of the other banks merged") as on_count:
         result = merge_banks(bank, others, conflicts=conflicts, workers=workers, on_progress=on_count)
     if as_json:
         print_json(result.to_dict())
