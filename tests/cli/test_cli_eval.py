@@ -192,7 +192,7 @@ def test_a_line_says_whether_models_differ(
     assert "  A  old" in text and "  B  new" in text
     assert "B against A: better: 0.05 times the false positives over recalls 0.80 to 1.00 (90 % interval" in text
     render_figures(evaluate([old, old], tmp_path))
-    assert "B against A: cannot tell with 10 labelled images and 10 backgrounds: 1 times" in capsys.readouterr().out
+    assert "B against A: cannot tell with 10 labelled images and 10 backgrounds: the same" in capsys.readouterr().out
 
 
 def test_the_help_says_what_is_counted_and_imports_nothing_heavy() -> None:
