@@ -166,7 +166,7 @@ def _without_taken(place: Place, before: Added, free: BankNegatives) -> tuple[Ba
     taken = {
         each.name: place.root / name
         for each in free.images()
-        for name in reversed(_names(place, each))  # where both are taken, the image is named
+        for name in reversed(_file_names(place, each))  # where both are taken, the image is named
         if name not in before.files and os.path.lexists(inside(place.root, name))
     }
     by_id = {each.id: each for each in free.negatives if negative_name(each) not in taken}
@@ -196,13 +196,13 @@ def _wanted(place: Place, images: list[ExportImage], dataset: Dataset) -> dict[s
     planned, suffix = _LABELS.get(place.format, ("", ""))
     files: dict[str, Content] = {}
     for each in images:
-        image, *label = _names(place, each)
+        image, *label = _file_names(place, each)
         files[image] = each.file
         files |= {name: plan[f"{planned}/{each.name}{suffix}"] for name in label}
     return files
 
 
-def _names(place: Place, image: ExportImage) -> list[str]:
+def _file_names(place: Place, image: ExportImage) -> list[str]:
     """The names of an image and of its label file, if its format has one, relative to the root."""
     names = [f"{place.images}/{image.file_name}".lstrip("/")]
     if place.labels is not None:

@@ -109,7 +109,7 @@ def _voc(dataset: Dataset, split: str, labelled: _Labelled) -> Place:
     lists = [each for each in lists if above.intersection((each.absolute().parents[2], real_path(each).parents[2]))]
     names = frozenset(path.name for path, _ in within)
     used = [each for each in lists if ImageList(each.name, names).is_of_these(_read(each))]
-    return _placed("voc", dataset, (folder, labels), dict.fromkeys(used, partial(ImageList, images=names)))
+    return _place_of("voc", dataset, (folder, labels), dict.fromkeys(used, partial(ImageList, images=names)))
 
 
 def _yolo(dataset: Dataset, split: str, labelled: _Labelled) -> Place:
@@ -127,7 +127,7 @@ def _yolo(dataset: Dataset, split: str, labelled: _Labelled) -> Place:
     labels = label_path(folder / min(names)).parent
     used = [each for each in lists if ImageList(each.name, names).is_of_these(_read(each))][:1]
     indexes = dict.fromkeys(used, partial(ImageList, images=names))
-    place = _placed("yolo", dataset, (folder, labels), indexes, layout.path)
+    place = _place_of("yolo", dataset, (folder, labels), indexes, layout.path)
     return replace(place, others=_others(layout, split, folder, used))
 
 
@@ -147,10 +147,10 @@ def _coco(dataset: Dataset, split: str, labelled: _Labelled) -> Place:
     file = coco_files(dataset.path)[label.group]
     is_below = label.stated is not None and not label.stated.is_absolute and label.name.endswith(path.name)
     before = label.name.removesuffix(path.name) if is_below else ""
-    return _placed("coco", dataset, (folder,), {file: partial(CocoIndex, folder=before)})
+    return _place_of("coco", dataset, (folder,), {file: partial(CocoIndex, folder=before)})
 
 
-def _placed(
+def _place_of(
     key: str, dataset: Dataset, folders: Sequence[Path], indexes: Mapping[Path, Callable[[str], Index]],
     described_by: Path | None = None,
 ) -> Place:  # fmt: skip

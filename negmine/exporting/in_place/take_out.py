@@ -42,38 +42,38 @@ def take_out(data: str | Path, *, split: str | None = None, labels: LabelConfig 
         ExportError: where nothing was added to it, but maybe to another in its folder, it is in use, or it cannot be
             written.
     """
-    site = _site_of(Path(data), split, labels)
+    manifest = _manifest_of(Path(data), split, labels)
     try:
-        with LOCK.hold(site.home, purpose="negmine export --remove"):
-            added = Added.read(site.home)
+        with LOCK.hold(manifest.home, purpose="negmine export --remove"):
+            added = Added.read(manifest.home)
             if added is None:
-                raise ExportError(_nothing_added(data, site.home))
-            added.require_owner(site.owner, site.home)
-            return _taken_out(Path(data), site, added)
+                raise ExportError(_nothing_added(data, manifest.home))
+            added.require_owner(manifest.owner, manifest.home)
+            return _taken_out(Path(data), manifest, added)
     except OSError as error:
-        where = printable(error.filename or site.root)
+        where = printable(error.filename or manifest.root)
         raise ExportError(f"{where}: {reason_of(error)}; correct that, and run the same command again") from error
 
 
 @dataclass(frozen=True, slots=True)
-class _Site:
-    """The folder with the manifest, the one that its names are relative to, and the data set that it must be of."""
+class _Manifest:
+    """Where a manifest is, the folder that its names are relative to, and the data set that it must be of."""
 
     home: Path
     root: Path
     owner: Owner
 
 
-def _site_of(data: Path, split: str | None, labels: LabelConfig | None) -> _Site:
+def _manifest_of(data: Path, split: str | None, labels: LabelConfig | None) -> _Manifest:
     """Where the manifest is. The data set is opened only where the manifest is not beside the file that was named."""
     home = real_path(data if data.is_dir() else data.parent)
     found = Added.read(home)
     if found is not None and found.owner.root == os.curdir and (data.is_dir() or _describes(found, data, home)):
-        return _Site(home, home, found.owner)
+        return _Manifest(home, home, found.owner)
     place = place_in(open_dataset(data, config=labels), split)
     if not os.path.lexists(place.home / MANIFEST):
         raise ExportError(_nothing_added(data, place.home))
-    return _Site(place.home, place.root, place.owner)
+    return _Manifest(place.home, place.root, place.owner)
 
 
 def _describes(added: Added, data: Path, home: Path) -> bool:
@@ -88,8 +88,8 @@ def _nothing_added(data: str | Path, home: Path) -> str:
     )
 
 
-def _taken_out(data: Path, site: _Site, added: Added) -> TakeOutResult:
-    root = site.root
+def _taken_out(data: Path, manifest: _Manifest, added: Added) -> TakeOutResult:
+    root = manifest.root
     states = {name: state_of(root, name) for name in added.files}
     lists = {name: read_plain(path) for name in added.texts if (path := inside(root, name)).exists()}
     changed = {name for name, found in states.items() if found and found not in added.files[name]}
@@ -103,7 +103,7 @@ def _taken_out(data: Path, site: _Site, added: Added) -> TakeOutResult:
         rewrite(inside(root, name), after)
     mine = [name for name, found in states.items() if found is not None and stem_in(name) not in stems]
     remove_files(root, mine)
-    end(site.home, root, added)
+    end(manifest.home, root, added)
     gone = sum(found is None for found in states.values())
     return TakeOutResult(data, root, len(mine), tuple(root / name for name in edits), gone, dict(sorted(kept.items())))
 
