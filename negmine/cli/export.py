@@ -160,13 +160,14 @@ def command(
 
     --merge writes the whole training set: the images of DATA with their objects, converted to --format, and the
     negatives in the training split. Other splits, such as val, are written as they are. A negative is left out if it
-    holds an object of DATA, or comes from an image of val or test. So is an image of DATA that has no label or cannot
-    be read. Where --format is the format of DATA, its labels stay as they are, masks, key points and angles too;
-    another format that would lose these is refused.
+    holds an object of DATA, or comes from an image of val or test, or looks like one. So is an image of DATA that has
+    no label or cannot be read. Where --format is the format of DATA, its labels stay as they are, masks, key points and
+    angles too; another format that would lose these is refused.
 
     How many: each option narrows what those before it left. First --only accepted and --classes; then the order,
     hardest first, or with --diverse the hardest of each cluster in turn; then --max-per-source, --hardest, --count; at
-    last --ratio, which counts variants too, and with --merge also leaves images of DATA without objects out.
+    last --ratio, which counts variants too, and with --merge also leaves images of DATA without objects out;
+    those that are negatives of the bank count as the bank's, so merging again keeps the hardest.
 
     --split 0.8/0.2 divides all images, those of DATA too, so that no two splits have parts of one image,
     near-duplicates, or frames of one video or camera. Variants go with their negative. DATA must not have splits.

@@ -68,7 +68,8 @@ def command(
 
     DATA is labelled images: a data.yaml, a Pascal VOC or YOLO folder, or a COCO JSON. Positives are images with objects
     of any class. Negatives are images with an empty label, and what an export of the bank would write. Images without
-    a label count as neither.
+    a label count as neither. Where DATA holds negatives of the bank and is in the target without the others, as
+    export --merge --ratio leaves it, nothing is left to do, and the exit status is 0.
 
     Targets disagree, and only a test on your own images settles the question. 1:1..1:2 is the rule of thumb of window
     classifiers such as Haar cascades and HOG: as many to twice as many negatives as positives. ultralytics is at most
