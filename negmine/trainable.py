@@ -49,7 +49,7 @@ LIKELY_UNLABELLED = 0.98
 class Refusal(StrEnum):
     """Why a negative may not be trained on, in the words of the exports."""
 
-    HELD_OUT = "they are, look like or were cut from images of a split that is not trained on"
+    HELD_OUT = "they are, or were cut from, or look like, images of a split that is not trained on"
     TARGET = "the data set has an object there"
     UNCLEAR = "the data set has a label there that cannot be read"
     NEAR_POSITIVE = "they look like images with objects"
