@@ -32,8 +32,8 @@ import numpy as np
 
 from negmine.bank.bank import Bank
 from negmine.bank.filters import EVERY_NEGATIVE, NegativeFilter
-from negmine.bank.marked import MarkedImage, marked_images
 from negmine.bank.records import Cut, Negative, Variant
+from negmine.bank.unlabelled_targets import MarkedImage, marked_images
 from negmine.boxes import Rect, box_area, box_intersection, box_iou
 from negmine.grouping import GroupBy
 from negmine.held_out import HeldOut

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from negmine.bank.embeddings import Box, HardestFinding
 from negmine.bank.filters import ReviewState
-from negmine.bank.likenesses import Box, HardestFinding
 from negmine.boxes import Rect
 from negmine.files import sha256_of
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 import negmine
 from negmine.bank.bank import Bank
 from negmine.bank.browsing import browse
-from negmine.bank.likenesses import Likeness, Likenesses
+from negmine.bank.embeddings import Embeddings, Likeness
 from negmine.bank.verdicts import Verdicts
 from negmine.cli.bank.stats import command as stats
 from negmine.errors import ExportError
@@ -25,7 +25,7 @@ from negmine.trainable import LIKELY_UNLABELLED, held_back, is_held_back, is_ref
 
 def compared(bank: Path, *unlabelled: float | None) -> None:
     """Say of each negative, hardest first, how likely it is unlabelled."""
-    with Likenesses(bank) as opened:
+    with Embeddings(bank) as opened:
         opened.keep_likenesses(
             Likeness(each.id, each.sha256, value, 1, 1)
             for each, value in zip(opened.hardest(), unlabelled, strict=True)

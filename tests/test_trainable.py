@@ -14,10 +14,10 @@ from toy import NATIVE, draw, open_toy, write_weights
 from negmine.augmenting.augment import augment
 from negmine.augmenting.config import AugmentConfig
 from negmine.bank.bank import Bank
+from negmine.bank.embeddings import Embeddings, Likeness
 from negmine.bank.filters import ReviewState
-from negmine.bank.likenesses import Likeness, Likenesses
-from negmine.bank.marked import MarkedBox, MarkedImage
 from negmine.bank.records import Negative
+from negmine.bank.unlabelled_targets import MarkedBox, MarkedImage
 from negmine.datasets.open import open_truth
 from negmine.detectors.config import DetectorConfig
 from negmine.exporting.config import ExportConfig
@@ -137,7 +137,7 @@ def reviewed(state: ReviewState) -> Prepare:
 
 def likely_unlabelled(world: World) -> None:
     """A comparison finds that the first negative looks like a target."""
-    with Likenesses(world.bank) as bank:
+    with Embeddings(world.bank) as bank:
         bank.keep_likenesses([Likeness(world.first().id, world.first().sha256, 0.99, 1, 1)])
 
 

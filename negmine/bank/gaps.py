@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from negmine.bank.bank import Bank
+from negmine.bank.carried_verdicts import SAME_PLACE_IOU
 from negmine.bank.cells import BOX, KEY, NUMBER, REVIEW, SHA256, SIDE, TEXT, WHOLE, checked
 from negmine.bank.content_files import source_path
 from negmine.bank.filters import EVERY_NEGATIVE, NegativeFilter, ReviewState
-from negmine.bank.kept_doubts import SAME_PLACE_IOU
 from negmine.boxes import Box, box_iou
 from negmine.errors import BankError, ConfigError
 from negmine.files import sha256_of

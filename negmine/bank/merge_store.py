@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from negmine.bank.carried_verdicts import Doubt, inherited, keep_doubts
 from negmine.bank.cells import WHOLE, checked
 from negmine.bank.content_files import NEGATIVES, StagedFile, content_name
-from negmine.bank.kept_doubts import Doubt, inherited, keep_doubts
 from negmine.bank.other_bank import OtherBank, OtherNegative, OtherSource
 from negmine.bank.records import frame_shown
 from negmine.bank.store import delete_negatives, hash_labels, touching_negatives

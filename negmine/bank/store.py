@@ -7,9 +7,9 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 
+from negmine.bank.carried_verdicts import doubts_of, inherited, keep_doubts
 from negmine.bank.cells import BOX, FILE, FRAME_FILE, RECT, TEXT, WHOLE, checked
 from negmine.bank.content_files import NEGATIVES, content_name
-from negmine.bank.kept_doubts import doubts_of, inherited, keep_doubts
 from negmine.bank.records import ItemRecord, NewNegative, ScannedImage, Stored
 from negmine.bank.verdicts import record
 from negmine.boxes import Rect, rect_touches, touched_pixels

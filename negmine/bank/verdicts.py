@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from negmine.bank.bank import Bank
+from negmine.bank.carried_verdicts import forget_doubts
 from negmine.bank.cells import REVIEW, TEXT, WHOLE, checked
 from negmine.bank.filters import ReviewState
 from negmine.bank.gaps import Gap, judge, likely_misses, require_same
 from negmine.bank.identity import sha256s_of
-from negmine.bank.kept_doubts import forget_doubts
 from negmine.bank.shared import SharedBank
 from negmine.errors import BankError
 from negmine.paths import printable

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from negmine.bank.browsing import digits
-from negmine.bank.likenesses import HardestFinding, Likeness, Likenesses
+from negmine.bank.embeddings import Embeddings, HardestFinding, Likeness
 from negmine.comparing.config import CompareConfig
+from negmine.comparing.features import ComparisonFeatures, by_hash, by_neck
 from negmine.comparing.judging import judge
 from negmine.comparing.result import CompareResult, Likely, Place
-from negmine.comparing.sight import Sight, by_hash, by_neck
 from negmine.comparing.targets import LabelledBoxes, boxes_of_data, known_boxes, spread
 from negmine.comparing.unlabelled import MIN_EXAMPLES
 from negmine.detectors.base import OnProgress, OnStep
@@ -65,21 +65,21 @@ def compare(
     step, progress = on_step or (lambda text: None), on_progress or (lambda what, done, total: None)
     if data is not None and weights is None:
         raise ConfigError("expected --weights with --data, found none: targets are compared by what a detector sees")
-    with Likenesses(bank) as opened:
+    with Embeddings(bank) as opened:
         findings = opened.hardest()
-        sight, notes = _look(opened, findings, weights, data, config, step, progress)
-        step(f"comparing {counted(len(findings), 'negative')} with {counted(len(sight.targets), 'labelled target')}")
-        likenesses = judge(findings, sight, config)
+        features, notes = _look(opened, findings, weights, data, config, step, progress)
+        step(f"comparing {counted(len(findings), 'negative')} with {counted(len(features.targets), 'labelled target')}")
+        likenesses = judge(findings, features, config)
         opened.keep_likenesses(likenesses)
-        if sight.by == "neck" and findings and all(each.unlabelled is None for each in likenesses):
-            notes.append(_too_few(findings, sight))
-        return _result(opened, findings, likenesses, sight, notes, clock() - began)
+        if features.by == "neck" and findings and all(each.unlabelled is None for each in likenesses):
+            notes.append(_too_few(findings, features))
+        return _result(opened, findings, likenesses, features, notes, clock() - began)
 
 
 def _look(
-    bank: Likenesses, findings: Sequence[HardestFinding], weights: str | Path | None, data: str | Path | None,
+    bank: Embeddings, findings: Sequence[HardestFinding], weights: str | Path | None, data: str | Path | None,
     config: CompareConfig, step: OnStep, progress: OnProgress,
-) -> tuple[Sight, list[str]]:  # fmt: skip
+) -> tuple[ComparisonFeatures, list[str]]:  # fmt: skip
     """What to compare by, and what the user may want to know."""
     if weights is None:
         return by_hash(findings), ["without --weights, negatives are compared by their perceptual hashes alone"]
@@ -106,7 +106,7 @@ def _detector_config(weights: str, config: CompareConfig) -> DetectorConfig:
 
 
 def _labelled(
-    bank: Likenesses, reader: RegionReader, data: str | Path | None, config: CompareConfig, step: OnStep,
+    bank: Embeddings, reader: RegionReader, data: str | Path | None, config: CompareConfig, step: OnStep,
     progress: OnProgress,
 ) -> tuple[list[LabelledBoxes], list[str]]:  # fmt: skip
     """The labelled targets, image by image; where both the data and the bank know an image, the data is believed."""
@@ -124,38 +124,38 @@ def _labelled(
     return spread(every, config.max_labelled), notes
 
 
-def _too_few(findings: Sequence[HardestFinding], sight: Sight) -> str:
+def _too_few(findings: Sequence[HardestFinding], features: ComparisonFeatures) -> str:
     """Why nobody can tell which negatives are likely unlabelled."""
-    if not len(sight.targets):
+    if not len(features.targets):
         return (
             "likely unlabelled targets cannot be told without labelled ones: name some with --data, or scan labelled "
             "images into the bank with --data"
         )
     return (
         f"likely unlabelled targets can be told from {MIN_EXAMPLES} labelled targets and as many negatives of several "
-        f"images on, found {len(sight.targets)} and {len(findings)}"
+        f"images on, found {len(features.targets)} and {len(findings)}"
     )
 
 
 def _result(
-    bank: Likenesses, findings: Sequence[HardestFinding], likenesses: Sequence[Likeness], sight: Sight,
+    bank: Embeddings, findings: Sequence[HardestFinding], likenesses: Sequence[Likeness], features: ComparisonFeatures,
     notes: Sequence[str], seconds: float,
 ) -> CompareResult:  # fmt: skip
     sizes = np.bincount([each.cluster for each in likenesses])
     return CompareResult(
         bank=bank.folder,
-        by=sight.by,
+        by=features.by,
         negatives=len(findings),
-        targets=len(sight.targets),
-        computed=sight.computed,
-        from_crops=sight.tally.gone,
+        targets=len(features.targets),
+        computed=features.computed,
+        from_crops=features.tally.gone,
         clusters=int((sizes > 1).sum()),
         clustered=int(sizes[sizes > 1].sum()),
         places=_places(findings, likenesses),
         likely=_likely(findings, likenesses),
         held_back=tuple(each.sha256 for each in bank.negatives() if is_held_back(each)),
         digits=digits(bank),
-        skipped=sight.tally.skipped,
+        skipped=features.tally.skipped,
         notes=tuple(notes),
         seconds=seconds,
     )

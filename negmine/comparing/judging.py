@@ -6,32 +6,32 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from negmine.bank.likenesses import HardestFinding, Likeness
+from negmine.bank.embeddings import HardestFinding, Likeness
 from negmine.comparing.clusters import clusters
 from negmine.comparing.config import CompareConfig
+from negmine.comparing.features import ComparisonFeatures
 from negmine.comparing.places import of_fixed_cameras, places
-from negmine.comparing.sight import Sight
 from negmine.comparing.unlabelled import Side, deal_folds, likely_unlabelled
 from negmine.structures import FloatArray, IntArray
 
 
-def judge(findings: Sequence[HardestFinding], sight: Sight, config: CompareConfig) -> list[Likeness]:
+def judge(findings: Sequence[HardestFinding], features: ComparisonFeatures, config: CompareConfig) -> list[Likeness]:
     """Say of each negative what it is like.
 
     Args:
         findings: of N negatives, hardest first.
-        sight: of the same.
+        features: of the same.
         config: the settings.
     """
-    of_clusters = clusters(sight.negatives, sight.likeness)
-    of_places = places(findings, sight.negatives, iou=config.place_iou, likeness=sight.likeness)
-    unlabelled = _unlabelled(findings, sight, of_places)
+    of_clusters = clusters(features.negatives, features.likeness)
+    of_places = places(findings, features.negatives, iou=config.place_iou, likeness=features.likeness)
+    unlabelled = _unlabelled(findings, features, of_places)
     of_cameras = of_fixed_cameras(findings, of_places)
     return [
         Likeness(
             each.id,
             each.sha256,
-            None if unlabelled is None or not sight.negatives[index].any() else float(unlabelled[index]),
+            None if unlabelled is None or not features.negatives[index].any() else float(unlabelled[index]),
             int(of_clusters[index]),
             int(of_cameras[index]),
         )
@@ -39,28 +39,30 @@ def judge(findings: Sequence[HardestFinding], sight: Sight, config: CompareConfi
     ]
 
 
-def _unlabelled(findings: Sequence[HardestFinding], sight: Sight, of_places: IntArray) -> FloatArray | None:
+def _unlabelled(
+    findings: Sequence[HardestFinding], features: ComparisonFeatures, of_places: IntArray
+) -> FloatArray | None:
     """How much each negative looks like an unlabelled target; None where that cannot be told.
 
     Negatives in which a person saw a target count as targets, and rejected ones as neither. A place counts once,
     however many frames it is in, and it is judged as a whole by what is known from other images.
     """
-    if sight.by != "neck":
+    if features.by != "neck":
         return None
     leaders = dict(zip(of_places[::-1].tolist(), [each.source_sha256 for each in findings][::-1], strict=True))
     groups = [leaders[number] for number in of_places.tolist()]
-    folds = deal_folds([*groups, *sight.target_sources], frozenset(sight.target_sources))
-    own, others = _folds(groups, folds), _folds(sight.target_sources, folds)
-    share = 1 / np.bincount(of_places)[of_places] * sight.negatives.any(axis=1)
+    folds = deal_folds([*groups, *features.target_sources], frozenset(features.target_sources))
+    own, others = _folds(groups, folds), _folds(features.target_sources, folds)
+    share = 1 / np.bincount(of_places)[of_places] * features.negatives.any(axis=1)
     weight = np.array([each.review in ("unreviewed", "accepted") for each in findings]) * share
     seen = np.array([each.review == "target" for each in findings]) * share
     targets = Side(
-        np.concatenate([sight.targets, sight.negatives[seen > 0]]),
+        np.concatenate([features.targets, features.negatives[seen > 0]]),
         np.concatenate([np.ones(len(others)), seen[seen > 0]]),
         np.concatenate([others, own[seen > 0]]),
     )
     scores = np.array([each.score for each in findings])
-    return likely_unlabelled(Side(sight.negatives, weight, own), targets, scores)
+    return likely_unlabelled(Side(features.negatives, weight, own), targets, scores)
 
 
 def _folds(groups: Sequence[str], folds: Mapping[str, int]) -> IntArray:

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from negmine.bank.likenesses import HardestFinding
+from negmine.bank.embeddings import HardestFinding
 from negmine.comparing.clusters import Vectors
 from negmine.places import PlaceIndex
 from negmine.structures import IntArray

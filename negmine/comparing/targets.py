@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from negmine.bank.likenesses import KnownObject
+from negmine.bank.embeddings import KnownObject
 from negmine.boxes import Box
 from negmine.comparing.config import CompareConfig
 from negmine.datasets.labelled import labelled_images

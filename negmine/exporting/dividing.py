@@ -14,10 +14,10 @@ from pathlib import Path
 
 from negmine.bank.bank import Bank
 from negmine.bank.records import Negative
-from negmine.dealing import ImageKind, deal_shares, groups_with
 from negmine.errors import ExportError
 from negmine.exporting.config import SplitConfig
 from negmine.exporting.merge import DataImage
+from negmine.fold_assignment import ImageKind, assign_shares, groups_with
 from negmine.held_out import image_groups
 from negmine.trainable import BankHashes
 from negmine.words import counted
@@ -62,7 +62,7 @@ def divide(
     every = image_groups(list(nodes.values()), config.group_by, together=together)
     groups = [exported for group in every if (exported := [sha256 for sha256 in group if sha256 in kinds])]
     _require_groups(groups, kinds, config, has_data=bool(images))
-    numbers = deal_shares(groups, kinds, config.shares, seed=config.seed)
+    numbers = assign_shares(groups, kinds, config.shares, seed=config.seed)
     return {sha256: config.names[number] for sha256, number in numbers.items()}
 
 

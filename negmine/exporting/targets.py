@@ -10,7 +10,7 @@ import numpy as np
 
 from negmine.bank.bank import Bank
 from negmine.bank.filters import ReviewState
-from negmine.bank.marked import MarkedImage, gap_images, marked_images
+from negmine.bank.unlabelled_targets import MarkedImage, gap_images, marked_images
 from negmine.boxes import box_area, box_iou, clip_boxes
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import ExportError, ImageError

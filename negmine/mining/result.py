@@ -13,7 +13,7 @@ from negmine.bank.pictures import picture_in
 from negmine.bank.records import ScannedImage, Stored
 from negmine.detectors.base import Detector
 from negmine.matching import FALSE_POSITIVES, Kind
-from negmine.mining.doubts import CONFIDENT
+from negmine.mining.suspected_targets import CONFIDENT
 from negmine.notebook import gallery, table
 
 SCHEMA_VERSION = 1

@@ -28,13 +28,13 @@ from negmine.labels.base import Truth
 from negmine.labels.classes import match_class_names, require_known_to_detectors
 from negmine.matching import Kind
 from negmine.mining.config import DEFAULT_BANK, ScanConfig
-from negmine.mining.doubts import LOOKED_AT, fires_on_most, labels_beside
 from negmine.mining.job import ScanJob
 from negmine.mining.judge import Classes
 from negmine.mining.live import live_samples, open_cameras
 from negmine.mining.own_files import OwnFiles
 from negmine.mining.result import Device, Footage, ScanCounts, ScanProgress, ScanResult
 from negmine.mining.running import ScanLoops, check_sources, footage_of, require_any_frame
+from negmine.mining.suspected_targets import LOOKED_AT, fires_on_most, labels_beside
 from negmine.paths import printable
 from negmine.sources.base import Source, SourceItem
 from negmine.sources.expand import expand_sources

@@ -11,8 +11,8 @@ import numpy as np
 
 from negmine.bank.bank import Bank
 from negmine.bank.filters import ReviewState
-from negmine.bank.marked import marked_images
 from negmine.bank.records import Negative, Variant
+from negmine.bank.unlabelled_targets import marked_images
 from negmine.datasets.labelled import labelled_images
 from negmine.datasets.open import Dataset
 from negmine.errors import LabelError

@@ -10,7 +10,7 @@ from pathlib import Path
 from negmine.bank.bank import Bank
 from negmine.bank.browsing import RunSummary, counts, runs
 from negmine.bank.connection import DATABASE
-from negmine.bank.tallies import (
+from negmine.bank.counts import (
     Banked,
     Labels,
     ScannedSource,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from negmine.bank.tallies import ScannedSource
+from negmine.bank.counts import ScannedSource
 from negmine.engines.threads import ThreadEngine
 from negmine.files import open_regular
 from negmine.images.taken import HEAD, NOTHING, Taken, taken

@@ -17,8 +17,8 @@ from itertools import chain
 from operator import or_
 from pathlib import Path
 
-from negmine.dealing import ImageKind, deal, groups_with
 from negmine.errors import ConfigError, SourceError
+from negmine.fold_assignment import ImageKind, assign_folds, groups_with
 from negmine.grouping import GroupBy
 from negmine.held_out import HeldOut, HoldoutConfig, HoldoutSplit, hold_out_named, hold_out_share, image_groups
 from negmine.paths import first_few, sortable
@@ -249,7 +249,7 @@ def _dealt(labelled: LabelledData, backgrounds: Backgrounds, folds: int, holdout
         "result, has learned from every fold and is measured on none",
         *_notes_on_learned(learned, by, mined=True),
     )
-    return _Plan(deal(groups, kinds, folds, seed=seed), frozenset(), {}, notes)
+    return _Plan(assign_folds(groups, kinds, folds, seed=seed), frozenset(), {}, notes)
 
 
 def _groups(

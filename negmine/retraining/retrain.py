@@ -25,8 +25,8 @@ from negmine.retraining.prepare import RetrainInputs, prepare
 from negmine.retraining.result import RetrainResult, RoundResult
 from negmine.retraining.rounds import Rounds, run_rounds
 from negmine.retraining.training_set import read_negatives
+from negmine.retraining.trust import trusted_only_as_named
 from negmine.retraining.verdict import compare_config
-from negmine.retraining.vouching import vouched_for
 from negmine.terminal import step_progress
 from negmine.tracking.config import SINKS, sinks_alone
 from negmine.tracking.log import Point, log_points, require_log
@@ -123,7 +123,7 @@ def retrain(
             listener.on_step(f"nothing to resume in {printable(folder.out)}: this is a new run")
         opener = _with_tiles(open_detector or open_with_framework)
         if locked.begun:
-            config = vouched_for(config, folder, inputs.weights, opener)
+            config = trusted_only_as_named(config, folder, inputs.weights, opener)
         ports = _ports(config, inputs.weights, trainer, opener, clock)
         run, notes = prepare(inputs, config, locked, ports, listener)
         made = run_rounds(run)

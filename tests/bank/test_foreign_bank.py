@@ -19,11 +19,11 @@ from negmine.augmenting.config import AugmentConfig
 from negmine.bank.bank import Bank
 from negmine.bank.content_files import content_name
 from negmine.bank.listing import list_negatives
-from negmine.bank.marked import marked_images
 from negmine.bank.merging import merge_banks
 from negmine.bank.pruning import prune
 from negmine.bank.schema import MIGRATIONS
 from negmine.bank.statistics import statistics
+from negmine.bank.unlabelled_targets import marked_images
 from negmine.bank.verify import verify
 from negmine.bank.writer import BankWriter
 from negmine.errors import BankError, NegmineError

@@ -17,14 +17,14 @@ from killing import Killed
 
 from negmine.bank.bank import Bank
 from negmine.bank.content_files import ContentFiles
+from negmine.bank.counts import cluster_sizes
+from negmine.bank.embeddings import Embeddings, Likeness
 from negmine.bank.filters import ConflictRule, ReviewState
-from negmine.bank.likenesses import Likeness, Likenesses
-from negmine.bank.marked import marked_images
 from negmine.bank.merge_result import Conflict
 from negmine.bank.merge_store import MergeStore
 from negmine.bank.merging import merge_banks
 from negmine.bank.other_bank import OtherSource
-from negmine.bank.tallies import cluster_sizes
+from negmine.bank.unlabelled_targets import marked_images
 from negmine.bank.verdicts import Verdicts
 from negmine.bank.verify import verify
 from negmine.bank.writer import BankWriter
@@ -226,7 +226,7 @@ def test_a_label_of_the_other_bank_outlives_scans_without_labels(banks: tuple[Pa
 
 def likely(folder: Path, **unlabelled: float) -> dict[str, float | None]:
     """Store how much negatives look like unlabelled targets, if any are given, and return what the bank says."""
-    with Likenesses(folder) as bank:
+    with Embeddings(folder) as bank:
         if unlabelled:
             rows = [(each, unlabelled[each.source.stem]) for each in bank.negatives() if each.source.stem in unlabelled]
             bank.keep_likenesses(Likeness(each.id, each.sha256, value, 1, 1) for each, value in rows)

@@ -13,7 +13,7 @@ import pytest
 from banks import MakeBank, bank_maker, copy_banks, judge
 
 from negmine.bank.bank import Bank
-from negmine.bank.marked import gap_images, marked_images
+from negmine.bank.unlabelled_targets import gap_images, marked_images
 from negmine.bank.verdicts import Verdicts
 from negmine.bank.writer import BankWriter
 

@@ -13,7 +13,7 @@ from findings import finding
 import negmine
 from negmine.bank.writer import BankWriter
 from negmine.boxes import Rect
-from negmine.comparing.describing import remains
+from negmine.comparing.embedding import remains
 from negmine.comparing.targets import LabelledBoxes, spread
 from negmine.errors import BankError, ConfigError, ImageError, NoNeckError
 

@@ -96,7 +96,7 @@ def test_what_looks_like_the_labelled_objects_comes_first(world: Path, bank: Pat
 def test_a_comparison_that_is_stopped_goes_on_where_it_was(
     world: Path, bank: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("negmine.comparing.describing._KEEP_EVERY", 5)
+    monkeypatch.setattr("negmine.comparing.embedding._KEEP_EVERY", 5)
     whole = Path(shutil.copytree(bank, tmp_path / "whole"))
     run(world, whole)
 

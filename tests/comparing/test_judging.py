@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 from findings import finding
 
-from negmine.bank.likenesses import HardestFinding, Likeness
+from negmine.bank.embeddings import HardestFinding, Likeness
 from negmine.comparing.config import CompareConfig
+from negmine.comparing.features import ComparisonFeatures, by_hash
 from negmine.comparing.judging import judge
-from negmine.comparing.sight import Sight, by_hash
 
 SIZE = 16
 
@@ -28,8 +28,10 @@ def findings(count: int) -> list[HardestFinding]:
     return [finding(number=index, source=f"/{index}/a.jpg", score=0.9 - index / 1000) for index in range(count)]
 
 
-def sight(negatives: np.ndarray, targets: int = 40) -> Sight:
-    return Sight("neck", negatives, directions(targets, 0, 7), [f"{index:064x}" for index in range(targets)], 0.97)
+def sight(negatives: np.ndarray, targets: int = 40) -> ComparisonFeatures:
+    return ComparisonFeatures(
+        "neck", negatives, directions(targets, 0, 7), [f"{index:064x}" for index in range(targets)], 0.97
+    )
 
 
 def told(likenesses: Sequence[Likeness]) -> list[float]:

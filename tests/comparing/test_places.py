@@ -7,7 +7,7 @@ from findings import finding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from negmine.bank.likenesses import Box, HardestFinding
+from negmine.bank.embeddings import Box, HardestFinding
 from negmine.boxes import box_iou
 from negmine.comparing.places import of_fixed_cameras, places
 

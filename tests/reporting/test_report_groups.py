@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from negmine.bank.tallies import ScannedSource
+from negmine.bank.counts import ScannedSource
 from negmine.reporting.facts import _moment
 from negmine.reporting.groups import Group, group, hour_in_name
 from negmine.structures import FileStamp

@@ -19,8 +19,8 @@ from killing import until
 from starlette.testclient import TestClient
 
 from negmine.bank.bank import Bank
+from negmine.bank.embeddings import Embeddings, Likeness
 from negmine.bank.index import Index
-from negmine.bank.likenesses import Likeness, Likenesses
 from negmine.bank.verdicts import Verdicts
 from negmine.bank.writer import BankWriter
 from negmine.images import encode_jpeg
@@ -366,7 +366,7 @@ def test_a_bank_that_is_open_leaves_nothing_that_verify_names(page: TestClient, 
 
 def test_what_is_held_back_says_so(visit: Visit, three: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(three, tmp_path / "copy"))
-    with Likenesses(copy) as bank:
+    with Embeddings(copy) as bank:
         numbers = {each.id: each.sha256 for each in bank.negatives()}
         bank.keep_likenesses([Likeness(1, numbers[1], 0.99, 1, 1), Likeness(2, numbers[2], 0.5, 2, 2)])
     page = visit(copy)

@@ -108,7 +108,7 @@ class Likeness:
     place: int
 
 
-class Likenesses(SharedBank):
+class Embeddings(SharedBank):
     """A bank, opened to compare its negatives; a scan may be writing to it meanwhile."""
 
     def hardest(self) -> list[HardestFinding]:

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from negmine.bank.browsing import in_crop
-from negmine.bank.likenesses import HardestFinding, Vector
+from negmine.bank.embeddings import HardestFinding, Vector
 from negmine.bank.negative_files import read_negative
 from negmine.boxes import Box, Rect
 from negmine.detectors.ultralytics.regions import RegionReader

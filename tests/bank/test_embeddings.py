@@ -12,11 +12,11 @@ from banks import RUN, judge
 
 from negmine.bank.bank import Bank
 from negmine.bank.browsing import browse
+from negmine.bank.counts import cluster_sizes
+from negmine.bank.embeddings import Embeddings, KnownObject, Likeness
 from negmine.bank.filters import NegativeFilter
-from negmine.bank.likenesses import KnownObject, Likeness, Likenesses
 from negmine.bank.listing import LikenessRow, likeness_of
 from negmine.bank.records import ScannedImage
-from negmine.bank.tallies import cluster_sizes
 from negmine.bank.writer import BankWriter
 from negmine.boxes import Rect
 from negmine.files import sha256_of
@@ -29,20 +29,20 @@ VECTOR = np.array([0.5, -0.5, 0.5, 0.5], dtype=np.float16)
 
 
 @pytest.fixture
-def opened(bank: BankWriter, store: Store, image: Make) -> Iterator[Likenesses]:
+def opened(bank: BankWriter, store: Store, image: Make) -> Iterator[Embeddings]:
     """Two negatives of one image (0.9 and 0.8) and one of another (0.9), while a writer holds the bank."""
     store(image("a.jpg", negatives=(b"one", b"two")), image("b.jpg", negatives=(b"three",)))
-    with Likenesses(bank.folder) as likenesses:
-        yield likenesses
+    with Embeddings(bank.folder) as embeddings:
+        yield embeddings
 
 
 def test_an_empty_bank_has_nothing(bank: BankWriter) -> None:
-    with Likenesses(bank.folder) as likenesses:
-        assert likenesses.hardest() == [] and likenesses.known_objects() == [] and likenesses.source_paths() == {}
-        likenesses.keep_likenesses([])
+    with Embeddings(bank.folder) as embeddings:
+        assert embeddings.hardest() == [] and embeddings.known_objects() == [] and embeddings.source_paths() == {}
+        embeddings.keep_likenesses([])
 
 
-def test_every_negative_is_known_by_its_hardest_false_positive(opened: Likenesses, bank: BankWriter) -> None:
+def test_every_negative_is_known_by_its_hardest_false_positive(opened: Embeddings, bank: BankWriter) -> None:
     judge(bank.folder, 2, "target")
     found = opened.hardest()
     assert [each.score for each in found] == [0.9, 0.9, 0.8]
@@ -58,13 +58,13 @@ def test_objects_are_known_but_for_difficult_ones_and_crowds(bank: BankWriter, s
     boxes = [(60, 60, 70, 75), (1, 2, 3, 4), (5, 6, 7, 8)]
     truth = GroundTruth.of(boxes, ["cat"] * 3, difficult=[False, True, False], crowd=[False, False, True])
     store(image("c.jpg", truth=truth, truth_hash="x"))
-    with Likenesses(bank.folder) as likenesses:
-        assert likenesses.known_objects() == [
+    with Embeddings(bank.folder) as embeddings:
+        assert embeddings.known_objects() == [
             KnownObject(Path("/pictures/c.jpg"), sha256_of(b"c.jpg"), (100, 80), "cat", (60, 60, 70, 75))
         ]
 
 
-def test_vectors_come_back_under_their_key_and_box(opened: Likenesses) -> None:
+def test_vectors_come_back_under_their_key_and_box(opened: Embeddings) -> None:
     one, *_ = opened.hardest()
     opened.keep_vectors("key", [(one, VECTOR)], {("ab" * 32, (1.0, 2.0, 3.0, 4.0)): VECTOR})
     (kept,) = opened.negative_vectors("key", SIZE).items()
@@ -75,14 +75,14 @@ def test_vectors_come_back_under_their_key_and_box(opened: Likenesses) -> None:
     assert [each.tolist() for each in opened.negative_vectors("key", SIZE).values()] == [VECTOR[::-1].tolist()]
 
 
-def test_damaged_vectors_are_none(opened: Likenesses) -> None:
+def test_damaged_vectors_are_none(opened: Embeddings) -> None:
     first, second, third = opened.hardest()
     broken = np.array([np.nan, 1, 1, 1], dtype=np.float16)
     opened.keep_vectors("key", [(first, broken), (second, VECTOR[:3]), (third, VECTOR)], {})
     assert list(opened.negative_vectors("key", SIZE)) == [(third.id, third.box_xyxy)]
 
 
-def test_vectors_go_with_their_negative(opened: Likenesses, bank: BankWriter, store: Store, image: Make) -> None:
+def test_vectors_go_with_their_negative(opened: Embeddings, bank: BankWriter, store: Store, image: Make) -> None:
     every = opened.hardest()
     opened.keep_vectors("key", [(each, VECTOR) for each in every], {})
     opened.keep_likenesses(Likeness(each.id, each.sha256, 0.5, 1, 1) for each in every)
@@ -94,7 +94,7 @@ def test_vectors_go_with_their_negative(opened: Likenesses, bank: BankWriter, st
 
 
 def test_a_negative_that_is_gone_meanwhile_gets_nothing_nor_does_another_of_its_number(
-    opened: Likenesses, bank: BankWriter, store: Store, image: Make
+    opened: Embeddings, bank: BankWriter, store: Store, image: Make
 ) -> None:
     before = opened.hardest()
     store(image("b.jpg"))
@@ -106,7 +106,7 @@ def test_a_negative_that_is_gone_meanwhile_gets_nothing_nor_does_another_of_its_
     assert browse(bank, NegativeFilter(cluster=1)) == [1, 2]
 
 
-def test_another_box_has_no_vector(opened: Likenesses, store: Store, image: Make) -> None:
+def test_another_box_has_no_vector(opened: Embeddings, store: Store, image: Make) -> None:
     """A run of other weights finds something harder in the same negative."""
     every = opened.hardest()
     opened.keep_vectors("key", [(each, VECTOR) for each in every], {})
@@ -118,7 +118,7 @@ def test_another_box_has_no_vector(opened: Likenesses, store: Store, image: Make
     assert (3, hardest.box_xyxy) not in opened.negative_vectors("key", SIZE)
 
 
-def test_likenesses_replace_those_before_but_for_what_cannot_be_told_now(opened: Likenesses, bank: BankWriter) -> None:
+def test_likenesses_replace_those_before_but_for_what_cannot_be_told_now(opened: Embeddings, bank: BankWriter) -> None:
     every = opened.hardest()
     opened.keep_likenesses(Likeness(each.id, each.sha256, each.id / 10, 1, each.id) for each in every)
     assert browse(bank, sort="unlabelled") == [3, 2, 1]

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from negmine.bank.likenesses import HardestFinding, Likenesses, Vector
+from negmine.bank.embeddings import Embeddings, HardestFinding, Vector
 from negmine.boxes import Box
 from negmine.comparing.clusters import HASH_LIKENESS, Vectors, hash_vectors
 from negmine.comparing.config import CompareConfig
-from negmine.comparing.describing import Described, Tally, Wanted, describe, key_of
+from negmine.comparing.embedding import Described, Tally, Wanted, describe, key_of
 from negmine.comparing.result import By
 from negmine.comparing.targets import LabelledBoxes
 from negmine.detectors.ultralytics.regions import RegionReader
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sight:
+class ComparisonFeatures:
     """What negatives and targets are compared by.
 
     Attributes:
@@ -41,16 +41,16 @@ class Sight:
     tally: Tally = field(default_factory=Tally)
 
 
-def by_hash(findings: Sequence[HardestFinding]) -> Sight:
+def by_hash(findings: Sequence[HardestFinding]) -> ComparisonFeatures:
     """Compare by the perceptual hashes, which the bank has: a vector of 64 signs for each."""
     vectors = hash_vectors([each.phash for each in findings])
-    return Sight("perceptual hash", vectors, hash_vectors([]), (), HASH_LIKENESS)
+    return ComparisonFeatures("perceptual hash", vectors, hash_vectors([]), (), HASH_LIKENESS)
 
 
 def by_neck(
-    bank: Likenesses, reader: RegionReader, findings: Sequence[HardestFinding], labelled: Sequence[LabelledBoxes],
+    bank: Embeddings, reader: RegionReader, findings: Sequence[HardestFinding], labelled: Sequence[LabelledBoxes],
     config: CompareConfig, on_progress: Callable[[int, int], object],
-) -> Sight:  # fmt: skip
+) -> ComparisonFeatures:  # fmt: skip
     """Compare by what a detector's neck sees. Vectors that the bank lacks are computed, and kept in it.
 
     Args:
@@ -76,7 +76,7 @@ def by_neck(
     paths = {each.sha256: [each.path] for each in labelled} | (bank.source_paths() if missing else {})
     tally = describe(reader, _wanted(missing, lacking, paths), keep, workers=config.workers, on_progress=on_progress)
     targets = [each for each in targets if each in of_objects]
-    return Sight(
+    return ComparisonFeatures(
         by="neck",
         negatives=_rows([of_negatives.get((each.id, each.box_xyxy)) for each in findings], size),
         targets=_rows([of_objects[each] for each in targets], size),

@@ -17,8 +17,10 @@ class ImageKind(IntEnum):
     EMPTY = 2  # labelled, without objects
 
 
-def deal(groups: Sequence[Sequence[str]], kinds: Mapping[str, ImageKind], folds: int, *, seed: int) -> dict[str, int]:
-    """Number the fold of each image; see `deal_shares`, here with equal shares.
+def assign_folds(
+    groups: Sequence[Sequence[str]], kinds: Mapping[str, ImageKind], folds: int, *, seed: int
+) -> dict[str, int]:
+    """Number the fold of each image; see `assign_shares`, here with equal shares.
 
     Every fold has an image with objects and a background wherever there are as many groups with one.
 
@@ -31,10 +33,10 @@ def deal(groups: Sequence[Sequence[str]], kinds: Mapping[str, ImageKind], folds:
     Returns:
         The number of the fold, from 0, by sha256.
     """
-    return deal_shares(groups, kinds, [1.0] * folds, seed=seed)
+    return assign_shares(groups, kinds, [1.0] * folds, seed=seed)
 
 
-def deal_shares(
+def assign_shares(
     groups: Sequence[Sequence[str]], kinds: Mapping[str, ImageKind], shares: Sequence[float], *, seed: int
 ) -> dict[str, int]:
     """Number the part of each image, so that each part gets its share of every kind.

@@ -11,8 +11,7 @@ import pytest
 from banks import RUN, judge
 
 from negmine.bank.bank import Bank
-from negmine.bank.records import JudgedDetection, ScannedImage
-from negmine.bank.tallies import (
+from negmine.bank.counts import (
     Banked,
     Labels,
     ScannedSource,
@@ -25,6 +24,7 @@ from negmine.bank.tallies import (
     scores_by_class,
     verdict_origins,
 )
+from negmine.bank.records import JudgedDetection, ScannedImage
 from negmine.bank.writer import BankWriter
 from negmine.matching import Kind
 from negmine.structures import FileStamp, GroundTruth

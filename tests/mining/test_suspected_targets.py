@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from negmine.mining.doubts import fires_on_most, labels_beside
+from negmine.mining.suspected_targets import fires_on_most, labels_beside
 
 OBJECT = "<annotation><object><name>cat</name></object></annotation>"
 LABELS = {".xml": OBJECT, ".txt": "0 0.5 0.5 0.1 0.1\n", ".json": '{"shapes": []}'}

@@ -22,7 +22,7 @@ from negmine.retraining.folder import RetrainFolder
 _LEFT = "weights"  # where Ultralytics leaves checkpoints, which negmine removes and never opens
 
 
-def vouched_for(
+def trusted_only_as_named(
     config: RetrainConfig, folder: RetrainFolder, weights: Path, open_detector: Callable[[DetectorConfig], Detector]
 ) -> RetrainConfig:
     """The settings for resuming the run in a folder, which trust no checkpoint that the user did not name.

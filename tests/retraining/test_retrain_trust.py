@@ -21,7 +21,7 @@ from negmine.retraining.config import RetrainConfig
 from negmine.retraining.folder import RetrainFolder
 from negmine.retraining.result import RetrainResult
 from negmine.retraining.retrain import retrain
-from negmine.retraining.vouching import vouched_for
+from negmine.retraining.trust import trusted_only_as_named
 from negmine.training.config import TrainConfig
 
 TRUSTING = RetrainConfig(train=TrainConfig(device="cpu", imgsz=64, trust_weights=True), workers=1)
@@ -103,7 +103,7 @@ def test_the_command_refuses_it_in_a_line(
 
 
 def resumed(folder: RetrainFolder, weights: Path) -> RetrainConfig:
-    return vouched_for(TRUSTING, folder, weights, open_detector)
+    return trusted_only_as_named(TRUSTING, folder, weights, open_detector)
 
 
 def test_trust_goes_on_where_only_the_start_is_there(folder: RetrainFolder, tmp_path: Path) -> None:

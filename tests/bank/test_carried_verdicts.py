@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 from banks import RUN, judge
 
+from negmine.bank.carried_verdicts import Doubt, _at
+from negmine.bank.embeddings import Embeddings, Likeness
 from negmine.bank.filters import ReviewState
-from negmine.bank.kept_doubts import Doubt, _at
-from negmine.bank.likenesses import Likeness, Likenesses
-from negmine.bank.marked import marked_images
 from negmine.bank.records import ScannedImage
+from negmine.bank.unlabelled_targets import marked_images
 from negmine.bank.verdicts import Verdicts
 from negmine.bank.writer import BankWriter
 from negmine.errors import BankError
@@ -109,7 +109,7 @@ def test_what_looked_like_a_target_does_so_in_another_crop(
 ) -> None:
     store(image("a.jpg", negatives=(b"one",)))
     (negative,) = bank.negatives()
-    with Likenesses(bank.folder) as opened:
+    with Embeddings(bank.folder) as opened:
         opened.keep_likenesses([Likeness(negative.id, negative.sha256, 0.99, 1, 1)])
     if accepted:
         judge(bank.folder, 1, "accepted")
@@ -144,6 +144,6 @@ def test_a_number_that_belongs_to_another_negative_by_now_is_refused(
 def test_any_number_of_doubts_fits_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     doubts = [Doubt(0, 1, "target", None, "cat", 0.5, (x, 0.0, x + 10.0, 10.0)) for x in map(float, range(0, 200, 20))]
     places = [(1.0, 0.0, 11.0, 10.0), (100.0, 0.0, 110.0, 10.0), (500.0, 0.0, 510.0, 10.0)]
-    monkeypatch.setattr("negmine.bank.kept_doubts.MAX_PAIRS", 7)  # two doubts at a time
+    monkeypatch.setattr("negmine.bank.carried_verdicts.MAX_PAIRS", 7)  # two doubts at a time
     assert _at(doubts, places) == [doubts[0], doubts[5]]
     assert _at([], places) == _at(doubts, []) == []
