@@ -115,8 +115,8 @@ def read_data(
     Raises:
         TruthError, SourceError: where it is not a data set, or the class map has an old name of nobody.
         ConfigError: where it is not clear which split is trained on.
-        ExportError: where `out` and the data set are in one another, no image to train on has an object, none is there
-            to validate on, or the format cannot say what the labels do.
+        ExportError: where `out` and the data set are in one another, no image to train on has an object, or the format
+            cannot say what the labels do.
     """
     dataset = open_dataset(data, config=config.labels)
     require_old_names(dataset.truth.pairs_left, model_names, dataset.class_names)
@@ -125,13 +125,9 @@ def read_data(
     if config.splits is not None:
         _require_undivided(dataset)
     found = files_of(dataset, trained_on(dataset, split))
-    if config.splits is None:
-        _require_own_val(dataset, found)
-    else:
+    if config.splits is not None:
         found = [replace(each, splits=(TRAIN,) if each.splits else ()) for each in found]
     require_objects(dataset, found)
-    if config.splits is None:
-        require_val(dataset, found, config)
     return DataImages(dataset, read_images(dataset, found, config, on_progress), header)
 
 
@@ -192,24 +188,25 @@ def _require_undivided(dataset: Dataset) -> None:
         )
 
 
-def _require_own_val(dataset: Dataset, images: Sequence[DataImage]) -> None:
-    """Refuse a validation split of nothing but training images: what it measures is what was learned by heart."""
+def notes_on_val(images: Sequence[DataImage], config: ExportConfig) -> tuple[str, ...]:
+    """What to say where there is nothing to validate on but what was learned by heart, or nothing at all.
+
+    Args:
+        images: of the data set, with the splits that they are written to.
+        config: the settings.
+    """
     val = [image for image in images if VAL in image.splits]
     if val and all(TRAIN in image.splits for image in val):
-        raise ExportError(
-            f"{printable(dataset.path)}: all {counted(len(val), 'image')} of val are in train too, so a model would be "
-            "measured on what it was trained on; divide them with --split 0.8/0.2, or name other images for val"
+        return (
+            f"all {counted(len(val), 'image')} of val are in train too, so a model is measured on what it was trained "
+            "on; --split 0.8/0.2 divides them",
         )
-
-
-def require_val(dataset: Dataset, images: Sequence[DataImage], config: ExportConfig) -> None:
-    """Refuse a training set for YOLO without images to validate on: its trainers do not start without."""
-    if config.format != "yolo" or any(VAL in image.splits for image in images):
-        return
-    raise ExportError(
-        f"{printable(dataset.path)} has no images to validate on, which a data.yaml needs; divide it with --split "
-        "0.8/0.2, or give it a split val"
-    )
+    if not val and config.format == "yolo":
+        return (
+            "there is nothing to validate on, and Ultralytics does not train without; --split 0.8/0.2 divides the "
+            "images, or name a val in data.yaml",
+        )
+    return ()
 
 
 def files_of(dataset: Dataset, split: str) -> list[DataImage]:

@@ -13,7 +13,7 @@ from negmine.errors import ExportError
 from negmine.exporting.config import ExportConfig
 from negmine.exporting.dividing import divide
 from negmine.exporting.kept import is_same_format
-from negmine.exporting.merge import DataImages, SortedImages, require_val
+from negmine.exporting.merge import DataImages, SortedImages, notes_on_val
 from negmine.exporting.negatives import BankNegatives, Withholding, known_images
 from negmine.exporting.result import AddedCounts, MergeResult
 from negmine.labels.formats import label_writer
@@ -75,7 +75,7 @@ class Mix:
         """The images of a data set, with the negatives of a bank that may be trained on beside them.
 
         Raises:
-            ExportError: where there is too little to divide, or nothing to validate on.
+            ExportError: where there is too little to divide.
         """
         known, selection = known_images(data.images), config.selection
         free, waiting, withheld = _free(data, known, bank, config)
@@ -93,8 +93,8 @@ class Mix:
         if config.splits is not None:
             split_of = divide(negatives.negatives, found.written, bank, config.splits)
             found = found.divided(split_of)
-        require_val(data.dataset, found.written, config)
-        result = _merge_result(data, found, negatives, split_of, withheld, left_out)
+        notes = notes_on_val(found.written, config)
+        result = _merge_result(data, found, negatives, split_of, withheld, left_out, notes)
         database = printable(real_path(data.dataset.path).name) or "data"
         as_labelled = is_same_format(data.dataset, config)
         images = found.images(database, negatives.images(), as_labelled=as_labelled)
@@ -126,7 +126,7 @@ def _hashes(bank: Bank, data: DataImages) -> BankHashes:
 
 def _merge_result(
     data: DataImages, found: SortedImages, negatives: BankNegatives, split_of: Mapping[str, str] | None,
-    withheld: Mapping[str, int], left_out: int,
+    withheld: Mapping[str, int], left_out: int, notes: Sequence[str],
 ) -> MergeResult:  # fmt: skip
     splits, dataset = found.counts(), data.dataset
     added = negatives.counts(split_of).get(TRAIN, AddedCounts())
@@ -138,7 +138,7 @@ def _merge_result(
         unlabelled=found.unlabelled,
         unlisted=found.unlisted,
         lost=len(dataset.lost),
-        notes=dataset.notes,
+        notes=(*dataset.notes, *notes),
         skipped=found.skipped,
         withheld=withheld,
         ratio=(splits[0].empty + added.negatives + added.variants) / splits[0].positives,

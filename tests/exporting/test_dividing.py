@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import yaml
 from banks import MakeBank
 from data_sets import SIZE_WH, Splits, stems, write_coco, write_voc, write_yolo
 
@@ -157,18 +158,18 @@ def test_a_data_set_without_splits_is_divided_with_the_negatives(
     assert export(bank, tmp_path / "out", merge=data, config=replace(config, workers=1)).written == 0
 
 
-def test_a_data_yaml_without_val_is_refused_with_the_way_out(small_bank: Path, tmp_path: Path) -> None:
+def test_data_without_val_is_said_and_training_images_are_never_named_for_it(small_bank: Path, tmp_path: Path) -> None:
     data, config = write_voc(tmp_path / "data", WHOLE), ExportConfig(format="yolo")
-    with pytest.raises(ExportError, match=r"no images to validate on, .*; divide it with --split 0\.8/0\.2"):
-        export(small_bank, tmp_path / "out", merge=data, config=config)
-    assert not (tmp_path / "out").exists()
+    merged = export(small_bank, tmp_path / "out", merge=data, config=config).merged
+    assert merged is not None and "nothing to validate on" in merged.notes[-1] and "--split 0.8/0.2" in merged.notes[-1]
+    assert "val" not in yaml.safe_load((tmp_path / "out" / "data.yaml").read_text())
 
 
-def test_a_val_that_is_train_is_refused_and_can_be_divided(small_bank: Path, tmp_path: Path) -> None:
+def test_a_val_that_is_train_is_said_and_can_be_divided(small_bank: Path, tmp_path: Path) -> None:
     data = write_yolo(tmp_path / "data", {"train": WHOLE["all"]})
     data.write_text(data.read_text() + "val: images/train\n")
-    with pytest.raises(ExportError, match=r"all 12 images of val are in train too, .*--split 0\.8/0\.2"):
-        export(small_bank, tmp_path / "out", merge=data, config=ExportConfig(format="yolo"))
+    merged = export(small_bank, tmp_path / "both", merge=data, config=ExportConfig(format="yolo")).merged
+    assert merged is not None and "all 12 images of val are in train too" in merged.notes[-1]
     config = ExportConfig(format="yolo", splits=SplitConfig((0.8, 0.2)))
     merged = export(small_bank, tmp_path / "out", merge=data, config=config).merged
     assert merged is not None and [(each.name, each.positives) for each in merged.splits] == [("train", 6), ("val", 2)]

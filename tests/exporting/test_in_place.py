@@ -129,7 +129,8 @@ def test_a_negative_with_an_object_of_the_data_is_left_out(small_bank: Path, tmp
         sorted((tmp_path / "bank-in").iterdir())[1].read_bytes()
     )
     with pytest.raises(
-        ExportError, match=r"no negatives to add \(the data set has an object there; they are, look like or were"
+        ExportError,
+        match=r"no negatives to add \(the data set has an object there; they are, or were cut from, or look like",
     ):
         add_to(small_bank, data)
     assert not (tmp_path / "data" / MANIFEST).exists()

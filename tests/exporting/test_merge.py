@@ -56,16 +56,6 @@ def test_the_objects_are_the_same_in_every_format(
     assert all(image.is_positive or image.is_empty for image in images)
 
 
-def test_data_without_val_is_refused_for_yolo_before_an_image_is_read(small_bank: Path, tmp_path: Path) -> None:
-    data, read = write_yolo(tmp_path / "data", {"train": PLAIN["train"]}), list[int]()
-    with pytest.raises(ExportError, match="no images to validate on"):
-        export(
-            small_bank, tmp_path / "out", merge=data, config=ExportConfig("yolo"),
-            on_progress=lambda done, total: read.append(done),
-        )  # fmt: skip
-    assert read == []
-
-
 def test_a_class_map_with_an_old_name_of_nobody_is_refused(small_bank: Path, tmp_path: Path) -> None:
     config = ExportConfig(labels=LabelConfig(class_map={"itm": CLASSES[0]}))
     for bank in (small_bank, None):
