@@ -17,6 +17,7 @@ from firing import break_model, pictures
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
+@pytest.mark.slow
 def test_a_model_that_is_refused_is_told_on_stderr_and_the_scan_goes_on(
     run: Run, converted: Path, firing_weights: Path, tmp_path: Path
 ) -> None:

@@ -128,6 +128,7 @@ def test_no_images_no_detections(folder: Callable[..., Path]) -> None:
     assert detector.predict([]) == [] and dict(detector.class_names) == NAMES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", BUILDERS)
 def test_a_mixed_batch_gives_what_each_image_gives(kind: str, folder: Callable[[str], Path]) -> None:
     images = [noise(1), noise(2, 60, 60), noise(3), noise(4), noise(5, 60, 60)]
@@ -271,6 +272,7 @@ def test_settings_that_are_too_large_are_refused_unread(tmp_path: Path, name: st
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{"decoder_layers": 10**6}, {"num_labels": 2, "d_model": 2**15}])
 def test_a_network_that_is_larger_than_its_files_is_not_built(
     folder: Callable[[str], Path], tmp_path: Path, changes: dict[str, Any]

@@ -106,6 +106,7 @@ def test_objects_are_in_the_devkit_s_order(small_bank: Path, tmp_path: Path) -> 
     assert sum(each.get("verified") == "yes" for each in annotations) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format_name", ["voc", "yolo", "coco"])
 def test_real_photographs_go_through(real_data: Path, small_bank: Path, tmp_path: Path, format_name: str) -> None:
     # One of the files is cut short, and two have an orientation that is none.

@@ -31,6 +31,7 @@ def test_without_a_bank_a_scan_is_advised(make_yolo: Make) -> None:
     assert first == "2 negatives are missing" and "negmine scan MORE/ --weights WEIGHTS --bank DIR" in second
 
 
+@pytest.mark.slow
 def test_the_command_that_is_advised_brings_the_ratio_about(make_yolo: Make, make_bank: Make) -> None:
     data, bank = make_yolo({"train": positives(5) | {"n": []}, "val": positives(9)}, name="my data"), make_bank(2)
     result = ratio(data, bank=bank, split="train", target="1:2..1:3", duplicates=False)

@@ -104,6 +104,7 @@ def test_interrupted_runs_end_as_an_undisturbed_one(world: World, undisturbed: P
     assert verify(tmp_path / "killed" / "bank").ok
 
 
+@pytest.mark.slow
 def test_while_rounds_run_the_folder_is_kept_from_others(world: World, tmp_path: Path) -> None:
     refused: list[str] = []
 

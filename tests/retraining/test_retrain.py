@@ -161,6 +161,7 @@ def test_held_out_images_may_be_named(world: World, tmp_path: Path) -> None:
         assert bank.scalar("SELECT count(*) FROM sources") == 36
 
 
+@pytest.mark.slow
 def test_without_early_stop_all_rounds_are_made(world: World, tmp_path: Path) -> None:
     result = go(world, tmp_path / "out", Toy(learns=False), rounds=3, stop_early=False)
     assert len(result.rounds) == 4 and result.best == 0
@@ -184,6 +185,7 @@ def test_a_training_draws_from_more_negatives_than_the_ratio_asks_for(world: Wor
     assert (few.chosen, many.chosen) == (3, 9) and many.variants == 0  # 12 images with objects
 
 
+@pytest.mark.slow
 def test_what_scores_under_conf_is_mined_too(world: World, tmp_path: Path) -> None:
     above, below = (
         go(world, tmp_path / str(mined), rounds=1, conf=0.4, mine_conf=mined).rounds[1] for mined in (0.9, 0.05)

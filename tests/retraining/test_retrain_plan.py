@@ -118,6 +118,7 @@ def test_how_many_rounds_there_are_unless_the_user_says(world: World, tmp_path: 
     assert len(result.rounds) == 1 + rounds
 
 
+@pytest.mark.slow
 def test_each_of_several_members_takes_fewer_steps_unless_the_user_says(world: World, tmp_path: Path) -> None:
     for name, train in (("rule", TrainConfig(imgsz=160)), ("said", TrainConfig(imgsz=160, steps=240))):
         out = tmp_path / name

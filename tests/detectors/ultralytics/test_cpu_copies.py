@@ -61,6 +61,7 @@ def test_it_finds_what_one_copy_finds_on_one_core_to_the_last_digit(firing_weigh
     assert together.predict([]) == []
 
 
+@pytest.mark.slow
 def test_it_says_what_one_copy_says_and_gives_threads_back(firing_weights: Path) -> None:
     first = UltralyticsDetector(config(firing_weights))
     first.note("a note")

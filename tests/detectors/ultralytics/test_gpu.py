@@ -193,6 +193,7 @@ def test_a_scan_takes_the_path_and_finds_what_the_cpu_finds(firing_weights: Path
     assert found == [(21, found[1][1], "torch fp16"), (21, found[1][1], "torch")] and found[1][1] > 3
 
 
+@pytest.mark.slow
 def test_out_of_memory_halves_the_batch_for_good(firing_weights: Path) -> None:
     images = pictures(1) * 11
     detector, runs = UltralyticsDetector(config(firing_weights, batch=8)), list[int]()

@@ -300,6 +300,7 @@ def test_a_nan_loss_names_the_images(untrained: Callable[[str], Path], data: Tra
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "message"),
     [
