@@ -58,14 +58,9 @@ def json_option(command: _F) -> _F:
 
 
 def workers_option(command: _F) -> _F:
-    """`--workers N`, of threads; None for one per core, which 0 means too."""
+    """`--workers N`, of threads."""
     return option(
-        "Speed",
-        "--workers",
-        type=int,
-        metavar="N",
-        callback=lambda ctx, parameter, value: value or None,
-        help="Threads that read and write; 0 is one per core.  [default: one per core]",
+        "Speed", "--workers", type=int, metavar="N", help="Threads that read and write.  [default: one per core]"
     )(command)
 
 

@@ -322,7 +322,7 @@ def command(
         accept_flicker=accept_flicker,
         max_per_source=max_per_source,
         labels=labels,
-        workers=workers,
+        workers=workers or None,  # 0 is one per core: scripts have it from when the option meant loading processes
         log=log,
         tiles=tiles,
         min_visible=min_visible,
