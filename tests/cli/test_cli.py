@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import shlex
@@ -15,6 +16,7 @@ import click
 import pytest
 import torch
 from blobs import draw
+from click.testing import CliRunner
 from commands import one_line, unless_given
 from killing import until
 
@@ -61,6 +63,11 @@ def test_every_option_has_help_and_stands_in_a_named_group(run: Run, command: st
         if line.startswith("  -")
     }
     assert {each.opts[0]: each.group for each in declared} | {"-h": "Help"} == listed
+
+
+def test_a_command_has_h_without_its_group_too() -> None:
+    done = CliRunner().invoke(importlib.import_module("negmine.cli.bank.vacuum").command, ["-h"])
+    assert done.exit_code == 0 and "-h, --help" in done.stdout
 
 
 def loaded(command: str) -> click.Command:
