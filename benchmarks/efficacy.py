@@ -1,4 +1,4 @@
-"""Does retraining pay: held-out false positives at equal recall, on eight cases, beside what people do today.
+"""Does retraining pay: held-out false positives at equal recall, on twelve cases, beside what people do today.
 
     python benchmarks/efficacy.py --data datasets/ --pretrained yolo11n.pt
     python benchmarks/efficacy.py --data datasets/ --pretrained yolo11n.pt --cases kangaroo-25 --seeds 0
@@ -49,6 +49,10 @@ TRIED: Mapping[str, Mapping[str, object]] = {
     "negmine-soup": {"train.soup": 2},
     "negmine-one-round": {"rounds": 1},
     "negmine-one-fold": {"folds": 1},
+    "negmine-folds": {"folds": 3},
+    "negmine-five-folds": {"folds": 5},
+    "negmine-more-objects": {"ratio": "2:1"},
+    "negmine-fewer-objects": {"ratio": "1:2"},
     "negmine-no-blend": {"blend": False},
     "negmine-few-negatives": {"negatives": 1},
 }

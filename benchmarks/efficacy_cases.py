@@ -2,7 +2,7 @@
 
 Each case is laid out once, under WORK/CASE, as links and YOLO labels of the target class alone:
 
-    images/{train,test}, labels/{train,test}    labelled images
+    images/{train,test}, labels/{train,test}    labelled images; where the user has some to validate on, `val` too
     backgrounds/{mined,test}                    images without targets
     data.yaml, test.yaml                        what may be trained on, and what is measured on
     yolo.yaml                                   data.yaml for `yolo train`, which wants something to validate on
@@ -17,11 +17,12 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-FEW = 25  # labelled images of the small variant of each case
+FEW = 25  # labelled images of the small variants of each case
+VAL = 15  # labelled images that the user validates on, in the variant that has some
 _START_BATCHES = 130  # batches of 16 that a start is trained for
 _FOLDS = 3  # of kangaroo, whose seeds measure on different images
 
@@ -36,6 +37,7 @@ class Case:
         target: the class to find; the others are look-alikes.
         imgsz: input size of the detector, pixels.
         few: whether only `FEW` images are labelled.
+        val: whether `VAL` further ones are labelled, and the user's `data.yaml` names them to validate on.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Case:
     target: str
     imgsz: int
     few: bool = False
+    val: bool = False
 
     @property
     def folds(self) -> int:
@@ -59,7 +62,11 @@ _FULL = (
 CASES = {
     case.name: case
     for full in _FULL
-    for case in (full, Case(f"{full.name}-{FEW}", full.folder, full.target, full.imgsz, few=True))
+    for case in (
+        full,
+        replace(full, name=f"{full.name}-{FEW}", few=True),
+        replace(full, name=f"{full.name}-{FEW}-val", few=True, val=True),
+    )
 }
 
 
@@ -119,8 +126,7 @@ def lay_out(case: Case, fold: int, data: Path, work: Path) -> LaidOut:
         return laid_out
     labelled, backgrounds = _kangaroo(data, fold) if case.folder == "kangaroo" else _grouped(data / case.folder)
     if case.few:
-        kept = sorted((image for image, side in labelled.items() if side == "train"), key=lambda each: _rank(each.stem))
-        labelled = {image: side for image, side in labelled.items() if side == "test" or image in kept[:FEW]}
+        labelled = _few(labelled, VAL if case.val else 0)
     annotations = data / case.folder / ("annots" if case.folder == "kangaroo" else "annotations")
     for image, side in labelled.items():
         _link(image, path / "images" / side / image.name)
@@ -130,10 +136,18 @@ def lay_out(case: Case, fold: int, data: Path, work: Path) -> LaidOut:
     for image, side in backgrounds.items():
         _link(image, path / "backgrounds" / side / f"{image.parent.parent.name}-{image.name}")
     head = f"path: {path.absolute()}\nnames: [{case.target}]\n"
-    laid_out.data.write_text(f"{head}train: images/train\n")
-    laid_out.yolo.write_text(f"{head}train: images/train\nval: images/train\n")
+    val = "val: images/val\n" if case.val else ""
+    laid_out.data.write_text(f"{head}train: images/train\n{val}")
+    laid_out.yolo.write_text(f"{head}train: images/train\n{val or 'val: images/train'}\n")
     laid_out.test.write_text(f"{head}train: images/train\nval: images/test\n")
     return laid_out
+
+
+def _few(labelled: Mapping[Path, str], val: int) -> dict[Path, str]:
+    """The images to test on, `FEW` to train on, and so many of the others to validate on."""
+    ranked = sorted((image for image, side in labelled.items() if side == "train"), key=lambda each: _rank(each.stem))
+    sides = dict.fromkeys(ranked[:FEW], "train") | dict.fromkeys(ranked[FEW : FEW + val], "val")
+    return {image: sides.get(image, side) for image, side in labelled.items() if side == "test" or image in sides}
 
 
 def train_start(laid_out: LaidOut, pretrained: Path, device: str) -> None:
