@@ -33,7 +33,6 @@ export(sys.argv[1], sys.argv[3], merge=sys.argv[2], config=ExportConfig(format=s
     ("how", "format_name", "method"),
     [
         (signal.SIGINT, "voc", "copy"),
-        (signal.SIGKILL, "voc", "hardlink"),
         (signal.SIGKILL, "coco", "copy"),
         (signal.SIGKILL, "fiftyone", "hardlink"),
     ],
@@ -44,7 +43,7 @@ def test_killed_exports_end_as_an_undisturbed_one(
     data = write_yolo(tmp_path / "data", _SPLITS)
     undisturbed, killed = tmp_path / "1" / "out", tmp_path / "2" / "out"
     whole = seconds(lambda: start(_SCRIPT, small_bank, data, undisturbed, format_name, method))
-    kill_often(lambda: start(_SCRIPT, small_bank, data, killed, format_name, method), how, times=10, within=whole / 2)
+    kill_often(lambda: start(_SCRIPT, small_bank, data, killed, format_name, method), how, times=6, within=whole / 2)
     assert files_left(killed) == files_left(undisturbed)
 
 

@@ -99,7 +99,7 @@ def test_interrupted_runs_end_as_an_undisturbed_one(world: World, undisturbed: P
         return start(_SCRIPT, world.weights, world.data, world.backgrounds, out)
 
     whole = seconds(lambda: begin(tmp_path / "whole"))
-    kill_often(lambda: begin(tmp_path / "killed"), signal.SIGINT, times=6, within=whole / 2)
+    kill_often(lambda: begin(tmp_path / "killed"), signal.SIGINT, times=3, within=whole / 2)
     assert retraining_left(tmp_path / "killed") == retraining_left(undisturbed) == retraining_left(tmp_path / "whole")
     assert verify(tmp_path / "killed" / "bank").ok
 
