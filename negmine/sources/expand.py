@@ -183,20 +183,28 @@ def _listed(path: Path, root: Path | None = None) -> list[Path]:
     names = [without_login(line.rstrip("\r")) for line in lines if line.strip(_BLANKS)]
     if not names:
         raise SourceError(f"source {printable(path)} is an empty list; write one image path a line")
-    return [_located(name, path.parent, root) for name in names]
+    located = {name: _located(name, path.parent, root) for name in dict.fromkeys(names)}
+    return [located[name] for name in names]
 
 
 def _located(name: str, folder: Path, root: Path | None) -> Path:
     """Where a line's path is; as written, or, where there is nothing, without the blanks around it."""
     bare = name.strip(_BLANKS)
     slashes = bare.replace("\\", "/")  # a list that was written on Windows
-    places = [folder / name, folder / bare, folder / slashes]  # an absolute name stays what it is
+    spellings = [each.rstrip("/") or each for each in dict.fromkeys((name, bare, slashes))]
+    places = [os.path.join(folder, each) for each in spellings]  # an absolute name stays what it is
     if not bare.startswith("./"):
-        places += [Path(name), Path(bare), Path(slashes)]
+        places += spellings
     if root is not None:
-        places.append(root / slashes)
-    found = next((place for place in places if os.path.exists(place) or is_there(place)), None)
-    return found or (moved(bare, root) if root is not None else _of_darknet(slashes, folder)) or folder / bare
+        places.append(os.path.join(root, slashes))
+    found = next((place for place in dict.fromkeys(places) if _exists(place)), None)
+    if found is not None:
+        return Path(found)
+    return (moved(bare, root) if root is not None else _of_darknet(slashes, folder)) or folder / bare
+
+
+def _exists(path: str) -> bool:
+    return os.path.exists(path) or (frame_name(path) is not None and is_there(Path(path)))
 
 
 def _of_darknet(name: str, folder: Path) -> Path | None:

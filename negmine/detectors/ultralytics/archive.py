@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import math
+import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
 _ZIP_MAGIC = b"PK\x03\x04"  # what torch.load itself goes by
+_MOST_LISTED = 4 << 20  # bytes of the list of members; a large network has two thousand
 ZIP_DAMAGE = (  # what reading a zip archive raises where it is damaged
     OSError, zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, RuntimeError, EOFError,
 )  # fmt: skip
@@ -38,10 +41,22 @@ class Archive:
     def __init__(self, path: Path) -> None:
         self._where = printable(path)
         _require_zip(path)
+        self.size = path.stat().st_size  # bytes
+        self._left = self.size  # to read; members may overlap
+        self._elements: dict[tuple[str, torch.dtype], torch.Tensor] = {}
+        self._file = _File(io.FileIO(path))
         try:
-            self._zip = zipfile.ZipFile(path)
+            self._open()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _open(self) -> None:
+        try:
+            self._zip = zipfile.ZipFile(self._file)
         except ZIP_DAMAGE as error:
             raise self._damaged() from error
+        self._file.most = sys.maxsize
         names = self._zip.namelist()
         if any(name.endswith("/constants.pkl") for name in names):
             raise WeightsError(
@@ -52,9 +67,6 @@ class Archive:
             found = "no PyTorch checkpoint (no data.pkl)" if not pickles else "several checkpoints"
             raise WeightsError(f"{self._where} is a zip archive, but holds {found}")
         self._folder = pickles[0].removesuffix("data.pkl")
-        self.size = path.stat().st_size  # bytes
-        self._left = self.size  # to read; members may overlap
-        self._elements: dict[tuple[str, torch.dtype], torch.Tensor] = {}
         if f"{self._folder}byteorder" in names and self._read("byteorder") != b"little":
             raise WeightsError(f"{self._where} was written on a big-endian machine; save it again on another")
 
@@ -63,6 +75,7 @@ class Archive:
 
     def __exit__(self, *_: object) -> None:
         self._zip.close()
+        self._file.close()
 
     def pickled(self) -> bytes:
         """The pickle.
@@ -112,6 +125,17 @@ class Archive:
 
     def _damaged(self) -> WeightsError:
         return WeightsError(f"{self._where} is damaged or truncated; torch cannot read it as a checkpoint")
+
+
+class _File(io.BufferedReader):
+    """A file of which no more is read at once than `most` bytes: zipfile reads the list of members at once."""
+
+    most = _MOST_LISTED
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is not None and size > self.most:
+            raise zipfile.BadZipFile("its list of members is too long")
+        return super().read(size)
 
 
 def _require_zip(path: Path) -> None:

@@ -1,9 +1,9 @@
 """Limits on what torch may make while a network is built: one that is described too large is refused before it is made.
 
 Tensors that are made from numbers alone (parameters) may be as many as the file allows. The results of operations
-(feature maps, for Ultralytics tries every network with an image) have a limit of their own: each operation is first
-asked for the shapes of its results, without any memory. Random numbers, which the tensors of the file replace, are not
-drawn.
+(feature maps, for Ultralytics tries every network with an image) have a limit of their own, and so have the
+multiplications that they take: each operation is first asked for the shapes of its results, without any memory. Random
+numbers, which the tensors of the file replace, are not drawn.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ _DRAWN = frozenset({nn.init.kaiming_uniform_, nn.init.xavier_uniform_, nn.init.u
 _SLACK = 1 << 22  # elements; the image and small tensors that every network is tried with
 _LARGEST_RESULT = 1 << 26  # elements of one operation on an image of 256x256
 _ALL_RESULTS = 1 << 29  # elements of all of them
+_ALL_PRODUCTS = 1 << 36  # multiplications of all of them; the largest detectors take two fifths
 _NO_LARGER = frozenset(  # than their first tensor; asking would take longer than they do
     "detach alias view clone _to_copy native_batch_norm native_layer_norm silu relu sigmoid clamp reciprocal _softmax "
     "split split_with_sizes t transpose permute unsqueeze lift_fresh".split()
@@ -35,6 +36,8 @@ _NO_LARGER = frozenset(  # than their first tensor; asking would take longer tha
 
 _BROADCAST = frozenset("add sub mul div rsub pow maximum minimum where eq lt gt le ge".split())
 _JOINING = frozenset({"cat", "stack"})
+_MATRICES = frozenset("mm bmm addmm baddbmm".split())
+_POOLS = frozenset("max_pool2d_with_indices max_pool2d avg_pool2d".split())
 
 
 class _Budget(TorchFunctionMode):
@@ -64,11 +67,11 @@ class _Budget(TorchFunctionMode):
 
 
 class _Results(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the results of operations on tensors, before they are made."""
+    """Counts the results of operations on tensors, and what they multiply, before they are made."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._left = _ALL_RESULTS
+        self._left, self._products_left = _ALL_RESULTS, _ALL_PRODUCTS
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -84,6 +87,9 @@ class _Results(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._left -= elements
             if elements > _LARGEST_RESULT or self._left < 0:
                 raise UnreadableError("its description is of a network that takes far more memory than any detector")
+            self._products_left -= _products_of(function, args)
+            if self._products_left < 0:
+                raise UnreadableError("its description is of a network that takes far more time than any detector")
         return function(*args, **named)
 
 
@@ -117,6 +123,22 @@ def _elements_of(function: Any, args: tuple[Any, ...], named: dict[str, Any]) ->
         window = weight[0].numel() if weight.numel() else 0
         made = max(made, window * max(math.prod(image.shape[2:]), math.prod(results.shape[2:])))
     return made
+
+
+def _products_of(function: Any, args: tuple[Any, ...]) -> int:
+    """The multiplications of an operation, or the comparisons of a pooling one, whose results can be made."""
+    name = function.overloadpacket.__name__
+    if name in _MATRICES:
+        return int(args[-2].numel() * args[-1].shape[-1])
+    if name.startswith("_scaled_dot_product"):
+        return int(2 * args[0].numel() * args[1].shape[-2])
+    if name in _POOLS:
+        return int(args[0].numel() * math.prod(args[1]))
+    if function is not torch.ops.aten.convolution.default:
+        return 0
+    image, weight, transposed = args[0], args[1], args[6]
+    made = image if transposed else function(*_on_meta(args, {id(each): _shape_of(each) for each in args[:2]}))
+    return int(made.numel() * weight[0].numel()) if len(weight) else 0
 
 
 def _on_meta(values: Any, shaped: Mapping[int, torch.Tensor]) -> Any:

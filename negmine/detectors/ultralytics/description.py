@@ -162,6 +162,8 @@ def _check_layers(layers: Sequence[object], depth: float) -> tuple[int, ...]:
         enlarged *= _enlarging(name, values) ** scaled
         if not enlarged <= _MOST_ENLARGED:
             raise UnreadableError("its description enlarges images beyond measure")
+    if name not in HEADS:
+        raise UnreadableError(f"its description ends with {name}, which finds no boxes")
     return tuple(repeats)
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from negmine.detectors.ultralytics.records import Name, Record, Storage, Tensor, UnreadableError, described
 
+_MOST_STEPS = 2_000_000  # of a pickle; that of a large network with its optimizer has a tenth
+_MOST_LETTERS = 200  # of a name, which is copied wherever it occurs
 _MOST_BITS = 64  # of a number; hashes and sizes have no more
 _MOST_SIDES = 8  # of a tensor
 _LISTS = frozenset({"builtins.set", "builtins.frozenset", "__builtin__.set", "builtins.list", "collections.deque"})
@@ -28,9 +30,14 @@ _MARK = object()
 
 
 class Machine:
-    """Runs the opcodes of one pickle. Every step takes time and memory for what is in the file, and no more."""
+    """Runs the opcodes of one pickle. Every step takes time and memory for what is in the file, and no more.
 
-    def __init__(self) -> None:
+    Args:
+        most_steps: that it may have.
+    """
+
+    def __init__(self, most_steps: int = _MOST_STEPS) -> None:
+        self._most_steps = most_steps
         self.names: set[str] = set()  # everything that the pickle names
         self._stack: list[Any] = []
         self._memo: dict[int, object] = {}
@@ -43,8 +50,10 @@ class Machine:
         """
         end = -1
         try:
-            for opcode, argument, position in pickletools.genops(pickled):
+            for number, (opcode, argument, position) in enumerate(pickletools.genops(pickled)):
                 end = position or 0
+                if number >= self._most_steps:
+                    raise UnreadableError(f"its pickle has over {self._most_steps} steps")
                 step = _STEPS.get(opcode.name)
                 if step is None:
                     self._unknown(opcode.name)
@@ -75,7 +84,7 @@ class Machine:
         self._stack.append(self._memo[index])
 
     def _put(self, index: int) -> None:
-        self._memo[index] = self._stack[-1]
+        self._memo[_number(index)] = self._stack[-1]  # any number of long ones may have the same hash
 
     def _memoize(self, _: object) -> None:
         self._memo[len(self._memo)] = self._stack[-1]
@@ -161,6 +170,8 @@ class Machine:
         self._named(_checked(module, str), _checked(name, str))
 
     def _named(self, module: str, name: str) -> None:
+        if len(module) + len(name) > _MOST_LETTERS:
+            raise UnreadableError(f"it names something in {len(module) + len(name)} letters")
         self.names.add(f"{module} {name}")
         self._stack.append(Name(f"{module}.{name}"))
 

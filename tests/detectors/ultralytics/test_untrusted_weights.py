@@ -1,27 +1,21 @@
-"""Checkpoints that would run, fetch or write something where they are unpickled, built or run: nothing happens."""
+"""Checkpoints that hold other things than a network and its tensors: refused in one line, or never looked at."""
 
 from __future__ import annotations
 
-import builtins
-import copy
-import getpass
-import importlib
 import io
 import os
 import random
-import sys
 import zipfile
-from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from small_networks import DESCRIPTION, save_network, small_network
+from hostile_weights import Calls, bare, refuse, run, text, watched
+from small_networks import save_network, small_network
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
@@ -34,179 +28,15 @@ from negmine.detectors.ultralytics.records import UnreadableError
 from negmine.detectors.ultralytics.weights_safety import read_pickle
 from negmine.errors import ConfigError, WeightsError
 
-_WATCHED = ("exec", "compile", "open", "os.", "subprocess.", "socket.", "shutil.", "pickle.find_class", "ctypes.dlopen")
-_OURS = frozenset({"None", "True", "False", "nearest", "nc", "kpt_shape"})  # words that Ultralytics parses
-_seen: list[str] | None = None
+pytestmark = pytest.mark.usefixtures("imported")
 
 
-def _watch(event: str, arguments: tuple[object, ...]) -> None:
-    if _seen is None or not event.startswith(_WATCHED):
-        return
-    if event == "open" and not (
-        isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
-    ):
-        return
-    if event == "compile" and isinstance(arguments[0], bytes):
-        parsed = arguments[0].decode(errors="replace")
-        if parsed in _OURS or parsed.startswith("torch.nn."):
-            return
-    if event not in ("os.listdir", "os.scandir", "os.putenv", "os.unsetenv"):
-        _seen.append(f"{event} {arguments!r}"[:200])
-
-
-sys.addaudithook(_watch)
-
-
-@contextmanager
-def watched() -> Iterator[list[str]]:
-    """What is run, fetched or written in the block."""
-    global _seen
-    found = _seen = []
-    try:
-        yield found
-    finally:
-        _seen = None
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _imported(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Import everything before it is watched: an import runs code."""
-    for encoding in ("cp437", "unicode_escape", "raw_unicode_escape", "latin-1"):  # of zip archives and old pickles
-        "lamp".encode(encoding).decode(encoding)
-    path = tmp_path_factory.mktemp("good") / "good.pt"
-    with quiet_ultralytics():
-        save_network(small_network(), path)
-        for _ in range(2):
-            run(path)
-
-
-def run(path: Path) -> None:
-    """Open a checkpoint that nobody vouches for, and detect with it."""
-    with quiet_ultralytics(), torch.inference_mode():
-        model = open_model(path, trusted=False)
-        model.model(torch.zeros(1, 3, 64, 64))
-
-
-class Calls:
-    """Calls a function while it is unpickled."""
-
-    def __init__(self, function: Callable[..., object], *arguments: object) -> None:
-        self.call = (function, arguments)
-
-    def __call__(self) -> None:
-        """So that a pickle may call it in turn."""
-
-    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
-        return self.call
-
-
-def bare(kind: type[nn.Module], **state: object) -> nn.Module:
-    """A module with any attributes, never built."""
-    module = kind.__new__(kind)
-    nn.Module.__init__(module)
-    module.__dict__.update(state)
-    return module
-
-
-def text(marker: Path) -> str:
-    return f"open({str(marker)!r}, 'w').close() or torch.nn.SiLU()"
-
-
-def described(**changes: Any) -> dict[str, Any]:
-    return {**copy.deepcopy(DESCRIPTION), **changes}
-
-
-def layer(name: str, *arguments: object) -> dict[str, Any]:
-    """A description with another first layer."""
-    return described(backbone=[[-1, 1, name, list(arguments)], *DESCRIPTION["backbone"][1:]])
-
-
-def of(module: str, name: str) -> Callable[..., object]:
-    """A class or function of Ultralytics."""
-    found: Callable[..., object] = getattr(importlib.import_module(f"ultralytics.{module}"), name)
-    return found
-
-
-# Calls of what the classes and functions of torch and Ultralytics do: they build, fetch, read, write or evaluate.
-NETWORKS = (
-    "DetectionModel SegmentationModel PoseModel OBBModel RTDETRDetectionModel WorldModel ClassificationModel "
-    "YOLOEModel YOLOESegModel SemanticSegmentationModel"
-).split()
-CALLS: dict[str, Callable[[Path], object]] = {
-    "DistillationModel of an address": lambda _: Calls(of("nn.distill_model", "DistillationModel"), "http://0.0.0.0/x"),
-    "DistillationModel of a file": lambda marker: Calls(of("nn.distill_model", "DistillationModel"), str(marker)),
-    "TorchVision downloads": lambda _: Calls(of("nn.modules.block", "TorchVision"), "resnet18", "DEFAULT"),
-    "a storage of a file": lambda marker: Calls(Calls(getattr, torch.FloatStorage, "from_file"), str(marker), True, 64),  # type: ignore[arg-type]
-    "a pickle in the pickle": lambda marker: Calls(
-        torch.storage._load_from_bytes, _saved(Calls(os.mkdir, str(marker)))
-    ),
-    "an array of objects": lambda marker: np.array([Calls(os.mkdir, str(marker))], dtype=object),
-    "getattr": lambda _: Calls(getattr, nn.Linear, "__init__"),
-    "getattr of getattr": lambda _: Calls(getattr, Calls(getattr, nn.Linear, "__init__"), "__globals__"),
-    "a default factory": lambda _: defaultdict(of("nn.tasks", "DetectionModel")),
-    "a namespace": lambda marker: SimpleNamespace(model=Calls(os.mkdir, str(marker))),
-    "a deque": lambda marker: deque([Calls(of("nn.tasks", "DetectionModel"), {"activation": text(marker)})]),
-    "os.system": lambda marker: Calls(os.system, f"touch {marker}"),
-    "eval": lambda marker: Calls(builtins.eval, f"open({str(marker)!r}, 'w')"),
-    "open": lambda marker: Calls(builtins.open, str(marker), "w"),
-    "getpass": lambda _: Calls(getpass.getuser),
-    "hub": lambda _: Calls(torch.hub.load, "a/b", "c"),
-    "load_checkpoint": lambda _: Calls(of("nn.tasks", "load_checkpoint"), "http://0.0.0.0/x.pt"),
-    "yaml_model_load": lambda _: Calls(of("nn.tasks", "yaml_model_load"), "http://0.0.0.0/x.yaml"),
-    "bytes beyond measure": lambda _: Calls(bytearray, 1 << 40),
-    "a range beyond measure": lambda _: Calls(set, Calls(range, 1 << 40)),
-    "a layer beyond measure": lambda _: Calls(nn.Linear, 1 << 20, 1 << 20),
-    **{
-        f"{name} of a description": lambda marker, name=name: Calls(  # type: ignore[misc]
-            of("nn.tasks", name), described(activation=text(marker))
-        )
-        for name in NETWORKS
-    },
-}
-
-
-def _saved(value: object) -> bytes:
-    buffer = io.BytesIO()
-    torch.save(value, buffer)
-    return buffer.getvalue()
-
-
-# Texts and numbers in the description, which Ultralytics evaluates, looks up, or multiplies.
-DESCRIPTIONS: dict[str, Callable[[Path], object]] = {
-    "an activation": lambda marker: described(activation=text(marker)),
-    "an activation that looks harmless": lambda marker: described(activation=f"nn.SiLU(open({str(marker)!r}, 'w'))"),
-    "an activation of spaces": lambda marker: described(activation=f"nn.SiLU() if {text(marker)} else 0"),
-    "an activation that is a number": lambda marker: described(activation=7),
-    "a layer of torch that is a function": lambda marker: layer("nn.init.normal_", 8),
-    "a layer that is a module": lambda marker: layer("nn.Sequential", 8),
-    "a layer of torchvision": lambda marker: layer("torchvision.ops.Conv2dNormActivation", 8, 8),
-    "a layer that downloads": lambda marker: layer("TorchVision", 16, "resnet18", "DEFAULT", True, 2),
-    "a layer that is a network": lambda marker: layer("DetectionModel", {"activation": text(marker)}),
-    "a layer that loads a checkpoint": lambda marker: layer("load_checkpoint", str(marker)),
-    "a layer that loads a pickle": lambda marker: layer("torch_safe_load", str(marker)),
-    "a layer that reads a YAML": lambda marker: layer("yaml_model_load", str(marker)),
-    "a layer that is a path": lambda marker: layer("Path", str(marker)),
-    "a layer that changes modules": lambda marker: layer("temporary_modules", {"os": "sys"}),
-    "a layer that is a list": lambda marker: layer(["Conv"], 8),  # type: ignore[arg-type]
-    "an argument that is an expression": lambda marker: layer("Conv", f"open({str(marker)!r}, 'w')"),
-    "an argument that is a variable": lambda marker: layer("Conv", "d"),
-    "an argument that is a mapping": lambda marker: layer("Conv", {"a": 1}),
-    "an argument that is huge": lambda marker: layer("Conv", 1 << 60, 3, 2),
-    "a kernel that is huge": lambda marker: layer("Conv", 8192, 8191, 2),
-    "many repeats": lambda marker: described(backbone=[[-1, 10**9, "C2f", [16, True]]]),
-    "repeats in repeats": lambda marker: described(backbone=[[-1, 100, "RepNCSPELAN4", [16, 16, 8, 100]]]),
-    "a depth beyond measure": lambda marker: described(depth_multiple=1e300),
-    "a width that is no number": lambda marker: described(width_multiple=float("nan")),
-    "upsampling beyond measure": lambda marker: described(
-        head=[*[[-1, 1, "nn.Upsample", [None, 4, "nearest"]]] * 20, [[-1], 1, "Detect", ["nc"]]]
-    ),
-    "too many layers": lambda marker: described(backbone=[[-1, 1, "Conv", [8, 3, 1]]] * 1000),
-    "sources that are not there": lambda marker: described(head=[[[99], 1, "Detect", ["nc"]]]),
-    "classes beyond measure": lambda marker: described(nc=1 << 40),
-    "channels beyond measure": lambda marker: described(channels=1 << 40),
-    "no mapping": lambda marker: [text(marker)],
-    "a file": lambda marker: str(marker),
-}
+def _nested(depth: int) -> object:
+    """Lists in lists that double with each: 2^40 elements where they are walked."""
+    value: object = "lamp"
+    for _ in range(depth):
+        value = [value, value]
+    return value
 
 
 # What is beside the layers, or in place of them, in a network that was never built.
@@ -243,25 +73,14 @@ ATTRIBUTES: dict[str, Callable[[Path, Any], None]] = {
 }
 
 
-# Descriptions of few parameters whose feature maps are large: gigabytes where they are built unchecked.
-LARGE: dict[str, tuple[dict[str, Any], str]] = {
-    "many channels": (layer("Conv", 2000, 1, 1), "takes far more memory than any detector"),
-    "wide windows": (layer("Conv", 8, 64, 1), "takes far more memory than any detector"),
-    "upsampling": (layer("nn.Upsample", "None", 32, "nearest"), "enlarges images beyond measure"),
-    "padding": (layer("nn.ZeroPad2d", 1000), "a kernel or padding of layer 0 with a number that is not from -1 to 64"),
-    "padding in a list": (layer("nn.ZeroPad2d", [0, 1000, 0, 0]), "a kernel or padding of layer 0"),
-}
-
-
-@pytest.mark.parametrize("kind", LARGE)
-def test_large_feature_maps_are_refused_before_they_are_made(kind: str, tmp_path: Path) -> None:
-    description, message = LARGE[kind]
+@pytest.mark.parametrize("kind", ATTRIBUTES)
+def test_attributes_are_data(kind: str, tmp_path: Path) -> None:
+    marker = tmp_path / "ran"
     with quiet_ultralytics():
         network = small_network()
-        network.yaml = description
+        ATTRIBUTES[kind](marker, network)
         save_network(network, tmp_path / "w.pt")
-        with pytest.raises(WeightsError, match=message):
-            open_model(tmp_path / "w.pt", trusted=False)
+    refuse(tmp_path / "w.pt", marker)
 
 
 def test_a_tensor_that_repeats_its_elements_is_refused(tmp_path: Path) -> None:
@@ -286,100 +105,6 @@ class _NoMemory(TorchFunctionMode):
         if function is torch.empty:
             raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
         return function(*args, **(kwargs or {}))
-
-
-def _nested(depth: int) -> object:
-    """Lists in lists that double with each: 2^40 elements where they are walked."""
-    value: object = "lamp"
-    for _ in range(depth):
-        value = [value, value]
-    return value
-
-
-def refuse(path: Path, marker: Path) -> None:
-    """See that a checkpoint is refused in one line, and that nothing was run, fetched or written."""
-    with watched() as events, pytest.raises(WeightsError) as caught:
-        run(path)
-    assert events == []
-    assert not marker.exists()
-    assert "\n" not in str(caught.value) and str(path) in str(caught.value)
-
-
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("kind", CALLS)
-def test_calls_are_not_made(kind: str, tmp_path: Path) -> None:
-    marker = tmp_path / "ran"
-    torch.save({"model": CALLS[kind](marker)}, tmp_path / "w.pt")
-    refuse(tmp_path / "w.pt", marker)
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_calls_beside_a_sound_network_are_not_made(tmp_path: Path) -> None:
-    marker = tmp_path / "ran"
-    calls = [
-        call(marker)
-        for name, call in CALLS.items()
-        if name.endswith(("description", "address", "a layer beyond measure"))
-    ]
-    with quiet_ultralytics():
-        save_network(small_network(), tmp_path / "w.pt", optimizer=calls)
-    with watched() as events:
-        run(tmp_path / "w.pt")  # what is on the list of names, and not on the way to the network, is never looked at
-    assert events == [] and not marker.exists()
-
-
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("kind", ["a pickle in the pickle", "an array of objects", "eval", "open", *NETWORKS])
-def test_plain_torch_would_have_made_them(kind: str, tmp_path: Path) -> None:
-    marker = tmp_path / "ran"
-    kind = f"{kind} of a description" if kind in NETWORKS else kind
-    torch.save({"model": CALLS[kind](marker)}, tmp_path / "w.pt")
-    with suppress(Exception):
-        torch.load(tmp_path / "w.pt", weights_only=False)
-    assert marker.exists(), "the attack does nothing, so that the test could not fail"
-
-
-@pytest.mark.parametrize("kind", DESCRIPTIONS)
-def test_descriptions_are_data(kind: str, tmp_path: Path) -> None:
-    marker = tmp_path / "ran"
-    with quiet_ultralytics():
-        network = small_network()
-        network.yaml = DESCRIPTIONS[kind](marker)
-        save_network(network, tmp_path / "w.pt")
-    refuse(tmp_path / "w.pt", marker)
-
-
-@pytest.mark.parametrize("kind", ATTRIBUTES)
-def test_attributes_are_data(kind: str, tmp_path: Path) -> None:
-    marker = tmp_path / "ran"
-    with quiet_ultralytics():
-        network = small_network()
-        ATTRIBUTES[kind](marker, network)
-        save_network(network, tmp_path / "w.pt")
-    refuse(tmp_path / "w.pt", marker)
-
-
-def test_a_network_whose_forward_builds_another_is_refused(tmp_path: Path) -> None:
-    """Classes of Ultralytics alone: its layers hand a description to `DetectionModel` when they run."""
-    marker = tmp_path / "ran"
-    with quiet_ultralytics():
-        tasks = importlib.import_module("ultralytics.nn.tasks")
-        modules = importlib.import_module("ultralytics.nn.modules")
-        constant = bare(
-            modules.Detect, cv2=described(activation=text(marker)), cv3=None, forward_head=OrderedDict,
-            train=nn.Identity, training=True, f=[], i=0, nc=1, nl=0, reg_max=1,
-        )  # fmt: skip
-        pick = bare(modules.Index, index="box_head", f=-1, i=1)
-        call = bare(
-            modules.Proto, cv1=tasks.DetectionModel, upsample=nn.Identity, cv2=nn.Identity, cv3=nn.Identity, f=-1, i=2
-        )
-        network: Any = bare(
-            tasks.DetectionModel, yaml={"nc": 1, "channels": 3}, save=[], names={0: "lamp"}, inplace=True,
-            stride=torch.tensor([32.0]), task="detect", args={},
-        )  # fmt: skip
-        network._modules["model"] = nn.Sequential(constant, pick, call)
-        save_network(network, tmp_path / "w.pt")
-    refuse(tmp_path / "w.pt", marker)
 
 
 def test_settings_that_name_files_are_left_in_the_file(tmp_path: Path) -> None:
