@@ -38,7 +38,7 @@ FROM gaps g JOIN sources s ON s.id = g.source_id ORDER BY g.score DESC, g.id
 """
 _REVIEWS = """
 SELECT s.sha256, r.class_name, r.state, r.x1, r.y1, r.x2, r.y2
-FROM gap_reviews r JOIN sources s ON s.id = r.source_id WHERE s.sha256 IN (SELECT value FROM json_each(?))
+FROM gap_reviews r JOIN sources s ON s.id = r.source_id WHERE s.sha256 {}
 ORDER BY s.sha256, r.class_name, r.x1, r.y1, r.x2, r.y2
 """
 _STAMP = """
@@ -280,7 +280,8 @@ def at_place(box: Box, others: Sequence[Box]) -> list[bool]:
 def _reviews(bank: Bank, sources: Iterable[str]) -> dict[tuple[str, str], list[tuple[ReviewState, Box]]]:
     columns = {"sha256": SHA256, "class_name": TEXT, "state": REVIEW, **BOX}
     found: dict[tuple[str, str], list[tuple[ReviewState, Box]]] = defaultdict(list)
-    for sha256, name, state, x1, y1, x2, y2 in bank.rows(_REVIEWS, columns, (json.dumps(sorted(sources)),)):
+    within, asked = bank.among(sorted(sources))
+    for sha256, name, state, x1, y1, x2, y2 in bank.rows(_REVIEWS.format(within), columns, asked):
         found[sha256, name].append((state, (x1, y1, x2, y2)))
     return found
 
