@@ -210,6 +210,19 @@ def test_the_page_lists_shows_and_judges_them(bank: Path, page: TestClient) -> N
     assert [row[0] for row in struct.iter_unpack("<iiiI", left)] == [other.id, soft.id]
 
 
+def test_verdicts_that_change_places_are_noticed(bank: Path, page: TestClient) -> None:
+    one, _, two = misses(bank)
+    judge(bank, one, "target")
+    judge(bank, two, "rejected")
+    before = page.get("/api/changes?kind=misses").json()
+    with Verdicts(bank) as verdicts, verdicts._write() as connection:
+        connection.execute("UPDATE gap_reviews SET state = CASE state WHEN 'target' THEN 'rejected' ELSE 'target' END")
+    after = page.get("/api/changes?kind=misses").json()
+    assert after["states"] == before["states"] and after["decisions"] != before["decisions"]
+    rows = page.get(f"/api/rows?kind=misses&ids={one.id},{two.id}").json()
+    assert [row["state"] for row in rows] == ["rejected", "target"]
+
+
 @pytest.mark.parametrize("path", ["/api/list?kind=cats", "/api/misses/99", "/api/rows?kind=misses&ids=x"])
 def test_a_question_about_what_is_not_there_is_one_line(page: TestClient, path: str) -> None:
     answer = page.get(path)

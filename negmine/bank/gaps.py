@@ -41,12 +41,14 @@ SELECT s.sha256, r.class_name, r.state, r.x1, r.y1, r.x2, r.y2
 FROM gap_reviews r JOIN sources s ON s.id = r.source_id WHERE s.sha256 {}
 ORDER BY s.sha256, r.class_name, r.x1, r.y1, r.x2, r.y2
 """
-_STAMP = """
-SELECT (SELECT count(*) FROM gaps), (SELECT coalesce(max(id), 0) FROM gaps), (SELECT total(score) FROM gaps),
-       (SELECT count(*) FROM gap_reviews), (SELECT total(state = 'target') FROM gap_reviews),
-       (SELECT total(source_id * (x1 + 3 * y1)) FROM gap_reviews)
+_FOUND = """
+SELECT count(*), coalesce(max(id), 0), total(score),
+       total((id % 1024 + 1) * (source_id + unicode(class_name) + x1 + 3 * y1 + 5 * x2 + 7 * y2))
+FROM gaps
 """
-_STAMP_COLUMNS = {str(number): NUMBER for number in range(6)}
+_SAID = """
+SELECT source_id, class_name, state, x1, y1, x2, y2 FROM gap_reviews ORDER BY source_id, class_name, x1, y1, x2, y2
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +163,14 @@ def gap_counts(gaps: Iterable[Gap]) -> dict[ReviewState, int]:
     return {state: counted_states[state] for state in GAP_STATES}
 
 
-def gap_stamp(bank: Bank) -> tuple[float, ...]:
-    """What stays the same while no likely miss comes, goes or is judged."""
-    return next(bank.rows(_STAMP, _STAMP_COLUMNS))
+def gap_stamp(bank: Bank) -> tuple[object, ...]:
+    """What stays the same while no likely miss comes, goes or is judged: sums of what was found, and all verdicts.
+
+    Sums of these would be the same after two of them have changed places.
+    """
+    found = bank.rows(_FOUND, {str(number): NUMBER for number in range(4)})
+    said = bank.rows(_SAID, {"source_id": WHOLE, "class_name": TEXT, "state": REVIEW, **BOX})
+    return *found, *said
 
 
 def gap_digits(gaps: Sequence[Gap]) -> int:

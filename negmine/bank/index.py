@@ -40,8 +40,9 @@ _CONTENT = """
 SELECT (SELECT count(*) FROM negatives), (SELECT coalesce(max(id), 0) FROM negatives),
        (SELECT count(*) FROM detections), (SELECT coalesce(max(id), 0) FROM detections),
        (SELECT total(score) FROM detections WHERE negative_id IS NOT NULL),
-       (SELECT count(*) FROM likenesses), (SELECT total(cluster) + total(place) FROM likenesses),
-       (SELECT total(unlabelled) FROM likenesses),
+       (SELECT count(*) FROM likenesses),
+       (SELECT total((negative_id % 256 + 1) * (coalesce(cluster, -1) + 1024 * coalesce(place, -1))) FROM likenesses),
+       (SELECT total((negative_id % 256 + 1) * unlabelled) FROM likenesses),
        (SELECT total((id % 256 + 1) * (unicode(sha256) + 128 * unicode(substr(sha256, 2)))) FROM negatives)
 """
 _DECISIONS = """
