@@ -173,13 +173,15 @@ function fill(line) {
   const tile = tiles.get(line), id = headOf(line), row = shown.rows.get(id);
   if (!tile) return;
   const ids = idsOf(line), count = ids.length, waits = waitingState(id);
+  const isHeld = waits === undefined && row?.state === "unreviewed" && row.held_back;
   tile.setAttribute("aria-selected", ids.every((each) => shown.selected.has(each)));
   tile.classList.toggle("at", line === shown.at);
   tile.classList.toggle("waits", waits !== undefined);
+  tile.classList.toggle("held", isHeld);
   if (!row) return;
   tile.dataset.state = row.state;
   tile.dataset.id = id;
-  tile.querySelector(".mark").textContent = waits === undefined ? MARKS[row.state] : `… ${MARKS[waits] || "clear"}`;
+  tile.querySelector(".mark").textContent = isHeld ? "held back" : waits === undefined ? MARKS[row.state] : `… ${MARKS[waits] || "clear"}`;
   const many = tile.querySelector(".many");
   many.hidden = count < 2;
   many.textContent = view.group === "place" ? `${count} frames` : `${count}`;
@@ -189,8 +191,8 @@ function fill(line) {
     tile.querySelector(".score").textContent = row.score.toFixed(2);
   }
   const likely = view.sort === "unlabelled" && row.unlabelled !== null ? `likely ${row.unlabelled.toFixed(2)}, ` : "";
-  const doubt = row.held_back ? "held back, " : likely;
-  tile.querySelector(".name").textContent = `${doubt}${row.class}`;
+  const doubt = isHeld ? "held back, " : likely;
+  tile.querySelector(".name").textContent = `${likely}${row.class}`;
   const group = count < 2 ? "" : view.group === "place" ? `, fires here in ${count} frames` : `, ${count} alike`;
   const verdict = waits === undefined ? CALLED[row.state] : `${CALLED[waits]}, not stored yet`;
   tile.setAttribute("aria-label", `${doubt}${row.class}, score ${row.score.toFixed(2)}, ${verdict}${group}, from ${row.source}`);
