@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 
 import negmine
 from negmine.bank.bank import Bank
-from negmine.bank.gaps import Gap, likely_misses
+from negmine.bank.gaps import Gap, find_gaps, likely_misses
 from negmine.bank.merging import merge_banks
 from negmine.bank.records import ItemRecord, LikelyMiss
 from negmine.bank.verdicts import Verdicts
@@ -139,6 +139,17 @@ def test_what_a_likely_miss_is_not(bank: Path, told: Told, arguments: list[str],
     error = told("bank", *(each.replace("{g}", name) for each in arguments)).exception
     assert isinstance(error, (BankError, ConfigError)) and said in str(error)
     assert {gap.state for gap in misses(bank)} == {"unreviewed"}
+
+
+def test_each_is_found_by_the_beginning_of_its_id(bank: Path) -> None:
+    hashes = ["abcd1", "abcd2", "abcf0", "ffff0"]
+    gaps = [replace(misses(bank)[0], sha256=each.ljust(64, "0")) for each in hashes]
+    assert find_gaps([], [], bank) == []
+    assert find_gaps(gaps, ["GFFFF", "gabcd2", "gabcf"], bank) == [gaps[3], gaps[1], gaps[2]]
+    with pytest.raises(BankError, match="gabcd is the beginning of 2 likely misses; give more digits"):
+        find_gaps(gaps, ["gffff", "gabcd"], bank)
+    with pytest.raises(BankError, match="no likely miss gabce"):
+        find_gaps(gaps, ["gabce"], bank)
 
 
 def test_a_verdict_is_about_the_place_whichever_run_finds_it_again(bank: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import sqlite3
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -186,26 +187,31 @@ def is_gap_name(text: str) -> bool:
     return _PREFIX.fullmatch(text.strip().lower()) is not None
 
 
-def find_gap(gaps: Iterable[Gap], prefix: str, folder: Path) -> Gap:
-    """The likely miss with an ID that begins so.
+def find_gaps(gaps: Iterable[Gap], prefixes: Iterable[str], folder: Path) -> list[Gap]:
+    """The likely misses with IDs that begin so, in this order.
 
     Args:
         gaps: of the bank.
-        prefix: `is_gap_name` holds for it.
+        prefixes: `is_gap_name` holds for each.
         folder: of the bank.
 
     Raises:
         BankError: where no ID or several begin so.
     """
-    text = prefix.strip().lower()
-    found = [gap for gap in gaps if gap.sha256.startswith(text[1:])]
-    if len(found) > 1:
-        raise BankError(f"{text} is the beginning of {len(found)} likely misses; give more digits")
-    if not found:
-        raise BankError(
-            f"bank {printable(folder)} has no likely miss {text}; `negmine bank list --gaps --limit 0` lists all"
-        )
-    return found[0]
+    by_hash = sorted(gaps, key=lambda gap: gap.sha256)
+    found = []
+    for text in (prefix.strip().lower() for prefix in prefixes):
+        digits = text.removeprefix(GAP_MARK)
+        first = bisect_left(by_hash, digits, key=lambda gap: gap.sha256)
+        after = bisect_left(by_hash, f"{digits}g", first, key=lambda gap: gap.sha256)  # g comes after all hex digits
+        if after - first > 1:
+            raise BankError(f"{text} is the beginning of {after - first} likely misses; give more digits")
+        if after == first:
+            raise BankError(
+                f"bank {printable(folder)} has no likely miss {text}; `negmine bank list --gaps --limit 0` lists all"
+            )
+        found.append(by_hash[first])
+    return found
 
 
 def judge(connection: sqlite3.Connection, gaps: Sequence[Gap], state: ReviewState) -> tuple[Gap, ...]:
