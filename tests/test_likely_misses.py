@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 
 import negmine
 from negmine.bank.bank import Bank
-from negmine.bank.gaps import Gap, likely_misses
+from negmine.bank.gaps import Gap, find_gaps, likely_misses
 from negmine.bank.merging import merge_banks
 from negmine.bank.records import ItemRecord, LikelyMiss
 from negmine.bank.verdicts import Verdicts
@@ -141,6 +141,17 @@ def test_what_a_likely_miss_is_not(bank: Path, told: Told, arguments: list[str],
     assert {gap.state for gap in misses(bank)} == {"unreviewed"}
 
 
+def test_each_is_found_by_the_beginning_of_its_id(bank: Path) -> None:
+    hashes = ["abcd1", "abcd2", "abcf0", "ffff0"]
+    gaps = [replace(misses(bank)[0], sha256=each.ljust(64, "0")) for each in hashes]
+    assert find_gaps([], [], bank) == []
+    assert find_gaps(gaps, ["GFFFF", "gabcd2", "gabcf"], bank) == [gaps[3], gaps[1], gaps[2]]
+    with pytest.raises(BankError, match="gabcd is the beginning of 2 likely misses; give more digits"):
+        find_gaps(gaps, ["gffff", "gabcd"], bank)
+    with pytest.raises(BankError, match="no likely miss gabce"):
+        find_gaps(gaps, ["gabce"], bank)
+
+
 def test_a_verdict_is_about_the_place_whichever_run_finds_it_again(bank: Path, tmp_path: Path) -> None:
     judge(bank, misses(bank)[0], "rejected")
     store(bank, tmp_path / "a.png", [("cat", 0.95, (61, 20, 81, 40)), ("cat", 0.6, SOFT)], weights="other")
@@ -208,6 +219,19 @@ def test_the_page_lists_shows_and_judges_them(bank: Path, page: TestClient) -> N
     assert [gap.state for gap in misses(bank)] == ["target", "unreviewed", "target"]
     left = page.get(f"/api/list?kind=misses&state=unreviewed&also={soft.id}").content
     assert [row[0] for row in struct.iter_unpack("<iiiI", left)] == [other.id, soft.id]
+
+
+def test_verdicts_that_change_places_are_noticed(bank: Path, page: TestClient) -> None:
+    one, _, two = misses(bank)
+    judge(bank, one, "target")
+    judge(bank, two, "rejected")
+    before = page.get("/api/changes?kind=misses").json()
+    with Verdicts(bank) as verdicts, verdicts._write() as connection:
+        connection.execute("UPDATE gap_reviews SET state = CASE state WHEN 'target' THEN 'rejected' ELSE 'target' END")
+    after = page.get("/api/changes?kind=misses").json()
+    assert after["states"] == before["states"] and after["decisions"] != before["decisions"]
+    rows = page.get(f"/api/rows?kind=misses&ids={one.id},{two.id}").json()
+    assert [row["state"] for row in rows] == ["rejected", "target"]
 
 
 @pytest.mark.parametrize("path", ["/api/list?kind=cats", "/api/misses/99", "/api/rows?kind=misses&ids=x"])

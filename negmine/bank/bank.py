@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
+from negmine.bank.among import among
 from negmine.bank.cells import (
     CLASS_NAMES,
     FLAG,
@@ -50,8 +51,8 @@ _NEGATIVES = """
 SELECT n.id, n.file, n.sha256, n.width, n.height, d.score, d.class_name, s.key, s.sha256,
        c.x1, c.y1, c.x2, c.y2, coalesce(r.state, 'unreviewed'), l.unlabelled, h.is_flicker
 FROM (SELECT min(every.id) AS id, every.negative_id, most.is_flicker FROM detections every
-      JOIN (SELECT negative_id, max(score) AS score, min(kind = 'flicker') AS is_flicker FROM detections WHERE {}
-            GROUP BY negative_id) most
+      JOIN (SELECT negative_id, max(score) AS score, min(kind = 'flicker') AS is_flicker FROM detections
+            WHERE negative_id {} GROUP BY negative_id) most
         ON most.negative_id = every.negative_id AND most.score = every.score
       GROUP BY every.negative_id) h
 JOIN detections d ON d.id = h.id
@@ -132,8 +133,7 @@ class Bank:
             "class_name": TEXT, "key": KEY, "source": SHA256, **RECT, "state": REVIEW,
             "unlabelled": NUMBER_OR_NULL, "is_flicker": FLAG,
         }  # fmt: skip
-        where = "negative_id IS NOT NULL" if numbers is None else "negative_id IN (SELECT value FROM json_each(?))"
-        asked = () if numbers is None else (json.dumps(list(numbers)),)
+        where, asked = ("IS NOT NULL", ()) if numbers is None else self.among(numbers)
         for row in self.rows(_NEGATIVES.format(where), columns, asked):
             number, file, sha256, width, height, score, class_name, path, source_sha256, *rest = row
             *rect, review, unlabelled, is_flicker = rest
@@ -169,11 +169,10 @@ class Bank:
 
         Usually that is one image; there are several where crops have equal bytes.
         """
-        where = "" if numbers is None else "WHERE c.negative_id IN (SELECT value FROM json_each(?))"
-        asked = () if numbers is None else (json.dumps(list(numbers)),)
+        where, asked = ("IS NOT NULL", ()) if numbers is None else self.among(numbers)
         question = (
             "SELECT c.negative_id, s.sha256, s.key, c.x1, c.y1, c.x2, c.y2 FROM crops c"
-            f" JOIN sources s ON s.id = c.source_id {where} ORDER BY c.negative_id, s.sha256"
+            f" JOIN sources s ON s.id = c.source_id WHERE c.negative_id {where} ORDER BY c.negative_id, s.sha256"
         )
         columns = {"negative_id": WHOLE, "sha256": SHA256, "key": KEY, **RECT}
         found: dict[int, list[Cut]] = {}
@@ -280,6 +279,10 @@ class Bank:
         """The columns of a query of the bank's own, for whoever needs all rows; see `rows` and `checked_columns`."""
         with bank_errors(self.folder):
             return checked_columns(self._now().execute(sql, parameters).fetchall(), columns)
+
+    def among(self, values: Sequence[int] | Sequence[str]) -> tuple[str, tuple[str, ...]]:
+        """What stands in a question behind a column that has one of these values, and the parameters of that."""
+        return among(self._now(), values)
 
     def scalar(self, sql: str, parameters: tuple[object, ...] = ()) -> str | int | float | None:
         """The first column of the first row of any SQL query, for notebooks; None where there is no row."""

@@ -48,7 +48,7 @@ FROM detections d JOIN sources s ON s.id = d.source_id WHERE s.sha256 = ?2 ORDER
 """
 _HARDEST_BOXES = """
 SELECT negative_id, max(score), x1, y1, x2, y2 FROM detections
-WHERE negative_id IN (SELECT value FROM json_each(?)) GROUP BY negative_id
+WHERE negative_id {} GROUP BY negative_id
 """
 _OBJECTS = """
 SELECT DISTINCT o.class_name, o.x1, o.y1, o.x2, o.y2 FROM objects o JOIN truths t ON t.id = o.truth_id
@@ -214,7 +214,8 @@ def in_order(bank: Bank, negative_ids: Sequence[int]) -> list[Negative]:
 
 def hardest_boxes(bank: Bank, negative_ids: Sequence[int]) -> dict[int, tuple[float, float, float, float]]:
     """The box of the hardest false positive of each negative, xyxy in pixels of the source, by its number."""
-    rows = bank.rows(_HARDEST_BOXES, {"negative_id": WHOLE, "score": NUMBER, **BOX}, (json.dumps(list(negative_ids)),))
+    within, asked = bank.among(negative_ids)
+    rows = bank.rows(_HARDEST_BOXES.format(within), {"negative_id": WHOLE, "score": NUMBER, **BOX}, asked)
     return {number: (x1, y1, x2, y2) for number, _, x1, y1, x2, y2 in rows}
 
 

@@ -6,11 +6,11 @@ another negative around the same place. Neither may turn a target that nobody la
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from negmine.bank.among import among
 from negmine.bank.cells import BOX, NUMBER, NUMBER_OR_NULL, REVIEW, TEXT, WHOLE, checked
 from negmine.bank.filters import ReviewState
 from negmine.boxes import box_iou
@@ -59,8 +59,8 @@ def doubts_of(connection: sqlite3.Connection, negative_ids: Collection[int]) -> 
     """What was said of negatives; those of which nothing was said are left out."""
     if not negative_ids:
         return []
-    question = _OF_NEGATIVES.format("d.negative_id IN (SELECT value FROM json_each(?))")
-    return _read(connection.execute(question, (json.dumps(sorted(negative_ids)),)))
+    within, asked = among(connection, sorted(negative_ids))
+    return _read(connection.execute(_OF_NEGATIVES.format(f"d.negative_id {within}"), asked))
 
 
 def keep_doubts(connection: sqlite3.Connection, doubts: Iterable[Doubt]) -> None:
@@ -80,8 +80,9 @@ def forget_doubts(connection: sqlite3.Connection, negative_ids: Collection[int])
     """Forget what was kept of the places of negatives: a person has decided otherwise."""
     if connection.execute("SELECT 1 FROM doubts LIMIT 1").fetchone() is None:
         return
-    question = "SELECT source_id, x1, y1, x2, y2 FROM detections WHERE negative_id IN (SELECT value FROM json_each(?))"
-    rows = connection.execute(question, (json.dumps(sorted(negative_ids)),)).fetchall()
+    within, asked = among(connection, sorted(negative_ids))
+    question = f"SELECT source_id, x1, y1, x2, y2 FROM detections WHERE negative_id {within}"
+    rows = connection.execute(question, asked).fetchall()
     for source, *box in checked(rows, {"source_id": WHOLE, **BOX}):
         kept = _read(connection.execute(_KEPT, (source,)))
         connection.executemany(

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from negmine.bank.among import LISTED
+
 ReviewState = Literal["unreviewed", "accepted", "rejected", "target"]
 STATES: tuple[ReviewState, ...] = get_args(ReviewState)
 Sort = Literal["score", "class", "source", "newest", "unlabelled", "cluster"]
@@ -53,14 +55,13 @@ class NegativeFilter:
     def conditions(self) -> tuple[list[str], list[object]]:
         """SQL conditions and their values."""
         every: list[tuple[str, object]] = [
-            ("d.class_name IN (SELECT value FROM json_each(?))", json.dumps(self.classes) if self.classes else None),
+            (f"d.class_name {LISTED}", json.dumps(self.classes) if self.classes else None),
             (
-                "coalesce(r.state, 'unreviewed') IN (SELECT value FROM json_each(?))",
+                f"coalesce(r.state, 'unreviewed') {LISTED}",
                 json.dumps(self.states) if self.states else None,
             ),
             (
-                "EXISTS (SELECT 1 FROM detections x WHERE x.negative_id = n.id"
-                " AND x.run_id IN (SELECT value FROM json_each(?)))",
+                f"EXISTS (SELECT 1 FROM detections x WHERE x.negative_id = n.id AND x.run_id {LISTED})",
                 json.dumps(self.runs) if self.runs else None,
             ),
             ("d.score >= ?", self.min_score),

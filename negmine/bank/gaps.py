@@ -9,6 +9,7 @@ import json
 import os
 import re
 import sqlite3
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -38,15 +39,17 @@ FROM gaps g JOIN sources s ON s.id = g.source_id ORDER BY g.score DESC, g.id
 """
 _REVIEWS = """
 SELECT s.sha256, r.class_name, r.state, r.x1, r.y1, r.x2, r.y2
-FROM gap_reviews r JOIN sources s ON s.id = r.source_id WHERE s.sha256 IN (SELECT value FROM json_each(?))
+FROM gap_reviews r JOIN sources s ON s.id = r.source_id WHERE s.sha256 {}
 ORDER BY s.sha256, r.class_name, r.x1, r.y1, r.x2, r.y2
 """
-_STAMP = """
-SELECT (SELECT count(*) FROM gaps), (SELECT coalesce(max(id), 0) FROM gaps), (SELECT total(score) FROM gaps),
-       (SELECT count(*) FROM gap_reviews), (SELECT total(state = 'target') FROM gap_reviews),
-       (SELECT total(source_id * (x1 + 3 * y1)) FROM gap_reviews)
+_FOUND = """
+SELECT count(*), coalesce(max(id), 0), total(score),
+       total((id % 1024 + 1) * (source_id + unicode(class_name) + x1 + 3 * y1 + 5 * x2 + 7 * y2))
+FROM gaps
 """
-_STAMP_COLUMNS = {str(number): NUMBER for number in range(6)}
+_SAID = """
+SELECT source_id, class_name, state, x1, y1, x2, y2 FROM gap_reviews ORDER BY source_id, class_name, x1, y1, x2, y2
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +164,14 @@ def gap_counts(gaps: Iterable[Gap]) -> dict[ReviewState, int]:
     return {state: counted_states[state] for state in GAP_STATES}
 
 
-def gap_stamp(bank: Bank) -> tuple[float, ...]:
-    """What stays the same while no likely miss comes, goes or is judged."""
-    return next(bank.rows(_STAMP, _STAMP_COLUMNS))
+def gap_stamp(bank: Bank) -> tuple[object, ...]:
+    """What stays the same while no likely miss comes, goes or is judged: sums of what was found, and all verdicts.
+
+    Sums of these would be the same after two of them have changed places.
+    """
+    found = bank.rows(_FOUND, {str(number): NUMBER for number in range(4)})
+    said = bank.rows(_SAID, {"source_id": WHOLE, "class_name": TEXT, "state": REVIEW, **BOX})
+    return *found, *said
 
 
 def gap_digits(gaps: Sequence[Gap]) -> int:
@@ -179,26 +187,31 @@ def is_gap_name(text: str) -> bool:
     return _PREFIX.fullmatch(text.strip().lower()) is not None
 
 
-def find_gap(gaps: Iterable[Gap], prefix: str, folder: Path) -> Gap:
-    """The likely miss with an ID that begins so.
+def find_gaps(gaps: Iterable[Gap], prefixes: Iterable[str], folder: Path) -> list[Gap]:
+    """The likely misses with IDs that begin so, in this order.
 
     Args:
         gaps: of the bank.
-        prefix: `is_gap_name` holds for it.
+        prefixes: `is_gap_name` holds for each.
         folder: of the bank.
 
     Raises:
         BankError: where no ID or several begin so.
     """
-    text = prefix.strip().lower()
-    found = [gap for gap in gaps if gap.sha256.startswith(text[1:])]
-    if len(found) > 1:
-        raise BankError(f"{text} is the beginning of {len(found)} likely misses; give more digits")
-    if not found:
-        raise BankError(
-            f"bank {printable(folder)} has no likely miss {text}; `negmine bank list --gaps --limit 0` lists all"
-        )
-    return found[0]
+    by_hash = sorted(gaps, key=lambda gap: gap.sha256)
+    found = []
+    for text in (prefix.strip().lower() for prefix in prefixes):
+        digits = text.removeprefix(GAP_MARK)
+        first = bisect_left(by_hash, digits, key=lambda gap: gap.sha256)
+        after = bisect_left(by_hash, f"{digits}g", first, key=lambda gap: gap.sha256)  # g comes after all hex digits
+        if after - first > 1:
+            raise BankError(f"{text} is the beginning of {after - first} likely misses; give more digits")
+        if after == first:
+            raise BankError(
+                f"bank {printable(folder)} has no likely miss {text}; `negmine bank list --gaps --limit 0` lists all"
+            )
+        found.append(by_hash[first])
+    return found
 
 
 def judge(connection: sqlite3.Connection, gaps: Sequence[Gap], state: ReviewState) -> tuple[Gap, ...]:
@@ -280,7 +293,8 @@ def at_place(box: Box, others: Sequence[Box]) -> list[bool]:
 def _reviews(bank: Bank, sources: Iterable[str]) -> dict[tuple[str, str], list[tuple[ReviewState, Box]]]:
     columns = {"sha256": SHA256, "class_name": TEXT, "state": REVIEW, **BOX}
     found: dict[tuple[str, str], list[tuple[ReviewState, Box]]] = defaultdict(list)
-    for sha256, name, state, x1, y1, x2, y2 in bank.rows(_REVIEWS, columns, (json.dumps(sorted(sources)),)):
+    within, asked = bank.among(sorted(sources))
+    for sha256, name, state, x1, y1, x2, y2 in bank.rows(_REVIEWS.format(within), columns, asked):
         found[sha256, name].append((state, (x1, y1, x2, y2)))
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 
@@ -11,7 +10,7 @@ from negmine.bank.cells import SHA256, TEXT, WHOLE
 from negmine.bank.connection import DATABASE
 from negmine.files import sha256_of
 
-_HASHES = "SELECT id, sha256 FROM negatives WHERE id IN (SELECT value FROM json_each(?))"
+_HASHES = "SELECT id, sha256 FROM negatives WHERE id {}"
 
 
 def database_key(bank: Bank) -> str:
@@ -24,7 +23,8 @@ def database_key(bank: Bank) -> str:
 
 def sha256s_of(bank: Bank, negative_ids: Sequence[int]) -> dict[int, str]:
     """The hashes of negatives, by their numbers; those that are gone are left out."""
-    return dict(bank.rows(_HASHES, {"id": WHOLE, "sha256": SHA256}, (json.dumps(list(negative_ids)),)))
+    within, asked = bank.among(negative_ids)
+    return dict(bank.rows(_HASHES.format(within), {"id": WHOLE, "sha256": SHA256}, asked))
 
 
 def origin_of(bank: Bank, act_id: int) -> str | None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -37,13 +36,13 @@ ORDER BY path, id
 """
 _RUNS = "SELECT DISTINCT run_id, negative_id FROM detections WHERE negative_id IS NOT NULL"
 _REVIEWS = "SELECT negative_id, state FROM reviews"
-_ASKED = "negative_id IN (SELECT value FROM json_each(?))"
 _CONTENT = """
 SELECT (SELECT count(*) FROM negatives), (SELECT coalesce(max(id), 0) FROM negatives),
        (SELECT count(*) FROM detections), (SELECT coalesce(max(id), 0) FROM detections),
        (SELECT total(score) FROM detections WHERE negative_id IS NOT NULL),
-       (SELECT count(*) FROM likenesses), (SELECT total(cluster) + total(place) FROM likenesses),
-       (SELECT total(unlabelled) FROM likenesses),
+       (SELECT count(*) FROM likenesses),
+       (SELECT total((negative_id % 256 + 1) * (coalesce(cluster, -1) + 1024 * coalesce(place, -1))) FROM likenesses),
+       (SELECT total((negative_id % 256 + 1) * unlabelled) FROM likenesses),
        (SELECT total((id % 256 + 1) * (unicode(sha256) + 128 * unicode(substr(sha256, 2)))) FROM negatives)
 """
 _DECISIONS = """
@@ -226,9 +225,8 @@ def decided_states(bank: Bank, negative_ids: Sequence[int] | None = None) -> dic
     columns = {"negative_id": WHOLE, "state": REVIEW}
     if negative_ids is None:
         return dict(bank.rows(_REVIEWS, columns))
-    found: dict[int, ReviewState] = dict(
-        bank.rows(f"{_REVIEWS} WHERE {_ASKED}", columns, (json.dumps(list(negative_ids)),))
-    )
+    within, asked = bank.among(negative_ids)
+    found: dict[int, ReviewState] = dict(bank.rows(f"{_REVIEWS} WHERE negative_id {within}", columns, asked))
     return {number: found.get(number, "unreviewed") for number in negative_ids}
 
 

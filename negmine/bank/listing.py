@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from negmine.paths import printable
 SCHEMA_VERSION = 1
 _LIKENESSES = """
 SELECT negative_id, unlabelled, cluster, place FROM likenesses
-WHERE negative_id IN (SELECT value FROM json_each(?))
+WHERE negative_id {}
 """
 
 
@@ -122,5 +121,6 @@ def likenesses_of(bank: Bank, numbers: list[int]) -> Mapping[int, LikenessRow]:
     columns = {
         "negative_id": WHOLE, "unlabelled": NUMBER_OR_NULL, "cluster": WHOLE_OR_NULL, "place": WHOLE_OR_NULL,
     }  # fmt: skip
-    rows = bank.rows(_LIKENESSES, columns, (json.dumps(numbers),))
+    within, asked = bank.among(numbers)
+    rows = bank.rows(_LIKENESSES.format(within), columns, asked)
     return {number: LikenessRow(unlabelled, cluster, place) for number, unlabelled, cluster, place in rows}

@@ -19,6 +19,7 @@ from negmine.bank.bank import Bank
 from negmine.bank.cells import BOX, RECT, SHA256, SIDE, WHOLE, Row
 from negmine.bank.connection import DATABASE, against_writers, bank_errors
 from negmine.bank.filters import ConflictRule
+from negmine.bank.identity import sha256s_of
 from negmine.bank.merge_result import BankMergeResult, MergedBank
 from negmine.bank.merge_store import ReadyNegative, doubts_of
 from negmine.bank.other_bank import OtherBank, OtherNegative, OtherSource, OtherVariant, read_other
@@ -45,7 +46,7 @@ FROM objects o JOIN truths t ON t.id = o.truth_id JOIN sources s ON s.id = t.sou
 """
 _OWN_CROPS = """
 SELECT c.negative_id, s.sha256, c.x1, c.y1, c.x2, c.y2 FROM crops c JOIN sources s ON s.id = c.source_id
-WHERE c.negative_id IN (SELECT value FROM json_each(?))
+WHERE c.negative_id {}
 """
 
 
@@ -181,9 +182,8 @@ class _Merge:
             touching = {number for number, rect in source.crops if _touches(rect, blocked.get(source.sha256))}
             refused |= touching & self._other.negatives.keys()
         there = {own: number for number, own in self._own.items()}
-        rows = self._writer.rows(
-            _OWN_CROPS, {"negative_id": WHOLE, "sha256": SHA256, **RECT}, (json.dumps(list(there)),)
-        )
+        within, asked = self._writer.among([*there])
+        rows = self._writer.rows(_OWN_CROPS.format(within), {"negative_id": WHOLE, "sha256": SHA256, **RECT}, asked)
         return refused | {there[own] for own, sha256, *rect in rows if _touches(Rect(*rect), blocked.get(sha256))}
 
     def _take(self, known: dict[int, int]) -> None:
@@ -273,9 +273,7 @@ class _Merge:
             self._since = time.monotonic()
 
     def _withdraw(self, negatives: set[int]) -> dict[int, str]:
-        question = "SELECT id, sha256 FROM negatives WHERE id IN (SELECT value FROM json_each(?))"
-        rows = self._writer.rows(question, {"id": WHOLE, "sha256": SHA256}, (json.dumps(sorted(negatives)),))
-        named: dict[int, str] = dict(rows)
+        named = sha256s_of(self._writer, sorted(negatives))
         self._writer.merge_store().withdraw(set(named))
         return named
 

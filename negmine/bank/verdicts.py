@@ -6,12 +6,12 @@ same bank, and other windows may decide too. Each waits for the other no longer 
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from negmine.bank.among import among
 from negmine.bank.bank import Bank
 from negmine.bank.carried_verdicts import forget_doubts
 from negmine.bank.cells import REVIEW, TEXT, WHOLE, checked
@@ -23,11 +23,11 @@ from negmine.errors import BankError
 from negmine.paths import printable
 from negmine.words import counted
 
-_KNOWN = "SELECT id FROM negatives WHERE id IN (SELECT value FROM json_each(?))"
+_KNOWN = "SELECT id FROM negatives WHERE id {}"
 _CHANGED = """
 INSERT INTO act_negatives (act_id, negative_id, before)
-SELECT ?1, n.id, coalesce(r.state, 'unreviewed') FROM negatives n LEFT JOIN reviews r ON r.negative_id = n.id
-WHERE n.id IN (SELECT value FROM json_each(?2)) AND coalesce(r.state, 'unreviewed') != ?3
+SELECT ?, n.id, coalesce(r.state, 'unreviewed') FROM negatives n LEFT JOIN reviews r ON r.negative_id = n.id
+WHERE n.id {} AND coalesce(r.state, 'unreviewed') != ?
 """
 _STATES = "SELECT a.negative_id, {} FROM act_negatives a JOIN acts ON acts.id = a.act_id WHERE a.act_id = ?1"
 # The state that the last act before it that holds gave a negative, or that before all of them.
@@ -180,8 +180,8 @@ def decide(
     connection: sqlite3.Connection, folder: Path, negative_ids: Sequence[int], state: ReviewState, *, origin: str
 ) -> Act | None:
     """`Verdicts.decide`, inside a transaction of the caller."""
-    asked = json.dumps(list(negative_ids))
-    known = {number for (number,) in checked(connection.execute(_KNOWN, (asked,)), {"id": WHOLE})}
+    within, asked = among(connection, negative_ids)
+    known = {number for (number,) in checked(connection.execute(_KNOWN.format(within), asked), {"id": WHOLE})}
     unknown = sorted(set(negative_ids) - known)
     if unknown:
         names = ", ".join(map(str, unknown[:5])) + (", ..." if len(unknown) > 5 else "")
@@ -195,10 +195,10 @@ def record(
     connection: sqlite3.Connection, negative_ids: Sequence[int], state: ReviewState, *, origin: str
 ) -> Act | None:
     """Store a verdict on negatives that are there, inside a transaction of the caller; see `Verdicts.decide`."""
-    asked = json.dumps(list(negative_ids))
+    within, asked = among(connection, negative_ids)
     cursor = connection.execute("INSERT INTO acts (state, origin, undone) VALUES (?, ?, 0)", (state, origin))
     number = int(cursor.lastrowid or 0)
-    connection.execute(_CHANGED, (number, asked, state))
+    connection.execute(_CHANGED.format(within), (number, *asked, state))
     question = _STATES.format("acts.state")
     rows = list(checked(connection.execute(question, (number,)), {"negative_id": WHOLE, "state": TEXT}))
     if not rows:

@@ -110,11 +110,6 @@ class ChosenThresholds:
     others: float | None
     path: Path
 
-    @property
-    def not_reached(self) -> tuple[str, ...]:
-        """The classes that do not reach what is wanted at any score."""
-        return tuple(name for name, each in self.classes.items() if not each.is_reached)
-
     def to_dict(self) -> dict[str, object]:
         """JSON values, as in the file."""
         return {

@@ -164,10 +164,10 @@ def _figures(
     coco = [coco_matches(each) for each in matched]
     models = figures_at_equal_recall(matched, config, coco)
     scores = [ImageScores.of(each, conf=config.conf, group_of=group_of) for each in matched]
-    at_recalls, differences = intervals_of_models(
-        scores, conf=config.conf, at_recall=models[0].at_recall, seed=config.seed
-    )
     weights, groups = figure_samples(scores[0], seed=config.seed), counted_groups(scores[0])
+    at_recalls, differences = intervals_of_models(
+        scores, weights, conf=config.conf, at_recall=models[0].at_recall, seed=config.seed
+    )
     intervals = tuple(
         model_intervals(each, of_one, fppi, weights, groups, config, at_recall=models[0].at_recall)
         for each, of_one, fppi in zip(matched, coco, at_recalls, strict=True)

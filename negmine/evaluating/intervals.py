@@ -82,8 +82,7 @@ class SampledFigures:
             conf: threshold of recall and FPPI.
             at_recall: the recall that detectors are compared at.
         """
-        weights = np.concatenate([np.ones_like(weights[:1]), weights])
-        curve = SampledCurve(scores, weights)
+        curve = SampledCurve(scores, observed_first(weights))
         recalls = [*RECALLS, *([at_recall] if at_recall else [])]
         false = curve.false_at(np.array(recalls))
         at = (*(f"{recall:g}" for recall in RECALLS), *(["at_recall"] if at_recall else []))
@@ -112,6 +111,11 @@ class SampledFigures:
 def figure_samples(scores: ImageScores, *, draws: int = DRAWS, seed: int = 0) -> IntArray:
     """[draws, I] samples of the images, for all detectors that ran on them."""
     return resample(scores.groups, scores.objects > 0, draws=draws, seed=seed)
+
+
+def observed_first(weights: IntArray) -> IntArray:
+    """[1 + B, I] from [B, I] samples: the images as they are, and then the samples."""
+    return np.concatenate([np.ones_like(weights[:1]), weights])
 
 
 def fppi_interval(fppi: FloatArray, images: int) -> Interval:
@@ -150,20 +154,20 @@ class Difference:
 
 
 def intervals_of_models(
-    scores: Sequence[ImageScores], *, conf: float, at_recall: float | None, seed: int = 0
+    scores: Sequence[ImageScores], weights: IntArray, *, conf: float, at_recall: float | None, seed: int = 0
 ) -> tuple[tuple[FigureIntervals, ...], tuple[Difference | None, ...]]:
     """The intervals of several models, and how each differs from the first.
 
     Args:
         scores: of each model on the same images.
+        weights: [B, I] `figure_samples` of the images.
         conf: threshold of recall and FPPI.
         at_recall: the recall that they are compared at; where it is None or 0, only figures are compared.
-        seed: of the samples.
+        seed: of the samples that curves are compared in.
 
     Returns:
         One item for each model; of the differences, the first is None.
     """
-    weights = figure_samples(scores[0], seed=seed)
     figures = [SampledFigures.of(each, weights, conf=conf, at_recall=at_recall) for each in scores]
     intervals = tuple(each.intervals() for each in figures)
     against: list[Comparison | None] = [None] * (len(scores) - 1)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from negmine.evaluating.image_scores import ImageScores, on_the_same_images
-from negmine.evaluating.intervals import counted_groups, figure_samples, fppi_interval
+from negmine.evaluating.intervals import counted_groups, figure_samples, fppi_interval, observed_first
 from negmine.evaluating.metrics.bootstrap import interval
 from negmine.evaluating.metrics.sampled_curve import SampledCurve
 from negmine.structures import FloatArray, IntArray
@@ -64,8 +64,7 @@ def curves_of(scores: Sequence[ImageScores], *, conf: float, seed: int) -> list[
         seed: of the samples, which all detectors share.
     """
     aligned = on_the_same_images(scores)
-    drawn = figure_samples(aligned[0], seed=seed)
-    weights = np.concatenate([np.ones((1, drawn.shape[1]), dtype=np.int64), drawn])
+    weights = observed_first(figure_samples(aligned[0], seed=seed))
     best = max(_best_recall(each) for each in aligned)
     recalls = np.linspace(max(best - _RANGE, 0.02), best, _POINTS) if best > 0 else np.zeros(0)
     lowest = max(_LOWEST, *(_lowest(each, conf) for each in aligned))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from negmine.bank.bank import Bank
-from negmine.bank.browsing import browse, in_order
+from negmine.bank.browsing import first, in_order
 from negmine.bank.filters import NegativeFilter, ReviewState
 from negmine.bank.records import Negative
 from negmine.paths import printable
@@ -112,10 +112,10 @@ def _clusters(facts: BankFacts) -> list[int]:
 def _galleries(rows: NegativeRows, wanted: Sequence[tuple[str, NegativeFilter]]) -> list[Gallery]:
     made = []
     for title, which in wanted:
-        numbers = browse(rows.bank, which)
-        figures = tuple(_of_negative(rows, each) for each in in_order(rows.bank, numbers[: rows.most]))
+        numbers, found = first(rows.bank, which, limit=rows.most)
+        figures = tuple(_of_negative(rows, each) for each in in_order(rows.bank, numbers))
         if figures:
-            made.append(Gallery(title, figures, len(numbers)))
+            made.append(Gallery(title, figures, found))
     return made
 
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from negmine.evaluating.comparing import CompareConfig
 from negmine.evaluating.image_scores import ImageScores, on_the_same_images
-from negmine.evaluating.intervals import counted_groups, figure_samples, fppi_interval, interval_values
+from negmine.evaluating.intervals import counted_groups, figure_samples, fppi_interval, interval_values, observed_first
 from negmine.evaluating.metrics.bootstrap import Interval, interval
 from negmine.evaluating.metrics.sampled_curve import SampledCurve
 from negmine.retraining.verdict import Standings
@@ -100,8 +100,7 @@ def report_on_others(
     else:
         chosen = tuple(_choice(aligned, part, config) for part in (half, ~half))
         parts = [(~half, chosen[0]), (half, chosen[1])] if chosen[0] != chosen[1] else [(every, chosen[0])]
-    drawn = figure_samples(aligned[0], draws=config.draws, seed=config.seed)
-    weights = np.concatenate([np.ones((1, len(every)), dtype=np.int64), drawn])
+    weights = observed_first(figure_samples(aligned[0], draws=config.draws, seed=config.seed))
     before = _fppi(aligned, [(part, 0) for part, _ in parts], weights, at_recall)
     after = _fppi(aligned, parts, weights, at_recall)
     return Report(

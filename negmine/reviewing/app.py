@@ -190,9 +190,13 @@ class _Site:
         index, gaps = await self._bank.index(), await self._bank.gaps()
         counts: documents.Document = {"negatives": len(index.ids), "misses": len(gaps)}
         if kind == "misses":
-            stamp = likely_misses.stamp(gaps)
-            states = likely_misses.states(gaps)
-            return {**_NOT_OF_MISSES, "counts": counts, "version": stamp, "decisions": str(states), "states": states}
+            return {
+                **_NOT_OF_MISSES,
+                "counts": counts,
+                "version": likely_misses.stamp(gaps),
+                "decisions": likely_misses.decisions(gaps),
+                "states": likely_misses.states(gaps),
+            }
         last, undoable = await self._bank.last_acts()
         return {
             "counts": counts,

@@ -63,6 +63,11 @@ def stamp(gaps: Mapping[int, Gap]) -> str:
     return f"misses {hash(tuple((number, gap.sha256) for number, gap in gaps.items()))}"
 
 
+def decisions(gaps: Mapping[int, Gap]) -> str:
+    """What changes when one of them is judged otherwise; as many as before may be in each state then."""
+    return f"{hash(tuple(gap.state for gap in gaps.values()))}"
+
+
 def act(changed: Sequence[Gap], state: ReviewState) -> Document | None:
     """A decision, with what each was before."""
     if not changed:

@@ -71,13 +71,15 @@ class ReviewedBank:
         self.key = self._reading.submit(database_key, self._bank).result()
         self._index_bank = self._connect(self._indexing, Bank)
         self._version = 1
+        # SQLite's versions of the data when content and decisions were compared
+        self._compared = self._noticed = self._reading.submit(self._bank.data_version).result()
         self._content = self._reading.submit(content_stamp, self._bank).result()
         self._decisions = self._reading.submit(decision_stamp, self._bank).result()
         self._first = self._indexing.submit(Index.read, self._index_bank)  # the page is there before it is
         self._renewed: Index | None = None
         self._gaps: dict[int, Gap] = {}
-        self._gap_stamp: Stamp = ()
-        self._compared = self._noticed = -1  # SQLite's versions of the data when content and decisions were compared
+        self._gap_stamp: tuple[object, ...] = ()
+        self._gaps_noticed = -1
         self._renewal: Future[tuple[Index, Stamp, float] | None] | None = None
         self._rested = 0.0  # moment from which the index may be renewed
 
@@ -125,8 +127,10 @@ class ReviewedBank:
 
     def _gaps_of(self, bank: Bank) -> Mapping[int, Gap]:
         """In the thread that reads."""
-        if (stamp := gap_stamp(bank)) != self._gap_stamp:
-            self._gaps, self._gap_stamp = {gap.id: gap for gap in likely_misses(bank)}, stamp
+        if (now := bank.data_version()) != self._gaps_noticed:
+            if (stamp := gap_stamp(bank)) != self._gap_stamp:
+                self._gaps, self._gap_stamp = {gap.id: gap for gap in likely_misses(bank)}, stamp
+            self._gaps_noticed = now
         return self._gaps
 
     async def judge_gaps(self, prefixes: Mapping[int, str], state: ReviewState) -> tuple[Gap, ...]:

@@ -12,7 +12,7 @@ from banks import RUN, judge
 
 from negmine.bank.browsing import browse, counts
 from negmine.bank.filters import SORTS, NegativeFilter
-from negmine.bank.index import Index, content_stamp, decided_states, decision_stamp
+from negmine.bank.index import Index, Stamp, content_stamp, decided_states, decision_stamp
 from negmine.bank.records import ScannedImage
 from negmine.bank.verdicts import Verdicts, decided_since, last_act, last_undoable
 from negmine.bank.writer import BankWriter
@@ -110,3 +110,18 @@ def test_a_stamp_tells_content_from_decisions(filled: BankWriter, store: Store, 
     content = content_stamp(filled)
     list(filled.query("UPDATE likenesses SET unlabelled = 0.4 WHERE negative_id = 1"))
     assert content_stamp(filled) != content
+
+
+@pytest.mark.parametrize("column", ["unlabelled", "cluster", "place"])
+def test_likenesses_that_change_places_change_the_stamp(filled: BankWriter, column: str) -> None:
+    one: dict[str, float] = {"unlabelled": 0.25, "cluster": 1, "place": 7}
+    two: dict[str, float] = {"unlabelled": 0.5, "cluster": 2, "place": 9}
+    before = _stamp_of(filled, one, two)
+    assert _stamp_of(filled, one | {column: two[column]}, two | {column: one[column]}) != before
+
+
+def _stamp_of(bank: BankWriter, *likenesses: dict[str, float]) -> Stamp:
+    list(bank.query("DELETE FROM likenesses"))
+    for number, each in enumerate(likenesses, start=1):
+        list(bank.query("INSERT INTO likenesses VALUES (?, ?, ?, ?)", (number, *each.values())))
+    return content_stamp(bank)

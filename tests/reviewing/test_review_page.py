@@ -184,8 +184,10 @@ def test_what_is_held_back_alone(make_bank: MakeBank, serve, drivers) -> None:  
     page.driver.refresh()
     page.wait_for_tiles()
     assert list(page.states()) == [3, 1] and page.driver.find_element(By.ID, "held").is_selected()
+    assert [mark.text for mark in page.all(".tile .mark")] == ["held back"] * 2
     page.press("t")
     until(lambda: page.text("#held-count") == "1" and page.states()[3] == "target")
+    assert [mark.text for mark in page.all(".tile .mark")] == ["◎ target", "held back"]
     assert page.errors() == []
 
 

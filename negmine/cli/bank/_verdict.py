@@ -28,7 +28,7 @@ _F = TypeVar("_F", bound=Callable[..., object])
 ORIGIN = "bank"  # of acts that are decided here
 _SCHEMA_VERSION = 1
 _STDIN = "-"
-_ID = re.compile(r"[gG]?[0-9a-fA-F]{4,64}")  # as `find` and `find_gap` take it
+_ID = re.compile(r"[gG]?[0-9a-fA-F]{4,64}")  # as `find` and `find_gaps` take it
 _DONE: Mapping[ReviewState, str] = {
     "accepted": "accepted",
     "rejected": "rejected",
@@ -112,10 +112,10 @@ def judge_gaps(verdicts: Verdicts, prefixes: Sequence[str], state: ReviewState, 
         state: the verdict.
         as_json: print a document.
     """
-    from negmine.bank.gaps import GAP_MARK, find_gap, gap_digits, likely_misses
+    from negmine.bank.gaps import GAP_MARK, find_gaps, gap_digits, likely_misses
 
     every = likely_misses(verdicts)
-    asked = {gap.id: gap.sha256 for gap in (find_gap(every, prefix, verdicts.folder) for prefix in prefixes)}
+    asked = {gap.id: gap.sha256 for gap in find_gaps(every, prefixes, verdicts.folder)}
     changed = verdicts.judge_gaps(asked, state)
     if as_json:
         rows = [{"id": f"{GAP_MARK}{gap.sha256}", "state": state} for gap in changed]

@@ -42,7 +42,13 @@ class _Known:
 
 
 def read_coco(
-    path: Path, images: Path | None, class_names: Path | None, base: Literal[0, 1] | None = None
+    path: Path,
+    data: bytes,
+    document: object,
+    *,
+    images: Path | None,
+    class_names: Path | None,
+    base: Literal[0, 1] | None,
 ) -> Predictions:
     """Read results.
 
@@ -52,6 +58,8 @@ def read_coco(
 
     Args:
         path: the results.
+        data: their bytes.
+        document: what is in them.
         images: a COCO file with images and categories.
         class_names: of the categories; needed where `images` does not say.
         base: the number of the first category in the results; None where `images` or the numbers tell.
@@ -60,9 +68,7 @@ def read_coco(
         PredictionsError: where a file is not such JSON, or names an image or category that is not listed.
         ConfigError: where the file of class names cannot be read.
     """
-    data = read_file(path)
     files = [("predictions", data)]
-    document = parse_json(path, data)
     if not isinstance(document, list):
         raise PredictionsError(f"{printable(path)}: expected a list of COCO results, found {kind_of(document)}")
     if images is not None:

@@ -8,11 +8,11 @@ https://docs.roboflow.com/deploy/serverless/object-detection.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
-from negmine.detectors.predictions.base import Predictions, is_number, kind_of, parse_json, read_file, short
+from negmine.detectors.predictions.base import Predictions, is_number, kind_of, parse_json, short
 from negmine.detectors.predictions.collecting import FoundBox, collected
 from negmine.detectors.predictions.names import ImageName, image_name
 from negmine.errors import PredictionsError
@@ -28,12 +28,12 @@ def is_of_one_image(document: object) -> bool:
 
 
 def read_per_image(
-    paths: Sequence[Path], home: Path, class_names: Path | None, base: Literal[0, 1] | None
+    texts: Mapping[Path, bytes], home: Path, class_names: Path | None, base: Literal[0, 1] | None
 ) -> Predictions:
     """Read such files.
 
     Args:
-        paths: of the files; each is named after its image.
+        texts: contents by path; each is named after its image.
         home: their folder, or the only one of them.
         class_names: of the class numbers; None where the files have names.
         base: the number of the first class; None for 0.
@@ -41,10 +41,9 @@ def read_per_image(
     Raises:
         PredictionsError: where a file is something else.
     """
-    files = [(path.name, read_file(path)) for path in paths]
     found: list[FoundBox] = []
     listed: set[ImageName] = set()
-    for path, (_, data) in zip(paths, files, strict=True):
+    for path, data in texts.items():
         document = parse_json(path, data)
         if not isinstance(document, Mapping) or not is_of_one_image(document):
             raise PredictionsError(
@@ -56,6 +55,7 @@ def read_per_image(
         boxes = list(read(document, own, printable(path), class_names is None))
         listed |= {own} if not boxes else {each.image for each in boxes}
         found += boxes
+    files = [(path.name, data) for path, data in texts.items()]
     return collected(found, files, home, class_names=class_names, base=base or 0, listed=listed)
 
 

@@ -41,16 +41,15 @@ def read_predictions(config: PredictionsConfig) -> Predictions:
         raise PredictionsError(
             f"no predictions at {printable(path)}; name a JSON or CSV file, or a folder of .txt or .json files"
         )
-    if path.suffix.lower() == ".csv":
-        data = read_file(path)
-        return read_sink(path, data, csv_rows(path, data), class_names=names, base=config.category_base)
     data = read_file(path)
+    if path.suffix.lower() == ".csv":
+        return read_sink(path, data, csv_rows(path, data), class_names=names, base=config.category_base)
     document = parse_json(path, data)
     if is_of_one_image(document):
-        return read_per_image([path], path, names, config.category_base)
+        return read_per_image({path: data}, path, names, config.category_base)
     if isinstance(document, list) and document and isinstance(document[0], dict) and CORNERS[0] in document[0]:
         return read_sink(path, data, document, class_names=names, base=config.category_base)
-    return read_coco(path, images, names, config.category_base)
+    return read_coco(path, data, document, images=images, class_names=names, base=config.category_base)
 
 
 def _read_folder(path: Path, names: Path | None, config: PredictionsConfig) -> Predictions:
@@ -62,12 +61,11 @@ def _read_folder(path: Path, names: Path | None, config: PredictionsConfig) -> P
         raise PredictionsError(f"cannot read predictions: {error}") from error
     is_text = any(path / name != names and name != CLASSES for name in texts)
     if of_json and not is_text:
-        return read_per_image([path / name for name in of_json], path, names, base)
+        return read_per_image({path / name: read_file(path / name) for name in of_json}, path, names, base)
     if pickles and not is_text:
         raise PredictionsError(f"{printable(path)} holds pickles, which can run code and are not opened; {_WAY_OUT}")
-    paths = text_files(path, names)
-    if is_voc_results(paths):
-        return read_voc_results(paths, path, names)
-    rows = {each: read_file(each) for each in paths}
-    layout = layout_of(rows)
-    return read_yolo(path, names, base) if layout is None else read_rows(rows, path, layout, names, base)
+    texts = {each: read_file(each) for each in text_files(path, names)}
+    if is_voc_results(texts):
+        return read_voc_results(texts, path, names)
+    layout = layout_of(texts)
+    return read_yolo(texts, path, names, base) if layout is None else read_rows(texts, path, layout, names, base)

@@ -9,11 +9,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from negmine.detectors.predictions.base import Predictions, read_file
+from negmine.detectors.predictions.base import Predictions
 from negmine.detectors.predictions.collecting import FoundBox, collected
 from negmine.detectors.predictions.names import image_name
 from negmine.detectors.predictions.yolo import lines_of
@@ -24,25 +24,24 @@ _OF_CLASS = re.compile(r"(?:comp\d[^_]*_)?det_[^_]+_(.+)")
 _LEAST_PIXELS = 2.0  # a coordinate of this or more is no share of an image
 
 
-def is_voc_results(paths: Sequence[Path]) -> bool:
+def is_voc_results(paths: Collection[Path]) -> bool:
     """Whether files are named as the VOC devkit wants the results of a class to be."""
     return bool(paths) and all(_OF_CLASS.fullmatch(path.stem) for path in paths)
 
 
-def read_voc_results(paths: Sequence[Path], home: Path, class_names: Path | None) -> Predictions:
+def read_voc_results(texts: Mapping[Path, bytes], home: Path, class_names: Path | None) -> Predictions:
     """Read files of one class each.
 
     Args:
-        paths: of the files.
+        texts: contents by path.
         home: their folder.
         class_names: the classes that there are; None for those of the files.
 
     Raises:
         PredictionsError: where a row is something else.
     """
-    files = [(path.name, read_file(path)) for path in paths]
     found = []
-    for path, (_, data) in zip(paths, files, strict=True):
+    for path, data in texts.items():
         name = _OF_CLASS.fullmatch(path.stem)
         for where, line in lines_of(path, data):
             fields = line.split()
@@ -52,6 +51,7 @@ def read_voc_results(paths: Sequence[Path], home: Path, class_names: Path | None
             score, x1, y1, x2, y2 = numbers
             box = (x1 - 1, y1 - 1, x2 - 1, y2 - 1)  # the devkit counts from 1
             found.append(FoundBox(image_name(fields[0]), box, score, name[1], where))
+    files = [(path.name, data) for path, data in texts.items()]
     return collected(found, files, home, class_names=class_names, base=None)
 
 

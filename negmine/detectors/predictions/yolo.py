@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -20,13 +21,16 @@ CLASSES = "classes.txt"  # of labelImg, the class names
 _NAMES = ("data.yaml", CLASSES)
 
 
-def read_yolo(folder: Path, class_names: Path | None, base: Literal[0, 1] | None = None) -> Predictions:
-    """Read a folder of `STEM.txt`, rows `class cx cy w h conf` as fractions of the image.
+def read_yolo(
+    texts: Mapping[Path, bytes], home: Path, class_names: Path | None, base: Literal[0, 1] | None
+) -> Predictions:
+    """Read files `STEM.txt`, rows `class cx cy w h conf` as fractions of the image.
 
     An image without a file has no predictions: Ultralytics writes none where it finds nothing.
 
     Args:
-        folder: of the text files; folders below it are not read.
+        texts: contents by path; each is named after its image.
+        home: their folder.
         class_names: None for the `data.yaml` or `classes.txt` in the folder or above it.
         base: the number of the first class; None for 0.
 
@@ -34,12 +38,10 @@ def read_yolo(folder: Path, class_names: Path | None, base: Literal[0, 1] | None
         PredictionsError: where a file cannot be read, a row is invalid, or its class has no name.
         ConfigError: where the file of class names cannot be read.
     """
-    named = class_names or _names_beside(folder)
+    named = class_names or _names_beside(home)
     names = read_class_names(named)
-    paths = text_files(folder, named)
-    files = [(path.name, read_file(path)) for path in paths]
-    first = base or 0
-    rows = {(path.stem,): _rows(path, data, names, first) for path, (_, data) in zip(paths, files, strict=True)}
+    rows = {(path.stem,): _rows(path, data, names, base or 0) for path, data in texts.items()}
+    files = [(path.name, data) for path, data in texts.items()]
     filled: dict[ImageName, FloatArray] = {name: found for name, found in rows.items() if len(found)}
     return Predictions(names, filled, True, None, hash_files([*files, ("names", read_file(named))]))
 

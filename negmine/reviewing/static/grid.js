@@ -1,7 +1,7 @@
 // The grid: only the tiles in view exist. Here too: the frame, the selection, and loading the list anew.
 
 import { closePeek, showLarge } from "./large.js";
-import { alike, bank, clusterAt, hashOf, headOf, idsOf, layLines, negativeCount, placeAt, query, rememberView, shown, view } from "./negatives.js";
+import { alike, bank, clusterAt, hashOf, headOf, idsOf, layLines, lineOf, negativeCount, placeAt, positionsOf, query, rememberView, shown, takeList, view } from "./negatives.js";
 import { byId, CALLED, counted, countedItems, grouped, isOfMisses, kind, make, MARKS, NOUNS, say, showProblem, STATES } from "./page.js";
 import { ask, askJson } from "./server.js";
 import { waitingState } from "./waiting.js";
@@ -28,12 +28,11 @@ export async function loadList({ renewed }) {
   if (isSame && !renewed) return;
   const kept = headOf(shown.at), keptAnchor = headOf(shown.anchor), above = Math.floor(shown.at / layout.columns);
   const chosen = new Map([...shown.selected].map((id) => [id, hashOf(id)]));
-  shown.list = list;
-  layLines();
-  const line = shown.lineOf.get(kept);
-  shown.at = line ?? (renewed ? 0 : Math.min(shown.at, Math.max(shown.lines.length - 1, 0)));
-  shown.anchor = shown.lineOf.get(keptAnchor) ?? shown.at;
-  for (const [id, hash] of chosen) if (!shown.lineOf.has(id) || hashOf(id) !== hash) shown.selected.delete(id);
+  takeList(list);
+  const line = lineOf(kept);
+  shown.at = line ?? (renewed ? 0 : Math.min(shown.at, Math.max(shown.lineCount - 1, 0)));
+  shown.anchor = lineOf(keptAnchor) ?? shown.at;
+  for (const [id, hash] of chosen) if (!shown.positionOf.has(id) || hashOf(id) !== hash) shown.selected.delete(id);
   layOut();
   if (renewed) { if (line === undefined) grid.scrollTop = 0; else scrollTo(shown.at); }
   else grid.scrollTop += (Math.floor(shown.at / layout.columns) - above) * layout.lineHeight; // the tiles in view stay where they are
@@ -63,7 +62,7 @@ export function relay(changed) {
   byId("group").value = view.group;
   byId("size").value = view.size;
   layLines();
-  shown.at = shown.anchor = shown.lineOf.get(kept) ?? 0;
+  shown.at = shown.anchor = lineOf(kept) ?? 0;
   layOut();
   scrollTo(shown.at);
   draw();
@@ -76,8 +75,8 @@ export function layOut() {
   layout.shotHeight = Math.round(layout.side * 0.8);
   layout.lineHeight = layout.shotHeight + 8 + GAP + (isSmall ? 0 : 22);
   grid.classList.toggle("small", isSmall);
-  canvas.style.height = `${Math.ceil(shown.lines.length / layout.columns) * layout.lineHeight}px`;
-  byId("empty").hidden = shown.lines.length > 0;
+  canvas.style.height = `${Math.ceil(shown.lineCount / layout.columns) * layout.lineHeight}px`;
+  byId("empty").hidden = shown.lineCount > 0;
   byId("empty").textContent = isDone() ? "All are decided. “Show all” lists them." : `No ${NOUNS[0]} fits these filters.`;
   for (const tile of tiles.values()) tile.remove();
   tiles.clear();
@@ -92,7 +91,7 @@ function isDone() {
 
 export function showCounts() {
   const negatives = countedItems(negativeCount());
-  const text = view.group === "none" ? negatives : `${counted(shown.lines.length, "line")} of ${negatives}`;
+  const text = view.group === "none" ? negatives : `${counted(shown.lineCount, "line")} of ${negatives}`;
   byId("shown").textContent = shown.selected.size ? `${grouped(shown.selected.size)} of ${grouped(negativeCount())} selected` : text;
 }
 
@@ -100,7 +99,7 @@ export function showCounts() {
 export function draw({ isScrolled = false } = {}) {
   const { columns, lineHeight } = layout, { scrollTop, clientHeight } = grid;
   const top = Math.max(0, Math.floor((scrollTop - 8) / lineHeight) - 1) * columns;
-  const bottom = Math.min(shown.lines.length, (Math.ceil((scrollTop + clientHeight) / lineHeight) + 1) * columns);
+  const bottom = Math.min(shown.lineCount, (Math.ceil((scrollTop + clientHeight) / lineHeight) + 1) * columns);
   const spare = [];
   for (const [line, tile] of tiles) if (line < top || line >= bottom) { tiles.delete(line); spare.push(tile); }
   let isMissing = false;
@@ -161,7 +160,7 @@ function put(tile, line) {
   tile.style.transform = `translate(${left}px, ${top}px)`;
   tile.id = `line-${line}`;
   tile.setAttribute("aria-posinset", line + 1);
-  tile.setAttribute("aria-setsize", shown.lines.length);
+  tile.setAttribute("aria-setsize", shown.lineCount);
   if (!tile.dataset.id) return;
   for (const name of ["id", "state", "sha256"]) delete tile.dataset[name];
   for (const each of tile.querySelectorAll(".score, .name, .mark, .many")) each.textContent = "";
@@ -174,13 +173,15 @@ function fill(line) {
   const tile = tiles.get(line), id = headOf(line), row = shown.rows.get(id);
   if (!tile) return;
   const ids = idsOf(line), count = ids.length, waits = waitingState(id);
+  const isHeld = waits === undefined && row?.state === "unreviewed" && row.held_back;
   tile.setAttribute("aria-selected", ids.every((each) => shown.selected.has(each)));
   tile.classList.toggle("at", line === shown.at);
   tile.classList.toggle("waits", waits !== undefined);
+  tile.classList.toggle("held", isHeld);
   if (!row) return;
   tile.dataset.state = row.state;
   tile.dataset.id = id;
-  tile.querySelector(".mark").textContent = waits === undefined ? MARKS[row.state] : `… ${MARKS[waits] || "clear"}`;
+  tile.querySelector(".mark").textContent = isHeld ? "held back" : waits === undefined ? MARKS[row.state] : `… ${MARKS[waits] || "clear"}`;
   const many = tile.querySelector(".many");
   many.hidden = count < 2;
   many.textContent = view.group === "place" ? `${count} frames` : `${count}`;
@@ -190,8 +191,8 @@ function fill(line) {
     tile.querySelector(".score").textContent = row.score.toFixed(2);
   }
   const likely = view.sort === "unlabelled" && row.unlabelled !== null ? `likely ${row.unlabelled.toFixed(2)}, ` : "";
-  const doubt = row.held_back ? "held back, " : likely;
-  tile.querySelector(".name").textContent = `${doubt}${row.class}`;
+  const doubt = isHeld ? "held back, " : likely;
+  tile.querySelector(".name").textContent = `${likely}${row.class}`;
   const group = count < 2 ? "" : view.group === "place" ? `, fires here in ${count} frames` : `, ${count} alike`;
   const verdict = waits === undefined ? CALLED[row.state] : `${CALLED[waits]}, not stored yet`;
   tile.setAttribute("aria-label", `${doubt}${row.class}, score ${row.score.toFixed(2)}, ${verdict}${group}, from ${row.source}`);
@@ -216,8 +217,8 @@ export function scrollTo(line) {
 }
 
 export function goTo(line, { extend = false } = {}) {
-  if (!shown.lines.length) return;
-  shown.at = Math.max(0, Math.min(line, shown.lines.length - 1));
+  if (!shown.lineCount) return;
+  shown.at = Math.max(0, Math.min(line, shown.lineCount - 1));
   if (extend) {
     shown.selected.clear();
     for (let each = Math.min(shown.anchor, shown.at); each <= Math.max(shown.anchor, shown.at); each++) idsOf(each).forEach((id) => shown.selected.add(id));
@@ -240,12 +241,12 @@ export function toggle(line) {
 }
 
 export function selectAll() {
-  for (const id of shown.lineOf.keys()) shown.selected.add(id);
+  for (const id of shown.positionOf.keys()) shown.selected.add(id);
   drawSelection();
 }
 
 export function selectAlike() {
-  const { known, compare } = bank.facets, head = shown.lines[shown.at]?.[0];
+  const { known, compare } = bank.facets, [head] = positionsOf(shown.at);
   if (!known.clusters && !known.places) { say(`Nobody has compared these negatives yet: run "${compare}".`); return; }
   if (head === undefined) return;
   const ofPlace = alike(head, placeAt), ofCluster = alike(head, clusterAt);
@@ -258,7 +259,7 @@ export function selectAlike() {
 
 export async function nextUndecided() {
   const isOpen = (line) => shown.rows.get(headOf(line))?.state === "unreviewed" && waitingState(headOf(line)) === undefined;
-  for (let line = shown.at + 1; line < shown.lines.length; line++) {
+  for (let line = shown.at + 1; line < shown.lineCount; line++) {
     if (!shown.rows.has(headOf(line))) { goTo(line); await fetchRows(); }
     if (isOpen(line)) { goTo(line); return; }
   }

@@ -14,9 +14,9 @@ const MOVES = {
   ArrowLeft: () => shown.at - 1,
   ArrowRight: () => shown.at + 1,
   ArrowUp: () => (shown.at >= layout.columns ? shown.at - layout.columns : shown.at),
-  ArrowDown: () => (shown.at + layout.columns < shown.lines.length ? shown.at + layout.columns : shown.at),
+  ArrowDown: () => (shown.at + layout.columns < shown.lineCount ? shown.at + layout.columns : shown.at),
   Home: () => 0,
-  End: () => shown.lines.length - 1,
+  End: () => shown.lineCount - 1,
   PageUp: () => shown.at - screenful(),
   PageDown: () => shown.at + screenful(),
 };

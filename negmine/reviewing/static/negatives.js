@@ -25,9 +25,11 @@ export const bank = {
 
 export const shown = {
   list: new Int32Array(0), // the fields of each negative, in order
-  lines: [], // of the grid: each an array of positions in the list
-  lineOf: new Map(), // by the id of each negative in it
   positionOf: new Map(), // in the list, by id
+  lineAt: new Int32Array(0), // the line of the grid that each position is in
+  positions: new Int32Array(0), // those of the first line, then those of the second, ...
+  starts: new Int32Array(1), // where each line begins in these; then their end
+  lineCount: 0,
   rows: new Map(), // what tiles show, by id
   selected: new Set(), // ids
   at: 0, anchor: 0, // lines
@@ -37,8 +39,10 @@ export const shown = {
 export const idAt = (position) => shown.list[FIELDS * position];
 export const clusterAt = (position) => shown.list[FIELDS * position + 1];
 export const placeAt = (position) => shown.list[FIELDS * position + 2];
-export const idsOf = (line) => (shown.lines[line] ?? []).map(idAt);
-export const headOf = (line) => (line in shown.lines ? idAt(shown.lines[line][0]) : undefined);
+export const lineOf = (id) => shown.lineAt[shown.positionOf.get(id)];
+export const positionsOf = (line) => (line < shown.lineCount ? [...shown.positions.subarray(shown.starts[line], shown.starts[line + 1])] : []);
+export const idsOf = (line) => positionsOf(line).map(idAt);
+export const headOf = (line) => (line < shown.lineCount ? idAt(shown.positions[shown.starts[line]]) : undefined);
 export const negativeCount = () => shown.list.length / FIELDS;
 
 export function hashOf(id) {
@@ -65,23 +69,28 @@ export function rememberView() {
   history.replaceState(null, "", `/?${text}`); // and the token leaves the address
 }
 
+export function takeList(list) {
+  Object.assign(shown, { list, positionOf: new Map() });
+  for (let position = 0; position < negativeCount(); position++) shown.positionOf.set(idAt(position), position);
+  layLines();
+}
+
+// A bank may have hundreds of thousands of lines, so that none is an object of its own.
 export function layLines() {
-  const groupAt = { place: placeAt, cluster: clusterAt }[view.group];
-  const first = new Map();
-  const lines = [], lineOf = new Map(), positionOf = new Map();
-  for (let position = 0; position < negativeCount(); position++) {
-    const group = groupAt ? groupAt(position) : NO_GROUP;
-    let line = group === NO_GROUP ? undefined : first.get(group);
-    if (line === undefined) {
-      line = lines.length;
-      lines.push([]);
-      if (group !== NO_GROUP) first.set(group, line);
-    }
-    lines[line].push(position);
-    lineOf.set(idAt(position), line);
-    positionOf.set(idAt(position), position);
+  const groupAt = { place: placeAt, cluster: clusterAt }[view.group] ?? (() => NO_GROUP), count = negativeCount();
+  const first = new Map(), lineAt = new Int32Array(count), sizes = [];
+  for (let position = 0; position < count; position++) {
+    const group = groupAt(position), line = first.get(group) ?? sizes.length;
+    if (line === sizes.length) sizes.push(0);
+    if (group !== NO_GROUP) first.set(group, line);
+    lineAt[position] = line;
+    sizes[line] += 1;
   }
-  Object.assign(shown, { lines, lineOf, positionOf });
+  const starts = new Int32Array(sizes.length + 1), positions = new Int32Array(count);
+  sizes.forEach((size, line) => { starts[line + 1] = starts[line] + size; });
+  const free = starts.slice();
+  lineAt.forEach((line, position) => { positions[free[line]++] = position; });
+  Object.assign(shown, { lineAt, positions, starts, lineCount: sizes.length });
 }
 
 // All that are in one group with a negative.

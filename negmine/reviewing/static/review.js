@@ -39,10 +39,8 @@ try {
   showProgress(await askJson(`/api/changes?kind=${kind}`));
   bank.seenDecisions = bank.progress.decisions;
   rememberView();
-  const facets = askJson(`/api/facets?kind=${kind}`);
-  facets.catch(() => {}); // what the list says is shown
   await loadList({ renewed: true });
-  bank.facets = await facets;
+  bank.facets = await askJson(`/api/facets?kind=${kind}`);
   showFilters();
   if (waitingCount()) sendWaiting();
 } catch (error) { showProblem(error); }

@@ -4,7 +4,7 @@
 import { showProgress } from "./filters.js";
 import { draw, drawSelection, fetchRows, goTo, noteStates } from "./grid.js";
 import { inLargeView, showLarge } from "./large.js";
-import { bank, hashOf, idsOf, shortHash, shown } from "./negatives.js";
+import { bank, hashOf, idsOf, lineOf, shortHash, shown } from "./negatives.js";
 import { byId, CALLED, capital, counted, countedItems, isOfMisses, isReadOnly, kind, say, showProblem } from "./page.js";
 import { change, Refused, Unreachable } from "./server.js";
 import { addWaiting, dropWaiting, firstWaiting, lastWaiting, waitingCount } from "./waiting.js";
@@ -67,7 +67,7 @@ async function send(verdict) {
     const count = done.act ? done.act.ids.length : 0;
     say(count ? `${state === "unreviewed" ? "Cleared" : capital(CALLED[state])}: ${countedItems(count)}. U takes it back.` : "They had that verdict before.");
     showProgress(done);
-    if (isStuck && ids.length === idsOf(shown.at).length && shown.lineOf.get(ids[0]) === shown.at) goTo(shown.at + 1);
+    if (isStuck && ids.length === idsOf(shown.at).length && lineOf(ids[0]) === shown.at) goTo(shown.at + 1);
     else if (shown.isLarge) showLarge();
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
@@ -104,7 +104,7 @@ function goBack({ ids }) {
 }
 
 function showFirst(ids) {
-  const line = ids.map((id) => shown.lineOf.get(id)).find((each) => each !== undefined);
+  const line = ids.map((id) => lineOf(id)).find((each) => each !== undefined);
   if (line === undefined) draw(); else goTo(line);
 }
 
