@@ -120,7 +120,8 @@ def test_a_ratio_is_that_of_the_data_set(make_bank: MakeBank, tmp_path: Path) ->
         add_to(bank, data, config=ExportConfig(selection=SelectionConfig(ratio="2:1")))
 
 
-def test_a_negative_with_an_object_of_the_data_is_left_out(small_bank: Path, tmp_path: Path) -> None:
+def test_a_negative_with_an_object_of_the_data_is_left_out(make_bank: MakeBank, tmp_path: Path) -> None:
+    bank = make_bank({"000.png": [(60, 40, 80, 60, 90)], "001.png": [(5, 70, 45, 110, 90)]})  # which are not alike
     data = write_yolo(tmp_path / "data")
     source = sorted((tmp_path / "bank-in").iterdir())[0]
     (tmp_path / "data" / "images" / "train" / "a.png").write_bytes(source.read_bytes())
@@ -132,7 +133,7 @@ def test_a_negative_with_an_object_of_the_data_is_left_out(small_bank: Path, tmp
         ExportError,
         match=r"no negatives to add \(the data set has an object there; they are, or were cut from, or look like",
     ):
-        add_to(small_bank, data)
+        add_to(bank, data)
     assert not (tmp_path / "data" / MANIFEST).exists()
 
 
