@@ -9,7 +9,7 @@ from __future__ import annotations
 from negmine.datasets.open import Dataset
 from negmine.errors import ExportError
 from negmine.exporting.config import ExportConfig
-from negmine.labels.formats import label_formats, label_writer
+from negmine.labels.formats import key_of, label_writer
 from negmine.labels.plan import Header, SourceLabel
 from negmine.paths import printable
 
@@ -38,7 +38,7 @@ def kept_header(dataset: Dataset, config: ExportConfig) -> Header:
     if channels != 3:
         raise ExportError(
             f"{where} says channels: {channels}, which {label_writer(config.format).title} cannot say; use "
-            f"--format {_key_of(dataset)}, which keeps it"
+            f"--format {key_of(dataset.format_name)}, which keeps it"
         )
     return Header()
 
@@ -59,11 +59,6 @@ def require_boxes(label: SourceLabel, where: str, dataset: Dataset, config: Expo
         return
     raise ExportError(
         f"{where}: its label holds more than boxes ({', '.join(sorted(label.features))}), which an export as "
-        f"{label_writer(config.format).title} would lose; use --format {_key_of(dataset)}, which keeps them, or "
-        "--boxes-only to train a detector of boxes"
+        f"{label_writer(config.format).title} would lose; use --format {key_of(dataset.format_name)}, which keeps "
+        "them, or --boxes-only to train a detector of boxes"
     )
-
-
-def _key_of(dataset: Dataset) -> str:
-    """What users type for the format of a data set."""
-    return next(each.key for each in label_formats() if each.title == dataset.format_name)

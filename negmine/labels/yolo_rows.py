@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from negmine.boxes import Box
+from negmine.boxes import Box, box_around
 from negmine.errors import LabelError
 from negmine.labels.checks import (
     clipped_shares,
@@ -192,4 +192,4 @@ def _box(values: Sequence[float], where: str) -> Box:
     if len(values) == 4:
         x, y, width, height = values
         return clipped_shares((x - width / 2, y - height / 2, x + width / 2, y + height / 2), where)
-    return clipped_shares((min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2])), where)
+    return clipped_shares(box_around(zip(values[::2], values[1::2], strict=True)), where)
