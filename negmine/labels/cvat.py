@@ -136,9 +136,12 @@ def points_in(text: str) -> list[tuple[float, ...]]:
     """The points of a polygon: `1,2;3,4`.
 
     Raises:
-        ValueError: for what is no number.
+        ValueError: for what is no number, or no pair of them.
     """
-    return [tuple(map(number_in, pair.split(","))) for pair in text.split(";")]
+    points = [tuple(map(number_in, pair.split(","))) for pair in text.split(";")]
+    if any(len(point) != 2 for point in points):
+        raise ValueError(f"expected points of two numbers, such as 1,2;3,4, found {text[:_LONGEST]!r}")
+    return points
 
 
 def turned_box(box: Box, degrees: float) -> Box:
