@@ -147,6 +147,19 @@ def test_every_format_tells_objects_without_a_place(small_bank: Path, tmp_path: 
     assert states(small_bank)[first.sha256] == "target" and result.unusable == ()
 
 
+@pytest.mark.parametrize("tagged", ["", "box", "sample"])
+def test_a_box_with_a_confidence_is_a_label_once_a_person_tags_it(
+    small_bank: Path, tmp_path: Path, tagged: str
+) -> None:
+    first = of_first(small_bank)
+    document = fiftyone("/elsewhere/bank-in/000.png", ["target"] if tagged == "sample" else [], [TARGET])
+    (box,) = document["samples"][0]["ground_truth"]["detections"]  # type: ignore[index]
+    box |= {"confidence": 0.5, "tags": ["target"] if tagged == "box" else []}
+    result = import_file(write(tmp_path / "samples.json", document), small_bank)
+    assert result.withdrawn == ((first.sha256,) if tagged else ())
+    assert (len(result.unplaced), states(small_bank).get(first.sha256)) == ((0, None) if tagged else (1, "target"))
+
+
 def test_labels_of_another_size_are_refused(small_bank: Path, tmp_path: Path) -> None:
     result = import_file(write(tmp_path / "coco.json", coco([TARGET], size_wh=(100, 60))), small_bank)
     assert "100 x 60" in result.unplaced[0][1] and len(states(small_bank)) == 2
