@@ -158,13 +158,26 @@ def _ids(own: Sequence[object]) -> list[int]:
     if len(set(kept)) < len(stated):
         return list(range(1, len(own) + 1))
     last = max((0, *kept)) + len(own) - len(stated)
-    if last >= _LARGEST_ID:
-        raise ExportError(
-            f"the data set has the id {max(kept)}, and readers take ids from {_LARGEST_ID} on for one another; "
-            "give its images and annotations smaller ones"
-        )
+    require_exact(last, "the data set")
     following = iter(range(max((0, *kept)) + 1, last + 1))
     return [next(following) if (number := _whole(each)) is None else number for each in own]
+
+
+def require_exact(last: int, where: str) -> None:
+    """Refuse ids that readers take for one another.
+
+    Args:
+        last: the largest.
+        where: what has them, for the message.
+
+    Raises:
+        ExportError: where it is too large.
+    """
+    if last >= _LARGEST_ID:
+        raise ExportError(
+            f"{where}: its ids would go up to {last}, and readers take ids from {_LARGEST_ID} on for one another; "
+            "give its images and annotations smaller ones"
+        )
 
 
 def _whole(number: object) -> int | None:
