@@ -8,7 +8,7 @@ from pathlib import Path
 
 from negmine.bank.bank import Bank
 from negmine.exporting.config import ExportConfig
-from negmine.exporting.merge import DataImages
+from negmine.exporting.data_images import DataImages
 from negmine.exporting.negatives import BankNegatives, Withholding, known_images
 from negmine.trainable import BankHashes, waiting_images
 

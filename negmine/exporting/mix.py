@@ -11,9 +11,10 @@ from negmine.datasets.config import LabelConfig
 from negmine.errors import ExportError
 from negmine.exporting.beside import Beside
 from negmine.exporting.config import ExportConfig
+from negmine.exporting.data_images import DataImages
 from negmine.exporting.dividing import divide
 from negmine.exporting.kept import is_same_format
-from negmine.exporting.merge import DataImages, SortedImages, notes_on_val
+from negmine.exporting.merge import SortedImages, notes_on_val
 from negmine.exporting.negatives import BankNegatives
 from negmine.exporting.result import AddedCounts, MergeResult
 from negmine.labels.formats import label_writer

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from negmine.errors import ExportError
-from negmine.labels.objects import by_split, class_numbers, json_file, written_objects
+from negmine.labels.objects import WrittenObject, by_split, class_numbers, json_file, written_objects
 from negmine.labels.plan import Content, ExportImage, FileEntry, Plan, Proposal
 from negmine.paths import printable
 
@@ -127,17 +127,24 @@ def _annotations(
         yield from entry.annotations
         return
     for each in written_objects(image, numbers, crowds=True):
-        _, _, width, height = each.box_xywh
         yield {
             "id": None,
             "image_id": None,
             "category_id": class_ids[each.class_name],
             "bbox": each.box_xywh,
-            "area": width * height,
-            "segmentation": [],
+            "area": _area(each),
+            "segmentation": [[side for point in part for side in point] for part in each.outline],
             "iscrowd": int(each.crowd),
             **_proposal(each.proposal),
         }
+
+
+def _area(each: WrittenObject) -> float:
+    """Of its polygons, else of its box, in square pixels."""
+    _, _, width, height = each.box_xywh
+    turned = (zip(part, (*part[1:], part[0]), strict=True) for part in each.outline)
+    areas = [abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in edges)) / 2 for edges in turned]
+    return sum(areas) if areas else width * height
 
 
 def _proposal(proposal: Proposal | None) -> _Entry:

@@ -12,13 +12,14 @@ from negmine.datasets.open import Dataset, open_dataset
 from negmine.errors import ConfigError, ExportError
 from negmine.exporting.beside import Beside
 from negmine.exporting.config import ExportConfig
+from negmine.exporting.data_images import DataImages, files_of, read_images, require_objects, trained_on
 from negmine.exporting.fitting import nothing_chosen
 from negmine.exporting.in_place.changes import Changes
 from negmine.exporting.in_place.manifest import LOCK, Added
 from negmine.exporting.in_place.places import Place, place_in
 from negmine.exporting.in_place.result import AddResult
 from negmine.exporting.kept import kept_header
-from negmine.exporting.merge import DataImages, SortedImages, files_of, read_images, require_objects, trained_on
+from negmine.exporting.merge import SortedImages
 from negmine.exporting.mix import room_left
 from negmine.exporting.names import negative_name, variant_name
 from negmine.exporting.negatives import BankNegatives
@@ -72,7 +73,7 @@ def add_to(
     place = place_in(dataset, split)
     _require_not_measured(place, dataset)
     _require_classes(dataset, bank)
-    config = replace(config, format=place.format)
+    config = replace(config, format=place.format, boxes_only=True)  # labels stay as they are, so nothing is lost
     kept_header(dataset, config)
     try:
         with LOCK.hold(place.home, purpose="negmine export --into"):

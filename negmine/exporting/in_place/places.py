@@ -12,11 +12,11 @@ from typing import Protocol
 
 from negmine.datasets.open import Dataset
 from negmine.errors import ExportError
+from negmine.exporting.data_images import trained_on
 from negmine.exporting.in_place.coco_index import CocoIndex
 from negmine.exporting.in_place.insertion import Insertion
 from negmine.exporting.in_place.lists import ImageList
 from negmine.exporting.in_place.manifest import Owner
-from negmine.exporting.merge import trained_on
 from negmine.files import read_regular, reason_of
 from negmine.labels.base import Label
 from negmine.labels.coco import coco_files
