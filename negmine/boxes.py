@@ -5,6 +5,7 @@ Float boxes are xyxy, 0-based, right and bottom exclusive, in pixels. A `Rect` i
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -63,6 +64,16 @@ def box_ioa(a_xyxy: FloatArray, b_xyxy: FloatArray) -> FloatArray:
     shared = box_intersection(a_xyxy, b_xyxy)
     area = np.broadcast_to(box_area(a_xyxy)[:, None], shared.shape)
     return np.divide(shared, area, out=np.zeros_like(shared), where=area > 0)
+
+
+def box_around(points: Iterable[Sequence[float]]) -> Box:
+    """The smallest box that holds all points x, y.
+
+    Raises:
+        ValueError: for no points, or one that is not of two numbers.
+    """
+    xs, ys = zip(*((x, y) for x, y in points), strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
 
 
 def clip_boxes(boxes_xyxy: FloatArray, size_wh: tuple[int, int]) -> FloatArray:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from negmine.boxes import (
     Rect,
+    box_around,
     box_ioa,
     box_iou,
     clip_boxes,
@@ -30,6 +31,13 @@ def _ints(*boxes: tuple[int, int, int, int]) -> IntArray:
 def test_iou_of_nothing_is_an_empty_table() -> None:
     assert box_iou(np.zeros((0, 4)), np.ones((3, 4))).shape == (0, 3)
     assert box_ioa(np.zeros((2, 4)), np.zeros((0, 4))).shape == (2, 0)
+
+
+def test_the_box_around_points_touches_the_outermost() -> None:
+    assert box_around([(3, 5), (1, 9), (2, 4)]) == (1, 4, 3, 9)
+    for odd in ([], [(1, 2, 3)]):
+        with pytest.raises(ValueError, match="unpack"):
+            box_around(odd)
 
 
 def test_iou_by_hand() -> None:

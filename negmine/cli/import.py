@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from negmine.bank.filters import CONFLICT_RULES, ConflictRule
-from negmine.cli._command import Command, option
+from negmine.bank.filters import ConflictRule
+from negmine.cli._command import Command
 from negmine.cli._options import bank_option, json_option
 from negmine.cli._output import print_json, quoted, say_skipped
+from negmine.cli.bank._conflicts import conflicts_option, say_conflicts
 from negmine.cli.bank._selection import named
 from negmine.errors import TruthError
 from negmine.paths import printable
@@ -19,7 +20,6 @@ from negmine.words import counted
 if TYPE_CHECKING:
     from negmine.importing.result import ImportFileResult
 
-_CONFLICTS = 10  # that are listed; --json has all
 _DIGITS = 10  # of a hash
 _NAMED = 10  # negatives
 
@@ -27,14 +27,7 @@ _NAMED = 10  # negatives
 @click.command("import", cls=Command)
 @click.argument("file")
 @bank_option
-@option(
-    "Bank",
-    "--conflicts",
-    type=click.Choice(CONFLICT_RULES),
-    default="safer",
-    show_default=True,
-    help="Which verdict holds where they differ: the safer (target, then rejected, then accepted), own or theirs.",
-)
+@conflicts_option
 @json_option
 def command(file: str, bank: str, conflicts: ConflictRule, as_json: bool) -> None:
     """Take up verdicts and labels that were made in another tool.
@@ -86,11 +79,7 @@ def _render(result: ImportFileResult) -> None:
         hashes = [sha256[:_DIGITS] for sha256 in result.unexplained[:_NAMED]]
         accept = quoted("negmine", "bank", "accept", "--bank", result.bank, *hashes)
         say(out, f"next: {accept}, if the labels are right; if not, label the target and import again")
-    for each in result.conflicts[:_CONFLICTS]:
-        said = f"{each.own} here, {each.theirs} in {each.where}; {each.kept} holds"
-        say(out, f"conflict about {each.sha256[:_DIGITS]}: {printable(said)}")
-    if len(result.conflicts) > _CONFLICTS:
-        say(out, f"... and {counted(len(result.conflicts) - _CONFLICTS, 'more conflict')}; --json names them all")
+    say_conflicts(out, result.conflicts)
     for number, what in ((len(result.unmatched), "without an image in the bank"), (len(result.unusable), "unusable")):
         if number:
             say(out, f"{counted(number, 'entry', 'entries')} {what}")

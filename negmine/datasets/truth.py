@@ -12,7 +12,7 @@ from negmine.datasets.pairing import Pairing
 from negmine.errors import LabelError
 from negmine.labels.base import Label, LabelSet, Truth
 from negmine.labels.classes import apply_class_map, pairs_for_detectors
-from negmine.labels.plan import Header, SourceLabel
+from negmine.labels.plan import Header, Outline, SourceLabel
 from negmine.paths import RealPaths, printable
 from negmine.structures import GroundTruth
 
@@ -90,6 +90,21 @@ class PairedTruth:
         """
         label = self.label_of(image_path)
         return None if label is None else label.source()
+
+    def outlines(self, image_path: Path, truth: GroundTruth, size_wh: tuple[int, int]) -> Sequence[Outline] | None:
+        """The outline of each object of an image; None where something that its label says has none.
+
+        Args:
+            image_path: where the image is.
+            truth: its objects, as `read` gives them.
+            size_wh: width and height of the upright image, pixels.
+
+        Raises:
+            LabelError: as `read`.
+        """
+        label = self.label_of(image_path)
+        found = None if label is None else label.outlines(size_wh)
+        return found if found is not None and len(found) == len(truth) else None
 
     def label_of(self, image_path: Path) -> Label | None:
         """The label of an image; None where it has none.

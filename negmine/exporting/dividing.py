@@ -16,7 +16,7 @@ from negmine.bank.bank import Bank
 from negmine.bank.records import Negative
 from negmine.errors import ExportError
 from negmine.exporting.config import SplitConfig
-from negmine.exporting.merge import DataImage
+from negmine.exporting.data_images import DataImage
 from negmine.fold_assignment import ImageKind, assign_shares, groups_with
 from negmine.held_out import image_groups
 from negmine.trainable import BankHashes

@@ -8,9 +8,9 @@ from negmine.bank.bank import Bank
 from negmine.bank.origins import Origins
 from negmine.errors import ExportError
 from negmine.exporting.config import ExportConfig
+from negmine.exporting.data_images import read_data
 from negmine.exporting.fitting import nothing_chosen, require_fitting
 from negmine.exporting.folder import has_manifest, require_ours, write_plan
-from negmine.exporting.merge import read_data
 from negmine.exporting.mix import Mix
 from negmine.exporting.negatives import BankNegatives
 from negmine.exporting.result import ExportResult
@@ -35,8 +35,9 @@ def export(
 
     With `merge`, the training set itself is written: the images of a data set with their objects, and the negatives
     merged into its training split. Its other splits are written as they are. A negative that the data set shows to
-    hold a target, or that it measures on, is left out. Labels stay as they are in their own format, masks, key points
-    and all; in another format they are written as boxes.
+    hold a target, that it measures on, or that looks like an image it measures on, is left out. Labels stay as they
+    are in their own format, masks, key points and all; in another format they are written as boxes
+    and polygons.
 
     The settings choose how many negatives are exported, and divide all images into splits, if that is wanted.
     Exporting again into the same folder writes only what is new, and removes what has been rejected since.

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import ExportError
 from negmine.exporting.config import CopyMethod
-from negmine.exporting.staging import StagedFiles, content_sha256
+from negmine.exporting.staging import content_sha256, place_files
 from negmine.files import PART, flush_file_system, sha256_of_file, write_file
 from negmine.inside import is_below, read_plain
 from negmine.labels.plan import Content, Plan, StoredFile
@@ -29,8 +29,6 @@ from negmine.paths import EXPORT_MANIFEST, printable, sortable
 MANIFEST = EXPORT_MANIFEST
 _MANIFEST_VERSION = 1
 _LOCK = FolderLock("export", "negmine-export.lock", "negmine-export.holder", ExportError, is_kept=False)
-
-_TOGETHER = 1000  # files that are flushed at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +90,7 @@ def _written(plan: Plan, out: Path, format_name: str, method: CopyMethod, worker
             part.unlink()
         _write_manifest(out, format_name, "", _both(present, wanted))
         _remove(out, earlier.caches)  # they would hide what changes from the trainer
-        for start in range(0, len(new), _TOGETHER):
-            _place(plan, out, new[start : start + _TOGETHER], method, workers)
+        place_files({name: plan[name] for name in new}, out, method, workers)
         _remove(out, stale)
         flush_file_system(out)
         _write_manifest(out, format_name, method, _both({}, wanted))
@@ -102,19 +99,6 @@ def _written(plan: Plan, out: Path, format_name: str, method: CopyMethod, worker
 
 def _is_linkable(content: Content) -> bool:
     return isinstance(content, StoredFile) and content.may_be_linked
-
-
-def _place(plan: Plan, out: Path, names: Sequence[str], method: CopyMethod, workers: int | None) -> None:
-    """Put some files of a plan in place; where one cannot be written, none of them."""
-    staged = StagedFiles(out, method)
-    try:
-        with ThreadEngine(workers, name="negmine-export") as engine:  # nothing is being staged once it is closed
-            for _ in engine.map(lambda name: staged.stage(name, plan[name]), names):
-                pass
-        staged.place()
-    except BaseException:
-        staged.drop()
-        raise
 
 
 def require_ours(out: Path, format_name: str) -> None:

@@ -1,4 +1,4 @@
-"""What a data set says beyond boxes: kept where its format is written again, else a reason not to write.
+"""What a data set says beyond boxes: kept where the format that is written can say it, else a reason not to write.
 
 negmine reads boxes. A segmentation, pose or OBB data set whose rows were turned into boxes would train a model that has
 forgotten its task, and nothing in the export would show it.
@@ -6,14 +6,19 @@ forgotten its task, and nothing in the export would show it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from negmine.datasets.open import Dataset
 from negmine.errors import ExportError
 from negmine.exporting.config import ExportConfig
-from negmine.labels.formats import label_formats, label_writer
-from negmine.labels.plan import Header, SourceLabel
+from negmine.labels.base import Feature
+from negmine.labels.formats import key_of, label_writer
+from negmine.labels.plan import Header, Outline, SourceLabel
 from negmine.paths import printable
 
 _CHANNELS = (1, 3)  # of a model that negatives, which are in colour, can be trained into; they are read as grey for 1
+
+_OUTLINED = frozenset({Feature.MASKS, Feature.ORIENTED_BOXES})  # what an outline says whole
 
 
 def is_same_format(dataset: Dataset, config: ExportConfig) -> bool:
@@ -38,16 +43,24 @@ def kept_header(dataset: Dataset, config: ExportConfig) -> Header:
     if channels != 3:
         raise ExportError(
             f"{where} says channels: {channels}, which {label_writer(config.format).title} cannot say; use "
-            f"--format {_key_of(dataset)}, which keeps it"
+            f"--format {key_of(dataset.format_name)}, which keeps it"
         )
     return Header()
 
 
-def require_boxes(label: SourceLabel, where: str, dataset: Dataset, config: ExportConfig) -> None:
+def wants_outlines(dataset: Dataset, config: ExportConfig) -> bool:
+    """Whether the polygons of objects are written, in another format than that of the data set."""
+    return label_writer(config.format).has_outlines and not (config.boxes_only or is_same_format(dataset, config))
+
+
+def require_boxes(
+    label: SourceLabel, outlines: Sequence[Outline] | None, where: str, dataset: Dataset, config: ExportConfig
+) -> None:
     """Refuse a label that an export in another format would reduce to boxes, unless that is wanted.
 
     Args:
         label: of an image.
+        outlines: of its objects, where these are written.
         where: its image, for the message.
         dataset: that it is from.
         config: the format, and whether boxes alone will do.
@@ -57,13 +70,12 @@ def require_boxes(label: SourceLabel, where: str, dataset: Dataset, config: Expo
     """
     if not label.features or config.boxes_only or is_same_format(dataset, config):
         return
+    if outlines is not None and label.features <= _OUTLINED:
+        return
+    writer, found = label_writer(config.format), ", ".join(sorted(label.features))
+    if writer.has_outlines and label.features <= _OUTLINED:
+        found += ", not all of them read as polygons"
     raise ExportError(
-        f"{where}: its label holds more than boxes ({', '.join(sorted(label.features))}), which an export as "
-        f"{label_writer(config.format).title} would lose; use --format {_key_of(dataset)}, which keeps them, or "
-        "--boxes-only to train a detector of boxes"
+        f"{where}: its label holds more than boxes ({found}), which an export as {writer.title} would lose; use "
+        f"--format {key_of(dataset.format_name)}, which keeps them, or --boxes-only to train a detector of boxes"
     )
-
-
-def _key_of(dataset: Dataset) -> str:
-    """What users type for the format of a data set."""
-    return next(each.key for each in label_formats() if each.title == dataset.format_name)

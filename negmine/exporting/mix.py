@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from negmine.bank.bank import Bank
 from negmine.bank.origins import Origins
 from negmine.datasets.config import LabelConfig
 from negmine.errors import ExportError
+from negmine.exporting.beside import Beside
 from negmine.exporting.config import ExportConfig
+from negmine.exporting.data_images import DataImages
 from negmine.exporting.dividing import divide
 from negmine.exporting.kept import is_same_format
-from negmine.exporting.merge import DataImages, SortedImages, notes_on_val
-from negmine.exporting.negatives import BankNegatives, Withholding, known_images
+from negmine.exporting.merge import SortedImages, notes_on_val
+from negmine.exporting.negatives import BankNegatives
 from negmine.exporting.result import AddedCounts, MergeResult
 from negmine.labels.formats import label_writer
 from negmine.labels.plan import ExportImage, Header
@@ -22,7 +23,6 @@ from negmine.labels.splits import TRAIN
 from negmine.paths import printable, real_path
 from negmine.ratios.mix import count_mix
 from negmine.ratios.target import Ratio, places_for_bank
-from negmine.trainable import BankHashes, KnownImages, waiting_images
 from negmine.words import counted
 
 
@@ -77,16 +77,17 @@ class Mix:
         Raises:
             ExportError: where there is too little to divide.
         """
-        known, selection = known_images(data.images), config.selection
-        free, waiting, withheld = _free(data, known, bank, config)
-        if selection.ratio is not None:
-            data = data.without_empties(free.contents)  # they are the bank's, which takes its hardest anew
-        found = SortedImages.of(data, label_writer(config.format), waiting)
+        selection = config.selection
+        is_limited = selection.ratio is not None
+        beside = Beside.none() if bank is None else Beside.of(data, bank, config, replaces=is_limited)
+        if is_limited:
+            data = data.without_empties(beside.free.contents)  # they are the bank's, which takes its hardest anew
+        found = SortedImages.of(data, label_writer(config.format), beside.waiting)
         before, room = len(found.empties), None
         if selection.ratio is not None:
             room = Ratio.parse(selection.ratio).room_for(found.counts()[0].positives)
         places = None if room is None else places_for_bank(room, before)
-        negatives = free if bank is None else free.chosen(bank, selection, places)
+        negatives = beside.free if bank is None else beside.free.chosen(bank, selection, places)
         if room is not None:
             found = found.with_empties(room - negatives.image_count, selection.seed)
         left_out, split_of = before - len(found.empties), None
@@ -94,34 +95,11 @@ class Mix:
             split_of = divide(negatives.negatives, found.written, bank, config.splits)
             found = found.divided(split_of)
         notes = notes_on_val(found.written, config)
-        result = _merge_result(data, found, negatives, split_of, withheld, left_out, notes)
+        result = _merge_result(data, found, negatives, split_of, beside.withheld, left_out, notes)
         database = printable(real_path(data.dataset.path).name) or "data"
         as_labelled = is_same_format(data.dataset, config)
         images = found.images(database, negatives.images(), as_labelled=as_labelled)
         return cls(negatives, data.dataset.class_names, split_of, images, data.header, result)
-
-
-def _free(
-    data: DataImages, known: KnownImages, bank: str | Path | None, config: ExportConfig
-) -> tuple[BankNegatives, frozenset[str], Mapping[str, int]]:
-    """The negatives that may be trained on beside a data set, images that wait for a label, and what is withheld."""
-    if bank is None:
-        return BankNegatives.none(), frozenset(), {}
-    with Bank(bank) as opened:
-        waiting = waiting_images(opened, known.objects)
-        hashes = _hashes(opened, data) if known.held_out.hashes else None
-    read = BankNegatives.read(
-        bank, variants=config.variants, objects=known.objects, accept_flicker=config.accept_flicker
-    )
-    others = data if config.selection.ratio is None else data.without_empties(read.contents)
-    negatives, withheld = read.without(Withholding(others.images, known, hashes))
-    return negatives, waiting, withheld
-
-
-def _hashes(bank: Bank, data: DataImages) -> BankHashes:
-    """The perceptual hashes of a bank; those of images of the data set are known."""
-    read = {each.sha256: each.phash for each in data.images if each.sha256 is not None and each.phash is not None}
-    return BankHashes.read(bank, read)
 
 
 def _merge_result(

@@ -13,7 +13,7 @@ from negmine.bank.bank import Bank
 from negmine.bank.origins import Origins
 from negmine.bank.records import Cut, Negative, Variant
 from negmine.exporting.config import SelectionConfig
-from negmine.exporting.merge import DataImage
+from negmine.exporting.data_images import DataImage
 from negmine.exporting.names import negative_name, variant_name
 from negmine.exporting.result import AddedCounts
 from negmine.exporting.selection import cluster_numbers, keep_to, require_classes, select

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
 
+from negmine.engines.threads import ThreadEngine
 from negmine.errors import BankError, ExportError
 from negmine.exporting.config import CopyMethod
 from negmine.files import (
@@ -20,9 +21,10 @@ from negmine.files import (
     reason_of,
     sha256_of,
 )
-from negmine.labels.plan import Content, StoredFile
+from negmine.labels.plan import Content, Plan, StoredFile
 from negmine.paths import printable, real_path
 
+_TOGETHER = 1000  # files that are flushed at once
 _BLOCK = 1 << 20  # bytes that are copied at a time
 _LARGEST = 2 << 30  # bytes of a file that is copied: an image may have 200 megapixels of 8 bytes
 _MENDING = "`negmine verify` lists all damage, and `negmine bank prune` mends it"
@@ -31,6 +33,35 @@ _MENDING = "`negmine verify` lists all damage, and `negmine bank prune` mends it
 def content_sha256(content: Content) -> str:
     """Hex SHA-256 that a file will have."""
     return content.sha256 if isinstance(content, StoredFile) else sha256_of(content)
+
+
+def place_files(files: Plan, folder: Path, method: CopyMethod, workers: int | None = None) -> None:
+    """Put files in place, so many at once; of those, where one cannot be written, none.
+
+    Args:
+        files: their content, by name relative to the folder.
+        folder: an existing one.
+        method: how stored files get there.
+        workers: threads; one per core where None.
+
+    Raises:
+        OSError, BankError, ExportError: as `StagedFiles.stage`.
+    """
+    names = list(files)
+    for start in range(0, len(names), _TOGETHER):
+        _place_together({name: files[name] for name in names[start : start + _TOGETHER]}, folder, method, workers)
+
+
+def _place_together(files: Plan, folder: Path, method: CopyMethod, workers: int | None) -> None:
+    staged = StagedFiles(folder, method)
+    try:
+        with ThreadEngine(workers, name="negmine-export") as engine:  # nothing is being staged once it is closed
+            for _ in engine.map(lambda name: staged.stage(name, files[name]), list(files)):
+                pass
+        staged.place()
+    except BaseException:
+        staged.drop()
+        raise
 
 
 class StagedFiles:

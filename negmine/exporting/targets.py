@@ -15,8 +15,8 @@ from negmine.boxes import box_area, box_iou, clip_boxes
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import ExportError, ImageError
 from negmine.exporting.config import TargetExportConfig
+from negmine.exporting.data_images import IMAGE_SUFFIXES
 from negmine.exporting.folder import has_manifest, require_ours, write_plan
-from negmine.exporting.merge import IMAGE_SUFFIXES
 from negmine.exporting.names import data_names
 from negmine.exporting.result import TargetExportResult
 from negmine.files import reason_of

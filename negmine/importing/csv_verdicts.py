@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from negmine.csv_cells import of_cell
 from negmine.errors import TruthError
 from negmine.importing.entry import VERDICTS, Entry
 from negmine.paths import printable
@@ -40,7 +41,8 @@ def read_csv(path: Path, data: bytes) -> list[Entry]:
     is_id = by_hash is not None and head[by_hash] == "id"
     entries = list[Entry]()
     for line, row in rows[1:]:
-        stated, name, word = (_cell(row, column) for column in (by_hash, by_name, verdict))
+        stated, word = (_bare(_cell(row, column)) for column in (by_hash, verdict))
+        name = _cell(row, by_name)
         if is_id and stated is not None and not _DIGITS.fullmatch(stated):
             entries.append(_numbered(f"line {line}", stated, name, word or ""))
         elif any(cell.strip() for cell in row):
@@ -73,7 +75,12 @@ def _column(head: list[str], names: tuple[str, ...]) -> int | None:
 def _cell(row: list[str], column: int | None) -> str | None:
     if column is None or column >= len(row):
         return None
-    return row[column].strip().removeprefix("'") or None  # the sign by which spreadsheets mark a text
+    return of_cell(row[column].strip()) or None
+
+
+def _bare(text: str | None) -> str | None:
+    """A hash or verdict without the sign by which people mark a text for a spreadsheet."""
+    return text and (text.removeprefix("'") or None)
 
 
 def _entry(where: str, sha256: str | None, name: str | None, verdict: str) -> Entry:

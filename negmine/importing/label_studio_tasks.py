@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs
 
-from negmine.boxes import Box
+from negmine.boxes import Box, box_around
 from negmine.errors import LabelError
 from negmine.importing.entry import VERDICTS, Entry, Shape, reader_of, verdicts_of
 from negmine.labels.frames import FrameObject
@@ -133,14 +133,14 @@ def _box(kind: str, value: Mapping[str, object], size_wh: tuple[int, int]) -> Bo
         x, y, width, height = (_number(value, key) for key in ("x", "y", "width", "height"))
         corners = [(0.0, 0.0), (width, 0.0), (width, height), (0.0, height)]
         turned = _turned(corners, _number(value, "rotation", 0.0), size_wh)
-        return _around([(x + across, y + down) for across, down in turned])
+        return box_around([(x + across, y + down) for across, down in turned])
     if kind == "ellipselabels":
         x, y, across, down = (_number(value, key) for key in ("x", "y", "radiusX", "radiusY"))
         return x - across, y - down, x + across, y + down
     if kind == "polygonlabels":
         points = value.get("points")
         if isinstance(points, list) and points and all(isinstance(each, list) and len(each) == 2 for each in points):
-            return _around([(_finite(x), _finite(y)) for x, y in points])
+            return box_around([(_finite(x), _finite(y)) for x, y in points])
     raise LabelError(f"expected rectangles, ellipses or polygons, found {kind!r}; export it in another format")
 
 
@@ -155,11 +155,6 @@ def _turned(
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     ratio = size_wh[0] / size_wh[1]
     return [(x * cosine - y * sine / ratio, x * sine * ratio + y * cosine) for x, y in corners]
-
-
-def _around(points: Sequence[tuple[float, float]]) -> Box:
-    xs, ys = zip(*points, strict=True)
-    return min(xs), min(ys), max(xs), max(ys)
 
 
 def _number(value: Mapping[str, object], key: str, default: float | None = None) -> float:

@@ -13,7 +13,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 from urllib.parse import unquote, urlsplit
 
 from negmine.errors import ExportError
-from negmine.labels.plan import ExportImage, Header, Plan, SourceLabel
+from negmine.labels.plan import ExportImage, Header, Outline, Plan, SourceLabel
 from negmine.labels.splits import Listing
 from negmine.sources.folders import IMAGE_SUFFIXES
 from negmine.structures import GroundTruth
@@ -161,6 +161,17 @@ class Label(ABC):
             LabelError: where it cannot be trusted.
         """
 
+    def outlines(self, size_wh: tuple[int, int]) -> Sequence[Outline] | None:
+        """The outline of each object, in the order of `read`; None where not all that it says has one.
+
+        Args:
+            size_wh: width and height of the decoded, EXIF-upright image, in pixels.
+
+        Raises:
+            LabelError: where it cannot be trusted.
+        """
+        return None
+
     @abstractmethod
     def source(self) -> SourceLabel:
         """The label as the data set has it, masks and all, to be written again.
@@ -255,6 +266,7 @@ class LabelWriter(ABC):
         features: what its labels can say, whether negmine keeps it or not.
         image_suffixes: of the images that its readers open; None where they take any.
         tells_origin: whether it says what the bank knows of a negative.
+        has_outlines: whether it writes outlines of objects that a data set of another format has.
         advice: what a reader of it must be told about images without objects; "" for nothing.
     """
 
@@ -263,6 +275,7 @@ class LabelWriter(ABC):
     features: ClassVar[frozenset[Feature]] = frozenset()
     image_suffixes: ClassVar[frozenset[str] | None] = None
     tells_origin: ClassVar[bool] = False
+    has_outlines: ClassVar[bool] = False
     advice: ClassVar[str] = ""
 
     @abstractmethod

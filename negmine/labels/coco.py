@@ -14,7 +14,7 @@ from negmine.labels.coco_entries import CocoEntries
 from negmine.labels.coco_writer import CocoLayout, plan_coco
 from negmine.labels.folders import fold, is_for_images, is_for_labels, may_go_together, split_of_folder
 from negmine.labels.objects import by_split
-from negmine.labels.plan import ExportImage, Header, Plan, SourceLabel
+from negmine.labels.plan import ExportImage, Header, Outline, Plan, SourceLabel
 from negmine.labels.splits import UNLISTED, Listing, Split, choose_splits, named_splits
 from negmine.paths import printable, sortable
 from negmine.sources.folders import IMAGE_SUFFIXES
@@ -37,6 +37,7 @@ class CocoFormat(LabelFormat):
     file_suffixes = _JSON
     is_folder = True
     features = frozenset({Feature.MASKS, Feature.KEYPOINTS, Feature.CROWD})
+    has_outlines = True
     tells_origin = True  # when an image was taken
     advice = (
         "some trainers drop images without annotations, which negatives are, and small ones: for MMDetection set "
@@ -89,6 +90,10 @@ class CocoLabel(Label):
     def read_placed(self, size_wh: tuple[int, int]) -> tuple[GroundTruth, tuple[str, ...]]:
         """The objects that have a place, and why others have none; see `CocoImage.read_placed`."""
         return self._image.read_placed(size_wh, self._where)
+
+    def outlines(self, size_wh: tuple[int, int]) -> Sequence[Outline] | None:
+        """Those of its polygons; none is known of a mask in run lengths, or of a turned box. See `Label.outlines`."""
+        return self._entries.outlines(self._image.id)
 
     def source(self) -> SourceLabel:
         """The entry with its annotations, whole; see `Label.source`."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from negmine.boxes import Box
+from negmine.boxes import Box, box_around
 from negmine.errors import LabelError
 from negmine.labels.checks import is_placeholder
 from negmine.labels.coco_json import Entry, Id, as_id, other_kind, shown
@@ -114,8 +114,8 @@ def _extent(segmentation: object) -> Sequence[float]:
                 f"expected a bbox, or polygons of x, y, x, y, ..., found no bbox and {shown(polygon)}; correct it"
             )
         sides += numbers
-    x, y = min(sides[::2]), min(sides[1::2])
-    return [x, y, max(sides[::2]) - x, max(sides[1::2]) - y]
+    x1, y1, x2, y2 = box_around(zip(sides[::2], sides[1::2], strict=True))
+    return [x1, y1, x2 - x1, y2 - y1]
 
 
 def _shape(entry: Entry) -> str:

@@ -18,7 +18,7 @@ from negmine.files import read_regular
 from negmine.labels.base import Feature
 from negmine.labels.coco_annotation import numbers_in
 from negmine.labels.coco_json import LARGEST
-from negmine.labels.plan import FileEntry, SourceLabel
+from negmine.labels.plan import FileEntry, Outline, SourceLabel
 from negmine.paths import printable
 
 _ROUNDED = 1.0  # pixels that the corners of a box may be off, where they are given as a polygon
@@ -55,6 +55,17 @@ class CocoEntries:
         annotations = self._whole.annotations.get(key, [])
         features = frozenset(feature for annotation in annotations for feature in _features(annotation))
         return SourceLabel(FileEntry(self._whole.images[key], annotations, self._whole.document), features)
+
+    def outlines(self, image_id: object) -> Sequence[Outline] | None:
+        """The outline of each annotation of an image, pixels; None where one has a shape, and no outline.
+
+        Raises:
+            LabelError: as `label`.
+        """
+        content = self.label(image_id).content
+        found = [_outline(each) for each in content.annotations] if isinstance(content, FileEntry) else []
+        outlines = [each for each in found if each is not None]
+        return outlines if len(outlines) == len(found) else None
 
 
 def _changed(path: Path) -> str:
@@ -113,6 +124,19 @@ def _features(annotation: _Entry) -> list[Feature]:
     if isinstance(attributes, dict) and attributes.get("rotation"):  # of CVAT, in degrees
         found.append(Feature.ORIENTED_BOXES)
     return found
+
+
+def _outline(annotation: _Entry) -> Outline | None:
+    """The polygons of an annotation, () where it is but a box; None for run lengths, and for a turned box."""
+    features, polygons = _features(annotation), annotation.get("segmentation")
+    if Feature.ORIENTED_BOXES in features:
+        return None
+    if Feature.MASKS not in features:
+        return ()
+    parts = list(map(_numbers, polygons)) if isinstance(polygons, list) else [()]
+    if any(len(numbers) < 6 or len(numbers) % 2 for numbers in parts):
+        return None
+    return tuple(tuple(zip(numbers[::2], numbers[1::2], strict=True)) for numbers in parts)
 
 
 def _has_mask(annotation: _Entry) -> bool:

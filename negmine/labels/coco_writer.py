@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from negmine.errors import ExportError
-from negmine.labels.objects import by_split, class_numbers, json_file, written_objects
+from negmine.labels.objects import WrittenObject, by_split, class_numbers, json_file, written_objects
 from negmine.labels.plan import Content, ExportImage, FileEntry, Plan, Proposal
 from negmine.paths import printable
 
@@ -127,17 +127,24 @@ def _annotations(
         yield from entry.annotations
         return
     for each in written_objects(image, numbers, crowds=True):
-        _, _, width, height = each.box_xywh
         yield {
             "id": None,
             "image_id": None,
             "category_id": class_ids[each.class_name],
             "bbox": each.box_xywh,
-            "area": width * height,
-            "segmentation": [],
+            "area": _area(each),
+            "segmentation": [[side for point in part for side in point] for part in each.outline],
             "iscrowd": int(each.crowd),
             **_proposal(each.proposal),
         }
+
+
+def _area(each: WrittenObject) -> float:
+    """Of its polygons, else of its box, in square pixels."""
+    _, _, width, height = each.box_xywh
+    turned = (zip(part, (*part[1:], part[0]), strict=True) for part in each.outline)
+    areas = [abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in edges)) / 2 for edges in turned]
+    return sum(areas) if areas else width * height
 
 
 def _proposal(proposal: Proposal | None) -> _Entry:
@@ -158,13 +165,26 @@ def _ids(own: Sequence[object]) -> list[int]:
     if len(set(kept)) < len(stated):
         return list(range(1, len(own) + 1))
     last = max((0, *kept)) + len(own) - len(stated)
-    if last >= _LARGEST_ID:
-        raise ExportError(
-            f"the data set has the id {max(kept)}, and readers take ids from {_LARGEST_ID} on for one another; "
-            "give its images and annotations smaller ones"
-        )
+    require_exact(last, "the data set")
     following = iter(range(max((0, *kept)) + 1, last + 1))
     return [next(following) if (number := _whole(each)) is None else number for each in own]
+
+
+def require_exact(last: int, where: str) -> None:
+    """Refuse ids that readers take for one another.
+
+    Args:
+        last: the largest.
+        where: what has them, for the message.
+
+    Raises:
+        ExportError: where it is too large.
+    """
+    if last >= _LARGEST_ID:
+        raise ExportError(
+            f"{where}: its ids would go up to {last}, and readers take ids from {_LARGEST_ID} on for one another; "
+            "give its images and annotations smaller ones"
+        )
 
 
 def _whole(number: object) -> int | None:

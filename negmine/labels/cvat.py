@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from negmine.boxes import Box
+from negmine.boxes import Box, box_around
 from negmine.errors import LabelError, TruthError
 from negmine.labels.checks import number_in
 from negmine.labels.frames import FrameLabels, FrameObject
@@ -106,28 +106,42 @@ def _boxes(track: etree._Element, end: int) -> Iterator[tuple[int, Box]]:
     for (frame, shape), (after, following) in zip(shapes, [*shapes[1:], (end, None)], strict=True):
         if shape.get("outside") == "1":
             continue
-        here = _shape(shape)
-        there = here if following is None or following.get("outside") == "1" else _shape(following)
+        here = unturned(shape)
+        there = here if following is None or following.get("outside") == "1" else unturned(following)
         for at in range(frame, max(min(after, end), frame + 1)):
             share = (at - frame) / (after - frame) if after > frame else 0.0
             x1, y1, x2, y2, degrees = (a + (b - a) * share for a, b in zip(here, there, strict=True))
             yield at, turned_box((x1, y1, x2, y2), degrees)
 
 
-def _shape(shape: etree._Element) -> tuple[float, float, float, float, float]:
-    """The box around a shape that is not turned, and the degrees that it is turned by."""
+def unturned(shape: etree._Element) -> tuple[float, float, float, float, float]:
+    """The box around a shape before it is turned, and the degrees that it is turned by.
+
+    Raises:
+        ValueError, KeyError: for a shape without an extent, or with what is no number.
+    """
     attributes: Mapping[str, str] = {str(key): str(value) for key, value in shape.attrib.items()}
     if shape.tag == "box":
         x1, y1, x2, y2 = (number_in(attributes[key]) for key in ("xtl", "ytl", "xbr", "ybr"))
         return x1, y1, x2, y2, number_in(attributes.get("rotation", "0"))
     if shape.tag == "polygon":
-        points = [tuple(map(number_in, pair.split(","))) for pair in attributes["points"].split(";")]
-        xs, ys = zip(*points, strict=True)
-        return min(xs), min(ys), max(xs), max(ys), 0.0
+        return *box_around(points_in(attributes["points"])), 0.0
     if shape.tag == "ellipse":
         x, y, across, down = (number_in(attributes[key]) for key in ("cx", "cy", "rx", "ry"))
         return x - across, y - down, x + across, y + down, number_in(attributes.get("rotation", "0"))
-    raise ValueError(f"expected boxes, ellipses or polygons in tracks, which hold an object, found {shape.tag!r}")
+    raise ValueError(f"expected boxes, ellipses or polygons, which hold an object, found {shape.tag!r}")
+
+
+def points_in(text: str) -> list[tuple[float, ...]]:
+    """The points of a polygon: `1,2;3,4`.
+
+    Raises:
+        ValueError: for what is no number, or no pair of them.
+    """
+    points = [tuple(map(number_in, pair.split(","))) for pair in text.split(";")]
+    if any(len(point) != 2 for point in points):
+        raise ValueError(f"expected points of two numbers, such as 1,2;3,4, found {text[:_LONGEST]!r}")
+    return points
 
 
 def turned_box(box: Box, degrees: float) -> Box:

@@ -5,16 +5,15 @@ It does not tell an image that somebody found empty from one that nobody opened 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lxml import etree
 
-from negmine.boxes import Box
+from negmine.boxes import Box, box_around
 from negmine.errors import LabelError, TruthError
 from negmine.labels.checks import number_in
-from negmine.labels.cvat import is_cvat_video, turned_box
+from negmine.labels.cvat import is_cvat_video, points_in, turned_box, unturned
 from negmine.labels.frames import FrameObject
 from negmine.labels.voc_annotation import xml_root
 from negmine.paths import printable
@@ -86,24 +85,13 @@ def _shape(shape: etree._Element) -> FrameObject:
 
 def _box(shape: etree._Element) -> Box:
     """The box around a shape."""
-    of = {str(key): str(value) for key, value in shape.attrib.items()}
-    if shape.tag == "box":
-        x1, y1, x2, y2 = (number_in(of[key]) for key in ("xtl", "ytl", "xbr", "ybr"))
-        return turned_box((x1, y1, x2, y2), number_in(of.get("rotation", "0")))
-    if shape.tag == "ellipse":
-        x, y, across, down = (number_in(of[key]) for key in ("cx", "cy", "rx", "ry"))
-        return turned_box((x - across, y - down, x + across, y + down), number_in(of.get("rotation", "0")))
     if shape.tag == "mask":
-        left, top, width, height = (number_in(of[key]) for key in ("left", "top", "width", "height"))
+        left, top, width, height = (number_in(shape.attrib[key]) for key in ("left", "top", "width", "height"))
         return left, top, left + width, top + height
-    if shape.tag in ("polygon", "polyline"):
-        return _around([tuple(map(number_in, pair.split(","))) for pair in of["points"].split(";")])
-    raise ValueError(f"expected boxes, polygons, ellipses or masks, found {shape.tag!r}")
-
-
-def _around(points: Sequence[tuple[float, ...]]) -> Box:
-    xs, ys = zip(*points, strict=True)
-    return min(xs), min(ys), max(xs), max(ys)
+    if shape.tag == "polyline":
+        return box_around(points_in(shape.attrib["points"]))
+    x1, y1, x2, y2, degrees = unturned(shape)
+    return turned_box((x1, y1, x2, y2), degrees)
 
 
 def _side(text: str | None) -> int:

@@ -71,6 +71,11 @@ def label_format(key: str) -> LabelFormat:
     return found
 
 
+def key_of(title: str) -> str | None:
+    """The key of the format of a data set, by what people call it; None where no data set has that format."""
+    return next((each.key for each in label_formats() if each.title == title), None)
+
+
 @cache
 def label_writer(key: str) -> LabelWriter:
     """The format of a key, to write data sets.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from negmine.boxes import Box
 from negmine.errors import LabelError
 from negmine.labels.checks import at_least_a_pixel, clipped_box
-from negmine.labels.plan import ExportImage, Proposal
+from negmine.labels.plan import ExportImage, Outline, Proposal
 from negmine.labels.splits import TRAIN
 from negmine.paths import printable
 
@@ -24,6 +24,7 @@ class WrittenObject:
         box_xyxy: inside the image, a pixel wide and high at least.
         difficult, crowd: its marks.
         proposal: what speaks for it where a detector proposes it; None where a person labelled it.
+        outline: its polygons, as its data set has them; () where nothing but its box is known.
     """
 
     class_name: str
@@ -32,6 +33,7 @@ class WrittenObject:
     difficult: bool
     crowd: bool
     proposal: Proposal | None
+    outline: Outline = ()
 
     @property
     def score(self) -> float | None:
@@ -66,16 +68,22 @@ def written_objects(image: ExportImage, numbers: Mapping[str, int], *, crowds: b
     """
     truth, found = image.truth, list[WrittenObject]()
     rows = zip(
-        truth.boxes_xyxy.tolist(), truth.class_names, truth.difficult, truth.crowd, image.proposed(), strict=True
+        truth.boxes_xyxy.tolist(),
+        truth.class_names,
+        truth.difficult,
+        truth.crowd,
+        image.proposed(),
+        image.outlined(),
+        strict=True,
     )
-    for index, (box, name, difficult, crowd, proposal) in enumerate(rows):
+    for index, (box, name, difficult, crowd, proposal, outline) in enumerate(rows):
         if crowd and not crowds:
             continue
         where = f"{printable(image.name)}, object {index} ({printable(name)})"
         if name not in numbers:
             raise LabelError(f"{where}: its class is none of the {len(numbers)} that are written; add it to them")
         inside = at_least_a_pixel(clipped_box(box, image.size_wh, where), image.size_wh)
-        found.append(WrittenObject(name, numbers[name], inside, bool(difficult), bool(crowd), proposal))
+        found.append(WrittenObject(name, numbers[name], inside, bool(difficult), bool(crowd), proposal, outline))
     return found
 
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from negmine.labels.base import Feature
 
 
+Polygon = tuple[tuple[float, float], ...]  # points x, y, pixels
+Outline = tuple[Polygon, ...]  # of one object, a polygon for each of its parts; () where nothing but its box is known
+
+
 @dataclass(frozen=True, slots=True)
 class StoredFile:
     """An existing file, in the bank or in the data set that is merged.
@@ -152,6 +156,7 @@ class ExportImage:
         frame: the video, time and number that it was cut from, for people; "" where it is from no video.
         truth: its objects.
         proposals: of each object, why it is proposed; None for one that a person labelled, () where all are.
+        outlines: of each object; () where none has one.
         label: its label in the format that is written, which then stays as it is; None where `truth` is all there is.
         origin: what the bank knows of it; None for an image of a data set, or where the format does not say it.
     """
@@ -166,6 +171,7 @@ class ExportImage:
     frame: str = ""
     truth: GroundTruth = field(default_factory=GroundTruth.empty)
     proposals: tuple[Proposal | None, ...] = ()
+    outlines: Sequence[Outline] = ()
     label: SourceLabel | None = None
     origin: Origin | None = None
 
@@ -178,6 +184,10 @@ class ExportImage:
     def is_negative(self) -> bool:
         """Whether the bank is known to have cut it; a whole image has an origin too."""
         return self.origin is not None and self.origin.rect is not None
+
+    def outlined(self) -> Sequence[Outline]:
+        """The outline of each object."""
+        return self.outlines or ((),) * len(self.truth)
 
     def proposed(self) -> tuple[Proposal | None, ...]:
         """One of the proposals, or None, for each object."""

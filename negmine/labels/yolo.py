@@ -11,7 +11,7 @@ from negmine.errors import SourceError
 from negmine.labels.base import Claim, Feature, Label, LabelFormat, LabelSet, OwnImages
 from negmine.labels.checks import hash_of_label, judged_classes, objects_of, read_label
 from negmine.labels.folders import folders_below
-from negmine.labels.plan import ExportImage, Header, Plan, SourceLabel
+from negmine.labels.plan import ExportImage, Header, Outline, Plan, SourceLabel
 from negmine.labels.splits import Listing, Split, choose_splits, require_split, split_called, splits_by_folder
 from negmine.labels.yolo_layouts import CLASS_LISTS, find_layouts, open_layout
 from negmine.labels.yolo_rows import RowFormat, may_be_predictions, may_be_rows
@@ -93,6 +93,10 @@ class YoloLabel(Label):
     def read(self, size_wh: tuple[int, int]) -> GroundTruth:
         """The objects; see `Label.read`."""
         return self._labels.row_format.truth(self.path, size_wh, self._labels.class_names)
+
+    def outlines(self, size_wh: tuple[int, int]) -> Sequence[Outline] | None:
+        """Those of its polygons and oriented boxes; see `Label.outlines`."""
+        return self._labels.row_format.outlines(self.path, size_wh)
 
     def source(self) -> SourceLabel:
         """The file as it is; see `Label.source`."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from negmine.boxes import Box
+from negmine.boxes import Box, box_around
 from negmine.errors import LabelError
 from negmine.labels.checks import (
     clipped_shares,
@@ -19,6 +19,7 @@ from negmine.labels.checks import (
     says_background,
     with_ignored_regions,
 )
+from negmine.labels.plan import Outline
 from negmine.paths import printable
 from negmine.structures import GroundTruth
 
@@ -46,10 +47,12 @@ class YoloRow:
     Attributes:
         class_name: its class.
         box: xyxy, as shares of the image's sides, inside it.
+        polygon: x, y, x, y, ... as such shares; () where it is but a box.
     """
 
     class_name: str
     box: Box
+    polygon: Sequence[float] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class RowFormat:
         if says_background(values, printable(path)):
             return ()
         return tuple(
-            YoloRow(self._name(number, where), _box(each, where))
+            YoloRow(self._name(number, where), _box(each, where), each if len(each) > 4 else ())
             for (where, number, _), each in zip(rows, values, strict=True)
         )
 
@@ -98,6 +101,14 @@ class RowFormat:
         rows = self.read(path)
         boxes = [[share * side for share, side in zip(row.box, (*size_wh, *size_wh), strict=True)] for row in rows]
         return with_ignored_regions(GroundTruth.of(boxes, [row.class_name for row in rows]), class_names)
+
+    def outlines(self, path: Path, size_wh: tuple[int, int]) -> Sequence[Outline]:
+        """The outline of each row of a label file, in pixels.
+
+        Raises:
+            LabelError: as `read`.
+        """
+        return [_outline(row.polygon, size_wh) for row in self.read(path)]
 
     def _name(self, number: float, where: str) -> str:
         if number not in self.names:  # a float finds the whole number that equals it
@@ -120,6 +131,12 @@ class RowFormat:
         also = f"4 + {self.key_point_values}" if self.key_point_values else "3 or more pairs"
         advice = "it looks like a prediction with its score, which is no label" if count == 5 else "correct the row"
         raise LabelError(f"{where}: expected 4 or {also} values after the class, found {count}; {advice}")
+
+
+def _outline(polygon: Sequence[float], size_wh: tuple[int, int]) -> Outline:
+    width, height = size_wh
+    points = tuple((x * width, y * height) for x, y in zip(polygon[::2], polygon[1::2], strict=True))
+    return (points,) if points else ()
 
 
 def may_be_rows(path: Path) -> bool:
@@ -192,4 +209,4 @@ def _box(values: Sequence[float], where: str) -> Box:
     if len(values) == 4:
         x, y, width, height = values
         return clipped_shares((x - width / 2, y - height / 2, x + width / 2, y + height / 2), where)
-    return clipped_shares((min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2])), where)
+    return clipped_shares(box_around(zip(values[::2], values[1::2], strict=True)), where)

@@ -11,7 +11,7 @@ from negmine.datasets.config import LabelConfig
 from negmine.datasets.labelled import LabelledImage, labelled_images
 from negmine.datasets.open import Dataset
 from negmine.errors import ConfigError
-from negmine.labels.formats import label_formats
+from negmine.labels.formats import key_of
 from negmine.ratios.advice import Asked, advise, advise_class
 from negmine.ratios.duplicates import duplicate_findings
 from negmine.ratios.findings import file_findings, lost_labels
@@ -84,9 +84,9 @@ def ratio(
     require_objects(images, counts, paths)
     mix = Mix.of(counts, summary, in_bank=len(empties_in(summary.contents, images, contents.sha256)))
     checked_class = counts.rarest if by == "class" else None
-    key = next((each.key for each in label_formats() if each.title == datasets[0].format_name), None)
+    key = key_of(datasets[0].format_name) if len(datasets) == 1 else None
     names = [each.name for dataset in datasets for each in dataset.splits]
-    asked = Asked(paths, bank, split, labels or LabelConfig(), key if len(datasets) == 1 else None, names)
+    asked = Asked(paths, bank, split, labels or LabelConfig(), key, names)
     advice = advise(mix, goal, summary, asked)
     if checked_class is not None:
         advice += advise_class(checked_class, counts, mix, goal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -120,7 +121,8 @@ def test_a_ratio_is_that_of_the_data_set(make_bank: MakeBank, tmp_path: Path) ->
         add_to(bank, data, config=ExportConfig(selection=SelectionConfig(ratio="2:1")))
 
 
-def test_a_negative_with_an_object_of_the_data_is_left_out(small_bank: Path, tmp_path: Path) -> None:
+def test_a_negative_with_an_object_of_the_data_is_left_out(make_bank: MakeBank, tmp_path: Path) -> None:
+    bank = make_bank({"000.png": [(60, 40, 80, 60, 90)], "001.png": [(5, 70, 45, 110, 90)]})  # which are not alike
     data = write_yolo(tmp_path / "data")
     source = sorted((tmp_path / "bank-in").iterdir())[0]
     (tmp_path / "data" / "images" / "train" / "a.png").write_bytes(source.read_bytes())
@@ -132,7 +134,7 @@ def test_a_negative_with_an_object_of_the_data_is_left_out(small_bank: Path, tmp
         ExportError,
         match=r"no negatives to add \(the data set has an object there; they are, or were cut from, or look like",
     ):
-        add_to(small_bank, data)
+        add_to(bank, data)
     assert not (tmp_path / "data" / MANIFEST).exists()
 
 
@@ -204,16 +206,32 @@ def test_a_file_of_the_same_name_is_not_overwritten(small_bank: Path, tmp_path: 
 def test_what_cannot_be_listed_is_refused_before_anything_is_written(small_bank: Path, tmp_path: Path) -> None:
     data = write_coco(tmp_path / "data")
     document = json.loads(data.read_text())
-    document["images"][0]["id"] = 2**63 - 1
+    document["images"][0]["id"] = 2**53 - 2
     for each in document["annotations"]:
-        each["image_id"] = {1: 2**63 - 1}.get(each["image_id"], each["image_id"])
+        each["image_id"] = {1: 2**53 - 2}.get(each["image_id"], each["image_id"])
     data.write_text(json.dumps(document))
     before = files(tmp_path / "data")
-    with pytest.raises(ExportError, match="larger ones overflow"):
+    with pytest.raises(ExportError, match=r"its ids would go up to \d+, and readers take ids from 9007199254740992"):
         add_to(small_bank, data)
     with pytest.raises(ConfigError, match="no shares with --into"):
         add_to(small_bank, data, config=ExportConfig(splits=SplitConfig((0.8, 0.2))))
     assert files(tmp_path / "data") == before
+
+
+def test_a_disk_that_fills_up_is_one_line_and_leaves_the_data_set_as_it_was(
+    small_bank: Path, tmp_path: Path, disk: Path
+) -> None:
+    data, filler = write_coco(disk / "data"), disk / "filler"
+    before = files(disk / "data")
+    left = shutil.disk_usage(disk).free - 8192
+    filler.write_bytes(bytes(left))
+    with pytest.raises(ExportError, match="No space left on device; correct that, and run the same command again"):
+        add_to(small_bank, data)
+    take_out(data)
+    assert files(disk / "data") == before
+    filler.unlink()
+    assert add_to(small_bank, data).negatives == 2 and not take_out(data).kept
+    assert files(disk / "data") == before
 
 
 def test_two_at_once_is_one_line(small_bank: Path, tmp_path: Path) -> None:

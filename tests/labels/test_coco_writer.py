@@ -79,7 +79,7 @@ def test_the_time_of_an_image_is_written_where_it_is_known() -> None:
 
 def test_an_id_that_readers_would_take_for_another_is_refused() -> None:
     for number in (2**53, 2**70):
-        with pytest.raises(ExportError, match=rf"has the id {number}, and readers take ids from {2**53} on"):
+        with pytest.raises(ExportError, match=rf"would go up to {number + 1}, and readers take ids from {2**53} on"):
             written([labelled("a", number), image("negative")])
     with pytest.raises(ExportError, match="smaller"):
         written([labelled("a", 2**53 - 1), image("negative")])

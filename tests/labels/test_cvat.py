@@ -88,7 +88,7 @@ def test_a_box_without_area_says_nothing() -> None:
         (('<box frame="x" outside="0"/>',), "expected a whole number"),
         (('<box frame="0" outside="0" xtl="1"/>',), "ytl"),
         (('<polygon frame="0" outside="0" points="a,b"/>',), "could not convert"),
-        (('<polygon frame="0" outside="0" points="1;4,5"/>',), "zip"),
+        (('<polygon frame="0" outside="0" points="1;4,5"/>',), "expected points of two numbers"),
         (('<points frame="0" outside="0" points="40,50"/>',), "found 'points'"),
     ],
 )

@@ -12,7 +12,7 @@ from negmine.datasets.open import open_dataset, open_truth
 from negmine.errors import ExportError, TruthError
 from negmine.labels import formats
 from negmine.labels.base import Feature, LabelFormat, LabelSet
-from negmine.labels.formats import WRITTEN_FORMATS, FormatRow, label_format, label_formats, label_writer
+from negmine.labels.formats import WRITTEN_FORMATS, FormatRow, key_of, label_format, label_formats, label_writer
 from negmine.labels.plan import ExportImage, StoredFile
 from negmine.labels.voc import VocLabels
 from negmine.structures import GroundTruth
@@ -49,6 +49,11 @@ def test_an_image_without_objects_is_empty(tmp_path: Path, key: str) -> None:
 @pytest.mark.parametrize("key", WRITTEN_FORMATS)
 def test_a_key_names_its_format(key: str) -> None:
     assert label_writer(key).key == key and label_writer(key) is label_writer(key)
+
+
+def test_what_people_call_a_format_leads_to_its_key() -> None:
+    assert all(key_of(each.title) == each.key for each in label_formats())
+    assert key_of("Darknet") is None and key_of("") is None  # only written; none
 
 
 def test_a_format_that_is_only_written_opens_nothing() -> None:

@@ -14,6 +14,7 @@ from negmine.cli._command import Command, option
 from negmine.cli._options import bank_option, json_option
 from negmine.cli._output import print_json, table
 from negmine.cli.bank._selection import filter_options, sort_option
+from negmine.csv_cells import to_cell
 from negmine.paths import printable
 from negmine.terminal import console, say
 from negmine.words import counted
@@ -28,7 +29,6 @@ _MEASURED = ("unlabelled", "cluster")  # orders with a column of their own
 _COLUMNS = ("id", "score", "class", "state", "source", "x1", "y1", "x2", "y2", "width", "height", "file",
             "source_sha256", "unlabelled", "cluster", "place")  # fmt: skip
 _GAP_COLUMNS = ("id", "score", "class", "state", "source", "x1", "y1", "x2", "y2", "width", "height", "source_sha256")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with which a spreadsheet's formulas begin
 
 
 @click.command("list", cls=Command)
@@ -166,12 +166,5 @@ def _csv(rows: Any, columns: Sequence[str]) -> str:
     for row in rows:
         corners = row.pop("rectangle", None) or row.pop("box")
         rectangle = dict(zip(("x1", "y1", "x2", "y2"), corners, strict=True))
-        writer.writerow({name: _harmless(value) for name, value in {**row, **rectangle}.items()})
+        writer.writerow({name: to_cell(value) for name, value in {**row, **rectangle}.items()})
     return text.getvalue()
-
-
-def _harmless(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    text = printable(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text

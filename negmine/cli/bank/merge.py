@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from negmine.bank.filters import CONFLICT_RULES, ConflictRule
-from negmine.cli._command import Command, option
+from negmine.bank.filters import ConflictRule
+from negmine.cli._command import Command
 from negmine.cli._options import bank_option, json_option, workers_option
 from negmine.cli._output import print_json, say_skipped
+from negmine.cli.bank._conflicts import conflicts_option, say_conflicts
 from negmine.cli.bank._selection import named
 from negmine.paths import printable
 from negmine.terminal import console, count_progress, say
@@ -20,21 +21,13 @@ if TYPE_CHECKING:
 
     from negmine.bank.merge_result import MergedBank
 
-_CONFLICTS = 10  # that are listed; --json has all
 _DIGITS = 10  # of a hash
 
 
 @click.command("merge", cls=Command)
 @click.argument("others", nargs=-1, required=True, metavar="OTHER...")
 @bank_option
-@option(
-    "Bank",
-    "--conflicts",
-    type=click.Choice(CONFLICT_RULES),
-    default="safer",
-    show_default=True,
-    help="Which verdict holds where they differ: the safer (target, then rejected, then accepted), own or theirs.",
-)
+@conflicts_option
 @workers_option
 @json_option
 def command(others: tuple[str, ...], bank: str, conflicts: ConflictRule, workers: int | None, as_json: bool) -> None:
@@ -73,11 +66,7 @@ def _render(out: Console, merged: MergedBank) -> None:
     if merged.withdrawn:
         shown = named(merged.withdrawn, _DIGITS)
         say(out, f"{counted(len(merged.withdrawn), 'negative')} withdrawn for a labelled object inside: {shown}")
-    for conflict in merged.conflicts[:_CONFLICTS]:
-        said = f"{conflict.own} here, {conflict.theirs} there; {conflict.kept} holds"
-        say(out, f"conflict about {conflict.sha256[:_DIGITS]}: {said}")
-    if len(merged.conflicts) > _CONFLICTS:
-        say(out, f"... and {counted(len(merged.conflicts) - _CONFLICTS, 'more conflict')}; --json names them all")
+    say_conflicts(out, merged.conflicts)
     if merged.unusable:
         say(out, f"{counted(len(merged.unusable), 'file')} left out: missing, damaged, or not as stated")
     say_skipped(merged.unusable.items(), "file")

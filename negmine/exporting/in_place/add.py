@@ -10,23 +10,25 @@ from pathlib import Path
 from negmine.bank.bank import Bank
 from negmine.datasets.open import Dataset, open_dataset
 from negmine.errors import ConfigError, ExportError
+from negmine.exporting.beside import Beside
 from negmine.exporting.config import ExportConfig
+from negmine.exporting.data_images import DataImages, files_of, read_images, require_objects, trained_on
 from negmine.exporting.fitting import nothing_chosen
 from negmine.exporting.in_place.changes import Changes
 from negmine.exporting.in_place.manifest import LOCK, Added
 from negmine.exporting.in_place.places import Place, place_in
 from negmine.exporting.in_place.result import AddResult
 from negmine.exporting.kept import kept_header
-from negmine.exporting.merge import DataImages, SortedImages, files_of, read_images, require_objects, trained_on
+from negmine.exporting.merge import SortedImages
 from negmine.exporting.mix import room_left
 from negmine.exporting.names import negative_name, variant_name
-from negmine.exporting.negatives import BankNegatives, Withholding, known_images
+from negmine.exporting.negatives import BankNegatives
 from negmine.files import reason_of
 from negmine.inside import inside
+from negmine.labels.classes import require_old_names
 from negmine.labels.formats import label_writer
 from negmine.labels.plan import Content, ExportImage
 from negmine.paths import printable
-from negmine.trainable import waiting_images
 from negmine.videos.contents import OnCount
 
 TAKEN = "it is not one that was added, and a negative of this name is left out"
@@ -45,8 +47,8 @@ def add_to(
 
     They go beside the images to train on, in the layout that the data set has (Pascal VOC, YOLO or COCO). A manifest
     names them, and `take_out` removes just them. Adding again adds what is new, and takes out what was rejected since;
-    so it does after a kill. A negative that the data set shows to hold a target, or that it measures on, is left out;
-    so is one whose file would replace another.
+    so it does after a kill. What is left out beside a merged data set is left out here too (see `export`); so is a
+    negative whose file would replace another.
 
     Args:
         bank: the bank's folder.
@@ -57,7 +59,7 @@ def add_to(
 
     Raises:
         BankError: where the folder is not a bank, or a file in it is gone or damaged.
-        TruthError, SourceError: where the data set cannot be opened.
+        TruthError, SourceError: where the data set cannot be opened, or the class map has an old name of nobody.
         ExportError: where there is nothing to add, the data set is in use or cannot be added to, somebody has changed
             what was added, or negatives were added to another data set in its folder.
         ConfigError: where the settings contradict each other or the data set.
@@ -70,7 +72,8 @@ def add_to(
     dataset = open_dataset(data, config=config.labels)
     place = place_in(dataset, split)
     _require_not_measured(place, dataset)
-    config = replace(config, format=place.format)
+    _require_classes(dataset, bank)
+    config = replace(config, format=place.format, boxes_only=True)  # labels stay as they are, so nothing is lost
     kept_header(dataset, config)
     try:
         with LOCK.hold(place.home, purpose="negmine export --into"):
@@ -83,6 +86,12 @@ def add_to(
         where = printable(error.filename or place.root)
         raise ExportError(f"{where}: {reason_of(error)}; correct that, and run the same command again") from error
     return chosen.result(dataset, place, changes)
+
+
+def _require_classes(dataset: Dataset, bank: str | Path) -> None:
+    """Refuse a class map with an old name of nobody."""
+    with Bank(bank) as opened:
+        require_old_names(dataset.truth.pairs_left, opened.class_names(), dataset.class_names)
 
 
 def _require_not_measured(place: Place, dataset: Dataset) -> None:
@@ -140,22 +149,16 @@ def _choose(
     ]
     require_objects(dataset, found)
     data = DataImages(dataset, read_images(dataset, found, config, on_progress), dataset.truth.header)
-    known, selection = known_images(data.images), config.selection
-    with Bank(bank) as opened:
-        waiting = waiting_images(opened, known.objects)
-    read = BankNegatives.read(
-        bank, variants=config.variants, objects=known.objects, accept_flicker=config.accept_flicker
-    )
-    free, withheld = read.without(Withholding(data.images, known))
-    free, skipped = _without_taken(place, before, free)
-    counts = SortedImages.of(data, label_writer(place.format), waiting).counts()[0]
+    beside, selection = Beside.of(data, bank, config), config.selection
+    free, skipped = _without_taken(place, before, beside.free)
+    counts = SortedImages.of(data, label_writer(place.format), beside.waiting).counts()[0]
     room = None
     if selection.ratio is not None:
         room = room_left(selection.ratio, counts.positives, counts.empty)
     negatives = free.chosen(bank, selection, room)
     if not negatives.negatives and not before.files:
-        raise ExportError(_nothing(read, free, withheld, skipped, bank, config))
-    return _Chosen(negatives, negatives.images(), skipped, withheld, counts.positives, counts.empty)
+        raise ExportError(_nothing(beside, free, skipped, bank, config))
+    return _Chosen(negatives, negatives.images(), skipped, beside.withheld, counts.positives, counts.empty)
 
 
 def _without_taken(place: Place, before: Added, free: BankNegatives) -> tuple[BankNegatives, dict[Path, str]]:
@@ -179,13 +182,15 @@ def _without_taken(place: Place, before: Added, free: BankNegatives) -> tuple[Ba
 
 
 def _nothing(
-    read: BankNegatives, free: BankNegatives, withheld: Mapping[str, int], skipped: Mapping[Path, str],
-    bank: str | Path, config: ExportConfig,
-) -> str:  # fmt: skip
+    beside: Beside, free: BankNegatives, skipped: Mapping[Path, str], bank: str | Path, config: ExportConfig
+) -> str:
     if free.negatives:
         return nothing_chosen(free, config.selection)
     named = [f"{reason}: {printable(path)}" for path, reason in list(skipped.items())[:1]]
-    why = "; ".join([*withheld, *named]) or f"{read.in_bank} in it, rejected, marked as a target, or held back"
+    why = (
+        "; ".join([*beside.withheld, *named])
+        or f"{beside.read.in_bank} in it, rejected, marked as a target, or held back"
+    )
     return f"bank {printable(bank)} has no negatives to add ({why}); scan more backgrounds with `negmine scan`"
 
 

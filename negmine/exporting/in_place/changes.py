@@ -8,20 +8,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from negmine.engines.threads import ThreadEngine
 from negmine.errors import ExportError
 from negmine.exporting.config import CopyMethod
 from negmine.exporting.in_place.coco_index import annotated
 from negmine.exporting.in_place.insertion import Insertion, names_in
 from negmine.exporting.in_place.manifest import MANIFEST, Added, parents_of, state_of, stems_of
 from negmine.exporting.in_place.places import Place
-from negmine.exporting.staging import StagedFiles, content_sha256
+from negmine.exporting.staging import content_sha256, place_files
 from negmine.files import PART, flush_file_system, replace_file
 from negmine.inside import inside, read_plain
 from negmine.labels.plan import Content, ExportImage
 from negmine.paths import printable
-
-_TOGETHER = 1000  # files that are placed at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +96,7 @@ class Changes:
             return
         self._both().write(self.home)
         _remove_parts(self.home, self.root, self.before)
-        names = list(self.new)
-        for start in range(0, len(names), _TOGETHER):
-            _place(self.root, {name: self.new[name] for name in names[start : start + _TOGETHER]}, method, workers)
+        place_files(self.new, self.root, method, workers)
         for name, data in self.edits.items():
             rewrite(inside(self.root, name), data)
         remove_files(self.root, self.stale)
@@ -210,16 +205,3 @@ def _present(root: Path, before: Added) -> dict[str, str]:
             )
         present[name] = found
     return present
-
-
-def _place(root: Path, files: Mapping[str, Content], method: CopyMethod, workers: int | None) -> None:
-    """Put some files in place; where one cannot be written, none of them."""
-    staged = StagedFiles(root, method)
-    try:
-        with ThreadEngine(workers, name="negmine-export") as engine:
-            for _ in engine.map(lambda name: staged.stage(name, files[name]), list(files)):
-                pass
-        staged.place()
-    except BaseException:
-        staged.drop()
-        raise

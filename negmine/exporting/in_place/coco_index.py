@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from negmine.errors import ExportError
 from negmine.exporting.in_place.insertion import Insertion
+from negmine.labels.coco_writer import require_exact
 from negmine.labels.plan import ExportImage
 from negmine.paths import printable
 
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
-_LARGEST_ID = 2**63 - 1  # that readers hold in a whole number
 _KEYS = frozenset({"id", "file_name", "width", "height"})
 
 
@@ -40,14 +40,13 @@ class CocoIndex:
             present: our entries in the file as it is, whose images keep their ids: annotations are by these.
 
         Raises:
-            ExportError: where ids are no whole numbers, or there are no larger ones.
+            ExportError: where ids are no whole numbers, or larger ones are none that readers tell apart.
         """
         at, is_empty = _end_of_images(data)
         ids = {name: int(json.loads(piece)["id"]) for name, piece in (present.pieces if present else {}).items()}
         following = max(_following_id(json.loads(data), self.name), max(ids.values(), default=0) + 1)
         new = [each.name for each in images if each.name not in ids]
-        if following + len(new) > _LARGEST_ID:
-            raise ExportError(f"{printable(self.name)}: its ids go up to {following - 1}, and larger ones overflow")
+        require_exact(following + len(new) - 1, printable(self.name))
         ids |= {name: following + number for number, name in enumerate(new)}
         pieces = {
             each.name: json.dumps(

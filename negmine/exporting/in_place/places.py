@@ -12,15 +12,15 @@ from typing import Protocol
 
 from negmine.datasets.open import Dataset
 from negmine.errors import ExportError
+from negmine.exporting.data_images import trained_on
 from negmine.exporting.in_place.coco_index import CocoIndex
 from negmine.exporting.in_place.insertion import Insertion
 from negmine.exporting.in_place.lists import ImageList
 from negmine.exporting.in_place.manifest import Owner
-from negmine.exporting.merge import trained_on
 from negmine.files import read_regular, reason_of
 from negmine.labels.base import Label
 from negmine.labels.coco import coco_files
-from negmine.labels.formats import label_formats
+from negmine.labels.formats import key_of
 from negmine.labels.plan import ExportImage
 from negmine.labels.splits import WHOLE
 from negmine.labels.voc import training_lists
@@ -83,8 +83,7 @@ def place_in(dataset: Dataset, split: str | None) -> Place:
     labelled = [(path, label) for path in images if (label := dataset.pairing.label_of.get(_real(dataset, path)))]
     if not labelled:
         raise ExportError(f"{printable(dataset.path)}: expected labelled images to train on, found none; label some")
-    key = next(each.key for each in label_formats() if each.title == dataset.format_name)
-    find = {"voc": _voc, "yolo": _yolo, "coco": _coco}.get(key)
+    find = {"voc": _voc, "yolo": _yolo, "coco": _coco}.get(key_of(dataset.format_name) or "")
     if find is None:
         raise ExportError(
             f"{printable(dataset.path)} is {dataset.format_name}, to which negatives cannot be added in place; export "

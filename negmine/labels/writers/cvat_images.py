@@ -1,4 +1,4 @@
-"""Writing CVAT for images 1.1: the images of a task, and an XML with their boxes.
+"""Writing CVAT for images 1.1: the images of a task, and an XML with their boxes and polygons.
 
 annotations.xml   uploaded as the annotations of a task that was made of the images
 images/           its images
@@ -27,7 +27,8 @@ class CvatForImages(LabelWriter):
 
     key = "cvat"
     title = "CVAT for images"
-    features = frozenset(_MARKS.values())
+    features = frozenset({*_MARKS.values(), Feature.MASKS})
+    has_outlines = True
     image_suffixes = frozenset({".jpg", ".png", ".tif", ".webp", ".bmp", ".gif", ".ppm", ".jp2"})  # that Pillow opens
     advice = (
         "make a task in CVAT of the folder images/, then upload annotations.xml to it as `CVAT 1.1`; images are told "
@@ -64,8 +65,8 @@ def _document(images: Sequence[ExportImage], class_names: Sequence[str], split: 
         width, height = image.size_wh
         about = {"id": str(index), "name": image.file_name, "width": str(width), "height": str(height)}
         element = etree.SubElement(root, "image", about)
-        for each in written_objects(image, numbers, crowds=True):
-            _add_box(element, each)
+        for index, each in enumerate(written_objects(image, numbers, crowds=True)):
+            _add_shapes(element, each, group=index + 1)
     etree.indent(root, space="  ")
     return etree.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
 
@@ -81,12 +82,16 @@ def _add_label(labels: etree._Element, name: str) -> None:
             etree.SubElement(attribute, tag).text = text
 
 
-def _add_box(image: etree._Element, each: WrittenObject) -> None:
+def _add_shapes(image: etree._Element, each: WrittenObject, *, group: int) -> None:
+    """Add the box of an object, or its polygons; the parts of one object are a group of CVAT's."""
     corners = dict(zip(("xtl", "ytl", "xbr", "ybr"), (f"{side:.2f}" for side in each.box_xyxy), strict=True))
-    about = {"label": _name(each.class_name), "source": "manual", "occluded": "0", **corners, "z_order": "0"}
-    box = etree.SubElement(image, "box", about)
-    for mark, is_set in (("difficult", each.difficult), ("is_crowd", each.crowd)):
-        etree.SubElement(box, "attribute", {"name": mark}).text = "true" if is_set else "false"
+    shapes = [("polygon", {"points": ";".join(f"{x:.2f},{y:.2f}" for x, y in part)}) for part in each.outline]
+    grouped = {"group_id": str(group)} if len(shapes) > 1 else {}
+    for tag, place in shapes or [("box", corners)]:
+        about = {"label": _name(each.class_name), "source": "manual", "occluded": "0", **place, "z_order": "0"}
+        shape = etree.SubElement(image, tag, {**about, **grouped})
+        for mark, is_set in (("difficult", each.difficult), ("is_crowd", each.crowd)):
+            etree.SubElement(shape, "attribute", {"name": mark}).text = "true" if is_set else "false"
 
 
 def _name(name: str) -> str:

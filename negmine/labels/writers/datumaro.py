@@ -22,7 +22,8 @@ class Datumaro(LabelWriter):
 
     key = "datumaro"
     title = "Datumaro"
-    features = frozenset({Feature.DIFFICULT, Feature.CROWD})
+    features = frozenset({Feature.DIFFICULT, Feature.CROWD, Feature.MASKS})
+    has_outlines = True
     tells_origin = True
     advice = "datumaro.Dataset.import_from(FOLDER, 'datumaro') reads it"
 
@@ -54,14 +55,15 @@ def _item(image: ExportImage, numbers: Mapping[str, int]) -> Mapping[str, object
     annotations = [
         {
             "id": index,
-            "type": "bbox",
+            "type": kind,
             "attributes": _marks(each),
             "group": index,
             "label_id": each.number,
             "z_order": 0,
-            "bbox": each.box_xywh,
+            **place,
         }
         for index, each in enumerate(written_objects(image, numbers, crowds=True))
+        for kind, place in _places(each)
     ]
     return {
         "id": image.name,
@@ -69,6 +71,12 @@ def _item(image: ExportImage, numbers: Mapping[str, int]) -> Mapping[str, object
         "attr": _attributes(image),
         "image": {"path": image.file_name, "size": [height, width]},
     }
+
+
+def _places(each: WrittenObject) -> Sequence[tuple[str, Mapping[str, object]]]:
+    """The kind and place of each annotation of an object: its box, or its polygons, which are a group."""
+    parts = [("polygon", {"points": [side for point in part for side in point]}) for part in each.outline]
+    return parts or [("bbox", {"bbox": each.box_xywh})]
 
 
 def _marks(each: WrittenObject) -> Mapping[str, object]:

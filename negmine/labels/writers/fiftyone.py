@@ -4,7 +4,8 @@ metadata.json   the classes; it states no version, by which FiftyOne tells this 
 samples.json    a sample for each image
 data/           the images
 
-`ground_truth` has the objects, none for a negative; `false_positives` has what the detector took for objects in it.
+`ground_truth` has the boxes of objects, none for a negative, and `polygons` the outlines of those that have one;
+`false_positives` has what the detector took for objects in it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from negmine.boxes import Box
 from negmine.labels.base import Feature, LabelWriter
-from negmine.labels.objects import class_numbers, json_file, written_objects
+from negmine.labels.objects import WrittenObject, class_numbers, json_file, written_objects
 from negmine.labels.plan import Content, ExportImage, Header, Plan
 from negmine.paths import printable
 
@@ -25,7 +26,8 @@ class FiftyOne(LabelWriter):
 
     key = "fiftyone"
     title = "FiftyOne"
-    features = frozenset({Feature.DIFFICULT, Feature.CROWD})
+    features = frozenset({Feature.DIFFICULT, Feature.CROWD, Feature.MASKS})
+    has_outlines = True
     tells_origin = True
     advice = (
         "fiftyone.Dataset.from_dir(FOLDER, fiftyone.types.FiftyOneDataset) reads it; negatives have the tag "
@@ -48,13 +50,16 @@ FORMAT = FiftyOne()
 
 
 def _sample(image: ExportImage, numbers: Mapping[str, int]) -> Mapping[str, object]:
+    written = written_objects(image, numbers, crowds=True)
     objects = [
         _detection(image, e.class_name, e.box_xyxy, e.score, difficult=e.difficult, iscrowd=int(e.crowd))
-        for e in written_objects(image, numbers, crowds=True)
+        for e in written
     ]
     origin, tags, known = image.origin, [*image.splits], dict[str, object]()
+    if outlined := [_polyline(image, each) for each in written if each.outline]:
+        known["polygons"] = {"_cls": "Polylines", "polylines": outlined}
     if origin is not None:
-        known = {"source": origin.source, "sha256": origin.sha256, "state": origin.state}
+        known |= {"source": origin.source, "sha256": origin.sha256, "state": origin.state}
     if origin is not None and image.is_negative:
         tags += [_TAG, *([_VARIANT] if origin.operation else [])]
         found = [_detection(image, each.class_name, each.box_xyxy, each.score) for each in origin.found]
@@ -64,6 +69,14 @@ def _sample(image: ExportImage, numbers: Mapping[str, int]) -> Mapping[str, obje
 
 def _detections(every: Sequence[object]) -> Mapping[str, object]:
     return {"_cls": "Detections", "detections": every}
+
+
+def _polyline(image: ExportImage, each: WrittenObject) -> Mapping[str, object]:
+    """The polygons of an object, in shares of the image."""
+    width, height = image.size_wh
+    points = [[[x / width, y / height] for x, y in part] for part in each.outline]
+    plain = {"_cls": "Polyline", "tags": [], "attributes": {}, "label": printable(each.class_name)}
+    return {**plain, "points": points, "closed": True, "filled": True}
 
 
 def _detection(

@@ -11,6 +11,7 @@ import io
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+from negmine.csv_cells import to_cell
 from negmine.errors import ExportError
 from negmine.labels.base import LabelWriter
 from negmine.labels.plan import Content, ExportImage, Header, Origin, Plan
@@ -22,7 +23,6 @@ _COLUMNS = (
     "file", "sha256", "split", "width", "height", "state", "class", "score", *_BOX, "found", "source", "source_sha256",
     *_CUT, "video_s", "taken", "runs", "operation",
 )  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for the beginning of one
 
 
 class ProvenanceCsv(LabelWriter):
@@ -50,7 +50,7 @@ class ProvenanceCsv(LabelWriter):
         for image in images:
             if image.origin is None:
                 raise ExportError(f"a CSV lists negatives, and {printable(image.name)} is none; choose another format")
-            table.writerow({key: _cell(value) for key, value in _row(image, image.origin).items()})
+            table.writerow({key: to_cell(value) for key, value in _row(image, image.origin).items()})
         files[TABLE] = text.getvalue().encode("utf-8")
         return files
 
@@ -83,11 +83,3 @@ def _row(image: ExportImage, origin: Origin) -> Mapping[str, object]:
 
 def _time(milliseconds: int) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _cell(value: object) -> object:
-    """A value, as text that no spreadsheet computes."""
-    if not isinstance(value, str):
-        return value
-    text = printable(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -22,6 +22,7 @@ class Roboflow(LabelWriter):
     key = "roboflow"
     title = "Roboflow COCO"
     features = frozenset({Feature.MASKS, Feature.KEYPOINTS, Feature.CROWD})
+    has_outlines = True
     tells_origin = True
     advice = (
         "RF-DETR trains on images without annotations, which negatives are, and asks for a valid/ beside train/: "
