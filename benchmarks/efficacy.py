@@ -73,7 +73,8 @@ def retrained(case: LaidOut, out: Path, seed: int, device: str, changes: Mapping
     """`negmine retrain`: its result, and the optimizer steps of all its trainings."""
     from negmine import retrain
 
-    few, mined = changes.get(_FEW), case.backgrounds("mined")
+    few: Any = changes.get(_FEW)
+    mined = case.backgrounds("mined")
     result = retrain(
         case.start,
         case.data,

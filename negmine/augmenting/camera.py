@@ -80,7 +80,8 @@ def motion_blur(image: Image, *, length: float, angle: float) -> Image:
     require_in("length", length, LENGTH)
     require_in("angle", angle, ANGLE)
     require_image(image)
-    return to_image(cv2.filter2D(to_light(image), -1, line_kernel(length, angle)).reshape(image.shape))
+    blurred = cv2.filter2D(to_light(image), -1, line_kernel(length, angle))
+    return to_image(np.asarray(blurred, dtype=np.float32).reshape(image.shape))
 
 
 def line_kernel(length: float, angle: float) -> npt.NDArray[np.float32]:
@@ -99,4 +100,4 @@ def line_kernel(length: float, angle: float) -> npt.NDArray[np.float32]:
         for dy in (0, 1):
             share = np.abs(1 - dx - (x - left)) * np.abs(1 - dy - (y - top))
             np.add.at(kernel, (top + dy, left + dx), share)
-    return (kernel / kernel.sum()).astype(np.float32)
+    return np.asarray(kernel / kernel.sum(), dtype=np.float32)

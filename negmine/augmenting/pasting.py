@@ -8,6 +8,8 @@ the kind, such as in a pattern or a box that fills the picture, the box is paste
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -86,10 +88,11 @@ def _grab_cut(image: Image, box: Rect) -> Mask | None:
     if outside < max(size_wh) or not inside:  # no surroundings to tell it from
         return None
     labels = np.zeros(small.shape[:2], dtype=np.uint8)
-    models = np.zeros((2, 1, 65))
+    behind, before = np.zeros((1, 65)), np.zeros((1, 65))  # models of colours that GrabCut fills in
     cv2.setRNGSeed(_SEED)  # of this thread alone
     try:
-        cv2.grabCut(small, labels, (x1, y1, x2 - x1, y2 - y1), *models, _CUT_ROUNDS, cv2.GC_INIT_WITH_RECT)
+        rect = x1, y1, x2 - x1, y2 - y1
+        cv2.grabCut(small, labels, rect, behind, before, _CUT_ROUNDS, cv2.GC_INIT_WITH_RECT)
     except cv2.error:  # too few pixels, or all alike
         return None
     mask = np.isin(labels[y1:y2, x1:x2], (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
@@ -104,7 +107,7 @@ def _faded(size_wh: tuple[int, int], share: float) -> Mask:
     return np.asarray(height * height * (3 - 2 * height), dtype=np.float32)
 
 
-def _resized(image: npt.NDArray[np.generic], size_wh: tuple[int, ...]) -> npt.NDArray[np.generic]:
+def _resized(image: npt.NDArray[Any], size_wh: tuple[int, ...]) -> npt.NDArray[Any]:
     shrinks = size_wh[0] < image.shape[1]
     resized = cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     return np.asarray(resized).reshape(size_wh[1], size_wh[0], *image.shape[2:])

@@ -99,7 +99,8 @@ def rain(image: Image, *, drops: float, streak: float, slant: float, rain_seed: 
     sky = np.float32(np.percentile(light.max(axis=2), _SKY))
     covered = _streaks(image.shape[0], image.shape[1], drops, streak, slant, rain_seed)[..., None]
     air = _through_air(light, _RAIN_AIR, float(sky))
-    return to_image(air * (1 - covered) + np.maximum(sky, air) * covered)
+    mixed = air * (1 - covered) + np.maximum(sky, air) * covered
+    return to_image(np.asarray(mixed, dtype=np.float32))
 
 
 def _tint(kelvin: float) -> npt.NDArray[np.float64]:
@@ -134,4 +135,4 @@ def _streaks(height: int, width: int, drops: float, streak: float, slant: float,
     for (x1, y1, x2, y2), share in zip((ends * 16).round().astype(int).tolist(), opacity.tolist(), strict=True):
         cv2.line(cover, (x1, y1), (x2, y2), round(share * 255), thick, cv2.LINE_AA, shift=4)
     soft = cv2.GaussianBlur(cover, (3, 3), 0.6 * thick).reshape(height, width)
-    return soft.astype(np.float32) / 255
+    return np.asarray(soft / 255, dtype=np.float32)

@@ -16,6 +16,7 @@ from negmine.augmenting.draw import FIELD_OPERATIONS, OPERATIONS, Draw, _taken_b
 from negmine.augmenting.field_draws import FIELD_OPS, field_drawn
 from negmine.augmenting.result import AugmentResult
 from negmine.bank.bank import Bank
+from negmine.bank.merging import merge_banks
 from negmine.bank.records import Negative, Variant
 from negmine.bank.verify import verify
 from negmine.bank.writer import BankWriter
@@ -224,3 +225,18 @@ def test_few_are_chosen_with_what_they_were_pasted_into(make_bank: MakeBank, tmp
 def test_operations_may_be_drawn_from_alone(make_bank: MakeBank, name: str) -> None:
     result = run(make_bank(1), 2, recipe=None, ops=(name,))
     assert sum(result.made.values()) == 2 and len(result.made) == 1
+
+
+def test_a_merged_bank_has_them_and_leaves_out_those_whose_other_negative_is_refused(
+    make_bank: MakeBank, tmp_path: Path
+) -> None:
+    bank = make_bank(3)
+    run(bank, 3, recipe=None, ops=("paste",))
+    merge_banks(tmp_path / "both", [bank])
+    variants = {each.sha256: each.parameters for each in read(bank)[1]}
+    negatives, merged = read(tmp_path / "both")
+    assert {each.sha256: each.parameters for each in merged} == variants
+    number = next(number for number, each in negatives.items() if each.sha256 == merged[0].onto)
+    judge(tmp_path / "both", number, "target")
+    with Bank(tmp_path / "both") as opened:
+        assert merged[0].sha256 not in {each.sha256 for each in trainable(opened)[1]}
