@@ -27,6 +27,7 @@ _CUT_SIDE = 200  # pixels of the longer side at which GrabCut works
 _CUT_ROUNDS = 4
 _SEED = 0  # of OpenCV's dice, which GrabCut throws
 _LEAST, _MOST = 0.15, 0.95  # share of the box that a mask of GrabCut covers; else it found nothing, or no edge
+_REACH = 0.8  # of the box's sides that it reaches over; else it is a part: the boxes of detectors are tight
 _SOFT = 0.02  # of the shorter side: over which the edge of a mask fades
 _SOFT_BOX = 0.15  # and the edge of a box
 
@@ -96,7 +97,8 @@ def _grab_cut(image: Image, box: Rect) -> Mask | None:
     except cv2.error:  # too few pixels, or all alike
         return None
     mask = np.isin(labels[y1:y2, x1:x2], (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
-    return mask if _LEAST <= mask.mean() <= _MOST else None
+    reaches = min(mask.any(axis=0).mean(), mask.any(axis=1).mean()) >= _REACH
+    return mask if reaches and _LEAST <= mask.mean() <= _MOST else None
 
 
 def _faded(size_wh: tuple[int, int], share: float) -> Mask:

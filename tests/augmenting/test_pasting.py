@@ -53,6 +53,12 @@ def test_what_does_not_stand_out_is_pasted_as_a_box_with_soft_edges(box: tuple[i
     assert edge[0] > 110 > edge[-1] and (np.diff(edge) <= 20).all()
 
 
+def test_a_part_of_what_was_found_is_not_pasted_alone() -> None:
+    """The ball fills the left half of its box alone: so it is not what was found, or not all of it."""
+    pasted = paste(with_ball(), onto=SAND, x1=50, y1=30, x2=150, y2=90, left=20, top=10, width=100, height=60)
+    assert np.abs(pasted[40, 100].astype(int) - GRASS[60, 130]).max() <= 1
+
+
 def test_into_a_picture_without_colour_comes_none() -> None:
     grey = SAND[..., :1].repeat(3, axis=2)
     pasted = paste(with_ball(), onto=grey, **BOX, left=20, top=10, width=60, height=60)
