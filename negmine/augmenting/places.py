@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 from negmine.augmenting.dice import evenly
 from negmine.augmenting.draw import Draw
+from negmine.augmenting.field_draws import PASTE
 from negmine.bank.bank import Bank
 from negmine.bank.origins import Origins
 from negmine.bank.records import ONTO, Negative
 from negmine.boxes import Rect
 
-_SCALE = (0.5, 1.0)  # of its own size
+_SMALLEST = 0.5  # of its own size
 _ROOM = 0.7  # of the sides of the other picture that it may take up
 _LEAST_PX = 16  # of its shorter side; what is smaller shows nothing
 _TRIES = 20  # other pictures that are tried
@@ -59,15 +60,17 @@ class Places:
         It gets its own size or down to half of that, in a picture that was cut from another image.
         """
         box = self.boxes.get(negative.id)
-        for _ in range(_TRIES if box is not None and min(box.size_wh) >= _LEAST_PX else 0):
+        if box is None or min(box.size_wh) < _LEAST_PX:
+            return None
+        smallest = max(_SMALLEST, _LEAST_PX / min(box.size_wh))
+        for _ in range(_TRIES):
             other = self.negatives[int(dice.random() * len(self.negatives))]
-            scale, across, down = evenly(dice, _SCALE), dice.random(), dice.random()
-            assert box is not None
-            scale = min(scale, *(_ROOM * room / side for room, side in zip(other.size_wh, box.size_wh, strict=True)))
-            width, height = (max(round(side * scale), 1) for side in box.size_wh)
+            scale, across, down = evenly(dice, (smallest, 1.0)), dice.random(), dice.random()
+            room = min(_ROOM * there / side for there, side in zip(other.size_wh, box.size_wh, strict=True))
+            width, height = (max(round(side * min(scale, room)), 1) for side in box.size_wh)
             if other.source_sha256 != negative.source_sha256 and min(width, height) >= _LEAST_PX:
                 left, top = int(across * (other.size_wh[0] - width + 1)), int(down * (other.size_wh[1] - height + 1))
                 corners = dict(zip(("x1", "y1", "x2", "y2"), box, strict=True))
                 place = {"left": left, "top": top, "width": width, "height": height}
-                return Draw("paste", {ONTO: other.sha256, **corners, **place})
+                return Draw(PASTE, {ONTO: other.sha256, **corners, **place})
         return None
