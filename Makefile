@@ -6,10 +6,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := negmine-demo
 ARGS :=
+SITE := 'import sysconfig; print(sysconfig.get_path("purelib"))'
 # Processes that run tests, each with a torch of its own.
 WORKERS := 2
 
-.PHONY: demo test test-slow lint bench clean
+.PHONY: demo test test-slow lint wheel bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/negmine demo --out $(DEMO)
@@ -25,6 +26,17 @@ lint: $(VENV)/.installed-lint
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The wheel alone goes into an empty environment; it borrows what it depends on from .venv, since torch takes minutes to
+# install. So this shows that the wheel is whole, and that .venv has the versions that it asks for.
+wheel: $(VENV)/.installed
+	rm -rf $(VENV)/wheel
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir $(VENV)/wheel .
+	$(BIN)/python -m venv --without-pip $(VENV)/wheel/installed
+	$(BIN)/python -m pip --python $(VENV)/wheel/installed install --quiet --no-deps --no-index $(VENV)/wheel/negmine-*.whl
+	$(BIN)/python -c $(SITE) > "$$($(VENV)/wheel/installed/bin/python -c $(SITE))/borrowed.pth"
+	$(BIN)/python -m pip --python $(VENV)/wheel/installed check
+	$(VENV)/wheel/installed/bin/python .ci/check_wheel.py
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/scan.py --quick

@@ -11,7 +11,8 @@ measured on other images, of other sources, that no arm has seen. Arms:
     naive           `yolo train` with the hardest backgrounds, whole, as many as there are labelled images; 8 epochs
     naive-steps     the same mix, plain training (AdamW 0.0005, no warm-up, no mosaic), as many steps as `negmine` takes
     negmine         `negmine retrain` with its defaults
-    negmine-...     ... with the settings in `TRIED`
+    negmine-...     ... with the settings in `TRIED`; those that begin with `negmine-25-` mine 25 backgrounds alone, and
+                    take as many steps as each other, with the variants of a recipe or without
 
 A result is a JSON file in `benchmarks/results`, kept as soon as it is there; what is there is not run again. `--table`
 prints what is there, and `--write` puts it into `benchmarks/README.md`.
@@ -33,7 +34,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from efficacy_cases import CASES, LaidOut, in_process, lay_out, train_start
+from efficacy_cases import CASES, LaidOut, in_process, lay_out, rank, train_start
 
 if TYPE_CHECKING:
     from negmine import RetrainConfig
@@ -43,7 +44,8 @@ README = Path(__file__).parent / "README.md"
 RECALLS = (0.6, 0.7, 0.8, 0.9, 0.95)
 _MARKS = ("<!-- efficacy: begin -->", "<!-- efficacy: end -->")
 _BATCH = 16
-# Further arms: settings of `RetrainConfig`, and of its training behind `train.`.
+_FEW = "backgrounds"
+# Further arms: settings of `RetrainConfig`, and of its training behind `train.`; `backgrounds` mines so many alone.
 TRIED: Mapping[str, Mapping[str, object]] = {
     "negmine-stock": {"train.loss": "stock"},
     "negmine-soup": {"train.soup": 2},
@@ -55,6 +57,9 @@ TRIED: Mapping[str, Mapping[str, object]] = {
     "negmine-fewer-objects": {"ratio": "1:2"},
     "negmine-no-blend": {"blend": False},
     "negmine-few-negatives": {"negatives": 1},
+    "negmine-25-no-variants": {"backgrounds": 25, "train.steps": 100, "variants": False},
+    "negmine-25-mild": {"backgrounds": 25, "train.steps": 100},
+    "negmine-25-field": {"backgrounds": 25, "train.steps": 100, "variant_recipe": "field"},
 }
 
 
@@ -64,7 +69,7 @@ def _config(case: LaidOut, seed: int, device: str, changes: Mapping[str, object]
     config = RetrainConfig()
     train: dict[str, Any] = {"imgsz": case.case.imgsz, "device": device, "seed": seed}
     train |= {name.removeprefix("train."): value for name, value in changes.items() if name.startswith("train.")}
-    own: dict[str, Any] = {name: value for name, value in changes.items() if not name.startswith("train.")}
+    own: dict[str, Any] = {name: value for name, value in changes.items() if not name.startswith(("train.", _FEW))}
     return replace(config, train=replace(config.train, **train), **own)
 
 
@@ -72,10 +77,12 @@ def retrained(case: LaidOut, out: Path, seed: int, device: str, changes: Mapping
     """`negmine retrain`: its result, and the optimizer steps of all its trainings."""
     from negmine import retrain
 
+    few: Any = changes.get(_FEW)
+    mined = case.backgrounds("mined")
     result = retrain(
         case.start,
         case.data,
-        backgrounds=case.backgrounds("mined"),
+        backgrounds=mined if few is None else sorted(mined.iterdir(), key=lambda each: rank(each.name))[:few],
         out=out,
         config=_config(case, seed, device, changes),
         resume=(out / "retrain.json").exists(),

@@ -145,7 +145,7 @@ def lay_out(case: Case, fold: int, data: Path, work: Path) -> LaidOut:
 
 def _few(labelled: Mapping[Path, str], val: int) -> dict[Path, str]:
     """The images to test on, `FEW` to train on, and so many of the others to validate on."""
-    ranked = sorted((image for image, side in labelled.items() if side == "train"), key=lambda each: _rank(each.stem))
+    ranked = sorted((image for image, side in labelled.items() if side == "train"), key=lambda each: rank(each.stem))
     sides = dict.fromkeys(ranked[:FEW], "train") | dict.fromkeys(ranked[FEW : FEW + val], "val")
     return {image: sides.get(image, side) for image, side in labelled.items() if side == "test" or image in sides}
 
@@ -169,11 +169,11 @@ def train_start(laid_out: LaidOut, pretrained: Path, device: str) -> None:
 def _kangaroo(data: Path, fold: int) -> tuple[dict[Path, str], dict[Path, str]]:
     """Kangaroos against raccoons and the photographs of Berkeley, none of which has a group."""
     labelled = {
-        image: "test" if int(_rank(image.stem) * _FOLDS) == fold else "train"
+        image: "test" if int(rank(image.stem) * _FOLDS) == fold else "train"
         for image in _images(data / "kangaroo" / "images")
     }
     others = [image for name in ("raccoon", "bsds500") for image in _images(data / name / "images")]
-    return labelled, {image: "test" if _rank(image.name) < 0.3 else "mined" for image in others}
+    return labelled, {image: "test" if rank(image.name) < 0.3 else "mined" for image in others}
 
 
 def _grouped(folder: Path) -> tuple[dict[Path, str], dict[Path, str]]:
@@ -184,7 +184,7 @@ def _grouped(folder: Path) -> tuple[dict[Path, str], dict[Path, str]]:
     with_target = {row["group"] for row in rows if row["has_target"] == "1"}
     labelled, backgrounds = {}, {}
     for row in rows:
-        image, test = files[Path(row["image"]).stem], _rank(row["group"]) >= 0.6
+        image, test = files[Path(row["image"]).stem], rank(row["group"]) >= 0.6
         if row["has_target"] == "1":
             labelled[image] = "test" if test else "train"
         elif row["group"] not in with_target:
@@ -224,7 +224,7 @@ def _yolo(annotation: Path, target: str) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _rank(name: str) -> float:
+def rank(name: str) -> float:
     """A number from 0 to 1 that looks random and is always the same."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
 

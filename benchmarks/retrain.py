@@ -17,6 +17,8 @@ not they are the best: nothing is chosen on what is measured. Arms:
     two-rounds       ... with its own loss, in two rounds of half the epochs
     long             ... with its own loss, twice the epochs, at 0.6 of the rate
     soup             ... with its own loss, two trainings whose weights are averaged
+    no-variants, mild, field    ... with its own loss, one training, without variants or with those of a recipe: to be
+                     given fewer backgrounds than there are positives, else none are made
 
 A result is kept in OUT as soon as it is there, so an interrupted run resumes. `--folds 5` instead trains a start
 for each fifth of all labelled images, from `--pretrained`, and compares the arms that `--arms` names on that fifth.
@@ -38,11 +40,14 @@ from pathlib import Path
 from cells import mean_and_spread
 
 from negmine.mining.config import CropPolicy
+from negmine.retraining.config import VariantRecipe
 from negmine.training.losses import LOSSES, Family
 
 ARM_LOSSES = tuple(loss.name for loss in LOSSES.values() if loss.use(Family.ULTRALYTICS))
 CROPS: tuple[CropPolicy, ...] = ("context",)
-ARMS = ("control", "naive", *ARM_LOSSES, *CROPS, "two-rounds", "long", "soup")
+RECIPES: tuple[VariantRecipe, ...] = ("mild", "field")
+VARIANTS = ("no-variants", *RECIPES)
+ARMS = ("control", "naive", *ARM_LOSSES, *CROPS, "two-rounds", "long", "soup", *VARIANTS)
 RECALLS = (0.6, 0.7, 0.8, 0.9)
 
 
@@ -73,6 +78,11 @@ def run_arm(case: Case, arm: str, seed: int) -> Path:
     for crop in CROPS:
         if crop == arm:
             config = replace(config, crop=replace(config.crop, crop=crop))
+    for recipe in RECIPES:
+        if recipe == arm:
+            config = replace(config, variant_recipe=recipe)
+    if arm in VARIANTS:
+        config = replace(config, variants=arm != "no-variants", blend=False, calibrate=False)
     rounds = 2 if arm == "two-rounds" else 1
     epochs = case.epochs * 2 if arm == "long" else case.epochs // rounds
     settings = {"lr0": 0.0003} if arm == "long" else {}

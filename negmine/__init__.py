@@ -12,9 +12,12 @@ from negmine._version import __version__
 
 if TYPE_CHECKING:
     from negmine.augmenting.augment import augment
+    from negmine.augmenting.camera import jpeg_compression, motion_blur, sensor_noise
     from negmine.augmenting.config import AugmentConfig
     from negmine.augmenting.operations import average_blur, gaussian_blur, linear_contrast, median_blur, sharpen
+    from negmine.augmenting.pasting import paste
     from negmine.augmenting.removing import remove_variants
+    from negmine.augmenting.scene import haze, rain, relight
     from negmine.bank.bank import Bank
     from negmine.bank.merging import merge_banks
     from negmine.bank.pictures import write_sheet
@@ -97,20 +100,27 @@ __all__ = [
     "export_targets",
     "export_verifier",
     "gaussian_blur",
+    "haze",
     "import_file",
+    "jpeg_compression",
     "linear_contrast",
     "median_blur",
     "merge_banks",
+    "motion_blur",
     "open_detector",
     "open_truth",
+    "paste",
     "prune",
+    "rain",
     "ratio",
+    "relight",
     "remove_variants",
     "report",
     "retrain",
     "samples_of",
     "save_torchvision",
     "scan",
+    "sensor_noise",
     "sharpen",
     "take_out",
     "train_verifier",
@@ -156,20 +166,27 @@ _WHERE = {
     "export_targets": "negmine.exporting.targets",
     "export_verifier": "negmine.verifying.export",
     "gaussian_blur": "negmine.augmenting.operations",
+    "haze": "negmine.augmenting.scene",
     "import_file": "negmine.importing.import_file",
+    "jpeg_compression": "negmine.augmenting.camera",
     "linear_contrast": "negmine.augmenting.operations",
     "median_blur": "negmine.augmenting.operations",
     "merge_banks": "negmine.bank.merging",
+    "motion_blur": "negmine.augmenting.camera",
     "open_detector": "negmine.detectors.open",
     "open_truth": "negmine.datasets.open",
+    "paste": "negmine.augmenting.pasting",
     "prune": "negmine.bank.pruning",
+    "rain": "negmine.augmenting.scene",
     "ratio": "negmine.ratios.ratio",
+    "relight": "negmine.augmenting.scene",
     "remove_variants": "negmine.augmenting.removing",
     "report": "negmine.reporting.report",
     "retrain": "negmine.retraining.retrain",
     "samples_of": "negmine.detectors.samples",
     "save_torchvision": "negmine.detectors.torchvision.checkpoints",
     "scan": "negmine.mining.scan",
+    "sensor_noise": "negmine.augmenting.camera",
     "sharpen": "negmine.augmenting.operations",
     "take_out": "negmine.exporting.in_place.take_out",
     "train_verifier": "negmine.verifying.train",

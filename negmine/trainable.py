@@ -17,6 +17,9 @@ A negative may not be trained on where
 An image with a target that is not labelled yet is no background, and as an image of a data set it is not trained on
 either. It is labelled once an object overlaps each false positive that a negative marked as a target was cut around.
 
+A variant may be trained on where its negative may, and where a false positive was pasted into another negative, where
+that one may too.
+
 Near-duplicates are compared where the caller passes perceptual hashes, as retrain does, and export beside a data set
 with splits of its own.
 """
@@ -269,5 +272,19 @@ def trainable(
     if waiting := waiting_images(bank, objects):
         cuts = bank.cuts()
         usable = [each for each in usable if waiting.isdisjoint(cut.sha256 for cut in cuts[each.id])]
-    ids, files = {negative.id for negative in usable}, {negative.sha256 for negative in every}
-    return usable, [each for each in bank.variants() if each.negative_id in ids and each.sha256 not in files]
+    files = {negative.sha256 for negative in every}
+    return usable, [each for each in variants_of(usable, bank.variants()) if each.sha256 not in files]
+
+
+def variants_of(negatives: Iterable[Negative], variants: Iterable[Variant]) -> list[Variant]:
+    """The variants that show these negatives alone: a false positive that was pasted into another negative shows both.
+
+    Args:
+        negatives: that may be trained on, or are chosen of these.
+        variants: of any negatives.
+    """
+    ids, files = set(), set()
+    for negative in negatives:
+        ids.add(negative.id)
+        files.add(negative.sha256)
+    return [each for each in variants if each.negative_id in ids and (each.onto is None or each.onto in files)]

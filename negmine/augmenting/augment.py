@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from negmine.augmenting.config import AugmentConfig
+from negmine.augmenting.draws import Drawing
 from negmine.augmenting.plan import VariantPlan, plan_variants, tasks_of
 from negmine.augmenting.result import AugmentProgress, AugmentResult, SkippedNegative
 from negmine.augmenting.variants import VariantCounts, VariantMaker
@@ -16,7 +17,7 @@ from negmine.datasets.open import open_dataset
 from negmine.errors import BankError
 from negmine.paths import printable
 from negmine.ratios.bank_summary import objects_that_wait
-from negmine.trainable import trainable
+from negmine.trainable import trainable, variants_of
 
 
 def augment(
@@ -26,7 +27,7 @@ def augment(
     on_progress: Callable[[AugmentProgress], None] | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> AugmentResult:
-    """Make variants of a bank's negatives: mild changes, each by one operation with its parameters.
+    """Make variants of a bank's negatives, each by one operation or two, with their parameters.
 
     Negatives that may not be trained on get none: those that a reviewer rejected or marked as a target, that are likely
     targets without a label, or that were cut from an image with a target that waits for its label, which `positives`
@@ -50,15 +51,16 @@ def augment(
         positives = [open_dataset(path, split=config.split, config=config.labels) for path in config.positives]
         free, _ = trainable(writer, objects_that_wait(writer, positives))
         in_bank, usable = writer.negative_count(), free[: config.hardest]
+        variants = variants_of(free, writer.variants())
         if not usable:
             raise BankError(
                 f"bank {printable(writer.folder)} has no negatives to make variants of ({in_bank} in it, none "
                 "that a reviewer left); scan more backgrounds with `negmine scan`"
             )
-        plan = plan_variants(writer, usable, config)
+        plan = plan_variants(writer, usable, variants, config)
         maker = VariantMaker(writer, quality=config.quality, workers=config.workers)
         _report(plan, maker.counts, on_progress)
-        for counts in maker.run(tasks_of(plan, writer, config)):
+        for counts in maker.run(tasks_of(plan, writer, Drawing.of(config, writer, free))):
             _report(plan, counts, on_progress)
     return AugmentResult(
         bank=writer.folder,
@@ -69,7 +71,7 @@ def augment(
         unchanged=maker.counts.unchanged,
         repeats=maker.counts.repeats,
         missing=maker.counts.missing,
-        skipped=tuple(SkippedNegative(negative.path, reason) for negative, reason in maker.counts.skipped),
+        skipped=tuple(SkippedNegative(path, reason) for path, reason in maker.counts.skipped.items()),
         mix=plan.mix,
         wanted=plan.wanted,
         seconds=clock() - started,

@@ -11,15 +11,17 @@ from negmine.datasets.config import LabelConfig
 from negmine.errors import ConfigError
 from negmine.ratios.target import MAX_PER_NEGATIVE, Ratio
 
-Recipe = Literal["classic"]
-OpName = Literal["blur", "sharpen", "contrast", "smooth"]
+Recipe = Literal["classic", "field"]
+OpName = Literal["blur", "sharpen", "contrast", "smooth", "light", "haze", "rain", "motion", "noise", "jpeg", "paste"]
 _MOST = 10**9
 OP_NAMES: tuple[OpName, ...] = get_args(OpName)
+MILD_OPS = OP_NAMES[:4]  # what is drawn from where nothing else is asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AugmentConfig:
-    """How many variants, of which kinds. Exactly one of `count`, `per_negative`, `ratio` and `recipe` is given.
+    """How many variants, of which kinds. Exactly one of `count`, `per_negative`, `ratio` and the classic
+    recipe is given; the recipe `field` goes with a number or a ratio.
 
     Attributes:
         count: variants of all negatives together.
@@ -28,7 +30,8 @@ class AugmentConfig:
         positives: data sets with the positive images: VOC, YOLO or COCO.
         split: of `positives`; all where None.
         labels: how those of `positives` are understood.
-        recipe: `classic` makes the full grid of 600 for each negative.
+        recipe: `classic` makes the full grid of 600 for each negative; `field` draws one or two of light, haze, rain,
+            motion, noise, jpeg and paste for each variant.
         ops: the operations to draw from; a recipe has its own.
         hardest: how many of the hardest negatives get variants; all where None.
         max_per_negative: most variants of one negative that `ratio` may ask for.
@@ -47,7 +50,7 @@ class AugmentConfig:
     split: str | None = None
     labels: LabelConfig = field(default_factory=LabelConfig)
     recipe: Recipe | None = None
-    ops: tuple[OpName, ...] = OP_NAMES
+    ops: tuple[OpName, ...] = MILD_OPS
     hardest: int | None = None
     max_per_negative: int = MAX_PER_NEGATIVE
     seed: int = 0
@@ -55,6 +58,8 @@ class AugmentConfig:
     workers: int | None = None
 
     def __post_init__(self) -> None:
+        if self.recipe not in (None, *get_args(Recipe)):
+            raise ConfigError(f"expected the recipe classic or field, found {self.recipe!r}")
         self._check_amount()
         wrong = [name for name in self.ops if name not in OP_NAMES]
         if wrong or not self.ops:
@@ -68,11 +73,11 @@ class AugmentConfig:
             "--count": self.count,
             "--per-negative": self.per_negative,
             "--ratio": self.ratio,
-            "--recipe": self.recipe,
+            "--recipe classic": self.recipe if self.recipe == "classic" else None,
         }
         given = [name for name, value in amounts.items() if value is not None]
         if len(given) != 1:
-            found = " and ".join(given) or "none"
+            found = " and ".join(given) or f"none{'' if self.recipe is None else f' beside --recipe {self.recipe}'}"
             raise ConfigError(f"expected just one of {', '.join(amounts)}, found {found}")
         for name, number in (
             *((name, value) for name, value in amounts.items() if isinstance(value, int)),
@@ -80,8 +85,6 @@ class AugmentConfig:
         ):
             if isinstance(number, int) and not 1 <= number <= _MOST:
                 raise ConfigError(f"expected {name} to be 1 or more, up to {_MOST}, found {number}")
-        if self.recipe not in (None, *get_args(Recipe)):
-            raise ConfigError(f"expected the recipe classic, found {self.recipe!r}")
         if (self.ratio is None) != (not self.positives):
             raise ConfigError("--ratio and --data belong together: name the labelled data set that holds the targets")
         if self.split is not None and not self.positives:
@@ -90,5 +93,5 @@ class AugmentConfig:
             raise ConfigError(f"{self.labels.options} need --data; leave them out, or name the data set")
         if self.ratio is not None:
             Ratio.parse(self.ratio)
-        if self.recipe is not None and self.ops != OP_NAMES:
+        if self.recipe is not None and self.ops != MILD_OPS:
             raise ConfigError("a recipe has operations of its own; leave --ops or --recipe out")

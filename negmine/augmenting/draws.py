@@ -1,7 +1,8 @@
 """Which operations a negative gets, and with which parameters: the classic grid, or drawn by a seed.
 
 A negative's draws are a sequence that depends on the seed, the operations and the negative alone. Asking for more takes
-more of the same sequence, so what was made before stays, whatever else is in the bank.
+more of the same sequence, so what was made before stays, whatever else is in the bank. Pasting alone also depends on
+the other negatives that there are.
 """
 
 from __future__ import annotations
@@ -9,36 +10,28 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from negmine.augmenting.config import MILD_OPS, AugmentConfig, OpName
+from negmine.augmenting.dice import evenly
+from negmine.augmenting.draw import Draw
+from negmine.augmenting.field_draws import FIELD_OPS, PASTE, Paste, field_drawn
 from negmine.augmenting.operations import (
     AVERAGE_KERNELS,
     CONTRAST_ALPHA,
     LIGHTNESS,
     MEDIAN_KERNELS,
-    OPERATIONS,
     SHARPEN_ALPHA,
     SIGMA,
 )
-from negmine.bank.records import Parameters
-from negmine.structures import Image
+from negmine.augmenting.places import Places
+from negmine.bank.bank import Bank
+from negmine.bank.records import Negative
 
-_DIGITS = 4  # of a drawn parameter; finer steps change no pixel
 _GRID = 20  # steps of alpha and of lightness in the classic recipe
 _SIGMAS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """An operation with its parameters."""
-
-    operation: str
-    parameters: Parameters
-
-    def apply(self, image: Image) -> Image:
-        """The variant of an image [H, W, 3] uint8."""
-        return OPERATIONS[self.operation](image, **self.parameters)
 
 
 def classic_grid() -> list[Draw]:
@@ -48,32 +41,74 @@ def classic_grid() -> list[Draw]:
     return blurs + [Draw("sharpen", {"alpha": a, "lightness": n}) for a in alphas for n in lightnesses]
 
 
-def drawn(seed: int, ops: Sequence[str], negative_sha256: str, *, limit: int) -> Iterator[Draw]:
+def drawn(
+    seed: int, ops: Sequence[str], negative_sha256: str, *, limit: int, paste: Paste | None = None
+) -> Iterator[Draw]:
     """The draws of one negative; the same may come again.
 
     Args:
         seed: any whole number.
-        ops: names of `OPS`, in any order.
+        ops: names of `OPS`, and `paste`, in any order.
         negative_sha256: of the negative's file.
-        limit: end after so many.
+        limit: end after so many tries.
+        paste: draws where the negative's false positive is pasted; None for nowhere.
     """
     names = sorted(set(ops))
     for index in range(limit):
         # Seeding with text and random() alone: Python promises that both give the same in every version.
         dice = random.Random(f"{seed}/{','.join(names)}/{negative_sha256}/{index}")
-        yield OPS[names[int(dice.random() * len(names))]](dice)
+        name = names[int(dice.random() * len(names))]
+        if name != PASTE:
+            yield OPS[name](dice)
+        elif paste is not None and (draw := paste(dice)) is not None:
+            yield draw
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawing:
+    """What the variants of negatives are drawn from.
+
+    Attributes:
+        seed: any whole number.
+        ops: names of operations; None for the recipe `field`.
+        places: where false positives are pasted; None for nowhere.
+    """
+
+    seed: int
+    ops: Sequence[OpName] | None = MILD_OPS
+    places: Places | None = None
+
+    @classmethod
+    def of(cls, config: AugmentConfig, bank: Bank, negatives: Sequence[Negative]) -> Drawing:
+        """What settings ask for.
+
+        Args:
+            config: the settings.
+            bank: open.
+            negatives: that may be trained on.
+        """
+        ops = None if config.recipe == "field" else config.ops
+        places = Places.read(bank, negatives) if ops is None or PASTE in ops else None
+        return cls(config.seed, ops, places)
+
+    def draws(self, negative: Negative, limit: int) -> Iterator[Draw]:
+        """Those of a negative, after so many tries at the most."""
+        paste = None if self.places is None else partial(self.places.draw, negative)
+        if self.ops is None:
+            return field_drawn(self.seed, negative.sha256, limit=limit, paste=paste)
+        return drawn(self.seed, self.ops, negative.sha256, limit=limit, paste=paste)
 
 
 def _blur(dice: random.Random) -> Draw:
-    return Draw("gaussian_blur", {"sigma": _uniform(dice, SIGMA)})
+    return Draw("gaussian_blur", {"sigma": evenly(dice, SIGMA)})
 
 
 def _sharpen(dice: random.Random) -> Draw:
-    return Draw("sharpen", {"alpha": _uniform(dice, SHARPEN_ALPHA), "lightness": _uniform(dice, LIGHTNESS)})
+    return Draw("sharpen", {"alpha": evenly(dice, SHARPEN_ALPHA), "lightness": evenly(dice, LIGHTNESS)})
 
 
 def _contrast(dice: random.Random) -> Draw:
-    return Draw("linear_contrast", {"alpha": _uniform(dice, CONTRAST_ALPHA)})
+    return Draw("linear_contrast", {"alpha": evenly(dice, CONTRAST_ALPHA)})
 
 
 def _smooth(dice: random.Random) -> Draw:
@@ -87,16 +122,18 @@ OPS: Mapping[str, Callable[[random.Random], Draw]] = {
     "sharpen": _sharpen,
     "contrast": _contrast,
     "smooth": _smooth,
+    **FIELD_OPS,
 }
 OPERATIONS_OF: Mapping[str, Sequence[str]] = {  # what these draw
     "blur": ("gaussian_blur",),
     "sharpen": ("sharpen",),
     "contrast": ("linear_contrast",),
     "smooth": ("average_blur", "median_blur"),
+    "jpeg": ("jpeg_compression",),
+    "noise": ("sensor_noise",),
+    "motion": ("motion_blur",),
+    "light": ("relight",),
+    "haze": ("haze",),
+    "rain": ("rain",),
+    PASTE: ("paste",),
 }
-
-
-def _uniform(dice: random.Random, limits: tuple[float, float]) -> float:
-    """Evenly over the limits, the lower left out as far as it would change nothing (sigma 0, alpha 0)."""
-    low, high = limits
-    return round(high - (high - low) * dice.random(), _DIGITS)

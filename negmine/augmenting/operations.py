@@ -12,8 +12,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from negmine.augmenting.checks import require_among, require_image, require_in
 from negmine.augmenting.imgaug_import import imgaug_augmenters
-from negmine.errors import ConfigError
 from negmine.structures import Image
 
 SIGMA = (0.0, 2.0)
@@ -34,8 +34,8 @@ def gaussian_blur(image: Image, *, sigma: float) -> Image:
     Raises:
         ConfigError: for another sigma, or what is no such image.
     """
-    _require_in("sigma", sigma, SIGMA)
-    _require_image(image)
+    require_in("sigma", sigma, SIGMA)
+    require_image(image)
     blurred = imgaug_augmenters().blur_gaussian_(image, sigma)  # what iaa.GaussianBlur calls; OpenCV makes a new image
     return np.array(image) if blurred is image else np.asarray(blurred, dtype=np.uint8)
 
@@ -51,9 +51,9 @@ def sharpen(image: Image, *, alpha: float, lightness: float = 1.0) -> Image:
     Raises:
         ConfigError: for other values, or what is no such image.
     """
-    _require_in("alpha", alpha, SHARPEN_ALPHA)
-    _require_in("lightness", lightness, LIGHTNESS)
-    _require_image(image)
+    require_in("alpha", alpha, SHARPEN_ALPHA)
+    require_in("lightness", lightness, LIGHTNESS)
+    require_image(image)
     sharpener: Any = imgaug_augmenters().Sharpen(alpha=alpha, lightness=lightness, seed=0)
     (matrix,) = sharpener.matrix(image, 1, sharpener.random_state)
     # imgaug filters channel by channel; all three at once is the same in half the time.
@@ -70,8 +70,8 @@ def linear_contrast(image: Image, *, alpha: float) -> Image:
     Raises:
         ConfigError: for another alpha, or what is no such image.
     """
-    _require_in("alpha", alpha, CONTRAST_ALPHA)
-    _require_image(image)
+    require_in("alpha", alpha, CONTRAST_ALPHA)
+    require_image(image)
     changed = imgaug_augmenters().adjust_contrast_linear(image, alpha)  # what iaa.LinearContrast calls
     return np.asarray(changed, dtype=np.uint8)
 
@@ -86,7 +86,7 @@ def average_blur(image: Image, *, kernel: int) -> Image:
     Raises:
         ConfigError: for another kernel, or what is no such image.
     """
-    _require_among("kernel", kernel, AVERAGE_KERNELS)
+    require_among("kernel", kernel, AVERAGE_KERNELS)
     return _apply("AverageBlur", image, k=kernel)
 
 
@@ -100,7 +100,7 @@ def median_blur(image: Image, *, kernel: int) -> Image:
     Raises:
         ConfigError: for another kernel, or what is no such image.
     """
-    _require_among("kernel", kernel, MEDIAN_KERNELS)
+    require_among("kernel", kernel, MEDIAN_KERNELS)
     return _apply("MedianBlur", image, k=kernel)
 
 
@@ -110,21 +110,6 @@ OPERATIONS: Mapping[str, Callable[..., Image]] = {
 
 
 def _apply(name: str, image: Image, **parameters: int | float) -> Image:
-    _require_image(image)
+    require_image(image)
     augmenter: Any = getattr(imgaug_augmenters(), name)(**parameters)
     return np.asarray(augmenter(image=image), dtype=np.uint8)
-
-
-def _require_image(image: Image) -> None:
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-        raise ConfigError(f"expected an image [H, W, 3] of uint8, found {list(image.shape)} of {image.dtype}")
-
-
-def _require_in(name: str, value: float, limits: tuple[float, float]) -> None:
-    if not limits[0] <= value <= limits[1]:  # NaN compares false
-        raise ConfigError(f"expected {name} from {limits[0]:g} to {limits[1]:g}, found {value}")
-
-
-def _require_among(name: str, value: int, allowed: tuple[int, ...]) -> None:
-    if value not in allowed:
-        raise ConfigError(f"expected {name} to be one of {', '.join(map(str, allowed))}, found {value}")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from negmine.augmenting.config import AugmentConfig
-from negmine.augmenting.draws import classic_grid
+from negmine.augmenting.draws import Drawing, classic_grid
 from negmine.augmenting.variants import VariantTask, task_for
 from negmine.bank.bank import Bank, as_json
-from negmine.bank.records import Negative
+from negmine.bank.records import Negative, Variant
 from negmine.errors import ConfigError
 from negmine.ratios.mix import Mix, count_mix
 from negmine.ratios.target import Ratio
@@ -28,21 +29,24 @@ class VariantPlan:
     wanted: int | None = None
 
 
-def plan_variants(bank: Bank, negatives: Sequence[Negative], config: AugmentConfig) -> VariantPlan:
+def plan_variants(
+    bank: Bank, negatives: Sequence[Negative], variants: Iterable[Variant], config: AugmentConfig
+) -> VariantPlan:
     """Decide how many variants each negative shall have.
 
     Args:
         bank: open.
         negatives: that may have variants, hardest first.
+        variants: that are there, and may be trained on.
         config: with a number, a ratio or a recipe.
 
     Raises:
         ConfigError: where the ratio asks too much of one negative.
         TruthError: where the positives cannot be read, or hold no object.
     """
-    counts = bank.variant_counts()
-    existing = [counts.get(negative.id, 0) for negative in negatives]
-    if config.recipe is not None:
+    counts = Counter(each.negative_id for each in variants)
+    existing = [counts[negative.id] for negative in negatives]
+    if config.recipe == "classic":
         grid = {(draw.operation, as_json(draw.parameters)) for draw in classic_grid()}
         untried = sum(len(grid - bank.tried(negative.id)) for negative in negatives)
         return VariantPlan(negatives, existing, untried, None)
@@ -85,8 +89,8 @@ def _too_many(ratio: Ratio, mix: Mix, wanted: int, negatives: int, most: int, co
     )
 
 
-def tasks_of(plan: VariantPlan, bank: Bank, config: AugmentConfig) -> Iterator[VariantTask]:
-    """The negatives that need more variants, hardest first."""
+def tasks_of(plan: VariantPlan, bank: Bank, drawing: Drawing) -> Iterator[VariantTask]:
+    """The negatives that need more variants, hardest first; a recipe of all draws ignores `drawing`."""
     if plan.quotas is None:
         grid = classic_grid()
         for negative in plan.negatives:
@@ -94,7 +98,7 @@ def tasks_of(plan: VariantPlan, bank: Bank, config: AugmentConfig) -> Iterator[V
         return
     for negative, has, quota in zip(plan.negatives, plan.existing, plan.quotas, strict=True):
         if quota > has:
-            yield task_for(bank, negative, has=has, quota=quota, seed=config.seed, ops=config.ops)
+            yield task_for(bank, negative, has=has, quota=quota, drawing=drawing)
 
 
 def even_quotas(existing: Sequence[int], total: int) -> list[int]:

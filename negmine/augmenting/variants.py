@@ -13,15 +13,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 
 import cv2
 import numpy as np
 
-from negmine.augmenting.draws import Draw, drawn
+from negmine.augmenting.draw import Draw
+from negmine.augmenting.draws import Drawing
 from negmine.bank.bank import Bank, as_json
-from negmine.bank.content_files import StagedFile
+from negmine.bank.content_files import NEGATIVES, StagedFile, content_name
 from negmine.bank.negative_files import read_negative
-from negmine.bank.records import Negative
+from negmine.bank.records import ONTO, Negative
 from negmine.bank.writer import BankWriter
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import ImageError
@@ -94,9 +96,9 @@ class VariantTask:
         return list(islice(self._draws, self.missing))
 
 
-def task_for(bank: Bank, negative: Negative, *, has: int, quota: int, seed: int, ops: Sequence[str]) -> VariantTask:
-    """Bring a negative from the variants that it has to its quota, with operations drawn by the seed."""
-    draws = drawn(seed, ops, negative.sha256, limit=_TRIES[0] + _TRIES[1] * quota)
+def task_for(bank: Bank, negative: Negative, *, has: int, quota: int, drawing: Drawing) -> VariantTask:
+    """Bring a negative from the variants that it has to its quota, with operations that are drawn."""
+    draws = drawing.draws(negative, _TRIES[0] + _TRIES[1] * quota)
     return VariantTask(negative, quota - has, draws, bank.tried(negative.id))
 
 
@@ -136,25 +138,34 @@ class VariantCounts:
         unchanged: draws that gave the negative itself.
         repeats: draws that gave a file that was there.
         missing: variants that could not be made: no draw gives them, or their negative cannot be read.
-        skipped: negatives that could not be read, with the reason.
+        skipped: why a negative could not be read, by its file.
     """
 
     made: Counter[str] = field(default_factory=Counter)
     unchanged: int = 0
     repeats: int = 0
     missing: int = 0
-    skipped: list[tuple[Negative, str]] = field(default_factory=list)
+    skipped: dict[Path, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Variant:
-    """What became of a draw: a file, or nothing, where the operation changed no pixel."""
+    """What became of a draw: a file with the size of its image, or nothing, where the operation changed no pixel."""
 
     draw: Draw
-    staged: StagedFile | None
+    staged: StagedFile | None = None
+    size_wh: tuple[int, int] = (0, 0)
 
 
-_Made = list[_Variant] | ImageError  # of one chunk; the error where its negative cannot be read
+@dataclass(frozen=True, slots=True)
+class _Unmade:
+    """A draw of which nothing became: the other negative that it needs cannot be read."""
+
+    path: Path
+    reason: str
+
+
+_Made = list[_Variant | _Unmade] | ImageError  # of one chunk; the error where its negative cannot be read
 
 
 class VariantMaker:
@@ -197,38 +208,49 @@ class VariantMaker:
             if chunk.last:
                 source.release()
 
-    def _variant(self, draw: Draw, image: Image) -> _Variant:
-        variant = draw.apply(image)
+    def _variant(self, draw: Draw, image: Image) -> _Variant | _Unmade:
+        try:
+            variant = draw.apply(image, self._other)
+        except ImageError as error:
+            return _Unmade(self._bank.folder / content_name(NEGATIVES, str(draw.parameters[ONTO])), str(error))
         if _same(variant, image):
-            return _Variant(draw, None)
-        return _Variant(draw, self._bank.stage(encode_jpeg(variant, quality=self._quality)))
+            return _Variant(draw)
+        staged = self._bank.stage(encode_jpeg(variant, quality=self._quality))
+        return _Variant(draw, staged, (variant.shape[1], variant.shape[0]))
+
+    def _other(self, sha256: str) -> Image:
+        """Another negative of the bank."""
+        return decode_image(read_negative(self._bank.folder, sha256))
 
     def _finish(self, chunk: DrawChunk, made: _Made) -> None:
         """Store what was made; where some draws gave nothing new, try others."""
         task = chunk.task
         if isinstance(made, ImageError):
             if chunk.last:
-                self.counts.skipped.append((task.negative, str(made)))
+                self.counts.skipped[task.negative.path] = str(made)
                 self.counts.missing += task.missing
             return
         self._store(task, made)
         while chunk.last and (draws := task.more()):
             more = self._make(DrawChunk(task, draws, last=True))
             if isinstance(more, ImageError):
-                self.counts.skipped.append((task.negative, str(more)))
+                self.counts.skipped[task.negative.path] = str(more)
                 break
             self._store(task, more)
         if chunk.last:
             self.counts.missing += task.missing
 
-    def _store(self, task: VariantTask, variants: list[_Variant]) -> None:
+    def _store(self, task: VariantTask, variants: list[_Variant | _Unmade]) -> None:
         negative = task.negative
         for variant in variants:
+            if isinstance(variant, _Unmade):
+                self.counts.skipped[variant.path] = variant.reason
+                continue
             operation, parameters = variant.draw.operation, variant.draw.parameters
             if variant.staged is None:
                 self._bank.add_repeat(negative.id, operation, parameters)
                 self.counts.unchanged += 1
-            elif self._bank.add_variant(negative.id, variant.staged, negative.size_wh, operation, parameters):
+            elif self._bank.add_variant(negative.id, variant.staged, variant.size_wh, operation, parameters):
                 task.made += 1
                 self.counts.made[operation] += 1
             else:

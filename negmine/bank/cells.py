@@ -16,6 +16,7 @@ from typing import Any
 
 from negmine.bank.content_files import CONTENTS, FRAMES, NEGATIVES, VARIANTS, is_content_name
 from negmine.bank.filters import STATES
+from negmine.bank.records import ONTO
 from negmine.matching import Kind
 
 Row = tuple[Any, ...]
@@ -57,7 +58,9 @@ def _is_number(value: object) -> bool:
 
 def _is_parameters(value: object) -> bool:
     found = _json(value)
-    return isinstance(found, dict) and all(map(_is_number, found.values()))
+    return isinstance(found, dict) and all(
+        SHA256.holds(value) if name == ONTO else _is_number(value) for name, value in found.items()
+    )
 
 
 def _json(value: object) -> object:
@@ -114,7 +117,7 @@ FILE = Cell("the name of a file of the bank", _is_file(*CONTENTS))
 KIND = Cell("a kind of detection", lambda value: value in {*Kind})
 VECTOR = Cell("a vector", lambda value: type(value) is bytes and len(value) % 2 == 0)
 REVIEW = Cell("a review", lambda value: value in STATES)
-PARAMETERS = Cell("numbers by name, as JSON", _is_parameters)
+PARAMETERS = Cell("numbers and the hash of a negative by name, as JSON", _is_parameters)
 CLASS_NAMES = Cell("the names of classes, as JSON", lambda value: isinstance(_json(value), (dict, str)))
 RECT = {"x1": WHOLE, "y1": WHOLE, "x2": WHOLE, "y2": WHOLE}
 BOX = {"x1": PIXEL, "y1": PIXEL, "x2": PIXEL, "y2": PIXEL}

@@ -16,7 +16,9 @@ from negmine.notebook import gallery, table
 from negmine.paths import printable
 from negmine.structures import FileStamp, GroundTruth, Image
 
-Parameters = Mapping[str, int | float]  # of an operation, by their names
+Parameters = Mapping[str, int | float | str]  # of an operation, by their names
+STEP = "+"  # joins the names of operations that follow each other
+ONTO = "onto"  # the parameter that names the negative which the false positive of another was pasted into
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +231,17 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """An augmented copy of a negative."""
+    """An augmented copy of a negative.
+
+    Attributes:
+        id: its number in the bank.
+        negative_id: of the negative.
+        path: where its file is.
+        sha256: of the file, hex.
+        size_wh: pixels.
+        operation: that made it, or several, joined by `STEP`.
+        parameters: of these.
+    """
 
     id: int
     negative_id: int
@@ -238,3 +250,23 @@ class Variant:
     size_wh: tuple[int, int]
     operation: str
     parameters: Parameters
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """That made it, the first first."""
+        return tuple(self.operation.split(STEP))
+
+    @property
+    def onto(self) -> str | None:
+        """The sha256 of the negative that the false positive of its own was pasted into; None where it was not."""
+        other = self.parameters.get(ONTO)
+        return other if isinstance(other, str) else None
+
+    @property
+    def pasted_xyxy(self) -> Box | None:
+        """Where it was pasted, in pixels; None where it was not."""
+        names = ("left", "top", "width", "height")
+        if self.onto is None or not self.parameters.keys() >= {*names}:
+            return None
+        left, top, width, height = (float(self.parameters[name]) for name in names)
+        return left, top, left + width, top + height

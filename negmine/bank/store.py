@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
@@ -17,6 +18,12 @@ from negmine.paths import printable
 from negmine.structures import GroundTruth, as_boxes_xyxy
 
 _FRAMES_OF = "SELECT DISTINCT f.source_id, f.file FROM crops c JOIN frames f USING (source_id) WHERE c.negative_id = ?"
+# Variants that show negatives which they are not variants of. The pattern spares all others the reading of JSON.
+_PASTED_INTO = """
+SELECT id, file FROM variants WHERE parameters LIKE '%"onto"%'
+AND CASE WHEN json_valid(parameters) THEN json_extract(parameters, '$.onto') END
+    IN (SELECT sha256 FROM negatives WHERE id IN (SELECT value FROM json_each(?)))
+"""
 _ORIGIN = "scan"  # of a verdict that a negative inherits
 _IMPORTED = "import/"  # how the hash of labels from another tool begins, before what was labelled
 
@@ -218,10 +225,14 @@ class ImageStore:
 def delete_negatives(connection: sqlite3.Connection, negative_ids: Iterable[int]) -> None:
     """Delete negatives with their variants, and note their files for removal after the commit.
 
-    What was said of them is kept, as far as their detections are still there.
+    So are the variants of others that were pasted into them. What was said of the negatives is kept, as far as their
+    detections are still there.
     """
     negative_ids = list(negative_ids)
     keep_doubts(connection, doubts_of(connection, negative_ids))
+    pasted = list(checked(connection.execute(_PASTED_INTO, (json.dumps(negative_ids),)), {"id": WHOLE, "file": FILE}))
+    connection.executemany("INSERT OR IGNORE INTO removals (file) VALUES (?)", [(file,) for _, file in pasted])
+    connection.executemany("DELETE FROM variants WHERE id = ?", [(number,) for number, _ in pasted])
     files = "SELECT file FROM negatives WHERE id = ?1 UNION SELECT file FROM variants WHERE negative_id = ?1"
     for number in negative_ids:
         names = list(checked(connection.execute(files, (number,)), {"file": FILE}))

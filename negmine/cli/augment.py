@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from negmine.augmenting.config import OP_NAMES, AugmentConfig, OpName, Recipe
+from negmine.augmenting.config import MILD_OPS, OP_NAMES, AugmentConfig, OpName, Recipe
 from negmine.cli._command import Command, option, require_alone
 from negmine.cli._options import bank_option, json_option, label_options, workers_option
 from negmine.cli._output import print_json, quoted, say_skipped, table
@@ -51,9 +51,20 @@ _DEFAULT = AugmentConfig(count=1)
     show_default=True,
     help="With --ratio: most variants of one negative.",
 )
-@option("How many", "--recipe", metavar="classic", help="The classic grid of 600: 200 blurs and 20 x 20 sharpenings.")
 @option(
-    "Variants", "--ops", default=",".join(OP_NAMES), show_default=True, metavar="A,B", help="Operations to draw from."
+    "Variants",
+    "--recipe",
+    metavar="classic|field",
+    help="classic: the grid of 600, 200 blurs and 20 x 20 sharpenings. field: one or two of light, haze, rain, motion, "
+    "noise, jpeg and paste for each variant.",
+)
+@option(
+    "Variants",
+    "--ops",
+    default=",".join(MILD_OPS),
+    show_default=True,
+    metavar="A,B",
+    help=f"Operations to draw from: {', '.join(OP_NAMES)}.",
 )
 @option("Variants", "--remove", is_flag=True, help="Take variants out of the bank, or those of --ops alone.")
 @option("Variants", "--hardest", type=int, metavar="N", help="Expand only the N hardest negatives.")
@@ -82,15 +93,17 @@ def command(
     workers: int | None,
     as_json: bool,
 ) -> None:
-    """Expand the negatives of a bank with mild variants: blur, sharpening, smoothing, contrast.
+    """Expand the negatives of a bank with variants: blurred, sharpened, smoothed or re-contrasted, or as in the field.
 
-    Give exactly one of --count, --per-negative, --ratio and --recipe. Numbers are totals: existing variants count, a
-    repeated command makes nothing, and a larger number keeps what exists. A variant that equals its negative or another
-    variant is not stored. Rejected negatives get no variants.
+    Give exactly one of --count, --per-negative, --ratio and --recipe classic. Numbers are totals: existing variants
+    count, a repeated command makes nothing, and a larger number keeps what exists. A variant that equals its negative
+    or another variant is not stored. Rejected negatives get no variants.
+
+    With paste, the false positive is cut out and pasted into another negative.
 
     \b
     negmine augment --ratio 1:1 --data data.yaml
-    negmine augment --per-negative 4 --ops blur,contrast
+    negmine augment --per-negative 4 --recipe field
     negmine augment --remove
 
     --remove takes all variants out of the bank again; made anew with the same seed, they are the same.

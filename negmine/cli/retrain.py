@@ -17,7 +17,7 @@ from negmine.datasets.config import LabelConfig
 from negmine.detectors.tiling.config import TileConfig
 from negmine.errors import ConfigError
 from negmine.mining.config import CropPolicy
-from negmine.retraining.config import DEFAULT_HOLDOUT, DEFAULT_OUT, RetrainConfig, seconds_of
+from negmine.retraining.config import DEFAULT_HOLDOUT, DEFAULT_OUT, RetrainConfig, VariantRecipe, seconds_of
 from negmine.tracking.config import LogTarget
 from negmine.training.losses import LOSSES, check_options, option_fields
 
@@ -152,6 +152,14 @@ _TRAIN = _DEFAULT.train
     show_default=True,
     help="Most negatives of one background.",
 )
+@option(
+    "Rounds",
+    "--variant-recipe",
+    type=click.Choice((*get_args(VariantRecipe), "none")),
+    default=_DEFAULT.variant_recipe,
+    show_default=True,
+    help="Variants where there are fewer negatives than --ratio asks for.",
+)
 @option("Training", "--steps", type=int, help="Optimizer steps of each training.  [default: by the number of images]")
 @option(
     "Training",
@@ -271,6 +279,7 @@ def command(
     crop: CropPolicy,
     accept_flicker: bool,
     max_per_source: int,
+    variant_recipe: str,
     neg_per_pos: float,
     min_neg: int,
     nms_iou: float | None,
@@ -321,6 +330,8 @@ def command(
         calibrate=calibrate,
         accept_flicker=accept_flicker,
         max_per_source=max_per_source,
+        variants=variant_recipe != "none",
+        variant_recipe="field" if variant_recipe == "field" else "mild",
         labels=labels,
         workers=workers or None,  # 0 is one per core: scripts have it from when the option meant loading processes
         log=log,

@@ -67,8 +67,10 @@ class Mix:
         if selection.ratio is not None:
             room = room_beside(selection.positives, selection.ratio, split, config.labels)
         chosen = negatives.chosen(bank, selection, room)
-        split_of = None if config.splits is None else divide(chosen.negatives, (), bank, config.splits)
-        return cls(chosen, negatives.class_names, split_of)
+        if config.splits is None:
+            return cls(chosen, negatives.class_names)
+        split_of = divide(chosen.negatives, (), bank, config.splits)
+        return cls(chosen.divided(split_of), negatives.class_names, split_of)
 
     @classmethod
     def merged(cls, data: DataImages, bank: str | Path | None, config: ExportConfig) -> Mix:
@@ -93,7 +95,7 @@ class Mix:
         left_out, split_of = before - len(found.empties), None
         if config.splits is not None:
             split_of = divide(negatives.negatives, found.written, bank, config.splits)
-            found = found.divided(split_of)
+            negatives, found = negatives.divided(split_of), found.divided(split_of)
         notes = notes_on_val(found.written, config)
         result = _merge_result(data, found, negatives, split_of, beside.withheld, left_out, notes)
         database = printable(real_path(data.dataset.path).name) or "data"

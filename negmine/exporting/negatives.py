@@ -22,7 +22,7 @@ from negmine.labels.plan import ExportImage, FoundBox, Origin, StoredFile
 from negmine.labels.splits import TEST, TRAIN, VAL
 from negmine.paths import printable
 from negmine.structures import FloatArray
-from negmine.trainable import BankHashes, KnownImages, TrainingRule, is_refused, trainable
+from negmine.trainable import BankHashes, KnownImages, TrainingRule, is_refused, trainable, variants_of
 from negmine.videos.names import frame_name, short_name
 
 PRESENT = "they are in the data set already"
@@ -104,12 +104,16 @@ class BankNegatives:
     def without(self, withholding: Withholding) -> tuple[BankNegatives, Mapping[str, int]]:
         """The negatives that may be merged into a data set, and how many images may not, by reason.
 
-        A variant is left out with its negative.
+        A variant is left out with its negative, or with the one that it was pasted into.
         """
         reasons = {
             negative.id: withholding.of_negative(negative, self.cuts[negative.id]) for negative in self.negatives
         }
-        of_variants = [reasons[each.negative_id] or withholding.of_variant(each) for each in self.variants]
+        by_sha256 = {negative.sha256: reasons[negative.id] for negative in self.negatives}
+        of_variants = [
+            reasons[each.negative_id] or by_sha256.get(each.onto or "") or withholding.of_variant(each)
+            for each in self.variants
+        ]
         every = [reason for reason in (*reasons.values(), *of_variants) if reason is not None]
         kept = replace(
             self,
@@ -135,13 +139,22 @@ class BankNegatives:
             with Bank(bank) as opened:
                 clusters = cluster_numbers(opened, self.negatives)
         negatives: Sequence[Negative] = select(self.negatives, config, clusters)
-        ids = {each.id for each in negatives}
-        variants: Sequence[Variant] = [each for each in self.variants if each.negative_id in ids]
+        variants: Sequence[Variant] = variants_of(negatives, self.variants)
         if room is not None:
             negatives, variants = keep_to(room, negatives, variants)
         ids = {each.id for each in negatives}
         kept = [each for each in self.negatives if each.id in ids]
         return replace(self, negatives=kept, variants=variants, passed_over=len(self.negatives) - len(kept))
+
+    def divided(self, split_of: Mapping[str, str]) -> BankNegatives:
+        """Those that are left once they are divided: a variant that shows negatives of two splits belongs to none.
+
+        Args:
+            split_of: the split of each negative, by its sha256.
+        """
+        own = {each.id: split_of[each.sha256] for each in self.negatives}
+        whole = [each for each in self.variants if each.onto is None or split_of[each.onto] == own[each.negative_id]]
+        return replace(self, variants=whole)
 
     def images(self, origins: Origins | None = None, split_of: Mapping[str, str] | None = None) -> list[ExportImage]:
         """Each of them, negatives first.
@@ -179,10 +192,16 @@ def _image(negative: Negative, file: Negative | Variant, name: str, split: str, 
 
 
 def _origin(negative: Negative, file: Negative | Variant, origins: Origins | None) -> Origin | None:
-    """What the bank knows of a negative, or of a variant; where a variant was reshaped, nobody knows its boxes."""
+    """What the bank knows of a negative, or of a variant; where a variant was reshaped, nobody knows its boxes.
+
+    Where the false positive was pasted into another picture, its place is known.
+    """
     if origins is None:
         return None
     found = origins.found_in(negative) if file.size_wh == negative.size_wh else []
+    if isinstance(file, Variant) and file.onto is not None:
+        place = file.pasted_xyxy
+        found = [] if place is None else [(each, place) for each, _ in origins.found_in(negative)[:1]]
     frame = frame_name(negative.source)
     return Origin(
         sha256=negative.sha256,

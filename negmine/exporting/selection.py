@@ -23,6 +23,7 @@ from negmine.errors import ConfigError
 from negmine.exporting.config import SelectionConfig
 from negmine.held_out import seeded_rank
 from negmine.paths import printable
+from negmine.trainable import variants_of
 
 _T = TypeVar("_T")
 _CLASSES = 10  # in a message
@@ -65,9 +66,7 @@ def keep_to(
     """
     kept = negatives[: max(room, 0)]
     place = {each.id: index for index, each in enumerate(kept)}
-    of_kept = sorted(
-        (each for each in variants if each.negative_id in place), key=lambda each: (place[each.negative_id], each.id)
-    )
+    of_kept = sorted(variants_of(kept, variants), key=lambda each: (place[each.negative_id], each.id))
     wanted = {each.id for each in take_turns(of_kept, lambda each: each.negative_id)[: max(room - len(kept), 0)]}
     return kept, [each for each in variants if each.id in wanted]
 

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Literal, get_args
 
 from negmine.datasets.config import LabelConfig
 from negmine.detectors.tiling.config import TileConfig
@@ -17,6 +18,7 @@ from negmine.ratios.target import Ratio
 from negmine.tracking.config import LogTarget
 from negmine.training.config import TrainConfig
 
+VariantRecipe = Literal["mild", "field"]
 DEFAULT_OUT = "negmine-retrain"
 DEFAULT_HOLDOUT = 0.2
 _MAY_CHANGE = ("device", "workers", "trust_weights", "log")  # when a run is resumed
@@ -64,6 +66,8 @@ class RetrainConfig:
         accept_flicker: train on flickers of the bank about which nobody decided, too.
         variants: make variants where there are too few negatives.
         max_variants: most variants of one negative.
+        variant_recipe: what they are drawn from: `mild` blurs, sharpens, smooths and changes the contrast; `field` is
+            the recipe of `negmine augment`.
         labels: how the labels of the data are understood.
         crop: what is cut out around a false positive.
         train: settings of each training. The split and the variants use its seed too; its ratio is ignored.
@@ -96,6 +100,7 @@ class RetrainConfig:
     accept_flicker: bool = False
     variants: bool = True
     max_variants: int = 4
+    variant_recipe: VariantRecipe = "mild"
     labels: LabelConfig = field(default_factory=LabelConfig)
     crop: CropConfig = field(default_factory=lambda: CropConfig(crop="image"))
     train: TrainConfig = field(default_factory=TrainConfig)
@@ -146,6 +151,8 @@ class RetrainConfig:
             number = getattr(self, name)
             if number is not None and number < low:
                 raise ConfigError(f"expected {name} of {low} or more, found {number}")
+        if self.variant_recipe not in get_args(VariantRecipe):
+            raise ConfigError(f"expected the variant_recipe mild or field, found {self.variant_recipe!r}")
         if not 0 < self.min_visible <= 1:
             raise ConfigError(f"expected min_visible over 0, up to 1, found {self.min_visible}")
         if self.tiles is None and self.min_visible != _MIN_VISIBLE:
@@ -168,6 +175,8 @@ class RetrainConfig:
         apart = {"crop", "train", "labels", "folds", "tiles", "min_visible"}
         if not self.accept_flicker:
             apart.add("accept_flicker")
+        if self.variant_recipe == "mild":  # as where there was no other
+            apart.add("variant_recipe")
         own = {name: value for name, value in asdict(self).items() if name not in apart} | {"holdout": self.share}
         crop = {f"crop_{name}": value for name, value in asdict(self.crop).items() if name != "crop"}
         train = {name: value for name, value in asdict(self.train).items() if name not in _DERIVED}

@@ -14,7 +14,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Self
 
-from negmine.augmenting.config import OP_NAMES
+from negmine.augmenting.draws import Drawing
+from negmine.augmenting.places import Places
 from negmine.augmenting.plan import even_quotas
 from negmine.augmenting.variants import VariantMaker, task_for
 from negmine.bank.bank import Bank
@@ -25,10 +26,11 @@ from negmine.images.near_duplicates import without_near
 from negmine.mining.config import ScanConfig
 from negmine.mining.scan import scan
 from negmine.ratios.target import Ratio, places_for_bank
+from negmine.retraining.config import VariantRecipe
 from negmine.retraining.context import Member, Run
 from negmine.retraining.documents import read_record
 from negmine.retraining.training_set import place_negatives, write_data_yaml
-from negmine.trainable import BankHashes, Refusal, TrainingRule, is_held_back, trainable
+from negmine.trainable import BankHashes, Refusal, TrainingRule, is_held_back, trainable, variants_of
 from negmine.videos.contents import OnCount
 from negmine.words import counted
 
@@ -167,6 +169,7 @@ def expand(
     *,
     most: int,
     seed: int,
+    recipe: VariantRecipe = "mild",
     workers: int | None = None,
     on_progress: OnCount | None = None,
 ) -> list[tuple[Negative, Variant]]:
@@ -181,6 +184,7 @@ def expand(
         rule: what may be trained on.
         most: of one negative.
         seed: of the draws.
+        recipe: what they are drawn from; see `RetrainConfig.variant_recipe`.
         workers: threads.
         on_progress: called with how many are made, of how many.
 
@@ -189,11 +193,12 @@ def expand(
     """
     quotas = even_quotas([0] * len(negatives), min(wanted, most * len(negatives)))
     with BankWriter(bank, purpose="negmine retrain") as writer:
-        counts = writer.variant_counts()
+        counts = Counter(each.negative_id for each in variants_of(negatives, writer.variants()))
+        drawing = Drawing(seed) if recipe == "mild" else Drawing(seed, None, Places.read(writer, negatives))
         tasks = [
-            task_for(writer, each, has=counts.get(each.id, 0), quota=quota, seed=seed, ops=OP_NAMES)
+            task_for(writer, each, has=counts[each.id], quota=quota, drawing=drawing)
             for each, quota in zip(negatives, quotas, strict=True)
-            if counts.get(each.id, 0) < quota
+            if counts[each.id] < quota
         ]
         total = sum(task.missing for task in tasks)
         for so_far in VariantMaker(writer, quality=_QUALITY, workers=workers).run(tasks):
@@ -202,7 +207,7 @@ def expand(
     with Bank(bank) as opened:
         _, variants = trainable(opened, rule.known.objects, accept_flicker=rule.accept_flicker)
     of: dict[int, list[Variant]] = {}
-    for variant in variants:
+    for variant in variants_of(negatives, variants):
         if rule.refusal_of_variant(variant) is None:
             of.setdefault(variant.negative_id, []).append(variant)
     return [
@@ -255,6 +260,7 @@ def _variants(
         rule,
         most=config.max_variants,
         seed=config.seed,
+        recipe=config.variant_recipe,
         workers=config.workers,
         on_progress=run.listener.counts("variants"),
     )

@@ -13,7 +13,8 @@ from blobs import draw, voc_xml
 
 from negmine.augmenting.augment import augment
 from negmine.augmenting.config import AugmentConfig
-from negmine.augmenting.draws import Draw, classic_grid
+from negmine.augmenting.draw import Draw
+from negmine.augmenting.draws import classic_grid
 from negmine.augmenting.result import AugmentProgress, AugmentResult
 from negmine.bank.bank import Bank
 from negmine.bank.records import Negative, Variant
@@ -106,8 +107,10 @@ def test_only_the_operations_that_were_asked_for(make_bank: MakeBank) -> None:
     assert {variant.operation for variant in read(bank)[1]} == {"linear_contrast"}
 
 
-@pytest.mark.parametrize("settings", [{"per_negative": 21}, {"recipe": "classic", "hardest": 1}])
-@pytest.mark.slow_after(1)
+@pytest.mark.parametrize(
+    "settings", [{"per_negative": 21}, {"per_negative": 4, "recipe": "field"}, {"recipe": "classic", "hardest": 1}]
+)
+@pytest.mark.slow_after(2)
 def test_any_number_of_workers_makes_the_same_bank(make_bank: MakeBank, settings: dict[str, object]) -> None:
     banks = [make_bank(3, f"bank{workers}") for workers in (1, 2, 5)]
     for workers, bank in zip((1, 2, 5), banks, strict=True):
@@ -307,7 +310,7 @@ def test_positives_without_an_object_are_refused(make_bank: MakeBank, tmp_path: 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({}, "just one of --count, --per-negative, --ratio, --recipe, found none"),
+        ({}, "just one of --count, --per-negative, --ratio, --recipe classic, found none"),
         ({"count": 1, "per_negative": 1}, "found --count and --per-negative"),
         ({"count": 0}, "--count to be 1 or more, .*found 0"),
         ({"per_negative": -3}, "--per-negative to be 1 or more, .*found -3"),
@@ -317,9 +320,12 @@ def test_positives_without_an_object_are_refused(make_bank: MakeBank, tmp_path: 
         ({"count": 1, "max_per_negative": 0}, "--max-per-negative"),
         ({"count": 1, "workers": 0}, "--workers"),
         ({"count": 1, "quality": 101}, "quality from 1 to 100"),
-        ({"count": 1, "ops": ("blur", "twirl")}, "among blur, sharpen, contrast, smooth, found 'twirl'"),
+        ({"count": 1, "ops": ("blur", "twirl")}, "among blur, sharpen, contrast, smooth, light, .*found 'twirl'"),
         ({"count": 1, "ops": ()}, "found none"),
-        ({"recipe": "modern"}, "recipe classic"),
+        ({"recipe": "modern"}, "recipe classic or field, found 'modern'"),
+        ({"recipe": "field"}, "--recipe classic, found none beside --recipe field"),
+        ({"recipe": "classic", "count": 1}, "found --count and --recipe classic"),
+        ({"recipe": "field", "count": 1, "ops": ("jpeg",)}, "a recipe has operations of its own"),
         ({"recipe": "classic", "ops": ("blur",)}, "a recipe has operations of its own"),
         ({"ratio": "1:1"}, "--ratio and --data belong together"),
         ({"count": 1, "positives": (Path("data"),)}, "belong together"),

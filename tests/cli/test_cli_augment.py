@@ -67,6 +67,14 @@ def test_exported_with_their_operation_in_the_name(run: Run, bank: Path, tmp_pat
     assert len(list((tmp_path / "out" / "Annotations").iterdir())) == 10
 
 
+def test_as_in_the_field(run: Run, bank: Path) -> None:
+    done = run("augment", "--per-negative", "3", "--recipe", "field", "--workers", "2", "--json")
+    by_operation = json.loads(done.stdout)["variants"]["by_operation"]
+    assert sum(by_operation.values()) == 12 and any("+" in name for name in by_operation)
+    with Bank(bank) as opened:
+        assert {each.operation for each in opened.variants()} == {*by_operation}
+
+
 def test_what_is_rejected_later_leaves_the_export(run: Run, bank: Path, tmp_path: Path) -> None:
     run("augment", "--per-negative", "2")
     run("export", "--out", "out")
@@ -89,13 +97,14 @@ def test_a_damaged_negative_is_named_and_skipped(run: Run, bank: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "just one of --count, --per-negative, --ratio, --recipe, found none"),
+        ([], "just one of --count, --per-negative, --ratio, --recipe classic, found none"),
         (["--count", "3", "--recipe", "classic"], "found --count and --recipe"),
         (["--count", "0"], "--count to be 1 or more, up to 1000000000, found 0"),
         (["--per-negative", "-1"], "--per-negative to be 1 or more"),
-        (["--count", "3", "--ops", "blur,rain"], "found 'rain'"),
+        (["--count", "3", "--ops", "blur,snow"], "found 'snow'"),
+        (["--recipe", "field"], "found none beside --recipe field"),
         (["--count", "3", "--ops", ","], "found none"),
-        (["--recipe", "modern"], "the recipe classic, found 'modern'"),
+        (["--recipe", "modern"], "the recipe classic or field, found 'modern'"),
         (["--ratio", "1/1", "--data", "data"], "P:N with both over 0 (1:1, 1:2), found '1/1'"),
         (["--ratio", "0:1", "--data", "data"], "found '0:1'"),
         (["--ratio", "1:1"], "--ratio and --data belong together"),

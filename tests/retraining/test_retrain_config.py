@@ -22,6 +22,7 @@ from negmine.training.config import TrainConfig
         ("holdout", 1.0),
         ("holdout", float("nan")), ("max_recall_loss", -0.1), ("max_recall_loss", 1.0), ("min_gain", 1.0),
         ("max_per_source", 0), ("max_variants", 0), ("near_bits", 64), ("workers", 0),
+        ("variant_recipe", "classic"),
     ],
 )  # fmt: skip
 def test_what_is_out_of_range_is_refused(name: str, value: object) -> None:
@@ -37,6 +38,7 @@ def test_the_settings_hold_all_that_the_result_depends_on() -> None:
     for other in (
         replace(config, rounds=7), replace(config, ratio="1:2"), replace(config, near_bits=2),
         replace(config, stop_early=False), replace(config, variants=False), replace(config, crop=CropConfig("region")),
+        replace(config, variant_recipe="field"),
         replace(config, crop=CropConfig(context=2.0)), replace(config, train=TrainConfig(loss="stock")),
         replace(config, train=replace(config.train, seed=1)), replace(config, train=TrainConfig(settings={"b": 2})),
     ):  # fmt: skip
@@ -46,6 +48,10 @@ def test_the_settings_hold_all_that_the_result_depends_on() -> None:
         replace(config, train=replace(config.train, settings={"a": [2], "b": 1})),
     ):  # fmt: skip
         assert same.settings() == before
+
+
+def test_the_settings_of_a_run_from_before_there_were_recipes_are_those_of_today() -> None:
+    assert "variant_recipe" not in RetrainConfig().settings()
 
 
 def test_a_ratio_must_fit_into_a_batch() -> None:

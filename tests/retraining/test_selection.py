@@ -232,6 +232,22 @@ def test_variants_are_spread_evenly_and_are_those_of_before(tmp_path: Path) -> N
         assert set(bank.variant_counts()) == {negative.id for negative in negatives}  # the others got none
 
 
+def test_nothing_is_pasted_into_what_a_training_may_not_see(tmp_path: Path) -> None:
+    """The bank has variants of another training, which were pasted into what this one is measured on."""
+    three(tmp_path)
+    weights = fill(tmp_path, 1, 2, 3)
+    every = list_of(tmp_path, weights).negatives
+    shown = [each for _, each in expand(tmp_path / "bank", every, 60, ANYTHING, most=20, seed=0, recipe="field")]
+    apart = every[0]
+    assert any(each.onto == apart.sha256 for each in shown)
+    known = held_out(apart.source_sha256)
+    free = list_of(tmp_path, weights, known).negatives
+    assert apart not in free
+    made = expand(tmp_path / "bank", free, 40, TrainingRule(known), most=20, seed=0, recipe="field")
+    assert len(made) == 40 and any(each.onto for _, each in made)
+    assert all(each.onto != apart.sha256 for _, each in made)
+
+
 def test_variants_made_after_a_kill_are_the_same(tmp_path: Path) -> None:
     three(tmp_path)
     negatives = list_of(tmp_path, fill(tmp_path, 1, 2, 3)).negatives

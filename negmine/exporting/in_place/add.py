@@ -29,6 +29,7 @@ from negmine.labels.classes import require_old_names
 from negmine.labels.formats import label_writer
 from negmine.labels.plan import Content, ExportImage
 from negmine.paths import printable
+from negmine.trainable import variants_of
 from negmine.videos.contents import OnCount
 
 TAKEN = "it is not one that was added, and a negative of this name is left out"
@@ -175,8 +176,8 @@ def _without_taken(place: Place, before: Added, free: BankNegatives) -> tuple[Ba
     by_id = {each.id: each for each in free.negatives if negative_name(each) not in taken}
     variants = [
         each
-        for each in free.variants
-        if (of := by_id.get(each.negative_id)) is not None and variant_name(of, each) not in taken
+        for each in variants_of(by_id.values(), free.variants)
+        if variant_name(by_id[each.negative_id], each) not in taken
     ]
     return replace(free, negatives=list(by_id.values()), variants=variants), dict.fromkeys(taken.values(), TAKEN)
 
