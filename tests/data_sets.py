@@ -8,7 +8,8 @@ from pathlib import Path
 
 from blobs import draw
 
-from negmine.datasets.open import Dataset
+from negmine.datasets.labelled import labelled_images
+from negmine.datasets.open import Dataset, open_dataset
 from negmine.structures import GroundTruth
 
 SIZE_WH = (200, 120)
@@ -138,3 +139,11 @@ def stems(dataset: Dataset, split: str) -> set[str]:
     """The images of a split."""
     (found,) = (each for each in dataset.splits if each.name == split)
     return {path.stem for path in found.images}
+
+
+def train_of(data: Path) -> tuple[int, int]:
+    """How many images with objects and how many without a data set has to train on."""
+    dataset = open_dataset(data)
+    images = labelled_images([open_dataset(data, split=dataset.train_split)])
+    assert not any(image.is_unlabelled or image.broken for image in images)
+    return sum(image.is_positive for image in images), sum(image.is_empty for image in images)

@@ -71,6 +71,8 @@ def _render_taken_out(result: TakeOutResult) -> None:
     say(out, f"{counted(result.removed, 'file')} taken out of {printable(result.root)}{restored}")
     if result.gone:
         say(out, f"{counted(result.gone, 'file')} gone before")
+    if result.shared:
+        say(out, f"{counted(result.shared, 'file')} kept: another data set in the folder has them too")
     if result.kept:
         say(out, f"{counted(len(result.kept), 'file')} kept, yours from now on")
     say_skipped(result.kept.items(), "file")

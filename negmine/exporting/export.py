@@ -36,8 +36,8 @@ def export(
     With `merge`, the training set itself is written: the images of a data set with their objects, and the negatives
     merged into its training split. Its other splits are written as they are. A negative that the data set shows to
     hold a target, that it measures on, or that looks like an image it measures on, is left out. Labels stay as they
-    are in their own format, masks, key points and all; in another format they are written as boxes
-    and polygons.
+    are in their own format, masks, key points and all; in another they are written as boxes and
+    polygons.
 
     The settings choose how many negatives are exported, and divide all images into splits, if that is wanted.
     Exporting again into the same folder writes only what is new, and removes what has been rejected since.

@@ -86,10 +86,10 @@ def _shape(shape: etree._Element) -> FrameObject:
 def _box(shape: etree._Element) -> Box:
     """The box around a shape."""
     if shape.tag == "mask":
-        left, top, width, height = (number_in(shape.attrib[key]) for key in ("left", "top", "width", "height"))
+        left, top, width, height = (number_in(str(shape.attrib[key])) for key in ("left", "top", "width", "height"))
         return left, top, left + width, top + height
     if shape.tag == "polyline":
-        return box_around(points_in(shape.attrib["points"]))
+        return box_around(points_in(str(shape.attrib["points"])))
     x1, y1, x2, y2, degrees = unturned(shape)
     return turned_box((x1, y1, x2, y2), degrees)
 

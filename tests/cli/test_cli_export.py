@@ -122,7 +122,7 @@ def test_negatives_that_are_left_out_are_counted(run: Run, bank: Path, data: Pat
         (["--merge", "data", "--split", "train"], "has no split 'train', only one without a name"),
         (["--merge", "data", "--out", "data/out"], "lie in one another"),
         (["--merge", "empty"], "empty: expected images with objects to train on, found none among 1;"),
-        (["--merge", "masks", "--format", "coco"], "a.png: its label holds more than boxes (masks), which"),
+        (["--merge", "masks", "--format", "voc"], "a.png: its label holds more than boxes (masks), which"),
         (["--split", "train"], "--merge"),
         (["--boxes-only"], "--merge"),
         (["--missing-is-empty"], "--merge"),

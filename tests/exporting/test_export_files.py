@@ -9,7 +9,7 @@ import pytest
 
 from negmine import files
 from negmine.errors import BankError, ExportError
-from negmine.exporting import folder
+from negmine.exporting import staging
 from negmine.exporting.config import CopyMethod
 from negmine.exporting.folder import MANIFEST, write_plan
 from negmine.labels.plan import Plan, StoredFile
@@ -43,7 +43,7 @@ def test_what_is_staged_is_flushed_before_it_has_its_name(
         seen.append((len(names), sum(name.endswith(files.PART) for name in names)))
 
     monkeypatch.setattr(files, "_syncfs", lambda: sync)
-    monkeypatch.setattr(folder, "_TOGETHER", 4)
+    monkeypatch.setattr(staging, "_TOGETHER", 4)
     write_plan(plan, out, format_name="yolo", method=method)
     assert seen == [(4, 4), (8, 4), (10, 2), (10, 0)]
     assert files_in(out) == sorted([*plan, MANIFEST])
@@ -69,7 +69,7 @@ def test_a_disk_that_fails_leaves_nothing_half_and_the_export_goes_on(
         if len(calls) == 2:
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(folder, "_TOGETHER", 4)
+    monkeypatch.setattr(staging, "_TOGETHER", 4)
     with monkeypatch.context() as patch:
         patch.setattr(files, "_syncfs", lambda: sync)
         with pytest.raises(ExportError, match="No space left on device"):

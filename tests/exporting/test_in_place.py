@@ -10,11 +10,9 @@ from pathlib import Path
 import pytest
 from banks import MakeBank, judge
 from blobs import draw
-from data_sets import PLAIN, SIZE_WH, files, write_coco, write_voc, write_yolo
+from data_sets import PLAIN, SIZE_WH, files, train_of, write_coco, write_voc, write_yolo
 
 from negmine.bank.bank import Bank
-from negmine.datasets.labelled import labelled_images
-from negmine.datasets.open import open_dataset
 from negmine.errors import ConfigError, ExportError
 from negmine.exporting.config import ExportConfig, SelectionConfig, SplitConfig
 from negmine.exporting.in_place.add import add_to
@@ -61,14 +59,6 @@ def coco_as_exported(root: Path) -> Path:
 LAYOUTS: list[Make] = [
     write_yolo, yolo_of_lists, write_voc, voc_without_lists, write_coco, pretty_coco, coco_as_exported
 ]  # fmt: skip
-
-
-def train_of(data: Path) -> tuple[int, int]:
-    """How many images with objects and how many without a data set has to train on."""
-    dataset = open_dataset(data)
-    images = labelled_images([open_dataset(data, split=dataset.train_split)])
-    assert not any(image.is_unlabelled or image.broken for image in images)
-    return sum(image.is_positive for image in images), sum(image.is_empty for image in images)
 
 
 @pytest.mark.parametrize("make", LAYOUTS)

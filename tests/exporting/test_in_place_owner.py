@@ -1,4 +1,4 @@
-"""Two data sets in one folder: what was added to one is never taken for what was added to the other."""
+"""Two data sets in one folder: both have negatives where each names its images, and none takes out the other's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from banks import MakeBank, judge
-from data_sets import CLASSES, PLAIN, files, write_coco, write_voc, write_yolo
+from data_sets import CLASSES, PLAIN, files, train_of, write_coco, write_voc, write_yolo
 
 from negmine.bank.bank import Bank
 from negmine.errors import ExportError
@@ -43,7 +43,77 @@ def two_yamls(root: Path) -> tuple[Path, Path]:
     return root / "one.yaml", root / "two.yaml"
 
 
+def one_list(root: Path) -> tuple[Path, Path]:
+    """Two descriptions of one folder, with the same list to train on."""
+    first, second = two_yamls(root)
+    second.write_text(first.read_text())
+    return first, second
+
+
+def no_lists(root: Path) -> tuple[Path, Path]:
+    """Two descriptions of the same folders."""
+    first = write_yolo(root)
+    second = first.with_name("other.yaml")
+    second.write_bytes(first.read_bytes())
+    return first, second
+
+
 @pytest.mark.parametrize("make", [two_folders, one_folder, two_yamls])
+@pytest.mark.parametrize("is_first_out", [True, False])
+def test_two_data_sets_of_one_folder_have_negatives_at_once(
+    small_bank: Path, tmp_path: Path, make: MakeTwo, is_first_out: bool
+) -> None:
+    root = tmp_path / "data"
+    first, second = make(root)
+    bare, count = files(root), [train_of(each) for each in (first, second)]
+    alone = {each: added_alone(small_bank, each, root) for each in (first, second)}
+    for data, (positives, empties) in zip((first, second), count, strict=True):
+        assert add_to(small_bank, data).negatives == 2
+        assert train_of(data) == (positives, empties + 2)
+    before = files(root)
+    assert add_to(small_bank, first).written == add_to(small_bank, second).written == 0 and files(root) == before
+    out, stays = (first, second) if is_first_out else (second, first)
+    result = take_out(out)
+    assert not result.kept and result.removed + result.shared == len(alone[out].keys() - bare.keys() - {MANIFEST})
+    assert without_manifests(files(root)) == without_manifests(alone[stays])
+    assert not take_out(stays).shared and files(root) == bare
+
+
+def added_alone(bank: Path, data: Path, root: Path) -> dict[str, bytes]:
+    """The files of a folder with negatives in this data set alone; they are taken out again."""
+    add_to(bank, data)
+    found = files(root)
+    take_out(data)
+    return found
+
+
+def without_manifests(found: dict[str, bytes]) -> dict[str, bytes]:
+    return {name: content for name, content in found.items() if not name.startswith("negmine-added")}
+
+
+def test_what_is_rejected_leaves_each_data_set_in_its_turn(make_bank: MakeBank, tmp_path: Path) -> None:
+    bank, root = make_bank(1), tmp_path / "data"
+    first, second = two_yamls(root)
+    bare = files(root)
+    for data in (first, second):
+        add_to(bank, data)
+    with Bank(bank) as opened:
+        judge(bank, next(opened.negatives()).id, "rejected")
+    assert add_to(bank, first).removed == 0 and files(root).keys() > bare.keys()  # the second has it
+    assert add_to(bank, second).removed == 2 and files(root) == bare
+
+
+def test_a_file_of_two_data_sets_that_somebody_changed_is_refused(small_bank: Path, tmp_path: Path) -> None:
+    first, second = two_yamls(tmp_path / "data")
+    before = files(tmp_path / "data")
+    add_to(small_bank, first)
+    label = next(name for name in files(tmp_path / "data").keys() - before.keys() if name.endswith(".txt"))
+    (tmp_path / "data" / label).write_text("0 0.5 0.5 0.2 0.2\n")
+    with pytest.raises(ExportError, match="was changed since it was added"):
+        add_to(small_bank, second)
+
+
+@pytest.mark.parametrize("make", [one_list, no_lists])
 def test_a_data_set_never_touches_what_was_added_to_another(small_bank: Path, tmp_path: Path, make: MakeTwo) -> None:
     root = tmp_path / "data"
     first, second = make(root)

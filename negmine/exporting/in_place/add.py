@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from negmine.exporting.data_images import DataImages, files_of, read_images, req
 from negmine.exporting.fitting import nothing_chosen
 from negmine.exporting.in_place.changes import Changes
 from negmine.exporting.in_place.manifest import LOCK, Added
+from negmine.exporting.in_place.manifests import Manifests
 from negmine.exporting.in_place.places import Place, place_in
 from negmine.exporting.in_place.result import AddResult
 from negmine.exporting.kept import kept_header
@@ -78,10 +79,10 @@ def add_to(
     kept_header(dataset, config)
     try:
         with LOCK.hold(place.home, purpose="negmine export --into"):
-            before = Added.read(place.home) or Added(place.format, place.owner)
-            before.require_owner(place.owner, place.home)
-            chosen = _choose(bank, dataset, place, before, split, config, on_progress)
-            changes = Changes.to_add(place, before, _wanted(place, chosen.images, dataset), chosen.images)
+            manifests = Manifests.read(place.home)
+            before, others = manifests.of_or_new(place), manifests.beside(place.owner)
+            chosen = _choose(bank, dataset, place, before, others, split, config, on_progress)
+            changes = Changes.to_add(place, before, others, _wanted(place, chosen.images, dataset), chosen.images)
             changes.make(config.method, config.workers)
     except OSError as error:
         where = printable(error.filename or place.root)
@@ -140,8 +141,8 @@ class _Chosen:
 
 
 def _choose(
-    bank: str | Path, dataset: Dataset, place: Place, before: Added, split: str | None, config: ExportConfig,
-    on_progress: OnCount | None,
+    bank: str | Path, dataset: Dataset, place: Place, before: Added, others: Manifests, split: str | None,
+    config: ExportConfig, on_progress: OnCount | None,
 ) -> _Chosen:  # fmt: skip
     """The negatives that may be trained on beside a data set, as many as are wanted; what was added before is none."""
     ours = {dataset.truth.real_path(place.root / name) for name in before.files}
@@ -151,7 +152,8 @@ def _choose(
     require_objects(dataset, found)
     data = DataImages(dataset, read_images(dataset, found, config, on_progress), dataset.truth.header)
     beside, selection = Beside.of(data, bank, config), config.selection
-    free, skipped = _without_taken(place, before, beside.free)
+    ours_or_shared = {*(place.root / name for name in before.files), *others.files}
+    free, skipped = _without_taken(place, ours_or_shared, beside.free)
     counts = SortedImages.of(data, label_writer(place.format), beside.waiting).counts()[0]
     room = None
     if selection.ratio is not None:
@@ -162,7 +164,7 @@ def _choose(
     return _Chosen(negatives, negatives.images(), skipped, beside.withheld, counts.positives, counts.empty)
 
 
-def _without_taken(place: Place, before: Added, free: BankNegatives) -> tuple[BankNegatives, dict[Path, str]]:
+def _without_taken(place: Place, ours: Collection[Path], free: BankNegatives) -> tuple[BankNegatives, dict[Path, str]]:
     """The negatives whose files have names that are free or ours; and the files of the others, with the reason.
 
     A variant is left out with its negative.
@@ -171,7 +173,7 @@ def _without_taken(place: Place, before: Added, free: BankNegatives) -> tuple[Ba
         each.name: place.root / name
         for each in free.images()
         for name in reversed(_file_names(place, each))  # where both are taken, the image is named
-        if name not in before.files and os.path.lexists(inside(place.root, name))
+        if place.root / name not in ours and os.path.lexists(inside(place.root, name))
     }
     by_id = {each.id: each for each in free.negatives if negative_name(each) not in taken}
     variants = [

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from negmine.errors import ExportError
 from negmine.exporting.config import CopyMethod
 from negmine.exporting.in_place.coco_index import annotated
 from negmine.exporting.in_place.insertion import Insertion, names_in
-from negmine.exporting.in_place.manifest import MANIFEST, Added, parents_of, state_of, stems_of
+from negmine.exporting.in_place.manifest import Added, parents_of, state_of, stems_of
+from negmine.exporting.in_place.manifests import Manifests
 from negmine.exporting.in_place.places import Place
 from negmine.exporting.staging import content_sha256, place_files
 from negmine.files import PART, flush_file_system, replace_file
@@ -52,23 +53,30 @@ class Changes:
 
     @classmethod
     def to_add(
-        cls, place: Place, before: Added, wanted: Mapping[str, Content], images: Sequence[ExportImage]
+        cls,
+        place: Place,
+        before: Added,
+        others: Manifests,
+        wanted: Mapping[str, Content],
+        images: Sequence[ExportImage],
     ) -> Changes:
         """Have just these images in a data set.
 
         Args:
             place: where they go.
             before: what was added before.
-            wanted: their files, under names that are free or in `before`.
+            others: what was added to other data sets in the folder.
+            wanted: their files, under names that are free, in `before` or in `others`.
             images: the same, to be named where the data set names its images.
 
         Raises:
             ExportError: where somebody has changed what was added.
             OSError: where a file cannot be read.
         """
-        root = place.root
-        present = _present(root, before)
+        root, of_others, made_by_others = place.root, others.files, others.folders
         hashes = {name: content_sha256(content) for name, content in wanted.items()}
+        shared = {name: (sha256,) for name, sha256 in hashes.items() if root / name in of_others}
+        present = _present(root, {**shared, **before.files})
         texts, edits = dict[str, Sequence[Insertion]](), dict[str, bytes]()
         for index in place.indexes:
             data = read_plain(inside(root, index.name))
@@ -79,11 +87,12 @@ class Changes:
                 edits[index.name] = edited
         new = {name: content for name, content in wanted.items() if present.get(name) != hashes[name]}
         parents = parents_of(wanted)
-        made = {*before.folders, *(name for name in parents if not os.path.lexists(root / name))}
+        made = {name for name in parents if root / name in made_by_others or not os.path.lexists(root / name)}
+        made |= {*before.folders}
         folders = sorted(made & parents)  # the outer ones first
         files = {name: (sha256,) for name, sha256 in hashes.items()}
-        after = Added(before.format, before.owner, files, texts, folders)
-        stale = sorted(set(present) - set(wanted))
+        after = replace(before, files=files, texts=texts, folders=folders, is_whole=True)
+        stale = sorted(name for name in set(present) - set(wanted) if root / name not in of_others)
         return cls(place.home, root, before, after, new, stale, edits, len(wanted) - len(new))
 
     def make(self, method: CopyMethod, workers: int | None = None) -> None:
@@ -118,7 +127,7 @@ class Changes:
             for name in sorted({*self.before.texts, *self.after.texts})
         }
         folders = sorted({*self.before.folders, *self.after.folders})
-        return Added(self.after.format, self.after.owner, files, texts, tuple(folders), is_whole=False)
+        return replace(self.after, files=files, texts=texts, folders=tuple(folders), is_whole=False)
 
 
 def text_in(data: bytes, added: Added, name: str) -> Insertion | None:
@@ -165,14 +174,14 @@ def end(home: Path, root: Path, added: Added) -> None:
         if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
             path.rmdir()
     flush_file_system(root)
-    (home / MANIFEST).unlink(missing_ok=True)
+    (home / added.name).unlink(missing_ok=True)
 
 
 def _remove_parts(home: Path, root: Path, added: Added) -> None:
     """Remove the unfinished files of a run that was killed."""
     for name in (*added.files, *added.texts):
         inside(root, f"{name}{PART}").unlink(missing_ok=True)
-    (home / f"{MANIFEST}{PART}").unlink(missing_ok=True)
+    (home / f"{added.name}{PART}").unlink(missing_ok=True)
 
 
 def _bare(root: Path, data: bytes, before: Added, name: str) -> bytes:
@@ -191,14 +200,14 @@ def _bare(root: Path, data: bytes, before: Added, name: str) -> bytes:
     return bare
 
 
-def _present(root: Path, before: Added) -> dict[str, str]:
-    """The hashes of the files that are there."""
+def _present(root: Path, files: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """The hashes of those files that are there; each with the hashes that it may have."""
     present = {}
-    for name in sorted(before.files):
+    for name in sorted(files):
         found = state_of(root, name)
         if found is None:
             continue
-        if found and found not in before.files[name]:
+        if found and found not in files[name]:
             raise ExportError(
                 f"{printable(root / name)} was changed since it was added; take the negatives out with `negmine export "
                 "--remove --into`, which keeps it, and add them again"

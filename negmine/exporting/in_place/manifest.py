@@ -70,6 +70,7 @@ class Added:
         texts: by the file that they were put into, the last first.
         folders: that were made for the files, the outer ones first.
         is_whole: whether no run was cut short.
+        name: of the manifest's file.
     """
 
     format: str
@@ -78,6 +79,7 @@ class Added:
     texts: Mapping[str, Sequence[Insertion]] = field(default_factory=dict)
     folders: Sequence[str] = ()
     is_whole: bool = True
+    name: str = MANIFEST
 
     def write(self, home: Path) -> None:
         """Write the manifest into a folder."""
@@ -91,16 +93,16 @@ class Added:
             "texts": {name: [each.to_dict() for each in every] for name, every in sorted(self.texts.items())},
             "folders": list(self.folders),
         }
-        write_file(home / MANIFEST, json.dumps(document, indent=1).encode())
+        write_file(home / self.name, json.dumps(document, indent=1).encode())
 
     @classmethod
-    def read(cls, home: Path) -> Added | None:
-        """Read the manifest in a folder; None where there is none.
+    def read(cls, home: Path, name: str = MANIFEST) -> Added | None:
+        """Read a manifest in a folder; None where there is none.
 
         Raises:
             ExportError: where it is none that negmine has written, or a newer negmine has.
         """
-        path = home / MANIFEST
+        path = home / name
         if not os.path.lexists(path):
             return None
         try:
@@ -115,7 +117,7 @@ class Added:
             files = {str(name): tuple(map(str, hashes)) for name, hashes in document["files"].items()}
             folders = tuple(str(name) for name in document["folders"])
             owner, is_whole = Owner.of_dict(document["data"]), bool(document["is_whole"])
-            found = cls(str(document["format"]), owner, files, texts, folders, is_whole)
+            found = cls(str(document["format"]), owner, files, texts, folders, is_whole, name)
         except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
             raise ExportError(f"{printable(path)} is not what negmine wrote there; move it away") from error
         found._require_ours(path)
@@ -135,7 +137,7 @@ class Added:
             return
         there = home if self.owner.root == os.curdir else "that data set"
         raise ExportError(
-            f"{printable(home / MANIFEST)} is of another data set ({self.owner}), and this is {owner}; first take out "
+            f"{printable(home / self.name)} is of another data set ({self.owner}), and this is {owner}; first take out "
             f"what was added to that, with `negmine export --into {printable(there)} --remove`"
         )
 

@@ -88,6 +88,7 @@ class TakeOutResult:
         restored: files that name the images, from which our part was cut.
         gone: files that somebody had removed before.
         kept: files that stay, since somebody has changed them or works with them, and why.
+        shared: files that stay, since they were added to another data set in the folder too.
     """
 
     data: Path
@@ -96,6 +97,7 @@ class TakeOutResult:
     restored: tuple[Path, ...] = ()
     gone: int = 0
     kept: Mapping[Path, str] = field(default_factory=dict)
+    shared: int = 0
 
     def _repr_html_(self) -> str:
         """The counts, in a notebook."""
@@ -110,5 +112,6 @@ class TakeOutResult:
             "removed": self.removed,
             "restored": [printable(path) for path in self.restored],
             "gone": self.gone,
+            "shared": self.shared,
             "kept": [{"file": printable(path), "reason": reason} for path, reason in self.kept.items()],
         }

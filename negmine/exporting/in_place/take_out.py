@@ -13,6 +13,7 @@ from negmine.errors import ExportError
 from negmine.exporting.in_place.changes import annotated_in, end, remove_files, rewrite, text_in, without_ours
 from negmine.exporting.in_place.insertion import names_in
 from negmine.exporting.in_place.manifest import LOCK, MANIFEST, Added, Owner, state_of, stem_in, stems_of
+from negmine.exporting.in_place.manifests import Manifests
 from negmine.exporting.in_place.places import place_in
 from negmine.exporting.in_place.result import TakeOutResult
 from negmine.files import reason_of
@@ -45,11 +46,12 @@ def take_out(data: str | Path, *, split: str | None = None, labels: LabelConfig 
     manifest = _manifest_of(Path(data), split, labels)
     try:
         with LOCK.hold(manifest.home, purpose="negmine export --remove"):
-            added = Added.read(manifest.home)
+            every = Manifests.read(manifest.home)
+            added = every.of(manifest.owner)
             if added is None:
+                every.require_apart(manifest.owner, is_listed=True)
                 raise ExportError(_nothing_added(data, manifest.home))
-            added.require_owner(manifest.owner, manifest.home)
-            return _taken_out(Path(data), manifest, added)
+            return _taken_out(Path(data), manifest, added, every.beside(manifest.owner).files)
     except OSError as error:
         where = printable(error.filename or manifest.root)
         raise ExportError(f"{where}: {reason_of(error)}; correct that, and run the same command again") from error
@@ -67,11 +69,12 @@ class _Manifest:
 def _manifest_of(data: Path, split: str | None, labels: LabelConfig | None) -> _Manifest:
     """Where the manifest is. The data set is opened only where the manifest is not beside the file that was named."""
     home = real_path(data if data.is_dir() else data.parent)
-    found = Added.read(home)
-    if found is not None and found.owner.root == os.curdir and (data.is_dir() or _describes(found, data, home)):
-        return _Manifest(home, home, found.owner)
+    every = Manifests.read(home).every
+    found = every if data.is_dir() else [each for each in every if _describes(each, data, home)]
+    if len(found) == 1 and found[0].owner.root == os.curdir:
+        return _Manifest(home, home, found[0].owner)
     place = place_in(open_dataset(data, config=labels), split)
-    if not os.path.lexists(place.home / MANIFEST):
+    if not Manifests.read(place.home).every:
         raise ExportError(_nothing_added(data, place.home))
     return _Manifest(place.home, place.root, place.owner)
 
@@ -83,12 +86,12 @@ def _describes(added: Added, data: Path, home: Path) -> bool:
 
 def _nothing_added(data: str | Path, home: Path) -> str:
     return (
-        f"{printable(data)}: nothing was added to it, or it was taken out already (there is no {MANIFEST} in "
+        f"{printable(data)}: nothing was added to it, or it was taken out already (no {MANIFEST} of it is in "
         f"{printable(home)})"
     )
 
 
-def _taken_out(data: Path, manifest: _Manifest, added: Added) -> TakeOutResult:
+def _taken_out(data: Path, manifest: _Manifest, added: Added, of_others: Collection[Path]) -> TakeOutResult:
     root = manifest.root
     states = {name: state_of(root, name) for name in added.files}
     lists = {name: read_plain(path) for name in added.texts if (path := inside(root, name)).exists()}
@@ -101,11 +104,13 @@ def _taken_out(data: Path, manifest: _Manifest, added: Added) -> TakeOutResult:
     edits = {name: after for name, after in edits.items() if after != lists[name]}
     for name, after in edits.items():
         rewrite(inside(root, name), after)
-    mine = [name for name, found in states.items() if found is not None and stem_in(name) not in stems]
+    there = [name for name, found in states.items() if found is not None and stem_in(name) not in stems]
+    mine = [name for name in there if root / name not in of_others]
     remove_files(root, mine)
     end(manifest.home, root, added)
     gone = sum(found is None for found in states.values())
-    return TakeOutResult(data, root, len(mine), tuple(root / name for name in edits), gone, dict(sorted(kept.items())))
+    restored, shared = tuple(root / name for name in edits), len(there) - len(mine)
+    return TakeOutResult(data, root, len(mine), restored, gone, dict(sorted(kept.items())), shared)
 
 
 def _held(data: bytes, added: Added, name: str) -> set[str]:
