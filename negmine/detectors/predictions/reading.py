@@ -64,8 +64,8 @@ def _read_folder(path: Path, names: Path | None, config: PredictionsConfig) -> P
         return read_per_image({path / name: read_file(path / name) for name in of_json}, path, names, base)
     if pickles and not is_text:
         raise PredictionsError(f"{printable(path)} holds pickles, which can run code and are not opened; {_WAY_OUT}")
-    texts = {each: read_file(each) for each in text_files(path, names)}
-    if is_voc_results(texts):
-        return read_voc_results(texts, path, names)
-    layout = layout_of(texts)
-    return read_yolo(texts, path, names, base) if layout is None else read_rows(texts, path, layout, names, base)
+    rows = {each: read_file(each) for each in text_files(path, names)}
+    if is_voc_results(rows):
+        return read_voc_results(rows, path, names)
+    layout = layout_of(rows)
+    return read_yolo(rows, path, names, base) if layout is None else read_rows(rows, path, layout, names, base)
