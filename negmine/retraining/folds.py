@@ -28,7 +28,7 @@ from negmine.trainable import KnownImages
 from negmine.words import counted
 
 FEW_LABELLED = 100  # images with objects; with fewer, a share of them is too few to judge by
-FOLDS = 3  # where there are so few
+FOLDS = 3  # where the user leaves it open
 _FEW = 50  # held-out backgrounds; fewer say little
 
 
@@ -102,15 +102,14 @@ def folds_where_few(labelled: LabelledData, backgrounds: Backgrounds, by: GroupB
         by: what belongs together.
 
     Returns:
-        `FOLDS`, or as many as the images can be divided into, where the data has no split to measure on and few images
-        with objects, and no backgrounds are named to be held out; else 1.
+        `FOLDS`, or as many as the images can be divided into, where few images with objects are trained on, and no
+        backgrounds are named to be held out; else 1.
     """
     few = sum(image.is_positive for image in labelled.train) < FEW_LABELLED
-    if labelled.val or backgrounds.named or not few:
+    if backgrounds.named or not few:
         return 1
-    groups, kinds = _groups((*labelled.train, *backgrounds.images), by)
-    most = min(groups_with(groups, kinds, kind) for kind in (ImageKind.WITH_OBJECTS, ImageKind.BACKGROUND))
-    return max(1, min(FOLDS, most))
+    groups, kinds, _ = _to_divide(labelled, backgrounds, by)
+    return max(1, min(FOLDS, *(groups_with(groups, kinds, kind) for kind, _ in _needed(labelled))))
 
 
 def divide(labelled: LabelledData, backgrounds: Backgrounds, holdout: HoldoutConfig, *, folds: int) -> Division:
@@ -219,16 +218,10 @@ def _held_out_once(labelled: LabelledData, backgrounds: Backgrounds, holdout: Ho
 def _dealt(labelled: LabelledData, backgrounds: Backgrounds, folds: int, holdout: HoldoutConfig) -> _Plan:
     """Hold every image out from one member, what belongs together from the same."""
     by, seed = holdout.group_by, holdout.seed
-    to_learn = labelled.train if labelled.val else ()
-    free, learned = HoldoutSplit((), backgrounds.images).release(
-        {image.phash for image in to_learn}, by.keys(image.path for image in to_learn), by=by
-    )
-    groups, kinds = _groups((*(labelled.val or labelled.train), *free.held_out), by)
+    groups, kinds, learned = _to_divide(labelled, backgrounds, by)
+    free = [kind for kind in kinds.values() if kind is ImageKind.BACKGROUND]
     together = "images that belong together" if by.has_keys else "near-duplicates"
-    needed = [(ImageKind.BACKGROUND, "backgrounds")]
-    if not labelled.val:
-        needed.insert(0, (ImageKind.WITH_OBJECTS, "labelled images with objects"))
-    for kind, what in needed:
+    for kind, what in _needed(labelled):
         most = groups_with(groups, kinds, kind)
         if most < folds:
             advice = f"ask for {most} at most" if most > 1 else "leave --folds out"
@@ -237,10 +230,10 @@ def _dealt(labelled: LabelledData, backgrounds: Backgrounds, folds: int, holdout
                 f"{counted(most, 'group')} among the {what}; {advice}, or give more of them"
             )
     what = (
-        f"{counted(len(free.held_out), 'background')}"
+        f"{counted(len(free), 'background')}"
         if labelled.val
         else f"the data has no split to measure on: its {counted(len(labelled.train), 'image')} and "
-        f"{counted(len(free.held_out), 'background')}"
+        f"{counted(len(free), 'background')}"
     )
     notes = (
         f"{what} are divided into {folds} folds: a round trains {folds} detectors, each on all folds but one, measures "
@@ -250,6 +243,27 @@ def _dealt(labelled: LabelledData, backgrounds: Backgrounds, folds: int, holdout
         *_notes_on_learned(learned, by, mined=True),
     )
     return _Plan(assign_folds(groups, kinds, folds, seed=seed), frozenset(), {}, notes)
+
+
+def _to_divide(
+    labelled: LabelledData, backgrounds: Backgrounds, by: GroupBy
+) -> tuple[list[list[str]], dict[str, ImageKind], tuple[BackgroundImage, ...]]:
+    """The groups and kinds of the images that folds divide; and the backgrounds that all mine.
+
+    Where the data has a split to measure on, all members are trained on its other images, and no member is measured on
+    a background that looks like one of these.
+    """
+    to_learn = labelled.train if labelled.val else ()
+    free, learned = HoldoutSplit((), backgrounds.images).release(
+        {image.phash for image in to_learn}, by.keys(image.path for image in to_learn), by=by
+    )
+    return *_groups((*(labelled.val or labelled.train), *free.held_out), by), tuple(learned)
+
+
+def _needed(labelled: LabelledData) -> list[tuple[ImageKind, str]]:
+    """What there must be some of in every fold, in words."""
+    objects = [] if labelled.val else [(ImageKind.WITH_OBJECTS, "labelled images with objects")]
+    return [*objects, (ImageKind.BACKGROUND, "backgrounds")]
 
 
 def _groups(

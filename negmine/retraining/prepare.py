@@ -164,10 +164,11 @@ def _waiting(inputs: RetrainInputs, labelled: LabelledData) -> frozenset[str]:
 
 
 def _folds(config: RetrainConfig, labelled: LabelledData, backgrounds: Backgrounds, by: GroupBy) -> int:
-    """As many as the user asks for; else few where few images are labelled, unless a share is asked for."""
+    """As many as the user asks for; else few where few images are labelled, unless a share or a soup is asked for."""
     if config.folds is not None:
         return config.folds
-    return folds_where_few(labelled, backgrounds, by) if config.holdout is None else 1
+    free = config.holdout is None and config.train.soup == 1
+    return folds_where_few(labelled, backgrounds, by) if free else 1
 
 
 def _write_lists(folder: RetrainFolder, division: Division) -> None:

@@ -291,12 +291,12 @@ def few(sources: Sequence[Path], labelled: LabelledData, named: Sequence[Path] =
     return folds_where_few(labelled, read_backgrounds(list(sources), None, labelled, held_out=named), GroupBy())
 
 
-def test_few_labelled_images_without_a_split_are_divided_into_three(
+def test_few_labelled_images_are_divided_into_three(
     tmp_path: Path, labelled: LabelledData, unsplit: LabelledData
 ) -> None:
     many, two, one = (drawn(tmp_path / str(count), count, first=100 * count) for count in (8, 2, 1))
     assert [few([each], unsplit) for each in (many, two, one)] == [3, 2, 1]
-    assert few([many], labelled) == 1
+    assert [few([each], labelled) for each in (many, two, one)] == [3, 2, 1]
     assert few([many], unsplit, named=[two]) == 1
 
 
