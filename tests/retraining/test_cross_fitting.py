@@ -22,6 +22,7 @@ from negmine.images.perceptual_hash import perceptual_hash
 from negmine.retraining.result import RetrainResult
 from negmine.retraining.retrain import retrain
 from negmine.sources.expand import expand_sources
+from negmine.training.config import TrainConfig
 
 CONFIG: dict[str, object] = {"holdout": None, "folds": 3, "rounds": 2, "ratio": "1:1", "variants": True, "workers": 1}
 
@@ -184,6 +185,13 @@ def test_resuming_with_other_folds_is_refused_by_name(world: World, out: Path, t
     with pytest.raises(ConfigError, match=r"begun with --folds 3, and this asks for 2"):
         go(world, copied, folds=2)
     go(world, copied, folds=None)  # the images ask for 3 too
+
+
+def test_who_asks_for_a_soup_gets_it_in_place_of_folds(tmp_path: Path) -> None:
+    world = make_world(tmp_path / "world", backgrounds=12)
+    asked = {"folds": None, "rounds": 1, "variants": False}
+    assert go(world, tmp_path / "folds", **asked).folds == 3
+    assert go(world, tmp_path / "soup", **asked, train=TrainConfig(soup=2)).folds == 1
 
 
 def test_a_member_with_nothing_to_learn_from_keeps_its_weights(tmp_path: Path) -> None:
