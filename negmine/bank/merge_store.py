@@ -90,6 +90,8 @@ class MergeStore:
     ) -> None:
         """Store what runs found in an image. Where a run has looked at it here too, what is here stays.
 
+        An image that lost a negative here counts as not scanned, and takes up what the run found there.
+
         Args:
             source: the image.
             runs: the number of each run here.
@@ -97,10 +99,13 @@ class MergeStore:
             ready: those that may be added.
         """
         source_id = self._source(source)
-        taken: set[int] = set()
+        taken, added = set[int](), set[int]()
         for run in sorted({*source.scans, *source.detections}):
-            if run not in runs or self._is_known(runs[run], source_id):
+            if run not in runs or self._stays(runs[run], source_id, source, run, known):
                 continue
+            self._connection.execute(
+                "DELETE FROM detections WHERE run_id = ? AND source_id = ?", (runs[run], source_id)
+            )
             if run in source.scans:
                 self._connection.execute(
                     "INSERT INTO scans (run_id, source_id, truth_key) VALUES (?, ?, ?)",
@@ -114,6 +119,7 @@ class MergeStore:
             for *columns, negative, skipped in source.detections.get(run, ()):
                 if negative in ready and negative not in known:
                     known[negative] = self._negative(ready[negative])
+                    added.add(known[negative])
                 number = known.get(negative)
                 if number is not None:
                     taken.add(negative)
@@ -128,6 +134,7 @@ class MergeStore:
             " ON CONFLICT DO NOTHING",
             [(known[negative], source_id, *rect) for negative, rect in source.crops if negative in taken],
         )
+        self._inherit(source_id, [number for number in self._undecided(source_id) if number in added])
 
     def gap_reviews(self, source: OtherSource) -> None:
         """Store what the other bank says of likely misses in an image; where both say something, the safer holds."""
@@ -191,17 +198,7 @@ class MergeStore:
         """
         source_id = self._source(source)
         keep_doubts(self._connection, [replace(each, source=source_id) for each in doubts])
-        question = (
-            "SELECT DISTINCT negative_id FROM detections d WHERE source_id = ? AND negative_id IS NOT NULL"
-            " AND NOT EXISTS (SELECT 1 FROM reviews r WHERE r.negative_id = d.negative_id) ORDER BY 1"
-        )
-        rows = checked(self._connection.execute(question, (source_id,)), {"negative_id": WHOLE})
-        found = inherited(self._connection, source_id, [number for (number,) in rows])
-        for number, (state, _) in found.items():
-            if state != "unreviewed":
-                record(self._connection, [number], state, origin="merge")
-        self.hold({number: likeness for number, (_, likeness) in found.items() if likeness is not None})
-        return sum(state != "unreviewed" for state, _ in found.values())
+        return self._inherit(source_id, self._undecided(source_id))
 
     def hold(self, unlabelled: Mapping[int, float]) -> None:
         """Note how much negatives look like targets without a label, by number; more than is known here counts."""
@@ -219,12 +216,34 @@ class MergeStore:
         )
         return self._number("SELECT id FROM sources WHERE sha256 = ?", source.sha256)
 
-    def _is_known(self, run_id: int, source_id: int) -> bool:
+    def _stays(self, run_id: int, source_id: int, source: OtherSource, run: int, known: Mapping[int, int]) -> bool:
+        """Whether what a run found in an image here is kept: the other did not scan it whole, or knows less of it."""
+        scanned = "SELECT 1 FROM scans WHERE run_id = ? AND source_id = ?"
+        if self._connection.execute(scanned, (run_id, source_id)).fetchone() is not None:
+            return True
+        question = "SELECT DISTINCT negative_id FROM detections WHERE run_id = ? AND source_id = ?"
+        here = {number for (number,) in self._connection.execute(question, (run_id, source_id))}
+        there = {known.get(negative) for *_, negative, _ in source.detections.get(run, ())}
+        return bool(here) and (run not in source.scans or not here - {None} <= there)
+
+    def _undecided(self, source_id: int) -> list[int]:
+        """The negatives of an image that nobody has decided about."""
         question = (
-            "SELECT 1 FROM scans WHERE run_id = ?1 AND source_id = ?2 UNION ALL"
-            " SELECT 1 FROM detections WHERE run_id = ?1 AND source_id = ?2 LIMIT 1"
+            "SELECT DISTINCT negative_id FROM detections d WHERE source_id = ? AND negative_id IS NOT NULL"
+            " AND NOT EXISTS (SELECT 1 FROM reviews r WHERE r.negative_id = d.negative_id) ORDER BY 1"
         )
-        return self._connection.execute(question, (run_id, source_id)).fetchone() is not None
+        return [
+            number for (number,) in checked(self._connection.execute(question, (source_id,)), {"negative_id": WHOLE})
+        ]
+
+    def _inherit(self, source_id: int, negative_ids: Sequence[int]) -> int:
+        """Give negatives of an image what is known of their places; how many got a verdict."""
+        found = inherited(self._connection, source_id, negative_ids)
+        for number, (state, _) in found.items():
+            if state != "unreviewed":
+                record(self._connection, [number], state, origin="merge")
+        self.hold({number: likeness for number, (_, likeness) in found.items() if likeness is not None})
+        return sum(state != "unreviewed" for state, _ in found.values())
 
     def _negative(self, ready: ReadyNegative) -> int:
         """Store a negative, file first, with what was said of it."""

@@ -14,6 +14,8 @@ from killing import Killed
 
 from negmine.bank.bank import Bank
 from negmine.bank.content_files import ContentFiles
+from negmine.bank.filters import ReviewState
+from negmine.bank.merging import merge_banks
 from negmine.bank.pruning import Ground, prune
 from negmine.bank.records import Negative
 from negmine.bank.vacuuming import vacuum
@@ -78,6 +80,35 @@ def test_a_deleted_crop_is_removed_and_the_next_scan_brings_it_back(folder: Path
     scan_again(folder)
     assert {name: each.sha256 for name, each in negatives(folder).items()} == {n: e.sha256 for n, e in was.items()}
     assert verify(folder).ok and export(folder, tmp_path / "out").negatives == 3
+
+
+@pytest.mark.parametrize("state", ["unreviewed", "rejected"])
+def test_a_merge_brings_back_what_was_removed_with_what_was_said_of_it(
+    folder: Path, tmp_path: Path, state: ReviewState
+) -> None:
+    other = Path(shutil.copytree(folder, tmp_path / "other"))
+    with Verdicts(folder) as verdicts:
+        verdicts.decide([negatives(folder)["001.png"].id], state, origin="review")
+    negatives(folder)["001.png"].path.unlink()
+    prune(folder, remove=True)
+    (merged,) = merge_banks(folder, [other]).merged
+    assert merged.added == 1 and negatives(folder)["001.png"].review == state and verify(folder).ok
+    after = contents(folder)
+    merge_banks(folder, [other])
+    assert contents(folder) == after
+
+
+def test_a_merge_keeps_what_the_other_bank_has_lost_too(make_bank: MakeBank, tmp_path: Path) -> None:
+    folder = make_bank({"a.png": [(20, 20, 40, 40, 90), (150, 80, 170, 100, 50)]})
+    other = Path(shutil.copytree(folder, tmp_path / "other"))
+    for place, index in ((folder, 0), (other, 1)):
+        with Bank(place) as bank:
+            list(bank.negatives())[index].path.unlink()
+        prune(place, remove=True)
+    merge_banks(folder, [other])
+    with Bank(folder) as bank:
+        assert len(list(bank.negatives())) == 1
+    assert verify(folder).ok
 
 
 def test_the_others_of_an_image_keep_their_verdicts(make_bank: MakeBank) -> None:
