@@ -237,7 +237,7 @@ def _dealt(labelled: LabelledData, backgrounds: Backgrounds, folds: int, holdout
     )
     notes = (
         f"{what} are divided into {folds} folds: a round trains {folds} detectors, each on all folds but one, measures "
-        "each on the fold that it never saw, and averages their weights; --soup does not apply",
+        "each on the fold that it never saw, and averages their weights, in place of a soup",
         f"the figures are those of the {folds} detectors on images that they never saw; their average, which is the "
         "result, has learned from every fold and is measured on none",
         *_notes_on_learned(learned, by, mined=True),

@@ -217,9 +217,7 @@ def test_with_folds_too_nothing_that_looks_like_what_all_are_trained_on_is_measu
 
 def test_that_folds_replace_a_soup_and_what_the_figures_are_of_is_said(tmp_path: Path, unsplit: LabelledData) -> None:
     notes = divided([drawn(tmp_path / "in", 9)], unsplit, folds=3).notes
-    assert (
-        "its 20 images and 9 backgrounds are divided into 3 folds" in notes[0] and "--soup does not apply" in notes[0]
-    )
+    assert "its 20 images and 9 backgrounds are divided into 3 folds" in notes[0] and "in place of a soup" in notes[0]
     assert "their average, which is the result, has learned from every fold and is measured on none" in notes[1]
     assert any(note.startswith("member 3: training on 1") for note in notes)
 
