@@ -70,7 +70,8 @@ def import_ultralytics() -> ModuleType:
 def quiet_ultralytics(*, online: bool = False) -> Iterator[Callable[[], None]]:
     """Call Ultralytics with reporting, installing, trackers and logging off; the process's settings are restored.
 
-    It neither downloads nor writes into the user's folders of weights, data sets and runs.
+    It neither downloads nor writes into the user's folders of weights, data sets and runs, nor into the settings file:
+    its exporter stores all settings once it has shown a hint, and these folders would be in them.
 
     Args:
         online: let it download, into the user's folder of weights.
@@ -86,7 +87,7 @@ def quiet_ultralytics(*, online: bool = False) -> Iterator[Callable[[], None]]:
     changed: dict[str, object] = {name: False for name in _TRACKERS if name in SETTINGS}
     if not online:
         changed |= dict.fromkeys(_FOLDERS, str(private_folder()))
-    before = {name: SETTINGS[name] for name in changed}
+    before = dict(SETTINGS)
     offline = nullcontext() if online else _offline()
     with keep_threads() as restore_threads, _kept_environment(_ENVIRONMENT), no_reporting(), offline:
         try:
@@ -94,10 +95,12 @@ def quiet_ultralytics(*, online: bool = False) -> Iterator[Callable[[], None]]:
             events.enabled = False
             checks.AUTOINSTALL = installing and "YOLO_AUTOINSTALL" in os.environ
             dict.update(SETTINGS, changed)  # dict's own, so that no file is written
+            SETTINGS._save = lambda: None
             yield restore_threads
         finally:
             LOGGER.setLevel(level)
             events.enabled, checks.AUTOINSTALL = reporting, installing
+            SETTINGS.__dict__.pop("_save", None)
             dict.update(SETTINGS, before)
 
 

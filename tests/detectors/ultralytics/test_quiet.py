@@ -118,6 +118,21 @@ def test_calls_are_silent_unreported_and_untracked_and_the_users_choice_returns(
         dict.__setitem__(SETTINGS, "mlflow", original[3])
 
 
+def test_a_setting_that_ultralytics_changes_by_itself_is_not_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_ultralytics()
+    from ultralytics import SETTINGS
+
+    before = dict(SETTINGS)
+    monkeypatch.setattr(SETTINGS, "file_path", tmp_path / "settings.json")
+    with quiet_ultralytics():
+        SETTINGS["openvino_msg"] = not before["openvino_msg"]  # as its exporter does
+    assert files_in(tmp_path) == [] and dict(SETTINGS) == before
+    SETTINGS["openvino_msg"] = before["openvino_msg"]  # the user's own changes are stored again
+    assert json.loads((tmp_path / "settings.json").read_text())["weights_dir"] == before["weights_dir"]
+
+
 def test_auto_install_stays_on_for_who_asked_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     import_ultralytics()
     from ultralytics.utils import checks
