@@ -116,6 +116,27 @@ def test_the_large_view_shows_the_source_and_survives_its_loss(make_bank, serve,
     assert all("404" in message for message in page.errors())  # of the image that is gone
 
 
+def test_the_mouse_does_not_take_the_keys_from_the_grid(make_bank: MakeBank, serve, drivers) -> None:  # type: ignore[no-untyped-def]
+    bank = make_bank(6)
+    page = Page(drivers[0], serve(bank).url)
+    tile = page.driver.find_element(By.CSS_SELECTOR, ".tile")
+    ActionChains(page.driver).move_to_element(tile).perform()
+    until(lambda: page.all("#peek:not([hidden]) img"))
+    page.press(Keys.ARROW_RIGHT)
+    assert page.all("#peek:not([hidden])") == []  # it would cover the frame
+    for setting in ("#states input[value=rejected]", "#size"):
+        page.driver.find_element(By.CSS_SELECTOR, setting).click()
+        assert page.driver.switch_to.active_element.get_attribute("id") == "grid", setting
+    page.press("r")
+    until(lambda: "rejected" in stored(bank).values())
+    page.press("/", " ")
+    assert page.driver.switch_to.active_element.get_attribute("name") == "state"  # reached with keys, it keeps them
+    page.driver.find_element(By.ID, "min").click()
+    page.press("0.5")
+    assert page.driver.switch_to.active_element.get_attribute("value") == "0.5"
+    assert page.errors() == []
+
+
 def test_a_screen_reader_is_told_what_is_there(make_bank: MakeBank, serve, drivers) -> None:  # type: ignore[no-untyped-def]
     page = Page(drivers[0], serve(make_bank(6)).url)
     grid = page.driver.switch_to.active_element
