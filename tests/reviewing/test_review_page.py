@@ -122,7 +122,11 @@ def test_a_negative_that_is_its_whole_image_is_shown_once(make_bank, serve, driv
     (tmp_path / "bank-in" / "gone.png").unlink()
     page = Page(drivers[0], serve(bank).url)
     page.press(" ")
-    until(lambda: page.text("#large figcaption") == "Negative: its whole source image, 200 × 120 pixels")
+    until(
+        lambda: (
+            page.text("#large figcaption") == "Negative: its whole source image, 200 \N{MULTIPLICATION SIGN} 120 pixels"
+        )
+    )
     assert len(page.all("#large .view .box.here")) == 1 and len(page.all("#large figure")) == 1
     page.press(Keys.ARROW_RIGHT)
     until(lambda: "The source image is gone" in page.text("#large figure"))
