@@ -77,7 +77,7 @@ def test_the_report_and_the_statistics_say_what_is_held_back_and_waits(make_bank
     assert [count for count, text in said if "wait for the label" in text] == [1]
     lines = CliRunner().invoke(stats, ["--bank", str(bank)]).stdout.splitlines()
     assert "2 negatives held back as likely targets without a label, or flickers (--held-back)" in lines
-    assert "1 image not trained on until the targets in them are labelled" in lines
+    assert "1 image not trained on until all targets marked there are labelled" in lines
 
 
 def test_a_bank_of_nothing_else_is_not_exported(make_bank: MakeBank, tmp_path: Path) -> None:

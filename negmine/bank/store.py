@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 
+from negmine.bank.among import among
 from negmine.bank.carried_verdicts import doubts_of, inherited, keep_doubts
 from negmine.bank.cells import BOX, FILE, FRAME_FILE, RECT, TEXT, WHOLE, checked
 from negmine.bank.content_files import NEGATIVES, content_name
@@ -22,7 +22,7 @@ _FRAMES_OF = "SELECT DISTINCT f.source_id, f.file FROM crops c JOIN frames f USI
 _PASTED_INTO = """
 SELECT id, file FROM variants WHERE parameters LIKE '%"onto"%'
 AND CASE WHEN json_valid(parameters) THEN json_extract(parameters, '$.onto') END
-    IN (SELECT sha256 FROM negatives WHERE id IN (SELECT value FROM json_each(?)))
+    IN (SELECT sha256 FROM negatives WHERE id {})
 """
 _ORIGIN = "scan"  # of a verdict that a negative inherits
 _IMPORTED = "import/"  # how the hash of labels from another tool begins, before what was labelled
@@ -229,8 +229,11 @@ def delete_negatives(connection: sqlite3.Connection, negative_ids: Iterable[int]
     detections are still there.
     """
     negative_ids = list(negative_ids)
+    if not negative_ids:  # as for almost every image of a scan: all variants would be searched for nothing
+        return
     keep_doubts(connection, doubts_of(connection, negative_ids))
-    pasted = list(checked(connection.execute(_PASTED_INTO, (json.dumps(negative_ids),)), {"id": WHOLE, "file": FILE}))
+    within, asked = among(connection, negative_ids)
+    pasted = list(checked(connection.execute(_PASTED_INTO.format(within), asked), {"id": WHOLE, "file": FILE}))
     connection.executemany("INSERT OR IGNORE INTO removals (file) VALUES (?)", [(file,) for _, file in pasted])
     connection.executemany("DELETE FROM variants WHERE id = ?", [(number,) for number, _ in pasted])
     files = "SELECT file FROM negatives WHERE id = ?1 UNION SELECT file FROM variants WHERE negative_id = ?1"

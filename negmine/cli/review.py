@@ -41,7 +41,10 @@ _DEFAULTS = ReviewConfig(Path(DEFAULT_BANK))
     help="Address to listen on. Any that others can reach needs --token.",
 )
 @option(
-    "Page", "--token", metavar="TEXT", help="Secret at the end of the page's address.  [default: new at each start]"
+    "Page",
+    "--token",
+    metavar="TEXT",
+    help="Secret at the end of the page's address, 16 to 200 letters and digits.  [default: new at each start]",
 )
 def command(bank: str, port: int, opens: bool | None, host: str, token: str | None) -> None:
     """Look at the negatives on a local web page, hardest first, and judge each: accept, reject, or target (a real

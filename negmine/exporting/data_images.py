@@ -48,7 +48,7 @@ class DataImage:
         outlines: of its objects, where they are written in another format; None where it has none, or not all have one.
         problem: what cannot be used, the image or its label.
         reason: why.
-        phash: the perceptual hash of its pixels; None where it has a problem.
+        phash: the perceptual hash of its pixels; None where it has a problem, or nobody compares it.
     """
 
     path: Path
@@ -141,8 +141,11 @@ def read_images(
         ExportError: where the format cannot say what a label does.
     """
     read = []
+    is_compared = config.splits is not None or any(image.is_held_out for image in images)
     with ThreadEngine(config.workers, name="negmine-export") as engine:
-        read_one = partial(_read_image, dataset, wants_outlines=wants_outlines(dataset, config))
+        read_one = partial(
+            _read_image, dataset, wants_outlines=wants_outlines(dataset, config), wants_phash=is_compared
+        )
         for image in engine.map(read_one, images):
             if image.label is not None and image.splits:
                 require_boxes(image.label, image.outlines, printable(image.path), dataset, config)
@@ -220,7 +223,7 @@ def require_objects(dataset: Dataset, images: Sequence[DataImage]) -> None:
     )
 
 
-def _read_image(dataset: Dataset, image: DataImage, *, wants_outlines: bool) -> DataImage:
+def _read_image(dataset: Dataset, image: DataImage, *, wants_outlines: bool, wants_phash: bool) -> DataImage:
     """Read an image and its label."""
     path, splits = image.path, image.splits
     try:
@@ -243,7 +246,7 @@ def _read_image(dataset: Dataset, image: DataImage, *, wants_outlines: bool) -> 
             outlines = dataset.truth.outlines(path, truth, (width, height))
     except LabelError as error:
         return DataImage(path, splits, sha256, (width, height), suffix, problem="label", reason=str(error))
-    phash = perceptual_hash(pixels)
+    phash = perceptual_hash(pixels) if wants_phash else None
     return DataImage(path, splits, sha256, (width, height), suffix, truth, label, outlines, phash=phash)
 
 

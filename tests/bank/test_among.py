@@ -15,6 +15,7 @@ from negmine.bank.identity import sha256s_of
 from negmine.bank.index import decided_states
 from negmine.bank.listing import likenesses_of
 from negmine.bank.records import ScannedImage
+from negmine.bank.store import delete_negatives
 from negmine.bank.verdicts import Verdicts
 from negmine.bank.writer import BankWriter
 
@@ -60,3 +61,8 @@ def test_any_number_of_negatives_can_be_judged(verdicts: Verdicts) -> None:
     assert act is not None and act.negatives == (1, 3)
     undone = verdicts.undo()
     assert undone is not None and undone.negatives == (1, 3)
+
+
+def test_any_number_of_negatives_can_be_deleted(verdicts: Verdicts) -> None:
+    delete_negatives(verdicts._connection, MANY)
+    assert [each.id for each in verdicts.negatives()] == [3]

@@ -88,6 +88,16 @@ def test_an_error_in_a_transaction_leaves_neither_row_nor_file(bank: BankWriter,
     assert not (bank.folder / "tmp").exists() or not any((bank.folder / "tmp").iterdir())
 
 
+def test_an_image_that_withdraws_nothing_does_not_search_the_variants(
+    bank: BankWriter, store: Store, image: Make
+) -> None:
+    asked = list[str]()
+    bank._connection.set_trace_callback(asked.append)
+    store(image("a.jpg", negatives=(b"first",)))
+    bank._connection.set_trace_callback(None)
+    assert asked and not [each for each in asked if "FROM variants" in each and "onto" in each]  # of maybe a million
+
+
 def test_an_interrupt_right_behind_the_beginning_leaves_no_transaction_open(
     bank: BankWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,7 @@ from negmine.bank.verify import verify
 from negmine.bank.writer import BankWriter
 from negmine.files import sha256_of
 from negmine.images import encode_jpeg
-from negmine.mining.config import ScanConfig
+from negmine.mining.config import CropConfig, OutputSize, ScanConfig
 from negmine.mining.scan import scan
 
 pytest.importorskip("selenium.webdriver")
@@ -114,6 +114,44 @@ def test_the_large_view_shows_the_source_and_survives_its_loss(make_bank, serve,
     ActionChains(page.driver).move_to_element(tile).perform()
     until(lambda: page.all("#peek:not([hidden]) img"))
     assert all("404" in message for message in page.errors())  # of the image that is gone
+
+
+def test_a_negative_that_is_its_whole_image_is_shown_once(make_bank, serve, drivers, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    boxes = {"a.png": [(60, 40, 80, 60, 90)], "gone.png": [(20, 20, 40, 40, 70)]}
+    bank = make_bank(boxes, crop=CropConfig("image", size=OutputSize("none")))
+    (tmp_path / "bank-in" / "gone.png").unlink()
+    page = Page(drivers[0], serve(bank).url)
+    page.press(" ")
+    until(
+        lambda: (
+            page.text("#large figcaption") == "Negative: its whole source image, 200 \N{MULTIPLICATION SIGN} 120 pixels"
+        )
+    )
+    assert len(page.all("#large .view .box.here")) == 1 and len(page.all("#large figure")) == 1
+    page.press(Keys.ARROW_RIGHT)
+    until(lambda: "The source image is gone" in page.text("#large figure"))
+    assert len(page.all("#large .view .box.here")) == 1
+
+
+def test_the_mouse_does_not_take_the_keys_from_the_grid(make_bank: MakeBank, serve, drivers) -> None:  # type: ignore[no-untyped-def]
+    bank = make_bank(6)
+    page = Page(drivers[0], serve(bank).url)
+    tile = page.driver.find_element(By.CSS_SELECTOR, ".tile")
+    ActionChains(page.driver).move_to_element(tile).perform()
+    until(lambda: page.all("#peek:not([hidden]) img"))
+    page.press(Keys.ARROW_RIGHT)
+    assert page.all("#peek:not([hidden])") == []  # it would cover the frame
+    for setting in ("#states input[value=rejected]", "#size"):
+        page.driver.find_element(By.CSS_SELECTOR, setting).click()
+        assert page.driver.switch_to.active_element.get_attribute("id") == "grid", setting
+    page.press("r")
+    until(lambda: "rejected" in stored(bank).values())
+    page.press("/", " ")
+    assert page.driver.switch_to.active_element.get_attribute("name") == "state"  # reached with keys, it keeps them
+    page.driver.find_element(By.ID, "min").click()
+    page.press("0.5")
+    assert page.driver.switch_to.active_element.get_attribute("value") == "0.5"
+    assert page.errors() == []
 
 
 def test_a_screen_reader_is_told_what_is_there(make_bank: MakeBank, serve, drivers) -> None:  # type: ignore[no-untyped-def]

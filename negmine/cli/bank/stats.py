@@ -54,7 +54,7 @@ def _render(found: BankStatistics) -> None:
         held_back = counted(found.held_back, "negative")
         say(out, f"{held_back} held back as likely targets without a label, or flickers (--held-back)")
     if found.waiting:
-        say(out, f"{counted(found.waiting, 'image')} not trained on until the targets in them are labelled")
+        say(out, f"{counted(found.waiting, 'image')} not trained on until all targets marked there are labelled")
     if misses := sum(found.likely_misses.values()):
         each = ", ".join(f"{count} {state}" for state, count in found.likely_misses.items() if count)
         say(out, f"{counted(misses, 'likely miss', 'likely misses')} ({each}); `negmine bank list --gaps` lists them")

@@ -85,12 +85,16 @@ class Manifests:
     @property
     def files(self) -> frozenset[Path]:
         """The files that were added."""
-        return frozenset(self._root(each.owner) / name for each in self.every for name in each.files)
+        return frozenset(root / name for root, each in self._by_root() for name in each.files)
 
     @property
     def folders(self) -> frozenset[Path]:
         """The folders that were made for them."""
-        return frozenset(self._root(each.owner) / name for each in self.every for name in each.folders)
+        return frozenset(root / name for root, each in self._by_root() for name in each.folders)
+
+    def _by_root(self) -> list[tuple[Path, Added]]:
+        """What was added, each with the folder that its names are in, which is looked up once."""
+        return [(self._root(each.owner), each) for each in self.every]
 
     def _root(self, owner: Owner) -> Path:
         return real_path(self.home / owner.root)

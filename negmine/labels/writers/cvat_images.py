@@ -65,8 +65,8 @@ def _document(images: Sequence[ExportImage], class_names: Sequence[str], split: 
         width, height = image.size_wh
         about = {"id": str(index), "name": image.file_name, "width": str(width), "height": str(height)}
         element = etree.SubElement(root, "image", about)
-        for index, each in enumerate(written_objects(image, numbers, crowds=True)):
-            _add_shapes(element, each, group=index + 1)
+        for group, each in enumerate(written_objects(image, numbers, crowds=True), start=1):
+            _add_shapes(element, each, group=group)
     etree.indent(root, space="  ")
     return etree.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
 

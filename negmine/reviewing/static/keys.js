@@ -47,6 +47,7 @@ function look(open, how) {
 
 document.addEventListener("keydown", (event) => {
   if (byId("help").open || event.altKey) return;
+  closePeek(); // it would cover what the keys are about
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (event.target.closest("input, select, textarea")) { if (key === "Escape") grid.focus(); return; }
   if (event.ctrlKey || event.metaKey) {
@@ -58,6 +59,10 @@ document.addEventListener("keydown", (event) => {
   if (key in MOVES) { event.preventDefault(); goTo(MOVES[key](), { extend: event.shiftKey }); return; }
   if (key in KEYS && !(event.repeat && ONCE.includes(key))) { event.preventDefault(); KEYS[key](); }
 });
+
+// A filter that was set with the mouse leaves the keys to the grid; one that was reached with keys keeps them.
+document.addEventListener("click", ({ target }) => { if (target.matches("input:not(:focus-visible)")) grid.focus(); });
+document.addEventListener("change", ({ target }) => { if (target.matches("select:not(:focus-visible)")) grid.focus(); });
 
 grid.addEventListener("click", (event) => {
   const tile = event.target.closest(".tile");

@@ -35,35 +35,60 @@ export function openLarge(open, { wide = false } = {}) {
   document.body.classList.toggle("wide", open && wide);
   byId("large-button").setAttribute("aria-expanded", open);
   large.hidden = !open;
+  large.scrollTop = 0;
   closePeek();
   if (open) showLarge(); else content.replaceChildren();
 }
 
 function fillPanel(panel, into, known, { brief = false } = {}) {
-  const here = known.detections.filter((each) => each.is_here);
-  const crop = picture(known.picture, limits(panel, known.size));
-  if (known.missed) crop.append(boxOf(known.box, known.size, "missed", `${known.class} ${known.score.toFixed(2)}`));
-  here.forEach((each) => each.in_crop && crop.append(boxOf(each.in_crop, known.size, "", `${each.class_name} ${each.score.toFixed(2)}`)));
-  const size = known.source_size ?? [4, 3];
-  const source = picture(`/sources/${known.source_sha256}.jpg`, limits(panel, size), () => {
-    source.append(boxOf(known.rect, size, "cut", ""));
-    const named = !known.missed && known.detections.length + known.labels.length <= 24;
-    known.detections.toSorted((a, b) => a.is_here - b.is_here).forEach((each) => source.append(boxOf(each.box_xyxy, size, kindOf(each), named || each.is_here ? `${each.class_name} ${each.score.toFixed(2)}` : "")));
-    if (known.missed) source.append(boxOf(known.missed, size, "missed", `${known.class} ${known.score.toFixed(2)}`));
-    known.labels.forEach((each) => source.append(boxOf(each.box_xyxy, size, "label", named ? each.class_name : "")));
-  });
-  const views = make("div", { className: "views" },
-    make("figure", {}, make("figcaption", { textContent: `${known.missed ? "Where it was likely missed" : "Negative"}, ${known.size.join(" × ")} pixels` }), crop),
-    make("figure", {}, make("figcaption", { textContent: `${known.missed ? "Its frame" : "Its source image"}, ${size.join(" × ")} pixels` }), source));
+  const views = make("div", { className: "views" }, ...(isWhole(known) ? [wholeFigure(panel, known)] : [cropFigure(panel, known), sourceFigure(panel, known)]));
   const pieces = [views, legend(known)];
   if (!brief) pieces.push(facts(known), foundTable(known));
   into.replaceChildren(...pieces);
 }
 
-function limits(panel, [width, height]) {
+const isWhole = ({ missed, rect, size, source_size }) => !missed && String([0, 0, ...size]) === String(rect) && String(size) === String(source_size);
+const sourceUrl = (known) => `/sources/${known.source_sha256}.jpg`;
+const figure = (text, view) => make("figure", {}, make("figcaption", { textContent: text }), view);
+const pixels = (size) => `${size.join(" × ")} pixels`;
+const scored = (each) => `${each.class_name ?? each.class} ${each.score.toFixed(2)}`;
+
+function cropFigure(panel, known) {
+  const crop = picture(known.picture, limits(panel, known.size));
+  if (known.missed) crop.append(boxOf(known.box, known.size, "missed", scored(known)));
+  known.detections.forEach((each) => each.is_here && each.in_crop && crop.append(boxOf(each.in_crop, known.size, "", scored(each))));
+  return figure(`${known.missed ? "Where it was likely missed" : "Negative"}, ${pixels(known.size)}`, crop);
+}
+
+function sourceFigure(panel, known) {
+  const size = known.source_size ?? [4, 3];
+  const source = picture(sourceUrl(known), limits(panel, size), () => {
+    source.append(boxOf(known.rect, size, "cut", ""));
+    drawFound(source, known, size);
+  });
+  return figure(`${known.missed ? "Its frame" : "Its source image"}, ${pixels(size)}`, source);
+}
+
+// Nothing was cut off, so that a second picture would show the same.
+function wholeFigure(panel, known) {
+  const whole = picture(known.picture, limits(panel, known.size, { isAlone: true }));
+  drawFound(whole, known, known.size);
+  const made = figure(`Negative: its whole source image, ${pixels(known.size)}`, whole);
+  ask(sourceUrl(known)).catch((error) => made.append(make("p", { className: "hint", textContent: capital(error.message) })));
+  return made;
+}
+
+function drawFound(into, known, size) {
+  const named = !known.missed && known.detections.length + known.labels.length <= 24;
+  known.detections.toSorted((a, b) => a.is_here - b.is_here).forEach((each) => into.append(boxOf(each.box_xyxy, size, kindOf(each), named || each.is_here ? scored(each) : "")));
+  if (known.missed) into.append(boxOf(known.missed, size, "missed", scored(known)));
+  known.labels.forEach((each) => into.append(boxOf(each.box_xyxy, size, "label", named ? each.class_name : "")));
+}
+
+function limits(panel, [width, height], { isAlone = false } = {}) {
   const besides = panel === peek || (document.body.classList.contains("wide") && !narrow.matches);
-  const inner = panel.clientWidth - 28;
-  const most = besides ? [(inner - 10) / 2, panel === peek ? window.innerHeight * 0.6 : window.innerHeight * 0.72] : [inner, window.innerHeight * 0.36];
+  const inner = panel.clientWidth - 28, share = isAlone ? 0.6 : 0.36;
+  const most = besides ? [isAlone ? inner : (inner - 10) / 2, panel === peek ? window.innerHeight * 0.6 : window.innerHeight * 0.72] : [inner, window.innerHeight * share];
   const scale = Math.min(most[0] / width, most[1] / height, besides ? 4 : 3);
   return [Math.round(width * scale), Math.round(height * scale)];
 }
