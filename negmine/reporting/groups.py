@@ -30,24 +30,27 @@ class Group:
 
     Attributes:
         name: what that is.
-        images: that were scanned; one that several runs have scanned counts for each.
-        false_positives: in them.
+        images: that were scanned.
+        scans: of them; more where several runs have scanned an image.
+        false_positives: in all scans.
     """
 
     name: str
     images: int
+    scans: int
     false_positives: int
 
     @property
     def fppi(self) -> float:
-        """False positives per image."""
-        return self.false_positives / max(self.images, 1)
+        """False positives per image and run."""
+        return self.false_positives / max(self.scans, 1)
 
     def to_dict(self) -> dict[str, object]:
         """JSON values."""
         return {
             "name": self.name,
             "images": self.images,
+            "scans": self.scans,
             "false_positives": self.false_positives,
             "fppi": self.fppi,
         }
@@ -152,12 +155,12 @@ def _below(path: Path, top: str) -> str:
 
 
 def _grouped(sources: Iterable[ScannedSource], names: Iterable[str | None]) -> list[Group]:
-    found: dict[str, tuple[int, int]] = {}
+    found: dict[str, tuple[int, int, int]] = {}
     for source, name in zip(sources, names, strict=True):
         if name is not None:
-            images, false = found.get(name, (0, 0))
-            found[name] = images + source.scans, false + source.false_positives
-    return [Group(name, images, false) for name, (images, false) in found.items()]
+            images, scans, false = found.get(name, (0, 0, 0))
+            found[name] = images + 1, scans + source.scans, false + source.false_positives
+    return [Group(name, *counts) for name, counts in found.items()]
 
 
 def _hardest_first(groups: Iterable[Group]) -> tuple[Group, ...]:

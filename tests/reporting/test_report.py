@@ -48,7 +48,7 @@ def test_the_numbers_of_a_bank(make_bank: MakeBank, tmp_path: Path) -> None:
     assert found["kinds_by_class"] == {"lamp": {"background": 3}}
     assert sum(found["scores_by_class"]["lamp"]) == 3
     assert found["background_false_positives"] == {"found": 3, "in_a_negative": 3, "skipped": {}}
-    assert found["folders"] == [{"name": "bank-in", "images": 3, "false_positives": 3, "fppi": 1.0}]
+    assert found["folders"] == [{"name": "bank-in", "images": 3, "scans": 3, "false_positives": 3, "fppi": 1.0}]
     assert found["hours"] == found["cameras"] == [] and found["images_without_hour"] == 3
     assert "lamp 3 3" in page.section("where") and "3 false positives by score" in page.section("scores")
     assert "not reviewed yet 3" in page.section("left-out")

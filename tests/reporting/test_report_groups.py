@@ -51,9 +51,9 @@ def test_folders_begin_with_what_they_have_in_common(tmp_path: Path) -> None:
     sources = [source(tmp_path / "in" / "a" / "1.jpg", 3, scans=2), source(tmp_path / "in" / "b" / "c" / "2.jpg", 4)]
     found = group(sources, workers=1)
     assert found.folder == str(tmp_path / "in")
-    assert found.folders == (Group("in/b/c", 1, 4), Group("in/a", 2, 3))
+    assert found.folders == (Group("in/b/c", 1, 1, 4), Group("in/a", 1, 2, 3))
     assert found.folders[1].fppi == 1.5
-    assert group(sources[:1]).folders == (Group("a", 2, 3),)
+    assert group(sources[:1]).folders == (Group("a", 1, 2, 3),)
 
 
 @pytest.mark.parametrize("others", [[], ["/srv/x/b.jpg"], ["c.jpg"]])
@@ -69,8 +69,8 @@ def test_a_name_says_the_hour_before_exif_does(tmp_path: Path) -> None:
         source(tmp_path / "2.jpg", 5),
     ]
     found = group(sources)
-    assert found.hours == (Group("09", 1, 1), Group("22", 1, 2)) and found.without_hour == 1
-    assert found.cameras == (Group("D70", 2, 3),) and found.without_camera == 1
+    assert found.hours == (Group("09", 1, 1, 1), Group("22", 1, 1, 2)) and found.without_hour == 1
+    assert found.cameras == (Group("D70", 2, 2, 3),) and found.without_camera == 1
 
 
 def test_a_file_that_is_gone_or_another_one_now_says_nothing(tmp_path: Path) -> None:
