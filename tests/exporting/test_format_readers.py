@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from class_names import data_set, names_for
 from data_sets import PLAIN, write_voc
 
 from negmine.exporting.config import ExportConfig
@@ -92,6 +93,18 @@ def test_datumaro_reads_them(small_bank: Path, data: Path, tmp_path: Path) -> No
         assert label == "car" and box == pytest.approx([*corner, 50, 50], abs=0.01), folder
 
 
+def test_datumaro_reads_names_of_every_kind(tmp_path: Path) -> None:
+    needs("datumaro")
+    readers = {key: name for key, name in DATUMARO.items() if key != "coco"}  # one split is in no folder of COCO's
+    for key in readers:
+        data = data_set(tmp_path / "data" / key, names_for(key), key)
+        export(None, tmp_path / "out" / key, merge=data, config=ExportConfig(format=key))
+    found = read(_DATUMARO, tmp_path / "out", *(f"{key}={name}" for key, name in readers.items()))
+    for key in readers:
+        ((_, _, boxes, _),) = found[key]  # type: ignore[index]
+        assert sorted(name for name, *_ in boxes) == sorted(names_for(key)), key
+
+
 _DATASETS = """
 import json, sys, datasets
 datasets.disable_progress_bars()
@@ -115,6 +128,14 @@ def test_hugging_face_datasets_reads_an_image_folder(small_bank: Path, data: Pat
     export(small_bank, alone, config=ExportConfig(format="imagefolder"))
     names, rows = read(_DATASETS, alone, tmp_path / "cache")  # type: ignore[misc]
     assert names == ["lamp", "sign"] and [objects["bbox"] for objects, *_ in rows["train"]] == [[], []]
+
+
+def test_hugging_face_datasets_reads_names_of_every_kind(tmp_path: Path) -> None:
+    needs("datasets")
+    data = data_set(tmp_path / "data", names_for("imagefolder"), "imagefolder")
+    export(None, tmp_path / "out", merge=data, config=ExportConfig(format="imagefolder"))
+    names, _ = read(_DATASETS, tmp_path / "out", tmp_path / "cache")  # type: ignore[misc]
+    assert names == names_for("imagefolder")
 
 
 # FiftyOne's importer alone: a whole data set would need MongoDB.
