@@ -38,9 +38,9 @@ _FEATURES = {
 
 def plan_voc(images: Sequence[ExportImage], folder: str) -> Plan:
     """See `LabelFormat.plan`."""
-    names = dict.fromkeys(name for image in images if _kept_file(image) is None for name in image.truth.class_names)
+    written = [name for image in images if _kept_file(image) is None for name in image.truth.class_names]
     limit = "whose names hold no control characters and no blanks around, since readers take them off"
-    require_nameable(names, lambda name: is_xml(name) and is_stripped(name), "Pascal VOC", limit)
+    require_nameable(dict.fromkeys(written), lambda name: is_xml(name) and is_stripped(name), "Pascal VOC", limit)
     files: dict[str, Content] = {}
     lists: dict[str, list[str]] = {TRAIN: []}
     for image in images:
