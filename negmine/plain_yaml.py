@@ -1,7 +1,8 @@
-"""Reading YAML that may come from anybody: plain values of a bounded number, size and depth."""
+"""Reading YAML that may come from anybody: plain values of a bounded number, size and depth; and writing it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ MAX_YAML = 1 << 20  # bytes of a file
 _MAX_NODES = 60_000  # twenty thousand numbered class names are forty thousand
 _MAX_NUMBER = 1 << 63
 _LONGEST_NUMBER = 400  # characters
+_ODD_BREAK = re.compile("[\x85\u2028\u2029]")  # line breaks of YAML 1.1 that editors do not show
 _MERGE = "tag:yaml.org,2002:merge"
 
 _Plain: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader  # seven times faster
@@ -114,3 +116,17 @@ def load_yaml(text: str | bytes, *, unique_keys: bool = False) -> object:
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:  # such as for `!!int x`
         raise YamlError("it has a number, date or truth value that is none") from error
     return document
+
+
+def yaml_of(document: object, *, in_brackets: bool = False) -> str:
+    """Plain values as YAML that says the same when it is read, keys in their order; letters stay as they are.
+
+    Args:
+        document: the values.
+        in_brackets: whether the innermost lists are written as `[17, 3]`.
+    """
+    style = None if in_brackets else False
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, default_flow_style=style)
+    if _ODD_BREAK.search(text):  # PyYAML would write them as they are and fold lines there
+        return yaml.safe_dump(document, sort_keys=False, default_flow_style=style)
+    return text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import get_args
 
 import click
@@ -13,13 +12,14 @@ from negmine.cli._command import Command, option
 from negmine.cli._options import json_option, label_options, log_option, tile_options, workers_option
 from negmine.cli._output import print_json
 from negmine.cli._rounds import render_rounds
+from negmine.cli._training_options import check_loss_options, settings_of
 from negmine.datasets.config import LabelConfig
 from negmine.detectors.tiling.config import TileConfig
 from negmine.errors import ConfigError
 from negmine.mining.config import CropPolicy
 from negmine.retraining.config import DEFAULT_HOLDOUT, DEFAULT_OUT, RetrainConfig, VariantRecipe, seconds_of
 from negmine.tracking.config import LogTarget
-from negmine.training.losses import LOSSES, check_options, option_fields
+from negmine.training.losses import LOSSES
 
 _DEFAULT = RetrainConfig()
 _TRAIN = _DEFAULT.train
@@ -308,7 +308,7 @@ def command(
     negmine retrain --weights best.pt --data data.yaml --backgrounds streets/ fields/
     negmine retrain --weights best.pt --data data.yaml --bank negmine-bank --set lr0=0.001
     """
-    _check_loss_options(ctx, weights, loss)
+    check_loss_options(ctx, weights, loss)
     if folds is not None and folds > 1 and ctx.get_parameter_source("soup") is ParameterSource.COMMANDLINE:
         raise ConfigError(
             f"--soup is for one fold, found --folds {folds}, which average {folds} trainings; leave it out"
@@ -356,7 +356,7 @@ def command(
             seed=seed,
             workers=loaders,
             trust_weights=trust_weights,
-            settings={**_TRAIN.settings, **_settings(settings)},
+            settings={**_TRAIN.settings, **settings_of(settings)},
         ),
     )
     from negmine.retraining.retrain import retrain
@@ -380,45 +380,3 @@ def command(
         print_json(result.to_dict())
     else:
         render_rounds(result)
-
-
-def _check_loss_options(ctx: click.Context, weights: str, loss: str | None) -> None:
-    """Refuse an option of a loss that the user typed and the training would ignore."""
-    given = {
-        parameter.name: parameter.opts[0]
-        for parameter in ctx.command.params
-        if parameter.name in option_fields() and ctx.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
-    }
-    if not given or not Path(weights).is_file():  # missing weights are reported later
-        return
-    from negmine.training.open import family_of
-
-    check_options(given, loss, family_of(weights))
-
-
-def _settings(pairs: tuple[str, ...]) -> dict[str, object]:
-    """`KEY=VALUE` pairs, the values read as YAML."""
-    from negmine.plain_yaml import YamlError, load_yaml
-
-    found: dict[str, object] = {}
-    for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not equals or not name.strip():
-            raise ConfigError(f"expected --set KEY=VALUE, such as lr0=0.001, found {pair!r}")
-        try:
-            value = load_yaml(text)
-        except YamlError as error:
-            raise ConfigError(
-                f"expected --set {name}=VALUE with a number, true, false or a word, found {text!r}"
-            ) from error
-        found[name.strip()] = float(value) if isinstance(value, str) and _is_number(value) else value
-    return found
-
-
-def _is_number(text: str) -> bool:
-    """Whether the text is a number that YAML 1.1 reads as a string, such as 1e-3."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from negmine.datasets.candidates import Candidates
 from negmine.datasets.config import LabelConfig
 from negmine.datasets.frame_truth import FrameTruth, open_frame_truth
-from negmine.datasets.pairing import Candidates, Pairing, pair
+from negmine.datasets.pairing import Pairing, pair
 from negmine.datasets.truth import PairedTruth
 from negmine.errors import SourceError, TruthError
 from negmine.labels.base import Label, LabelSet, OwnImages

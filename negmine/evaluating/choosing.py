@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal, cast
 
 import numpy as np
-import yaml
 
 from negmine.detectors.class_thresholds import SCHEMA_VERSION
 from negmine.errors import ConfigError
@@ -21,6 +20,7 @@ from negmine.files import sha256_of, write_file
 from negmine.labels.classes import paired_class_names
 from negmine.matching import Kind
 from negmine.paths import printable
+from negmine.plain_yaml import yaml_of
 from negmine.structures import FloatArray
 
 _WANTED = re.compile(r"\s*(fppi|precision)\s*=\s*(\S+)\s*")
@@ -130,7 +130,7 @@ class ChosenThresholds:
         Raises:
             ConfigError: if it cannot be written.
         """
-        text = yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
+        text = yaml_of(self.to_dict())
         try:
             write_file(self.path, text.encode())
         except OSError as error:

@@ -12,7 +12,7 @@ from negmine.datasets.open import Dataset, open_dataset
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import ConfigError, ExportError, ImageError, LabelError
 from negmine.exporting.config import ExportConfig
-from negmine.exporting.kept import kept_header, require_boxes, wants_outlines
+from negmine.exporting.kept import is_same_format, kept_header, require_boxes, wants_outlines
 from negmine.files import reason_of, sha256_of
 from negmine.images.codecs import decode_image
 from negmine.images.header import read_header
@@ -116,6 +116,7 @@ def read_data(
     dataset = open_dataset(data, config=config.labels)
     require_old_names(dataset.truth.pairs_left, model_names, dataset.class_names)
     _require_outside(dataset, out)
+    _require_names(dataset, config)
     header = kept_header(dataset, config)
     if config.splits is not None:
         _require_undivided(dataset)
@@ -221,6 +222,16 @@ def require_objects(dataset: Dataset, images: Sequence[DataImage]) -> None:
         f"{printable(dataset.path)}: expected images with objects to train on, found none among {len(to_train_on)}; "
         "label some, or name the right split with --split"
     )
+
+
+def _require_names(dataset: Dataset, config: ExportConfig) -> None:
+    """Refuse a class whose name is nothing but blanks, unless the labels are written as they are."""
+    blank = [name for name in dataset.class_names if not name.strip()]
+    if blank and not is_same_format(dataset, config):
+        raise ExportError(
+            f"{printable(dataset.path)}: a class has no name, found '{printable(blank[0])}', and no other format can "
+            "say which it is; name it there"
+        )
 
 
 def _read_image(dataset: Dataset, image: DataImage, *, wants_outlines: bool, wants_phash: bool) -> DataImage:

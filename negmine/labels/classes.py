@@ -238,7 +238,7 @@ def _renamed(names: Sequence[str], class_map: Mapping[str, str]) -> dict[str, st
 
 def _require_known(class_map: Mapping[str, str], names: Sequence[str], whose: str) -> None:
     for old, new in class_map.items():
-        if not _paired({0: old, 1: new}, names):
+        if not (_paired({0: old}, names) or _paired({0: new}, names)):  # of " van" as van both are one, folded
             advice = did_you_mean(old, names) or did_you_mean(new, names) or "; name one of these"
             raise TruthError(
                 f"the class map reads {printable(old)} as {printable(new)}, and {whose} has neither: it has "

@@ -17,6 +17,7 @@ from negmine.errors import ExportError
 from negmine.files import sha256_of
 from negmine.labels.base import Feature
 from negmine.labels.checks import read_label
+from negmine.labels.nameable import is_stripped, is_xml, require_nameable
 from negmine.labels.plan import Content, ExportImage, Plan, SourceLabel, StoredFile
 from negmine.labels.splits import TRAIN
 from negmine.paths import printable
@@ -37,6 +38,9 @@ _FEATURES = {
 
 def plan_voc(images: Sequence[ExportImage], folder: str) -> Plan:
     """See `LabelFormat.plan`."""
+    written = [name for image in images if _kept_file(image) is None for name in image.truth.class_names]
+    limit = "whose names hold no control characters and no blanks around, since readers take them off"
+    require_nameable(dict.fromkeys(written), lambda name: is_xml(name) and is_stripped(name), "Pascal VOC", limit)
     files: dict[str, Content] = {}
     lists: dict[str, list[str]] = {TRAIN: []}
     for image in images:
@@ -49,10 +53,16 @@ def plan_voc(images: Sequence[ExportImage], folder: str) -> Plan:
     return files
 
 
+def _kept_file(image: ExportImage) -> StoredFile | None:
+    """The file of a label that is written as its data set has it."""
+    content = None if image.label is None else image.label.content
+    return content if isinstance(content, StoredFile) else None
+
+
 def _label(image: ExportImage, folder: str) -> Content:
     name = f"{image.name}{image.suffix}"
-    label = image.label
-    if label is None or not isinstance(label.content, StoredFile):
+    label, file = image.label, _kept_file(image)
+    if label is None or file is None:
         return voc_annotation(
             folder=folder,
             filename=name,
@@ -64,7 +74,7 @@ def _label(image: ExportImage, folder: str) -> Content:
             gaps=[each is not None and each.is_gap for each in image.proposed()],
         )
     is_named = label.image_name in (None, name, image.name)  # some tools leave the suffix out
-    return label.content if is_named else _renamed(label.content, name)
+    return file if is_named else _renamed(file, name)
 
 
 def _renamed(label: StoredFile, name: str) -> bytes:

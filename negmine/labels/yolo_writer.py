@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import yaml
-
 from negmine.boxes import Box
 from negmine.errors import LabelError
 from negmine.files import sha256_of
@@ -20,6 +18,7 @@ from negmine.labels.checks import at_least_a_pixel, clipped_box, read_label
 from negmine.labels.plan import Content, ExportImage, Header, Plan, SourceLabel, StoredFile
 from negmine.labels.splits import TRAIN, VAL
 from negmine.paths import printable
+from negmine.plain_yaml import yaml_of
 from negmine.structures import GroundTruth
 
 _DATA_YAML = "data.yaml"
@@ -135,7 +134,7 @@ def _data_yaml(splits: Sequence[str], keys: Mapping[str, object]) -> bytes:
     """`train`, `val`, then any other split; the names by number, one a line; and the other keys."""
     places = {split: f"images/{split}" for split in (TRAIN, VAL) if split in splits}
     places |= {split: f"images/{split}" for split in splits}
-    text = yaml.safe_dump({**places, "names": keys["names"]}, sort_keys=False, allow_unicode=True)
+    text = yaml_of({**places, "names": keys["names"]})
     text += "".join(_yaml_line(key, value) for key, value in keys.items() if key != "names")
     return text.encode()
 
@@ -143,6 +142,4 @@ def _data_yaml(splits: Sequence[str], keys: Mapping[str, object]) -> bytes:
 def _yaml_line(key: str, value: object) -> str:
     """A key with its value, lists in brackets as in `kpt_shape: [17, 3]`."""
     is_nested = isinstance(value, (list, dict))
-    return yaml.safe_dump(
-        {key: value}, sort_keys=False, allow_unicode=True, default_flow_style=None if is_nested else False
-    )
+    return yaml_of({key: value}, in_brackets=is_nested)

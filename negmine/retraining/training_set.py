@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import yaml
-
 from negmine.bank.content_files import NEGATIVES, VARIANTS, is_content_name
 from negmine.bank.records import Negative, Variant
 from negmine.detectors.weights_files import copy_weights
@@ -27,6 +25,7 @@ from negmine.labels.plan import StoredFile
 from negmine.labels.yolo import label_path
 from negmine.labels.yolo_writer import yolo_lines
 from negmine.paths import printable, real_path, sortable
+from negmine.plain_yaml import yaml_of
 from negmine.retraining.folder import RetrainFolder, RoundFolder
 from negmine.retraining.labelled import ImageWithTruth
 from negmine.training.base import channels_entry
@@ -179,7 +178,7 @@ def write_data_yaml(
         "names": dict(enumerate(class_names)),
         **channels_entry(channels),
     }
-    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    text = yaml_of(document)
     write_file(home.data_yaml, f"# Written by negmine retrain; paths are relative to this file.\n{text}".encode())
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from negmine.errors import ConfigError
 from negmine.paths import printable
 from negmine.tracking.config import LogTarget, Tracker
+from negmine.tracking.ready import require_ready
 
 _PACKAGES: Mapping[Tracker, tuple[str, str]] = {  # what is imported, and what is installed for it
     "tensorboard": ("tensorboard", "tensorboard"),
@@ -36,7 +37,7 @@ def require_log(targets: Sequence[LogTarget]) -> None:
     """See that everything can be logged to, before hours of work.
 
     Raises:
-        ConfigError: where a package is missing, or MLflow's store cannot be reached.
+        ConfigError: where a package is missing, a tracker is not set up, or MLflow's store cannot be reached.
     """
     for each in targets:
         module, package = _PACKAGES[each.tracker]
@@ -44,6 +45,7 @@ def require_log(targets: Sequence[LogTarget]) -> None:
             raise ConfigError(f"--log {each.tracker} needs a package that is not installed: pip install {package}")
         if each.tracker == "mlflow":
             _with_mlflow(each, lambda client: client.search_experiments(max_results=1))
+        require_ready(each.tracker)
 
 
 def log_points(targets: Sequence[LogTarget], run: str, points: Sequence[Point], folder: Path) -> None:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-import yaml
-
 from negmine.errors import TrainingError
 from negmine.files import write_file
 from negmine.paths import printable
+from negmine.plain_yaml import yaml_of
 from negmine.training.calibration import Calibration
 
 
@@ -57,7 +56,7 @@ class TrainingSet:
         }
         document |= channels_entry(channels)
         data_yaml = out / "data.yaml"
-        text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+        text = yaml_of(document)
         write_file(data_yaml, text.encode(), durable=False)  # not through a link that somebody left
         return data_yaml.absolute()
 

@@ -200,8 +200,8 @@ def test_bad_input_is_one_line(run: Run, world: World, arguments: tuple[str, ...
 
 
 def test_the_values_of_set_are_yaml() -> None:
-    from negmine.cli.retrain import _settings
+    from negmine.cli._training_options import settings_of
 
-    found = _settings(("lr0=0.001", "lrf=1e-2", "cos_lr=true", "optimizer=SGD", "freeze=[0, 1]", "name=a=b"))
+    found = settings_of(("lr0=0.001", "lrf=1e-2", "cos_lr=true", "optimizer=SGD", "freeze=[0, 1]", "name=a=b"))
     assert found == {"lr0": 0.001, "lrf": 0.01, "cos_lr": True, "optimizer": "SGD", "freeze": [0, 1], "name": "a=b"}
-    assert _settings(()) == {}
+    assert settings_of(()) == {}

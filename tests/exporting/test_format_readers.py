@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from class_names import data_set, names_for
 from data_sets import PLAIN, write_voc
 
 from negmine.exporting.config import ExportConfig
@@ -92,6 +94,18 @@ def test_datumaro_reads_them(small_bank: Path, data: Path, tmp_path: Path) -> No
         assert label == "car" and box == pytest.approx([*corner, 50, 50], abs=0.01), folder
 
 
+def test_datumaro_reads_names_of_every_kind(tmp_path: Path) -> None:
+    needs("datumaro")
+    readers = {key: name for key, name in DATUMARO.items() if key != "coco"}  # one split is in no folder of COCO's
+    for key in readers:
+        data = data_set(tmp_path / "data" / key, names_for(key), key)
+        export(None, tmp_path / "out" / key, merge=data, config=ExportConfig(format=key))
+    found = read(_DATUMARO, tmp_path / "out", *(f"{key}={name}" for key, name in readers.items()))
+    for key in readers:
+        ((_, _, boxes, _),) = found[key]  # type: ignore[index]
+        assert sorted(name for name, *_ in boxes) == sorted(names_for(key)), key
+
+
 _DATASETS = """
 import json, sys, datasets
 datasets.disable_progress_bars()
@@ -115,6 +129,40 @@ def test_hugging_face_datasets_reads_an_image_folder(small_bank: Path, data: Pat
     export(small_bank, alone, config=ExportConfig(format="imagefolder"))
     names, rows = read(_DATASETS, alone, tmp_path / "cache")  # type: ignore[misc]
     assert names == ["lamp", "sign"] and [objects["bbox"] for objects, *_ in rows["train"]] == [[], []]
+
+
+_PARQUET = """
+import json, sys, datasets, pyarrow.parquet
+datasets.disable_progress_bars()
+found = datasets.load_dataset(sys.argv[1], cache_dir=sys.argv[2])
+names = found["train"].features["objects"]["category"].feature.names
+rows = {name: [[r["objects"]["category"], r["is_negative"], r["image"].size] for r in split]
+        for name, split in found.items()}
+table = pyarrow.parquet.read_table(f"{sys.argv[1]}/train-00000-of-00001.parquet")
+print(json.dumps([names, rows, [len(row["image"]["bytes"]) for row in table.to_pylist()]]))
+"""
+
+
+def test_an_image_folder_becomes_parquet_with_its_images_inside(small_bank: Path, data: Path, tmp_path: Path) -> None:
+    needs("datasets")
+    folder, out = merged(small_bank, data, tmp_path / "folder", "imagefolder"), tmp_path / "out"
+    script = Path(__file__).parents[2] / "examples" / "to_parquet.py"
+    done = subprocess.run([PYTHON, script, folder, out], capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    shutil.move(folder, tmp_path / "elsewhere")
+    names, rows, sizes = read(_PARQUET, out, tmp_path / "cache")  # type: ignore[misc]
+    assert names == ["car", "van"] and all(sizes)
+    assert sorted(path.name.split("-")[0] for path in out.iterdir()) == ["train", "validation"]
+    assert sorted(map(len, (each for each, *_ in rows["train"]))) == [0, 0, 0, 1, 2]
+    assert sum(is_negative for _, is_negative, _ in rows["train"]) == 2 and rows["validation"][0][0] == [1, 0]
+
+
+def test_hugging_face_datasets_reads_names_of_every_kind(tmp_path: Path) -> None:
+    needs("datasets")
+    data = data_set(tmp_path / "data", names_for("imagefolder"), "imagefolder")
+    export(None, tmp_path / "out", merge=data, config=ExportConfig(format="imagefolder"))
+    names, _ = read(_DATASETS, tmp_path / "out", tmp_path / "cache")  # type: ignore[misc]
+    assert names == names_for("imagefolder")
 
 
 # FiftyOne's importer alone: a whole data set would need MongoDB.

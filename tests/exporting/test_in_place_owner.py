@@ -25,12 +25,16 @@ def two_folders(root: Path) -> tuple[Path, Path]:
     return first, second
 
 
+def with_copy(data: Path) -> tuple[Path, Path]:
+    """The file of a data set, and a copy beside it."""
+    copy = data.with_stem("other")
+    copy.write_bytes(data.read_bytes())
+    return data, copy
+
+
 def one_folder(root: Path) -> tuple[Path, Path]:
     """Two COCO files of the same images."""
-    first = write_coco(root)
-    second = first.with_name("other.json")
-    second.write_bytes(first.read_bytes())
-    return first, second
+    return with_copy(write_coco(root))
 
 
 def two_yamls(root: Path) -> tuple[Path, Path]:
@@ -52,10 +56,7 @@ def one_list(root: Path) -> tuple[Path, Path]:
 
 def no_lists(root: Path) -> tuple[Path, Path]:
     """Two descriptions of the same folders."""
-    first = write_yolo(root)
-    second = first.with_name("other.yaml")
-    second.write_bytes(first.read_bytes())
-    return first, second
+    return with_copy(write_yolo(root))
 
 
 @pytest.mark.parametrize("make", [two_folders, one_folder, two_yamls])

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from negmine.labels.base import LabelWriter
 from negmine.labels.objects import by_split, class_numbers, json_file, written_objects
 from negmine.labels.plan import Content, ExportImage, Header, Plan
-from negmine.paths import printable
 
 _ANNOTATIONS = "_annotations.createml.json"
 _FOLDERS = {"val": "valid"}  # as Roboflow calls them, whose readers find this layout
@@ -47,5 +46,5 @@ def _entry(image: ExportImage, numbers: Mapping[str, int]) -> Mapping[str, objec
     for each in written_objects(image, numbers, crowds=False):
         x, y, width, height = each.box_xywh
         centre = {"x": x + width / 2, "y": y + height / 2, "width": width, "height": height}
-        annotations.append({"label": printable(each.class_name), "coordinates": centre})
+        annotations.append({"label": each.class_name, "coordinates": centre})
     return {"image": image.file_name, "annotations": annotations}

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 
 from lxml import etree
 
-from negmine.errors import ExportError
 from negmine.labels.base import Feature, LabelWriter
+from negmine.labels.nameable import is_stripped, require_nameable
 from negmine.labels.objects import WrittenObject, by_split, class_numbers, written_objects
 from negmine.labels.plan import Content, ExportImage, Header, Plan
-from negmine.paths import printable
 
 _ANNOTATIONS = "annotations.xml"
+_LONGEST_NAME = 64  # characters of a label of CVAT
 _MARKS = {"difficult": Feature.DIFFICULT, "is_crowd": Feature.CROWD}
 
 
@@ -39,6 +39,8 @@ class CvatForImages(LabelWriter):
         self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str, header: Header | None = None
     ) -> Plan:
         """See `LabelWriter.plan`."""
+        limit = f"whose labels have 1 to {_LONGEST_NAME} printable characters, without blanks around"
+        require_nameable(class_names, _can_name, self.title, limit)
         files: dict[str, Content] = {}
         splits = by_split(images)
         for split, members in splits.items():
@@ -59,7 +61,7 @@ def _document(images: Sequence[ExportImage], class_names: Sequence[str], split: 
         etree.SubElement(task, tag).text = text
     labels = etree.SubElement(task, "labels")
     for name in class_names:
-        _add_label(labels, _name(name))
+        _add_label(labels, name)
     numbers = class_numbers(class_names)
     for index, image in enumerate(images):
         width, height = image.size_wh
@@ -88,21 +90,12 @@ def _add_shapes(image: etree._Element, each: WrittenObject, *, group: int) -> No
     shapes = [("polygon", {"points": ";".join(f"{x:.2f},{y:.2f}" for x, y in part)}) for part in each.outline]
     grouped = {"group_id": str(group)} if len(shapes) > 1 else {}
     for tag, place in shapes or [("box", corners)]:
-        about = {"label": _name(each.class_name), "source": "manual", "occluded": "0", **place, "z_order": "0"}
+        about = {"label": each.class_name, "source": "manual", "occluded": "0", **place, "z_order": "0"}
         shape = etree.SubElement(image, tag, {**about, **grouped})
         for mark, is_set in (("difficult", each.difficult), ("is_crowd", each.crowd)):
             etree.SubElement(shape, "attribute", {"name": mark}).text = "true" if is_set else "false"
 
 
-def _name(name: str) -> str:
-    """The name of a class, which becomes a label of the task.
-
-    Raises:
-        ExportError: for one that XML cannot hold, or CVAT does not take.
-    """
-    if not name.isprintable() or not name.strip() or len(name) > 64:
-        raise ExportError(
-            f"the class {printable(name)[:80]!r} cannot be a label of CVAT, which has 1 to 64 printable characters; "
-            "rename it with --class-map, or choose another --format"
-        )
-    return name
+def _can_name(name: str) -> bool:
+    """Whether it can be a label of CVAT, whose server takes blanks around it off."""
+    return name.isprintable() and is_stripped(name) and len(name) <= _LONGEST_NAME

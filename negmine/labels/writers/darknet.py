@@ -12,12 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from negmine.errors import ExportError
 from negmine.labels.base import LabelWriter
+from negmine.labels.nameable import is_stripped, require_nameable
 from negmine.labels.objects import by_split, class_numbers
 from negmine.labels.plan import Content, ExportImage, Header, Plan
 from negmine.labels.yolo_writer import yolo_lines
-from negmine.paths import printable
 
 _DATA, _NAMES = "obj.data", "obj.names"
 _FOLDERS = {"val": "valid"}  # as darknet calls them
@@ -38,8 +37,8 @@ class Darknet(LabelWriter):
         self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str, header: Header | None = None
     ) -> Plan:
         """See `LabelWriter.plan`."""
-        for name in class_names:
-            _require_name(name)
+        limit = f"whose letters are ASCII alone, up to {_LONGEST_NAME} of them, without blanks around"
+        require_nameable(class_names, _can_name, self.title, limit)
         files: dict[str, Content] = {}
         class_ids = class_numbers(class_names)
         lists: dict[str, str] = {}
@@ -60,19 +59,6 @@ class Darknet(LabelWriter):
 FORMAT = Darknet()
 
 
-def _require_name(name: str) -> None:
-    """Refuse the name of a class that darknet cannot read or draw.
-
-    Raises:
-        ExportError: naming it.
-    """
-    if not name.isascii() or not name.isprintable() or name != name.strip() or not name:
-        raise ExportError(
-            f"the class {printable(name)!r} cannot be written for Darknet, whose letters are ASCII alone; rename it "
-            "with --class-map, or choose another --format"
-        )
-    if len(name) > _LONGEST_NAME:
-        raise ExportError(
-            f"the class {name[:20]}... has {len(name)} characters, and Darknet has room for {_LONGEST_NAME}; rename it "
-            "with --class-map, or choose another --format"
-        )
+def _can_name(name: str) -> bool:
+    """Whether darknet can read and draw it."""
+    return name.isascii() and name.isprintable() and is_stripped(name) and len(name) <= _LONGEST_NAME

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from negmine.labels.base import Feature, LabelWriter
 from negmine.labels.objects import WrittenObject, by_split, class_numbers, json_file, written_objects
 from negmine.labels.plan import Content, ExportImage, Header, Plan
-from negmine.paths import printable
 
 _VERSION = "1.0"  # of the format
 _IMAGE = 2  # the number of that type of medium
@@ -33,7 +32,7 @@ class Datumaro(LabelWriter):
         """See `LabelWriter.plan`."""
         files: dict[str, Content] = {}
         numbers = class_numbers(class_names)
-        labels = [{"name": printable(name), "parent": "", "attributes": []} for name in class_names]
+        labels = [{"name": name, "parent": "", "attributes": []} for name in class_names]
         for split, members in by_split(images).items():
             files |= {f"images/{split}/{image.file_name}": image.file for image in members}
             document = {

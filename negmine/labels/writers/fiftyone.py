@@ -16,7 +16,6 @@ from negmine.boxes import Box
 from negmine.labels.base import Feature, LabelWriter
 from negmine.labels.objects import WrittenObject, class_numbers, json_file, written_objects
 from negmine.labels.plan import Content, ExportImage, Header, Plan
-from negmine.paths import printable
 
 _TAG, _VARIANT = "hard_negative", "variant"
 
@@ -41,7 +40,7 @@ class FiftyOne(LabelWriter):
         files: dict[str, Content] = {f"data/{image.file_name}": image.file for image in images}
         numbers = class_numbers(class_names)
         files["samples.json"] = json_file({"samples": [_sample(image, numbers) for image in images]})
-        info = {"classes": {"ground_truth": [printable(name) for name in class_names]}}
+        info = {"classes": {"ground_truth": list(class_names)}}
         files["metadata.json"] = json_file({"name": folder, "media_type": "image", "info": info}, indent=1)
         return files
 
@@ -75,7 +74,7 @@ def _polyline(image: ExportImage, each: WrittenObject) -> Mapping[str, object]:
     """The polygons of an object, in shares of the image."""
     width, height = image.size_wh
     points = [[[x / width, y / height] for x, y in part] for part in each.outline]
-    plain = {"_cls": "Polyline", "tags": [], "attributes": {}, "label": printable(each.class_name)}
+    plain = {"_cls": "Polyline", "tags": [], "attributes": {}, "label": each.class_name}
     return {**plain, "points": points, "closed": True, "filled": True}
 
 
@@ -86,5 +85,5 @@ def _detection(
     (x1, y1, x2, y2), (width, height) = box_xyxy, image.size_wh
     box = [x1 / width, y1 / height, (x2 - x1) / width, (y2 - y1) / height]
     confidence = {} if score is None else {"confidence": score}
-    plain = {"_cls": "Detection", "tags": [], "attributes": {}, "label": printable(name), "bounding_box": box}
+    plain = {"_cls": "Detection", "tags": [], "attributes": {}, "label": name, "bounding_box": box}
     return {**plain, **confidence, **marks}

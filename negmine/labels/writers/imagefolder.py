@@ -14,13 +14,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-import yaml
-
 from negmine.errors import ExportError
 from negmine.labels.base import LabelWriter
 from negmine.labels.objects import by_split, class_numbers, json_file, written_objects
 from negmine.labels.plan import Content, ExportImage, Header, Plan
 from negmine.paths import printable
+from negmine.plain_yaml import yaml_of
 
 _CARD, _METADATA = "README.md", "metadata.jsonl"
 _FOLDERS = {"val": "validation"}  # as `datasets` calls them
@@ -104,7 +103,7 @@ def _row(image: ExportImage, numbers: Mapping[str, int], number: int, first_obje
 
 def _card(class_names: Sequence[str], splits: Iterable[str]) -> bytes:
     """The card, whose head is YAML."""
-    names = {str(number): printable(name) for number, name in enumerate(class_names)}
+    names = {str(number): name for number, name in enumerate(class_names)}
     objects = [
         {"name": "id", "list": "int64"},
         {"name": "area", "list": "float64"},
@@ -123,7 +122,7 @@ def _card(class_names: Sequence[str], splits: Iterable[str]) -> bytes:
     files = [{"split": _place(split), "path": f"{_place(split)}/**"} for split in splits]
     config = {"config_name": "default", "data_files": files, "features": features}
     head = {"task_categories": ["object-detection"], "configs": [config]}
-    text = yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
+    text = yaml_of(head)
     return f"---\n{text}---\n\nImages for object detection; those with `is_negative` hold no target.\n".encode()
 
 

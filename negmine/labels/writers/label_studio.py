@@ -19,9 +19,9 @@ from lxml import etree
 
 from negmine.boxes import Box
 from negmine.labels.base import LabelWriter
+from negmine.labels.nameable import is_xml, require_nameable
 from negmine.labels.objects import class_numbers, json_file, written_objects
 from negmine.labels.plan import Content, ExportImage, Header, Plan, Proposal
-from negmine.paths import printable
 
 TASKS = "tasks.json"
 _INTERFACE = "label-config.xml"
@@ -50,6 +50,7 @@ class LabelStudio(LabelWriter):
         self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str, header: Header | None = None
     ) -> Plan:
         """See `LabelWriter.plan`."""
+        require_nameable(class_names, _can_name, self.title, "whose labels hold no control characters")
         files: dict[str, Content] = {f"images/{image.file_name}": image.file for image in images}
         numbers = class_numbers(class_names)
         files[TASKS] = json_file([_task(image, numbers, folder) for image in images], indent=1)
@@ -58,6 +59,10 @@ class LabelStudio(LabelWriter):
 
 
 FORMAT = LabelStudio()
+
+
+def _can_name(name: str) -> bool:
+    return is_xml(name) and bool(name.strip())
 
 
 def _task(image: ExportImage, numbers: Mapping[str, int], folder: str) -> dict[str, object]:
@@ -88,7 +93,7 @@ def _result(image: ExportImage, index: int, shape: _Shape) -> dict[str, object]:
         "width": 100 * (x2 - x1) / width,
         "height": 100 * (y2 - y1) / height,
         "rotation": 0,
-        "rectanglelabels": [printable(name)],
+        "rectanglelabels": [name],
     }
     result: dict[str, object] = {
         "id": f"box-{index}",
@@ -110,7 +115,7 @@ def _interface(class_names: Sequence[str], *, verdicts: bool) -> bytes:
     etree.SubElement(root, "Image", {"name": _IMAGE, "value": "$image", "zoom": "true"})
     labels = etree.SubElement(root, "RectangleLabels", {"name": _LABEL, "toName": _IMAGE})
     for name in class_names:
-        etree.SubElement(labels, "Label", {"value": printable(name)})
+        etree.SubElement(labels, "Label", {"value": name})
     if verdicts:
         choices = {"name": _VERDICT, "toName": _IMAGE, "choice": "single", "required": "false"}
         asked = etree.SubElement(root, "Choices", choices)

@@ -81,9 +81,9 @@ def test_a_class_that_darknet_cannot_read_is_refused_in_one_line(name: str) -> N
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("name", ["", "a\x01b", "x" * 65])
+@pytest.mark.parametrize("name", ["", " a", "a\x01b", "x" * 65])
 def test_a_class_that_cvat_does_not_take_is_refused_in_one_line(name: str) -> None:
-    with pytest.raises(ExportError, match=r"cannot be a label of CVAT.*rename it with --class-map") as error:
+    with pytest.raises(ExportError, match=r"cannot be written for CVAT.*rename it with --class-map") as error:
         planned("cvat", [], [name])
     assert "\n" not in str(error.value)
 
