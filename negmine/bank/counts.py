@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from negmine.bank.bank import Bank
-from negmine.bank.cells import KEY, REVIEW, STAMP, TEXT, WHOLE, WHOLE_OR_NULL, Cell
+from negmine.bank.cells import KEY, REVIEW, SHA256, STAMP, TEXT, WHOLE, WHOLE_OR_NULL, Cell
 from negmine.bank.content_files import source_path
+from negmine.grouping import CameraShot
 from negmine.matching import FALSE_POSITIVES, MINED
 from negmine.structures import FileStamp
 
@@ -20,7 +21,7 @@ BINS = 20  # of scores from 0 to 1, of equal width
 
 _FALSE = ", ".join(f"'{kind}'" for kind in FALSE_POSITIVES)
 _SOURCES = f"""
-SELECT s.key, count(x.run_id), coalesce(max(f.number), 0), i.size, i.mtime_ns
+SELECT s.key, s.sha256, count(x.run_id), coalesce(max(f.number), 0), i.size, i.mtime_ns
 FROM sources s JOIN scans x ON x.source_id = s.id
 LEFT JOIN (SELECT source_id, count(*) AS number FROM detections WHERE kind IN ({_FALSE}) GROUP BY source_id) f
     ON f.source_id = s.id
@@ -71,12 +72,14 @@ class ScannedSource:
         scans: runs that have judged it.
         false_positives: of any kind, of all these runs.
         stamp: size and time of its file, as it was when it was read; None where nobody knows.
+        shot: where it is from, if it is a frame of a camera.
     """
 
     path: Path
     scans: int
     false_positives: int
     stamp: FileStamp | None
+    shot: CameraShot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +114,19 @@ class Labels:
 def scanned_sources(bank: Bank) -> list[ScannedSource]:
     """Every image that a run has judged, in the order in which they came."""
     columns: dict[str, Cell] = {
-        "key": KEY, "scans": WHOLE, "false_positives": WHOLE, "size": WHOLE_OR_NULL,
+        "key": KEY, "sha256": SHA256, "scans": WHOLE, "false_positives": WHOLE, "size": WHOLE_OR_NULL,
         "mtime_ns": Cell("a time or NULL", lambda value: value is None or STAMP.holds(value)),
     }  # fmt: skip
+    shots = bank.shots()
     return [
-        ScannedSource(source_path(bank.folder, key), scans, false, None if size is None else FileStamp(size, mtime))
-        for key, scans, false, size, mtime in bank.rows(_SOURCES, columns)
+        ScannedSource(
+            source_path(bank.folder, key),
+            scans,
+            false,
+            None if size is None else FileStamp(size, mtime),
+            shots.get(sha256),
+        )
+        for key, sha256, scans, false, size, mtime in bank.rows(_SOURCES, columns)
     ]
 
 

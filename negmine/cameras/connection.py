@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _FORMATS = "hls,mpegts,mpjpeg,mjpeg,mov,matroska,webm,flv,h264,hevc,jpeg_pipe,image2pipe"  # over HTTP
 _PROTOCOLS = {"rtsp": "rtsp,rtsps,tcp,tls,udp,rtp", "http": "http,https,httpproxy,tcp,tls,crypto"}
+_NO_ANSWER = "it does not answer in time"
 
 
 class LiveStream:
@@ -74,12 +76,14 @@ def connected(address: CameraAddress, timeout_s: float) -> Iterator[LiveStream]:
         options |= {"format_whitelist": _FORMATS}
     if address.kind in _PROTOCOLS:
         options |= {"protocol_whitelist": _PROTOCOLS[address.kind]}
-    form = {"device": "v4l2", "rtsp": "rtsp"}.get(address.kind)
+    form, begun_s = {"device": "v4l2", "rtsp": "rtsp"}.get(address.kind), time.monotonic()
     try:
         container = av.open(
             address.url, format=form, options=options, timeout=(timeout_s, timeout_s), metadata_errors="replace"
         )
     except (av.error.FFmpegError, OSError, ValueError) as error:
+        if time.monotonic() - begun_s >= timeout_s:  # FFmpeg calls the answer that an RTSP camera never gave invalid
+            raise SourceError(_NO_ANSWER) from None
         raise SourceError(reason_of_ffmpeg(error)) from None  # what it says names the address, password and all
     with container:
         if not container.streams.video:
@@ -96,7 +100,7 @@ def reason_of_ffmpeg(error: Exception) -> str:
     import av
 
     if isinstance(error, av.error.ExitError):
-        return "it does not answer in time"
+        return _NO_ANSWER
     if isinstance(error, av.error.ArgumentError):  # of a format that is not among those that may be opened
         return "it sends none of the formats of cameras (HLS, MPEG-TS, MJPEG); download a file to scan it"
     if not isinstance(error, (OSError, av.error.FFmpegError)):

@@ -316,7 +316,7 @@ def render(result: ScanResult) -> None:
         if result.hardest:
             say(out, "\nThe hardest new negatives")
         for hard in result.hardest:
-            say(out, f"  {hard.score:.2f}  {printable(hard.class_name)}  {printable(hard.source)}")
+            say(out, f"  {hard.score:.2f}  {printable(hard.class_name)}  {hard.shown}")
     else:
         unchanged = counted(result.unchanged + result.duplicates, unit)
         say(out, f"nothing new: {unchanged} unchanged, {len(result.skipped)} skipped")

@@ -119,7 +119,7 @@ def _require_frames(file: Path, labels: FrameLabels, video: Path) -> None:
     Raises:
         TruthError: for these.
     """
-    last, count = max(labels.labelled, default=-1), len(open_video(video).index)
+    last, count = max(labels.labelled, default=-1), len(open_video(video).index.shown)
     if last >= count + _MORE_FRAMES:
         raise TruthError(
             f"{printable(file)} has labels up to frame {last}, and {printable(video)} has only {count} frames: they "

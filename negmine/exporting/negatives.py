@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from negmine.exporting.data_images import DataImage
 from negmine.exporting.names import negative_name, variant_name
 from negmine.exporting.result import AddedCounts
 from negmine.exporting.selection import cluster_numbers, keep_to, require_classes, select
+from negmine.grouping import CameraShot
 from negmine.held_out import HeldOut
 from negmine.labels.plan import ExportImage, FoundBox, Origin, StoredFile
 from negmine.labels.splits import TEST, TRAIN, VAL
@@ -41,6 +42,7 @@ class BankNegatives:
         class_names: that its detectors know, those of the first run first.
         cuts: what each negative was cut from, by its number.
         passed_over: how many others may be trained on, and were not chosen.
+        shots: the frames of cameras among what they were cut from, by the sha256 of these.
     """
 
     negatives: Sequence[Negative]
@@ -51,6 +53,7 @@ class BankNegatives:
     class_names: tuple[str, ...]
     cuts: Mapping[int, Sequence[Cut]]
     passed_over: int = 0
+    shots: Mapping[str, CameraShot] = field(default_factory=dict)
 
     @property
     def image_count(self) -> int:
@@ -99,6 +102,7 @@ class BankNegatives:
                 waiting=in_bank - refused - len(negatives),
                 class_names=opened.class_names(),
                 cuts=opened.cuts(),
+                shots=opened.shots(),
             )
 
     def without(self, withholding: Withholding) -> tuple[BankNegatives, Mapping[str, int]]:
@@ -166,10 +170,15 @@ class BankNegatives:
         by_id = {negative.id: negative for negative in self.negatives}
         every: list[tuple[Negative, Negative | Variant, str]] = [(n, n, negative_name(n)) for n in self.negatives]
         every += [(n, v, variant_name(n, v)) for v in self.variants for n in (by_id[v.negative_id],)]
-        return [
-            _image(negative, file, name, TRAIN if split_of is None else split_of[negative.sha256], origins)
-            for negative, file, name in every
-        ]
+        splits = {n.id: TRAIN if split_of is None else split_of[n.sha256] for n in self.negatives}
+        return [_image(n, file, name, splits[n.id], self._frame(n), origins) for n, file, name in every]
+
+    def _frame(self, negative: Negative) -> str:
+        """What the frame is called that a negative was cut from; "" where that is from no video or camera."""
+        shot = self.shots.get(negative.source_sha256)
+        if shot is not None:
+            return shot.name
+        return "" if frame_name(negative.source) is None else short_name(negative.source)
 
     def counts(self, split_of: Mapping[str, str] | None = None) -> dict[str, AddedCounts]:
         """How many there are in each split; see `images`."""
@@ -179,14 +188,16 @@ class BankNegatives:
         return {name: AddedCounts(negatives[name], variants[name]) for name in (TRAIN, VAL, TEST) if name in negatives}
 
 
-def _image(negative: Negative, file: Negative | Variant, name: str, split: str, origins: Origins | None) -> ExportImage:
+def _image(
+    negative: Negative, file: Negative | Variant, name: str, split: str, frame: str, origins: Origins | None
+) -> ExportImage:
     return ExportImage(
         name,
         StoredFile(file.path, file.sha256),
         file.size_wh,
         negative.review == "accepted",
         splits=(split,),
-        frame="" if frame_name(negative.source) is None else short_name(negative.source),
+        frame=frame,
         origin=_origin(negative, file, origins),
     )
 

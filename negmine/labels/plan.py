@@ -153,7 +153,8 @@ class ExportImage:
         suffix: by the type of its content.
         splits: the splits that it is in.
         database: where it is from, for people.
-        frame: the video, time and number that it was cut from, for people; "" where it is from no video.
+        frame: the video, time and number that it was cut from, or the camera and time, for people; "" where it is from
+            neither.
         truth: its objects.
         proposals: of each object, why it is proposed; None for one that a person labelled, () where all are.
         outlines: of each object; () where none has one.

@@ -15,6 +15,7 @@ from negmine.detectors.base import Detector
 from negmine.matching import FALSE_POSITIVES, Kind
 from negmine.mining.suspected_targets import CONFIDENT
 from negmine.notebook import gallery, table
+from negmine.paths import printable
 
 SCHEMA_VERSION = 1
 _HARDEST = 5  # negatives that a result names
@@ -40,12 +41,20 @@ class SkippedImage:
 
 @dataclass(frozen=True, slots=True)
 class HardNegative:
-    """A negative that this scan added, for the list of the hardest."""
+    """A negative that this scan added, for the list of the hardest.
+
+    Attributes:
+        score, class_name: of the false positive.
+        source: the path of the image.
+        sha256: of the negative, hex.
+        shown: what the image is called, for people.
+    """
 
     score: float
     class_name: str
     source: Path
     sha256: str
+    shown: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +327,13 @@ class ScanCounts:
         self.withdrawn += stored.withdrawn
         for index in stored.added:
             hardest = max((d for d in image.detections if d.negative == index), key=lambda d: d.score)
-            found = HardNegative(hardest.score, hardest.class_name, source, image.negatives[index].sha256)
+            found = HardNegative(
+                hardest.score,
+                hardest.class_name,
+                source,
+                image.negatives[index].sha256,
+                image.item.shown or printable(source),
+            )
             self.hardest = sorted([*self.hardest, found], key=lambda h: (-h.score, h.sha256))[:_HARDEST]
 
     def result(

@@ -1,4 +1,4 @@
-"""How many of the labelled objects of each size a detector finds, before and after a retraining."""
+"""How many of the labelled objects of each size a detector finds: in a bank, or before and after a retraining."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from negmine.bank.bank import Bank
 from negmine.detectors.tiling.auto import ObjectSizes
 from negmine.errors import ImageError
 from negmine.evaluating.seen import SeenImage
 from negmine.images.windows import upright_size
-from negmine.structures import BoolArray
+from negmine.reporting.found_objects import found_objects
+from negmine.structures import BoolArray, FloatArray
 
 _SIDES = (16, 32, 96)  # pixels of a square of the same area; 32 and 96 are COCO's bounds
 
@@ -63,7 +65,26 @@ def found_by_size(
     is_now = None if after is None else np.array([one is not None and one.at_least(conf_after) for *_, one in rows])
     images = {image.sha256: _size(image) for _, image, _ in rows}
     whole = np.array([images[image.sha256] or (np.nan, np.nan) for _, image, _ in rows], dtype=np.float64)
-    sizes = ObjectSizes(boxes[:, 2:] - boxes[:, :2], whole)
+    return _counted(boxes, whole, was, is_now)
+
+
+def found_in_bank(bank: Bank) -> tuple[FoundOfSize, ...]:
+    """Count the objects that the last run that has judged labelled images has found, by their size."""
+    objects = found_objects(bank)
+    return _counted(objects.boxes_xyxy, objects.images_wh, objects.found, None)
+
+
+def _counted(
+    boxes_xyxy: FloatArray, images_wh: FloatArray, was: BoolArray, is_now: BoolArray | None
+) -> tuple[FoundOfSize, ...]:
+    """The objects of each size.
+
+    Args:
+        boxes_xyxy: [N, 4] pixels.
+        images_wh: [N, 2] pixels; NaN where nobody knows.
+        was, is_now: [N] whether each is found, before and after.
+    """
+    sizes = ObjectSizes(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], images_wh)
     found = (
         FoundOfSize(
             name,

@@ -51,6 +51,10 @@ def bank_content(facts: BankFacts) -> dict[str, object]:
         "labels": _labels(facts),
         "dated": None if facts.dated is None else _days(*facts.dated),
         "written": _minute(facts.written),
+        "by_size": [
+            (each.name, each.objects, f"{each.before} ({each.before / each.objects:.0%})") for each in facts.by_size
+        ],
+        "what_to_do": WHAT_TO_DO,
         "groups": facts.groups,
         "negatives": facts.negatives,
         "clusters": facts.clusters,

@@ -26,6 +26,7 @@ from negmine.bank.counts import (
 from negmine.errors import BankError
 from negmine.matching import FALSE_POSITIVES, Kind
 from negmine.paths import printable
+from negmine.reporting.by_size import FoundOfSize, found_in_bank
 from negmine.reporting.groups import Groups, group
 from negmine.trainable import is_held_back, waiting_images
 from negmine.videos.contents import OnCount
@@ -68,6 +69,7 @@ class BankFacts:
         dated: when the first and the last of their files were written, by the times of the files; UTC. None where
             nobody knows.
         labels: how many of them have labels.
+        by_size: how many objects of each size the last run that has judged labelled images finds; () without labels.
         kinds: how many detections of each class are of which kind; the class with the most false positives first.
         groups: false positives by folder, hour and camera.
         scores: a histogram of the scores of false positives, by class, in that order.
@@ -88,6 +90,7 @@ class BankFacts:
     images: int
     dated: tuple[datetime, datetime] | None
     labels: Labels
+    by_size: tuple[FoundOfSize, ...]
     kinds: Mapping[str, Mapping[str, int]]
     groups: Groups
     scores: Mapping[str, Sequence[int]]
@@ -121,6 +124,9 @@ class BankFacts:
             "image_files_written": dated,
             "labelled_images": self.labels.images,
             "labelled_objects": self.labels.objects,
+            "objects_by_size": [
+                {"size": each.name, "objects": each.objects, "found": each.before} for each in self.by_size
+            ],
             "false_positives": self.false_positives,
             "flickers": self.flickers,
             "kinds_by_class": {printable(name): dict(kinds) for name, kinds in self.kinds.items()},
@@ -167,6 +173,7 @@ def facts_of(bank: Bank, *, workers: int | None = None, on_progress: OnCount | N
         images=len(sources),
         dated=_dated(sources),
         labels=labels_of(bank),
+        by_size=found_in_bank(bank),
         kinds={name: kinds[name] for name in classes},
         groups=group(sources, workers=workers, on_progress=on_progress),
         scores={name: scores[name] for name in classes if name in scores},

@@ -1,7 +1,7 @@
 """False positives by where and when the images were taken: by folder, by hour of the day, and by camera.
 
-An hour is taken from the name of the file, else from its EXIF; a camera from EXIF alone. The time of a file is not
-used: copying changes it.
+An hour is taken from the name of the file, else from its EXIF; a camera from EXIF alone. Of a frame that was taken from
+a camera, the bank knows both. The time of a file is not used: copying changes it.
 """
 
 from __future__ import annotations
@@ -118,11 +118,17 @@ def group(
 
 def hour_in_name(path: Path) -> int | None:
     """The hour of the day in the name of a file such as `cam1_2024-05-01T23-15-00.jpg`; None where there is none."""
-    found = _STAMP.search(path.name)
+    return _hour_in(path.name)
+
+
+def _hour_in(name: str) -> int | None:
+    found = _STAMP.search(name)
     return None if found is None else int(found[1])
 
 
 def _taken(source: ScannedSource) -> Taken:
+    if source.shot is not None:
+        return Taken(_hour_in(source.shot.name), source.shot.camera)
     hour, of_file = hour_in_name(source.path), _exif(source)
     return of_file if hour is None else Taken(hour, of_file.camera)
 

@@ -17,7 +17,7 @@ from negmine.videos.containers import open_container
 
 @dataclass(frozen=True, eq=False)
 class FrameIndex:
-    """The frames of a video in the order of showing, from the first that can be decoded.
+    """The frames that a video stores in the order of showing, from the first that can be decoded.
 
     Attributes:
         size_wh: as stored, before any rotation.
@@ -26,6 +26,8 @@ class FrameIndex:
         order: [N] where the packet of each is among all packets.
         dts: [N] when each is decoded, in units of the stream.
         is_key: [N] whether it is stored whole.
+        shown: [M] those that are shown, which the number of a frame counts. What was cut off, as phones and FFmpeg trim
+            without encoding anew, is still there for the frames that are made from it.
         by_order: whether the container has no times of showing, so that frames are told by the order of output.
     """
 
@@ -35,10 +37,15 @@ class FrameIndex:
     order: IntArray
     dts: IntArray
     is_key: BoolArray
+    shown: IntArray
     by_order: bool
 
     def __len__(self) -> int:
         return len(self.pts)
+
+    def at_number(self, number: int) -> int | None:
+        """The frame of a number among those that are shown; None where there are fewer."""
+        return int(self.shown[number]) if number < len(self.shown) else None
 
     @cached_property
     def keys(self) -> IntArray:
@@ -63,17 +70,17 @@ class FrameIndex:
         return at if at < len(self) and self.pts[at] == pts else None
 
     def chosen(self, config: VideoConfig) -> IntArray:
-        """The frames that a configuration names, in order."""
-        frames = self.keys if config.keyframes else np.arange(len(self))
-        times = self.time_ms[frames]
-        inside = (times >= config.start_ms) & (times < (config.end_ms if config.end_ms is not None else times[-1] + 1))
-        frames, times = frames[inside], times[inside]
+        """The numbers of the frames that a configuration names, in order."""
+        numbers = np.flatnonzero(self.is_key[self.shown]) if config.keyframes else np.arange(len(self.shown))
+        times = self.time_ms[self.shown[numbers]]
+        inside = (times >= config.start_ms) & (times < (config.end_ms if config.end_ms is not None else np.inf))
+        numbers, times = numbers[inside], times[inside]
         if config.every.frames is not None:
-            numbers = frames if not config.keyframes else np.arange(len(frames))
-            every_nth: IntArray = frames[(numbers - (numbers[0] if len(numbers) else 0)) % config.every.frames == 0]
+            counted = numbers if not config.keyframes else np.arange(len(numbers))
+            every_nth: IntArray = numbers[(counted - (counted[0] if len(counted) else 0)) % config.every.frames == 0]
             return every_nth
         step = (times - config.start_ms) // (config.every.ms or 1)
-        chosen: IntArray = frames[np.diff(step, prepend=-1) > 0]
+        chosen: IntArray = numbers[np.diff(step, prepend=-1) > 0]
         return chosen
 
 
@@ -87,7 +94,7 @@ def read_index(path: Path) -> FrameIndex:
     """
     import av
 
-    rows: list[tuple[int, int, bool]] = []
+    rows: list[tuple[int, int, bool, bool]] = []
     with open_regular(path) as file, open_container(file) as (container, stream):
         base = stream.time_base
         if base is None:
@@ -97,8 +104,9 @@ def read_index(path: Path) -> FrameIndex:
                 if packet.has_sidedata("encryption_info"):
                     raise VideoError("it is encrypted (DRM)")
                 pts = packet.pts if packet.pts is not None else packet.dts
-                if pts is not None and packet.size and not packet.is_discard:
-                    rows.append((pts, packet.dts if packet.dts is not None else pts, packet.is_keyframe))
+                if pts is not None and packet.size:
+                    dts = packet.dts if packet.dts is not None else pts
+                    rows.append((pts, dts, packet.is_keyframe, not packet.is_discard))
         except av.error.FFmpegError:
             pass  # what comes before a damage can be decoded
         size_wh = (stream.codec_context.width, stream.codec_context.height)
@@ -107,15 +115,18 @@ def read_index(path: Path) -> FrameIndex:
 
 
 def _index(
-    rows: list[tuple[int, int, bool]], size_wh: tuple[int, int], numerator: int, denominator: int, reorders: bool
+    rows: list[tuple[int, int, bool, bool]], size_wh: tuple[int, int], numerator: int, denominator: int, reorders: bool
 ) -> FrameIndex:
-    table = np.array(rows, dtype=np.int64).reshape(-1, 3)
+    table = np.array(rows, dtype=np.int64).reshape(-1, 4)
     pts, order = np.unique(table[:, 0], return_index=True)
     keys = np.flatnonzero(table[order, 2])
     if not len(keys):
         raise VideoError("it holds no frame" if not len(pts) else "it holds no frame that is stored whole")
     pts, order = pts[keys[0] :], order[keys[0] :]  # what comes before needs frames that are not there
-    time_ms = (2000 * numerator * (pts - pts[0]) + denominator) // (2 * denominator)
+    shown = np.flatnonzero(table[order, 3])
+    if not len(shown):
+        raise VideoError("it holds no frame that is shown")
+    time_ms = (2000 * numerator * (pts - pts[shown[0]]) + denominator) // (2 * denominator)
     return FrameIndex(
         size_wh=size_wh,
         pts=pts,
@@ -123,5 +134,6 @@ def _index(
         order=order.astype(np.int64),
         dts=table[order, 1],
         is_key=table[order, 2].astype(np.bool_),
+        shown=shown,
         by_order=reorders and bool((np.diff(table[:, 0]) > 0).all()),
     )

@@ -79,13 +79,16 @@ class Video:
         Raises:
             VideoError: where there are none.
         """
-        frames: IntArray = self.index.chosen(config)
-        if not len(frames):
-            raise VideoError(f"no frame is between start and end: the last is at {self.index.time_ms[-1] / 1000:.3f} s")
-        keys = [self.index.key_before(at) for at in frames.tolist()]
+        index = self.index
+        numbers: IntArray = index.chosen(config)
+        if not len(numbers):
+            last_ms = index.time_ms[index.shown[-1]]
+            raise VideoError(f"no frame is between start and end: the last is at {last_ms / 1000:.3f} s")
+        frames = index.shown[numbers].tolist()
+        keys = [index.key_before(at) for at in frames]
         return [
-            (FrameName(self.path, int(self.index.time_ms[at]), at), key != after)
-            for at, key, after in zip(frames.tolist(), keys, [*keys[1:], None], strict=True)
+            (FrameName(self.path, int(index.time_ms[at]), number), key != after)
+            for number, at, key, after in zip(numbers.tolist(), frames, keys, [*keys[1:], None], strict=True)
         ]
 
     def frame(self, name: FrameName, *, alone: bool = True) -> Frame:
@@ -99,10 +102,11 @@ class Video:
             ImageError: where the video has no such frame.
             OSError: where it cannot be read.
         """
-        at, index = name.number, self.index
-        if at >= len(index) or index.time_ms[at] != name.time_ms:
-            raise ImageError(f"the video has no frame {at} at {name.time_ms / 1000:.3f} s; it has changed")
-        sha256 = sha256_of(f"{self.sha256} {name.time_ms} {at}".encode())
+        index = self.index
+        at = index.at_number(name.number)
+        if at is None or index.time_ms[at] != name.time_ms:
+            raise ImageError(f"the video has no frame {name.number} at {name.time_ms / 1000:.3f} s; it has changed")
+        sha256 = sha256_of(f"{self.sha256} {name.time_ms} {name.number}".encode())
         width, height = index.size_wh
         return Frame(sha256, 6 * width * height, lambda: self._read(at, alone))
 

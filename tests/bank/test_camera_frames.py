@@ -10,17 +10,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 from banks import contents, keep_frame
+from lxml import etree
 
 from negmine.bank.bank import Bank
 from negmine.bank.content_files import FRAMES
+from negmine.bank.counts import scanned_sources
 from negmine.bank.details import details
 from negmine.bank.merging import merge_banks
 from negmine.bank.pruning import prune
 from negmine.bank.shots import shots_of
 from negmine.bank.verify import verify
 from negmine.bank.writer import BankWriter
+from negmine.exporting.export import export
 from negmine.grouping import CameraShot
 from negmine.images import decode_image
+from negmine.reporting.groups import group
 
 TAKEN_MS = 1_800_000_000_123
 
@@ -44,6 +48,16 @@ def test_a_frame_is_a_source_in_the_bank_itself_and_moves_with_it(tmp_path: Path
         assert bank.scalar("SELECT camera FROM frames") == "rtsp://door/1"
         assert details(bank, negative.id).camera == ("rtsp://door/1", TAKEN_MS + 1)
     assert prune(tmp_path / "moved").prunable == ()
+
+
+def test_a_label_and_a_report_say_which_camera_took_a_frame_and_when(tmp_path: Path) -> None:
+    keep(tmp_path / "bank", 1)
+    export(tmp_path / "bank", tmp_path / "voc")
+    (label,) = (tmp_path / "voc" / "Annotations").iterdir()
+    assert etree.parse(label).findtext("source/image") == "rtsp://door/1 2027-01-15 08:00:00.124 UTC"
+    with Bank(tmp_path / "bank") as bank:
+        found = group(scanned_sources(bank))
+    assert [(each.name, each.images) for each in found.cameras + found.hours] == [("rtsp://door/1", 1), ("08", 1)]
 
 
 def test_the_bank_that_files_lie_in_says_which_camera_they_are_of(tmp_path: Path) -> None:

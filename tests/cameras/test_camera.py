@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,6 +96,13 @@ def test_a_camera_that_never_answers_is_given_up_in_time(server: LiveServer) -> 
     ):
         pass
     assert time.monotonic() - begun < 5
+
+
+def test_an_rtsp_camera_that_never_answers_is_told_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/x"
+        with pytest.raises(SourceError, match="does not answer in time"), camera(url, CameraConfig(timeout_s=0.3)):
+            pass
 
 
 @pytest.mark.parametrize("url", ["rtsp://me:s3cret@127.0.0.1:1/x", "/dev/video987", "http://127.0.0.1:1/x.m3u8"])

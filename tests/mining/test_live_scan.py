@@ -54,6 +54,7 @@ def test_what_is_found_is_kept_with_its_frame(server: LiveServer, tmp_path: Path
     assert camera.camera == f"http://127.0.0.1:{server.port}/live.mjpg"
     assert 1 <= camera.looked_at <= camera.frames and camera.looked_at == result.scanned + result.duplicates
     assert result.added >= 1
+    assert all(each.shown.startswith(f"{camera.camera} 20") and each.shown.endswith("UTC") for each in result.hardest)
     checked = verify(tmp_path / "bank")
     assert checked.ok and checked.frames == result.scanned >= result.added  # two frames may give the same negative
     with Bank(tmp_path / "bank") as bank:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from blobs import draw
+from blobs import draw, square_detector, voc_xml
+from page_read import Page
 
 from negmine.evaluating.seen import Seen, SeenImage
+from negmine.mining.scan import scan
 from negmine.reporting.by_size import FoundOfSize, found_by_size
+from negmine.reporting.report import report
 
 BOXES = [(0.0, 0.0, 10.0, 10.0), (20.0, 20.0, 60.0, 60.0), (100.0, 0.0, 110.0, 10.0)]
 
@@ -38,3 +41,28 @@ def test_an_image_that_is_gone_has_no_share_and_a_start_alone_no_after() -> None
         {"size": "under 16 x 16 px", "objects": 2, "before": 1, "after": None},
         {"size": "32 x 32 to 96 x 96 px", "objects": 1, "before": 1, "after": None},
     ]
+
+
+def test_a_report_of_a_bank_says_how_many_objects_of_each_size_are_found(tmp_path: Path) -> None:
+    images, labels, bank = tmp_path / "in" / "images", tmp_path / "in" / "annotations", tmp_path / "bank"
+    draw(images / "a.png", [(0, 0, 10, 10, 80), (100, 20, 140, 60, 90)])
+    objects = [("lamp", 1, 1, 10, 10), ("lamp", 101, 21, 140, 60), ("lamp", 61, 81, 70, 90), ("cat", 1, 81, 40, 120)]
+    voc_xml(labels / "a.xml", "a.png", objects)
+    scan(images, square_detector(), bank=bank, truth=labels)
+    draw(tmp_path / "background" / "b.png", [(20, 20, 60, 60, 80)])
+    scan(tmp_path / "background", square_detector(key="2"), bank=bank)
+    result = report(bank, tmp_path / "r.html")
+    assert result.to_dict()["bank"]["objects_by_size"] == [  # the detector knows no cat
+        {"size": "under 16 x 16 px", "objects": 2, "found": 1},
+        {"size": "32 x 32 to 96 x 96 px", "objects": 1, "found": 1},
+        {"size": "under a tenth of the image's sides", "objects": 2, "found": 1},
+        {"size": "a tenth of the image's sides or more", "objects": 1, "found": 1},
+    ]
+    assert "under 16 x 16 px 2 1 (50%)" in Page(tmp_path / "r.html").section("where")
+
+
+def test_a_bank_without_labels_has_no_sizes(tmp_path: Path) -> None:
+    draw(tmp_path / "in" / "b.png", [(20, 20, 60, 60, 80)])
+    scan(tmp_path / "in", square_detector(), bank=tmp_path / "bank")
+    assert report(tmp_path / "bank", tmp_path / "r.html").bank.by_size == ()
+    assert "objects by size" not in Page(tmp_path / "r.html").section("where")

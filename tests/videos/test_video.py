@@ -6,6 +6,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from clips import encode, number_in, numbered
@@ -114,6 +115,30 @@ def test_a_frame_is_turned_upright(tmp_path: Path, turns: int) -> None:
     video = Video(rotated(encode(tmp_path / "clip.mp4", 3), turns))
     image = seen(video, 2)
     assert np.abs(image.astype(int) - np.rot90(numbered(2), -turns)).mean() < 4  # the matrix turns clockwise
+
+
+def trimmed(path: Path, first: int) -> Path:
+    """Cut the first frames off a clip without encoding it anew, as phones do: they are stored, and not shown."""
+    cut = path.with_stem("trimmed")
+    with av.open(str(path)) as source, av.open(str(cut), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size and packet.pts is not None and packet.dts is not None and packet.time_base is not None:
+                gone = round(first / 10 / packet.time_base)
+                packet.pts, packet.dts, packet.stream = packet.pts - gone, packet.dts - gone, stream
+                target.mux(packet)
+    return cut
+
+
+@pytest.mark.parametrize(("frames", "first"), [(9, 3), (25, 4), (25, 10)])
+def test_what_was_trimmed_off_is_not_shown_and_the_frames_made_from_it_are(
+    tmp_path: Path, frames: int, first: int
+) -> None:
+    video = Video(trimmed(encode(tmp_path / "clip.mp4", frames, options=B_FRAMES), first))
+    names = [name for name, _ in video.chosen(EVERY_FRAME)]
+    assert [(name.number, name.time_ms) for name in names] == [(i, 100 * i) for i in range(frames - first)]
+    found = [number_in(video.frame(name).decode()) for name in reversed(names)]
+    assert found == list(range(frames - 1, first - 1, -1))
 
 
 def test_a_frame_that_is_not_there_or_is_of_another_video(tmp_path: Path) -> None:
