@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
 import click
 
 from negmine.cli._command import Command, option
@@ -10,6 +13,8 @@ from negmine.cli._output import print_json
 from negmine.paths import printable
 from negmine.terminal import console, say
 from negmine.words import counted
+
+_MOST_LINES = 100  # of each kind
 
 
 @click.command("verify", cls=Command)
@@ -31,13 +36,25 @@ def command(ctx: click.Context, bank: str, repair: bool, as_json: bool) -> None:
         print_json(result.to_dict())
     else:
         out = console()
-        for name in result.repaired:
-            say(out, f"removed {printable(name)}")
-        for problem in result.problems:
-            say(out, f"{problem.kind}: {printable(problem.what)} ({PROBLEM_MEANINGS[problem.kind]})")
+        said = [("removed", f"removed {printable(name)}") for name in result.repaired]
+        said += [(p.kind, f"{p.kind}: {printable(p.what)} ({PROBLEM_MEANINGS[p.kind]})") for p in result.problems]
+        for line in _first_of_each(said):
+            say(out, line)
         every = [counted(result.negatives, "negative"), counted(result.variants, "variant")]
         every += [counted(result.frames, "frame")] if result.frames else []
         checked = f"{', '.join(every[:-1])} and {every[-1]} checked"
         verdict = "no problems" if result.ok else counted(len(result.problems), "problem")
         say(out, f"{printable(result.bank)}: {checked}, {verdict}")
     ctx.exit(0 if result.ok else 1)
+
+
+def _first_of_each(said: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """The first lines of each kind, and how many more there are."""
+    counts = Counter[str]()
+    for kind, line in said:
+        counts[kind] += 1
+        if counts[kind] <= _MOST_LINES:
+            yield line
+    for kind, count in counts.items():
+        if count > _MOST_LINES:
+            yield f"{kind}: {count - _MOST_LINES} more; --json names all"

@@ -11,6 +11,8 @@ from negmine.paths import printable
 from negmine.plain_yaml import MAX_YAML, YamlError, load_yaml
 from negmine.words import did_you_mean
 
+MOST_LETTERS = 1 << 20  # of all names of weights: in a pickle they may be one text, and they are written out one by one
+
 _YAML = (".yaml", ".yml")
 _NAMES_SHOWN = 10
 

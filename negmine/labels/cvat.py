@@ -21,6 +21,7 @@ from negmine.paths import printable
 
 _MOST_FRAMES = 10_000_000
 _MOST_OBJECTS = 1_000_000  # in all frames: half a gigabyte for each million
+_MOST_POINTS = 100_000  # of one shape; a quarter of a second
 _META = ("task", "job")
 _LONGEST = 200  # characters of what is shown of a file
 
@@ -136,8 +137,10 @@ def points_in(text: str) -> list[tuple[float, ...]]:
     """The points of a polygon: `1,2;3,4`.
 
     Raises:
-        ValueError: for what is no number, or no pair of them.
+        ValueError: for what is no number, or no pair of them, and for far more points than anybody draws.
     """
+    if text.count(";") >= _MOST_POINTS:
+        raise ValueError(f"expected at most {_MOST_POINTS} points, found {text.count(';') + 1}; draw it more coarsely")
     points = [tuple(map(number_in, pair.split(","))) for pair in text.split(";")]
     if any(len(point) != 2 for point in points):
         raise ValueError(f"expected points of two numbers, such as 1,2;3,4, found {text[:_LONGEST]!r}")

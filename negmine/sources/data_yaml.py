@@ -6,7 +6,7 @@ import json
 import ntpath
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PureWindowsPath
 
 from negmine.errors import SourceError
@@ -89,25 +89,27 @@ def missing_advice(path: Path) -> str:
     return "correct its path or split"
 
 
-def moved(stated: str, home: Path) -> Path | None:
+def moved(stated: str, home: Path, there: Callable[[str], bool] = os.path.exists) -> Path | None:
     """Where a path of another machine is below a folder; None where it is not there, and for a relative path."""
-    return tail_below(stated, home) if PureWindowsPath(ntpath.normpath(stated)).root else None
+    return tail_below(stated, home, there) if PureWindowsPath(ntpath.normpath(stated)).root else None
 
 
-def tail_below(stated: str, home: Path) -> Path | None:
+def tail_below(stated: str, home: Path, there: Callable[[str], bool] = os.path.exists) -> Path | None:
     """Where a path is below a folder, without as many of its first folders as it takes to find it.
 
     Args:
         stated: the path, in either kind of slashes.
         home: the folder.
+        there: whether a folder exists; a million paths may lie in a few, of which it need not ask more than once.
 
     Returns:
         The path with the most of its folders; None where there is none.
     """
     place = PureWindowsPath(ntpath.normpath(stated))
     parts = [part for part in (place.parts[1:] if place.anchor else place.parts) if part != os.pardir][-_DEEPEST:]
-    tails = (Path(home, *parts[start:]) for start in range(len(parts)))
-    return next((tail for tail in tails if os.path.lexists(tail)), None)
+    tails = (os.path.join(home, *parts[start:]) for start in range(len(parts)))
+    found = next((tail for tail in tails if there(os.path.dirname(tail)) and os.path.lexists(tail)), None)
+    return None if found is None else Path(found)
 
 
 def _stated(root: object, entry: str) -> str:

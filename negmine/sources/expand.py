@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -54,11 +55,12 @@ def expand_sources(
             raise SourceError(
                 f"source {camera.shown} is a camera, and `negmine scan` alone looks at these; {_EXPECTED}"
             )
+        named = str(Path(source))
         for path, is_link in _expand(source, split):
             absolute = os.path.abspath(path)
             real = os.path.realpath(absolute) if is_link else _real(absolute, real_folders)
             if real not in found:
-                items = items_of(absolute, config, is_named=path == str(Path(source)))
+                items = items_of(absolute, config, is_named=path == named)
                 found[absolute if real == absolute else real] = items  # one text for both, not two alike
     return list(chain.from_iterable(found.values()))
 
@@ -183,11 +185,12 @@ def _listed(path: Path, root: Path | None = None) -> list[Path]:
     names = [without_login(line.rstrip("\r")) for line in lines if line.strip(_BLANKS)]
     if not names:
         raise SourceError(f"source {printable(path)} is an empty list; write one image path a line")
-    located = {name: _located(name, path.parent, root) for name in dict.fromkeys(names)}
+    there = cache(os.path.exists)  # of folders: a million images may lie in a few
+    located = {name: _located(name, path.parent, root, there) for name in dict.fromkeys(names)}
     return [located[name] for name in names]
 
 
-def _located(name: str, folder: Path, root: Path | None) -> Path:
+def _located(name: str, folder: Path, root: Path | None, there: Callable[[str], bool]) -> Path:
     """Where a line's path is; as written, or, where there is nothing, without the blanks around it."""
     bare = name.strip(_BLANKS)
     slashes = bare.replace("\\", "/")  # a list that was written on Windows
@@ -197,17 +200,19 @@ def _located(name: str, folder: Path, root: Path | None) -> Path:
         places += spellings
     if root is not None:
         places.append(os.path.join(root, slashes))
-    found = next((place for place in dict.fromkeys(places) if _exists(place)), None)
+    found = next((place for place in dict.fromkeys(places) if _exists(place, there)), None)
     if found is not None:
         return Path(found)
-    return (moved(bare, root) if root is not None else _of_darknet(slashes, folder)) or folder / bare
+    return (moved(bare, root, there) if root is not None else _of_darknet(slashes, folder, there)) or folder / bare
 
 
-def _exists(path: str) -> bool:
+def _exists(path: str, there: Callable[[str], bool]) -> bool:
+    if not there(os.path.dirname(path) or os.curdir):  # neither a folder nor the video of a frame
+        return False
     return os.path.exists(path) or (frame_name(path) is not None and is_there(Path(path)))
 
 
-def _of_darknet(name: str, folder: Path) -> Path | None:
+def _of_darknet(name: str, folder: Path, there: Callable[[str], bool]) -> Path | None:
     """Where a relative path is without its first folders, but for the last: darknet was started above the list."""
-    tail = None if os.path.isabs(name) or os.pardir in Path(name).parts else tail_below(name, folder)
+    tail = None if os.path.isabs(name) or os.pardir in name.split("/") else tail_below(name, folder, there)
     return tail if tail is not None and tail.parent != folder else None

@@ -292,6 +292,16 @@ def test_pruning_names_first(run: Run, bank: Path, hardest: list[Negative]) -> N
     assert "0 negatives and variants to remove" in run("bank", "prune").stdout
 
 
+def test_a_check_names_the_first_problems_of_each_kind_and_counts_the_others(run: Run, bank: Path) -> None:
+    for number in range(102):
+        (bank / "negatives" / f"junk{number}.txt").touch()
+    done, document = run("verify"), json.loads(run("verify", "--json").stdout)
+    lines = done.stdout.splitlines()
+    assert done.returncode == 1 and sum(line.startswith("foreign: negatives/junk") for line in lines) == 100
+    assert "foreign: 2 more; --json names all" in lines and "102 problems" in lines[-1]
+    assert len(document["problems"]) == 102
+
+
 def test_merging_says_what_was_taken(run: Run, bank: Path) -> None:
     with Bank(bank.parent / "other") as opened:
         next(opened.negatives()).path.write_bytes(b"damaged")

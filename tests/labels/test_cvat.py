@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from negmine.errors import LabelError, TruthError
-from negmine.labels.cvat import is_cvat_video, parse_cvat_video
+from negmine.labels.cvat import is_cvat_video, parse_cvat_video, points_in
 from negmine.labels.frames import FrameLabels
 
 META = (
@@ -108,6 +108,12 @@ def test_more_boxes_than_fit_into_memory_are_counted_before_they_are_made() -> N
     with pytest.raises(TruthError, match="more than 1000000 boxes in all frames together; export parts of it"):
         parse(box(0, 1), size=9_999_999)
     assert len(parse(box(0, 1), box(5, 1, outside=1), size=9_999_999).objects) == 5
+
+
+def test_far_more_points_than_anybody_draws_are_counted_before_they_are_read() -> None:
+    assert len(points_in(";".join(["1,2"] * 100_000))) == 100_000
+    with pytest.raises(ValueError, match="expected at most 100000 points, found 100001; draw it more coarsely"):
+        points_in(";".join(["x"] * 100_001))
 
 
 def test_what_a_message_shows_of_a_file_is_short() -> None:

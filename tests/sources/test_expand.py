@@ -174,6 +174,17 @@ def test_pipes_are_never_read(tmp_path: Path) -> None:
         expand_sources([tmp_path / "pipe.jpg"])
 
 
+def test_folders_that_are_not_there_are_looked_for_once_for_all_lines_of_a_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list of two million lines of another machine took minutes."""
+    asked, exists = list[object](), os.path.exists
+    monkeypatch.setattr(os.path, "exists", lambda path: asked.append(path) or exists(path))
+    (tmp_path / "l.txt").write_text("".join(f"set/images/{number}.jpg\n" for number in range(1000)))
+    assert len(expand_sources([tmp_path / "l.txt"])) == 1000
+    assert len(asked) < 20
+
+
 def test_a_list_of_darknet_names_images_from_above_its_folder(tmp_path: Path) -> None:
     touch(tmp_path, "train/a.jpg", "b.jpg")
     (tmp_path / "train.txt").write_text("data/train/a.jpg\ndata/train/gone.jpg\nelsewhere/b.jpg\n")

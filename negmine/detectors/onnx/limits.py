@@ -104,25 +104,34 @@ def limited(make: Callable[..., Any], path: str, options: Any, limits: Limits | 
 
 @contextmanager
 def limited_sessions(limits: Limits | None) -> Iterator[None]:
-    """Have every session that is opened in the block, by whatever library, keep to limits."""
+    """Have every session that this thread opens in the block, by whatever library, keep to limits.
+
+    Another thread that asks for the same waits, and those of other threads have none.
+    """
     if limits is None:
         yield
         return
     onnxruntime: Any = import_quietly("onnxruntime")
-    make = onnxruntime.InferenceSession
+    opener = threading.get_ident()
+    with _replacing:
+        make = onnxruntime.InferenceSession
 
-    def limited_session(path: Any, sess_options: Any = None, **settings: Any) -> Any:
-        options = sess_options or onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        return limited(make, str(path), options, limits, **settings)
+        class Session(make):  # type: ignore[misc,valid-type]  # a class, since others may ask what a session is
+            def __new__(cls, path: Any, sess_options: Any = None, *others: Any, **settings: Any) -> Any:
+                if threading.get_ident() != opener:
+                    return make(path, sess_options, *others, **settings)
+                options = sess_options or onnxruntime.SessionOptions()
+                options.log_severity_level = 4
+                return limited(make, str(path), options, limits, **settings)
 
-    onnxruntime.InferenceSession = limited_session
-    try:
-        yield
-    finally:
-        onnxruntime.InferenceSession = make
+        onnxruntime.InferenceSession = Session
+        try:
+            yield
+        finally:
+            onnxruntime.InferenceSession = make
 
 
+_replacing = threading.Lock()
 _registering = threading.Lock()
 
 

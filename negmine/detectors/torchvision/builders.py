@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,9 @@ from negmine.paths import printable
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+_REPR = reprlib.Repr()
+_REPR.maxlevel = 2
 
 BUILDERS = (
     "fasterrcnn_resnet50_fpn",
@@ -170,18 +174,18 @@ def _check_arguments(checkpoint: TorchvisionCheckpoint, name: str) -> None:
     known = inspect.signature(getattr(model, "SSD", model).__init__).parameters
     for key, value in checkpoint.arguments.items():
         if key not in known and key != "trainable_backbone_layers":
-            raise WeightsError(f"{name}: {checkpoint.builder} refuses its arguments: it has no {printable(str(key))}")
+            raise WeightsError(f"{name}: {checkpoint.builder} refuses its arguments: it has no {shown(key)}")
         numbers = value if isinstance(value, (list, tuple)) else [value]
         three = len(numbers) == 3 or not key.startswith("image_")
         if not (numbers and three and all(isinstance(each, (int, float)) and math.isfinite(each) for each in numbers)):
             raise WeightsError(
                 f"{name}: {checkpoint.builder} refuses its arguments: expected {key} to be a number or several, found "
-                f"{printable(str(value)[:80])}"
+                f"{shown(value)}"
             )
         if key in _SIZES and not all(1 <= each <= MAX_IMGSZ for each in numbers):
             raise WeightsError(
                 f"{name}: {checkpoint.builder} refuses its arguments: expected {key} from 1 to {MAX_IMGSZ} pixels, "
-                f"found {printable(str(value)[:80])}"
+                f"found {shown(value)}"
             )
 
 
@@ -200,6 +204,12 @@ def _misfit(error: RuntimeError) -> str:
     """The first mismatch that torch names."""
     lines = [line.strip() for line in str(error).splitlines()[1:] if line.strip()]
     return lines[0].rstrip(".")[:200] if lines else first_line(error)
+
+
+def shown(value: object) -> str:
+    """A value of any kind in a message, on one line. Little of it is walked: lists of a pickle may share lists."""
+    text = value if isinstance(value, str) else _REPR.repr(value)
+    return printable(" ".join(text[:1000].split())[:80])
 
 
 def first_line(error: Exception) -> str:

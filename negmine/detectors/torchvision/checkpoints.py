@@ -14,7 +14,15 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
-from negmine.detectors.torchvision.builders import BUILDERS, TorchvisionCheckpoint, build, checkpoint_of, first_line
+from negmine.detectors.class_names import MOST_LETTERS
+from negmine.detectors.torchvision.builders import (
+    BUILDERS,
+    TorchvisionCheckpoint,
+    build,
+    checkpoint_of,
+    first_line,
+    shown,
+)
 from negmine.detectors.weights_files import require_finite
 from negmine.errors import UnsafeWeightsError, WeightsError
 from negmine.files import reason_of, replace_file, require_dense
@@ -49,14 +57,16 @@ def read_checkpoint(path: Path) -> TorchvisionCheckpoint:
     if builder is None or names is None:
         raise WeightsError(f"{where} does not say which model it is (builder, class_names); {_HOW}")
     if builder not in BUILDERS:
-        raise WeightsError(f"{where} is a {printable(str(builder))}; expected one of {', '.join(BUILDERS)}")
+        raise WeightsError(f"{where} is a {shown(builder)}; expected one of {', '.join(BUILDERS)}")
     if not (isinstance(names, (list, tuple)) and names and all(isinstance(name, str) for name in names)):
-        raise WeightsError(f"{where}: expected class_names to be a list of strings, found {_shown(names)}")
+        raise WeightsError(f"{where}: expected class_names to be a list of strings, found {shown(names)}")
+    if sum(map(len, names)) > MOST_LETTERS:
+        raise WeightsError(f"{where}: expected class names, found over {MOST_LETTERS} letters of them")
     if names[0] in _BACKGROUND:
         names = names[1:]
     stated, first = document.get("num_classes"), 1
     if stated is not None and type(stated) is not int:
-        raise WeightsError(f"{where}: expected num_classes to be a whole number, found {_shown(stated)}")
+        raise WeightsError(f"{where}: expected num_classes to be a whole number, found {shown(stated)}")
     if stated == len(names) and builder.startswith(_WITHOUT_BACKGROUND):
         first = 0
     elif stated is not None and stated != len(names) + 1:
@@ -67,10 +77,10 @@ def read_checkpoint(path: Path) -> TorchvisionCheckpoint:
     require_finite(state, where)
     frozen = document.get("frozen_eps", _looks_frozen(builder, state))
     if frozen is not None and not (type(frozen) in (int, float) and math.isfinite(frozen) and frozen >= 0):
-        raise WeightsError(f"{where}: expected frozen_eps to be a number of 0 or more, found {_shown(frozen)}")
+        raise WeightsError(f"{where}: expected frozen_eps to be a number of 0 or more, found {shown(frozen)}")
     arguments = document.get("arguments") or {}
     if not isinstance(arguments, Mapping) or not all(isinstance(name, str) for name in arguments):
-        raise WeightsError(f"{where}: expected arguments to be a mapping by name, found {_shown(arguments)}")
+        raise WeightsError(f"{where}: expected arguments to be a mapping by name, found {shown(arguments)}")
     thresholds = _thresholds(document.get("score_thresholds"), len(names), where)
     return TorchvisionCheckpoint(builder, tuple(names), state, dict(arguments), frozen, first, thresholds)
 
@@ -184,7 +194,7 @@ def _thresholds(found: object, count: int, where: str) -> tuple[float, ...] | No
     if len(numbers) != count or not all(type(number) in (int, float) and 0 <= number <= 1 for number in numbers):
         raise WeightsError(
             f"{where}: expected score_thresholds to be {count} numbers from 0 to 1, one per class, found "
-            f"{_shown(found)}; leave them out"
+            f"{shown(found)}; leave them out"
         )
     return tuple(map(float, numbers))
 
@@ -194,8 +204,3 @@ def _looks_frozen(builder: str, state: Mapping[str, Tensor]) -> float | None:
     norm = [name for name in state if name.startswith("backbone.") and name.endswith("running_var")]
     counted = any(name.removesuffix("running_var") + "num_batches_tracked" in state for name in norm)
     return 1e-5 if norm and not counted and not builder.endswith("_v2") else None
-
-
-def _shown(value: object) -> str:
-    """A value of any kind in a message, on one line."""
-    return printable(" ".join(str(value).split())[:80])

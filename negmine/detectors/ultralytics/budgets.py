@@ -27,6 +27,7 @@ _RANGES = frozenset({torch.arange, torch.linspace})
 _DRAWN = frozenset({nn.init.kaiming_uniform_, nn.init.xavier_uniform_, nn.init.uniform_, nn.init.normal_})
 _SLACK = 1 << 22  # elements; the image and small tensors that every network is tried with
 _LARGEST_RESULT = 1 << 26  # elements of one operation on an image of 256x256
+_LARGEST_SCORES = 1 << 21  # of every place with every other: they grow with the image twice over
 _ALL_RESULTS = 1 << 29  # elements of all of them
 _ALL_PRODUCTS = 1 << 36  # multiplications of all of them; the largest detectors take two fifths
 _NO_LARGER = frozenset(  # than their first tensor; asking would take longer than they do
@@ -37,6 +38,7 @@ _NO_LARGER = frozenset(  # than their first tensor; asking would take longer tha
 _BROADCAST = frozenset("add sub mul div rsub pow maximum minimum where eq lt gt le ge".split())
 _JOINING = frozenset({"cat", "stack"})
 _MATRICES = frozenset("mm bmm addmm baddbmm".split())
+_ATTENTION = "_scaled_dot_product"
 _POOLS = frozenset("max_pool2d_with_indices max_pool2d avg_pool2d".split())
 
 
@@ -85,7 +87,7 @@ class _Results(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if not function.overloadpacket.__name__.endswith("_"):  # those that work in place make nothing
             elements = _elements_of(function, args, named)
             self._left -= elements
-            if elements > _LARGEST_RESULT or self._left < 0:
+            if elements > _LARGEST_RESULT or self._left < 0 or _scores_of(function, args, elements) > _LARGEST_SCORES:
                 raise UnreadableError("its description is of a network that takes far more memory than any detector")
             self._products_left -= _products_of(function, args)
             if self._products_left < 0:
@@ -125,12 +127,20 @@ def _elements_of(function: Any, args: tuple[Any, ...], named: dict[str, Any]) ->
     return made
 
 
+def _scores_of(function: Any, args: tuple[Any, ...], elements: int) -> int:
+    """The elements of a matrix for each head of an attention; 0 for other operations."""
+    name = function.overloadpacket.__name__
+    if name.startswith(_ATTENTION):
+        return int(math.prod(args[0].shape[:-1]) * args[1].shape[-2])
+    return elements if name in ("bmm", "baddbmm") else 0
+
+
 def _products_of(function: Any, args: tuple[Any, ...]) -> int:
     """The multiplications of an operation, or the comparisons of a pooling one, whose results can be made."""
     name = function.overloadpacket.__name__
     if name in _MATRICES:
         return int(args[-2].numel() * args[-1].shape[-1])
-    if name.startswith("_scaled_dot_product"):
+    if name.startswith(_ATTENTION):
         return int(2 * args[0].numel() * args[1].shape[-2])
     if name in _POOLS:
         return int(args[0].numel() * math.prod(args[1]))

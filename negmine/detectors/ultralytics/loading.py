@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from ultralytics import YOLO
 
 _TASKS = ("detect", "segment", "pose", "obb")
-# Compiled or scripted programs, which may do more than detect; TensorFlow's can read and write files.
-_PROGRAMS = (".engine", ".torchscript", ".pb", "_saved_model")
+# Formats, by Ultralytics' names, that are data. All others are scripted, or compiled for a device, and may do more than
+# detect: TensorFlow's can read and write files.
+_DATA = frozenset({"pt", "onnx", "openvino", "coreml", "litert", "mnn", "ncnn"})
 _CHANNELS = (1, 3)  # of the images that there are here, in grey or in colour
 
 
@@ -37,10 +38,12 @@ def open_model(path: Path, *, trusted: bool) -> YOLO:
         UnsafeWeightsError: for a checkpoint that cannot be read without running it, or a program, unless `trusted`.
     """
     from ultralytics import YOLO
+    from ultralytics.nn.autobackend import AutoBackend
     from ultralytics.nn.backends.base import BaseBackend
 
     pickled = path.suffix.lower() == ".pt"
-    if not trusted and path.name.lower().endswith(_PROGRAMS):
+    kind = AutoBackend._model_type(str(path))  # by its name, anywhere in it; None where it opens nothing of this name
+    if not trusted and kind is not None and kind not in _DATA:
         raise UnsafeWeightsError(
             f"{printable(path)} is a program that runs when it is opened; {TRUST}, or name the .pt or .onnx"
         )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from negmine.detectors.class_names import MOST_LETTERS
 from negmine.detectors.devices import is_out_of_memory
 from negmine.detectors.ultralytics.comparing import TAKEN, compare
 from negmine.detectors.ultralytics.description import Description, check_description
@@ -236,6 +237,8 @@ def _set_up(network: Any, plan: Plan, load: Callable[[Tensor], torch.Tensor]) ->
         raise UnreadableError("its class names are not numbered")
     if not all(isinstance(name, (str, int, float)) for name in names.values()):
         raise UnreadableError("its class names are no texts")
+    if sum(len(str(name)) for name in names.values()) > MOST_LETTERS:
+        raise UnreadableError(f"its class names have over {MOST_LETTERS} letters together")
     count = plan.description.yaml["nc"]
     if set(names) != set(range(count)):
         raise UnreadableError(f"its {len(names)} class names are not numbered from 0 to {count - 1}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +131,36 @@ def test_sessions_of_other_libraries_keep_to_them_too(tmp_path: Path) -> None:
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     with pytest.raises(WeightsError, match=ENDLESS):
         session.run(None, {"images": np.zeros((1, 3, 64, 64), np.float32)})
-    assert isinstance(onnxruntime.InferenceSession, type)
+
+
+def test_sessions_that_threads_open_keep_to_the_limits_of_their_own(tmp_path: Path) -> None:
+    path, plain = tmp_path / "w.onnx", onnxruntime.InferenceSession
+    path.write_bytes(model(node("Relu", "images")).SerializeToString())
+    first_is_open, second_begins = threading.Event(), threading.Event()
+
+    def open_first() -> Any:
+        with limited_sessions(Limits("first.onnx", 384 << 20, 0.0)):
+            first_is_open.set()
+            second_begins.wait(5)
+            return plain_of(path)
+
+    def open_second() -> Any:
+        first_is_open.wait(5)
+        unlimited = plain_of(path)
+        second_begins.set()
+        with limited_sessions(Limits("second.onnx", 384 << 20, 0.0)):
+            return unlimited, plain_of(path)
+
+    with ThreadPoolExecutor(2) as pool:
+        first, (unlimited, second) = (each.result() for each in (pool.submit(open_first), pool.submit(open_second)))
+    assert [type(each) for each in (first, unlimited, second)] == [plain] * 3
+    assert ["run" in vars(each) for each in (first, unlimited, second)] == [True, False, True]
+    assert onnxruntime.InferenceSession is plain
+
+
+def plain_of(path: Path) -> Any:
+    """A session, as any library opens it."""
+    return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
 
 @pytest.mark.parametrize("cut", [1, 50, 90, 99])

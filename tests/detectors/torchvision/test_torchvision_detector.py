@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import pickle
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from negmine.detectors.torchvision.detector import TorchvisionDetector
 from negmine.errors import ConfigError, DetectorError, UnsafeWeightsError, WeightsError
 
 NAMES = ("lamp", "clock")
+SHARED: list[Any] = functools.reduce(lambda value, _: [value, value], range(60), ["lamp"])  # 2^60 where they are walked
 SMALL: dict[str, dict[str, Any]] = {  # so that a test takes a second
     "ssd300_vgg16": {},
     "ssdlite320_mobilenet_v3_large": {},
@@ -189,6 +191,17 @@ class _Harmful:
         ),
         ({"builder": BUILDERS[0], "class_names": [], "state_dict": {}}, WeightsError, "class_names to be a list of"),
         ({"builder": BUILDERS[0], "class_names": ["a"], "state_dict": {"w": 1}}, WeightsError, "found int as w"),
+        ({"builder": SHARED, "class_names": ["a"], "state_dict": {}}, WeightsError, "expected one of"),
+        (
+            {"builder": BUILDERS[0], "class_names": SHARED, "state_dict": {}},
+            WeightsError,
+            "class_names to be a list of",
+        ),
+        (
+            {"builder": BUILDERS[0], "class_names": ["x" * 600_000] * 2, "state_dict": {}},
+            WeightsError,
+            "found over 1048576 letters",
+        ),
         (
             {"builder": BUILDERS[0], "class_names": ["a"], "num_classes": 7, "state_dict": {}},
             WeightsError,

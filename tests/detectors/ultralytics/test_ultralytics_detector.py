@@ -260,7 +260,13 @@ def test_a_missing_runtime_is_named_with_the_command_and_not_installed(tmp_path:
         open_detector(DetectorConfig(str(tmp_path / "w.engine"), trust_weights=True))
 
 
-@pytest.mark.parametrize("name", ["w.engine", "w.torchscript", "w.pb", "w_saved_model"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "w.engine", "w.torchscript", "w.pb", "w_saved_model", "w_saved_model_v2_model", "w_int8_edgetpu.tflite",
+        "w_executorch_model", "w_axelera_model", "w_imx_model",
+    ],
+)  # fmt: skip
 def test_programs_are_opened_only_for_who_trusts_them(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.mkdir() if name.endswith("_model") else path.write_bytes(b"\0" * 64)

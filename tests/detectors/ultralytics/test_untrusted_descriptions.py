@@ -10,6 +10,7 @@ import pytest
 import torch
 from hostile_weights import described, layer, refuse, text
 from small_networks import save_network, small_network
+from torch import nn
 
 from negmine.detectors.ultralytics.budgets import budget_mode
 from negmine.detectors.ultralytics.loading import open_model
@@ -84,6 +85,12 @@ LARGE: dict[str, tuple[dict[str, Any], str]] = {
         ),
         "takes far more memory than any detector",
     ),
+    "attention between all places": (
+        described(
+            backbone=[[-1, 1, "Conv", [128, 3, 2]], [-1, 1, "Conv", [128, 3, 2]], [-1, 1, "C2PSA", [128]]],
+        ),
+        "takes far more memory than any detector",
+    ),
     "padding": (layer("nn.ZeroPad2d", 1000), "a kernel or padding of layer 0 with a number that is not from -1 to 64"),
     "padding in a list": (layer("nn.ZeroPad2d", [0, 1000, 0, 0]), "a kernel or padding of layer 0"),
 }
@@ -98,6 +105,12 @@ def test_large_feature_maps_are_refused_before_they_are_made(kind: str, tmp_path
         save_network(network, tmp_path / "w.pt")
         with pytest.raises(WeightsError, match=message):
             open_model(tmp_path / "w.pt", trusted=False)
+
+
+def test_attention_is_limited_though_it_is_not_laid_out() -> None:
+    heads = torch.empty(1, 1, 4096, 8)
+    with budget_mode(1 << 28), torch.no_grad(), pytest.raises(UnreadableError, match="far more memory"):
+        nn.functional.scaled_dot_product_attention(heads, heads, heads)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from negmine.detectors.ultralytics.weights_safety import read_pickle
 from negmine.errors import ConfigError, WeightsError
 
 pytestmark = pytest.mark.usefixtures("imported")
+LONG = "x" * 600_000
 
 
 def _nested(depth: int) -> object:
@@ -56,6 +57,7 @@ ATTRIBUTES: dict[str, Callable[[Path, Any], None]] = {
     "a name too few": lambda marker, network: network.__dict__.update(names={0: "lamp"}),
     "names of other numbers": lambda marker, network: network.__dict__.update(names={5: "lamp", -3: "sign"}),
     "numbers that share lists": lambda marker, network: network.model[0].conv.__dict__.update(padding=_nested(60)),
+    "names that share a long text": lambda marker, network: network.__dict__.update(names=dict.fromkeys((0, 1), LONG)),
     "names in names": lambda marker, network: network.__dict__.update(names=_nested(40)),
     "a stride that is a text": lambda marker, network: network.model[-1].__dict__.update(stride=text(marker)),
     "a stride beyond measure": lambda marker, network: network.model[-1].__dict__.update(stride=torch.tensor([1e30])),
