@@ -61,7 +61,7 @@ _TRAIN = _DEFAULT.train
     type=int,
     metavar="K",
     help="Instead: train K detectors, each on all but a Kth of the images, measure each on that, and average them.  "
-    "[default: 3 if under 100 images with objects are trained on]",
+    "[default: 3 if under 200 images with objects are trained on]",
 )
 @option(
     "Data",

@@ -48,7 +48,7 @@ class RetrainConfig:
         folds: parts that the backgrounds are divided into, and the labelled images where the data has no split to
             validate on. With two or more, a round trains a member for each, on all others, measures each on the part
             that it never saw, and averages their weights; nothing else is held out, and `train.soup` does not apply.
-            None for 3 where under 100 images with objects are trained on, and neither a share nor an image to hold out
+            None for 3 where under 200 images with objects are trained on, and neither a share nor an image to hold out
             is asked for, nor a soup; else 1.
         group_by: what belongs together and is never split between training and measuring, besides near-duplicates; see
             `GroupBy`.

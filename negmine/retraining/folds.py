@@ -27,7 +27,7 @@ from negmine.retraining.labelled import ImageWithTruth, LabelledData, require_ob
 from negmine.trainable import KnownImages
 from negmine.words import counted
 
-FEW_LABELLED = 100  # images with objects; with fewer, a share of them is too few to judge by
+FEW_LABELLED = 200  # images with objects; with fewer, a share of them is too few to judge by
 FOLDS = 3  # where the user leaves it open
 _FEW = 50  # held-out backgrounds; fewer say little
 

@@ -289,6 +289,14 @@ def few(sources: Sequence[Path], labelled: LabelledData, named: Sequence[Path] =
     return folds_where_few(labelled, read_backgrounds(list(sources), None, labelled, held_out=named), GroupBy())
 
 
+@pytest.mark.parametrize(("limit", "folds"), [(20, 1), (21, 3)])
+def test_many_labelled_images_are_not_divided(
+    limit: int, folds: int, unsplit: LabelledData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("negmine.retraining.folds.FEW_LABELLED", limit)
+    assert few([drawn(tmp_path / "in", 9)], unsplit) == folds  # of 20 images with objects
+
+
 def test_few_labelled_images_are_divided_into_three(
     tmp_path: Path, labelled: LabelledData, unsplit: LabelledData
 ) -> None:
