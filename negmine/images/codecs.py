@@ -86,7 +86,9 @@ def _by_opencv(data: bytes, header: Header) -> Image:
     try:
         image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
     except cv2.error as error:
-        raise ImageError(f"OpenCV cannot decode this {header.format}: {str(error).strip().splitlines()[-1]}") from error
+        raise ImageError(
+            f"it is a {header.format} that cannot be decoded ({len(data)} bytes); save it as PNG or JPEG"
+        ) from error
     if image is None and header.format == "TIFF":
         raise ImageError(f"{cut_short('TIFF', len(data))}, or save it with 8 or 16 bits a sample if it has 32 or more")
     if image is None:
