@@ -11,6 +11,8 @@ measured on other images, of other sources, that no arm has seen. Arms:
     naive           `yolo train` with the hardest backgrounds, whole, as many as there are labelled images; 8 epochs
     naive-steps     the same mix, plain training (AdamW 0.0005, no warm-up, no mosaic), as many steps as `negmine` takes
     negmine         `negmine retrain` with its defaults
+    crops-...       negmine's own training on the 100 hardest negatives of a scan, 100 steps: enlarged to the size of
+                    their image (`original`), as they are (`none`), at the detector's input size, or whole images
     negmine-...     ... with the settings in `TRIED`; those that begin with `negmine-25-` mine 25 backgrounds alone, and
                     take as many steps as each other, with the variants of a recipe or without
 
@@ -45,6 +47,7 @@ RECALLS = (0.6, 0.7, 0.8, 0.9, 0.95)
 _MARKS = ("<!-- efficacy: begin -->", "<!-- efficacy: end -->")
 _BATCH = 16
 _FEW = "backgrounds"
+_CROPS, _CROP_STEPS = 100, 100
 # Further arms: settings of `RetrainConfig`, and of its training behind `train.`; `backgrounds` mines so many alone.
 TRIED: Mapping[str, Mapping[str, object]] = {
     "negmine-stock": {"train.loss": "stock"},
@@ -102,6 +105,24 @@ def control(case: LaidOut, out: Path, seed: int, device: str) -> tuple[Path, int
     )
     data = TrainingSet(tuple(case.positives()), (), (), (case.case.target,))
     return open_trainer(config).train(case.start, data, out), steps
+
+
+def cropped(case: LaidOut, out: Path, seed: int, device: str, crop: Mapping[str, Any]) -> tuple[Path, int]:
+    """Negmine's own training with as many of the hardest negatives of a scan, cropped and resized as `crop` says."""
+    from negmine import Bank, CropConfig, DetectorConfig, ScanConfig, TrainConfig, scan
+    from negmine.mining.config import OutputSize
+    from negmine.training.base import TrainingSet
+    from negmine.training.open import open_trainer
+
+    imgsz = case.case.imgsz
+    wanted = CropConfig(crop=crop.get("crop", "context"), size=OutputSize.parse(crop.get("size", str(imgsz))))
+    detector = DetectorConfig(str(case.start), imgsz=imgsz, device=device, conf=0.05)
+    scan(case.backgrounds("mined"), detector, bank=out / "bank", config=ScanConfig(crop=wanted, max_per_image=1))
+    with Bank(out / "bank") as bank:
+        negatives = [negative.path.absolute() for negative in bank.negatives()][:_CROPS]
+    config = TrainConfig(steps=_CROP_STEPS, imgsz=imgsz, device=device, seed=seed, batch=_BATCH)
+    data = TrainingSet(tuple(case.positives()), tuple(negatives), (), (case.case.target,))
+    return open_trainer(config).train(case.start, data, out / "train"), _CROP_STEPS
 
 
 def naive(case: LaidOut, out: Path, seed: int, device: str) -> tuple[Path, int]:
@@ -164,6 +185,10 @@ ARMS: Mapping[str, Callable[..., tuple[Path, int]]] = {
     "control": control,
     "naive": naive,
     "naive-steps": naive_steps,
+    "crops-original": partial(cropped, crop={"size": "original"}),
+    "crops-input": partial(cropped, crop={}),
+    "crops-none": partial(cropped, crop={"size": "none"}),
+    "crops-whole-images": partial(cropped, crop={"crop": "image", "size": "none"}),
     **{name: partial(retrained, changes=changes) for name, changes in TRIED.items()},
 }
 
