@@ -56,6 +56,7 @@ TRIED: Mapping[str, Mapping[str, object]] = {
     "negmine-one-fold": {"folds": 1},
     "negmine-folds": {"folds": 3},
     "negmine-five-folds": {"folds": 5},
+    "negmine-five-short-folds": {"folds": 5, "train.steps": 90},
     "negmine-more-objects": {"ratio": "2:1"},
     "negmine-fewer-objects": {"ratio": "1:2"},
     "negmine-no-blend": {"blend": False},
