@@ -27,13 +27,16 @@ class PlaceIndex:
 
     def __init__(self, iou: float = PLACE_IOU) -> None:
         self._iou = iou
-        self._boxes: list[Box] = []
+        self._count = 0
+        self._boxes = np.zeros((64, 4))  # grows by doubling
         self._cells: dict[_Cell, list[int]] = {}
 
     def add(self, box_xyxy: Box) -> int:
         """Have a box lead a new place; return its number, from 0."""
-        number = len(self._boxes)
-        self._boxes.append(box_xyxy)
+        number, self._count = self._count, self._count + 1
+        if number == len(self._boxes):
+            self._boxes = np.concatenate([self._boxes, np.zeros_like(self._boxes)])
+        self._boxes[number] = as_boxes_xyxy([box_xyxy])[0]
         self._cells.setdefault(_own_cell(box_xyxy), []).append(number)
         return number
 
@@ -47,9 +50,10 @@ class PlaceIndex:
         near = sorted(number for cell in _cells_near(box_xyxy) for number in self._cells.get(cell, ()))
         if not near:
             return None
-        overlaps = box_iou(as_boxes_xyxy([box_xyxy]), as_boxes_xyxy([self._boxes[number] for number in near]))[0]
-        enough = (int(at) for at in np.argsort(-overlaps, kind="stable") if overlaps[at] >= self._iou)
-        return next((near[at] for at in enough if is_alike(near[at])), None)
+        overlaps = box_iou(as_boxes_xyxy([box_xyxy]), self._boxes[near])[0]
+        (enough,) = np.nonzero(overlaps >= self._iou)
+        ranked = enough[np.argsort(-overlaps[enough], kind="stable")].tolist()
+        return next((near[at] for at in ranked if is_alike(near[at])), None)
 
 
 def _cell(box_xyxy: Box, wide: int, high: int) -> _Cell:

@@ -18,10 +18,12 @@ from negmine.errors import BoxError, ImageError
 from negmine.labels.classes import paired_class_names
 from negmine.mining.config import ScanConfig
 from negmine.mining.judge import Classes, canonical, confirm_negatives, judge
+from negmine.mining.places import Looks, looks_of
 from negmine.mining.reading import DECODING_BYTES, EncodedImage
 from negmine.mining.result import SkippedImage
 from negmine.sources.base import SourceItem
 from negmine.structures import Detections, GroundTruth, Image
+from negmine.videos.names import frame_name
 
 _GIVE_UP_S = 0.05  # between asking a detector to give up and asking again
 
@@ -40,6 +42,7 @@ class Content:
         pixels: of the upright image, until they are judged.
         size_wh: of the upright image, pixels, once it is decoded.
         outcome: what was found in it, or why nothing could be; None until that is known.
+        looks: of the false positives of a frame, where places are told by them.
     """
 
     path: Path
@@ -51,6 +54,7 @@ class Content:
     pixels: Image | None = None
     size_wh: tuple[int, int] | None = None
     outcome: ScannedImage | SkippedImage | None = None
+    looks: Looks | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -234,7 +238,10 @@ class Examiner:
             self._idle.set()
 
     def _finish(self, pair: tuple[Content, Detections | BoxError]) -> None:
-        pair[0].outcome = self._judge(pair)
+        content, outcome = pair[0], self._judge(pair)
+        if self._config.per_place is not None and isinstance(outcome, ScannedImage) and frame_name(content.path):
+            content.looks = looks_of(outcome)
+        content.outcome = outcome
 
     def _judge(self, pair: tuple[Content, Detections | BoxError]) -> ScannedImage | SkippedImage:
         content, found = pair

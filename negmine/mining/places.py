@@ -28,6 +28,7 @@ from negmine.videos.names import frame_name
 
 _AROUND = 0.25  # of the box's sides, that is looked at on each side: a plain box is told by its border
 _ALIKE_BITS = 12  # of 64 that may differ, twice what look-alikes anywhere may: noise, at the same place
+Looks = Sequence[Sequence[int]]  # of each negative, the perceptual hash of each of its false positives
 APART_MS = 3_600_000  # between two negatives of one place that look alike: the light has changed
 
 
@@ -77,8 +78,13 @@ class PlaceRule:
         self._judged: set[str] = set()  # frames of it that this scan judges anew: what the bank has of them goes
         self._stored: deque[tuple[int, PlacedNegative]] | None = None  # by time, what is not taken up yet
 
-    def thinned(self, image: ScannedImage) -> ScannedImage:
-        """A frame without the negatives whose places have enough; any other image as it is."""
+    def thinned(self, image: ScannedImage, looks: Looks | None = None) -> ScannedImage:
+        """A frame without the negatives whose places have enough; any other image as it is.
+
+        Args:
+            image: what was found in it.
+            looks: of its false positives, where they are known already; see `looks_of`.
+        """
         name = frame_name(image.item.key)
         if name is None:
             return image
@@ -88,7 +94,7 @@ class PlaceRule:
         if not image.negatives:
             return image
         self._load_before(name.video, name.time_ms)
-        return self._thinned(image, name.time_ms)
+        return self._thinned(image, name.time_ms, looks_of(image) if looks is None else looks)
 
     def thinned_live(self, image: ScannedImage, camera: str, taken_ms: int) -> ScannedImage:
         """A frame of a camera without the negatives whose places have enough.
@@ -102,14 +108,12 @@ class PlaceRule:
             self._of = camera
             for each, time_ms in self._bank.placed_live(self._run_id, camera):
                 self._load_one(each, time_ms)
-        return self._thinned(image, taken_ms)
+        return self._thinned(image, taken_ms, looks_of(image))
 
-    def _thinned(self, image: ScannedImage, time_ms: int) -> ScannedImage:
+    def _thinned(self, image: ScannedImage, time_ms: int, looks: Looks) -> ScannedImage:
         kept = []
-        for number, negative in enumerate(image.negatives):
-            inside = [each for each in image.detections if each.negative == number]
-            looks = looks_in(decode_image(negative.data), negative.rect, [each.box_xyxy for each in inside])
-            both = list(zip(inside, looks, strict=True))
+        for number, of_negative in enumerate(looks):
+            both = list(zip(_inside(image, number), of_negative, strict=True))
             if not all(self._has_enough(each, look, time_ms) for each, look in both):
                 kept.append(number)
                 for each, look in both:
@@ -144,6 +148,22 @@ class PlaceRule:
             return  # `negmine verify` names it
         (look,) = looks_in(crop, placed.rect, [placed.box_xyxy])
         self._places(placed.class_name).take(placed.box_xyxy, look, time_ms)
+
+
+def looks_of(image: ScannedImage) -> Looks:
+    """What the false positives of each negative look like, in the order of the detections; threads may do this ahead.
+
+    It is told from the negative as it is stored, so that a scan that is resumed sees the same.
+    """
+    return [
+        looks_in(decode_image(negative.data), negative.rect, [each.box_xyxy for each in _inside(image, number)])
+        for number, negative in enumerate(image.negatives)
+    ]
+
+
+def _inside(image: ScannedImage, number: int) -> list[JudgedDetection]:
+    """The false positives that a negative is cut around."""
+    return [each for each in image.detections if each.negative == number]
 
 
 def looks_in(crop: Image, rect: Rect, boxes_xyxy: Sequence[Box]) -> list[int]:
