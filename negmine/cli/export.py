@@ -162,7 +162,8 @@ def command(
     negatives in the training split. Other splits, such as val, are written as they are. A negative is left out if it
     holds an object of DATA, or comes from an image of val or test, or looks like one. So is an image of DATA that has
     no label or cannot be read. Where --format is the format of DATA, its labels stay as they are, masks, key points and
-    angles too; another format that would lose these is refused. Polygons pass into COCO, CVAT, Datumaro and FiftyOne.
+    angles too; another format that would lose these is refused. Polygons pass into COCO, CVAT, Datumaro and FiftyOne,
+    and into YOLO and Label Studio where every object has one.
 
     How many: each option narrows what those before it left. First --only accepted and --classes; then the order,
     hardest first, or with --diverse the hardest of each cluster in turn; then --max-per-source, --hardest, --count; at

@@ -12,7 +12,7 @@ from negmine.datasets.open import Dataset, open_dataset
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import ConfigError, ExportError, ImageError, LabelError
 from negmine.exporting.config import ExportConfig
-from negmine.exporting.kept import is_same_format, kept_header, require_boxes, wants_outlines
+from negmine.exporting.kept import is_same_format, kept_header, require_boxes, require_one_polygon, wants_outlines
 from negmine.files import reason_of, sha256_of
 from negmine.images.codecs import decode_image
 from negmine.images.header import read_header
@@ -62,6 +62,13 @@ class DataImage:
     problem: Problem | None = None
     reason: str = ""
     phash: int | None = None
+
+    @property
+    def polygons(self) -> list[int]:
+        """How many polygons each of its objects has that is no crowd, where they are written in another format."""
+        truth = self.truth or GroundTruth.empty()
+        outlines = self.outlines or ((),) * len(truth)
+        return [len(outline) for outline, crowd in zip(outlines, truth.crowd, strict=True) if not crowd]
 
     @property
     def is_held_out(self) -> bool:
@@ -153,6 +160,7 @@ def read_images(
             read.append(image)
             if on_progress is not None:
                 on_progress(len(read), len(images))
+    require_one_polygon({image.path: image.polygons for image in read if image.splits}, dataset, config)
     return tuple(read)
 
 

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from negmine.errors import ConfigError
-from negmine.exporting.config import ExportConfig, SelectionConfig
+from negmine.exporting.config import CopyMethod, ExportConfig, SelectionConfig
 from negmine.exporting.negatives import BankNegatives
 from negmine.labels.formats import OBJECT_FORMATS, label_writer
 from negmine.words import counted
+
+
+def require_writable(format_name: str, method: CopyMethod) -> None:
+    """Refuse a format that cannot be written here, or not in that way.
+
+    Raises:
+        ConfigError: naming what is missing, or too much.
+    """
+    writer = label_writer(format_name)
+    if writer.holds_images and method != "copy":
+        raise ConfigError(f"{writer.title} holds the images themselves, which cannot be links; leave --{method} out")
+    if writer.package and find_spec(writer.package) is None:
+        raise ConfigError(
+            f"--format {format_name} needs the package {writer.package}, which is not installed; "
+            f"pip install 'negmine[{format_name}]'"
+        )
 
 
 def require_fitting(config: ExportConfig, bank: str | Path | None, merge: str | Path | None, split: str | None) -> None:
@@ -17,6 +34,7 @@ def require_fitting(config: ExportConfig, bank: str | Path | None, merge: str | 
     Raises:
         ConfigError: naming what is missing, or too much.
     """
+    require_writable(config.format, config.method)
     chosen = config.selection
     if merge is not None and config.format not in OBJECT_FORMATS:
         title = label_writer(config.format).title

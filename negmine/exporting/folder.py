@@ -22,7 +22,7 @@ from negmine.exporting.config import CopyMethod
 from negmine.exporting.staging import content_sha256, place_files
 from negmine.files import PART, flush_file_system, sha256_of_file, write_file
 from negmine.inside import is_below, read_plain
-from negmine.labels.plan import Content, Plan, StoredFile
+from negmine.labels.plan import Content, Plan, StoredFile, StreamedFile
 from negmine.locks import FolderLock
 from negmine.paths import EXPORT_MANIFEST, printable, sortable
 
@@ -97,7 +97,7 @@ def _written(plan: Plan, out: Path, format_name: str, method: CopyMethod, worker
     return Written(written=len(new), unchanged=len(plan) - len(new), removed=len(stale))
 
 
-def _is_linkable(content: Content) -> bool:
+def _is_linkable(content: Content | StreamedFile) -> bool:
     return isinstance(content, StoredFile) and content.may_be_linked
 
 

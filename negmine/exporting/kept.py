@@ -6,7 +6,8 @@ forgotten its task, and nothing in the export would show it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from negmine.datasets.open import Dataset
 from negmine.errors import ExportError
@@ -79,3 +80,28 @@ def require_boxes(
         f"{where}: its label holds more than boxes ({found}), which an export as {writer.title} would lose; use "
         f"--format {key_of(dataset.format_name)}, which keeps them, or --boxes-only to train a detector of boxes"
     )
+
+
+def require_one_polygon(polygons: Mapping[Path, Sequence[int]], dataset: Dataset, config: ExportConfig) -> None:
+    """Refuse polygons in a format that takes them only where every object of the data set has exactly one.
+
+    Args:
+        polygons: of each image, how many each of its objects has.
+        dataset: that they are from.
+        config: the format.
+
+    Raises:
+        ExportError: naming an image with other objects, and the format that keeps them.
+    """
+    writer = label_writer(config.format)
+    if not writer.needs_one_polygon or not any(map(any, polygons.values())):
+        return
+    for path, counts in polygons.items():
+        other = next((count for count in counts if count != 1), None)
+        if other is not None:
+            found = "an object of several polygons" if other else "an object without a polygon, which others have"
+            raise ExportError(
+                f"{printable(path)}: its label holds {found}, and {writer.title} takes one polygon for every object, "
+                f"or boxes alone; use --format {key_of(dataset.format_name)}, which keeps them, or --boxes-only to "
+                "train a detector of boxes"
+            )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from negmine.engines.threads import ThreadEngine
 from negmine.errors import BankError, ExportError
@@ -21,8 +23,11 @@ from negmine.files import (
     reason_of,
     sha256_of,
 )
-from negmine.labels.plan import Content, Plan, StoredFile
+from negmine.labels.plan import Content, Plan, StoredFile, StreamedFile
 from negmine.paths import printable, real_path
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 _TOGETHER = 1000  # files that are flushed at once
 _BLOCK = 1 << 20  # bytes that are copied at a time
@@ -30,8 +35,16 @@ _LARGEST = 2 << 30  # bytes of a file that is copied: an image may have 200 mega
 _MENDING = "`negmine verify` lists all damage, and `negmine bank prune` mends it"
 
 
-def content_sha256(content: Content) -> str:
-    """Hex SHA-256 that a file will have."""
+def content_sha256(content: Content | StreamedFile) -> str:
+    """Hex SHA-256 that a file will have; a streamed one is written to nowhere for it.
+
+    Raises:
+        OSError, BankError, ExportError: as `read_content`, for what a streamed file holds.
+    """
+    if isinstance(content, StreamedFile):
+        sink = _Sha256Sink()
+        content.write(cast(BinaryIO, sink), read_content)
+        return sink.digest.hexdigest()
     return content.sha256 if isinstance(content, StoredFile) else sha256_of(content)
 
 
@@ -79,7 +92,7 @@ class StagedFiles:
         self._method = method
         self._staged: list[str] = []
 
-    def stage(self, name: str, content: Content) -> None:
+    def stage(self, name: str, content: Content | StreamedFile) -> None:
         """Write a file beside its name; threads may stage different files at the same time.
 
         Raises:
@@ -93,6 +106,10 @@ class StagedFiles:
         part.unlink(missing_ok=True)
         if isinstance(content, bytes):
             part.write_bytes(content)
+            self._flush_if_alone(part)
+        elif isinstance(content, StreamedFile):
+            with part.open("wb") as file:
+                content.write(file, read_content)
             self._flush_if_alone(part)
         elif self._method == "copy" or not content.may_be_linked:
             _copy(content, part)
@@ -155,6 +172,34 @@ def checked(stored: StoredFile) -> Path:
             digest.update(block)
     _require_hash(stored, digest.hexdigest())
     return stored.path
+
+
+def read_content(content: Content) -> bytes:
+    """The bytes of a file, after checking that they are unchanged.
+
+    Raises:
+        OSError, BankError, ExportError: as `checked`.
+    """
+    if isinstance(content, bytes):
+        return content
+    with _opened(content) as source:
+        data = b"".join(_blocks(source, content))
+    _require_hash(content, sha256_of(data))
+    return data
+
+
+class _Sha256Sink(io.RawIOBase):
+    """A file that keeps nothing but the hash of what is written to it."""
+
+    def __init__(self) -> None:
+        self.digest = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        self.digest.update(data)
+        return memoryview(data).nbytes
 
 
 def _opened(stored: StoredFile) -> BufferedReader:

@@ -16,6 +16,7 @@ from negmine.engines.threads import ThreadEngine
 from negmine.errors import ExportError, ImageError
 from negmine.exporting.config import TargetExportConfig
 from negmine.exporting.data_images import IMAGE_SUFFIXES
+from negmine.exporting.fitting import require_writable
 from negmine.exporting.folder import has_manifest, require_ours, write_plan
 from negmine.exporting.names import data_names
 from negmine.exporting.result import TargetExportResult
@@ -69,10 +70,12 @@ def export_targets(
 
     Raises:
         BankError: where the folder is not a bank.
+        ConfigError: where the format cannot be written here, or not with links.
         ExportError: where there is nothing to label, none of the images can be written, or `out` holds something that
             no such export put there.
     """
     config, out = config or TargetExportConfig(), Path(out)
+    require_writable(config.format, config.method)
     with Bank(bank) as opened:
         marked = gap_images(opened) if config.only == "gaps" else marked_images(opened)
         class_names = opened.class_names()

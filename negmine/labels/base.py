@@ -267,6 +267,9 @@ class LabelWriter(ABC):
         image_suffixes: of the images that its readers open; None where they take any.
         tells_origin: whether it says what the bank knows of a negative.
         has_outlines: whether it writes outlines of objects that a data set of another format has.
+        needs_one_polygon: whether it takes outlines only where every object of the data set has exactly one polygon.
+        holds_images: whether images are inside its files, so that there is none to link.
+        package: that it needs and not everyone has, by the name of its import; the extra of the format's key brings it.
         advice: what a reader of it must be told about images without objects; "" for nothing.
     """
 
@@ -276,6 +279,9 @@ class LabelWriter(ABC):
     image_suffixes: ClassVar[frozenset[str] | None] = None
     tells_origin: ClassVar[bool] = False
     has_outlines: ClassVar[bool] = False
+    needs_one_polygon: ClassVar[bool] = False
+    holds_images: ClassVar[bool] = False
+    package: ClassVar[str] = ""
     advice: ClassVar[str] = ""
 
     @abstractmethod

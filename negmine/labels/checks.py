@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from negmine.boxes import Box
+from negmine.boxes import Box, box_around
 from negmine.errors import LabelError
 from negmine.files import read_regular, reason_of
 from negmine.paths import printable
@@ -96,6 +96,25 @@ def clipped_box(box: Box, image_wh: tuple[int, int] | None, where: str) -> Box:
     """
     of_pixels = f" of {image_wh[0]} x {image_wh[1]} pixels" if image_wh else ""
     return _clipped(box, image_wh or (math.inf, math.inf), of_pixels, where)
+
+
+def clipped_polygon(
+    points: Iterable[Sequence[float]], image_wh: tuple[int, int], where: str
+) -> tuple[tuple[float, float], ...]:
+    """Move the points of a polygon that lie outside the image to its border.
+
+    Args:
+        points: x, y, pixels.
+        image_wh: width and height of the upright image, pixels.
+        where: the object, for the message.
+
+    Raises:
+        LabelError: as `clipped_box`, for the box around them.
+    """
+    every = [(x, y) for x, y in points]
+    clipped_box(box_around(every), image_wh, where)
+    width, height = image_wh
+    return tuple((min(max(x, 0.0), float(width)), min(max(y, 0.0), float(height))) for x, y in every)
 
 
 def clipped_shares(box: Box, where: str) -> Box:

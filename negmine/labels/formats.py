@@ -40,6 +40,7 @@ _FORMATS = {
     "roboflow": FormatRow(f"{_WRITERS}.roboflow", "COCO in Roboflow's folders, train/ and valid/ (RF-DETR)"),
     "darknet": FormatRow(f"{_WRITERS}.darknet", "Darknet: obj.data, train.txt and a text file an image"),
     "imagefolder": FormatRow(f"{_WRITERS}.imagefolder", "Hugging Face imagefolder: metadata.jsonl (transformers)"),
+    "parquet": FormatRow(f"{_WRITERS}.parquet", "Parquet, images inside (Hugging Face datasets, the Hub)"),
     "createml": FormatRow(f"{_WRITERS}.createml", "Create ML: a JSON a split"),
     "datumaro": FormatRow(f"{_WRITERS}.datumaro", "Datumaro: a JSON a split, with what the bank knows"),
     "fiftyone": FormatRow(f"{_WRITERS}.fiftyone", "FiftyOne: samples with tags, scores and sources"),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from negmine.boxes import Box, Rect
 from negmine.labels.splits import TRAIN
@@ -39,7 +40,28 @@ class StoredFile:
 
 
 Content = bytes | StoredFile
-Plan = Mapping[str, Content]  # relative path with forward slashes, to content
+ReadContent = Callable[[Content], bytes]  # raises where a stored file is gone or has changed
+
+
+class StreamedFile(ABC):
+    """A file that is written piece by piece, since it holds more than fits into memory."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def write(self, file: BinaryIO, read: ReadContent) -> None:
+        """Write it: the same bytes each time.
+
+        Args:
+            file: where to; it need not be seekable.
+            read: gives the bytes of what goes into it.
+
+        Raises:
+            OSError, BankError, ExportError: as `file` and `read`.
+        """
+
+
+Plan = Mapping[str, Content | StreamedFile]  # relative path with forward slashes, to content
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -35,6 +35,8 @@ class YoloFormat(LabelFormat):
     file_suffixes = frozenset({".yaml", ".yml", ".data"})
     file_names = frozenset(CLASS_LISTS)
     is_folder = True
+    has_outlines = True
+    needs_one_polygon = True  # Ultralytics drops the polygons of a data set in which an object has none
     features = frozenset({Feature.MASKS, Feature.KEYPOINTS, Feature.ORIENTED_BOXES, Feature.CHANNELS})
     image_suffixes = frozenset({".jpg", ".png", ".tif", ".webp", ".bmp", ".avif", ".jp2"})
 

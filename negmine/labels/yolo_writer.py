@@ -14,8 +14,8 @@ from negmine.boxes import Box
 from negmine.errors import LabelError
 from negmine.files import sha256_of
 from negmine.labels.base import Feature
-from negmine.labels.checks import at_least_a_pixel, clipped_box, read_label
-from negmine.labels.plan import Content, ExportImage, Header, Plan, SourceLabel, StoredFile
+from negmine.labels.checks import at_least_a_pixel, clipped_box, clipped_polygon, read_label
+from negmine.labels.plan import Content, ExportImage, Header, Outline, Plan, Polygon, SourceLabel, StoredFile
 from negmine.labels.splits import TRAIN, VAL
 from negmine.paths import printable
 from negmine.plain_yaml import yaml_of
@@ -50,7 +50,7 @@ def plan_yolo(images: Sequence[ExportImage], class_names: Sequence[str], header:
 def _label(image: ExportImage, class_ids: Mapping[str, int]) -> Content:
     if image.label is not None and isinstance(image.label.content, StoredFile):
         return image.label.content
-    return yolo_lines(image.truth, image.size_wh, class_ids).encode("ascii")
+    return yolo_lines(image.truth, image.size_wh, class_ids, image.outlines).encode("ascii")
 
 
 def yolo_source_label(path: Path, *, has_key_points: bool) -> SourceLabel:
@@ -90,8 +90,12 @@ def yolo_header(document: Mapping[str, object], names: Mapping[int, str]) -> Hea
     return Header(keys, channels if isinstance(channels, int) else _COLOURS)
 
 
-def yolo_lines(truth: GroundTruth, size_wh: tuple[int, int], class_ids: Mapping[str, int]) -> str:
+def yolo_lines(
+    truth: GroundTruth, size_wh: tuple[int, int], class_ids: Mapping[str, int], outlines: Sequence[Outline] = ()
+) -> str:
     """The rows `class x y width height` of an image's objects, as shares of the image with six digits.
+
+    An object with an outline has the row `class x1 y1 x2 y2 ...` instead, of its one polygon.
 
     YOLO has no marks: a `difficult` object is written as any other, a `crowd` is left out, since its box is that of no
     single object. A box under a pixel is grown to one, so that no object is rounded away.
@@ -100,6 +104,7 @@ def yolo_lines(truth: GroundTruth, size_wh: tuple[int, int], class_ids: Mapping[
         truth: the objects.
         size_wh: of the image, pixels.
         class_ids: class name to number.
+        outlines: of each object, a polygon or none; () where none has one.
 
     Returns:
         One line an object, in order; "" where there is none.
@@ -108,7 +113,8 @@ def yolo_lines(truth: GroundTruth, size_wh: tuple[int, int], class_ids: Mapping[
         LabelError: for an object whose class has no number, or whose box has no area inside the image.
     """
     rows = []
-    for index, (box, name, crowd) in enumerate(zip(truth.boxes_xyxy, truth.class_names, truth.crowd, strict=True)):
+    every = zip(truth.boxes_xyxy, truth.class_names, truth.crowd, outlines or ((),) * len(truth), strict=True)
+    for index, (box, name, crowd, outline) in enumerate(every):
         if crowd:
             continue
         where = f"object {index} ({printable(name)})"
@@ -117,7 +123,11 @@ def yolo_lines(truth: GroundTruth, size_wh: tuple[int, int], class_ids: Mapping[
                 f"{where}: its class is none of the {len(class_ids)} that are written; add it to the classes"
             )
         x1, y1, x2, y2 = (float(value) for value in box)
-        rows.append(f"{class_ids[name]} {_row_of(clipped_box((x1, y1, x2, y2), size_wh, where), size_wh)}\n")
+        if outline:
+            row = _polygon_row(clipped_polygon(outline[0], size_wh, where), size_wh)
+        else:
+            row = _row_of(clipped_box((x1, y1, x2, y2), size_wh, where), size_wh)
+        rows.append(f"{class_ids[name]} {row}\n")
     return "".join(rows)
 
 
@@ -128,6 +138,12 @@ def _row_of(box: Box, size_wh: tuple[int, int]) -> str:
     centres = [(low + high) / 2 / side for (low, high), side in zip(spans, size_wh, strict=True)]
     sizes = [(high - low) / side for (low, high), side in zip(spans, size_wh, strict=True)]
     return " ".join(f"{share:.6f}" for share in (*centres, *sizes))
+
+
+def _polygon_row(points: Polygon, size_wh: tuple[int, int]) -> str:
+    """Points x, y, as shares."""
+    width, height = size_wh
+    return " ".join(f"{x / width:.6f} {y / height:.6f}" for x, y in points)
 
 
 def _data_yaml(splits: Sequence[str], keys: Mapping[str, object]) -> bytes:

@@ -134,7 +134,7 @@ def _training_set_is_whole(folder: Path) -> None:
 
 def _every_format_is_there(folder: Path) -> None:
     made = {path.parent.name for path in folder.glob("*/negmine-export.json")}
-    trainers = {f"as-{key}" for key in ("coco", "roboflow", "darknet", "imagefolder", "createml")}
+    trainers = {f"as-{key}" for key in ("coco", "roboflow", "darknet", "imagefolder", "parquet", "createml")}
     assert made == trainers | {"for-label-studio", "for-cvat", "for-fiftyone", "for-datumaro", "provenance"}
     assert (folder / "provenance" / "negatives.csv").read_text().count("\n") > 1
 

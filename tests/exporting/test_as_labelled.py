@@ -165,7 +165,8 @@ def test_what_another_format_would_lose_is_refused_unless_boxes_will_do(
     small_bank: Path, tmp_path: Path, kind: str, said: str
 ) -> None:
     data, own = data_with(kind, tmp_path / "data")
-    for other in {"voc", "yolo", *(("coco",) if kind in ("pose", "polygon") else ())} - {own}:
+    others = {"voc", *(("coco",) if kind in ("pose", "polygon") else ()), *(("yolo",) if kind != "mask" else ())}
+    for other in others - {own}:
         out, config = tmp_path / other, ExportConfig(format=other)
         with pytest.raises(ExportError, match=rf"a\.png: its label holds more than boxes \({said}.*--format {own},"):
             export(small_bank, out, merge=data, config=config)
@@ -179,7 +180,13 @@ def test_every_format_keeps_the_masks_of_coco_or_refuses_them_by_name(small_bank
     data, _ = data_with("mask", tmp_path / "data")
     keeping = {key for key in OBJECT_FORMATS if label_writer(key).keeps_labels_of == "COCO"}
     outlining = {key for key in OBJECT_FORMATS if label_writer(key).has_outlines}
-    assert keeping == {"coco", "roboflow"} and outlining - keeping == {"cvat", "datumaro", "fiftyone"}
+    assert keeping == {"coco", "roboflow"} and outlining - keeping == {
+        "cvat",
+        "datumaro",
+        "fiftyone",
+        "yolo",
+        "label-studio",
+    }
     for key in sorted({*OBJECT_FORMATS} - (outlining - keeping)):
         config = ExportConfig(format=key)
         if key in keeping:

@@ -33,8 +33,8 @@ export(sys.argv[1], sys.argv[3], merge=sys.argv[2], config=ExportConfig(format=s
     ("how", "format_name", "method"),
     [
         (signal.SIGINT, "voc", "copy"),
-        (signal.SIGKILL, "coco", "copy"),
         (signal.SIGKILL, "fiftyone", "hardlink"),
+        (signal.SIGKILL, "parquet", "copy"),
     ],
 )
 def test_killed_exports_end_as_an_undisturbed_one(
@@ -61,10 +61,11 @@ def test_a_killed_export_of_another_data_set_is_taken_over(small_bank: Path, tmp
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("format_name", ["yolo", "parquet"])
 def test_a_disk_that_fills_up_is_one_line_and_the_export_goes_on_elsewhen(
-    small_bank: Path, tmp_path: Path, disk: Path
+    small_bank: Path, tmp_path: Path, disk: Path, format_name: str
 ) -> None:
-    data, config = write_yolo(tmp_path / "data", _SPLITS), ExportConfig(format="yolo")
+    data, config = write_yolo(tmp_path / "data", _SPLITS), ExportConfig(format=format_name)
     with pytest.raises(ExportError, match="free some space and run the same command again"):
         export(small_bank, disk / "out", merge=data, config=config)
     assert not list((disk / "out").rglob("*.negmine-part"))

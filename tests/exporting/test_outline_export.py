@@ -6,14 +6,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import yaml
 from data_sets import SIZE_WH, pictures
 from lxml import etree
 
 from negmine.datasets.config import LabelConfig
+from negmine.detectors.ultralytics.quiet import quiet_ultralytics
 from negmine.errors import ExportError
 from negmine.exporting.config import ExportConfig
 from negmine.exporting.export import export
+from negmine.importing.recognise import read_entries
 
 WIDTH, HEIGHT = SIZE_WH
 TRIANGLE = [(0.5, 0.5), (0.75, 0.25), (0.75, 0.5)]  # shares of the image
@@ -121,3 +125,94 @@ def test_masks_stay_where_classes_get_other_names(small_bank: Path, tmp_path: Pa
     document = json.loads((tmp_path / "out" / "annotations.json").read_text())
     assert document["annotations"][0]["segmentation"] == [[1, 2, 10, 2, 10, 20]]
     assert [each["name"] for each in document["categories"]] == ["car"]
+
+
+def all_outlined(root: Path) -> Path:
+    """An image with two triangles, the second of which reaches out of it, in COCO."""
+    data = coco_seg(root, [[10, 20, 50, 20, 50, 80]])
+    document = json.loads(data.read_text())
+    further = {"id": 2, "image_id": 1, "category_id": 1, "bbox": [100, 60, 120, 60]}
+    document["annotations"].append(further | {"segmentation": [[100, 60, 220, 60, 150, 120]]})
+    data.write_text(json.dumps(document))
+    return data
+
+
+@pytest.mark.slow
+def test_polygons_are_rows_of_yolo_that_ultralytics_reads(small_bank: Path, tmp_path: Path) -> None:
+    export(small_bank, tmp_path / "out", merge=all_outlined(tmp_path / "data"), config=ExportConfig(format="yolo"))
+    label = tmp_path / "out" / "labels" / "train" / "a.txt"
+    image = tmp_path / "out" / "images" / "train" / "a.png"
+    with quiet_ultralytics():
+        from ultralytics.data.utils import verify_image_label
+
+        *_, rows, _, segments, _, missing, found, _, corrupt, said = verify_image_label(
+            [str(image), str(label), "", False, 1, 0, 0, False]
+        )
+    assert (missing, found, corrupt, said) == (0, 1, 0, "") and len(rows) == len(segments) == 2
+    assert segments[0] * SIZE_WH == pytest.approx(np.array([[10, 20], [50, 20], [50, 80]]), abs=0.001)
+    assert segments[1] * SIZE_WH == pytest.approx(np.array([[100, 60], [200, 60], [150, 120]]), abs=0.001)
+
+
+def test_polygons_are_regions_of_label_studio_that_come_back(small_bank: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    export(small_bank, out, merge=all_outlined(tmp_path / "data"), config=ExportConfig(format="label-studio"))
+    interface = etree.parse(out / "label-config.xml")
+    names = {each.get("name") for kind in ("RectangleLabels", "PolygonLabels") for each in interface.iter(kind)}
+    tasks = json.loads((out / "tasks.json").read_text())
+    results = {
+        kind: [each for task in tasks for said in task.get(kind, ()) for each in said["result"]]
+        for kind in ("annotations", "predictions")
+    }
+    assert [each["type"] for each in results["annotations"]] == ["polygonlabels"] * 2
+    assert {each["type"] for each in results["predictions"]} == {"rectanglelabels"}
+    assert {each["from_name"] for every in results.values() for each in every} == names and len(names) == 2
+    entry = next(each for each in read_entries(out / "tasks.json")[1] if each.name and each.name.endswith("a.png"))
+    assert entry.read is not None
+    boxes = entry.read(SIZE_WH)[0].boxes_xyxy
+    assert boxes == pytest.approx(np.array([[10, 20, 50, 80], [100, 60, 200, 120]]), abs=0.001)
+
+
+@pytest.mark.parametrize("key", ["yolo", "label-studio"])
+def test_boxes_alone_stay_boxes(small_bank: Path, tmp_path: Path, key: str) -> None:
+    data = coco_seg(tmp_path / "data", [])
+    export(small_bank, tmp_path / "out", merge=data, config=ExportConfig(format=key))
+    if key == "yolo":
+        assert len((tmp_path / "out" / "labels" / "train" / "a.txt").read_text().split()) == 5
+    else:
+        assert b"PolygonLabels" not in (tmp_path / "out" / "label-config.xml").read_bytes()
+
+
+@pytest.mark.parametrize("key", ["yolo", "label-studio"])
+@pytest.mark.parametrize(
+    ("parts", "others", "said"),
+    [
+        ([[1, 2, 10, 2, 10, 20], [20, 40, 30, 40, 30, 60]], None, "an object of several polygons"),
+        ([[1, 2, 10, 2, 10, 20]], [], "an object without a polygon, which others have"),
+    ],
+)
+def test_objects_with_other_than_one_polygon_are_refused_by_name_unless_boxes_will_do(
+    small_bank: Path, tmp_path: Path, key: str, parts: object, others: object, said: str
+) -> None:
+    data, out = coco_seg(tmp_path / "data", parts), tmp_path / "out"
+    if others is not None:
+        pictures(tmp_path / "data" / "images", {"b.png": []}, 2)
+        document = json.loads(data.read_text())
+        document["images"].append({**document["images"][0], "id": 2, "file_name": "b.png"})
+        document["annotations"].append({**document["annotations"][0], "id": 2, "image_id": 2, "segmentation": others})
+        data.write_text(json.dumps(document))
+    where = "a" if others is None else "b"
+    with pytest.raises(ExportError, match=rf"{where}\.png: its label holds {said}.*--format coco.*--boxes-only"):
+        export(small_bank, out, merge=data, config=ExportConfig(format=key))
+    assert not out.exists()
+    export(small_bank, out, merge=data, config=ExportConfig(format=key, boxes_only=True))
+
+
+def test_polygons_of_yolo_stay_where_classes_get_other_names(small_bank: Path, tmp_path: Path) -> None:
+    data = yolo_seg(tmp_path / "data")
+    label = tmp_path / "data" / "labels" / "a.txt"
+    label.write_text(label.read_text().splitlines(keepends=True)[0])
+    config = ExportConfig(format="yolo", labels=LabelConfig(class_map={"van": "lorry"}))
+    export(small_bank, tmp_path / "out", merge=data, config=config)
+    number, *shares = (tmp_path / "out" / "labels" / "train" / "a.txt").read_text().split()
+    names = yaml.safe_load((tmp_path / "out" / "data.yaml").read_bytes())["names"]
+    assert names[int(number)] == "lorry" and [float(share) for share in shares] == flat(TRIANGLE)

@@ -27,7 +27,8 @@ def written(folder: Path, key: str, truth: GroundTruth) -> Path:
     stored = StoredFile(put(folder / "in" / "a.jpg", b"bytes"), hashlib.sha256(b"bytes").hexdigest())
     image = ExportImage("a", stored, SIZE_WH, truth=truth)
     for name, content in label_writer(key).plan([image], class_names=["cat", "dog"], folder="out").items():
-        data = content if isinstance(content, bytes) else content.path.read_bytes()
+        data = content.path.read_bytes() if isinstance(content, StoredFile) else content
+        assert isinstance(data, bytes)
         put(folder / "out" / name, data)
     return folder / "out"
 

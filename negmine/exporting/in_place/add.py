@@ -28,7 +28,7 @@ from negmine.files import reason_of
 from negmine.inside import inside
 from negmine.labels.classes import require_old_names
 from negmine.labels.formats import label_writer
-from negmine.labels.plan import Content, ExportImage
+from negmine.labels.plan import Content, ExportImage, StreamedFile
 from negmine.paths import printable
 from negmine.trainable import variants_of
 from negmine.videos.contents import OnCount
@@ -197,12 +197,12 @@ def _nothing(
     return f"bank {printable(bank)} has no negatives to add ({why}); scan more backgrounds with `negmine scan`"
 
 
-def _wanted(place: Place, images: list[ExportImage], dataset: Dataset) -> dict[str, Content]:
+def _wanted(place: Place, images: list[ExportImage], dataset: Dataset) -> dict[str, Content | StreamedFile]:
     """Every file to add, by its name relative to the root."""
     folder = printable(place.home.name) or "data"
     plan = label_writer(place.format).plan(images, class_names=dataset.class_names, folder=folder)
     planned, suffix = _LABELS.get(place.format, ("", ""))
-    files: dict[str, Content] = {}
+    files: dict[str, Content | StreamedFile] = {}
     for each in images:
         image, *label = _file_names(place, each)
         files[image] = each.file

@@ -18,7 +18,7 @@ from negmine.exporting.in_place.places import Place
 from negmine.exporting.staging import content_sha256, place_files
 from negmine.files import PART, flush_file_system, replace_file
 from negmine.inside import inside, read_plain
-from negmine.labels.plan import Content, ExportImage
+from negmine.labels.plan import ExportImage, Plan
 from negmine.paths import printable
 
 
@@ -41,7 +41,7 @@ class Changes:
     root: Path
     before: Added
     after: Added
-    new: Mapping[str, Content]
+    new: Plan
     stale: Sequence[str]
     edits: Mapping[str, bytes]
     unchanged: int
@@ -57,7 +57,7 @@ class Changes:
         place: Place,
         before: Added,
         others: Manifests,
-        wanted: Mapping[str, Content],
+        wanted: Plan,
         images: Sequence[ExportImage],
     ) -> Changes:
         """Have just these images in a data set.

@@ -19,6 +19,7 @@ from negmine.training.calibration import Calibration
 from negmine.training.config import TrainConfig
 from negmine.training.losses import Family, use_of
 from negmine.training.schedule import OneTraining, Schedule
+from negmine.training.ultralytics.trackers import tracker_errors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -108,12 +109,17 @@ class UltralyticsTrainer(OneTraining):
 
         Raises:
             TrainingError: where the loss is NaN or infinite (with the images of that batch), memory or disk is full, or
-                Ultralytics trained another network than that of the weights.
+                Ultralytics trained another network than that of the weights; or a tracker of `log` fails.
         """
         done = out / _DONE
         if done.is_file():
             return done
-        with tracked_ultralytics(self._config.log) as restore_threads, no_training_files(), _explained(out):
+        with (
+            tracked_ultralytics(self._config.log) as restore_threads,
+            no_training_files(),
+            _explained(out),
+            tracker_errors(out),
+        ):
             from negmine.training.states import RESUME, read_state
             from negmine.training.ultralytics.checkpoints import write_trained
             from negmine.training.ultralytics.engine import Job

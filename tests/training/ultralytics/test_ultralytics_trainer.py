@@ -397,37 +397,3 @@ def test_the_environment_is_as_it_was(
     open_trainer(_config()).train(untrained("yolo11n"), data, tmp_path / "run")
     assert os.environ["PYTHONHASHSEED"] == "7"
     assert not torch.are_deterministic_algorithms_enabled()
-
-
-_TRACKED = """
-import pickle, sys
-from pathlib import Path
-from negmine.tracking.config import parse_log
-from negmine.training.config import TrainConfig
-from negmine.training.open import open_trainer
-data, weights, out, log = pickle.load(sys.stdin.buffer)
-config = TrainConfig(loss="stock", steps=2, batch=2, imgsz=64, device="cpu", log=parse_log(log))
-open_trainer(config, weights).train(weights, data, out)
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("log", [(), ("tensorboard",)])
-def test_a_training_reports_to_the_trackers_that_were_asked_for(
-    untrained: Callable[[str], Path], data: TrainingSet, tmp_path: Path, log: tuple[str, ...]
-) -> None:
-    """In a process of its own: Ultralytics reports to none where it sees pytest."""
-    pytest.importorskip("tensorboard", reason="TensorBoard is not installed: pip install tensorboard")
-    out = tmp_path / "out"
-    done = subprocess.run(
-        [sys.executable, "-c", _TRACKED], input=pickle.dumps((data, untrained("yolo11n"), out, log)),
-        capture_output=True, check=False, env={name: each for name, each in os.environ.items() if "PYTEST" not in name},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr.decode()
-    files = list(tmp_path.rglob("events.out.tfevents.*"))
-    assert bool(files) == bool(log)
-    if log:
-        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-        tags = EventAccumulator(str(files[0].parent)).Reload().Tags()["scalars"]
-        assert "train/cls_loss" in tags
