@@ -59,6 +59,7 @@ TRIED: Mapping[str, Mapping[str, object]] = {
     "negmine-five-short-folds": {"folds": 5, "train.steps": 90},
     "negmine-more-objects": {"ratio": "2:1"},
     "negmine-fewer-objects": {"ratio": "1:2"},
+    "negmine-look-alikes": {"near_bits": 0},
     "negmine-no-blend": {"blend": False},
     "negmine-few-negatives": {"negatives": 1},
     "negmine-25-no-variants": {"backgrounds": 25, "train.steps": 100, "variants": False},
