@@ -273,7 +273,7 @@ class ScanLoop:
             outcome = entry if isinstance(entry, SkippedImage) else entry.content and entry.content.outcome
             if isinstance(outcome, ScannedImage) and isinstance(entry, Entry) and outcome.item is entry.image.record:
                 if self._places is not None:
-                    outcome = self._places.thinned(outcome, entry.content and entry.content.looks)
+                    outcome = self._places.thinned(outcome, entry.content.looks if entry.content else None)
                 self.counts.add(outcome, entry.image.path, self._bank.store(self._run_id, outcome))
                 del self._contents[outcome.sha256]
             elif self._pass and not (isinstance(entry, Entry) and entry.image.record.key in self._uncounted):
