@@ -33,7 +33,8 @@ def command(out: str, seed: int, as_json: bool) -> None:
     \b
     negmine demo --out negmine-demo
     """
-    from negmine.cli import augment, ratio, scan
+    from negmine.cli import augment, ratio
+    from negmine.cli._scan_result import render as render_scan
     from negmine.demo.run import run_demo
 
     screen = console()
@@ -48,7 +49,7 @@ def command(out: str, seed: int, as_json: bool) -> None:
     if as_json:
         print_json(result.to_dict())
         return
-    scan.render(result.scan)
+    render_scan(result.scan)
     augment.render(result.augment)
     ratio.render(result.ratio)
     render_rounds(result.retrain)
