@@ -62,7 +62,7 @@ class RetrainConfig:
             without an improvement; the best round is the result either way.
         max_per_source: most negatives of one source image in a training.
         near_bits: negatives whose perceptual hashes differ in so many bits or fewer are near-duplicates; the hardest
-            of them is trained on.
+            of them is trained on first, and others where places are left, no more of them than differ.
         accept_flicker: train on flickers of the bank about which nobody decided, too.
         variants: make variants where there are too few negatives.
         max_variants: most variants of one negative.

@@ -1,4 +1,4 @@
-"""Choosing the negatives that a training is given: hardest first, no two alike, and none that the rule refuses.
+"""Choosing the negatives that a training is given: hardest first, look-alikes last, and none that the rule refuses.
 
 The current weights scan the backgrounds first. Then `TrainingRule` decides which negatives of the bank may be trained
 on, the hardest are chosen, and variants fill up what the ratio still lacks.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -142,7 +142,9 @@ def candidates(bank: Bank, weights_sha256: str, rule: TrainingRule) -> Candidate
 def choose(
     negatives: Sequence[Negative], hashes: Mapping[int, int], wanted: int, *, near_bits: int, max_per_source: int
 ) -> list[Negative]:
-    """Take the first so many, leaving out what is nearly the same as one before, and too many of one source.
+    """Take the first so many that differ; where places are left, as many again that are nearly the same as one before.
+
+    Small things on plain ground are nearly the same to a hash; ten thousand frames of one lamp are, too.
 
     Args:
         negatives: in the order of choice.
@@ -151,14 +153,21 @@ def choose(
         near_bits: hashes that differ in so many bits or fewer are nearly the same.
         max_per_source: how many of one source image.
     """
-    distinct = [negatives[i] for i in without_near([hashes[each.id] for each in negatives], bits=near_bits)]
+    apart = without_near([hashes[each.id] for each in negatives], bits=near_bits)
     taken: Counter[str] = Counter()
-    chosen: list[Negative] = []
-    for negative in distinct:
-        if len(chosen) < wanted and taken[negative.source_sha256] < max_per_source:
-            taken[negative.source_sha256] += 1
-            chosen.append(negative)
-    return chosen
+
+    def first(indices: Iterable[int], most: int) -> list[int]:
+        found = list[int]()
+        for index in indices:
+            source = negatives[index].source_sha256
+            if len(found) < most and taken[source] < max_per_source:
+                taken[source] += 1
+                found.append(index)
+        return found
+
+    chosen = first(apart, wanted)
+    chosen += first(sorted({*range(len(negatives))} - {*apart}), min(wanted - len(chosen), len(chosen)))
+    return [negatives[index] for index in chosen]
 
 
 def expand(

@@ -215,8 +215,19 @@ def test_near_duplicates_are_thinned_and_no_source_has_too_many(tmp_path: Path) 
     assert len(choose(found.negatives, apart, 2, near_bits=4, max_per_source=9)) == 2
     assert choose(found.negatives, apart, 0, near_bits=4, max_per_source=9) == []
     same = dict.fromkeys(apart, 0xFFFF_FFFF_0000_0000)
-    assert choose(found.negatives, same, 9, near_bits=4, max_per_source=9) == [found.negatives[0]]
+    assert choose(found.negatives, same, 1, near_bits=4, max_per_source=9) == [found.negatives[0]]
     assert set(hashes) == set(apart)
+
+
+def test_where_places_are_left_as_many_look_alikes_are_trained_on_as_there_are_others(tmp_path: Path) -> None:
+    for number in range(6):
+        draw(tmp_path / "in" / f"{number}.png", [(20, 20, 60, 60, 1, 90 - 10 * number)], seed=number)
+    found = list_of(tmp_path, fill(tmp_path, 1))
+    first, second, *others = found.negatives
+    hashes = {each.id: 0xFFFF_FFFF_0000_0000 for each in found.negatives} | {others[1].id: 0x0000_FFFF_FFFF_0000}
+    taken = choose(found.negatives, hashes, 9, near_bits=4, max_per_source=9)
+    assert taken == [first, others[1], second, others[0]]
+    assert choose(found.negatives, hashes, 3, near_bits=4, max_per_source=9) == taken[:3]
 
 
 def test_variants_are_spread_evenly_and_are_those_of_before(tmp_path: Path) -> None:
