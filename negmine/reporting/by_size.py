@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from negmine.bank.bank import Bank
+from negmine.bank.found_objects import found_objects
 from negmine.detectors.tiling.auto import ObjectSizes
 from negmine.errors import ImageError
 from negmine.evaluating.seen import SeenImage
 from negmine.images.windows import upright_size
-from negmine.reporting.found_objects import found_objects
+from negmine.labels.classes import paired_class_names
 from negmine.structures import BoolArray, FloatArray
 
 _SIDES = (16, 32, 96)  # pixels of a square of the same area; 32 and 96 are COCO's bounds
@@ -69,9 +70,16 @@ def found_by_size(
 
 
 def found_in_bank(bank: Bank) -> tuple[FoundOfSize, ...]:
-    """Count the objects that the last run that has judged labelled images has found, by their size."""
+    """Count the objects that the last run that has judged labelled images has found, by their size.
+
+    Those of classes that no detector of the bank knows are left out.
+    """
     objects = found_objects(bank)
-    return _counted(objects.boxes_xyxy, objects.images_wh, objects.found, None)
+    names = objects.class_names
+    known = {names[at] for at in np.flatnonzero(objects.found)}  # the names that a class map has paired are not kept
+    known |= set(paired_class_names(dict(enumerate(bank.class_names())), list(dict.fromkeys(names))).values())
+    counts = np.array([name in known for name in names], dtype=np.bool_)
+    return _counted(objects.boxes_xyxy[counts], objects.images_wh[counts], objects.found[counts], None)
 
 
 def _counted(

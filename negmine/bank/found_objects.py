@@ -10,7 +10,6 @@ import numpy as np
 from negmine.bank.bank import Bank
 from negmine.bank.cells import BOX, TEXT, WHOLE
 from negmine.boxes import Box, box_iou
-from negmine.labels.classes import paired_class_names
 from negmine.matching import Kind
 from negmine.structures import BoolArray, FloatArray
 
@@ -30,14 +29,16 @@ WHERE run_id = ?1 AND kind = '{Kind.TRUE_POSITIVE}' ORDER BY source_id, id
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoundObjects:
-    """Labelled objects that count and are of classes that the detectors know.
+    """Labelled objects that count.
 
     Attributes:
+        class_names: of the N objects.
         boxes_xyxy: [N, 4] pixels.
         images_wh: [N, 2] width and height of the image of each, pixels.
         found: [N] whether a detection matched it.
     """
 
+    class_names: tuple[str, ...]
     boxes_xyxy: FloatArray
     images_wh: FloatArray
     found: BoolArray
@@ -61,8 +62,4 @@ def found_objects(bank: Bank) -> FoundObjects:
     for source, members in in_image.items():
         iou = box_iou(np.array(hits[source], dtype=np.float64).reshape(-1, 4), boxes_xyxy[members])
         found[np.array(members)[iou.argmax(axis=1)]] = True
-    known = {names[at] for at in np.flatnonzero(found)}  # the names that a class map has paired are not kept
-    known |= set(paired_class_names(dict(enumerate(bank.class_names())), list(dict.fromkeys(names))).values())
-    counts = np.array([name in known for name in names], dtype=np.bool_)
-    whole = np.array(images_wh, dtype=np.float64).reshape(-1, 2)
-    return FoundObjects(boxes_xyxy[counts], whole[counts], found[counts])
+    return FoundObjects(tuple(names), boxes_xyxy, np.array(images_wh, dtype=np.float64).reshape(-1, 2), found)
