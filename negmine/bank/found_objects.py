@@ -13,8 +13,8 @@ from negmine.boxes import Box, box_iou
 from negmine.matching import Kind
 from negmine.structures import BoolArray, FloatArray
 
-_RUN = "SELECT max(x.run_id) FROM scans x JOIN sources s ON s.id = x.source_id WHERE {}"
 _JUDGED = "s.truth_key != '' AND x.truth_key = s.truth_key"
+_RUN = f"SELECT max(x.run_id) FROM scans x JOIN sources s ON s.id = x.source_id WHERE {_JUDGED}"
 _OBJECTS = f"""
 SELECT s.id, s.width, s.height, o.class_name, o.x1, o.y1, o.x2, o.y2
 FROM scans x JOIN sources s ON s.id = x.source_id
@@ -46,7 +46,7 @@ class FoundObjects:
 
 def found_objects(bank: Bank) -> FoundObjects:
     """Which objects the last run that has judged labelled images has found."""
-    run = bank.scalar(_RUN.format(_JUDGED))
+    run = bank.scalar(_RUN)
     hits, in_image = defaultdict[int, list[Box]](list), defaultdict[int, list[int]](list)
     boxes, images_wh, names = list[Box](), list[tuple[int, int]](), list[str]()
     columns = {"id": WHOLE, "width": WHOLE, "height": WHOLE, "class_name": TEXT, **BOX}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from negmine.bank.carried_verdicts import Doubt, inherited, keep_doubts
-from negmine.bank.cells import WHOLE, checked
+from negmine.bank.cells import WHOLE, WHOLE_OR_NULL, checked
 from negmine.bank.content_files import NEGATIVES, StagedFile, content_name
 from negmine.bank.other_bank import OtherBank, OtherNegative, OtherSource
 from negmine.bank.records import frame_shown
@@ -101,11 +101,13 @@ class MergeStore:
         source_id = self._source(source)
         taken, added = set[int](), set[int]()
         for run in sorted({*source.scans, *source.detections}):
-            if run not in runs or self._stays(runs[run], source_id, source, run, known):
+            there = {known.get(negative) for *_, negative, _ in source.detections.get(run, ())}
+            if run not in runs or self._stays(runs[run], source_id, there if run in source.scans else None):
                 continue
-            self._connection.execute(
-                "DELETE FROM detections WHERE run_id = ? AND source_id = ?", (runs[run], source_id)
-            )
+            for table in ("detections", "gaps"):
+                self._connection.execute(
+                    f"DELETE FROM {table} WHERE run_id = ? AND source_id = ?", (runs[run], source_id)
+                )
             if run in source.scans:
                 self._connection.execute(
                     "INSERT INTO scans (run_id, source_id, truth_key) VALUES (?, ?, ?)",
@@ -134,7 +136,8 @@ class MergeStore:
             " ON CONFLICT DO NOTHING",
             [(known[negative], source_id, *rect) for negative, rect in source.crops if negative in taken],
         )
-        self._inherit(source_id, [number for number in self._undecided(source_id) if number in added])
+        if added:
+            self._inherit(source_id, [number for number in self._undecided(source_id) if number in added])
 
     def gap_reviews(self, source: OtherSource) -> None:
         """Store what the other bank says of likely misses in an image; where both say something, the safer holds."""
@@ -216,15 +219,22 @@ class MergeStore:
         )
         return self._number("SELECT id FROM sources WHERE sha256 = ?", source.sha256)
 
-    def _stays(self, run_id: int, source_id: int, source: OtherSource, run: int, known: Mapping[int, int]) -> bool:
-        """Whether what a run found in an image here is kept: the other did not scan it whole, or knows less of it."""
+    def _stays(self, run_id: int, source_id: int, there: set[int | None] | None) -> bool:
+        """Whether what a run found in an image here is kept: it is whole, or the other bank knows less of it.
+
+        Args:
+            run_id: of the run.
+            source_id: of the image.
+            there: the negatives of its detections in the other bank, by their numbers here; None where they are not
+                whole there.
+        """
         scanned = "SELECT 1 FROM scans WHERE run_id = ? AND source_id = ?"
         if self._connection.execute(scanned, (run_id, source_id)).fetchone() is not None:
             return True
         question = "SELECT DISTINCT negative_id FROM detections WHERE run_id = ? AND source_id = ?"
-        here = {number for (number,) in self._connection.execute(question, (run_id, source_id))}
-        there = {known.get(negative) for *_, negative, _ in source.detections.get(run, ())}
-        return bool(here) and (run not in source.scans or not here - {None} <= there)
+        rows = checked(self._connection.execute(question, (run_id, source_id)), {"negative_id": WHOLE_OR_NULL})
+        here = {number for (number,) in rows}
+        return bool(here) and (there is None or not here - {None} <= there)
 
     def _undecided(self, source_id: int) -> list[int]:
         """The negatives of an image that nobody has decided about."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,20 @@ def test_a_merge_brings_back_what_was_removed_with_what_was_said_of_it(
     after = contents(folder)
     merge_banks(folder, [other])
     assert contents(folder) == after
+
+
+def test_a_merge_brings_back_no_likely_miss_twice(folder: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(folder / "bank.db")) as connection, connection:
+        connection.execute(
+            "INSERT INTO gaps (run_id, source_id, class_name, score, x1, y1, x2, y2)"
+            " SELECT 1, id, 'square', 0.5, 0, 0, 9, 9 FROM sources"
+        )
+    other = Path(shutil.copytree(folder, tmp_path / "other"))
+    negatives(folder)["001.png"].path.unlink()
+    prune(folder, remove=True)
+    assert merge_banks(folder, [other]).merged[0].added == 1
+    with closing(sqlite3.connect(folder / "bank.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM gaps").fetchone() == (3,)
 
 
 def test_a_merge_keeps_what_the_other_bank_has_lost_too(make_bank: MakeBank, tmp_path: Path) -> None:
