@@ -9,13 +9,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from negmine.errors import ExportError
-from negmine.labels.objects import written_objects
+from negmine.labels.base import LabelWriter
+from negmine.labels.objects import by_split, class_numbers, written_objects
 from negmine.labels.plan import ExportImage
 from negmine.paths import printable
 from negmine.plain_yaml import yaml_of
 
 CARD = "README.md"
-PILLOW_SUFFIXES = frozenset({".jpg", ".png", ".tif", ".webp", ".bmp", ".gif", ".ppm", ".jp2"})  # that Pillow opens
+_PILLOW_SUFFIXES = frozenset({".jpg", ".png", ".tif", ".webp", ".bmp", ".gif", ".ppm", ".jp2"})  # that Pillow opens
 _SPLITS = {"val": "validation"}  # as `datasets` calls them
 _SPLIT = re.compile(r"\w+(\.\w+)*", re.ASCII)
 
@@ -24,12 +25,20 @@ FIRST = {"image_id": "int64", "width": "int64", "height": "int64"}
 LAST = {"is_negative": "bool", "score": "float64", "source": "string"}
 
 
+class DatasetsWriter(LabelWriter):
+    """A format that `datasets.load_dataset(FOLDER)` reads."""
+
+    image_suffixes = _PILLOW_SUFFIXES
+    tells_origin = True
+    advice = "datasets.load_dataset(FOLDER) reads it; boxes are x, y, width, height in pixels, as COCO's"
+
+
 def split_name(split: str) -> str:
     """What `datasets` calls a split."""
     return _SPLITS.get(split, split)
 
 
-def require_split_names(splits: Iterable[str]) -> None:
+def _require_split_names(splits: Iterable[str]) -> None:
     """Refuse the name of a split that `datasets` refuses.
 
     Raises:
@@ -44,13 +53,16 @@ def require_split_names(splits: Iterable[str]) -> None:
 
 
 def rows_by_split(
-    splits: Mapping[str, Sequence[ExportImage]], numbers: Mapping[str, int]
-) -> Iterator[tuple[str, list[dict[str, object]]]]:
-    """The columns beside the image, a row an image, for each split; ids are counted through all of them.
+    images: Sequence[ExportImage], class_names: Sequence[str]
+) -> Iterator[tuple[str, Sequence[ExportImage], list[dict[str, object]]]]:
+    """The images of each split, and the columns beside each image; ids are counted through all splits.
 
     Raises:
+        ExportError: for the name of a split that `datasets` refuses.
         LabelError: as `written_objects`.
     """
+    splits, numbers = by_split(images), class_numbers(class_names)
+    _require_split_names(splits)
     number = object_number = 0
     for split, members in splits.items():
         rows = []
@@ -58,7 +70,7 @@ def rows_by_split(
             objects = _objects(image, numbers, object_number)
             rows.append(_row(image, number, objects))
             number, object_number = number + 1, object_number + len(objects["id"])
-        yield split, rows
+        yield split, members, rows
 
 
 def card(data_files: Mapping[str, str], **config: object) -> bytes:

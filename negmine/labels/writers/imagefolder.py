@@ -13,47 +13,34 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from negmine.errors import ExportError
-from negmine.labels.base import LabelWriter
-from negmine.labels.objects import by_split, class_numbers, json_file
+from negmine.labels.objects import json_file
 from negmine.labels.plan import Content, ExportImage, Header, Plan
-from negmine.labels.writers.hugging_face import (
-    CARD,
-    FIRST,
-    LAST,
-    PILLOW_SUFFIXES,
-    card,
-    require_split_names,
-    rows_by_split,
-    split_name,
-)
+from negmine.labels.writers.hugging_face import CARD, FIRST, LAST, DatasetsWriter, card, rows_by_split, split_name
 from negmine.paths import printable
 
 _METADATA = "metadata.jsonl"
 
 
-class ImageFolder(LabelWriter):
-    """What `datasets.load_dataset(FOLDER)` reads."""
+class ImageFolder(DatasetsWriter):
+    """Images in a folder for each split."""
 
     key = "imagefolder"
     title = "Hugging Face imagefolder"
-    image_suffixes = PILLOW_SUFFIXES
-    tells_origin = True
-    advice = "datasets.load_dataset(FOLDER) reads it; boxes are x, y, width, height in pixels, as COCO's"
 
     def plan(
         self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str, header: Header | None = None
     ) -> Plan:
         """See `LabelWriter.plan`."""
         files: dict[str, Content] = {}
-        splits = by_split(images)
-        require_split_names(splits)
-        _require_objects(splits)
-        for split, rows in rows_by_split(splits, class_numbers(class_names)):
+        splits = dict[str, Sequence[ExportImage]]()
+        for split, members, rows in rows_by_split(images, class_names):
+            splits[split] = members
             place, lines = split_name(split), list[bytes]()
-            for image, row in zip(splits[split], rows, strict=True):
+            for image, row in zip(members, rows, strict=True):
                 files[f"{place}/{image.file_name}"] = image.file
                 lines.append(json_file({"file_name": image.file_name, **row}))
             files[f"{place}/{_METADATA}"] = b"".join(lines)
+        _require_objects(splits)
         files[CARD] = _card(class_names, splits)
         return files
 

@@ -15,19 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from negmine.labels.base import LabelWriter
-from negmine.labels.objects import by_split, class_numbers
 from negmine.labels.plan import Content, ExportImage, Header, Plan, ReadContent, StreamedFile
-from negmine.labels.writers.hugging_face import (
-    CARD,
-    FIRST,
-    LAST,
-    PILLOW_SUFFIXES,
-    card,
-    require_split_names,
-    rows_by_split,
-    split_name,
-)
+from negmine.labels.writers.hugging_face import CARD, FIRST, LAST, DatasetsWriter, card, rows_by_split, split_name
 
 if TYPE_CHECKING:
     import pyarrow
@@ -39,28 +28,24 @@ _BOX = 4  # numbers
 Row = Mapping[str, object]
 
 
-class Parquet(LabelWriter):
-    """What `datasets.load_dataset(FOLDER)` reads, and the Hub shows."""
+class Parquet(DatasetsWriter):
+    """A file for each split, which the Hub shows, too."""
 
     key = "parquet"
     title = "Parquet"
-    image_suffixes = PILLOW_SUFFIXES
-    tells_origin = True
     holds_images = True
     package = "pyarrow"
-    advice = "datasets.load_dataset(FOLDER) reads it; boxes are x, y, width, height in pixels, as COCO's"
 
     def plan(
         self, images: Sequence[ExportImage], *, class_names: Sequence[str], folder: str, header: Header | None = None
     ) -> Plan:
         """See `LabelWriter.plan`."""
-        splits, names = by_split(images), tuple(class_names)
-        require_split_names(splits)
-        files: dict[str, Content | StreamedFile] = {}
-        for split, rows in rows_by_split(splits, class_numbers(names)):
-            pictures = tuple((image.file_name, image.file) for image in splits[split])
-            files[_file_of(split)] = _Table(pictures, tuple(rows), names)
-        return {**files, CARD: card({split: _file_of(split) for split in splits})}
+        files, paths = dict[str, Content | StreamedFile](), dict[str, str]()
+        for split, members, rows in rows_by_split(images, class_names):
+            pictures = tuple((image.file_name, image.file) for image in members)
+            paths[split] = _file_of(split)
+            files[paths[split]] = _Table(pictures, tuple(rows), tuple(class_names))
+        return {**files, CARD: card(paths)}
 
 
 FORMAT = Parquet()
