@@ -16,10 +16,11 @@ from negmine.structures import BoolArray, FloatArray
 _JUDGED = "s.truth_key != '' AND x.truth_key = s.truth_key"
 _RUN = f"SELECT max(x.run_id) FROM scans x JOIN sources s ON s.id = x.source_id WHERE {_JUDGED}"
 _OBJECTS = f"""
-SELECT s.id, s.width, s.height, o.class_name, o.x1, o.y1, o.x2, o.y2
+SELECT DISTINCT s.id, s.width, s.height, o.class_name, o.x1, o.y1, o.x2, o.y2
 FROM scans x JOIN sources s ON s.id = x.source_id
-JOIN objects o ON o.truth_id = (SELECT max(t.id) FROM truths t WHERE t.source_id = s.id)
-WHERE x.run_id = ?1 AND {_JUDGED} AND o.difficult = 0 AND o.crowd = 0 ORDER BY o.id
+JOIN truths t ON t.source_id = s.id JOIN objects o ON o.truth_id = t.id
+WHERE x.run_id = ?1 AND {_JUDGED} AND o.difficult = 0 AND o.crowd = 0
+ORDER BY s.id, o.x1, o.y1, o.x2, o.y2, o.class_name
 """
 _HITS = f"""
 SELECT source_id, x1, y1, x2, y2 FROM detections
@@ -45,7 +46,7 @@ class FoundObjects:
 
 
 def found_objects(bank: Bank) -> FoundObjects:
-    """Which objects the last run that has judged labelled images has found."""
+    """Which objects the last run that has judged labelled images has found; one that two copies label alike is one."""
     run = bank.scalar(_RUN)
     hits, in_image = defaultdict[int, list[Box]](list), defaultdict[int, list[int]](list)
     boxes, images_wh, names = list[Box](), list[tuple[int, int]](), list[str]()

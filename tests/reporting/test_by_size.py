@@ -48,17 +48,19 @@ def test_a_report_of_a_bank_says_how_many_objects_of_each_size_are_found(tmp_pat
     draw(images / "a.png", [(0, 0, 10, 10, 80), (100, 20, 140, 60, 90)])
     objects = [("lamp", 1, 1, 10, 10), ("lamp", 101, 21, 140, 60), ("lamp", 61, 81, 70, 90), ("cat", 1, 81, 40, 120)]
     voc_xml(labels / "a.xml", "a.png", objects)
+    (images / "copy.png").write_bytes((images / "a.png").read_bytes())  # which labels one of them again, and another
+    voc_xml(labels / "copy.xml", "copy.png", [objects[0], ("lamp", 151, 81, 160, 90)])
     scan(images, square_detector(), bank=bank, truth=labels)
     draw(tmp_path / "background" / "b.png", [(20, 20, 60, 60, 80)])
     scan(tmp_path / "background", square_detector(key="2"), bank=bank)
     result = report(bank, tmp_path / "r.html")
     assert result.to_dict()["bank"]["objects_by_size"] == [  # the detector knows no cat
-        {"size": "under 16 x 16 px", "objects": 2, "found": 1},
+        {"size": "under 16 x 16 px", "objects": 3, "found": 1},
         {"size": "32 x 32 to 96 x 96 px", "objects": 1, "found": 1},
-        {"size": "under a tenth of the image's sides", "objects": 2, "found": 1},
+        {"size": "under a tenth of the image's sides", "objects": 3, "found": 1},
         {"size": "a tenth of the image's sides or more", "objects": 1, "found": 1},
     ]
-    assert "under 16 x 16 px 2 1 (50%)" in Page(tmp_path / "r.html").section("where")
+    assert "under 16 x 16 px 3 1 (33%)" in Page(tmp_path / "r.html").section("where")
 
 
 def test_a_bank_without_labels_has_no_sizes(tmp_path: Path) -> None:
